@@ -1,0 +1,72 @@
+"""Image data sets: one file each, every one a function `(DatasetRequest) -> ImageDataset`.
+
+Pixels stay uint8 from the file to the device; they are normalised there, batch by batch, because a byte is a
+quarter of a float in memory and on the bus. An own data set is a function in any file (`path/file.py:name`)
+that takes no argument, or one `DatasetRequest`, and returns an `ImageDataset`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from hptui.errors import DatasetError
+
+Pixels = npt.NDArray[np.uint8]
+Labels = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Images:
+    """Labelled images of one split."""
+
+    pixels: Pixels
+    """(N, C, H, W) uint8, C = 1 (grey) or 3 (RGB)"""
+    labels: Labels
+    """(N,) int64, each in 0 .. number of classes - 1"""
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, indices: npt.NDArray[np.int64]) -> Images:
+        """The images at `indices` (n,), in that order."""
+        return Images(self.pixels[indices], self.labels[indices])
+
+
+@dataclass(frozen=True)
+class ImageDataset:
+    """A data set with its own test images; `hptui.datasets.split` takes validation images where there are none.
+
+    Raises:
+        DatasetError: from `checked`, if shapes, types or labels are not as documented here.
+    """
+
+    name: str
+    """shown on the screen and in tables"""
+    class_names: tuple[str, ...]
+    """one name per class; for two classes the second is the positive one (sensitivity counts it)"""
+    train: Images
+    test: Images
+    validation: Images | None = None
+    """None: taken from `train`, stratified, by the split seed"""
+
+
+@dataclass(frozen=True)
+class DatasetRequest:
+    """What the user asked for, as a data set's function sees it."""
+
+    argument: str = ""
+    """what follows the name: the path of `medmnist:PATH` and `folder:PATH`"""
+    data_dir: Path | None = None
+    """--data-dir; None: the user's cache"""
+    image_size: int | None = None
+    """--image-size in pixels (square), for data sets that resize"""
+    split_seed: int = 0
+    """seed of splits that the publisher did not make"""
+
+
+Dataset = Callable[[DatasetRequest], ImageDataset]

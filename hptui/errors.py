@@ -1,0 +1,46 @@
+"""Errors that a user can mend. Each is one line: what, where, what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class HptuiError(Exception):
+    """An expected failure; the command line prints it without a traceback and exits with `exit_code`."""
+
+    exit_code = 1
+
+
+class UsageError(HptuiError):
+    """What the user asked for cannot be done as asked: flags, configuration, data, model, directory."""
+
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """A setting is unknown, out of its bounds, or does not fit another one."""
+
+
+class DatasetError(UsageError):
+    """Image data are missing, damaged, or not in the documented layout."""
+
+
+class ModelError(UsageError):
+    """A network cannot be built, or its output does not fit the classes."""
+
+
+class RunDirectoryError(UsageError):
+    """A study or run directory cannot be read or written as asked."""
+
+
+class TrainingError(HptuiError):
+    """Training could not go on (exit code 1); what was logged before stays readable."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Say which valid name is nearest: " Did you mean 'lenet'? Known: ..." (for the end of a message)."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    return f"{hint} Known: {', '.join(names)}."

@@ -1,0 +1,124 @@
+"""Find datasets, models and strategies by name, and import one of them only when it is asked for.
+
+A plug-in is one file in its folder (`hptui/datasets/`, `hptui/models/`, `hptui/strategies/`), named as the
+user types it, whose `__all__` holds exactly one name: the factory. Files that start with an underscore are
+shared helpers, not plug-ins. Outside packages join through an entry point in the group `hptui.datasets`,
+`hptui.models` or `hptui.strategies`; a user's own file joins as `path/file.py:name` or `module:name`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import pkgutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from hptui.errors import ConfigError, nearest
+
+FOLDERS = ("datasets", "models", "strategies")
+
+
+def names(folder: str) -> list[str]:
+    """Names of all plug-ins in `folder`, sorted, without importing any of them."""
+    package = importlib.util.find_spec(f"hptui.{folder}")
+    if package is None or package.submodule_search_locations is None:
+        raise LookupError(f"no plug-in folder {folder!r}")
+    built_in = {
+        module.name
+        for module in pkgutil.iter_modules(package.submodule_search_locations)
+        if not module.name.startswith("_")
+    }
+    return sorted(built_in | {point.name for point in entry_points(group=f"hptui.{folder}")})
+
+
+def check_name(folder: str, name: str) -> None:
+    """Raise ConfigError unless `name` is a known plug-in or has the form of an own object (`file.py:name`)."""
+    if not is_own(name) and name not in names(folder):
+        raise ConfigError(f"unknown {folder.removesuffix('s')} {name!r}.{nearest(name, names(folder))}")
+
+
+def load(folder: str, name: str) -> Any:
+    """Import one plug-in and return its factory.
+
+    Raises:
+        ConfigError: the name is unknown (names the nearest valid one), or an own file cannot be imported.
+    """
+    if is_own(name):
+        return load_own(name)
+    check_name(folder, name)
+    for point in entry_points(group=f"hptui.{folder}"):
+        if point.name == name:
+            return point.load()
+    module = importlib.import_module(f"hptui.{folder}.{name}")
+    (factory,) = module.__all__
+    return getattr(module, factory)
+
+
+def is_own(name: str) -> bool:
+    """Whether `name` points to a user's own object: `path/file.py:Name` or `module:name`."""
+    location, separator, attribute = name.rpartition(":")
+    return bool(separator and location and attribute.isidentifier())
+
+
+def own_file(name: str) -> Path | None:
+    """The file of `path/file.py:Name`; None for `module:name` and built-in names."""
+    location = name.rpartition(":")[0]
+    return Path(location) if is_own(name) and location.endswith(".py") else None
+
+
+def load_own(name: str) -> Any:
+    """Import `path/file.py:Name` or `module:name` (modules are also looked for in the current folder)."""
+    location, _, attribute = name.rpartition(":")
+    path = own_file(name)
+    if path is not None and not path.is_file():
+        raise ConfigError(f"{name!r}: there is no file {path}. Write path/file.py:Name.")
+    try:
+        module = _import_file(path) if path is not None else _import_module(location)
+    except ConfigError:
+        raise
+    except Exception as error:
+        raise ConfigError(f"{name!r} cannot be imported: {type(error).__name__}: {error}") from error
+    if not hasattr(module, attribute):
+        public = [public for public in vars(module) if not public.startswith("_")]
+        raise ConfigError(f"{location} has no {attribute!r}.{nearest(attribute, public)}")
+    return getattr(module, attribute)
+
+
+def _import_module(location: str) -> Any:
+    with _importable_from(Path.cwd()):
+        return importlib.import_module(location)
+
+
+def _import_file(path: Path) -> Any:
+    # A name of its own for each path, so that two files called model.py do not replace each other.
+    digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
+    unique = f"hptui_own_{path.stem}_{digest}"
+    spec = importlib.util.spec_from_file_location(unique, path)
+    if spec is None or spec.loader is None:
+        raise ConfigError(f"{path} is not a Python file.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[unique] = module  # dataclasses and pickling look their module up by name
+    try:
+        with _importable_from(path.resolve().parent):
+            spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[unique]
+        raise
+    return module
+
+
+@contextmanager
+def _importable_from(folder: Path) -> Iterator[None]:
+    """Let an own file import its neighbours, as it could when run as a script."""
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        if str(folder) in sys.path:
+            sys.path.remove(str(folder))
