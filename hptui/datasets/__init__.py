@@ -14,8 +14,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from hptui.errors import DatasetError
-
 Pixels = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
 
@@ -39,11 +37,7 @@ class Images:
 
 @dataclass(frozen=True)
 class ImageDataset:
-    """A data set with its own test images; `hptui.datasets.split` takes validation images where there are none.
-
-    Raises:
-        DatasetError: from `checked`, if shapes, types or labels are not as documented here.
-    """
+    """A data set with its own test images; `hptui.datasets._prepare` checks and splits it."""
 
     name: str
     """shown on the screen and in tables"""

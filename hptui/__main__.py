@@ -1,0 +1,38 @@
+"""Entry point: run the command line, turn errors into one line and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from hptui.cli import DONE, FAILED, INTERRUPTED, USAGE, cli, quiet_broken_pipe
+from hptui.errors import HptuiError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Return the exit code: 0 done, 1 failed, 2 usage or configuration, 3 stopped and resumable, 130 interrupted."""
+    try:
+        code = cli.main(arguments, prog_name="hptui", standalone_mode=False)
+    except HptuiError as error:
+        return _say(str(error), error.exit_code)
+    except click.ClickException as error:
+        return _say(error.format_message().replace("\n", " "), USAGE)
+    except (KeyboardInterrupt, click.Abort):
+        return INTERRUPTED
+    except BrokenPipeError:
+        quiet_broken_pipe()
+        return DONE
+    except OSError as error:
+        return _say(f"{error.strerror}: {error.filename}", FAILED)
+    return int(code or DONE)
+
+
+def _say(message: str, code: int) -> int:
+    print(f"hptui: {message}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,239 @@
+"""The command line: the only place where training and reading meet. Nothing heavy is imported before it is needed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+import hptui
+from hptui.config import FIELDS, Layer, Resolved, choices, description, environment_layer, file_layer, resolve
+from hptui.errors import RunDirectoryError
+from hptui.study_directory import Study, localized, new_directory, open_study, studies_folder
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from hptui.training import Control
+    from hptui.training.run import Ingredients
+
+DONE, FAILED, USAGE, STOPPED, INTERRUPTED = 0, 1, 2, 3, 130
+REPEATED = ("set", "search")
+"""flags that may be given several times"""
+
+
+def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """One flag for every field of the configuration; values stay text, so that one place checks them all."""
+    for field in reversed(FIELDS):
+        metavar = "|".join(choices(field)) or ("NAME=..." if field in REPEATED else "VALUE")
+        command = click.option(
+            "--" + field.replace("_", "-"),
+            field,
+            multiple=field in REPEATED,
+            metavar=metavar,
+            help=description(field),
+        )(command)
+    return command
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+config_argument = click.argument("config", required=False, type=click.Path(path_type=Path), metavar="[CONFIG.toml]")
+studies_argument = click.argument(
+    "directories", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="DIR..."
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
+@click.version_option(hptui.__version__, prog_name="hptui", message="%(prog)s %(version)s")
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """Choose a CNN's hyperparameters while it trains, and prove what that gained."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+@cli.command()
+@config_argument
+@settings_options
+@click.option("--headless", is_flag=True, help="No screen: progress on stderr, the result on stdout.")
+@json_option
+def run(config: Path | None, headless: bool, as_json: bool, **flags: Any) -> int:  # noqa: ARG001
+    """Start a study: N baseline runs and N optimized runs, paired by seed."""
+    resolved = resolve_layers(config, flags)
+    directory = new_directory(resolved.config)
+    from hptui.training import start_study
+
+    study, ingredients = start_study(resolved.config, directory)
+    return train_and_report(study, ingredients, as_json)
+
+
+@cli.command()
+@click.argument("directory", type=click.Path(path_type=Path), metavar="DIR")
+@click.option("--data-dir", metavar="VALUE", help="where the data are now, if they have moved")
+@click.option("--device", metavar="VALUE", help=description("device"))
+@click.option("--headless", is_flag=True, help="No screen: progress on stderr, the result on stdout.")
+@json_option
+def resume(directory: Path, data_dir: str | None, device: str | None, headless: bool, as_json: bool) -> int:  # noqa: ARG001
+    """Go on with what was interrupted, from the last checkpoint."""
+    study = open_study(directory)
+    config = localized(study, data_dir)
+    if device is not None:
+        config = resolve([Layer("study", msgspec.to_builtins(config)), Layer("--device", {"device": device})]).config
+    from hptui.training import gather
+
+    return train_and_report(study, gather(config), as_json)
+
+
+@cli.command(name="list")
+@click.argument("folder", required=False, type=click.Path(path_type=Path), metavar="[FOLDER]")
+@json_option
+def list_(folder: Path | None, as_json: bool) -> int:
+    """Show the studies in FOLDER (default: the user's) with their state."""
+    from hptui.studies import readable, study_directories
+    from hptui.ui.tables import print_result, study_rows, study_table
+
+    place = folder or studies_folder()
+    if folder is not None and not folder.is_dir():
+        raise RunDirectoryError(f"there is no folder {folder}.")
+    directories = [place] if (place / "study.toml").exists() else study_directories(place)
+    studies, problems = readable(directories)
+    rows = study_rows(studies)
+    if as_json:
+        click.echo(msgspec.json.encode(rows))
+    elif rows:
+        print_result(study_table(rows))
+    else:
+        click.echo(f"No studies in {place}. Start one with: hptui run --dataset digits", err=True)
+    for problem in problems:
+        click.echo(f"hptui: left out: {problem}", err=True)
+    return DONE
+
+
+@cli.command()
+@studies_argument
+@json_option
+def compare(directories: tuple[Path, ...], as_json: bool) -> int:
+    """Compare baseline with optimized runs of one or more studies."""
+    from hptui.comparison import compare as compare_study
+    from hptui.studies import follow
+    from hptui.ui.tables import comparison_table, print_result
+
+    comparisons = [compare_study(follow(directory)) for directory in directories]
+    if as_json:
+        click.echo(msgspec.json.encode(comparisons[0] if len(comparisons) == 1 else comparisons))
+    else:
+        for comparison in comparisons:
+            print_result(comparison_table(comparison))
+    return DONE
+
+
+@cli.group()
+def config() -> None:
+    """Show or check a configuration."""
+
+
+@config.command()
+@config_argument
+@settings_options
+@json_option
+def show(config: Path | None, as_json: bool, **flags: Any) -> int:
+    """Show every setting, and whether it comes from a default, the file, the environment or a flag."""
+    from hptui.ui.tables import origin_rows, pairs_table, print_result
+
+    resolved = resolve_layers(config, flags)
+    plain = msgspec.to_builtins(resolved.config)
+    if as_json:
+        both = {key: {"value": value, "origin": resolved.origins[key]} for key, value in plain.items()}
+        click.echo(msgspec.json.encode(both))
+    else:
+        print_result(pairs_table(("setting", "value", "from"), origin_rows(plain, resolved.origins)))
+    return DONE
+
+
+@config.command()
+@click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
+def validate(file: Path) -> int:
+    """Check a CONFIG.toml without reading data or importing torch."""
+    resolve([file_layer(file)])
+    click.echo(f"{file} is valid.")
+    return DONE
+
+
+@cli.command()
+@click.option("--data-dir", type=click.Path(path_type=Path), metavar="VALUE", help=description("data_dir"))
+@json_option
+def doctor(data_dir: Path | None, as_json: bool) -> int:
+    """Say what this machine has: versions, devices, data, directories, terminal."""
+    from hptui.doctor import examine
+    from hptui.training.device import describe_devices
+    from hptui.ui.tables import pairs_table, print_result
+
+    found = examine(describe_devices(), data_dir)
+    if as_json:
+        click.echo(msgspec.json.encode(found))
+    else:
+        print_result(pairs_table(("", ""), ((key, value) for key, value in found.items())))
+    return DONE
+
+
+def resolve_layers(config: Path | None, flags: dict[str, Any]) -> Resolved:
+    """Defaults < file < environment < flags."""
+    layers = [file_layer(config)] if config is not None else []
+    given = {field: value for field, value in flags.items() if value not in (None, ())}
+    return resolve([*layers, environment_layer(), Layer("flag", given)])
+
+
+def train_and_report(study: Study, ingredients: Ingredients, as_json: bool) -> int:
+    """Train in a worker thread, follow the log in this one, print the comparison; exit code as documented."""
+    from rich.console import Console
+
+    from hptui.comparison import compare as compare_study
+    from hptui.studies import FollowedStudy
+    from hptui.training import Control, train_study
+    from hptui.ui.headless import ProgressReport, in_background
+    from hptui.ui.tables import comparison_table, print_result
+
+    control = Control()
+    stop_on_signals(control)
+    followed = FollowedStudy(study)
+    followed.refresh()
+    click.echo(f"study {study.directory}", err=True)
+    report = ProgressReport(followed, Console(stderr=True))
+    thread, finished, raised = in_background(lambda: train_study(study, ingredients, control))
+    report.follow(finished)
+    thread.join()
+    if raised:
+        raise raised[0]
+    if control.reason:
+        click.echo(f"stopped ({control.reason}); go on with: hptui resume {study.directory}", err=True)
+        return STOPPED
+    comparison = compare_study(followed)
+    if as_json:
+        click.echo(msgspec.json.encode(comparison))
+    else:
+        print_result(comparison_table(comparison))
+    return DONE
+
+
+def stop_on_signals(control: Control) -> None:
+    """First signal: stop with a checkpoint. A second Ctrl+C: leave at once; the last checkpoint stays."""
+
+    def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        if control.reason and number == signal.SIGINT:
+            os._exit(INTERRUPTED)
+        control.stop(signal.Signals(number).name)
+
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), handle)
+
+
+def quiet_broken_pipe() -> None:
+    """The reader of our output has gone (`| head`): nothing to say, and nothing more to flush."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,282 @@
+"""What the user asked for: defaults < file < environment (HPTUI_*) < flags, each value with where it came from.
+
+Nothing here imports torch: a configuration is checked in a blink, also on a laptop.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+import typing
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from hptui import registry
+from hptui.errors import ConfigError, nearest
+from hptui.space import SearchSpace, Values, default_values, hyperparameter, parse_range
+
+Arm = Literal["baseline", "optimized"]
+ARMS: tuple[Arm, ...] = ("baseline", "optimized")
+ENVIRONMENT_PREFIX = "HPTUI_"
+DEFAULT_SEARCH = {"lr": "1e-4:1e-2:log:5", "weight_decay": "1e-6:1e-2:log:3"}
+LOCAL = ("out", "data_dir")
+"""settings that hold for one machine; never written into a study"""
+
+
+class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One study. Every field is a key of CONFIG.toml, a flag, and an environment variable."""
+
+    dataset: Annotated[
+        str,
+        Meta(description="mnist, fashion_mnist, digits, medmnist:PATH, folder:PATH or path/file.py:function"),
+    ] = "mnist"
+    data_dir: Annotated[str | None, Meta(description="where the data set's files are (default: the cache)")] = None
+    image_size: Annotated[
+        Annotated[int, Meta(ge=4, le=2048)] | None,
+        Meta(description="side in pixels, for data sets that resize"),
+    ] = None
+    train_size: Annotated[
+        Annotated[int, Meta(ge=2)] | None, Meta(description="take this many training images (default: all)")
+    ] = None
+    validation_size: Annotated[
+        Annotated[int, Meta(ge=2)] | None,
+        Meta(description="validation images taken from training (default: 15 %, at most 5000)"),
+    ] = None
+    split_seed: Annotated[int, Meta(ge=0, description="seed of the split, the same for all runs")] = 0
+    model: Annotated[str, Meta(description="dtu_cnn, lenet, small_resnet or path/file.py:Class")] = "dtu_cnn"
+    optimizer: Literal["sgd", "adam", "adamw"] = "adam"
+    epochs: Annotated[int, Meta(ge=1, le=100_000, description="epochs of each run")] = 10
+    runs: Annotated[int, Meta(ge=1, le=10_000, description="runs of each arm, paired by seed")] = 10
+    seed: Annotated[int, Meta(ge=0, le=2**31, description="seed of the first pair; the next pair has seed + 1")] = 0
+    strategy: Annotated[str, Meta(description="how the optimized arm chooses: grid, cosine, fixed, file.py:Class")] = (
+        "grid"
+    )
+    baseline: Annotated[str, Meta(description="how the baseline arm chooses; none: no baseline arm")] = "fixed"
+    set: Annotated[dict[str, float], Meta(description="value in force from the start: NAME=VALUE")] = {}
+    search: Annotated[dict[str, str], Meta(description="range to search: NAME=LOW:HIGH:log|lin:STEPS, NAME=off")] = {}
+    decide_every: Annotated[int, Meta(ge=1, description="decide before every so many epochs, from the first on")] = 1
+    decide_at: Annotated[
+        list[Annotated[int, Meta(ge=1)]] | None, Meta(description="decide before these epochs: 1,2,5,9")
+    ] = None
+    horizon: Annotated[float, Meta(gt=0, le=100, description="how long each candidate is probed, in epochs")] = 0.2
+    score: Literal["loss", "accuracy"] = "loss"
+    score_weights: Literal["averaged", "last"] = "averaged"
+    average_window: Annotated[float, Meta(gt=0, le=100, description="window of the averaged weights, in epochs")] = 0.5
+    device: Annotated[str, Meta(description="auto, cpu, cuda or cuda:INDEX")] = "auto"
+    threads: Annotated[
+        Annotated[int, Meta(ge=1, le=1024)] | None,
+        Meta(description="CPU threads of torch (default: half the cores)"),
+    ] = None
+    precision: Literal["float32", "bfloat16"] = "float32"
+    log_every: Annotated[int, Meta(ge=1, description="batches between two lines of the log")] = 20
+    out: Annotated[str | None, Meta(description="the study's folder (default: among the user's studies)")] = None
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        return ("optimized",) if self.baseline == "none" else ARMS
+
+    @property
+    def seeds(self) -> range:
+        return range(self.seed, self.seed + self.runs)
+
+    @property
+    def space(self) -> SearchSpace:
+        return {name: parse_range(name, text) for name, text in self.search.items()}
+
+    @property
+    def start_values(self) -> Values:
+        """Values in force before any decision; without `dropout` unless the user set it."""
+        return default_values() | self.set
+
+    def strategy_of(self, arm: Arm) -> str:
+        return self.baseline if arm == "baseline" else self.strategy
+
+    def decision_epochs(self) -> tuple[int, ...]:
+        """Epochs, counted from 1, before which a strategy that decides is asked."""
+        return tuple(self.decide_at or range(1, self.epochs + 1, self.decide_every))
+
+
+FIELDS: dict[str, Any] = typing.get_type_hints(StudyConfig, include_extras=True)
+_DESCRIPTIONS = {
+    "optimizer": "SGD with momentum, Adam or AdamW",
+    "score": "what a decision compares on the validation images",
+    "score_weights": "weights that are scored; averaging takes the noise out of every candidate alike",
+    "precision": "arithmetic of the forward pass",
+}
+
+
+def description(field: str) -> str:
+    """One line of help for a field."""
+    metadata = getattr(FIELDS[field], "__metadata__", ())
+    return next((meta.description for meta in metadata if meta.description), _DESCRIPTIONS.get(field, ""))
+
+
+def choices(field: str) -> tuple[str, ...]:
+    """The valid words of a field that takes one of a few; empty for other fields."""
+    return typing.get_args(FIELDS[field]) if typing.get_origin(FIELDS[field]) is Literal else ()
+
+
+class Layer(msgspec.Struct, frozen=True):
+    """Settings from one place, with the words that name the place in a message."""
+
+    origin: str
+    settings: Mapping[str, Any]
+
+
+class Resolved(msgspec.Struct, frozen=True):
+    """A checked configuration and the origin of each value."""
+
+    config: StudyConfig
+    origins: dict[str, str]
+
+
+def file_layer(path: Path) -> Layer:
+    """Read CONFIG.toml; raise ConfigError if it is missing or not TOML."""
+    try:
+        settings = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from None
+    except OSError as error:
+        raise ConfigError(f"cannot read the configuration {path}: {error.strerror}.") from None
+    return Layer(str(path), settings)
+
+
+def environment_layer(environment: Mapping[str, str] = os.environ) -> Layer:
+    """Settings from HPTUI_EPOCHS, HPTUI_SEARCH ("lr=1e-4:1:log:7 dropout=0:0.6:lin:4") and so on."""
+    settings = {
+        field: environment[variable]
+        for field in FIELDS
+        if (variable := ENVIRONMENT_PREFIX + field.upper()) in environment
+    }
+    return Layer("environment", settings)
+
+
+def resolve(layers: Iterable[Layer]) -> Resolved:
+    """Lay the layers over the defaults, later ones win; `set` and `search` are joined name by name.
+
+    Raises:
+        ConfigError: an unknown key, a value of the wrong kind or out of bounds (names key, value and origin).
+    """
+    merged: dict[str, Any] = {}
+    origins = dict.fromkeys(FIELDS, "default")
+    for layer in layers:
+        for key, raw in layer.settings.items():
+            field = key.replace("-", "_")
+            if field not in FIELDS:
+                raise ConfigError(f"{layer.origin}: unknown key {key!r}.{nearest(field, FIELDS)}")
+            try:
+                value = convert_field(field, raw)
+            except ConfigError as error:
+                raise ConfigError(f"{layer.origin}: {error}") from None
+            merged[field] = merged.get(field, {}) | value if field in ("set", "search") else value
+            origins[field] = layer.origin
+    config = _with_search(StudyConfig(**merged), given="search" in merged)
+    check(config)
+    return Resolved(config, origins)
+
+
+def _with_search(config: StudyConfig, *, given: bool) -> StudyConfig:
+    """Fill in the default ranges, and drop those switched off with NAME=off."""
+    search = config.search if given else DEFAULT_SEARCH
+    kept = {name: str(parse_range(name, text)) for name, text in search.items() if text != "off"}
+    return msgspec.structs.replace(config, search=kept)
+
+
+def convert_field(field: str, raw: object) -> Any:
+    """Turn text (a flag, a variable, a form) or a TOML value into the field's type; raise ConfigError."""
+    if field == "set":
+        return {
+            known.name: known.check(_number(name, value))
+            for name, value in _pairs(field, raw).items()
+            for known in [hyperparameter(name)]
+        }
+    if field == "search":
+        return {
+            hyperparameter(name).name: text if text == "off" else str(parse_range(name, text))
+            for name, text in _pairs(field, raw).items()
+        }
+    words = choices(field)
+    if words and raw not in words:
+        raise ConfigError(f"unknown {field} {raw!r}.{nearest(str(raw), words)}")
+    if field == "decide_at" and isinstance(raw, str):
+        raw = [part.strip() for part in raw.split(",") if part.strip()]
+    try:
+        return msgspec.convert(raw, FIELDS[field], strict=False)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{field} = {raw!r}: {_plain(str(error))}") from None
+
+
+def _number(name: str, raw: object) -> float:
+    try:
+        return float(str(raw))
+    except ValueError:
+        raise ConfigError(f"set {name} = {raw!r}: expected a number.") from None
+
+
+def _pairs(field: str, raw: object) -> dict[str, Any]:
+    if isinstance(raw, Mapping):
+        return dict(raw)
+    parts = raw.split() if isinstance(raw, str) else list(raw) if isinstance(raw, (list, tuple)) else [str(raw)]
+    pairs = [str(part).partition("=") for part in parts]
+    for name, equals, value in pairs:
+        if not (name and equals and value):
+            example = "lr=1e-4:1e-1:log:7" if field == "search" else "weight_decay=5e-4"
+            raise ConfigError(f"{field} {name + equals + value!r}: write NAME=..., for example {example}.")
+    return {name: value for name, _, value in pairs}
+
+
+def _plain(message: str) -> str:
+    """Msgspec's words in a user's words."""
+    message = message.split(" - at ", maxsplit=1)[0].split(", got ", maxsplit=1)[0]
+    for type_name, words in {
+        "`int | null`": "a whole number",
+        "`int`": "a whole number",
+        "`float | null`": "a number",
+        "`float`": "a number",
+        "`array | null`": "whole numbers with commas between",
+        "`str | null`": "text",
+        "`str`": "text",
+    }.items():
+        message = message.replace(type_name, words)
+    return message.lower() + "."
+
+
+def check(config: StudyConfig) -> None:
+    """Check what one field alone cannot show; raise ConfigError with what to change."""
+    dataset = config.dataset.partition(":")[0]
+    if dataset not in registry.names("datasets") and not registry.is_own(config.dataset):
+        raise ConfigError(f"unknown dataset {config.dataset!r}.{nearest(dataset, registry.names('datasets'))}")
+    registry.check_name("models", config.model)
+    registry.check_name("strategies", config.strategy)
+    if config.baseline != "none":
+        registry.check_name("strategies", config.baseline)
+    for arm in config.arms:
+        _check_strategy(config, arm)
+    late = [epoch for epoch in config.decide_at or () if epoch > config.epochs]
+    if late:
+        raise ConfigError(f"decide_at names epoch {late[0]}, but a run has {config.epochs} epochs.")
+    if config.device not in ("auto", "cpu", "cuda") and not config.device.removeprefix("cuda:").isdigit():
+        raise ConfigError(f"unknown device {config.device!r}. It takes auto, cpu, cuda or cuda:INDEX.")
+
+
+def _check_strategy(config: StudyConfig, arm: Arm) -> None:
+    name = config.strategy_of(arm)
+    if registry.is_own(name):  # imported with the rest of the user's code, when training starts
+        return
+    if registry.load("strategies", name).searches and not config.search:
+        raise ConfigError(f"strategy {name!r} has a grid of no cells; name at least one range with --search.")
+
+
+def to_plain(config: StudyConfig) -> dict[str, Any]:
+    """The settings as TOML can hold them, without what holds for this machine alone."""
+    plain: dict[str, Any] = msgspec.to_builtins(config)
+    return {key: value for key, value in plain.items() if value is not None and key not in LOCAL}
+
+
+def from_plain(settings: Mapping[str, Any], origin: str) -> StudyConfig:
+    """Inverse of `to_plain`; raise ConfigError naming `origin` if a key or value does not fit."""
+    return resolve([Layer(origin, settings)]).config

@@ -1,0 +1,63 @@
+"""What plug-ins read from a request: the folder of the data, and the path after the colon."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import platformdirs
+
+from hptui.datasets import DatasetRequest
+from hptui.errors import DatasetError
+
+
+def one_line(error: BaseException) -> str:
+    """Type and message without line breaks, cut to a readable length: `URLError: no route to host`."""
+    message = " ".join(str(error).split())
+    if len(message) > 200:
+        message = message[:199] + "…"
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__
+
+
+def data_folder(request: DatasetRequest) -> Path:
+    """--data-dir, or the user's cache."""
+    if request.data_dir is not None:
+        return _expanded(request.data_dir)
+    return platformdirs.user_cache_path("hptui") / "datasets"
+
+
+def refuse_argument(name: str, request: DatasetRequest) -> None:
+    if request.argument:
+        raise DatasetError(f"data set {name!r} takes nothing after a colon (got {request.argument!r}): write {name}.")
+
+
+def locate(
+    name: str, request: DatasetRequest, *, below: tuple[str, ...], is_right: Callable[[Path], bool], what: str
+) -> Path:
+    """The path of `name:PATH`; a relative one is looked for below the data folder, then in the current one.
+
+    `below` are the folders within the data folder that are tried, "" for itself; `is_right` is Path.is_file
+    or Path.is_dir, and `what` says in messages what that is.
+
+    Raises:
+        DatasetError: no path was given, or there is none (says where it was looked for).
+    """
+    if not request.argument:
+        raise DatasetError(f"data set {name!r} needs the path of a {what}: write {name}:PATH.")
+    path = _expanded(Path(request.argument))
+    candidates = [data_folder(request) / folder / path for folder in below] + [Path.cwd() / path]
+    for candidate in dict.fromkeys(candidates):  # an absolute path makes them all equal
+        try:
+            if is_right(candidate):
+                return candidate
+        except OSError as error:
+            raise DatasetError(f"{candidate} cannot be reached ({one_line(error)}).") from error
+    tried = ", ".join(str(candidate) for candidate in dict.fromkeys(candidates))
+    raise DatasetError(f"{name}:{request.argument}: there is no such {what} (looked for {tried}).")
+
+
+def _expanded(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise DatasetError(f"{path}: there is no such user's home folder.") from error

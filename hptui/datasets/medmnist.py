@@ -1,0 +1,167 @@
+"""medmnist:PATH reads an archive of MedMNIST v2 (Yang et al. 2023) and keeps the publisher's split."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hptui.datasets import DatasetRequest, ImageDataset, Images, Labels, Pixels
+from hptui.datasets._request import locate, one_line
+from hptui.errors import DatasetError
+
+__all__ = ["medmnist"]
+
+_ORGANS = (
+    "bladder",
+    "femur-left",
+    "femur-right",
+    "heart",
+    "kidney-left",
+    "kidney-right",
+    "liver",
+    "lung-left",
+    "lung-right",
+    "pancreas",
+    "spleen",
+)
+# In the order of the publisher's labels (medmnist/info.py), long ones shortened. Not here: ChestMNIST
+# (multi-label) and RetinaMNIST (its classes are the grades 0 to 4).
+_CLASS_NAMES: dict[str, tuple[str, ...]] = {
+    "bloodmnist": (
+        "basophil",
+        "eosinophil",
+        "erythroblast",
+        "immature granulocyte",
+        "lymphocyte",
+        "monocyte",
+        "neutrophil",
+        "platelet",
+    ),
+    "breastmnist": ("malignant", "normal or benign"),
+    "dermamnist": (
+        "actinic keratosis",
+        "basal cell carcinoma",
+        "benign keratosis",
+        "dermatofibroma",
+        "melanoma",
+        "melanocytic nevus",
+        "vascular lesion",
+    ),
+    "octmnist": ("choroidal neovascularization", "diabetic macular edema", "drusen", "normal"),
+    "organamnist": _ORGANS,
+    "organcmnist": _ORGANS,
+    "organsmnist": _ORGANS,
+    "pathmnist": (
+        "adipose",
+        "background",
+        "debris",
+        "lymphocytes",
+        "mucus",
+        "smooth muscle",
+        "normal colon mucosa",
+        "cancer-associated stroma",
+        "colorectal adenocarcinoma",
+    ),
+    "pneumoniamnist": ("normal", "pneumonia"),
+    "tissuemnist": (
+        "collecting duct, connecting tubule",
+        "distal convoluted tubule",
+        "glomerular endothelial cells",
+        "interstitial endothelial cells",
+        "leukocytes",
+        "podocytes",
+        "proximal tubule segments",
+        "thick ascending limb",
+    ),
+}
+_ZIP_STARTS = {b"PK\x03\x04", b"PK\x05\x06"}  # with and without members
+_SPLITS = ("train", "val", "test")
+_KEYS = tuple(f"{split}_{kind}" for split in _SPLITS for kind in ("images", "labels"))
+
+
+def medmnist(request: DatasetRequest) -> ImageDataset:
+    """Read e.g. `medmnist:pneumoniamnist.npz`.
+
+    Raises:
+        DatasetError: no such file, damaged, or not one label per 2D image of 8 bits.
+    """
+    path = locate("medmnist", request, below=("", "MedMNIST"), is_right=Path.is_file, what="file")
+    arrays = _read(path)
+    train, validation, test = (_split(path, arrays, split) for split in _SPLITS)
+    classes = int(train.labels.max()) + 1
+    for split, images in (("val", validation), ("test", test)):
+        if images.labels.max() >= classes:
+            raise DatasetError(
+                f"{path}: {split}_labels has a label {images.labels.max()}, but train_labels ends at {classes - 1}."
+            )
+    return ImageDataset(path.stem, _class_names(path.stem, classes), train, test, validation)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """The six arrays. Pickled objects are refused: loading them runs code of whoever wrote the file."""
+    try:
+        with path.open("rb") as file:
+            if file.read(4) not in _ZIP_STARTS:
+                raise DatasetError(f"{path} is not a MedMNIST archive: it is no .npz file (a zip of arrays).")
+            file.seek(0)
+            archive = np.load(file, allow_pickle=False)  # given the path, it would leave a damaged file open
+            if missing := [key for key in _KEYS if key not in archive]:
+                raise DatasetError(f"{path} is not a MedMNIST archive: it lacks {', '.join(missing)}.")
+            return {key: np.asarray(archive[key]) for key in _KEYS}
+    except DatasetError:
+        raise
+    except Exception as error:  # zipfile, zlib, lzma and numpy each raise their own for damaged files
+        if "allow_pickle" in str(error):
+            raise DatasetError(f"{path} holds pickled objects, which are never loaded.") from error
+        raise DatasetError(
+            f"{path} cannot be read as a MedMNIST archive ({one_line(error)}); download it again."
+        ) from error
+
+
+def _split(path: Path, arrays: dict[str, Any], split: str) -> Images:
+    pixels = _pixels(path, f"{split}_images", arrays[f"{split}_images"])
+    labels = _labels(path, f"{split}_labels", arrays[f"{split}_labels"])
+    if len(pixels) != len(labels):
+        raise DatasetError(f"{path}: {len(labels)} {split}_labels for {len(pixels)} {split}_images.")
+    if len(labels) == 0:
+        raise DatasetError(f"{path}: {split}_images is empty.")
+    return Images(pixels, labels)
+
+
+def _pixels(path: Path, key: str, images: Any) -> Pixels:
+    """(N, H, W) or (N, H, W, 3) to (N, C, H, W)."""
+    if images.dtype != np.uint8:
+        raise DatasetError(f"{path}: {key} holds {images.dtype}, not uint8 (0 to 255).")
+    if images.ndim == 3:
+        return np.ascontiguousarray(images[:, np.newaxis])
+    if images.ndim == 4 and images.shape[3] == 3:
+        return np.ascontiguousarray(images.transpose(0, 3, 1, 2))
+    if images.ndim in {4, 5}:
+        raise DatasetError(
+            f"{path}: {key} of shape {images.shape} holds 3D volumes; "
+            f"only 2D images (N, H, W) or (N, H, W, 3) can be used."
+        )
+    raise DatasetError(f"{path}: {key} has shape {images.shape}, not (N, H, W) or (N, H, W, 3).")
+
+
+def _labels(path: Path, key: str, labels: Any) -> Labels:
+    """(N, 1) or (N,) to (N,)."""
+    if labels.ndim == 2 and labels.shape[1] > 1:
+        raise DatasetError(f"{path}: {key} has {labels.shape[1]} labels per image (multi-label); only one can be used.")
+    if labels.ndim == 0 or labels.shape[1:] not in {(), (1,)}:
+        raise DatasetError(f"{path}: {key} has shape {labels.shape}, not (N, 1).")
+    if labels.dtype.kind not in "iu":
+        raise DatasetError(f"{path}: {key} holds {labels.dtype}, not integers.")
+    flat: Labels = labels.reshape(-1).astype(np.int64)
+    if len(flat) and flat.min() < 0:
+        raise DatasetError(f"{path}: {key} has a negative label {flat.min()}; classes count from 0.")
+    return flat
+
+
+def _class_names(stem: str, classes: int) -> tuple[str, ...]:
+    """Published names, also for the larger editions (pathmnist_64.npz); numbers where the count differs."""
+    known = _CLASS_NAMES.get(re.sub(r"_(28|64|128|224)$", "", stem.lower()), ())
+    return known if len(known) == classes else tuple(str(number) for number in range(classes))

@@ -1,0 +1,243 @@
+"""Every fact a run can record, one frozen struct each, and how it becomes one JSON line.
+
+Field names are the log's format. Facts that depend on the machine's speed stand in `time` and `seconds`
+alone, so that two logs of one seed are equal but for these two. Losses are mean cross-entropies in nats;
+a loss that is not finite is written as null. Rates and accuracies are fractions.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+SCHEMA = 1
+"""raised when a reader of the old format could misread the new one"""
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag=True):
+    """Base of all facts; `time` is set by the writer."""
+
+    time: float = 0.0
+    """seconds since 1970, UTC"""
+
+
+class Axis(msgspec.Struct, frozen=True):
+    """One searched hyperparameter at a decision."""
+
+    name: str
+    low: float
+    high: float
+    scale: str
+    values: list[float]
+    """the grid's values, ascending"""
+
+
+class ClassCounts(msgspec.Struct, frozen=True):
+    """What sensitivity and specificity of every class need; lists of length classes."""
+
+    support: list[int]
+    """images that are of the class"""
+    predicted: list[int]
+    """images said to be of the class"""
+    hits: list[int]
+    """images that are both"""
+
+
+class RunStarted(Event, frozen=True, kw_only=True):
+    schema: int
+    hptui: str
+    arm: str
+    """baseline or optimized"""
+    seed: int
+    strategy: str
+    epochs: int
+    images_per_epoch: int
+    """training images in one epoch (0: the model has not seen the data yet)"""
+    validation_images: int
+    test_images: int
+    class_names: list[str]
+    dataset: str
+    model: str
+    parameters: int
+    """trainable weights of the network"""
+    optimizer: str
+    device: str
+    searched: list[Axis]
+    values: dict[str, float]
+    """hyperparameters in force, read back from optimizer, model and loss"""
+    versions: dict[str, str]
+
+
+class RunResumed(Event, frozen=True, kw_only=True):
+    """Training went on from a checkpoint; whatever was logged beyond this position is void."""
+
+    epoch: int
+    """epochs completed at the checkpoint"""
+    step: int
+    images_trained: int
+    images_probed: int
+    seconds: float
+    decisions: int
+    """decisions that stand"""
+
+
+class DecisionStarted(Event, frozen=True, kw_only=True):
+    decision: int
+    """0, 1, 2, ... within the run"""
+    epoch: int
+    """the epoch that the choice is for, counted from 1"""
+    step: int
+    axes: list[Axis]
+    values: dict[str, float]
+    """in force before"""
+    loss: float | None
+    """validation loss of the snapshot that all candidates start from"""
+    accuracy: float
+    score_name: str
+    score_weights: str
+
+
+class CandidateScored(Event, frozen=True, kw_only=True):
+    decision: int
+    candidate: int
+    """0, 1, 2, ... within the decision"""
+    values: dict[str, float]
+    """read back after they were set"""
+    score: float | None
+    """what the decision compares, lower is better; null if diverged"""
+    loss: float | None
+    accuracy: float
+    """loss and accuracy of the weights that are scored (averaged by default)"""
+    raw_loss: float | None
+    raw_accuracy: float
+    """the same of the last weights"""
+    diverged: bool
+    classes: ClassCounts
+    images: int
+    """training images of this probe"""
+    seconds: float
+
+
+class HyperparametersChosen(Event, frozen=True, kw_only=True):
+    decision: int
+    epoch: int
+    step: int
+    candidate: int | None
+    """the winning candidate; null if none was taken"""
+    values: dict[str, float]
+    """in force from now on, read back"""
+    reason: str
+    images_probed: int
+    """in the run so far"""
+    seconds: float
+    """the whole decision took"""
+
+
+class BatchesTrained(Event, frozen=True, kw_only=True):
+    epoch: int
+    step: int
+    """optimizer steps of the run so far, probes not counted"""
+    batch: int
+    batches: int
+    """position within the epoch, and its length"""
+    images: int
+    """trained since the last such event"""
+    loss: float | None
+    """mean over these images"""
+    values: dict[str, float]
+    seconds: float
+
+
+class Evaluated(Event, frozen=True, kw_only=True):
+    epoch: int
+    step: int
+    split: str
+    """validation or test"""
+    weights: str
+    """last or averaged"""
+    images: int
+    loss: float | None
+    accuracy: float
+    confusion: list[list[int]]
+    """(classes, classes); row: true class, column: predicted class"""
+    seconds: float
+
+
+class EpochCompleted(Event, frozen=True, kw_only=True):
+    epoch: int
+    step: int
+    train_loss: float | None
+    values: dict[str, float]
+    """in force at the end of the epoch, read back"""
+    delivered: str
+    """weights that validation prefers: last or averaged; the test images were read with these alone"""
+    images_trained: int
+    images_probed: int
+    """in the run so far"""
+    seconds: float
+    """of the run so far, without pauses"""
+
+
+class CheckpointSaved(Event, frozen=True, kw_only=True):
+    epoch: int
+    step: int
+    file: str
+    """relative to the run directory"""
+
+
+class RunStopped(Event, frozen=True, kw_only=True):
+    reason: str
+    epoch: int
+    step: int
+
+
+class RunFailed(Event, frozen=True, kw_only=True):
+    error: str
+
+
+class RunCompleted(Event, frozen=True, kw_only=True):
+    epoch: int
+    step: int
+    delivered: str
+    validation_loss: float | None
+    validation_accuracy: float
+    test_loss: float | None
+    test_accuracy: float
+    images_trained: int
+    images_probed: int
+    cost: float
+    """images of probes and training together, as a multiple of one plain training"""
+    seconds: float
+
+
+AnyEvent = (
+    RunStarted
+    | RunResumed
+    | DecisionStarted
+    | CandidateScored
+    | HyperparametersChosen
+    | BatchesTrained
+    | Evaluated
+    | EpochCompleted
+    | CheckpointSaved
+    | RunStopped
+    | RunFailed
+    | RunCompleted
+)
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(AnyEvent)
+
+
+def encode(event: AnyEvent) -> bytes:
+    """One line of JSON, newline included; the event's kind comes first, so that a line can be told by its start."""
+    return _encoder.encode(event) + b"\n"
+
+
+def decode(line: bytes) -> AnyEvent:
+    """Inverse of `encode`.
+
+    Raises:
+        msgspec.DecodeError: not JSON, an unknown kind of event, or fields of another type.
+    """
+    event: AnyEvent = _decoder.decode(line)
+    return event

@@ -1,0 +1,26 @@
+"""Layers that several networks share."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+_LEVELS = 1 << 16
+
+
+class Dropout(nn.Dropout):
+    """nn.Dropout with a mask from 16 random bits per unit instead of 64 (32 on a GPU).
+
+    The keep probability is rounded to 1/65536 and the scaling uses the rounded one, so the expectation is exact.
+    On one CPU thread a training step of the course network takes 0.54 of the time with nn.Dropout (median of 7
+    interleaved rounds of 15 steps; tests/benchmarks/dropout.py).
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.p == 0:
+            return x
+        dropped = min(round(self.p * _LEVELS), _LEVELS - 1)
+        words = torch.empty((x.numel() + 3) // 4, dtype=torch.int64, device=x.device).random_(-(2**63), None)
+        bits = words.view(torch.int16)[: x.numel()]
+        keep = (bits >= dropped - _LEVELS // 2).view(x.shape)
+        return x * (keep * (_LEVELS / (_LEVELS - dropped))).to(x.dtype)

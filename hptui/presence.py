@@ -1,0 +1,121 @@
+"""One writer per directory, and a sign of life that others can read: a lock and a heartbeat.
+
+The lock keeps two writers apart and is released by the system when a process dies. It says nothing to another
+machine that sees the same folder, so the holder also rewrites `heartbeat.json` every second; a reader takes
+silence for a lost writer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+
+import filelock
+import msgspec
+import psutil
+
+from hptui.errors import RunDirectoryError
+
+LOCK = "lock"
+HEARTBEAT = "heartbeat.json"
+BEAT_SECONDS = 1.0
+LOST_AFTER_SECONDS = 15.0
+"""importing torch or writing to a slow disk may hold a heartbeat up for some seconds"""
+DEAD_PROCESS_SECONDS = 2.5
+"""on the writer's own machine a dead process is known sooner"""
+
+
+class Heartbeat(msgspec.Struct, frozen=True):
+    """Who writes, and when it last said so."""
+
+    pid: int
+    host: str
+    time: float
+    """seconds since 1970, UTC"""
+
+
+class Presence:
+    """Hold a directory for writing while the `with` block lasts.
+
+    Raises:
+        RunDirectoryError: on entry, if another process holds it or the directory cannot be written.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._lock = filelock.FileLock(directory / LOCK, thread_local=False)
+        self._leave = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="hptui-heartbeat", daemon=True)
+
+    def __enter__(self) -> Presence:
+        try:
+            self._lock.acquire(blocking=False)
+        except filelock.Timeout:
+            raise RunDirectoryError(f"{self._directory} is being written by {_holder(self._directory)}.") from None
+        except OSError as error:
+            raise RunDirectoryError(f"cannot write in {self._directory}: {error.strerror}.") from None
+        self._write()
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._leave.set()
+        self._thread.join()
+        (self._directory / HEARTBEAT).unlink(missing_ok=True)
+        self._lock.release()
+
+    def _beat(self) -> None:
+        while not self._leave.wait(BEAT_SECONDS):
+            self._write()
+
+    def _write(self) -> None:
+        beat = Heartbeat(pid=os.getpid(), host=socket.gethostname(), time=time.time())
+        # a full disk stops the training with a message of its own; the heartbeat must not hide it
+        with contextlib.suppress(OSError):
+            replace_file(self._directory / HEARTBEAT, msgspec.json.encode(beat))
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write `content` so that a reader sees the old file or the new one, never half of it."""
+    # A name per process: a half-written file of a killed process is overwritten, never met by another writer.
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def is_written(directory: Path) -> bool:
+    """Whether a living process writes here: its heartbeat is fresh and, on this machine, its process exists."""
+    beat = read_heartbeat(directory)
+    if beat is None:
+        return False
+    age = time.time() - beat.time
+    if beat.host == socket.gethostname() and age > DEAD_PROCESS_SECONDS and not psutil.pid_exists(beat.pid):
+        return False
+    return age < LOST_AFTER_SECONDS
+
+
+def read_heartbeat(directory: Path) -> Heartbeat | None:
+    """The last sign of life; None if there is none or it cannot be read."""
+    try:
+        return msgspec.json.decode((directory / HEARTBEAT).read_bytes(), type=Heartbeat)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def _holder(directory: Path) -> str:
+    beat = read_heartbeat(directory)
+    return "another process" if beat is None else f"process {beat.pid} on {beat.host}; stop that one first"

@@ -1,0 +1,139 @@
+"""What a run is, computed from its events: the only code that interprets them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from hptui.events import (
+    AnyEvent,
+    BatchesTrained,
+    CandidateScored,
+    DecisionStarted,
+    EpochCompleted,
+    Evaluated,
+    HyperparametersChosen,
+    RunCompleted,
+    RunFailed,
+    RunResumed,
+    RunStarted,
+    RunStopped,
+)
+
+
+@dataclass
+class Decision:
+    """One decision with the candidates scored so far."""
+
+    started: DecisionStarted
+    candidates: list[CandidateScored] = field(default_factory=list)
+    chosen: HyperparametersChosen | None = None
+
+
+@dataclass
+class Epoch:
+    """One epoch; `evaluations` by (split, weights)."""
+
+    number: int
+    evaluations: dict[tuple[str, str], Evaluated] = field(default_factory=dict)
+    completed: EpochCompleted | None = None
+
+    @property
+    def validation(self) -> Evaluated | None:
+        """On validation images, of the weights that would be delivered."""
+        return self._delivered("validation")
+
+    @property
+    def test(self) -> Evaluated | None:
+        """On test images, of the weights that would be delivered."""
+        return self._delivered("test")
+
+    def _delivered(self, split: str) -> Evaluated | None:
+        return self.evaluations.get((split, self.completed.delivered)) if self.completed else None
+
+
+@dataclass
+class RunState:
+    """The fold of a run's events; `apply` takes one more."""
+
+    started: RunStarted | None = None
+    completed: RunCompleted | None = None
+    stopped: RunStopped | None = None
+    failed: RunFailed | None = None
+    decisions: list[Decision] = field(default_factory=list)
+    epochs: list[Epoch] = field(default_factory=list)
+    last_batches: BatchesTrained | None = None
+    values: dict[str, float] = field(default_factory=dict)
+    """in force, as last read back"""
+    images_trained: int = 0
+    images_probed: int = 0
+    seconds: float = 0.0
+    """spent in training, probes and evaluation, without pauses and interruptions"""
+    time: float = 0.0
+    """of the last event, seconds since 1970"""
+
+    def apply(self, event: AnyEvent) -> None:
+        """Take in one more fact, in the order of the log."""
+        self.time = event.time
+        match event:
+            case RunStarted():
+                self.started, self.values = event, event.values
+            case RunResumed():
+                self._go_back(event)
+            case DecisionStarted():
+                self.decisions.append(Decision(event))
+            case CandidateScored():
+                self.decisions[-1].candidates.append(event)
+                self.images_probed += event.images
+            case HyperparametersChosen():
+                self.decisions[-1].chosen = event
+                self.values = event.values
+                self.seconds += event.seconds
+            case BatchesTrained():
+                self.last_batches, self.values = event, event.values
+                self.images_trained += event.images
+                self.seconds += event.seconds
+            case Evaluated():
+                self._epoch(event.epoch).evaluations[event.split, event.weights] = event
+            case EpochCompleted():
+                self._epoch(event.epoch).completed = event
+                self.values, self.seconds = event.values, event.seconds
+                self.images_trained, self.images_probed = event.images_trained, event.images_probed
+            case RunStopped():
+                self.stopped = event
+            case RunFailed():
+                self.failed = event
+            case RunCompleted():
+                self.completed, self.seconds = event, event.seconds
+
+    def _epoch(self, number: int) -> Epoch:
+        if not self.epochs or self.epochs[-1].number != number:
+            self.epochs.append(Epoch(number))
+        return self.epochs[-1]
+
+    def _go_back(self, event: RunResumed) -> None:
+        """Forget what came after the checkpoint that the run went on from."""
+        self.stopped = self.failed = self.completed = self.last_batches = None
+        self.epochs = [epoch for epoch in self.epochs if epoch.number <= event.epoch and epoch.completed]
+        self.decisions = self.decisions[: event.decisions]
+        self.images_trained, self.images_probed = event.images_trained, event.images_probed
+        self.seconds = event.seconds
+
+    @property
+    def epochs_completed(self) -> int:
+        return sum(epoch.completed is not None for epoch in self.epochs)
+
+    @property
+    def cost(self) -> float:
+        """Images of probes and training so far, as a multiple of one plain training of all epochs."""
+        if self.started is None or self.started.images_per_epoch == 0:
+            return 0.0
+        return (self.images_trained + self.images_probed) / (self.started.epochs * self.started.images_per_epoch)
+
+
+def replay(events: Iterable[AnyEvent]) -> RunState:
+    """The state after all `events`."""
+    state = RunState()
+    for event in events:
+        state.apply(event)
+    return state

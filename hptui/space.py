@@ -1,0 +1,174 @@
+"""Hyperparameters and the ranges they are searched in. Plain data: no torch, no screen."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from hptui.errors import ConfigError, nearest
+
+Scale = Literal["log", "linear"]
+Values = dict[str, float]
+"""hyperparameter name -> value; batch_size is a whole number"""
+
+MOST_STEPS = 1000
+_SCALES: dict[str, Scale] = {"log": "log", "lin": "linear", "linear": "linear"}
+
+
+@dataclass(frozen=True)
+class Hyperparameter:
+    """One thing that may be chosen while a network trains."""
+
+    name: str
+    title: str
+    """as it stands on an axis"""
+    default: float | None
+    """None: whatever the model was built with"""
+    low: float
+    high: float
+    """what makes sense at all; a range the user asks for lies within"""
+    low_open: bool = False
+    """the lower bound itself is not allowed (a learning rate of zero trains nothing)"""
+    high_open: bool = False
+    whole: bool = False
+    aliases: tuple[str, ...] = ()
+
+    def check(self, value: float) -> float:
+        """Return `value` as the training uses it; raise ConfigError where it makes no sense."""
+        below = value < self.low or (self.low_open and value == self.low)
+        above = value > self.high or (self.high_open and value == self.high)
+        if not math.isfinite(value) or below or above:
+            raise ConfigError(f"{self.name} = {value:g} is out of bounds; it takes {self.bounds}.")
+        if self.whole and value != round(value):
+            raise ConfigError(f"{self.name} = {value:g} has to be a whole number.")
+        return float(round(value)) if self.whole else float(value)
+
+    @property
+    def bounds(self) -> str:
+        left = f"more than {self.low:g}" if self.low_open else f"{self.low:g}"
+        if math.isinf(self.high):
+            return left if self.low_open else f"{left} or more"
+        return f"{left} to {'less than ' if self.high_open else ''}{self.high:g}"
+
+
+HYPERPARAMETERS: dict[str, Hyperparameter] = {
+    entry.name: entry
+    for entry in (
+        Hyperparameter("lr", "learning rate", 1e-3, 0.0, math.inf, low_open=True, aliases=("learning_rate",)),
+        Hyperparameter("weight_decay", "weight decay", 0.0, 0.0, math.inf, aliases=("wd",)),
+        Hyperparameter("momentum", "momentum (Adam: beta 1)", 0.9, 0.0, 1.0, high_open=True, aliases=("beta1",)),
+        Hyperparameter("dropout", "dropout", None, 0.0, 1.0, high_open=True),
+        Hyperparameter("label_smoothing", "label smoothing", 0.0, 0.0, 1.0, high_open=True),
+        Hyperparameter("batch_size", "batch size", 100.0, 1.0, 1e6, whole=True),
+        Hyperparameter("augmentation", "augmentation strength", 0.0, 0.0, 1.0),
+    )
+}
+_NAMES = {alias: entry.name for entry in HYPERPARAMETERS.values() for alias in (entry.name, *entry.aliases)}
+
+
+def hyperparameter(name: str) -> Hyperparameter:
+    """Look a hyperparameter up by name or alias; raise ConfigError naming the nearest valid one."""
+    canonical = name.strip().replace("-", "_")
+    if canonical not in _NAMES:
+        raise ConfigError(f"unknown hyperparameter {name!r}.{nearest(canonical, HYPERPARAMETERS)}")
+    return HYPERPARAMETERS[_NAMES[canonical]]
+
+
+def default_values() -> Values:
+    """Values in force where the user says nothing; dropout is missing: the model's own stays."""
+    return {entry.name: entry.default for entry in HYPERPARAMETERS.values() if entry.default is not None}
+
+
+@dataclass(frozen=True)
+class Range:
+    """Where one hyperparameter is searched: `steps` values from low to high, both included."""
+
+    name: str
+    low: float
+    high: float
+    scale: Scale
+    steps: int
+
+    def __post_init__(self) -> None:
+        known = hyperparameter(self.name)
+        if not self.low < self.high:
+            raise ConfigError(f"search {self.name}: low {self.low:g} has to be less than high {self.high:g}.")
+        if self.scale == "log" and self.low <= 0:
+            raise ConfigError(
+                f"search {self.name}: a log scale needs low > 0, not {self.low:g}; use lin, or a small positive low."
+            )
+        if not 2 <= self.steps <= MOST_STEPS:
+            raise ConfigError(
+                f"search {self.name}: steps = {self.steps} makes a grid of no cells or too many; "
+                f"use 2 to {MOST_STEPS}, or --set {self.name}=VALUE to fix it."
+            )
+        for end in (self.low, self.high):
+            known.check(end)
+
+    def values(self) -> tuple[float, ...]:
+        """The grid's values, ascending, ends exact; a whole-number hyperparameter is rounded, without repeats."""
+        inner = (self.at(step / (self.steps - 1)) for step in range(1, self.steps - 1))
+        values = (self.low, *inner, self.high)
+        if HYPERPARAMETERS[self.name].whole:
+            values = tuple(float(round(value)) for value in values)
+        return tuple(dict.fromkeys(values))
+
+    def at(self, position: float) -> float:
+        """The value at `position` of the range, 0 (low) to 1 (high), equal steps in its scale."""
+        if self.scale == "log":
+            value = math.exp(math.log(self.low) + position * (math.log(self.high) - math.log(self.low)))
+        else:
+            value = self.low + position * (self.high - self.low)
+        return float(f"{value:.12g}")  # 0.001, not 0.0010000000000000002: people read these values
+
+    def __str__(self) -> str:
+        return f"{self.low!r}:{self.high!r}:{'log' if self.scale == 'log' else 'lin'}:{self.steps}"
+
+
+SearchSpace = dict[str, Range]
+"""searched hyperparameters by name, in the order the user gave; empty: nothing is searched"""
+
+
+def parse_range(name: str, text: str | Mapping[str, Any]) -> Range:
+    """Read `low:high:scale:steps` (or a table with these keys) into a Range.
+
+    Raises:
+        ConfigError: the text has another form, or low, high, scale and steps do not fit each other.
+    """
+    known = hyperparameter(name)
+    form = f"search {known.name}={text!r}: write low:high:scale:steps, for example 1e-4:1e-1:log:7."
+    if isinstance(text, Mapping):
+        unknown = set(text) - {"low", "high", "scale", "steps"}
+        if unknown or not {"low", "high"} <= set(text):
+            raise ConfigError(f"search {known.name} has the keys {sorted(text)}; it takes low, high, scale, steps.")
+        parts = [
+            str(text["low"]),
+            str(text["high"]),
+            str(text.get("scale", "lin")),
+            str(text.get("steps", 5)),
+        ]
+    else:
+        parts = str(text).split(":")
+    if len(parts) != 4:
+        raise ConfigError(form)
+    if parts[2].lower() not in _SCALES:
+        raise ConfigError(f"search {known.name}: unknown scale {parts[2]!r}; it takes log or lin.")
+    try:
+        low, high, steps = float(parts[0]), float(parts[1]), int(parts[3])
+    except ValueError:
+        raise ConfigError(form) from None
+    return Range(known.name, low, high, _SCALES[parts[2].lower()], steps)
+
+
+def grid(space: SearchSpace) -> list[Values]:
+    """Every combination of the searched values, the last name varying fastest; one empty cell for no range."""
+    axes = [[(name, value) for value in searched.values()] for name, searched in space.items()]
+    return [dict(cell) for cell in itertools.product(*axes)]
+
+
+def describe(values: Mapping[str, float], names: Iterable[str] | None = None) -> str:
+    """One short line: "lr 0.001, weight_decay 1e-05"."""
+    return ", ".join(f"{name} {values[name]:.4g}" for name in (names or values) if name in values)

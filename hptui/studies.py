@@ -1,0 +1,100 @@
+"""Read studies: the state of every run and of the whole, from the folder alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from hptui.config import Arm
+from hptui.errors import RunDirectoryError
+from hptui.presence import is_written
+from hptui.run_directory import RunReader
+from hptui.run_state import RunState
+from hptui.study_directory import STUDY_FILE, Study, open_study
+
+Status = Literal["waiting", "running", "stopped", "lost", "failed", "finished"]
+
+
+@dataclass
+class FollowedRun:
+    """One run of a study, followed while it is written."""
+
+    arm: Arm
+    seed: int
+    directory: Path
+    reader: RunReader
+    state: RunState
+
+    @property
+    def name(self) -> str:
+        return self.directory.name
+
+    def refresh(self, seconds: float = float("inf")) -> None:
+        """Take in what was written since, for about `seconds` at most."""
+        for event in self.reader.read(seconds):
+            self.state.apply(event)
+
+    @property
+    def status(self) -> Status:
+        """Lost: the log has no end, and nobody writes it any more."""
+        if self.state.completed is not None:
+            return "finished"
+        if is_written(self.directory):
+            return "running"
+        if self.state.failed is not None:
+            return "failed"
+        if self.state.stopped is not None:
+            return "stopped"
+        return "lost" if self.state.started is not None else "waiting"
+
+
+class FollowedStudy:
+    """A study with all its planned runs; `refresh` takes in what was written since."""
+
+    def __init__(self, study: Study) -> None:
+        self.study = study
+        self.runs = [
+            FollowedRun(arm, seed, directory, RunReader(directory), RunState()) for arm, seed, directory in study.runs()
+        ]
+
+    def refresh(self) -> None:
+        """Read on in every run."""
+        for run in self.runs:
+            run.refresh()
+
+    @property
+    def status(self) -> Status:
+        """Of the whole: running while its process lives; else the worst that its runs show."""
+        statuses = {run.status for run in self.runs}
+        if statuses == {"finished"}:
+            return "finished"
+        if "running" in statuses or is_written(self.study.directory):
+            return "running"
+        order: tuple[Status, ...] = ("failed", "lost", "stopped", "waiting")
+        worst = next(status for status in order if status in statuses)
+        return "stopped" if worst == "waiting" and "finished" in statuses else worst
+
+
+def follow(directory: Path) -> FollowedStudy:
+    """Open a study and read it as far as it is written."""
+    followed = FollowedStudy(open_study(directory))
+    followed.refresh()
+    return followed
+
+
+def study_directories(folder: Path) -> list[Path]:
+    """Folders within `folder` that hold a study, newest first."""
+    found = [path.parent for path in folder.glob(f"*/{STUDY_FILE}")]
+    return sorted(found, key=lambda path: path.name, reverse=True)
+
+
+def readable(directories: list[Path]) -> tuple[list[FollowedStudy], list[str]]:
+    """Those that can be read, and a message for each that cannot."""
+    studies, problems = [], []
+    for directory in directories:
+        try:
+            studies.append(follow(directory))
+        except RunDirectoryError as error:
+            problems.append(str(error))
+    return studies, problems

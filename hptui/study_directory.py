@@ -1,0 +1,221 @@
+"""A study's folder: what was asked, the user's own files, and one folder per run. Known to writers and readers.
+
+Where data and own files lie on this machine is not part of a study (a folder can be copied anywhere); it is
+kept among the user's state, by the study's identity, so that `hptui resume` finds them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import time
+import tomllib
+import uuid
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import platformdirs
+import tomli_w
+
+import hptui
+from hptui import registry
+from hptui.config import Arm, StudyConfig, from_plain, to_plain
+from hptui.errors import ConfigError, RunDirectoryError
+from hptui.events import SCHEMA
+from hptui.presence import replace_file
+from hptui.run_directory import RunFile, check_schema, create_run, run_name
+
+STUDY_FILE = "study.toml"
+SOURCES = "sources"
+OWN_FILES = ("dataset", "model", "strategy", "baseline")
+"""settings that may name a file of the user's"""
+WITH_PATH = ("medmnist", "folder")
+"""data sets whose argument is a path"""
+
+
+class Study(msgspec.Struct, frozen=True):
+    """An existing study."""
+
+    directory: Path
+    id: str
+    created: float
+    """seconds since 1970, UTC"""
+    config: StudyConfig
+    """without paths of this machine"""
+    fingerprint: str
+    """SHA-256 of the images and labels; a resumed study has to read the same"""
+    planned_cost: dict[str, float]
+    """images of probes and training that each arm is expected to need, as a multiple of one plain training"""
+
+    @property
+    def name(self) -> str:
+        return self.directory.name
+
+    def runs(self) -> list[tuple[Arm, int, Path]]:
+        """All planned runs (arm, seed, folder) in the order they are trained: pair by pair."""
+        return [
+            (arm, seed, self.directory / run_name(arm, seed)) for seed in self.config.seeds for arm in self.config.arms
+        ]
+
+    def create_run(self, arm: Arm, seed: int, directory: Path) -> None:
+        """Make the folder of one of `runs`."""
+        create_run(directory, RunFile(SCHEMA, hptui.__version__, arm, seed, to_plain(self.config)))
+
+
+def studies_folder() -> Path:
+    """Where studies are kept unless --out says otherwise."""
+    return platformdirs.user_data_path("hptui") / "studies"
+
+
+def new_directory(config: StudyConfig) -> Path:
+    """A folder for a new study, not made yet: --out, or a new name among the user's studies.
+
+    Raises:
+        RunDirectoryError: --out exists and is not an empty folder, or no folder can be made there.
+    """
+    if config.out is None:
+        label = config.dataset.partition(":")[0].rpartition("/")[2].removesuffix(".py")
+        stem = f"{time.strftime('%Y%m%d-%H%M%S')}-{label}-{config.strategy.rpartition(':')[2]}"
+        names = (stem if number == 1 else f"{stem}-{number}" for number in range(1, 1000))
+        return next(path for name in names if not (path := studies_folder() / name).exists())
+    directory = Path(config.out)
+    if (directory / STUDY_FILE).exists():
+        raise RunDirectoryError(
+            f"{directory} already holds a study; go on with it (hptui resume), or choose another --out."
+        )
+    try:
+        if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+            raise RunDirectoryError(f"{directory} is not an empty folder; choose another --out.")
+    except OSError as error:
+        raise RunDirectoryError(f"cannot use {directory}: {error.strerror}.") from None
+    return directory
+
+
+def create_study(directory: Path, config: StudyConfig, fingerprint: str, planned_cost: dict[str, float]) -> Study:
+    """Make the folder, copy the user's own files into it, and write study.toml last."""
+    portable, places = _portable(config)
+    study = Study(directory.resolve(), uuid.uuid4().hex, time.time(), portable, fingerprint, planned_cost)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for field, place in places.items():
+            if Path(place).suffix == ".py":
+                (directory / SOURCES / field).mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(place, directory / SOURCES / field / Path(place).name)
+        head = {
+            "schema": SCHEMA,
+            "hptui": hptui.__version__,
+            "id": study.id,
+            "created": study.created,
+            "fingerprint": fingerprint,
+            "planned_cost": planned_cost,
+        }
+        replace_file(directory / STUDY_FILE, tomli_w.dumps(head | {"config": to_plain(portable)}).encode())
+    except OSError as error:
+        raise RunDirectoryError(f"cannot write in {directory}: {error.strerror}.") from None
+    if config.data_dir is not None:
+        places["data_dir"] = str(Path(config.data_dir).resolve())
+    _remember(study.id, places)
+    return study
+
+
+def open_study(directory: Path) -> Study:
+    """Read study.toml.
+
+    Raises:
+        RunDirectoryError: it is not there, damaged, or written by another version.
+    """
+    path = directory / STUDY_FILE
+    try:
+        content = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise RunDirectoryError(f"{directory} is not a study: cannot read {STUDY_FILE}, {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RunDirectoryError(f"{path} is damaged: {error}.") from None
+    check_schema(content.get("schema"), path)
+    try:
+        config = from_plain(content["config"], str(path))
+        plain = content | {"directory": directory.resolve(), "config": config}
+        return Study(**{field: plain[field] for field in Study.__struct_fields__})
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunDirectoryError(f"{path} is damaged: {error!r}.") from None
+
+
+def localized(study: Study, data_dir: str | None = None) -> StudyConfig:
+    """The study's settings with the paths of this machine put back.
+
+    Raises:
+        ConfigError: an own file has changed since the study began, or the data are not found.
+    """
+    places = _recall(study.id)
+    changes: dict[str, Any] = {"data_dir": data_dir or places.get("data_dir")}
+    for field in OWN_FILES:
+        value: str = getattr(study.config, field)
+        if field == "dataset" and value.partition(":")[0] in WITH_PATH:
+            changes[field] = _data_place(value, data_dir, places.get(field))
+        elif registry.own_file(value) is not None:
+            name = value.rpartition(":")[2]
+            changes[field] = f"{_source_place(study, field, value, places.get(field))}:{name}"
+    return msgspec.structs.replace(study.config, **changes)
+
+
+def _portable(config: StudyConfig) -> tuple[StudyConfig, dict[str, str]]:
+    """The settings with bare file names, and the absolute path behind each."""
+    changes: dict[str, Any] = {"out": None, "data_dir": None}
+    places: dict[str, str] = {}
+    for field in OWN_FILES:
+        value: str = getattr(config, field)
+        name, _, argument = value.partition(":")
+        if field == "dataset" and name in WITH_PATH and argument:
+            path = Path(argument)
+            if config.data_dir is None or path.exists():  # otherwise it is relative to --data-dir, and stays so
+                places[field] = str(path.resolve())
+                changes[field] = f"{name}:{path.resolve().name}"
+        elif (file := registry.own_file(value)) is not None:
+            places[field] = str(file.resolve())
+            changes[field] = f"{file.name}:{value.rpartition(':')[2]}"
+    return msgspec.structs.replace(config, **changes), places
+
+
+def _data_place(value: str, data_dir: str | None, place: str | None) -> str:
+    name, _, argument = value.partition(":")
+    if data_dir is None and place is not None and Path(place).exists():
+        return f"{name}:{place}"
+    if data_dir is not None and (Path(data_dir) / argument).exists():
+        return f"{name}:{Path(data_dir) / argument}"
+    return value  # relative to the remembered --data-dir; the data set's own message says what is missing
+
+
+def _source_place(study: Study, field: str, value: str, place: str | None) -> Path:
+    copy = study.directory / SOURCES / field / value.rpartition(":")[0]
+    if place is None or not Path(place).exists():
+        return copy
+    if copy.exists() and _digest(copy) != _digest(Path(place)):
+        raise ConfigError(
+            f"{place} has changed since the study began; put the copy in {copy.parent} back, or start a new study."
+        )
+    return Path(place)  # not the copy: the file may read its neighbours
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _places_file(study_id: str) -> Path:
+    return platformdirs.user_state_path("hptui") / "places" / f"{study_id}.json"
+
+
+def _remember(study_id: str, places: dict[str, str]) -> None:
+    path = _places_file(study_id)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, msgspec.json.encode(places))
+    except OSError:
+        pass  # resume then asks for --data-dir; no reason to refuse the study
+
+
+def _recall(study_id: str) -> dict[str, str]:
+    try:
+        return msgspec.json.decode(_places_file(study_id).read_bytes(), type=dict[str, str])
+    except (OSError, msgspec.DecodeError):
+        return {}

@@ -1,0 +1,20 @@
+"""The training side: engine, decisions, checkpoints. Needs torch, no screen, and no files unless asked.
+
+from hptui.training import train
+result = train(dataset="digits", model="lenet", epochs=3, strategy="grid", search={"lr": "1e-4:1e-1:log:5"})
+result.test_accuracy, result.values
+"""
+
+from __future__ import annotations
+
+import os
+
+# Threads that wait at a barrier must sleep: with the default they spin, and on busy cores a step takes up to
+# 16 times as long. OpenMP reads this once, when torch is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+from hptui.training.api import TrainingResult, train
+from hptui.training.control import Control
+from hptui.training.study import gather, start_study, train_study
+
+__all__ = ["Control", "TrainingResult", "gather", "start_study", "train", "train_study"]

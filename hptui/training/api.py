@@ -1,0 +1,112 @@
+"""Training from a script or a notebook: objects instead of names, memory instead of files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from torch import nn
+
+from hptui.config import Layer, StudyConfig, resolve
+from hptui.datasets import ImageDataset
+from hptui.datasets._prepare import check as check_dataset
+from hptui.errors import ConfigError
+from hptui.events import AnyEvent, RunCompleted
+from hptui.strategies import Strategy
+from hptui.training.building import ModelFactory
+from hptui.training.control import Control
+from hptui.training.run import Run
+from hptui.training.study import gather, new_strategy
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """A finished (or stopped) training."""
+
+    network: nn.Module
+    """with the delivered weights: last or averaged, whichever validation prefers"""
+    events: list[AnyEvent]
+    """the log; `hptui.run_state.replay(events)` gives every decision, epoch and value"""
+    values: dict[str, float]
+    """hyperparameters in force at the end"""
+    validation_accuracy: float | None
+    test_accuracy: float | None
+    """fractions; None if the training was stopped before its end"""
+    cost: float | None
+    """images of probes and training, as a multiple of one plain training"""
+
+
+def train(
+    *,
+    dataset: str | ImageDataset = "mnist",
+    model: str | ModelFactory = "dtu_cnn",
+    strategy: str | type[Strategy] = "grid",
+    on_event: Callable[[AnyEvent], None] | None = None,
+    control: Control | None = None,
+    **settings: Any,
+) -> TrainingResult:
+    """Train one network, choosing hyperparameters meanwhile; nothing is written to disk.
+
+    Args:
+        dataset: a name as on the command line, or an ImageDataset.
+        model: a name, or a class or function that builds an nn.Module (see `hptui.models`).
+        strategy: a name, or a subclass of Strategy.
+        on_event: called with every event as it happens.
+        control: its `stop` ends the training early.
+        **settings: any field of `hptui.config.StudyConfig`, for example epochs=3, seed=1,
+            set={"lr": 0.01}, search={"lr": "1e-4:1e-1:log:7"}.
+
+    Raises:
+        UsageError: settings, data or model are wrong; the message says what to do.
+    """
+    config = _config(dataset, model, strategy, settings)
+    ingredients = gather(
+        config,
+        dataset=check_dataset(dataset) if not isinstance(dataset, str) else None,
+        factory=None if isinstance(model, str) else model,
+    )
+    chooser = (
+        new_strategy(config, "optimized")
+        if isinstance(strategy, str)
+        else strategy(config.epochs, config.decision_epochs())
+    )
+    events: list[AnyEvent] = []
+
+    def emit(event: AnyEvent) -> None:
+        events.append(event)
+        if on_event is not None:
+            on_event(event)
+
+    run = Run(ingredients, chooser, "optimized", config.seed, emit=emit, control=control or Control())
+    run.execute()
+    run.network.load_state_dict(run.delivered_weights())
+    run.network.eval()
+    end = events[-1]
+    done = end if isinstance(end, RunCompleted) else None
+    return TrainingResult(
+        network=run.network,
+        events=events,
+        values=run.state.values.chosen(),
+        validation_accuracy=done.validation_accuracy if done else None,
+        test_accuracy=done.test_accuracy if done else None,
+        cost=done.cost if done else None,
+    )
+
+
+def _config(
+    dataset: str | ImageDataset,
+    model: str | ModelFactory,
+    strategy: str | type[Strategy],
+    settings: dict[str, Any],
+) -> StudyConfig:
+    """Check the settings; the defaults stand in for objects meanwhile."""
+    for local in ("out", "runs", "baseline"):
+        if local in settings:
+            raise ConfigError(f"train() trains one network in memory; {local!r} belongs to a study (hptui run).")
+    given = {"dataset": dataset, "model": model, "strategy": strategy}
+    names = {key: value for key, value in given.items() if isinstance(value, str)}
+    config = resolve([Layer("train()", settings | names | {"baseline": "none", "runs": 1})]).config
+    labels = {key: getattr(value, "__name__", key) for key, value in given.items() if key not in names}
+    return msgspec.structs.replace(config, **labels)  # the log shows an object's own name

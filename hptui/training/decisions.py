@@ -1,0 +1,128 @@
+"""Run one decision: ask, probe, tell, until the strategy has chosen; log every candidate."""
+
+from __future__ import annotations
+
+import copy
+import time
+from typing import TYPE_CHECKING
+
+from hptui.events import CandidateScored, DecisionStarted, HyperparametersChosen
+from hptui.space import Values
+from hptui.strategies import Choice, Situation
+from hptui.training.evaluation import Evaluation
+from hptui.training.replicas import Probe, Scoring, probe_one_by_one
+from hptui.training.run_start import axes
+
+if TYPE_CHECKING:
+    from hptui.training.run import Run
+
+
+def decide(run: Run, epoch: int) -> None:
+    """Let the run's strategy choose values for `epoch` and what follows, and put them in force.
+
+    The training is left at the bit where it was, but for the chosen values.
+
+    Raises:
+        StopRequested: within a probe; the training is back where the decision found it, and nothing is chosen.
+    """
+    began = time.perf_counter()
+    state, config = run.state, run.config
+    scoring = Scoring(config.score, config.score_weights, config.precision)
+    home = state.snapshot()
+    start = scoring.evaluate_start(run.trainer)
+    _announce(run, epoch, start)
+    probed_before, memory_before = run.progress.images_probed, copy.deepcopy(run.strategy.memory)
+    count = 0
+
+    def record(probe: Probe) -> None:
+        nonlocal count
+        run.progress.images_probed += probe.images
+        run.emit(_candidate_scored(run.progress.decisions, count, probe))
+        count += 1
+
+    situation = _situation(run, epoch, start)
+    try:
+        while not isinstance(answer := run.strategy.ask(situation), Choice):
+            measurements = probe_one_by_one(
+                run.trainer,
+                answer,
+                home,
+                horizon=config.horizon,
+                start_loss=start.loss,
+                scoring=scoring,
+                control=run.control,
+                on_probe=record,
+            )
+            run.strategy.tell(measurements)
+    except BaseException:
+        # the decision is void and will be made again
+        run.progress.images_probed, run.strategy.memory = probed_before, memory_before
+        raise
+    if answer.start is not None:
+        state.restore(answer.start)  # type: ignore[arg-type]  # only the engine makes a Start: a Snapshot
+    state.values.set(answer.values)
+    run.lap()
+    run.emit(_chosen(run, epoch, answer, state.values.chosen(), time.perf_counter() - began))
+    run.progress.decisions += 1
+
+
+def _announce(run: Run, epoch: int, start: Evaluation) -> None:
+    run.emit(
+        DecisionStarted(
+            decision=run.progress.decisions,
+            epoch=epoch,
+            step=run.state.step,
+            axes=axes(run.config.space),
+            values=run.state.values.chosen(),
+            loss=start.loss,
+            accuracy=start.accuracy,
+            score_name=run.config.score,
+            score_weights=run.config.score_weights,
+        )
+    )
+
+
+def _situation(run: Run, epoch: int, start: Evaluation) -> Situation:
+    return Situation(
+        epoch=epoch,
+        epochs=run.config.epochs,
+        images_per_epoch=len(run.ingredients.data.train),
+        images_trained=run.progress.images_trained,
+        images_probed=run.progress.images_probed,
+        values=run.state.values.chosen(),
+        space=run.config.space,
+        loss=start.loss,
+        losses=start.losses,
+        horizon=run.config.horizon,
+    )
+
+
+def _candidate_scored(decision: int, candidate: int, probe: Probe) -> CandidateScored:
+    found = probe.measurement
+    return CandidateScored(
+        decision=decision,
+        candidate=candidate,
+        values=found.values,
+        score=found.score,
+        loss=found.loss,
+        accuracy=found.accuracy,
+        raw_loss=found.raw_loss,
+        raw_accuracy=found.raw_accuracy,
+        diverged=found.diverged,
+        classes=probe.classes,
+        images=probe.images,
+        seconds=probe.seconds,
+    )
+
+
+def _chosen(run: Run, epoch: int, choice: Choice, values: Values, seconds: float) -> HyperparametersChosen:
+    return HyperparametersChosen(
+        decision=run.progress.decisions,
+        epoch=epoch,
+        step=run.state.step,
+        candidate=choice.candidate,
+        values=values,
+        reason=choice.reason,
+        images_probed=run.progress.images_probed,
+        seconds=seconds,
+    )

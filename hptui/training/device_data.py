@@ -1,0 +1,173 @@
+"""The whole data set on the device as uint8, and the order in which a run sees it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from hptui.datasets import ImageDataset, Images, Pixels
+
+Statistic = npt.NDArray[np.float64]
+
+MAX_ROTATION_DEGREES = 20.0
+MAX_SHIFT = 0.15
+"""of the image's side; both at augmentation strength 1"""
+
+
+@dataclass(frozen=True)
+class DeviceImages:
+    """One split on the device."""
+
+    pixels: Tensor
+    """(N, C, H, W) uint8"""
+    labels: Tensor
+    """(N,) int64"""
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class DeviceDataset:
+    """What training and decisions see: no test images in here, so no decision can touch them."""
+
+    name: str
+    class_names: tuple[str, ...]
+    train: DeviceImages
+    validation: DeviceImages
+    mean: Tensor
+    """(1, C, 1, 1) float32, of the training pixels in 0..255"""
+    std: Tensor
+    """(1, C, 1, 1) float32"""
+    fingerprint: str
+    """SHA-256 of pixels and labels: a resumed run must see the same images"""
+
+    @property
+    def channels(self) -> int:
+        return self.train.pixels.shape[1]
+
+    @property
+    def image_shape(self) -> tuple[int, int]:
+        return self.train.pixels.shape[2], self.train.pixels.shape[3]
+
+    def normalise(self, pixels: Tensor) -> Tensor:
+        """(B, C, H, W) uint8 or float in 0..255 -> float32 with mean 0 and deviation 1 over the training pixels."""
+        return (pixels - self.mean).div_(self.std)
+
+
+def to_device(dataset: ImageDataset, fingerprint: str, device: torch.device) -> tuple[DeviceDataset, DeviceImages]:
+    """Copy all splits to `device` once; test images apart. `dataset` has validation images."""
+    assert dataset.validation is not None
+    mean, std = _mean_and_std(dataset.train.pixels)
+
+    def channel(values: Statistic) -> Tensor:
+        return torch.tensor(values, dtype=torch.float32, device=device).view(1, -1, 1, 1)
+
+    learning = DeviceDataset(
+        name=dataset.name,
+        class_names=dataset.class_names,
+        train=_images(dataset.train, device),
+        validation=_images(dataset.validation, device),
+        mean=channel(mean),
+        std=channel(std),
+        fingerprint=fingerprint,
+    )
+    return learning, _images(dataset.test, device)
+
+
+def _mean_and_std(pixels: Pixels, chunk: int = 1000) -> tuple[Statistic, Statistic]:
+    """Per channel (C,), exact: whole numbers are summed, in pieces that stay small beside the data."""
+    total = square = np.zeros(pixels.shape[1], np.int64)
+    for start in range(0, len(pixels), chunk):
+        piece = pixels[start : start + chunk].astype(np.int64)
+        total = total + piece.sum((0, 2, 3))
+        square = square + np.square(piece).sum((0, 2, 3))
+    count = pixels.size // pixels.shape[1]
+    mean = total / count
+    std = np.sqrt(np.maximum(square / count - mean**2, 0))
+    return mean, np.where(std == 0, 1.0, std)  # a constant channel carries nothing, and must not divide by zero
+
+
+def _images(images: Images, device: torch.device) -> DeviceImages:
+    # torch.tensor copies: arrays of an own data set may be read-only, or shared with the user's code
+    return DeviceImages(
+        torch.tensor(np.ascontiguousarray(images.pixels), device=device),
+        torch.tensor(np.ascontiguousarray(images.labels), device=device),
+    )
+
+
+class BatchOrder:
+    """A new permutation of the training images each epoch, from a generator of its own.
+
+    It depends on the seed alone, so baseline and optimized runs of one seed see the same images in the same
+    order whatever their strategies draw.
+    """
+
+    def __init__(self, images: int, seed: int, device: torch.device) -> None:
+        self._images = images
+        self._device = device
+        self._generator = torch.Generator().manual_seed(seed)
+        self._order = self._permute()
+        self.position = 0
+        """images of the current permutation that have been used"""
+
+    def _permute(self) -> Tensor:
+        return torch.randperm(self._images, generator=self._generator).to(self._device)
+
+    def next_batch(self, batch_size: int) -> Tensor:
+        """Indices (B,) int64 of the next batch; a remainder smaller than a batch waits for another epoch."""
+        size = min(batch_size, self._images)
+        if self.position + size > self._images:
+            self._order = self._permute()
+            self.position = 0
+        batch = self._order[self.position : self.position + size]
+        self.position += size
+        return batch
+
+    def batches_left(self, batch_size: int) -> int:
+        """Whole batches left of this epoch."""
+        size = min(batch_size, self._images)
+        return (self._images - self.position) // size
+
+    def start_epoch(self) -> None:
+        """Begin a new permutation unless the current one is untouched."""
+        if self.position:
+            self._order = self._permute()
+            self.position = 0
+
+    def state(self) -> dict[str, object]:
+        return {"generator": self._generator.get_state(), "order": self._order, "position": self.position}
+
+    def restore(self, state: dict[str, object]) -> None:
+        generator, order, position = state["generator"], state["order"], state["position"]
+        assert isinstance(generator, Tensor)
+        assert isinstance(order, Tensor)
+        assert isinstance(position, int)
+        self._generator.set_state(generator)
+        self._order = order.to(self._device)  # never written in place, so sharing it is safe
+        self.position = position
+
+
+def augment(pixels: Tensor, strength: float, generator: torch.Generator) -> Tensor:
+    """Shift and rotate each image by its own random amount; (B, C, H, W) -> the same shape, float32.
+
+    At strength 1 up to 20 degrees and 15 % of the side, uniformly; black comes in from outside.
+    """
+    batch, height, width = pixels.shape[0], pixels.shape[2], pixels.shape[3]
+    draw = torch.rand(batch, 3, generator=generator, device=pixels.device).mul_(2).sub_(1).mul_(strength)
+    angle = draw[:, 0] * math.radians(MAX_ROTATION_DEGREES)
+    cos, sin = angle.cos(), angle.sin()
+    aspect = height / width
+    # affine_grid works in units of half a side: a shift of 15 % of the side is 0.3
+    rows = [
+        torch.stack((cos, -sin * aspect, draw[:, 1] * 2 * MAX_SHIFT), 1),
+        torch.stack((sin / aspect, cos, draw[:, 2] * 2 * MAX_SHIFT), 1),
+    ]
+    grid = F.affine_grid(torch.stack(rows, 1), list(pixels.shape), align_corners=False)
+    return F.grid_sample(pixels.float(), grid, mode="bilinear", padding_mode="zeros", align_corners=False)

@@ -1,0 +1,103 @@
+"""The training loop: the same one for a run's epochs and for the probes of a decision.
+
+Per step, on the device: gather uint8 images (B, C, H, W), augment, normalise, forward, loss, backward, step,
+average. The host only launches work: the sum of the losses stays on the device, and is read where the caller
+asks for it (`LossSum.read`), which is the loop's one synchronisation.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from hptui.training.control import Control
+from hptui.training.device_data import DeviceDataset, augment
+from hptui.training.evaluation import forward_precision
+from hptui.training.state import TrainingState
+
+
+class LossSum:
+    """Sum of the batches' mean losses, kept on the device."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._sum = torch.zeros((), device=device, dtype=torch.float64)
+        self.batches = 0
+
+    def add(self, loss: Tensor) -> None:
+        """Take in one batch's mean loss."""
+        self._sum += loss.detach()
+        self.batches += 1
+
+    def clear(self) -> None:
+        """Begin a new sum."""
+        self._sum.zero_()
+        self.batches = 0
+
+    def read(self) -> float:
+        """Mean over the batches so far; infinity if a loss was not finite. Waits for the device."""
+        mean = float(self._sum) / max(self.batches, 1)
+        return mean if math.isfinite(mean) else math.inf
+
+
+class Trainer:
+    """Advances a TrainingState on a data set."""
+
+    def __init__(self, state: TrainingState, data: DeviceDataset, *, average_window: float, precision: str) -> None:
+        self.state = state
+        self.data = data
+        self._average_window = average_window
+        self._precision = precision
+
+    def batches(self, epochs: float) -> int:
+        """Steps in `epochs` with the batch size in force, at least one."""
+        size = min(self.state.values.batch_size, len(self.data.train))
+        return max(1, round(epochs * len(self.data.train) / size))
+
+    def train(
+        self,
+        batches: int,
+        control: Control,
+        *,
+        rate_factor: Callable[[int], float] | None = None,
+        after_step: Callable[[Tensor], None],
+    ) -> None:
+        """Train `batches` steps.
+
+        Args:
+            batches: steps to do.
+            control: checked before every step; may wait there (pause).
+            rate_factor: of the learning rate, by the index of the step within this call.
+            after_step: gets each batch's mean loss, still on the device.
+
+        Raises:
+            StopRequested: between two steps.
+        """
+        state = self.state
+        state.network.train()
+        window = self._average_window * len(self.data.train) / state.values.batch_size
+        for index in range(batches):
+            control.check()
+            if rate_factor is not None:
+                state.values.scale_rate(rate_factor(index))
+            loss = self._step()
+            state.average.update(window)
+            state.step += 1
+            after_step(loss)
+
+    def _step(self) -> Tensor:
+        state, values, train = self.state, self.state.values, self.data.train
+        chosen = state.order.next_batch(values.batch_size)  # (B,)
+        pixels = train.pixels[chosen]  # (B, C, H, W) uint8
+        if values.augmentation > 0:
+            pixels = augment(pixels, values.augmentation, state.augmentation)
+        with forward_precision(self._precision, pixels.device):
+            output = state.network(self.data.normalise(pixels))  # (B, classes)
+        loss = F.cross_entropy(output.float(), train.labels[chosen], label_smoothing=values.label_smoothing)
+        state.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        state.optimizer.step()
+        return loss

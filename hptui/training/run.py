@@ -1,0 +1,314 @@
+"""One run: one network from initialisation to the end, with one strategy and one seed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hptui.config import Arm, StudyConfig
+from hptui.events import (
+    AnyEvent,
+    BatchesTrained,
+    CheckpointSaved,
+    EpochCompleted,
+    Evaluated,
+    RunCompleted,
+    RunResumed,
+    RunStopped,
+)
+from hptui.run_directory import MODEL_FILE
+from hptui.strategies import Strategy
+from hptui.training.building import ModelFactory, build_network, build_optimizer
+from hptui.training.checkpoints import load_newest, save_checkpoint, save_file
+from hptui.training.control import Control, StopRequested
+from hptui.training.decisions import decide
+from hptui.training.device_data import BatchOrder, DeviceDataset, DeviceImages
+from hptui.training.evaluation import Evaluation, evaluate
+from hptui.training.hyperparameters import ValuesInForce
+from hptui.training.loop import LossSum, Trainer
+from hptui.training.random_state import seed_all
+from hptui.training.run_start import run_started
+from hptui.training.state import TrainingState
+
+
+@dataclass(frozen=True)
+class Ingredients:
+    """What all runs of a study share."""
+
+    config: StudyConfig
+    data: DeviceDataset
+    test: DeviceImages
+    factory: ModelFactory
+    device: torch.device
+
+
+@dataclass
+class Progress:
+    """Where a run is; plain data, saved with every checkpoint."""
+
+    epoch: int = 0
+    """epochs completed"""
+    decided: int = 0
+    """last epoch whose decision, if it had one, is done"""
+    batch: int = 0
+    """steps done in the current epoch"""
+    decisions: int = 0
+    images_trained: int = 0
+    images_probed: int = 0
+    seconds: float = 0.0
+    epoch_loss: float = 0.0
+    """sum of the batches' losses in the current epoch"""
+    delivered: str = "last"
+    results: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """(loss, accuracy) of the delivered weights after the last epoch, by split"""
+
+
+class Run:
+    """Trains; tells `emit` every fact; keeps files only if it has a directory."""
+
+    def __init__(
+        self,
+        ingredients: Ingredients,
+        strategy: Strategy,
+        arm: Arm,
+        seed: int,
+        *,
+        emit: Callable[[AnyEvent], None],
+        control: Control,
+        directory: Path | None = None,
+    ) -> None:
+        self.ingredients = ingredients
+        self.config = ingredients.config
+        self.strategy = strategy
+        self.arm = arm
+        self.seed = seed
+        self.emit = emit
+        self.control = control
+        self.progress = Progress()
+        self._directory = directory
+        self._lap_began = time.perf_counter()
+        self.trainer = Trainer(
+            new_state(ingredients, seed),
+            ingredients.data,
+            average_window=self.config.average_window,
+            precision=self.config.precision,
+        )
+
+    @property
+    def state(self) -> TrainingState:
+        return self.trainer.state
+
+    @property
+    def network(self) -> nn.Module:
+        return self.state.network
+
+    def execute(self, *, resume: bool = False) -> bool:
+        """Train to the end; True if it got there, False if it was asked to stop (a checkpoint is saved).
+
+        With `resume` it goes on from the newest readable checkpoint, or from the beginning if there is none.
+        """
+        if resume:
+            self._resume()
+        else:
+            self.emit(run_started(self.ingredients, self.strategy, self.arm, self.seed, self.state))
+        self.lap()
+        try:
+            while self.progress.epoch < self.config.epochs:
+                self._epoch(self.progress.epoch + 1)
+        except StopRequested as stop:
+            self._checkpoint()
+            self.emit(RunStopped(reason=str(stop), epoch=self.progress.epoch, step=self.state.step))
+            return False
+        self._complete()
+        return True
+
+    def lap(self) -> float:
+        """Seconds since the last call."""
+        now = time.perf_counter()
+        seconds, self._lap_began = now - self._lap_began, now
+        self.progress.seconds += seconds
+        return seconds
+
+    def _resume(self) -> None:
+        assert self._directory is not None
+        saved = load_newest(self._directory, self.ingredients.device)
+        if saved is not None:
+            self.state.restore(saved["snapshot"])
+            self.progress = Progress(**saved["progress"])
+            self.strategy.memory = saved["strategy_memory"]
+        at = self.progress
+        self.emit(
+            RunResumed(
+                epoch=at.epoch,
+                step=self.state.step,
+                images_trained=at.images_trained,
+                images_probed=at.images_probed,
+                seconds=at.seconds,
+                decisions=at.decisions,
+            )
+        )
+
+    def _epoch(self, epoch: int) -> None:
+        if self.progress.decided < epoch:
+            if self.strategy.decides(epoch):
+                decide(self, epoch)
+            self.progress.decided = epoch
+        self._train_epoch(epoch)
+        train_loss = self.progress.epoch_loss / self.progress.batch
+        self.state.order.start_epoch()
+        self.progress.epoch, self.progress.batch, self.progress.epoch_loss = epoch, 0, 0.0
+        self._record_epoch(epoch, train_loss)
+        self._checkpoint()
+
+    def _train_epoch(self, epoch: int) -> None:
+        """Train what is left of the epoch, with one line in the log every `log_every` batches."""
+        at, size = self.progress, min(self.state.values.batch_size, len(self.ingredients.data.train))
+        left = self.state.order.batches_left(size)
+        batches = at.batch + left
+        losses = LossSum(self.ingredients.device)
+
+        def report() -> None:
+            if losses.batches == 0:
+                return
+            images, mean = losses.batches * size, losses.read()  # waits for the device
+            at.epoch_loss += mean * losses.batches
+            at.images_trained += images
+            self.emit(
+                BatchesTrained(
+                    epoch=epoch,
+                    step=self.state.step,
+                    batch=at.batch,
+                    batches=batches,
+                    images=images,
+                    loss=mean,
+                    values=self.state.values.read(),
+                    seconds=self.lap(),
+                )
+            )
+            losses.clear()
+
+        def after_step(loss: Tensor) -> None:
+            losses.add(loss)
+            at.batch += 1
+            if at.batch % self.config.log_every == 0 or at.batch == batches:
+                report()
+
+        def rate_factor(index: int) -> float:
+            return self.strategy.rate_factor((epoch - 1 + (first + index) / batches) / self.config.epochs)
+
+        first = at.batch
+        try:
+            self.trainer.train(left, self.control, rate_factor=rate_factor, after_step=after_step)
+        except StopRequested:
+            report()  # nothing that was trained stays uncounted
+            raise
+
+    def _record_epoch(self, epoch: int, train_loss: float) -> None:
+        """Validate both kinds of weights, deliver what validation prefers, and read the test images with it."""
+        data, averaged = self.ingredients.data, self.state.average.tensors()
+        kinds: dict[str, dict[str, Tensor] | None] = {"last": None, "averaged": averaged}
+        found = {
+            name: self._evaluate(epoch, "validation", name, weights, data.validation) for name, weights in kinds.items()
+        }
+        delivered = min(found, key=lambda name: found[name].loss)  # both diverged: last
+        test = self._evaluate(epoch, "test", delivered, kinds[delivered], self.ingredients.test)
+        self.progress.delivered = delivered
+        self.progress.results = {
+            "validation": (found[delivered].loss, found[delivered].accuracy),
+            "test": (test.loss, test.accuracy),
+        }
+        self.emit(
+            EpochCompleted(
+                epoch=epoch,
+                step=self.state.step,
+                train_loss=train_loss,
+                values=self.state.values.read(),
+                delivered=delivered,
+                images_trained=self.progress.images_trained,
+                images_probed=self.progress.images_probed,
+                seconds=self.progress.seconds,
+            )
+        )
+
+    def _evaluate(
+        self, epoch: int, split: str, name: str, weights: dict[str, Tensor] | None, images: DeviceImages
+    ) -> Evaluation:
+        precision = self.config.precision
+        found = evaluate(self.network, self.ingredients.data, images, weights=weights, precision=precision)
+        self.emit(
+            Evaluated(
+                epoch=epoch,
+                step=self.state.step,
+                split=split,
+                weights=name,
+                images=len(images),
+                loss=found.loss,
+                accuracy=found.accuracy,
+                confusion=found.confusion.tolist(),
+                seconds=self.lap(),
+            )
+        )
+        return found
+
+    def _complete(self) -> None:
+        at = self.progress
+        (validation_loss, validation_accuracy), (test_loss, test_accuracy) = (
+            at.results["validation"],
+            at.results["test"],
+        )
+        if self._directory is not None:
+            save_file(self._directory / MODEL_FILE, {"network": self.delivered_weights()})
+        plain = self.config.epochs * len(self.ingredients.data.train)
+        self.emit(
+            RunCompleted(
+                epoch=at.epoch,
+                step=self.state.step,
+                delivered=at.delivered,
+                validation_loss=validation_loss,
+                validation_accuracy=validation_accuracy,
+                test_loss=test_loss,
+                test_accuracy=test_accuracy,
+                images_trained=at.images_trained,
+                images_probed=at.images_probed,
+                cost=(at.images_trained + at.images_probed) / plain,
+                seconds=at.seconds,
+            )
+        )
+
+    def delivered_weights(self) -> dict[str, Tensor]:
+        """The network's state with the weights that validation preferred after the last epoch."""
+        weights = {name: tensor.detach().clone() for name, tensor in self.network.state_dict().items()}
+        if self.progress.delivered == "averaged":
+            averages = self.state.average.tensors()
+            weights |= {name: tensor.clone() for name, tensor in averages.items() if name in weights}
+        return weights
+
+    def _checkpoint(self) -> None:
+        if self._directory is None:
+            return
+        content: dict[str, Any] = {
+            "snapshot": self.state.snapshot(),
+            "progress": asdict(self.progress),
+            "strategy_memory": self.strategy.memory,
+        }
+        file = save_checkpoint(self._directory, self.state.step, content)
+        self.emit(CheckpointSaved(epoch=self.progress.epoch, step=self.state.step, file=file))
+
+
+def new_state(ingredients: Ingredients, seed: int) -> TrainingState:
+    """A training at step 0; everything in it follows from `seed`."""
+    config, data, device = ingredients.config, ingredients.data, ingredients.device
+    seed_all(seed)
+    network = build_network(ingredients.factory, config.model, data, seed)
+    optimizer = build_optimizer(config.optimizer, network.parameters(), config.start_values)
+    values = ValuesInForce(network, optimizer, config.start_values)
+    order = BatchOrder(len(data.train), seed, device)
+    augmentation = torch.Generator(device).manual_seed(seed)
+    seed_all(seed)  # whatever building the network drew, training draws the same
+    return TrainingState(network, optimizer, values, order, augmentation, device)

@@ -1,0 +1,88 @@
+"""Everything that makes a restart exact, in one object with one owner."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from hptui.training.averaging import AveragedWeights
+from hptui.training.device_data import BatchOrder
+from hptui.training.hyperparameters import ValuesInForce
+from hptui.training.random_state import random_state, restore_random_state
+
+Snapshot = dict[str, Any]
+"""copies of all tensors, and plain data; can be saved with torch.save and loaded with weights_only=True"""
+
+
+class TrainingState:
+    """One training at one moment: network, optimizer, averaged weights, values, data position, RNG.
+
+    `snapshot` and `restore` are exact to the bit: what is restored trains on as if nothing had been in between.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        optimizer: Optimizer,
+        values: ValuesInForce,
+        order: BatchOrder,
+        augmentation: torch.Generator,
+        device: torch.device,
+    ) -> None:
+        self.network = network
+        self.optimizer = optimizer
+        self.values = values
+        self.order = order
+        self.augmentation = augmentation
+        self.device = device
+        self.average = AveragedWeights(network)
+        self.step = 0
+        """optimizer steps since the start"""
+
+    def snapshot(self) -> Snapshot:
+        """A copy that shares no memory with the training."""
+        live = {
+            "network": self.network.state_dict(),
+            "unsaved_buffers": self._unsaved_buffers(),
+            "optimizer": self.optimizer.state_dict(),
+            "average": self.average.state(),
+            "values": self.values.state(),
+            "order": self.order.state(),
+            "augmentation": self.augmentation.get_state(),
+            "random": random_state(self.device),
+            "step": self.step,
+        }
+        copied: Snapshot = _copy(live)
+        return copied
+
+    def _unsaved_buffers(self) -> dict[str, Tensor]:
+        """Buffers registered with persistent=False: not part of the model file, but part of the moment."""
+        saved = self.network.state_dict()
+        return {name: buffer for name, buffer in self.network.named_buffers() if name not in saved}
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Put everything back; the snapshot stays untouched and can be restored again."""
+        self.network.load_state_dict(snapshot["network"])  # copies into the existing tensors
+        for name, buffer in self._unsaved_buffers().items():
+            buffer.copy_(snapshot["unsaved_buffers"][name])
+        # The optimizer would take the snapshot's own tensors as its state and train them, hence the copy.
+        self.optimizer.load_state_dict(_copy(snapshot["optimizer"]))
+        self.average.restore(snapshot["average"])
+        self.values.restore(snapshot["values"])
+        self.order.restore(snapshot["order"])
+        self.augmentation.set_state(snapshot["augmentation"].cpu())
+        restore_random_state(snapshot["random"], self.device)
+        self.step = snapshot["step"]
+
+
+def _copy(tree: Any) -> Any:
+    if isinstance(tree, Tensor):
+        return tree.detach().clone()  # keeps the strides: channels_last stays channels_last
+    if isinstance(tree, dict):
+        return {key: _copy(value) for key, value in tree.items()}
+    if isinstance(tree, (list, tuple)):
+        return type(tree)(_copy(value) for value in tree)
+    return tree

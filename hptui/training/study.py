@@ -1,0 +1,141 @@
+"""All runs of a study, one after another in this process, pair by pair."""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+
+from hptui import registry
+from hptui.config import Arm, StudyConfig
+from hptui.datasets import ImageDataset
+from hptui.datasets._prepare import fingerprint, prepare, request_dataset
+from hptui.errors import ConfigError, HptuiError, TrainingError
+from hptui.events import RunCompleted, RunFailed
+from hptui.presence import Presence
+from hptui.run_directory import ERROR_FILE, RunWriter, last_event
+from hptui.strategies import Strategy
+from hptui.study_directory import Study, create_study
+from hptui.training.building import ModelFactory, load_factory
+from hptui.training.control import Control
+from hptui.training.device import resolve_device, use_threads
+from hptui.training.device_data import to_device
+from hptui.training.run import Ingredients, Run, new_state
+
+
+def gather(
+    config: StudyConfig, *, dataset: ImageDataset | None = None, factory: ModelFactory | None = None
+) -> Ingredients:
+    """Read the data, load the network's class, and check that everything fits; nothing is written.
+
+    Raises:
+        UsageError: device, data, model, strategy and values do not exist or do not fit each other.
+    """
+    device = resolve_device(config.device)
+    use_threads(config.threads)
+    if factory is None:
+        factory = load_factory(config.model)
+    if dataset is None:
+        dataset = request_dataset(
+            config.dataset,
+            data_dir=Path(config.data_dir) if config.data_dir is not None else None,
+            image_size=config.image_size,
+            split_seed=config.split_seed,
+        )
+    split = prepare(
+        dataset,
+        train_size=config.train_size,
+        validation_size=config.validation_size,
+        split_seed=config.split_seed,
+    )
+    data, test = to_device(split, fingerprint(split), device)
+    ingredients = Ingredients(config, data, test, factory, device)
+    _try_out(ingredients)
+    return ingredients
+
+
+def _try_out(ingredients: Ingredients) -> None:
+    """Build everything once, so that a mistake is told before the first run, not in the middle of the night."""
+    state = new_state(ingredients, ingredients.config.seed)
+    if "dropout" in ingredients.config.search:
+        state.values.set({"dropout": ingredients.config.space["dropout"].low})
+
+
+def new_strategy(config: StudyConfig, arm: Arm) -> Strategy:
+    """The strategy of one arm; raise ConfigError if an own one is no Strategy."""
+    name = config.strategy_of(arm)
+    factory = registry.load("strategies", name)
+    try:
+        strategy = factory(config.epochs, config.decision_epochs())
+    except Exception as error:
+        raise ConfigError(f"strategy {name!r} cannot be made: {type(error).__name__}: {error}") from error
+    if not isinstance(strategy, Strategy):
+        raise ConfigError(f"strategy {name!r} is a {type(strategy).__name__}, not a hptui.strategies.Strategy.")
+    if strategy.searches and not config.search:
+        raise ConfigError(f"strategy {name!r} has nothing to search; name at least one range with --search.")
+    return strategy
+
+
+def start_study(config: StudyConfig, directory: Path) -> tuple[Study, Ingredients]:
+    """Check everything, then make the study's folder.
+
+    Raises:
+        UsageError: see `gather`, or the folder cannot be written.
+    """
+    planned: dict[str, float] = {
+        arm: new_strategy(config, arm).planned_cost(config.space, config.horizon) for arm in config.arms
+    }
+    ingredients = gather(config)
+    return create_study(directory, config, ingredients.data.fingerprint, planned), ingredients
+
+
+def train_study(study: Study, ingredients: Ingredients, control: Control) -> bool:
+    """Train all runs that are not completed; True if all are now, False if `control` stopped it.
+
+    Raises:
+        RunDirectoryError: another process writes this study.
+        ConfigError: the data are not those that the study began with.
+        TrainingError: the disk is full, or a run cannot go on.
+    """
+    if ingredients.data.fingerprint != study.fingerprint:
+        raise ConfigError(f"{ingredients.data.name}: these are not the images that the study began with.")
+    with Presence(study.directory):
+        for arm, seed, directory in study.runs():
+            study.create_run(arm, seed, directory)
+            if not train_run(directory, ingredients, arm, seed, control):
+                return False
+    return True
+
+
+def train_run(directory: Path, ingredients: Ingredients, arm: Arm, seed: int, control: Control) -> bool:
+    """Begin one run or go on with it, writing to its directory; True once it is completed."""
+    with RunWriter(directory) as writer:
+        last = last_event(directory)
+        if isinstance(last, RunCompleted):
+            return True
+        run = Run(
+            ingredients,
+            new_strategy(ingredients.config, arm),
+            arm,
+            seed,
+            emit=writer.append,
+            control=control,
+            directory=directory,
+        )
+        try:
+            return run.execute(resume=last is not None)
+        except HptuiError as error:
+            _record_failure(writer, directory, error)
+            raise
+        except Exception as error:
+            _record_failure(writer, directory, error)
+            raise TrainingError(
+                f"{directory.name} failed: {type(error).__name__}: {error} (more in {directory / ERROR_FILE})"
+            ) from error
+
+
+def _record_failure(writer: RunWriter, directory: Path, error: Exception) -> None:
+    try:
+        writer.append(RunFailed(error=f"{type(error).__name__}: {error}"))
+        (directory / ERROR_FILE).write_text("".join(traceback.format_exception(error)), "utf-8")
+    except (HptuiError, OSError):
+        pass  # the disk that failed the run cannot take this either; the error itself is raised

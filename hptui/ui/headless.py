@@ -1,0 +1,126 @@
+"""A study without a screen: progress on stderr, read from the same log as everything else."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from hptui.run_state import RunState
+from hptui.space import describe
+from hptui.studies import FollowedRun, FollowedStudy
+
+POLL_SECONDS = 0.2
+
+
+class ProgressReport:
+    """One bar for the study in a terminal, one line per epoch elsewhere."""
+
+    def __init__(self, followed: FollowedStudy, console: Console) -> None:
+        self._followed = followed
+        self._console = console
+        self._lines = 0
+        self._told: dict[str, int] = {run.name: run.state.epochs_completed for run in followed.runs}
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TextColumn("{task.fields[rate]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(elapsed_when_finished=True, compact=True),
+            console=console,
+            disable=not console.is_terminal,
+        )
+
+    def follow(self, finished: threading.Event) -> None:
+        """Report until `finished` is set, then once more."""
+        with self._bar:
+            task = self._bar.add_task("starting", total=1.0, rate="")
+            while not finished.wait(POLL_SECONDS):
+                self._refresh(task)
+            self._refresh(task)
+
+    def _refresh(self, task: TaskID) -> None:
+        self._followed.refresh()
+        for run in self._followed.runs:
+            self._tell_epochs(run)
+        runs = self._followed.runs
+        current = next((run for run in runs if run.state.started and not run.state.completed), None)
+        done = sum(work_done(run.state) for run in runs) / sum(expected_work(self._followed, run) for run in runs)
+        self._bar.update(
+            task,
+            completed=min(done, 1.0),
+            description=_where(self._followed, current),
+            rate=f"{_rate(current.state):,.0f} images/s" if current else "",
+        )
+
+    def _tell_epochs(self, run: FollowedRun) -> None:
+        epochs = [epoch for epoch in run.state.epochs if epoch.completed]
+        for epoch in epochs[self._told[run.name] :]:
+            validation, test = epoch.validation, epoch.test
+            assert epoch.completed is not None
+            assert validation is not None
+            assert test is not None
+            names = [axis.name for axis in run.state.started.searched] if run.state.started else []
+            chosen = describe(epoch.completed.values, names) if names else ""
+            self._console.print(
+                f"{run.name}  epoch {epoch.number}/{self._followed.study.config.epochs}  "
+                f"validation {validation.accuracy:.2%}  test {test.accuracy:.2%}  "
+                f"{epoch.completed.seconds:.0f} s  {chosen}".rstrip(),
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
+            )
+        self._told[run.name] = len(epochs)
+
+
+def expected_work(followed: FollowedStudy, run: FollowedRun) -> float:
+    """Images this run will process in probes and training, relative to one epoch's: as planned, until it is done."""
+    if run.state.completed:
+        return work_done(run.state)
+    return followed.study.planned_cost[run.arm] * followed.study.config.epochs
+
+
+def work_done(state: RunState) -> float:
+    """Images processed in probes and training, relative to one epoch's."""
+    if state.started is None or not state.started.images_per_epoch:
+        return 0.0
+    return (state.images_trained + state.images_probed) / state.started.images_per_epoch
+
+
+def _rate(state: RunState) -> float:
+    return (state.images_trained + state.images_probed) / state.seconds if state.seconds else 0.0
+
+
+def _where(followed: FollowedStudy, run: FollowedRun | None) -> str:
+    if run is None:
+        return "between runs"
+    number = followed.runs.index(run) + 1
+    text = f"run {number}/{len(followed.runs)} {run.name}"
+    decision = run.state.decisions[-1] if run.state.decisions else None
+    if decision is not None and decision.chosen is None:
+        return f"{text} decision {decision.started.decision + 1}, candidate {len(decision.candidates) + 1}"
+    return f"{text} epoch {min(run.state.epochs_completed + 1, followed.study.config.epochs)}"
+
+
+def in_background(
+    work: Callable[[], object],
+) -> tuple[threading.Thread, threading.Event, list[BaseException]]:
+    """Start `work` in a thread; the event is set when it ends, and the list holds what it raised."""
+    finished = threading.Event()
+    raised: list[BaseException] = []
+
+    def body() -> None:
+        try:
+            work()
+        except BaseException as error:  # shown by the main thread
+            raised.append(error)
+        finally:
+            finished.set()
+
+    thread = threading.Thread(target=body, name="hptui-training", daemon=True)
+    thread.start()
+    return thread, finished, raised

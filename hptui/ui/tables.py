@@ -1,0 +1,116 @@
+"""Tables for a terminal: studies, a comparison, a configuration."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from hptui.comparison import ArmSummary, Comparison, Summary
+from hptui.studies import FollowedStudy
+
+
+def print_result(result: RenderableType) -> None:
+    """Print to stdout; a pipe or file gets lines as wide as the content needs."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 200
+    console.print(result)
+
+
+def comparison_table(comparison: Comparison) -> RenderableType:
+    """Both arms, their difference, and what it means."""
+    table = Table(title=Text(f"study {comparison.study}"), title_justify="left")
+    for heading in ("arm", "strategy", "runs", "test accuracy %", "balanced %", "cost", "seconds"):
+        table.add_column(heading, justify="left" if heading in ("arm", "strategy") else "right")
+    for name, arm in (("baseline", comparison.baseline), ("optimized", comparison.optimized)):
+        if arm.strategy != "none":
+            table.add_row(name, Text(arm.strategy), f"{arm.n}/{comparison.planned}", *_numbers(arm))
+    return Group(table, Text(_difference(comparison)), Text(comparison.conclusion))
+
+
+def _numbers(arm: ArmSummary) -> tuple[str, ...]:
+    return (
+        _mean_sd(arm.test_accuracy, 100, 2),
+        _mean_sd(arm.balanced_accuracy, 100, 2),
+        _mean_sd(arm.cost, 1, 2),
+        _mean_sd(arm.seconds, 1, 1),
+    )
+
+
+def _mean_sd(summary: Summary, factor: float, digits: int) -> str:
+    if summary.mean is None:
+        return "-"
+    mean = f"{factor * summary.mean:.{digits}f}"
+    return mean if summary.sd is None else f"{mean} ± {factor * summary.sd:.{digits}f}"
+
+
+def _difference(comparison: Comparison) -> str:
+    found = comparison.difference
+    if found.mean is None:
+        return "difference: none yet"
+    text = f"difference (optimized - baseline, points): {100 * found.mean:+.2f}"
+    if found.low is not None and found.high is not None:
+        text += f", 95 % interval {100 * found.low:+.2f} to {100 * found.high:+.2f}"
+    if found.p_value is not None:
+        text += f", {found.test} p = {found.p_value:.3g}"
+    if found.effect_size is not None:
+        text += f", effect size d = {found.effect_size:.2f}"
+    return f"{text}, n = {found.n}"
+
+
+def study_rows(studies: Iterable[FollowedStudy]) -> list[dict[str, object]]:
+    """What `hptui list` shows of each study, as plain data."""
+    return [
+        {
+            "name": followed.study.name,
+            "directory": str(followed.study.directory),
+            "status": followed.status,
+            "created": followed.study.created,
+            "dataset": followed.study.config.dataset,
+            "model": followed.study.config.model,
+            "strategy": followed.study.config.strategy,
+            "baseline": followed.study.config.baseline,
+            "runs": len(followed.runs),
+            "finished": sum(run.status == "finished" for run in followed.runs),
+            "epochs": followed.study.config.epochs,
+            "run_status": {run.name: run.status for run in followed.runs},
+        }
+        for followed in studies
+    ]
+
+
+def study_table(rows: list[dict[str, object]]) -> Table:
+    """One line per study."""
+    table = Table()
+    for heading in ("study", "state", "runs", "data", "model", "strategy", "begun"):
+        table.add_column(heading, justify="right" if heading == "runs" else "left", overflow="fold")
+    for row in rows:
+        created = row["created"]
+        assert isinstance(created, float)
+        table.add_row(
+            Text(str(row["name"])),
+            str(row["status"]),
+            f"{row['finished']}/{row['runs']}",
+            Text(str(row["dataset"])),
+            Text(str(row["model"])),
+            Text(f"{row['strategy']} vs {row['baseline']}"),
+            time.strftime("%Y-%m-%d %H:%M", time.localtime(created)),
+        )
+    return table
+
+
+def pairs_table(headings: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> Table:
+    """Plain rows under headings; every cell literally, never as markup."""
+    table = Table(*headings, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*(Text(str(cell)) for cell in row))
+    return table
+
+
+def origin_rows(plain: Mapping[str, object], origins: Mapping[str, str]) -> list[tuple[object, ...]]:
+    """(key, value, where it came from) of a resolved configuration."""
+    return [(key, value, origins[key]) for key, value in plain.items()]
