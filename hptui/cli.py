@@ -14,7 +14,7 @@ import msgspec
 
 import hptui
 from hptui.config import FIELDS, Layer, Resolved, choices, description, environment_layer, file_layer, resolve
-from hptui.errors import RunDirectoryError
+from hptui.errors import RunDirectoryError, nearest
 from hptui.study_directory import Study, localized, new_directory, open_study, studies_folder
 
 if TYPE_CHECKING:
@@ -49,7 +49,18 @@ studies_argument = click.argument(
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
+class SuggestingGroup(click.Group):
+    """Names the nearest command for a mistyped one, as click does for flags."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            ctx.fail(f"unknown command {args[0]!r}.{nearest(args[0], self.commands)}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=SuggestingGroup, context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
 @click.version_option(hptui.__version__, prog_name="hptui", message="%(prog)s %(version)s")
 @click.pass_context
 def cli(context: click.Context) -> None:
@@ -133,7 +144,7 @@ def compare(directories: tuple[Path, ...], as_json: bool) -> int:
     return DONE
 
 
-@cli.group()
+@cli.group(cls=SuggestingGroup)
 def config() -> None:
     """Show or check a configuration."""
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+MANY = 10
+"""more names than this are listed only where none is near"""
+
 
 class HptuiError(Exception):
     """An expected failure; the command line prints it without a traceback and exits with `exit_code`."""
@@ -43,4 +46,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f" Did you mean {close[0]!r}?" if close else ""
+    if close and len(names) > MANY:
+        return hint
     return f"{hint} Known: {', '.join(names)}."

@@ -7,6 +7,7 @@ kept among the user's state, by the study's identity, so that `hptui resume` fin
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import time
 import tomllib
@@ -87,6 +88,9 @@ def new_directory(config: StudyConfig) -> Path:
     try:
         if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
             raise RunDirectoryError(f"{directory} is not an empty folder; choose another --out.")
+        existing = next(place for place in (directory, *directory.absolute().parents) if place.exists())
+        if not os.access(existing, os.W_OK):
+            raise RunDirectoryError(f"cannot write in {existing}; choose another --out.")
     except OSError as error:
         raise RunDirectoryError(f"cannot use {directory}: {error.strerror}.") from None
     return directory

@@ -113,4 +113,10 @@ def pairs_table(headings: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -
 
 def origin_rows(plain: Mapping[str, object], origins: Mapping[str, str]) -> list[tuple[object, ...]]:
     """(key, value, where it came from) of a resolved configuration."""
-    return [(key, value, origins[key]) for key, value in plain.items()]
+    return [(key, _setting(value), origins[key]) for key, value in plain.items()]
+
+
+def _setting(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} = {entry}" for name, entry in value.items()) or "-"
+    return "-" if value is None else str(value)

@@ -27,9 +27,7 @@ def test_pixels_use_the_whole_range_and_keep_the_scan() -> None:
     from sklearn.datasets import load_digits
 
     small = digits(DatasetRequest(image_size=8))  # the size of the scans: nothing is interpolated
-    scans = {
-        (scan.astype(np.uint8).tobytes(), label) for scan, label in zip(*_scans(load_digits()), strict=True)
-    }
+    scans = {(scan.astype(np.uint8).tobytes(), label) for scan, label in zip(*_scans(load_digits()), strict=True)}
     for images in (small.train, small.test):
         back = np.round(images.pixels[:, 0] * (16 / 255)).astype(np.uint8)
         assert {(scan.tobytes(), label) for scan, label in zip(back, images.labels, strict=True)} <= scans

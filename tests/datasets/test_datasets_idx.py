@@ -78,9 +78,7 @@ def unpack(raw: Path) -> None:
 
 @pytest.mark.parametrize("below", ["", "MNIST", "MNIST/raw"])
 @pytest.mark.parametrize("form", ["packed", "unpacked"])
-def test_archives_are_found_and_read_wherever_they_lie(
-    source: IdxSource, raw: Path, below: str, form: str
-) -> None:
+def test_archives_are_found_and_read_wherever_they_lie(source: IdxSource, raw: Path, below: str, form: str) -> None:
     if form == "unpacked":
         unpack(raw)
     before = sorted(raw.rglob("*"))
@@ -190,9 +188,7 @@ def test_whatever_the_download_raises_is_a_dataset_error(
         load_idx_dataset(source, DatasetRequest(data_dir=tmp_path))
 
 
-def test_a_data_folder_that_cannot_be_written_to_is_a_dataset_error(
-    source: IdxSource, tmp_path: Path
-) -> None:
+def test_a_data_folder_that_cannot_be_written_to_is_a_dataset_error(source: IdxSource, tmp_path: Path) -> None:
     (tmp_path / "occupied").write_text("a file where a folder is needed")
     with pytest.raises(DatasetError, match="--data-dir"):
         load_idx_dataset(source, DatasetRequest(data_dir=tmp_path / "occupied"))

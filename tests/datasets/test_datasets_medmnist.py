@@ -135,9 +135,7 @@ IMAGES = np.zeros((8, 5, 7), np.uint8)
         ({"val_labels": np.full((4, 1), 9)}, "val_labels has a label 9, but train_labels ends at 1"),
     ],
 )
-def test_what_is_not_a_flat_classification_is_refused(
-    tmp_path: Path, changes: dict[str, Any], reason: str
-) -> None:
+def test_what_is_not_a_flat_classification_is_refused(tmp_path: Path, changes: dict[str, Any], reason: str) -> None:
     assert reason in refusal(tmp_path, arrays(**changes))
 
 

@@ -129,9 +129,7 @@ def test_sizes_are_exact(size: int) -> None:
 
 
 def test_the_same_seed_draws_the_same_images() -> None:
-    first, again, other = (
-        prepare(dataset(), train_size=60, validation_size=30, split_seed=seed) for seed in (5, 5, 6)
-    )
+    first, again, other = (prepare(dataset(), train_size=60, validation_size=30, split_seed=seed) for seed in (5, 5, 6))
     assert fingerprint(first) == fingerprint(again) != fingerprint(other)
     assert not set(numbers(first.train)) & set(numbers(first.validation))
     assert numbers(first.validation) != numbers(other.validation)

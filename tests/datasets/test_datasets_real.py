@@ -62,9 +62,7 @@ def test_a_truncated_mnist_archive_is_named(real_data: Path, tmp_path: Path) -> 
 
 
 def test_pneumoniamnist_keeps_the_publishers_split(real_data: Path) -> None:
-    dataset = request_dataset(
-        "medmnist:pneumoniamnist.npz", data_dir=real_data, image_size=None, split_seed=0
-    )
+    dataset = request_dataset("medmnist:pneumoniamnist.npz", data_dir=real_data, image_size=None, split_seed=0)
     assert dataset.name == "pneumoniamnist"
     assert dataset.class_names == ("normal", "pneumonia")
     assert dataset.validation is not None

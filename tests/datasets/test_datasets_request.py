@@ -59,9 +59,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def request(
-    spec: str, data_dir: Path | None = None, image_size: int | None = None, seed: int = 7
-) -> ImageDataset:
+def request(spec: str, data_dir: Path | None = None, image_size: int | None = None, seed: int = 7) -> ImageDataset:
     return request_dataset(spec, data_dir=data_dir, image_size=image_size, split_seed=seed)
 
 
@@ -97,12 +95,8 @@ def test_a_built_in_name_wins_over_a_module(here: Path) -> None:
 
 
 @pytest.mark.parametrize("location", ["own.py", "./own.py", "hptui_test_own_module"])
-@pytest.mark.parametrize(
-    ("function", "seed"), [("without", 0), ("with_request", 7), ("keyword_only", 9), ("maker", 7)]
-)
-def test_own_functions_get_the_request_if_they_take_it(
-    here: Path, location: str, function: str, seed: int
-) -> None:
+@pytest.mark.parametrize(("function", "seed"), [("without", 0), ("with_request", 7), ("keyword_only", 9), ("maker", 7)])
+def test_own_functions_get_the_request_if_they_take_it(here: Path, location: str, function: str, seed: int) -> None:
     dataset = request(f"{location}:{function}")
     assert dataset.name == "mine"
     assert int(dataset.train.pixels.max()) == seed

@@ -77,17 +77,13 @@ def test_splitting_off_is_disjoint_complete_and_leaves_each_class() -> None:
 
 
 def test_a_class_with_one_image_cannot_be_split() -> None:
-    with pytest.raises(
-        DatasetError, match="class 'b' has only 1 image to share between training and validation"
-    ):
+    with pytest.raises(DatasetError, match="class 'b' has only 1 image to share between training and validation"):
         split_off(labelled(10, 1), 3, seed=0, purpose="validation", class_names="ab")
 
 
 @pytest.mark.parametrize("size", [-1, 0, 1, 19, 1000])
 def test_a_size_out_of_reach_names_what_can_be_had(size: int) -> None:
-    with pytest.raises(
-        DatasetError, match=f"^{size} test images were asked for; 2 to 18 can be taken from 20"
-    ):
+    with pytest.raises(DatasetError, match=f"^{size} test images were asked for; 2 to 18 can be taken from 20"):
         split_off(labelled(10, 10), size, seed=0, purpose="test", class_names="ab")
 
 
