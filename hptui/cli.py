@@ -15,6 +15,7 @@ import msgspec
 import hptui
 from hptui.config import FIELDS, Layer, Resolved, choices, description, environment_layer, file_layer, resolve
 from hptui.errors import RunDirectoryError, nearest
+from hptui.presence import refuse_if_written
 from hptui.study_directory import Study, localized, new_directory, open_study, studies_folder
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ def run(config: Path | None, headless: bool, as_json: bool, **flags: Any) -> int
 def resume(directory: Path, data_dir: str | None, device: str | None, headless: bool, as_json: bool) -> int:  # noqa: ARG001
     """Go on with what was interrupted, from the last checkpoint."""
     study = open_study(directory)
+    refuse_if_written(directory)
     config = localized(study, data_dir)
     if device is not None:
         config = resolve([Layer("study", msgspec.to_builtins(config)), Layer("--device", {"device": device})]).config
@@ -217,11 +219,15 @@ def train_and_report(study: Study, ingredients: Ingredients, as_json: bool) -> i
     click.echo(f"study {study.directory}", err=True)
     report = ProgressReport(followed, Console(stderr=True))
     thread, finished, raised = in_background(lambda: train_study(study, ingredients, control))
-    report.follow(finished)
-    thread.join()
+    try:
+        report.follow(finished)
+    finally:  # whatever becomes of the report, the training ends with a checkpoint
+        if not finished.is_set():
+            control.stop("the progress report failed")
+        thread.join()
     if raised:
         raise raised[0]
-    if control.reason:
+    if followed.status != "finished":
         click.echo(f"stopped ({control.reason}); go on with: hptui resume {study.directory}", err=True)
         return STOPPED
     comparison = compare_study(followed)

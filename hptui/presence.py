@@ -56,7 +56,7 @@ class Presence:
         try:
             self._lock.acquire(blocking=False)
         except filelock.Timeout:
-            raise RunDirectoryError(f"{self._directory} is being written by {_holder(self._directory)}.") from None
+            raise _held(self._directory) from None
         except OSError as error:
             raise RunDirectoryError(f"cannot write in {self._directory}: {error.strerror}.") from None
         self._write()
@@ -97,6 +97,12 @@ def replace_file(path: Path, content: bytes) -> None:
         raise
 
 
+def refuse_if_written(directory: Path) -> None:
+    """Raise RunDirectoryError if a living process writes here, before anything slow is begun."""
+    if is_written(directory):
+        raise _held(directory)
+
+
 def is_written(directory: Path) -> bool:
     """Whether a living process writes here: its heartbeat is fresh and, on this machine, its process exists."""
     beat = read_heartbeat(directory)
@@ -116,6 +122,7 @@ def read_heartbeat(directory: Path) -> Heartbeat | None:
         return None
 
 
-def _holder(directory: Path) -> str:
+def _held(directory: Path) -> RunDirectoryError:
     beat = read_heartbeat(directory)
-    return "another process" if beat is None else f"process {beat.pid} on {beat.host}; stop that one first"
+    holder = "another process" if beat is None else f"process {beat.pid} on {beat.host}; stop that one first"
+    return RunDirectoryError(f"{directory} is being written by {holder}.")

@@ -72,6 +72,12 @@ def own_file(name: str) -> Path | None:
     return Path(location) if is_own(name) and location.endswith(".py") else None
 
 
+def without_folder(name: str) -> str:
+    """`some/where/file.py:Name` as `file.py:Name`, other names unchanged: what may stand in a log."""
+    path = own_file(name)
+    return name if path is None else f"{path.name}:{name.rpartition(':')[2]}"
+
+
 def load_own(name: str) -> Any:
     """Import `path/file.py:Name` or `module:name` (modules are also looked for in the current folder)."""
     location, _, attribute = name.rpartition(":")

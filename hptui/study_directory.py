@@ -177,7 +177,7 @@ def _portable(config: StudyConfig) -> tuple[StudyConfig, dict[str, str]]:
                 changes[field] = f"{name}:{path.resolve().name}"
         elif (file := registry.own_file(value)) is not None:
             places[field] = str(file.resolve())
-            changes[field] = f"{file.name}:{value.rpartition(':')[2]}"
+            changes[field] = registry.without_folder(value)
     return msgspec.structs.replace(config, **changes), places
 
 

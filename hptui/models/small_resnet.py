@@ -1,7 +1,7 @@
 """A small residual network with BatchNorm, for images of any size (He et al. 2016, arXiv 1512.03385, basic blocks).
 
 Three stages of one block with 16, 32 and 64 channels, halving the side between them, then global average
-pooling: 76,346 weights on grey images with ten classes.
+pooling: 77,562 weights on grey images with ten classes.
 """
 
 from __future__ import annotations

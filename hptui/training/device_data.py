@@ -121,19 +121,23 @@ class BatchOrder:
         return torch.randperm(self._images, generator=self._generator).to(self._device)
 
     def next_batch(self, batch_size: int) -> Tensor:
-        """Indices (B,) int64 of the next batch; a remainder smaller than a batch waits for another epoch."""
-        size = min(batch_size, self._images)
-        if self.position + size > self._images:
+        """Indices (B,) int64 of the next batch; every image is used exactly once in an epoch.
+
+        A remainder of half a batch or less joins the batch before it: BatchNorm cannot use a batch of one.
+        """
+        left = self._images - self.position
+        if left == 0:
             self._order = self._permute()
-            self.position = 0
+            self.position, left = 0, self._images
+        size = left if 2 * left <= 3 * batch_size else batch_size
         batch = self._order[self.position : self.position + size]
         self.position += size
         return batch
 
     def batches_left(self, batch_size: int) -> int:
-        """Whole batches left of this epoch."""
-        size = min(batch_size, self._images)
-        return (self._images - self.position) // size
+        """Batches left of this epoch."""
+        left = self._images - self.position
+        return max(1, math.ceil((2 * left - batch_size) / (2 * batch_size))) if left else 0
 
     def start_epoch(self) -> None:
         """Begin a new permutation unless the current one is untouched."""
@@ -162,12 +166,9 @@ def augment(pixels: Tensor, strength: float, generator: torch.Generator) -> Tens
     batch, height, width = pixels.shape[0], pixels.shape[2], pixels.shape[3]
     draw = torch.rand(batch, 3, generator=generator, device=pixels.device).mul_(2).sub_(1).mul_(strength)
     angle = draw[:, 0] * math.radians(MAX_ROTATION_DEGREES)
-    cos, sin = angle.cos(), angle.sin()
-    aspect = height / width
-    # affine_grid works in units of half a side: a shift of 15 % of the side is 0.3
-    rows = [
-        torch.stack((cos, -sin * aspect, draw[:, 1] * 2 * MAX_SHIFT), 1),
-        torch.stack((sin / aspect, cos, draw[:, 2] * 2 * MAX_SHIFT), 1),
-    ]
-    grid = F.affine_grid(torch.stack(rows, 1), list(pixels.shape), align_corners=False)
+    cos, sin, aspect = angle.cos(), angle.sin(), height / width
+    rotation = torch.stack((cos, -sin * aspect, sin / aspect, cos), 1).view(batch, 2, 2)
+    # affine_grid asks where each output pixel comes from, in units of half a side (15 % of the side is 0.3)
+    shift = rotation @ draw[:, 1:].mul(-2 * MAX_SHIFT).unsqueeze(2)
+    grid = F.affine_grid(torch.cat((rotation, shift), 2), list(pixels.shape), align_corners=False)
     return F.grid_sample(pixels.float(), grid, mode="bilinear", padding_mode="zeros", align_corners=False)

@@ -21,25 +21,25 @@ from hptui.training.state import TrainingState
 
 
 class LossSum:
-    """Sum of the batches' mean losses, kept on the device."""
+    """Sum of the losses of all images since the last `clear`, kept on the device."""
 
     def __init__(self, device: torch.device) -> None:
         self._sum = torch.zeros((), device=device, dtype=torch.float64)
-        self.batches = 0
+        self.images = 0
 
-    def add(self, loss: Tensor) -> None:
+    def add(self, loss: Tensor, images: int) -> None:
         """Take in one batch's mean loss."""
-        self._sum += loss.detach()
-        self.batches += 1
+        self._sum += loss.detach() * images
+        self.images += images
 
     def clear(self) -> None:
         """Begin a new sum."""
         self._sum.zero_()
-        self.batches = 0
+        self.images = 0
 
     def read(self) -> float:
-        """Mean over the batches so far; infinity if a loss was not finite. Waits for the device."""
-        mean = float(self._sum) / max(self.batches, 1)
+        """Mean per image; infinity if a loss was not finite. Waits for the device."""
+        mean = float(self._sum) / max(self.images, 1)
         return mean if math.isfinite(mean) else math.inf
 
 
@@ -54,8 +54,7 @@ class Trainer:
 
     def batches(self, epochs: float) -> int:
         """Steps in `epochs` with the batch size in force, at least one."""
-        size = min(self.state.values.batch_size, len(self.data.train))
-        return max(1, round(epochs * len(self.data.train) / size))
+        return max(1, round(epochs * len(self.data.train) / self.state.values.batch_size))
 
     def train(
         self,
@@ -63,7 +62,7 @@ class Trainer:
         control: Control,
         *,
         rate_factor: Callable[[int], float] | None = None,
-        after_step: Callable[[Tensor], None],
+        after_step: Callable[[Tensor, int], None],
     ) -> None:
         """Train `batches` steps.
 
@@ -71,7 +70,7 @@ class Trainer:
             batches: steps to do.
             control: checked before every step; may wait there (pause).
             rate_factor: of the learning rate, by the index of the step within this call.
-            after_step: gets each batch's mean loss, still on the device.
+            after_step: gets each batch's mean loss, still on the device, and its number of images.
 
         Raises:
             StopRequested: between two steps.
@@ -83,12 +82,12 @@ class Trainer:
             control.check()
             if rate_factor is not None:
                 state.values.scale_rate(rate_factor(index))
-            loss = self._step()
+            loss, images = self._step()
             state.average.update(window)
             state.step += 1
-            after_step(loss)
+            after_step(loss, images)
 
-    def _step(self) -> Tensor:
+    def _step(self) -> tuple[Tensor, int]:
         state, values, train = self.state, self.state.values, self.data.train
         chosen = state.order.next_batch(values.batch_size)  # (B,)
         pixels = train.pixels[chosen]  # (B, C, H, W) uint8
@@ -100,4 +99,4 @@ class Trainer:
         state.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         state.optimizer.step()
-        return loss
+        return loss, len(chosen)

@@ -99,8 +99,7 @@ def probe_one_by_one(
             batches = trainer.batches(horizon if candidate.horizon is None else candidate.horizon)
             trainer.train(batches, control, after_step=losses.add)
             probe = scoring.measure(trainer, candidate, losses.read(), start_loss)
-            size = min(trainer.state.values.batch_size, len(trainer.data.train))
-            on_probe(replace(probe, images=batches * size, seconds=time.perf_counter() - began))
+            on_probe(replace(probe, images=losses.images, seconds=time.perf_counter() - began))
             measurements.append(probe.measurement)
     finally:
         trainer.state.restore(home)

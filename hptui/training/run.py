@@ -63,7 +63,7 @@ class Progress:
     images_probed: int = 0
     seconds: float = 0.0
     epoch_loss: float = 0.0
-    """sum of the batches' losses in the current epoch"""
+    """sum of the images' losses in the current epoch"""
     delivered: str = "last"
     results: dict[str, tuple[float, float]] = field(default_factory=dict)
     """(loss, accuracy) of the delivered weights after the last epoch, by split"""
@@ -160,7 +160,7 @@ class Run:
                 decide(self, epoch)
             self.progress.decided = epoch
         self._train_epoch(epoch)
-        train_loss = self.progress.epoch_loss / self.progress.batch
+        train_loss = self.progress.epoch_loss / len(self.ingredients.data.train)
         self.state.order.start_epoch()
         self.progress.epoch, self.progress.batch, self.progress.epoch_loss = epoch, 0, 0.0
         self._record_epoch(epoch, train_loss)
@@ -168,16 +168,16 @@ class Run:
 
     def _train_epoch(self, epoch: int) -> None:
         """Train what is left of the epoch, with one line in the log every `log_every` batches."""
-        at, size = self.progress, min(self.state.values.batch_size, len(self.ingredients.data.train))
-        left = self.state.order.batches_left(size)
+        at = self.progress
+        left = self.state.order.batches_left(self.state.values.batch_size)
         batches = at.batch + left
         losses = LossSum(self.ingredients.device)
 
         def report() -> None:
-            if losses.batches == 0:
+            if losses.images == 0:
                 return
-            images, mean = losses.batches * size, losses.read()  # waits for the device
-            at.epoch_loss += mean * losses.batches
+            images, mean = losses.images, losses.read()  # waits for the device
+            at.epoch_loss += mean * images
             at.images_trained += images
             self.emit(
                 BatchesTrained(
@@ -193,8 +193,8 @@ class Run:
             )
             losses.clear()
 
-        def after_step(loss: Tensor) -> None:
-            losses.add(loss)
+        def after_step(loss: Tensor, images: int) -> None:
+            losses.add(loss, images)
             at.batch += 1
             if at.batch % self.config.log_every == 0 or at.batch == batches:
                 report()

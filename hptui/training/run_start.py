@@ -10,6 +10,7 @@ import torch
 import hptui
 from hptui.config import Arm
 from hptui.events import SCHEMA, Axis, RunStarted
+from hptui.registry import without_folder
 from hptui.space import SearchSpace
 from hptui.strategies import Strategy
 from hptui.training.state import TrainingState
@@ -26,14 +27,14 @@ def run_started(ingredients: Ingredients, strategy: Strategy, arm: Arm, seed: in
         hptui=hptui.__version__,
         arm=arm,
         seed=seed,
-        strategy=config.strategy_of(arm),
+        strategy=without_folder(config.strategy_of(arm)),
         epochs=config.epochs,
         images_per_epoch=len(data.train),
         validation_images=len(data.validation),
         test_images=len(ingredients.test),
         class_names=list(data.class_names),
         dataset=data.name,
-        model=config.model,
+        model=without_folder(config.model),
         parameters=sum(weight.numel() for weight in state.network.parameters() if weight.requires_grad),
         optimizer=config.optimizer,
         device=describe_device(ingredients.device),

@@ -1,0 +1,332 @@
+"""The program as a user runs it: a process of its own, real images, signals, full disks."""
+
+from __future__ import annotations
+
+import json
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hptui.events import BatchesTrained, CandidateScored, CheckpointSaved, DecisionStarted, HyperparametersChosen
+from hptui.presence import LOST_AFTER_SECONDS
+from hptui.run_directory import RunReader
+
+PATIENCE_SECONDS = 120
+QUICK = ["--dataset", "digits", "--model", "lenet", "--search", "lr=1e-3:1e-1:log:2", "--threads", "1"]
+LONG = ["--dataset", "digits", "--baseline", "none", "--strategy", "fixed", "--runs", 1, "--epochs", 40]
+"""one run of some 15 seconds, which a test interrupts after its third epoch"""
+
+
+def hptui(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run the program to its end."""
+    command = [sys.executable, "-m", "hptui", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS * 2, check=False, **options)
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start the program in the background; whatever still runs at the end of the test is killed."""
+    started: list[subprocess.Popen[str]] = []
+
+    def begin(*arguments: object) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "hptui", *map(str, arguments)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        started.append(process)
+        return process
+
+    yield begin
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def wait_until(condition: Callable[[], object], process: subprocess.Popen[str]) -> None:
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.02)
+
+
+def events_of(run: Path, kind: type) -> list[Any]:
+    return [event for event in RunReader(run).read() if isinstance(event, kind)]
+
+
+def test_a_small_study_on_real_digits(tmp_path: Path) -> None:
+    study = tmp_path / "study"
+    done = hptui("run", *QUICK, "--runs", 3, "--epochs", 2, "--out", study, "--json", "--headless")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["baseline"]["n"] == result["optimized"]["n"] == result["difference"]["n"] == 3
+    assert 0.5 < result["baseline"]["test_accuracy"]["mean"] < 1
+    assert result["optimized"]["cost"]["mean"] > 1.3
+    assert json.loads(hptui("compare", study, "--json").stdout) == result
+    (row,) = json.loads(hptui("list", tmp_path, "--json").stdout)
+    assert (row["status"], row["finished"]) == ("finished", 6)
+    for line in (f"{arm}-{seed}  epoch 2/2" for arm in ("baseline", "optimized") for seed in range(3)):
+        assert line in done.stderr
+    again = hptui("run", *QUICK, "--out", study)
+    assert (again.returncode, len(again.stderr.splitlines())) == (2, 1)
+
+
+def test_resuming_a_finished_study_only_compares(tmp_path: Path) -> None:
+    study = tmp_path / "study"
+    settings = [*QUICK, "--runs", 1, "--epochs", 1, "--strategy", "cosine", "--search", "lr=off", "--out", study]
+    assert hptui("run", *settings).returncode == 0
+    before = {path: path.read_bytes() for path in study.rglob("events.jsonl")}
+    assert len(before) == 2
+    assert hptui("resume", study).returncode == 0
+    assert before == {path: path.read_bytes() for path in study.rglob("events.jsonl")}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_leaves_a_checkpoint_and_resume_finishes(
+    tmp_path: Path, start: Callable[..., subprocess.Popen[str]], number: signal.Signals
+) -> None:
+    study = tmp_path / "study"
+    process = start("run", *LONG, "--out", study)
+    wait_until(lambda: len(events_of(study / "optimized-0", CheckpointSaved)) > 2, process)
+    asked = time.monotonic()
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=PATIENCE_SECONDS)
+    assert time.monotonic() - asked < 20
+    assert process.returncode == 3, errors
+    assert "hptui resume" in errors
+    (row,) = json.loads(hptui("list", tmp_path, "--json").stdout)
+    assert row["status"] == "stopped"
+    resumed = hptui("resume", study, "--json")
+    assert resumed.returncode == 0, resumed.stderr
+    assert json.loads(resumed.stdout)["optimized"]["n"] == 1
+    trained = events_of(study / "optimized-0", BatchesTrained)
+    assert [event.step for event in trained] == sorted({event.step for event in trained})  # nothing done twice
+
+
+def test_a_killed_study_is_lost_readable_and_goes_on_from_its_last_checkpoint(
+    tmp_path: Path, start: Callable[..., subprocess.Popen[str]]
+) -> None:
+    study = tmp_path / "study"
+    process = start("run", *LONG, "--out", study)
+    wait_until(lambda: len(events_of(study / "optimized-0", CheckpointSaved)) > 2, process)
+    (row,) = json.loads(hptui("list", tmp_path, "--json").stdout)
+    assert row["status"] == "running"
+    second = hptui("resume", study)
+    assert (second.returncode, len(second.stderr.splitlines())) == (2, 1)
+    assert "is being written by process" in second.stderr
+    process.kill()
+    process.communicate()
+    end = time.monotonic() + LOST_AFTER_SECONDS
+    while json.loads(hptui("list", tmp_path, "--json").stdout)[0]["status"] != "lost":
+        assert time.monotonic() < end
+    kept = events_of(study / "optimized-0", CheckpointSaved)[-1]
+    with (study / "optimized-0" / "events.jsonl").open("ab") as log:
+        log.write(b'{"event":"Batch')  # killed within a line
+    resumed = hptui("resume", study)
+    assert resumed.returncode == 0, resumed.stderr
+    events = RunReader(study / "optimized-0").read()
+    back = next(event for event in events if type(event).__name__ == "RunResumed")
+    assert (back.epoch, back.step) == (kept.epoch, kept.step)
+    assert hptui("compare", study).returncode == 0
+
+
+def test_a_full_disk_is_told_in_one_line_and_nothing_is_lost(tmp_path: Path) -> None:
+    study = tmp_path / "study"
+    settings = ["--dataset", "digits", "--runs", 1, "--epochs", 2, "--strategy", "fixed", "--baseline", "none"]
+    limit = 3_000_000  # less than a checkpoint of the course network
+    full = hptui(
+        "run", *settings, "--out", study, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    )
+    assert full.returncode == 1
+    assert "Traceback" not in full.stderr
+    assert "cannot save" in full.stderr.splitlines()[-1]
+    assert len(events_of(study / "optimized-0", BatchesTrained)) == 1
+    assert not list(study.rglob("*.partial"))
+    (row,) = json.loads(hptui("list", tmp_path, "--json").stdout)
+    assert row["status"] == "failed"
+    assert hptui("resume", study).returncode == 0
+
+
+def test_an_own_model_with_batch_norm_and_own_data(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        """
+import numpy as np
+from torch import nn
+from hptui.datasets import ImageDataset, Images
+
+class Net(nn.Sequential):
+    def __init__(self, in_channels, num_classes):
+        super().__init__(nn.Conv2d(in_channels, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.AdaptiveAvgPool2d(2),
+                         nn.Flatten(), nn.Dropout(0.2), nn.Linear(16, num_classes))
+
+def data():
+    random = np.random.default_rng(0)
+    def images(n):
+        labels = np.arange(n) % 2
+        pixels = random.integers(0, 100, (n, 1, 10, 10)) + 100 * labels[:, None, None, None]
+        return Images(pixels.astype(np.uint8), labels)
+    return ImageDataset("mine", ("dark", "light"), images(200), images(50))
+""",
+        "utf-8",
+    )
+    study = tmp_path / "study"
+    own = ["--dataset", f"{tmp_path}/mine.py:data", "--model", f"{tmp_path}/mine.py:Net"]
+    ranges = ["--search", "lr=1e-3:1e-1:log:2", "--search", "dropout=0:0.5:lin:2"]
+    done = hptui("run", *own, *ranges, "--runs", 1, "--epochs", 2, "--out", study, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["optimized"]["test_accuracy"]["mean"] > 0.9
+    assert len(events_of(study / "optimized-0", CandidateScored)) == 8
+    for path in study.rglob("*"):
+        if path.is_file():
+            assert str(tmp_path).encode() not in path.read_bytes(), path
+    source = tmp_path / "mine.py"
+    source.write_text(source.read_text() + "# changed\n")
+    changed = hptui("resume", study)
+    assert changed.returncode == 2
+    assert "has changed since the study began" in changed.stderr
+    source.unlink()  # now the study's own copy serves
+    assert hptui("resume", study).returncode == 0
+
+
+def bad_npz(path: Path, **changes: Any) -> Path:
+    arrays: dict[str, Any] = {}
+    for split in ("train", "val", "test"):
+        arrays[f"{split}_images"] = np.zeros((20, 28, 28), np.uint8)
+        arrays[f"{split}_labels"] = (np.arange(20) % 2).astype(np.uint8)[:, None]
+    arrays |= changes
+    np.savez(path, **{key: value for key, value in arrays.items() if value is not None})
+    return path
+
+
+def engine_errors(folder: Path) -> dict[str, tuple[list[object], str]]:
+    """Bad input that is only found with the data or the network at hand."""
+    good = bad_npz(folder / "good.npz")
+    torn = folder / "torn.npz"
+    torn.write_bytes(good.read_bytes()[:3000])
+    missing = bad_npz(folder / "missing.npz", test_labels=None)
+    labels = bad_npz(folder / "labels.npz", test_labels=np.full((20, 1), 7, np.uint8))
+    (folder / "empty").mkdir()
+    archives = folder / "MNIST" / "raw"
+    archives.mkdir(parents=True)
+    for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
+        (archives / f"{name}-ubyte.gz").write_bytes(b"\x1f\x8b not an archive")
+    (folder / "net.py").write_text(
+        "from torch import nn\nclass Net(nn.Sequential):\n"
+        "    def __init__(self):\n        super().__init__(nn.Flatten(), nn.Linear(784, 7))\n"
+    )
+    (folder / "file").write_text("not a folder")
+    digits = ["--dataset", "digits"]
+    return {
+        "no such gpu": ([*digits, "--device", "cuda:99"], "cuda:99"),
+        "corrupt archive": (["--dataset", "mnist", "--data-dir", folder], "train-images-idx3-ubyte.gz"),
+        "truncated npz": (["--dataset", f"medmnist:{torn}"], "torn.npz"),
+        "missing key": (["--dataset", f"medmnist:{missing}"], "test_labels"),
+        "labels out of range": (["--dataset", f"medmnist:{labels}"], "label"),
+        "empty folder": (["--dataset", f"folder:{folder / 'empty'}"], "empty"),
+        "wrong output": ([*digits, "--model", f"{folder}/net.py:Net"], "10 classes"),
+        "no such class": ([*digits, "--model", f"{folder}/net.py:Nett"], "'Net'"),
+        "not a strategy": ([*digits, "--strategy", f"{folder}/net.py:Net"], "strategy"),
+        "unwritable": ([*digits, "--out", folder / "file" / "study"], "file"),
+        "dropout without a layer": (
+            [
+                "--dataset",
+                f"medmnist:{good}",
+                "--model",
+                f"{write_plain_net(folder)}:Plain",
+                "--search",
+                "dropout=0:0.5:lin:2",
+            ],
+            "no nn.Dropout",
+        ),
+        "too many training images": ([*digits, "--train-size", "999999"], "999999"),
+    }
+
+
+def write_plain_net(folder: Path) -> Path:
+    path = folder / "plain.py"
+    path.write_text(
+        "from torch import nn\nclass Plain(nn.Sequential):\n"
+        "    def __init__(self):\n        super().__init__(nn.Flatten(), nn.Linear(784, 2))\n"
+    )
+    return path
+
+
+def test_bad_input_found_by_the_engine_is_one_line_and_exit_code_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In this process, because a dozen imports of torch would take a minute."""
+    from hptui.__main__ import main
+
+    monkeypatch.chdir(tmp_path)
+    for name, (arguments, expected) in engine_errors(tmp_path).items():
+        out = [] if "--out" in arguments else ["--out", tmp_path / "study"]
+        code = main([str(argument) for argument in ["run", *arguments, *out]])
+        lines = capsys.readouterr().err.splitlines()
+        assert code == 2, (name, lines)
+        assert len(lines) == 1, (name, lines)
+        assert expected in lines[0], (name, lines)
+        assert not (tmp_path / "study").exists(), name
+
+
+def test_a_study_of_another_version_is_refused(tmp_path: Path) -> None:
+    study = tmp_path / "study"
+    assert hptui("run", *QUICK, "--runs", 1, "--epochs", 1, "--out", study).returncode == 0
+    text = (study / "study.toml").read_text()
+    (study / "study.toml").write_text(text.replace("schema = 1", "schema = 99"))
+    for command in ("compare", "resume"):
+        refused = hptui(command, study)
+        assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1)
+        assert "format 99" in refused.stderr
+
+
+@pytest.mark.real_data
+@pytest.mark.timeout(600)
+def test_all_of_mnist_with_a_grid_of_two_hyperparameters(real_data: Path, tmp_path: Path) -> None:
+    study = tmp_path / "study"
+    grid = ["--search", "lr=1e-4:1e-2:log:5", "--search", "weight_decay=1e-6:1e-2:log:3", "--horizon", "0.02"]
+    done = hptui(
+        "run", "--dataset", "mnist", "--data-dir", real_data, "--runs", 1, "--epochs", 1, *grid, "--out", study,
+        "--json"
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["baseline"]["test_accuracy"]["mean"] > 0.96
+    assert result["optimized"]["test_accuracy"]["mean"] > 0.96
+    run = study / "optimized-0"
+    (started,) = events_of(run, DecisionStarted)
+    scored = events_of(run, CandidateScored)
+    lr, decay = (axis.values for axis in started.axes)
+    cells = [(event.values["lr"], event.values["weight_decay"]) for event in scored]
+    assert cells == [(a, b) for a in lr for b in decay]
+    (chosen,) = events_of(run, HyperparametersChosen)
+    assert chosen.candidate == min(range(15), key=lambda index: scored[index].score)
+    assert all(event.values == chosen.values for event in events_of(run, BatchesTrained))
+    for path in study.rglob("*"):
+        if path.is_file():
+            assert str(real_data).encode() not in path.read_bytes(), path
+
+
+@pytest.mark.real_data
+@pytest.mark.timeout(600)
+def test_pneumonia_mnist_with_batch_norm(real_data: Path, tmp_path: Path) -> None:
+    file = real_data / "MedMNIST" / "pneumoniamnist.npz"
+    if not file.is_file():
+        pytest.skip(f"no {file}")
+    study = tmp_path / "study"
+    settings = ["--model", "small_resnet", "--search", "lr=1e-3:1e-2:log:2", "--horizon", "0.1"]
+    done = hptui(
+        "run", "--dataset", f"medmnist:{file}", *settings, "--runs", 1, "--epochs", 2, "--out", study, "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    for arm in ("baseline", "optimized"):
+        assert 0.6 < result[arm]["test_accuracy"]["mean"] < 1
+        assert 0.5 < result[arm]["balanced_accuracy"]["mean"] < 1
+    assert result["baseline"]["balanced_accuracy"] != result["baseline"]["test_accuracy"]
+    assert len(list((study / "optimized-0" / "checkpoints").iterdir())) == 2

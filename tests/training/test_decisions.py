@@ -1,0 +1,174 @@
+"""What a decision may see, what it does with divergence, and what it logs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from hptui.datasets import ImageDataset
+from hptui.events import CandidateScored, DecisionStarted, Evaluated, HyperparametersChosen, RunCompleted
+from hptui.strategies import Candidate, Choice, Strategy
+from hptui.training import evaluation
+from hptui.training import run as run_module
+from hptui.training.decisions import decide
+from hptui.training.run import Ingredients
+from hptui.training.state import TrainingState
+
+from .test_exactness import assert_same, make_run, timeless
+
+Make = Callable[..., Ingredients]
+
+
+def test_no_decision_ever_touches_test_images(ingredients: Make, small_dataset: ImageDataset) -> None:
+    """Other test images and labels change what is reported, and nothing else."""
+    other = ImageDataset(
+        small_dataset.name,
+        small_dataset.class_names,
+        small_dataset.train,
+        small_dataset.test.take(torch.arange(7).numpy()),
+        small_dataset.validation,
+    )
+    logs = []
+    for dataset in (small_dataset, other):
+        run, events = make_run(ingredients(dataset=dataset, epochs=3))
+        assert run.execute()
+        logs.append(
+            [
+                timeless(event)
+                for event in events
+                if not (isinstance(event, Evaluated) and event.split == "test") and not isinstance(event, RunCompleted)
+            ]
+        )
+    first, second = ([{k: v for k, v in e.items() if k != "test_images"} for e in log] for log in logs)
+    assert first == second
+
+
+def test_test_images_are_read_once_per_epoch_and_never_during_a_decision(
+    ingredients: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = ingredients(epochs=3)
+    reads: list[str] = []
+    inside: list[bool] = []
+
+    def spy(network: Any, data: Any, images: Any, **options: Any) -> Any:
+        reads.append("test" if images is made.test else "other")
+        if inside:
+            assert images is not made.test
+        return evaluation.evaluate(network, data, images, **options)
+
+    def decide_marked(run: Any, epoch: int) -> None:
+        inside.append(True)
+        decide(run, epoch)
+        inside.clear()
+
+    monkeypatch.setattr(run_module, "evaluate", spy)
+    monkeypatch.setattr("hptui.training.replicas.evaluate", spy)
+    monkeypatch.setattr(run_module, "decide", decide_marked)
+    run, _ = make_run(made)
+    assert run.execute()
+    assert reads.count("test") == 3
+    assert not any(value is made.test.pixels for value in vars(made.data).values())
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_a_diverged_candidate_is_marked_never_chosen_and_training_goes_on(ingredients: Make, optimizer: str) -> None:
+    run, events = make_run(ingredients(optimizer=optimizer, search={"lr": "1e-3:1000:log:2"}))
+    assert run.execute()
+    scored = [event for event in events if isinstance(event, CandidateScored)]
+    assert [event.diverged for event in scored] == [False, True] * 2
+    assert [event.score is None or not math.isfinite(event.score) for event in scored] == [False, True] * 2
+    assert all(e.values["lr"] == 1e-3 for e in events if isinstance(e, HyperparametersChosen))
+    end = events[-1]
+    assert isinstance(end, RunCompleted)
+    assert end.validation_loss is not None
+    assert math.isfinite(end.validation_loss)
+
+
+def test_where_all_candidates_diverge_the_values_in_force_stay(ingredients: Make) -> None:
+    run, events = make_run(ingredients(search={"lr": "1000:10000:log:2"}, set={"batch_size": 20, "lr": 0.01}))
+    assert run.execute()
+    chosen = [event for event in events if isinstance(event, HyperparametersChosen)]
+    assert [event.candidate for event in chosen] == [None, None]
+    assert "diverged" in chosen[0].reason
+    assert run.state.values.chosen()["lr"] == 0.01
+
+
+def test_a_baseline_that_diverges_ends_with_a_result(ingredients: Make) -> None:
+    run, events = make_run(ingredients(set={"lr": 1e6, "batch_size": 20}, optimizer="sgd"), "baseline")
+    assert run.execute()
+    end = events[-1]
+    assert isinstance(end, RunCompleted)
+    assert 0 <= end.test_accuracy <= 1
+
+
+def test_every_cell_is_logged_with_the_values_read_back(ingredients: Make) -> None:
+    made = ingredients(search={"lr": "1e-3:1e-1:log:3", "weight_decay": "1e-6:1e-2:log:2", "batch_size": "10:40:log:3"})
+    run, events = make_run(made)
+    decide(run, 1)
+    started = next(event for event in events if isinstance(event, DecisionStarted))
+    scored = [event for event in events if isinstance(event, CandidateScored)]
+    cells = {(e.values["lr"], e.values["weight_decay"], e.values["batch_size"]) for e in scored}
+    axes = {axis.name: axis.values for axis in started.axes}
+    assert cells == {
+        (lr, decay, size) for lr in axes["lr"] for decay in axes["weight_decay"] for size in axes["batch_size"]
+    }
+    for event in scored:
+        assert event.images == pytest.approx(120, abs=event.values["batch_size"])
+        assert sum(event.classes.support) == 60
+        assert sum(event.classes.hits) / 60 == pytest.approx(event.accuracy)
+    best = min(scored, key=lambda event: event.score or math.inf)
+    chosen = next(event for event in events if isinstance(event, HyperparametersChosen))
+    assert chosen.candidate == best.candidate
+    assert chosen.images_probed == sum(event.images for event in scored)
+
+
+def test_the_score_may_be_accuracy_of_the_last_weights(ingredients: Make) -> None:
+    run, events = make_run(ingredients(score="accuracy", score_weights="last"))
+    decide(run, 1)
+    for event in events:
+        if isinstance(event, CandidateScored):
+            assert event.score == pytest.approx(1 - event.raw_accuracy)
+            assert event.loss == event.raw_loss
+
+
+class Branching(Strategy):
+    """Keeps two probes' states, goes on from one of them, and continues with its weights."""
+
+    def decides(self, epoch: int) -> bool:
+        return epoch == 1
+
+    ends: tuple[Any, ...] = ()
+    second: Any = None
+
+    def ask(self, situation: Any) -> Any:
+        if not self.ends:
+            return [Candidate({"lr": rate}, horizon=0.5, keep=True) for rate in (0.01, 0.02)]
+        if self.second is None:
+            return [Candidate({}, horizon=0.25, start=self.ends[1], keep=True)]
+        return Choice({"lr": 0.02}, "goes on from a branch", candidate=2, start=self.second)
+
+    def tell(self, measurements: Any) -> None:
+        if self.ends:
+            self.second = measurements[0].end
+        else:
+            self.ends = tuple(found.end for found in measurements)
+
+
+def test_candidates_may_start_from_a_kept_state_and_a_choice_may_go_on_from_it(ingredients: Make) -> None:
+    made = ingredients()
+    run, events = make_run(made)
+    run.strategy = Branching(made.config.epochs)
+    decide(run, 1)
+    straight, _ = make_run(made)
+    straight.state.values.set({"lr": 0.02})
+    from hptui.training.control import Control
+
+    straight.trainer.train(9, Control(), after_step=lambda loss, images: None)
+    assert_same(run.state.snapshot(), straight.state.snapshot())
+    assert run.state.step == 9
+    assert [e.images for e in events if isinstance(e, CandidateScored)] == [120, 120, 60]
+    assert isinstance(run.state, TrainingState)

@@ -1,0 +1,194 @@
+"""Same seed, same bits: between runs, between arms, around a decision, and across a stop."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+
+from hptui.events import (
+    AnyEvent,
+    BatchesTrained,
+    CandidateScored,
+    HyperparametersChosen,
+    RunCompleted,
+    RunResumed,
+    RunStopped,
+)
+from hptui.run_directory import RunFile, RunReader, create_run
+from hptui.training.building import load_factory
+from hptui.training.control import Control
+from hptui.training.decisions import decide
+from hptui.training.run import Ingredients, Run
+from hptui.training.study import new_strategy, train_run
+
+Make = Callable[..., Ingredients]
+
+
+def make_run(
+    ingredients: Ingredients, arm: str = "optimized", seed: int = 0, **options: Any
+) -> tuple[Run, list[AnyEvent]]:
+    events: list[AnyEvent] = []
+    options = {"emit": events.append, "control": Control()} | options
+    return Run(ingredients, new_strategy(ingredients.config, arm), arm, seed, **options), events
+
+
+def timeless(event: AnyEvent) -> Any:
+    """The event without what depends on the machine's speed."""
+    plain = msgspec.to_builtins(event)
+    return {key: value for key, value in plain.items() if key not in ("time", "seconds")}
+
+
+def assert_same(a: Any, b: Any, where: str = "") -> None:
+    """Bit for bit, through dicts, lists and tensors."""
+    assert type(a) is type(b), where
+    if isinstance(a, torch.Tensor):
+        assert a.dtype == b.dtype, where
+        assert a.stride() == b.stride(), where
+        assert torch.equal(a, b), where
+    elif isinstance(a, dict):
+        assert a.keys() == b.keys(), where
+        for key in a:
+            assert_same(a[key], b[key], f"{where}.{key}")
+    elif isinstance(a, (list, tuple)):
+        assert len(a) == len(b), where
+        for index, (left, right) in enumerate(zip(a, b, strict=True)):
+            assert_same(left, right, f"{where}[{index}]")
+    else:
+        assert a == b, where
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
+def test_same_seed_gives_equal_events(ingredients: Make, optimizer: str) -> None:
+    settings = {"optimizer": optimizer, "search": {"lr": "1e-3:1e-1:log:3", "augmentation": "0:0.5:lin:2"}}
+    logs = []
+    for _ in range(2):
+        run, events = make_run(ingredients(**settings))
+        assert run.execute()
+        logs.append([timeless(event) for event in events])
+    assert logs[0] == logs[1]
+    assert len([event for event in logs[0] if event["event"] == "CandidateScored"]) == 2 * 6
+
+
+def test_another_seed_gives_another_run(ingredients: Make) -> None:
+    weights = [make_run(ingredients(), seed=seed)[0].state.snapshot()["network"]["output.weight"] for seed in (0, 1)]
+    assert not torch.equal(*weights)
+
+
+@pytest.mark.parametrize("model", ["dtu_cnn", "lenet", "small_resnet"])
+def test_arms_of_one_seed_start_equal_and_see_the_same_order(ingredients: Make, model: str) -> None:
+    data = ingredients(factory=load_factory("small_resnet")).data
+    assert data.channels == 1
+    made = ingredients() if model != "small_resnet" else ingredients(factory=load_factory(model))
+    baseline, _ = make_run(made, "baseline", 3)
+    optimized, _ = make_run(made, "optimized", 3)
+    assert_same(baseline.state.snapshot(), optimized.state.snapshot())
+    orders = []
+    for run in (baseline, optimized):
+        seen: list[list[int]] = []
+        inner = run.state.order.next_batch
+        run.state.order.next_batch = lambda size, inner=inner, seen=seen: (
+            seen.append(inner(size).tolist()) or torch.tensor(seen[-1])
+        )  # type: ignore[method-assign]
+        if run is optimized:
+            decide(run, 1)  # probing draws batches of its own, and must not move the run's order
+            seen.clear()
+        run._train_epoch(1)
+        orders.append(seen)
+    assert orders[0] == orders[1]
+    assert sorted(index for batch in orders[0] for index in batch) == list(range(240))
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_a_decision_leaves_the_training_at_the_same_bit(ingredients: Make, optimizer: str) -> None:
+    made = ingredients(
+        optimizer=optimizer,
+        search={"lr": "1e-3:1e-1:log:3", "dropout": "0:0.5:lin:2", "batch_size": "10:40:log:3"},
+        set={"batch_size": 20, "augmentation": 0.3},
+    )
+    run, events = make_run(made)
+    run._train_epoch(1)  # the optimizer has momentum, BatchNorm has statistics
+    run.state.order.start_epoch()
+    random.random()
+    np.random.rand()
+    before = run.state.snapshot()
+    decide(run, 2)
+    after = run.state.snapshot()
+    scored = [event for event in events if isinstance(event, CandidateScored)]
+    assert len(scored) == 18
+    chosen = next(event for event in events if isinstance(event, HyperparametersChosen))
+    for name in ("network", "unsaved_buffers", "average", "order", "augmentation", "random", "step"):
+        assert_same(before[name], after[name], name)
+    assert_same(before["optimizer"]["state"], after["optimizer"]["state"])
+    assert before["unsaved_buffers"]["seen"].item() == 240
+    assert chosen.values == run.state.values.chosen()
+    assert chosen.values["dropout"] == run.network.dropout.p
+
+
+def test_restoring_twice_from_one_snapshot_gives_the_same_training(ingredients: Make) -> None:
+    run, _ = make_run(ingredients(optimizer="adam"))
+    run._train_epoch(1)
+    home = run.state.snapshot()
+    ends = []
+    for _ in range(2):
+        run.state.restore(home)
+        run.trainer.train(7, Control(), after_step=lambda loss, images: None)
+        ends.append(run.state.snapshot())
+    assert_same(ends[0], ends[1])
+
+
+class StopAfter(Control):
+    """Asks to stop before the given batch, probes counted."""
+
+    def __init__(self, batches: int) -> None:
+        super().__init__()
+        self.left = batches
+
+    def check(self) -> None:
+        self.left -= 1
+        if self.left < 0:
+            self.stop("test")
+        super().check()
+
+
+@pytest.mark.parametrize("stop_after", [0, 3, 17, 40, 41, 60, 83])
+def test_stopped_and_resumed_equals_uninterrupted(ingredients: Make, tmp_path: Path, stop_after: int) -> None:
+    """Within the first decision, at its end, within an epoch, between epochs, and in the last epoch."""
+    made = ingredients(strategy="grid", set={"batch_size": 20, "augmentation": 0.2})
+    straight, _ = make_run(made)
+    assert straight.execute()
+
+    file = RunFile(1, "0", "optimized", 0, {})
+    create_run(tmp_path, file)
+    assert not train_run(tmp_path, made, "optimized", 0, StopAfter(stop_after))
+    events = RunReader(tmp_path).read()
+    assert isinstance(events[-1], RunStopped)
+    assert train_run(tmp_path, made, "optimized", 0, Control())
+    events = RunReader(tmp_path).read()
+    assert isinstance(events[-1], RunCompleted)
+    assert sum(isinstance(event, RunResumed) for event in events) == 1
+
+    saved = torch.load(tmp_path / "model.pt", weights_only=True)["network"]
+    assert_same(dict(saved), dict(straight.delivered_weights()))
+    end = events[-1]
+    assert (end.images_trained, end.images_probed) == (480, straight.progress.images_probed)
+
+
+def test_chosen_values_are_those_trained_with(ingredients: Make) -> None:
+    run, events = make_run(ingredients(strategy="grid"))
+    assert run.execute()
+    chosen: dict[str, float] = {}
+    trained = 0
+    for event in events:
+        if isinstance(event, HyperparametersChosen):
+            chosen = event.values
+        if isinstance(event, BatchesTrained):
+            assert event.values == chosen
+            trained += 1
+    assert trained > 0
