@@ -18,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except HptuiError as error:
         return _say(str(error), error.exit_code)
     except click.ClickException as error:
-        return _say(error.format_message().replace("\n", " "), USAGE)
+        return _say(error.format_message(), USAGE)
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
     except BrokenPipeError:
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _say(message: str, code: int) -> int:
-    print(f"hptui: {message}", file=sys.stderr)
+    print(f"hptui: {' '.join(message.splitlines())}", file=sys.stderr)
     return code
 
 

@@ -216,7 +216,8 @@ def train_and_report(study: Study, ingredients: Ingredients, as_json: bool) -> i
     stop_on_signals(control)
     followed = FollowedStudy(study)
     followed.refresh()
-    click.echo(f"study {study.directory}", err=True)
+    planned = ", ".join(f"{arm} {cost:.2f}" for arm, cost in study.planned_cost.items())
+    click.echo(f"study {study.directory}\nplanned cost in plain trainings: {planned}", err=True)
     report = ProgressReport(followed, Console(stderr=True))
     thread, finished, raised = in_background(lambda: train_study(study, ingredients, control))
     try:

@@ -6,6 +6,7 @@ Nothing here imports torch: a configuration is checked in a blink, also on a lap
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 import typing
 from collections.abc import Iterable, Mapping
@@ -23,6 +24,8 @@ Arm = Literal["baseline", "optimized"]
 ARMS: tuple[Arm, ...] = ("baseline", "optimized")
 ENVIRONMENT_PREFIX = "HPTUI_"
 DEFAULT_SEARCH = {"lr": "1e-4:1e-2:log:5", "weight_decay": "1e-6:1e-2:log:3"}
+PLUG_INS = {"model": "models", "strategy": "strategies", "baseline": "strategies"}
+"""fields that name a plug-in, and its folder"""
 LOCAL = ("out", "data_dir")
 """settings that hold for one machine; never written into a study"""
 
@@ -205,9 +208,23 @@ def convert_field(field: str, raw: object) -> Any:
     if field == "decide_at" and isinstance(raw, str):
         raw = [part.strip() for part in raw.split(",") if part.strip()]
     try:
-        return msgspec.convert(raw, FIELDS[field], strict=False)
+        value = msgspec.convert(raw, FIELDS[field], strict=False)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{field} = {raw!r}: {_plain(str(error))}") from None
+    _check_name(field, value)
+    return value
+
+
+def _check_name(field: str, value: Any) -> None:
+    """Check what a type cannot: that a plug-in or a device has this name."""
+    if field == "dataset":
+        name = value.partition(":")[0]
+        if name not in registry.names("datasets") and not registry.is_own(value):
+            raise ConfigError(f"unknown dataset {value!r}.{nearest(name, registry.names('datasets'))}")
+    elif field in PLUG_INS and (field, value) != ("baseline", "none"):
+        registry.check_name(PLUG_INS[field], value, field)
+    elif field == "device" and value not in ("auto", "cpu", "cuda") and not re.fullmatch(r"cuda:[0-9]+", value):
+        raise ConfigError(f"unknown device {value!r}. It takes auto, cpu, cuda or cuda:INDEX.")
 
 
 def _number(name: str, raw: object) -> float:
@@ -247,20 +264,11 @@ def _plain(message: str) -> str:
 
 def check(config: StudyConfig) -> None:
     """Check what one field alone cannot show; raise ConfigError with what to change."""
-    dataset = config.dataset.partition(":")[0]
-    if dataset not in registry.names("datasets") and not registry.is_own(config.dataset):
-        raise ConfigError(f"unknown dataset {config.dataset!r}.{nearest(dataset, registry.names('datasets'))}")
-    registry.check_name("models", config.model)
-    registry.check_name("strategies", config.strategy)
-    if config.baseline != "none":
-        registry.check_name("strategies", config.baseline)
     for arm in config.arms:
         _check_strategy(config, arm)
     late = [epoch for epoch in config.decide_at or () if epoch > config.epochs]
     if late:
         raise ConfigError(f"decide_at names epoch {late[0]}, but a run has {config.epochs} epochs.")
-    if config.device not in ("auto", "cpu", "cuda") and not config.device.removeprefix("cuda:").isdigit():
-        raise ConfigError(f"unknown device {config.device!r}. It takes auto, cpu, cuda or cuda:INDEX.")
 
 
 def _check_strategy(config: StudyConfig, arm: Arm) -> None:

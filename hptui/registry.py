@@ -21,7 +21,8 @@ from typing import Any
 
 from hptui.errors import ConfigError, nearest
 
-FOLDERS = ("datasets", "models", "strategies")
+FOLDERS = {"datasets": "dataset", "models": "model", "strategies": "strategy"}
+"""the plug-in folders, and what one of their plug-ins is called"""
 
 
 def names(folder: str) -> list[str]:
@@ -37,10 +38,13 @@ def names(folder: str) -> list[str]:
     return sorted(built_in | {point.name for point in entry_points(group=f"hptui.{folder}")})
 
 
-def check_name(folder: str, name: str) -> None:
-    """Raise ConfigError unless `name` is a known plug-in or has the form of an own object (`file.py:name`)."""
+def check_name(folder: str, name: str, word: str | None = None) -> None:
+    """Raise ConfigError unless `name` is a known plug-in or has the form of an own object (`file.py:name`).
+
+    The message calls it `word`; where none is given, what the folder holds.
+    """
     if not is_own(name) and name not in names(folder):
-        raise ConfigError(f"unknown {folder.removesuffix('s')} {name!r}.{nearest(name, names(folder))}")
+        raise ConfigError(f"unknown {word or FOLDERS[folder]} {name!r}.{nearest(name, names(folder))}")
 
 
 def load(folder: str, name: str) -> Any:
@@ -54,7 +58,10 @@ def load(folder: str, name: str) -> Any:
     check_name(folder, name)
     for point in entry_points(group=f"hptui.{folder}"):
         if point.name == name:
-            return point.load()
+            try:
+                return point.load()
+            except Exception as error:
+                raise ConfigError(f"{name!r} cannot be imported: {type(error).__name__}: {error}") from error
     module = importlib.import_module(f"hptui.{folder}.{name}")
     (factory,) = module.__all__
     return getattr(module, factory)

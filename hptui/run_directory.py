@@ -14,6 +14,7 @@ No path in any of these files is absolute: a folder can be copied and read anywh
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from pathlib import Path
@@ -126,6 +127,8 @@ class RunWriter:
             while written < len(line):  # a nearly full disk takes a part, then says so
                 written += os.write(self._file, line[written:])
         except OSError as error:
+            with contextlib.suppress(OSError):  # what may still be written (why the run failed) needs a line of its own
+                _cut_torn_line(self._file)
             raise TrainingError(f"cannot write {self._directory / EVENTS_FILE}: {error.strerror}.") from None
 
     def sync(self) -> None:
@@ -167,7 +170,9 @@ class RunReader:
         try:
             with self._path.open("rb") as file:
                 while piece := self._whole_lines(file.fileno()):
-                    events += [self._decode(line) for line in piece.splitlines()]
+                    lines = piece.splitlines()
+                    events += [self._decode(line, number) for number, line in enumerate(lines, self._lines + 1)]
+                    self._lines += len(lines)
                     self._offset += len(piece)
                     if time.monotonic() > until:
                         break
@@ -184,12 +189,11 @@ class RunReader:
                 return piece[:end]
             size *= 2  # one line longer than the piece: a confusion matrix of very many classes
 
-    def _decode(self, line: bytes) -> AnyEvent:
-        self._lines += 1
+    def _decode(self, line: bytes, number: int) -> AnyEvent:
         try:
             return decode(line)
         except msgspec.DecodeError as error:
-            raise RunDirectoryError(f"{self._path}, line {self._lines} cannot be read: {error}.") from None
+            raise RunDirectoryError(f"{self._path}, line {number} cannot be read: {error}.") from None
 
 
 def last_event(directory: Path) -> AnyEvent | None:

@@ -116,8 +116,19 @@ class RunState:
         self.stopped = self.failed = self.completed = self.last_batches = None
         self.epochs = [epoch for epoch in self.epochs if epoch.number <= event.epoch and epoch.completed]
         self.decisions = self.decisions[: event.decisions]
+        self.values = self._standing_values()
         self.images_trained, self.images_probed = event.images_trained, event.images_probed
         self.seconds = event.seconds
+
+    def _standing_values(self) -> dict[str, float]:
+        """In force as the last fact of the start, of a decision or of the end of an epoch tells."""
+        epoch = self.epochs[-1] if self.epochs else None
+        chosen = self.decisions[-1].chosen if self.decisions else None
+        if chosen is not None and (epoch is None or chosen.epoch > epoch.number):
+            return chosen.values
+        if epoch is not None and epoch.completed is not None:
+            return epoch.completed.values
+        return self.started.values if self.started is not None else {}
 
     @property
     def epochs_completed(self) -> int:

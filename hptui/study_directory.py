@@ -80,7 +80,7 @@ def new_directory(config: StudyConfig) -> Path:
         stem = f"{time.strftime('%Y%m%d-%H%M%S')}-{label}-{config.strategy.rpartition(':')[2]}"
         names = (stem if number == 1 else f"{stem}-{number}" for number in range(1, 1000))
         return next(path for name in names if not (path := studies_folder() / name).exists())
-    directory = Path(config.out)
+    directory = Path(config.out).expanduser()
     if (directory / STUDY_FILE).exists():
         raise RunDirectoryError(
             f"{directory} already holds a study; go on with it (hptui resume), or choose another --out."
@@ -118,7 +118,7 @@ def create_study(directory: Path, config: StudyConfig, fingerprint: str, planned
     except OSError as error:
         raise RunDirectoryError(f"cannot write in {directory}: {error.strerror}.") from None
     if config.data_dir is not None:
-        places["data_dir"] = str(Path(config.data_dir).resolve())
+        places["data_dir"] = str(Path(config.data_dir).expanduser().resolve())
     _remember(study.id, places)
     return study
 
@@ -127,7 +127,7 @@ def open_study(directory: Path) -> Study:
     """Read study.toml.
 
     Raises:
-        RunDirectoryError: it is not there, damaged, or written by another version.
+        RunDirectoryError: it is not there, damaged, written by another version, or names what is not here.
     """
     path = directory / STUDY_FILE
     try:
@@ -138,11 +138,12 @@ def open_study(directory: Path) -> Study:
         raise RunDirectoryError(f"{path} is damaged: {error}.") from None
     check_schema(content.get("schema"), path)
     try:
-        config = from_plain(content["config"], str(path))
-        plain = content | {"directory": directory.resolve(), "config": config}
-        return Study(**{field: plain[field] for field in Study.__struct_fields__})
-    except (KeyError, TypeError, ValueError) as error:
-        raise RunDirectoryError(f"{path} is damaged: {error!r}.") from None
+        config = from_plain(msgspec.convert(content.get("config"), dict[str, Any]), "config")
+        return msgspec.convert(content | {"directory": directory.resolve(), "config": config}, Study)
+    except ConfigError as error:
+        raise RunDirectoryError(f"{path} cannot be used here: {error}") from None
+    except msgspec.ValidationError as error:
+        raise RunDirectoryError(f"{path} is damaged: {error}.") from None
 
 
 def localized(study: Study, data_dir: str | None = None) -> StudyConfig:
@@ -171,8 +172,8 @@ def _portable(config: StudyConfig) -> tuple[StudyConfig, dict[str, str]]:
         value: str = getattr(config, field)
         name, _, argument = value.partition(":")
         if field == "dataset" and name in WITH_PATH and argument:
-            path = Path(argument)
-            if config.data_dir is None or path.exists():  # otherwise it is relative to --data-dir, and stays so
+            path = Path(argument).expanduser()
+            if path.exists():  # otherwise it is relative to --data-dir or to the cache, and stays so
                 places[field] = str(path.resolve())
                 changes[field] = f"{name}:{path.resolve().name}"
         elif (file := registry.own_file(value)) is not None:
@@ -185,8 +186,8 @@ def _data_place(value: str, data_dir: str | None, place: str | None) -> str:
     name, _, argument = value.partition(":")
     if data_dir is None and place is not None and Path(place).exists():
         return f"{name}:{place}"
-    if data_dir is not None and (Path(data_dir) / argument).exists():
-        return f"{name}:{Path(data_dir) / argument}"
+    if data_dir is not None and (moved := Path(data_dir).expanduser() / argument).exists():
+        return f"{name}:{moved}"
     return value  # relative to the remembered --data-dir; the data set's own message says what is missing
 
 

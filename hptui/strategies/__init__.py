@@ -98,6 +98,8 @@ class Strategy:
 
     epochs: int
     decision_epochs: tuple[int, ...] = ()
+    seed: int = 0
+    """of the run, for strategies that draw"""
     memory: dict[str, Any] = field(default_factory=dict)
 
     searches = False

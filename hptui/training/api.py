@@ -68,9 +68,9 @@ def train(
         factory=None if isinstance(model, str) else model,
     )
     chooser = (
-        new_strategy(config, "optimized")
+        new_strategy(config, "optimized", config.seed)
         if isinstance(strategy, str)
-        else strategy(config.epochs, config.decision_epochs())
+        else strategy(config.epochs, config.decision_epochs(), config.seed)
     )
     events: list[AnyEvent] = []
 

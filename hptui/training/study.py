@@ -60,12 +60,12 @@ def _try_out(ingredients: Ingredients) -> None:
         state.values.set({"dropout": ingredients.config.space["dropout"].low})
 
 
-def new_strategy(config: StudyConfig, arm: Arm) -> Strategy:
+def new_strategy(config: StudyConfig, arm: Arm, seed: int = 0) -> Strategy:
     """The strategy of one arm; raise ConfigError if an own one is no Strategy."""
     name = config.strategy_of(arm)
     factory = registry.load("strategies", name)
     try:
-        strategy = factory(config.epochs, config.decision_epochs())
+        strategy = factory(config.epochs, config.decision_epochs(), seed)
     except Exception as error:
         raise ConfigError(f"strategy {name!r} cannot be made: {type(error).__name__}: {error}") from error
     if not isinstance(strategy, Strategy):
@@ -114,7 +114,7 @@ def train_run(directory: Path, ingredients: Ingredients, arm: Arm, seed: int, co
             return True
         run = Run(
             ingredients,
-            new_strategy(ingredients.config, arm),
+            new_strategy(ingredients.config, arm, seed),
             arm,
             seed,
             emit=writer.append,
