@@ -85,10 +85,12 @@ class RunState:
             case CandidateScored():
                 self.decisions[-1].candidates.append(event)
                 self.images_probed += event.images
+                self.seconds += event.seconds
             case HyperparametersChosen():
                 self.decisions[-1].chosen = event
                 self.values = event.values
-                self.seconds += event.seconds
+                # of the whole decision: what its probes took is counted already
+                self.seconds += event.seconds - sum(probe.seconds for probe in self.decisions[-1].candidates)
             case BatchesTrained():
                 self.last_batches, self.values = event, event.values
                 self.images_trained += event.images

@@ -170,5 +170,5 @@ def grid(space: SearchSpace) -> list[Values]:
 
 
 def describe(values: Mapping[str, float], names: Iterable[str] | None = None) -> str:
-    """One short line: "lr 0.001, weight_decay 1e-05"."""
-    return ", ".join(f"{name} {values[name]:.4g}" for name in (names or values) if name in values)
+    """One short line: "lr 0.001, weight_decay 1e-05" (three digits)."""
+    return ", ".join(f"{name} {values[name]:.3g}" for name in (names or values) if name in values)

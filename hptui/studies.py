@@ -84,17 +84,16 @@ def follow(directory: Path) -> FollowedStudy:
 
 
 def study_directories(folder: Path) -> list[Path]:
-    """Folders within `folder` that hold a study, newest first."""
-    found = [path.parent for path in folder.glob(f"*/{STUDY_FILE}")]
-    return sorted(found, key=lambda path: path.name, reverse=True)
+    """Folders within `folder` that hold a study, by name."""
+    return sorted(path.parent for path in folder.glob(f"*/{STUDY_FILE}"))
 
 
 def readable(directories: list[Path]) -> tuple[list[FollowedStudy], list[str]]:
-    """Those that can be read, and a message for each that cannot."""
+    """Those that can be read, newest first, and a message for each that cannot."""
     studies, problems = [], []
     for directory in directories:
         try:
             studies.append(follow(directory))
         except RunDirectoryError as error:
             problems.append(str(error))
-    return studies, problems
+    return sorted(studies, key=lambda followed: followed.study.created, reverse=True), problems

@@ -30,7 +30,7 @@ class ProgressReport:
             TextColumn("{task.fields[rate]}"),
             TimeElapsedColumn(),
             TextColumn("left"),
-            TimeRemainingColumn(elapsed_when_finished=True, compact=True),
+            TimeRemainingColumn(),
             console=console,
             disable=not console.is_terminal,
         )
@@ -54,7 +54,7 @@ class ProgressReport:
             task,
             completed=min(done, 1.0),
             description=_where(self._followed, current),
-            rate=f"{_rate(current.state):,.0f} images/s" if current else "",
+            rate=f"{_rate(current.state):,.0f}/s" if current else "",
         )
 
     def _tell_epochs(self, run: FollowedRun) -> None:
@@ -68,7 +68,7 @@ class ProgressReport:
             chosen = describe(epoch.completed.values, names) if names else ""
             self._console.print(
                 f"{run.name}  epoch {epoch.number}/{self._followed.study.config.epochs}  "
-                f"validation {validation.accuracy:.2%}  test {test.accuracy:.2%}  "
+                f"val {validation.accuracy:.2%}  test {test.accuracy:.2%}  "
                 f"{epoch.completed.seconds:.0f} s  {chosen}".rstrip(),
                 markup=False,
                 highlight=False,
@@ -97,12 +97,12 @@ def _rate(state: RunState) -> float:
 
 def _where(followed: FollowedStudy, run: FollowedRun | None) -> str:
     if run is None:
-        return "between runs"
+        return "all runs done" if all(run.state.completed for run in followed.runs) else "between runs"
     number = followed.runs.index(run) + 1
-    text = f"run {number}/{len(followed.runs)} {run.name}"
+    text = f"{number}/{len(followed.runs)} {run.name}"
     decision = run.state.decisions[-1] if run.state.decisions else None
     if decision is not None and decision.chosen is None:
-        return f"{text} decision {decision.started.decision + 1}, candidate {len(decision.candidates) + 1}"
+        return f"{text} decision {decision.started.decision + 1}.{len(decision.candidates) + 1}"
     return f"{text} epoch {min(run.state.epochs_completed + 1, followed.study.config.epochs)}"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 
+from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -23,8 +24,10 @@ def print_result(result: RenderableType) -> None:
 
 def comparison_table(comparison: Comparison) -> RenderableType:
     """Both arms, their difference, and what it means."""
-    table = Table(title=Text(f"study {comparison.study}"), title_justify="left")
-    for heading in ("arm", "strategy", "runs", "test accuracy %", "balanced %", "cost", "seconds"):
+    table = Table(
+        box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title=Text(f"study {comparison.study}"), title_justify="left"
+    )
+    for heading in ("arm", "strategy", "runs", "test acc. %", "balanced %", "cost", "seconds"):
         table.add_column(heading, justify="left" if heading in ("arm", "strategy") else "right")
     for name, arm in (("baseline", comparison.baseline), ("optimized", comparison.optimized)):
         if arm.strategy != "none":
@@ -36,7 +39,7 @@ def _numbers(arm: ArmSummary) -> tuple[str, ...]:
     return (
         _mean_sd(arm.test_accuracy, 100, 2),
         _mean_sd(arm.balanced_accuracy, 100, 2),
-        _mean_sd(arm.cost, 1, 2),
+        "-" if arm.cost.mean is None else f"{arm.cost.mean:.2f}",
         _mean_sd(arm.seconds, 1, 1),
     )
 
@@ -85,9 +88,13 @@ def study_rows(studies: Iterable[FollowedStudy]) -> list[dict[str, object]]:
 
 def study_table(rows: list[dict[str, object]]) -> Table:
     """One line per study."""
-    table = Table()
-    for heading in ("study", "state", "runs", "data", "model", "strategy", "begun"):
-        table.add_column(heading, justify="right" if heading == "runs" else "left", overflow="fold")
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("study", overflow="fold", min_width=14)
+    table.add_column("state", min_width=8)
+    table.add_column("runs", min_width=5, justify="right")
+    for heading in ("data", "model", "strategy"):
+        table.add_column(heading, min_width=5, overflow="fold")
+    table.add_column("begun", min_width=11)
     for row in rows:
         created = row["created"]
         assert isinstance(created, float)
@@ -95,12 +102,14 @@ def study_table(rows: list[dict[str, object]]) -> Table:
             Text(str(row["name"])),
             str(row["status"]),
             f"{row['finished']}/{row['runs']}",
-            Text(str(row["dataset"])),
-            Text(str(row["model"])),
-            Text(f"{row['strategy']} vs {row['baseline']}"),
-            time.strftime("%Y-%m-%d %H:%M", time.localtime(created)),
+            *(Text(_short(str(row[key]))) for key in ("dataset", "model", "strategy")),
+            time.strftime("%m-%d %H:%M", time.localtime(created)),
         )
     return table
+
+
+def _short(text: str, width: int = 10) -> str:
+    return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 def pairs_table(headings: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> Table:

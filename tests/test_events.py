@@ -1,0 +1,131 @@
+"""The log's format: one JSON line per fact."""
+
+from __future__ import annotations
+
+import math
+import types
+import typing
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fabricate import batches_trained, run_completed
+from hptui.events import AnyEvent, Axis, ClassCounts, Event, RunStarted, decode, encode
+
+FORMAT = {
+    "RunStarted": "schema hptui arm seed strategy epochs images_per_epoch validation_images test_images class_names "
+    "dataset model parameters optimizer device searched values versions",
+    "RunResumed": "epoch step images_trained images_probed seconds decisions",
+    "DecisionStarted": "decision epoch step axes values loss accuracy score_name score_weights",
+    "CandidateScored": "decision candidate values score loss accuracy raw_loss raw_accuracy diverged classes images "
+    "seconds",
+    "HyperparametersChosen": "decision epoch step candidate values reason images_probed seconds",
+    "BatchesTrained": "epoch step batch batches images loss values seconds",
+    "Evaluated": "epoch step split weights images loss accuracy confusion seconds",
+    "EpochCompleted": "epoch step train_loss values delivered images_trained images_probed seconds",
+    "CheckpointSaved": "epoch step file",
+    "RunStopped": "reason epoch step",
+    "RunFailed": "error",
+    "RunCompleted": "epoch step delivered validation_loss validation_accuracy test_loss test_accuracy images_trained "
+    "images_probed cost seconds",
+}
+"""a change of this table is a change of the format: old logs have to stay readable, or SCHEMA is raised"""
+KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in typing.get_args(AnyEvent)}
+
+
+def any_of(hint: Any) -> st.SearchStrategy[Any]:
+    """Every value that a field of this type can hold and JSON can carry."""
+    simple: dict[Any, st.SearchStrategy[Any]] = {
+        int: st.integers(-(2**63), 2**63 - 1),
+        float: st.floats(allow_nan=False, allow_infinity=False),
+        str: st.text(),
+        bool: st.booleans(),
+        types.NoneType: st.none(),
+    }
+    if hint in simple:
+        return simple[hint]
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is list:
+        return st.lists(any_of(arguments[0]), max_size=3)
+    if origin is dict:
+        return st.dictionaries(any_of(arguments[0]), any_of(arguments[1]), max_size=3)
+    if origin in (types.UnionType, typing.Union):
+        return st.one_of(*map(any_of, arguments))
+    return any_struct(hint)
+
+
+def any_struct(kind: type[Any]) -> st.SearchStrategy[Any]:
+    return st.builds(kind, **{name: any_of(hint) for name, hint in typing.get_type_hints(kind).items()})
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+@given(data=st.data())
+def test_every_event_survives_the_log(kind: type[Any], data: st.DataObject) -> None:
+    event = data.draw(any_struct(kind))
+    line = encode(event)
+    assert line.endswith(b"\n")
+    assert line.count(b"\n") == 1
+    assert decode(line) == event
+    assert type(decode(line)) is kind
+    assert line.startswith(b'{"event":"%s",' % kind.__name__.encode())
+
+
+def test_the_format_is_pinned() -> None:
+    assert set(KINDS) == set(FORMAT)
+    for name, kind in KINDS.items():
+        assert sorted(kind.__struct_encode_fields__) == sorted(["time", *FORMAT[name].split()]), name
+        assert issubclass(kind, Event)
+        assert kind.__struct_config__.tag_field == "event"
+    assert Axis.__struct_encode_fields__ == ("name", "low", "high", "scale", "values")
+    assert ClassCounts.__struct_encode_fields__ == ("support", "predicted", "hits")
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_a_loss_that_is_not_finite_is_written_as_null(number: float) -> None:
+    line = encode(batches_trained(loss=number))
+    assert b'"loss":null' in line
+    assert decode(line).loss is None  # type: ignore[union-attr]
+
+
+def test_a_log_of_a_newer_version_with_one_more_field_is_still_read() -> None:
+    event = run_completed()
+    line = msgspec.json.encode(msgspec.json.decode(encode(event)) | {"wattage": 300})
+    assert decode(line) == event
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"event":"RunDanced","time":0.0}',
+        b'{"time":0.0,"error":"x"}',
+        b'{"event":"RunFailed","time":0.0}',
+        b'{"event":"RunFailed","error":3}',
+        b'{"event":"RunFailed","error":"x","time":"noon"}',
+        b'{"event":"RunFailed","error":"x"',
+        b"[]",
+        b"",
+        b"\x00\x00",
+    ],
+)
+def test_what_is_not_an_event_is_refused(line: bytes) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        decode(line)
+
+
+def test_every_missing_or_mistyped_field_is_noticed() -> None:
+    plain = msgspec.json.decode(encode(run_completed()))
+    for field in FORMAT["RunCompleted"].split():
+        with pytest.raises(msgspec.ValidationError, match=field):
+            decode(msgspec.json.encode({key: value for key, value in plain.items() if key != field}))
+        with pytest.raises(msgspec.ValidationError, match=field):
+            decode(msgspec.json.encode(plain | {field: {}}))
+
+
+def test_events_cannot_be_changed() -> None:
+    event = run_completed()
+    with pytest.raises(AttributeError):
+        event.epoch = 3  # type: ignore[misc]
+    assert RunStarted.__struct_config__.frozen
