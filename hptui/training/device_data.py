@@ -153,7 +153,7 @@ class BatchOrder:
         assert isinstance(generator, Tensor)
         assert isinstance(order, Tensor)
         assert isinstance(position, int)
-        self._generator.set_state(generator)
+        self._generator.set_state(generator.cpu())  # a checkpoint may have been loaded to the GPU
         self._order = order.to(self._device)  # never written in place, so sharing it is safe
         self.position = position
 

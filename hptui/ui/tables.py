@@ -94,7 +94,7 @@ def study_table(rows: list[dict[str, object]]) -> Table:
     table.add_column("runs", min_width=5, justify="right")
     for heading in ("data", "model", "strategy"):
         table.add_column(heading, min_width=5, overflow="fold")
-    table.add_column("begun", min_width=11)
+    table.add_column("begun", min_width=12)
     for row in rows:
         created = row["created"]
         assert isinstance(created, float)
