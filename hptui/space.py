@@ -73,7 +73,7 @@ def hyperparameter(name: str) -> Hyperparameter:
     """Look a hyperparameter up by name or alias; raise ConfigError naming the nearest valid one."""
     canonical = name.strip().replace("-", "_")
     if canonical not in _NAMES:
-        raise ConfigError(f"unknown hyperparameter {name!r}.{nearest(canonical, HYPERPARAMETERS)}")
+        raise ConfigError(f"unknown hyperparameter {name!r}.{nearest(canonical, _NAMES)}")
     return HYPERPARAMETERS[_NAMES[canonical]]
 
 

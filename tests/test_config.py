@@ -6,6 +6,7 @@ import typing
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import msgspec
 import pytest
 from hypothesis import given
@@ -247,7 +248,9 @@ settings = st.fixed_dictionaries(
         "strategy": st.sampled_from(["fixed", "cosine", "own.py:Mine"]),
         "set": st.dictionaries(st.sampled_from(["lr", "weight_decay", "dropout"]), st.floats(1e-9, 0.9)),
         "search": st.dictionaries(
-            st.sampled_from(["lr", "weight_decay", "dropout"]), st.sampled_from(["0.1:0.9:lin:3", "1e-5:0.1:log:4"])
+            st.sampled_from(["lr", "weight_decay", "dropout"]),
+            st.sampled_from(["0.1:0.9:lin:3", "1e-5:0.1:log:4"]),
+            min_size=1,
         ),
         "decide_at": st.none() | st.lists(st.integers(1, 5), min_size=1),
         "horizon": st.floats(1e-6, 100),
@@ -256,6 +259,7 @@ settings = st.fixed_dictionaries(
 
 
 @given(settings)
+@hypothesis.settings(max_examples=40, deadline=None)
 def test_a_study_holds_all_settings_but_the_places_of_one_machine(given: dict[str, Any]) -> None:
     config = layered(given).config
     plain = to_plain(config)

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fabricate import batches_trained, run_completed
@@ -63,6 +63,7 @@ def any_struct(kind: type[Any]) -> st.SearchStrategy[Any]:
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 @given(data=st.data())
+@settings(max_examples=40, deadline=None)
 def test_every_event_survives_the_log(kind: type[Any], data: st.DataObject) -> None:
     event = data.draw(any_struct(kind))
     line = encode(event)

@@ -157,7 +157,7 @@ def test_aliases_mean_the_same(alias: str, name: str) -> None:
     assert parse_range(alias, "0.1:0.9:lin:3" if name != "batch_size" else "1:9:lin:3").name == name
 
 
-@pytest.mark.parametrize(("wrong", "right"), [("weigth_decay", "weight_decay"), ("drop", "dropout"), ("lrr", "lr")])
+@pytest.mark.parametrize(("wrong", "right"), [("weigth_decay", "weight_decay"), ("drop", "dropout"), ("lrr", "lr"), ("learningrate", "learning_rate")])
 def test_an_unknown_hyperparameter_is_answered_with_the_nearest(wrong: str, right: str) -> None:
     assert f"unknown hyperparameter '{wrong}'. Did you mean '{right}'?" in refusal(wrong, "0.1:0.2:lin:3")
 
@@ -188,5 +188,5 @@ def test_a_grid_has_as_many_cells_as_the_product_of_the_steps(steps: list[int]) 
 
 def test_a_description_is_short_and_leaves_out_what_is_not_known() -> None:
     values = {"lr": 0.001, "weight_decay": 1e-5, "momentum": 1 / 3}
-    assert describe(values) == "lr 0.001, weight_decay 1e-05, momentum 0.3333"
+    assert describe(values) == "lr 0.001, weight_decay 1e-05, momentum 0.333"
     assert describe(values, ["weight_decay", "dropout"]) == "weight_decay 1e-05"

@@ -54,14 +54,17 @@ class IdxSource:
 
 
 def load_idx_dataset(source: IdxSource, request: DatasetRequest) -> ImageDataset:
-    """Read the four files, after a download if they are nowhere on this machine.
+    """Read the four files: from --data-dir, or from the user's cache after a download if they are not there yet.
 
     Raises:
-        DatasetError: a file is damaged, or there are none and they cannot be downloaded.
+        DatasetError: a file is damaged or missing, or they cannot be downloaded.
     """
     refuse_argument(source.name, request)
     root = data_folder(request)
-    folder = _find(source, root) or _download(source, root)
+    folder = _find(source, root)
+    if folder is None and request.data_dir is not None:  # a folder that the user names is read, never written
+        raise _absent(source, root, f"is not in {root}", "leave out --data-dir to download it; ")
+    folder = folder or _download(source, root)
     return ImageDataset(
         name=source.title,
         class_names=source.class_names,
@@ -109,12 +112,16 @@ def _download(source: IdxSource, root: Path) -> Path:
         if missing := _missing(source, folder):
             raise FileNotFoundError(f"{', '.join(missing)} still missing")
     except Exception as error:  # whatever network, file system, or a missing certificate store come up with
-        raise DatasetError(
-            f"{source.title} could not be downloaded to {folder} ({one_line(error)}). "
-            f"Use --dataset digits, which needs no network; or put {', '.join(_missing(source, folder))} "
-            f"into {folder}; or name a folder that has {source.folder}/raw with --data-dir."
-        ) from error
+        raise _absent(source, root, f"could not be downloaded ({one_line(error, 80)})") from error
     return folder
+
+
+def _absent(source: IdxSource, root: Path, what: str, hint: str = "") -> DatasetError:
+    folder = root / source.folder / "raw"
+    return DatasetError(
+        f"{source.title} {what}: {hint}put {', '.join(_missing(source, folder))} into {folder}, or name the folder "
+        f"that has {source.folder}/raw with --data-dir, or use --dataset digits, which needs no network."
+    )
 
 
 def _read_split(source: IdxSource, folder: Path, images: IdxFile, labels: IdxFile) -> Images:

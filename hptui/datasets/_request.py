@@ -11,11 +11,11 @@ from hptui.datasets import DatasetRequest
 from hptui.errors import DatasetError
 
 
-def one_line(error: BaseException) -> str:
+def one_line(error: BaseException, longest: int = 200) -> str:
     """Type and message without line breaks, cut to a readable length: `URLError: no route to host`."""
     message = " ".join(str(error).split())
-    if len(message) > 200:
-        message = message[:199] + "…"
+    if len(message) > longest:
+        message = message[: longest - 1] + "…"
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 

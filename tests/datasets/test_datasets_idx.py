@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.error import URLError
 
 import numpy as np
+import platformdirs
 import pytest
 
 from hptui.datasets import DatasetRequest, fashion_mnist, mnist
@@ -53,6 +54,12 @@ def raw(tmp_path: Path) -> Path:
     for name in SHAPES:
         (folder / f"{name}.gz").write_bytes(packed(name))
     return folder
+
+
+@pytest.fixture
+def cache() -> Path:
+    """Where downloads go; conftest.py makes it a folder of the test's own."""
+    return platformdirs.user_cache_path("hptui") / "datasets"
 
 
 @pytest.fixture
@@ -150,33 +157,35 @@ def test_an_archive_that_does_not_unpack_is_named(source: IdxSource, raw: Path) 
 
 
 @pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
-def test_offline_one_line_says_what_to_do(tmp_path: Path, no_network: list[str], name: str) -> None:
+def test_offline_one_line_says_what_to_do(cache: Path, no_network: list[str], name: str) -> None:
     load, folder = {
         "mnist": (mnist.mnist, "MNIST"),
         "fashion_mnist": (fashion_mnist.fashion_mnist, "FashionMNIST"),
     }[name]
     with pytest.raises(DatasetError) as caught:
-        load(DatasetRequest(data_dir=tmp_path))
+        load(DatasetRequest())
     message = str(caught.value)
     assert no_network == [folder]
     assert "could not be downloaded" in message
     assert "no route" in message
     assert "--dataset digits" in message
     assert "--data-dir" in message
-    assert str(tmp_path / folder / "raw") in message
+    assert str(cache / folder / "raw") in message
     assert all(f"{file}.gz" in message for file in SHAPES)
     assert "\n" not in message
 
 
 def test_only_missing_files_are_asked_for(source: IdxSource, raw: Path, no_network: list[str]) -> None:
     (raw / "t10k-labels-idx1-ubyte.gz").unlink()
-    with pytest.raises(DatasetError, match=r"or put t10k-labels-idx1-ubyte\.gz into"):
+    with pytest.raises(DatasetError, match=r"put t10k-labels-idx1-ubyte\.gz into"):
         load_idx_dataset(source, DatasetRequest(data_dir=raw.parents[1]))
+    assert no_network == []  # a folder that the user names is read, never written
+    assert {path.name for path in raw.parents[1].iterdir()} == {"MNIST"}
 
 
 @pytest.mark.parametrize("error", [URLError("no route"), TimeoutError(), PermissionError(13, "denied")])
 def test_whatever_the_download_raises_is_a_dataset_error(
-    source: IdxSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+    source: IdxSource, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     import torchvision.datasets
 
@@ -185,29 +194,28 @@ def test_whatever_the_download_raises_is_a_dataset_error(
 
     monkeypatch.setattr(torchvision.datasets, "MNIST", fail)
     with pytest.raises(DatasetError, match=type(error).__name__):
-        load_idx_dataset(source, DatasetRequest(data_dir=tmp_path))
+        load_idx_dataset(source, DatasetRequest())
 
 
-def test_a_data_folder_that_cannot_be_written_to_is_a_dataset_error(source: IdxSource, tmp_path: Path) -> None:
-    (tmp_path / "occupied").write_text("a file where a folder is needed")
+def test_a_cache_that_cannot_be_written_to_is_a_dataset_error(source: IdxSource, cache: Path) -> None:
+    cache.parent.mkdir(parents=True)
+    cache.write_text("a file where a folder is needed")
     with pytest.raises(DatasetError, match="--data-dir"):
-        load_idx_dataset(source, DatasetRequest(data_dir=tmp_path / "occupied"))
+        load_idx_dataset(source, DatasetRequest())
 
 
 def test_a_download_is_read_and_verified(
-    source: IdxSource, raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    source: IdxSource, raw: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import torchvision.datasets
 
-    target = tmp_path / "new"
-
     def download(root: Path, train: bool, download: bool) -> None:
-        assert (root, train, download) == (target, True, True)
+        assert (root, train, download) == (cache, True, True)
         (root / "MNIST").mkdir()
         raw.rename(root / "MNIST" / "raw")
 
     monkeypatch.setattr(torchvision.datasets, "MNIST", download)
-    assert len(load_idx_dataset(source, DatasetRequest(data_dir=target)).test) == 3
+    assert len(load_idx_dataset(source, DatasetRequest()).test) == 3
 
 
 @pytest.mark.parametrize(("module", "folder"), [(mnist, "MNIST"), (fashion_mnist, "FashionMNIST")])
