@@ -81,15 +81,15 @@ def new_directory(config: StudyConfig) -> Path:
         names = (stem if number == 1 else f"{stem}-{number}" for number in range(1, 1000))
         return next(path for name in names if not (path := studies_folder() / name).exists())
     directory = Path(config.out).expanduser()
-    if (directory / STUDY_FILE).exists():
-        raise RunDirectoryError(
-            f"{directory} already holds a study; go on with it (hptui resume), or choose another --out."
-        )
     try:
+        if (directory / STUDY_FILE).exists():
+            raise RunDirectoryError(
+                f"{directory} already holds a study; go on with it (hptui resume), or choose another --out."
+            )
         if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
             raise RunDirectoryError(f"{directory} is not an empty folder; choose another --out.")
         existing = next(place for place in (directory, *directory.absolute().parents) if place.exists())
-        if not os.access(existing, os.W_OK):
+        if not existing.is_dir() or not os.access(existing, os.W_OK):
             raise RunDirectoryError(f"cannot write in {existing}; choose another --out.")
     except OSError as error:
         raise RunDirectoryError(f"cannot use {directory}: {error.strerror}.") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from pathlib import Path
 
@@ -109,6 +110,7 @@ def train_study(study: Study, ingredients: Ingredients, control: Control) -> boo
 def train_run(directory: Path, ingredients: Ingredients, arm: Arm, seed: int, control: Control) -> bool:
     """Begin one run or go on with it, writing to its directory; True once it is completed."""
     with RunWriter(directory) as writer:
+        (directory / ERROR_FILE).unlink(missing_ok=True)
         last = last_event(directory)
         if isinstance(last, RunCompleted):
             return True
@@ -135,7 +137,8 @@ def train_run(directory: Path, ingredients: Ingredients, arm: Arm, seed: int, co
 
 def _record_failure(writer: RunWriter, directory: Path, error: Exception) -> None:
     try:
-        writer.append(RunFailed(error=f"{type(error).__name__}: {error}"))
+        told = f"{type(error).__name__}: {error}".replace(f"{directory.parent}{os.sep}", "")  # no absolute path
+        writer.append(RunFailed(error=told))
         (directory / ERROR_FILE).write_text("".join(traceback.format_exception(error)), "utf-8")
     except (HptuiError, OSError):
         pass  # the disk that failed the run cannot take this either; the error itself is raised

@@ -1,0 +1,203 @@
+"""What N baseline and N optimized runs allow one to say."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from random import Random
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from scipy import stats
+from sklearn.metrics import balanced_accuracy_score
+
+from fabricate import CONFUSION, finished_study, make_study, run_started, trained_epoch, whole_run, write_run
+from hptui.comparison import Difference, balanced_accuracy, compare, conclusion, paired_difference, summarize
+from hptui.studies import follow
+
+# Ten pairs in the manner of the reports that began this project: about 98.9 % against 99.1 % on MNIST.
+BASELINE = [0.9871, 0.9893, 0.9888, 0.9902, 0.9879, 0.9895, 0.9884, 0.9890, 0.9868, 0.9899]
+OPTIMIZED = [0.9902, 0.9911, 0.9897, 0.9915, 0.9909, 0.9894, 0.9912, 0.9907, 0.9899, 0.9909]
+
+
+def by_seed(values: list[float]) -> dict[int, float]:
+    return dict(enumerate(values))
+
+
+def test_ten_pairs_against_scipy() -> None:
+    found = paired_difference(by_seed(BASELINE), by_seed(OPTIMIZED))
+    expected = stats.ttest_rel(OPTIMIZED, BASELINE)
+    interval = expected.confidence_interval(0.95)
+    assert (found.n, found.test) == (10, "paired t-test")
+    assert found.mean == pytest.approx(np.mean(OPTIMIZED) - np.mean(BASELINE), abs=1e-12)
+    assert found.p_value == pytest.approx(expected.pvalue, rel=1e-9)
+    assert (found.low, found.high) == pytest.approx((interval.low, interval.high), rel=1e-9)
+    assert found.effect_size == pytest.approx(expected.statistic / math.sqrt(10), rel=1e-9)
+
+
+def test_by_hand() -> None:
+    """Differences 1, 2, 3, 4 points: mean 2.5, sd 1.29099, t(3) = 3.87298, two-sided p = 0.030466."""
+    found = paired_difference(by_seed([0.5] * 4), by_seed([0.51, 0.52, 0.53, 0.54]))
+    assert found.mean == pytest.approx(0.025)
+    assert found.effect_size == pytest.approx(2.5 / 1.290994, rel=1e-6)
+    assert found.p_value == pytest.approx(0.030466, abs=1e-6)
+    half = 3.182446 * 0.01290994 / 2  # t quantile 0.975 with 3 degrees of freedom
+    assert (found.low, found.high) == pytest.approx((0.025 - half, 0.025 + half), rel=1e-5)
+
+
+def test_swapping_the_arms_mirrors_the_difference() -> None:
+    one = paired_difference(by_seed(BASELINE), by_seed(OPTIMIZED))
+    other = paired_difference(by_seed(OPTIMIZED), by_seed(BASELINE))
+    assert None not in (one.mean, one.low, one.high, one.effect_size, one.p_value)
+    assert other.mean == pytest.approx(-one.mean)  # type: ignore[operator]
+    assert (other.low, other.high) == pytest.approx((-one.high, -one.low))  # type: ignore[operator]
+    assert other.effect_size == pytest.approx(-one.effect_size)  # type: ignore[operator]
+    assert other.p_value == pytest.approx(one.p_value)
+
+
+def test_no_pair_and_one_pair() -> None:
+    assert paired_difference({}, {}) == Difference(0, None, None, None, None, None, "paired t-test")
+    one = paired_difference({3: 0.5}, {3: 0.75})
+    assert one == Difference(1, 0.25, None, None, None, None, "paired t-test")
+
+
+def test_equal_differences_have_no_spread_to_test_against() -> None:
+    same = paired_difference(by_seed([0.5, 0.75, 0.25]), by_seed([0.5, 0.75, 0.25]))
+    assert same == Difference(3, 0.0, 0.0, 0.0, 1.0, None, "paired t-test")
+    better = paired_difference(by_seed([0.5, 0.75, 0.25]), by_seed([0.625, 0.875, 0.375]))
+    assert better == Difference(3, 0.125, 0.125, 0.125, None, None, "paired t-test")
+    rounded = paired_difference(by_seed([0.1, 0.2, 0.3]), by_seed([0.2, 0.3, 0.4]))  # equal but for rounding
+    assert (rounded.p_value, rounded.effect_size) == (None, None)
+    assert rounded.low == rounded.high == pytest.approx(0.1)
+
+
+def test_seeds_without_a_partner_do_not_count() -> None:
+    baseline, optimized = {0: 0.5, 1: 0.6, 2: 0.7, 9: 0.0}, {2: 0.9, 1: 0.7, 0: 0.5, 7: 1.0}
+    assert paired_difference(baseline, optimized) == paired_difference(
+        {0: 0.5, 1: 0.6, 2: 0.7}, {0: 0.5, 1: 0.7, 2: 0.9}
+    )
+    assert paired_difference({1: 0.5}, {2: 0.5}).n == 0
+
+
+@given(st.lists(st.integers(0, 4), min_size=2, max_size=60), st.randoms(use_true_random=False))
+def test_balanced_accuracy_against_scikit_learn(true: list[int], random: Random) -> None:
+    assume(len(set(true)) > 1)  # scikit-learn warns of a single class, and of predicted classes that do not occur
+    predicted = [random.choice(true) for _ in true]
+    confusion = np.zeros((5, 5), np.int64)
+    np.add.at(confusion, (true, predicted), 1)
+    assert balanced_accuracy(confusion.tolist()) == pytest.approx(balanced_accuracy_score(true, predicted))
+
+
+def test_balanced_accuracy_counts_rows_as_the_truth() -> None:
+    assert balanced_accuracy([[8, 2], [0, 90]]) == pytest.approx((0.8 + 1.0) / 2)
+    assert balanced_accuracy(CONFUSION) == pytest.approx((0.9 + 0.8 + 0.8) / 3)
+    assert balanced_accuracy([[3, 1], [0, 0]]) == 0.75  # a class without images has no sensitivity
+
+
+@pytest.mark.parametrize("numbers", [[0.25], [0.1, 0.2, 0.4], BASELINE])
+def test_mean_and_standard_deviation(numbers: list[float]) -> None:
+    found = summarize(numbers)
+    assert found.values == numbers
+    assert found.mean == pytest.approx(np.mean(numbers))
+    assert found.sd == (None if len(numbers) == 1 else pytest.approx(np.std(numbers, ddof=1)))
+
+
+def test_nothing_has_no_mean() -> None:
+    assert msgspec.to_builtins(summarize([])) == {"mean": None, "sd": None, "values": []}
+
+
+@pytest.mark.parametrize(
+    ("baseline", "optimized", "expected"),
+    [
+        ([], [], "No pair of runs is completed yet, so there is nothing to compare."),
+        ([0.5], [0.6], "1 pair cannot show a difference: its spread is unknown. Use --runs 10 or more."),
+        (
+            [0.5, 0.5, 0.5],
+            [0.6, 0.4, 0.5],
+            "With 3 pairs the difference cannot be told from zero: "
+            "anything from -24.84 to +24.84 points fits the data.",
+        ),
+        (
+            [0.5, 0.5, 0.5],
+            [0.61, 0.6, 0.59],
+            "Over 3 pairs the optimized runs are better by 10.00 points (95 % interval +7.52 to +12.48)."
+            " With so few pairs the interval itself is uncertain.",
+        ),
+        (
+            BASELINE,
+            OPTIMIZED,
+            "Over 10 pairs the optimized runs are better by 0.19 points (95 % interval +0.10 to +0.27).",
+        ),
+        (
+            OPTIMIZED,
+            BASELINE,
+            "Over 10 pairs the optimized runs are worse by 0.19 points (95 % interval -0.27 to -0.10).",
+        ),
+        ([0.5] * 6, [0.5] * 6, "With 6 pairs the difference cannot be told from zero: "),
+    ],
+)
+def test_a_plain_sentence_for_every_case(baseline: list[float], optimized: list[float], expected: str) -> None:
+    sentence = conclusion(paired_difference(by_seed(baseline), by_seed(optimized)))
+    assert sentence.startswith(expected)
+    if not expected.endswith(" "):
+        assert sentence == expected
+
+
+def test_a_finished_study_as_json(tmp_path: Path) -> None:
+    finished_study(tmp_path / "s", BASELINE, OPTIMIZED)
+    found = json.loads(msgspec.json.encode(compare(follow(tmp_path / "s"))))
+    assert set(found) == {"study", "planned", "baseline", "optimized", "difference", "conclusion"}
+    assert (found["study"], found["planned"]) == ("s", 10)
+    for arm, accuracies, strategy in (("baseline", BASELINE, "fixed"), ("optimized", OPTIMIZED, "grid")):
+        block = found[arm]
+        assert (block["n"], block["strategy"], block["seeds"]) == (10, strategy, list(range(10)))
+        for measure in ("test_accuracy", "balanced_accuracy", "cost", "seconds"):
+            assert set(block[measure]) == {"mean", "sd", "values"}
+            assert len(block[measure]["values"]) == 10
+        assert block["test_accuracy"]["values"] == accuracies  # fractions, in the order of the seeds
+        assert block["test_accuracy"]["mean"] == pytest.approx(np.mean(accuracies))
+        assert block["test_accuracy"]["sd"] == pytest.approx(np.std(accuracies, ddof=1))
+        assert block["balanced_accuracy"]["mean"] == pytest.approx((0.9 + 0.8 + 0.8) / 3)
+        assert (block["cost"]["mean"], block["seconds"]["mean"]) == (1.6, 8.0)
+    difference = found["difference"]
+    assert set(difference) == {"n", "mean", "low", "high", "p_value", "effect_size", "test"}
+    assert difference["n"] == 10
+    assert difference["mean"] == pytest.approx(0.00186, abs=1e-9)
+    assert difference["p_value"] == pytest.approx(stats.ttest_rel(OPTIMIZED, BASELINE).pvalue)
+
+
+def test_runs_that_are_not_completed_do_not_count(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "s", runs=3)
+    for seed in (0, 1):
+        write_run(study, "baseline", seed, whole_run("baseline", seed, test_accuracy=0.5))
+    write_run(study, "optimized", 1, whole_run("optimized", 1, test_accuracy=0.75))
+    write_run(study, "optimized", 0, [run_started(), *trained_epoch(1, 0.99)])
+    found = compare(follow(tmp_path / "s"))
+    assert (found.planned, found.baseline.n, found.optimized.n) == (3, 2, 1)
+    assert (found.baseline.seeds, found.optimized.seeds) == ([0, 1], [1])
+    assert (found.difference.n, found.difference.mean) == (1, 0.25)
+    assert found.conclusion.startswith("1 pair cannot show a difference")
+
+
+def test_a_study_without_a_baseline_or_without_runs(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "s", baseline="none")
+    assert compare(follow(tmp_path / "s")).optimized.n == 0
+    write_run(study, "optimized", 0, whole_run())
+    found = compare(follow(tmp_path / "s"))
+    assert (found.baseline.n, found.baseline.strategy, found.optimized.n) == (0, "none", 1)
+    assert found.difference.mean is None
+    assert found.conclusion.startswith("No pair of runs")
+
+
+def test_the_last_epoch_counts_and_only_the_delivered_weights(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "s", baseline="none")
+    events = whole_run(test_accuracy=0.85)
+    worse = [event for event in trained_epoch(1, 0.1, [[1, 9], [9, 1]]) if type(event).__name__ == "Evaluated"]
+    write_run(study, "optimized", 0, [events[0], *worse, *events[1:]])
+    found = compare(follow(tmp_path / "s")).optimized
+    assert found.test_accuracy.values == [0.85]
+    assert found.balanced_accuracy.values == [pytest.approx((0.9 + 0.8 + 0.8) / 3)]
