@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import click
 
-from hptui.cli import DONE, FAILED, INTERRUPTED, USAGE, cli, quiet_broken_pipe
+from hptui.cli import DONE, FAILED, INTERRUPTED, USAGE, cli
 from hptui.errors import HptuiError
 
 
@@ -21,11 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _say(error.format_message(), USAGE)
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
-    except BrokenPipeError:
-        quiet_broken_pipe()
-        return DONE
     except OSError as error:
-        return _say(f"{error.strerror}: {error.filename}", FAILED)
+        return _say(f"{error.strerror}: {error.filename}" if error.filename else str(error), FAILED)
     return int(code or DONE)
 
 

@@ -60,6 +60,18 @@ class SuggestingGroup(click.Group):
             ctx.fail(f"unknown command {args[0]!r}.{nearest(args[0], self.commands)}")
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """As usual, but a reader of our output that has gone (`| head`) is no failure, as it is to click and rich."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            pass
+        except SystemExit as left:
+            if not isinstance(left.__context__, BrokenPipeError):
+                raise
+        quiet_broken_pipe()
+        return DONE
+
 
 @click.group(cls=SuggestingGroup, context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
 @click.version_option(hptui.__version__, prog_name="hptui", message="%(prog)s %(version)s")
@@ -206,13 +218,14 @@ def train_and_report(study: Study, ingredients: Ingredients, as_json: bool) -> i
     """Train in a worker thread, follow the log in this one, print the comparison; exit code as documented."""
     from rich.console import Console
 
+    from hptui.commands import CommandInbox
     from hptui.comparison import compare as compare_study
     from hptui.studies import FollowedStudy
     from hptui.training import Control, train_study
     from hptui.ui.headless import ProgressReport, in_background
     from hptui.ui.tables import comparison_table, print_result
 
-    control = Control()
+    control = Control(CommandInbox(study.directory))
     stop_on_signals(control)
     followed = FollowedStudy(study)
     followed.refresh()

@@ -47,9 +47,7 @@ class ChangeRanges(Command, frozen=True, kw_only=True):
     """From the next decision on, in this and all later runs of the study."""
 
     search: dict[str, str]
-    """name -> low:high:scale:steps; names that are missing are searched no more"""
-    set: dict[str, float] = {}
-    """values put in force with the change, for names that are now fixed"""
+    """name -> low:high:scale:steps; names that are missing stay at the value in force"""
 
 
 class UseValues(Command, frozen=True, kw_only=True):

@@ -72,6 +72,8 @@ class RunResumed(Event, frozen=True, kw_only=True):
 
     epoch: int
     """epochs completed at the checkpoint"""
+    epochs: int
+    """that this run is to have in the end"""
     step: int
     images_trained: int
     images_probed: int
@@ -90,8 +92,8 @@ class DecisionStarted(Event, frozen=True, kw_only=True):
     values: dict[str, float]
     """in force before"""
     loss: float | None
-    """validation loss of the snapshot that all candidates start from"""
-    accuracy: float
+    """validation loss of the snapshot that all candidates start from; null if values were chosen by hand"""
+    accuracy: float | None
     score_name: str
     score_weights: str
 
@@ -184,6 +186,45 @@ class CheckpointSaved(Event, frozen=True, kw_only=True):
     """relative to the run directory"""
 
 
+class RunPaused(Event, frozen=True, kw_only=True):
+    by: str
+    """user@host"""
+
+
+class RunContinued(Event, frozen=True, kw_only=True):
+    by: str
+
+
+class RangesChanged(Event, frozen=True, kw_only=True):
+    """Searched ranges from the next decision on, in this and all later runs."""
+
+    by: str
+    epoch: int
+    """the epoch that the next decision is for"""
+    old: list[Axis]
+    new: list[Axis]
+
+
+class ValuesRequested(Event, frozen=True, kw_only=True):
+    """Values chosen by hand, in force until the strategy is asked to choose again."""
+
+    by: str
+    epoch: int
+    values: dict[str, float]
+    """empty: the strategy chooses again"""
+
+
+class EpochsAdded(Event, frozen=True, kw_only=True):
+    by: str
+    epochs: int
+    """of every run from now on"""
+
+
+class CommandRefused(Event, frozen=True, kw_only=True):
+    by: str
+    reason: str
+
+
 class RunStopped(Event, frozen=True, kw_only=True):
     reason: str
     epoch: int
@@ -219,6 +260,12 @@ AnyEvent = (
     | Evaluated
     | EpochCompleted
     | CheckpointSaved
+    | RunPaused
+    | RunContinued
+    | RangesChanged
+    | ValuesRequested
+    | EpochsAdded
+    | CommandRefused
     | RunStopped
     | RunFailed
     | RunCompleted

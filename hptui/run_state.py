@@ -11,13 +11,17 @@ from hptui.events import (
     CandidateScored,
     DecisionStarted,
     EpochCompleted,
+    EpochsAdded,
     Evaluated,
     HyperparametersChosen,
     RunCompleted,
+    RunContinued,
     RunFailed,
+    RunPaused,
     RunResumed,
     RunStarted,
     RunStopped,
+    ValuesRequested,
 )
 
 
@@ -60,6 +64,10 @@ class RunState:
     completed: RunCompleted | None = None
     stopped: RunStopped | None = None
     failed: RunFailed | None = None
+    paused: RunPaused | None = None
+    by_hand: dict[str, float] = field(default_factory=dict)
+    """values that somebody put in force; empty while the strategy chooses"""
+    epochs_planned: int = 0
     decisions: list[Decision] = field(default_factory=list)
     epochs: list[Epoch] = field(default_factory=list)
     last_batches: BatchesTrained | None = None
@@ -72,12 +80,12 @@ class RunState:
     time: float = 0.0
     """of the last event, seconds since 1970"""
 
-    def apply(self, event: AnyEvent) -> None:
+    def apply(self, event: AnyEvent) -> None:  # noqa: PLR0912 (one short branch per kind of event)
         """Take in one more fact, in the order of the log."""
         self.time = event.time
         match event:
             case RunStarted():
-                self.started, self.values = event, event.values
+                self.started, self.values, self.epochs_planned = event, event.values, event.epochs
             case RunResumed():
                 self._go_back(event)
             case DecisionStarted():
@@ -101,6 +109,14 @@ class RunState:
                 self._epoch(event.epoch).completed = event
                 self.values, self.seconds = event.values, event.seconds
                 self.images_trained, self.images_probed = event.images_trained, event.images_probed
+            case RunPaused():
+                self.paused = event
+            case RunContinued():
+                self.paused = None
+            case ValuesRequested():
+                self.by_hand = event.values
+            case EpochsAdded():
+                self.epochs_planned = event.epochs
             case RunStopped():
                 self.stopped = event
             case RunFailed():
@@ -115,7 +131,8 @@ class RunState:
 
     def _go_back(self, event: RunResumed) -> None:
         """Forget what came after the checkpoint that the run went on from."""
-        self.stopped = self.failed = self.completed = self.last_batches = None
+        self.stopped = self.failed = self.completed = self.paused = self.last_batches = None
+        self.epochs_planned = event.epochs
         self.epochs = [epoch for epoch in self.epochs if epoch.number <= event.epoch and epoch.completed]
         self.decisions = self.decisions[: event.decisions]
         self.values = self._standing_values()
@@ -141,7 +158,7 @@ class RunState:
         """Images of probes and training so far, as a multiple of one plain training of all epochs."""
         if self.started is None or self.started.images_per_epoch == 0:
             return 0.0
-        return (self.images_trained + self.images_probed) / (self.started.epochs * self.started.images_per_epoch)
+        return (self.images_trained + self.images_probed) / (self.epochs_planned * self.started.images_per_epoch)
 
 
 def replay(events: Iterable[AnyEvent]) -> RunState:

@@ -13,7 +13,7 @@ from hptui.run_directory import RunReader
 from hptui.run_state import RunState
 from hptui.study_directory import STUDY_FILE, Study, open_study
 
-Status = Literal["waiting", "running", "stopped", "lost", "failed", "finished"]
+Status = Literal["waiting", "running", "paused", "stopped", "lost", "failed", "finished"]
 
 
 @dataclass
@@ -41,7 +41,7 @@ class FollowedRun:
         if self.state.completed is not None:
             return "finished"
         if is_written(self.directory):
-            return "running"
+            return "paused" if self.state.paused is not None else "running"
         if self.state.failed is not None:
             return "failed"
         if self.state.stopped is not None:
@@ -69,6 +69,8 @@ class FollowedStudy:
         statuses = {run.status for run in self.runs}
         if statuses == {"finished"}:
             return "finished"
+        if "paused" in statuses:
+            return "paused"
         if "running" in statuses or is_written(self.study.directory):
             return "running"
         order: tuple[Status, ...] = ("failed", "lost", "stopped", "waiting")

@@ -28,11 +28,19 @@ from hptui.presence import replace_file
 from hptui.run_directory import RunFile, check_schema, create_run, run_name
 
 STUDY_FILE = "study.toml"
+STEERING_FILE = "steering.json"
 SOURCES = "sources"
 OWN_FILES = ("dataset", "model", "strategy", "baseline")
 """settings that may name a file of the user's"""
 WITH_PATH = ("medmnist", "folder")
 """data sets whose argument is a path"""
+
+
+class Steering(msgspec.Struct, frozen=True):
+    """What was changed since the study began; it holds for the current run and all later ones."""
+
+    epochs: int
+    search: dict[str, str]
 
 
 class Study(msgspec.Struct, frozen=True):
@@ -43,7 +51,7 @@ class Study(msgspec.Struct, frozen=True):
     created: float
     """seconds since 1970, UTC"""
     config: StudyConfig
-    """without paths of this machine"""
+    """without paths of this machine; with what was changed since it began"""
     fingerprint: str
     """SHA-256 of the images and labels; a resumed study has to read the same"""
     planned_cost: dict[str, float]
@@ -138,12 +146,32 @@ def open_study(directory: Path) -> Study:
         raise RunDirectoryError(f"{path} is damaged: {error}.") from None
     check_schema(content.get("schema"), path)
     try:
-        config = from_plain(msgspec.convert(content.get("config"), dict[str, Any]), "config")
+        config = steered(from_plain(msgspec.convert(content.get("config"), dict[str, Any]), "config"), directory)
         return msgspec.convert(content | {"directory": directory.resolve(), "config": config}, Study)
     except ConfigError as error:
         raise RunDirectoryError(f"{path} cannot be used here: {error}") from None
     except msgspec.ValidationError as error:
         raise RunDirectoryError(f"{path} is damaged: {error}.") from None
+
+
+def save_steering(directory: Path, steering: Steering) -> None:
+    """Keep a change, so that later runs and `hptui resume` obey it too."""
+    try:
+        replace_file(directory / STEERING_FILE, msgspec.json.encode(steering))
+    except OSError as error:
+        raise RunDirectoryError(f"cannot write in {directory}: {error.strerror}.") from None
+
+
+def steered(config: StudyConfig, directory: Path) -> StudyConfig:
+    """The settings with what was changed since the study began."""
+    path = directory / STEERING_FILE
+    try:
+        steering = msgspec.json.decode(path.read_bytes(), type=Steering)
+    except FileNotFoundError:
+        return config
+    except (OSError, msgspec.DecodeError) as error:
+        raise RunDirectoryError(f"{path} is damaged: {error}.") from None
+    return msgspec.structs.replace(config, epochs=steering.epochs, search=steering.search)
 
 
 def localized(study: Study, data_dir: str | None = None) -> StudyConfig:

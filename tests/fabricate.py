@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -70,7 +71,8 @@ def run_started(**changes: Any) -> RunStarted:
 
 
 def run_resumed(**changes: Any) -> RunResumed:
-    facts = {"epoch": 0, "step": 0, "images_trained": 0, "images_probed": 0, "seconds": 0.0, "decisions": 0}
+    facts: dict[str, Any] = {"images_trained": 0, "images_probed": 0, "seconds": 0.0, "decisions": 0}
+    facts |= {"epoch": 0, "epochs": 2, "step": 0}
     return RunResumed(**facts | changes)
 
 
@@ -234,7 +236,13 @@ def wait_until(condition: Callable[[], object]) -> None:
         time.sleep(0.005)
 
 
+def environment() -> dict[str, str]:
+    """Of another process: it finds hptui whatever its current folder is."""
+    return os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+
+
 def python(code: str, *arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run Python code in a process of its own, to its end."""
     command = [sys.executable, "-c", code, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False, **options)
+    settings = {"capture_output": True, "text": True, "timeout": PATIENCE_SECONDS, "env": environment()}
+    return subprocess.run(command, check=False, **settings | options)

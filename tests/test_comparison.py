@@ -10,12 +10,12 @@ from random import Random
 import msgspec
 import numpy as np
 import pytest
+from fabricate import CONFUSION, finished_study, make_study, run_started, trained_epoch, whole_run, write_run
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import balanced_accuracy_score
 
-from fabricate import CONFUSION, finished_study, make_study, run_started, trained_epoch, whole_run, write_run
 from hptui.comparison import Difference, balanced_accuracy, compare, conclusion, paired_difference, summarize
 from hptui.studies import follow
 
@@ -130,12 +130,12 @@ def test_nothing_has_no_mean() -> None:
         (
             BASELINE,
             OPTIMIZED,
-            "Over 10 pairs the optimized runs are better by 0.19 points (95 % interval +0.10 to +0.27).",
+            "Over 10 pairs the optimized runs are better by 0.19 points (95 % interval +0.11 to +0.27).",
         ),
         (
             OPTIMIZED,
             BASELINE,
-            "Over 10 pairs the optimized runs are worse by 0.19 points (95 % interval -0.27 to -0.10).",
+            "Over 10 pairs the optimized runs are worse by 0.19 points (95 % interval -0.27 to -0.11).",
         ),
         ([0.5] * 6, [0.5] * 6, "With 6 pairs the difference cannot be told from zero: "),
     ],

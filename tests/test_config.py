@@ -9,10 +9,10 @@ from typing import Any
 import hypothesis
 import msgspec
 import pytest
+from fabricate import configuration
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fabricate import configuration
 from hptui.__main__ import main
 from hptui.config import (
     DEFAULT_SEARCH,

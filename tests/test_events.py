@@ -9,16 +9,16 @@ from typing import Any
 
 import msgspec
 import pytest
+from fabricate import batches_trained, run_completed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fabricate import batches_trained, run_completed
 from hptui.events import AnyEvent, Axis, ClassCounts, Event, RunStarted, decode, encode
 
 FORMAT = {
     "RunStarted": "schema hptui arm seed strategy epochs images_per_epoch validation_images test_images class_names "
     "dataset model parameters optimizer device searched values versions",
-    "RunResumed": "epoch step images_trained images_probed seconds decisions",
+    "RunResumed": "epoch epochs step images_trained images_probed seconds decisions",
     "DecisionStarted": "decision epoch step axes values loss accuracy score_name score_weights",
     "CandidateScored": "decision candidate values score loss accuracy raw_loss raw_accuracy diverged classes images "
     "seconds",
@@ -27,6 +27,12 @@ FORMAT = {
     "Evaluated": "epoch step split weights images loss accuracy confusion seconds",
     "EpochCompleted": "epoch step train_loss values delivered images_trained images_probed seconds",
     "CheckpointSaved": "epoch step file",
+    "RunPaused": "by",
+    "RunContinued": "by",
+    "RangesChanged": "by epoch old new",
+    "ValuesRequested": "by epoch values",
+    "EpochsAdded": "by epochs",
+    "CommandRefused": "by reason",
     "RunStopped": "reason epoch step",
     "RunFailed": "error",
     "RunCompleted": "epoch step delivered validation_loss validation_accuracy test_loss test_accuracy images_trained "

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from fabricate import PATIENCE_SECONDS, environment, python, wait_until
 
-from fabricate import PATIENCE_SECONDS, python, wait_until
 from hptui import presence
 from hptui.errors import RunDirectoryError
 from hptui.presence import HEARTBEAT, Heartbeat, Presence, is_written, read_heartbeat, refuse_if_written, replace_file
@@ -35,7 +35,7 @@ def holder(tmp_path: Path) -> Iterator[Callable[[], subprocess.Popen[str]]]:
 
     def start() -> subprocess.Popen[str]:
         command = [sys.executable, "-c", HOLD, str(tmp_path)]
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment())
         started.append(process)
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from fabricate import (
     batches_trained,
     configuration,
@@ -19,6 +18,7 @@ from fabricate import (
     trained_epoch,
     whole_run,
 )
+
 from hptui import run_directory
 from hptui.config import to_plain
 from hptui.errors import RunDirectoryError, TrainingError

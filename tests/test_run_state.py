@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from fabricate import (
     AXIS,
     batches_trained,
@@ -21,6 +20,7 @@ from fabricate import (
     values,
     whole_run,
 )
+
 from hptui.events import AnyEvent, RunFailed, RunStopped
 from hptui.run_state import RunState, replay
 
@@ -152,7 +152,7 @@ def test_going_back_voids_what_came_after_the_checkpoint() -> None:
 
 
 def test_going_on_after_an_interruption_ends_like_a_run_without_one() -> None:
-    at = run_resumed(epoch=1, step=5, images_trained=100, images_probed=60, seconds=4.0, decisions=1)
+    at = run_resumed(epoch=1, epochs=3, step=5, images_trained=100, images_probed=60, seconds=4.0, decisions=1)
     rest = [*decision(1, 2), *trained_epoch(2), *decision(2, 3), *trained_epoch(3), run_completed(3)]
     assert replay([*interrupted(), at, *rest]) == replay(whole_run(epochs=3))
 

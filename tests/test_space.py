@@ -157,7 +157,10 @@ def test_aliases_mean_the_same(alias: str, name: str) -> None:
     assert parse_range(alias, "0.1:0.9:lin:3" if name != "batch_size" else "1:9:lin:3").name == name
 
 
-@pytest.mark.parametrize(("wrong", "right"), [("weigth_decay", "weight_decay"), ("drop", "dropout"), ("lrr", "lr"), ("learningrate", "learning_rate")])
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [("weigth_decay", "weight_decay"), ("drop", "dropout"), ("lrr", "lr"), ("learningrate", "learning_rate")],
+)
 def test_an_unknown_hyperparameter_is_answered_with_the_nearest(wrong: str, right: str) -> None:
     assert f"unknown hyperparameter '{wrong}'. Did you mean '{right}'?" in refusal(wrong, "0.1:0.2:lin:3")
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
 from fabricate import finished_study, make_study, run_resumed, run_started, trained_epoch, whole_run, write_run
+
 from hptui.errors import RunDirectoryError
 from hptui.events import AnyEvent, RunFailed, RunStopped
 from hptui.presence import Presence

@@ -10,8 +10,8 @@ from pathlib import Path
 import msgspec
 import pytest
 import tomli_w
-
 from fabricate import configuration, make_study, whole_run, write_run
+
 from hptui import study_directory
 from hptui.config import StudyConfig
 from hptui.errors import ConfigError, RunDirectoryError
@@ -139,7 +139,7 @@ def test_a_folder_without_permission_to_write_is_refused(tmp_path: Path, monkeyp
 
 def test_a_study_that_cannot_be_written_is_one_message(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(RunDirectoryError, match="cannot write in .*file/s: "):
+    with pytest.raises(RunDirectoryError, match=r"cannot write in .*file/s: "):
         begin(tmp_path / "file" / "s")
 
 

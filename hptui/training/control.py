@@ -1,8 +1,29 @@
-"""How the outside asks a training to stop. Signal handlers and other threads only set a flag."""
+"""How the outside asks a training to stop, pause or change course. Others only set flags or append commands."""
 
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
+
+from hptui.commands import (
+    AddEpochs,
+    AnyCommand,
+    ChangeRanges,
+    CommandInbox,
+    Continue,
+    Pause,
+    StepEpoch,
+    StopRun,
+    StopStudy,
+    UseValues,
+)
+from hptui.events import AnyEvent, RunContinued, RunPaused
+
+POLL_SECONDS = 0.1
+"""between two looks at the command files; a look costs some 20 microseconds"""
+
+Request = ChangeRanges | UseValues | AddEpochs
 
 
 class StopRequested(Exception):
@@ -12,16 +33,96 @@ class StopRequested(Exception):
 class Control:
     """Looked at by the trainer at its safe points: before every batch, in runs and in probes."""
 
-    def __init__(self) -> None:
+    def __init__(self, inbox: CommandInbox | None = None) -> None:
+        self._inbox = inbox
         self._stop = threading.Event()
+        self._run_only = False
+        self._paused = False
+        self._pause_after_epoch = ""
+        self._next_look = 0.0
+        self._paused_seconds = 0.0
+        self._requests: list[Request] = []
         self.reason = ""
+        self.tell: Callable[[AnyEvent], object] = id
+        """where pauses are recorded; set by the run that is being trained"""
 
     def stop(self, reason: str) -> None:
-        """Ask for a checkpoint and the end of the training; safe to call from a signal handler."""
+        """Ask for a checkpoint and the end of the study; safe to call from a signal handler or another thread."""
         self.reason = self.reason or reason
+        self._run_only = False
         self._stop.set()
 
-    def check(self) -> None:
-        """Raise StopRequested if a stop was asked for."""
+    def check(self, *, now: bool = False) -> None:
+        """Take in commands, wait while paused, and raise StopRequested if a stop was asked for.
+
+        Args:
+            now: look at the command files even if that was done a moment ago.
+        """
+        self._look(now=now)
+        if self._paused:
+            self._wait()
         if self._stop.is_set():
             raise StopRequested(self.reason)
+
+    def clock(self) -> float:
+        """Seconds that stand still while the training is paused."""
+        return time.perf_counter() - self._paused_seconds
+
+    def take_requests(self) -> list[Request]:
+        """What is to change at the next decision, each once."""
+        requests, self._requests = self._requests, []
+        return requests
+
+    def epoch_completed(self) -> None:
+        """Pause here if a single epoch was asked for."""
+        if self._pause_after_epoch:
+            self._pause(self._pause_after_epoch)
+
+    def run_stopped(self) -> bool:
+        """Whether only the current run was to stop; the flag is taken back, so that the next run can begin."""
+        if not self._run_only:
+            return False
+        self._run_only, self.reason = False, ""
+        self._stop.clear()
+        return True
+
+    def _look(self, *, now: bool = False) -> None:
+        if self._inbox is None or (time.monotonic() < self._next_look and not now):
+            return
+        self._next_look = time.monotonic() + POLL_SECONDS
+        for command in self._inbox.receive():
+            self._obey(command)
+
+    def _obey(self, command: AnyCommand) -> None:
+        match command:
+            case Pause():
+                self._pause(command.author)
+            case Continue():
+                self._continue(command.author)
+            case StepEpoch():
+                self._continue(command.author)
+                self._pause_after_epoch = command.author
+            case StopStudy():
+                self.stop(f"by {command.author}")
+            case StopRun():
+                self.stop(f"by {command.author}")
+                self._run_only = True
+            case _:
+                self._requests.append(command)
+
+    def _pause(self, author: str) -> None:
+        self._pause_after_epoch = ""
+        if not self._paused:
+            self._paused = True
+            self.tell(RunPaused(by=author))
+
+    def _continue(self, author: str) -> None:
+        if self._paused:
+            self._paused = False
+            self.tell(RunContinued(by=author))
+
+    def _wait(self) -> None:
+        began = time.perf_counter()
+        while self._paused and not self._stop.wait(POLL_SECONDS):
+            self._look(now=True)
+        self._paused_seconds += time.perf_counter() - began

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import time
 from typing import TYPE_CHECKING
 
 from hptui.events import CandidateScored, DecisionStarted, HyperparametersChosen
@@ -25,12 +24,12 @@ def decide(run: Run, epoch: int) -> None:
     Raises:
         StopRequested: within a probe; the training is back where the decision found it, and nothing is chosen.
     """
-    began = time.perf_counter()
+    began = run.control.clock()
     state, config = run.state, run.config
     scoring = Scoring(config.score, config.score_weights, config.precision)
     home = state.snapshot()
     start = scoring.evaluate_start(run.trainer)
-    _announce(run, epoch, start)
+    announce(run, epoch, start)
     probed_before, memory_before = run.progress.images_probed, copy.deepcopy(run.strategy.memory)
     count = 0
 
@@ -62,11 +61,12 @@ def decide(run: Run, epoch: int) -> None:
         state.restore(answer.start)  # type: ignore[arg-type]  # only the engine makes a Start: a Snapshot
     state.values.set(answer.values)
     run.lap()
-    run.emit(_chosen(run, epoch, answer, state.values.chosen(), time.perf_counter() - began))
+    run.emit(_chosen(run, epoch, answer, state.values.chosen(), run.control.clock() - began))
     run.progress.decisions += 1
 
 
-def _announce(run: Run, epoch: int, start: Evaluation) -> None:
+def announce(run: Run, epoch: int, start: Evaluation | None = None) -> None:
+    """Record that a decision begins; without `start` nothing is measured, because nothing will be compared."""
     run.emit(
         DecisionStarted(
             decision=run.progress.decisions,
@@ -74,8 +74,8 @@ def _announce(run: Run, epoch: int, start: Evaluation) -> None:
             step=run.state.step,
             axes=axes(run.config.space),
             values=run.state.values.chosen(),
-            loss=start.loss,
-            accuracy=start.accuracy,
+            loss=start.loss if start else None,
+            accuracy=start.accuracy if start else None,
             score_name=run.config.score,
             score_weights=run.config.score_weights,
         )

@@ -32,8 +32,7 @@ class ValuesInForce:
             ConfigError: dropout is named but the network has no nn.Dropout.
         """
         if "dropout" in values:
-            if not self._dropouts:
-                raise ConfigError("dropout cannot be set: the model has no nn.Dropout.")
+            self.require_dropout()
             for dropout in self._dropouts:
                 dropout.p = values["dropout"]
         self.label_smoothing = values.get("label_smoothing", self.label_smoothing)
@@ -49,6 +48,11 @@ class ValuesInForce:
                 else:
                     group["momentum"] = values["momentum"]
         self.scale_rate(self.rate_factor)
+
+    def require_dropout(self) -> None:
+        """Raise ConfigError if the network has no dropout to set."""
+        if not self._dropouts:
+            raise ConfigError("dropout cannot be set: the model has no nn.Dropout.")
 
     def scale_rate(self, factor: float) -> None:
         """Let the optimizer use `factor` times the chosen learning rate."""

@@ -7,7 +7,6 @@ may be trained side by side behind the same call.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -91,7 +90,7 @@ def probe_one_by_one(
     measurements = []
     try:
         for candidate in candidates:
-            began = time.perf_counter()
+            began = control.clock()
             start = home if candidate.start is None else candidate.start
             trainer.state.restore(start)  # type: ignore[arg-type]  # only the engine makes a Start: a Snapshot
             trainer.state.values.set(candidate.values)
@@ -99,7 +98,7 @@ def probe_one_by_one(
             batches = trainer.batches(horizon if candidate.horizon is None else candidate.horizon)
             trainer.train(batches, control, after_step=losses.add)
             probe = scoring.measure(trainer, candidate, losses.read(), start_loss)
-            on_probe(replace(probe, images=losses.images, seconds=time.perf_counter() - began))
+            on_probe(replace(probe, images=losses.images, seconds=control.clock() - began))
             measurements.append(probe.measurement)
     finally:
         trainer.state.restore(home)

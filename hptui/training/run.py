@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,32 +15,30 @@ from hptui.events import (
     AnyEvent,
     BatchesTrained,
     CheckpointSaved,
-    EpochCompleted,
-    Evaluated,
-    RunCompleted,
     RunResumed,
     RunStopped,
 )
-from hptui.run_directory import MODEL_FILE
 from hptui.strategies import Strategy
 from hptui.training.building import ModelFactory, build_network, build_optimizer
-from hptui.training.checkpoints import load_newest, save_checkpoint, save_file
+from hptui.training.checkpoints import load_newest, save_checkpoint
 from hptui.training.control import Control, StopRequested
 from hptui.training.decisions import decide
 from hptui.training.device_data import BatchOrder, DeviceDataset, DeviceImages
-from hptui.training.evaluation import Evaluation, evaluate
 from hptui.training.hyperparameters import ValuesInForce
 from hptui.training.loop import LossSum, Trainer
 from hptui.training.random_state import seed_all
+from hptui.training.records import complete, record_epoch
 from hptui.training.run_start import run_started
 from hptui.training.state import TrainingState
+from hptui.training.steering import apply_requests, use_by_hand
 
 
-@dataclass(frozen=True)
+@dataclass
 class Ingredients:
     """What all runs of a study share."""
 
     config: StudyConfig
+    """replaced where ranges or epochs are changed; the rest never changes"""
     data: DeviceDataset
     test: DeviceImages
     factory: ModelFactory
@@ -64,6 +61,8 @@ class Progress:
     seconds: float = 0.0
     epoch_loss: float = 0.0
     """sum of the images' losses in the current epoch"""
+    by_hand: dict[str, float] = field(default_factory=dict)
+    """values that somebody chose, instead of the strategy"""
     delivered: str = "last"
     results: dict[str, tuple[float, float]] = field(default_factory=dict)
     """(loss, accuracy) of the delivered weights after the last epoch, by split"""
@@ -84,21 +83,25 @@ class Run:
         directory: Path | None = None,
     ) -> None:
         self.ingredients = ingredients
-        self.config = ingredients.config
         self.strategy = strategy
         self.arm = arm
         self.seed = seed
         self.emit = emit
         self.control = control
         self.progress = Progress()
-        self._directory = directory
-        self._lap_began = time.perf_counter()
+        self.directory = directory
+        self._lap_began = control.clock()
         self.trainer = Trainer(
             new_state(ingredients, seed),
             ingredients.data,
             average_window=self.config.average_window,
             precision=self.config.precision,
         )
+
+    @property
+    def config(self) -> StudyConfig:
+        """The settings as they are now: ranges and epochs may change while a run goes on."""
+        return self.ingredients.config
 
     @property
     def state(self) -> TrainingState:
@@ -113,6 +116,7 @@ class Run:
 
         With `resume` it goes on from the newest readable checkpoint, or from the beginning if there is none.
         """
+        self.control.tell = self.emit
         if resume:
             self._resume()
         else:
@@ -122,22 +126,22 @@ class Run:
             while self.progress.epoch < self.config.epochs:
                 self._epoch(self.progress.epoch + 1)
         except StopRequested as stop:
-            self._checkpoint()
+            self.save_checkpoint()
             self.emit(RunStopped(reason=str(stop), epoch=self.progress.epoch, step=self.state.step))
             return False
-        self._complete()
+        complete(self)
         return True
 
     def lap(self) -> float:
         """Seconds since the last call."""
-        now = time.perf_counter()
+        now = self.control.clock()
         seconds, self._lap_began = now - self._lap_began, now
         self.progress.seconds += seconds
         return seconds
 
     def _resume(self) -> None:
-        assert self._directory is not None
-        saved = load_newest(self._directory, self.ingredients.device)
+        assert self.directory is not None
+        saved = load_newest(self.directory, self.ingredients.device)
         if saved is not None:
             self.state.restore(saved["snapshot"])
             self.progress = Progress(**saved["progress"])
@@ -146,6 +150,7 @@ class Run:
         self.emit(
             RunResumed(
                 epoch=at.epoch,
+                epochs=self.config.epochs,
                 step=self.state.step,
                 images_trained=at.images_trained,
                 images_probed=at.images_probed,
@@ -156,15 +161,20 @@ class Run:
 
     def _epoch(self, epoch: int) -> None:
         if self.progress.decided < epoch:
-            if self.strategy.decides(epoch):
+            self.control.check(now=True)  # a pause after an epoch comes before the next decision
+            apply_requests(self, epoch)
+            if self.progress.by_hand:
+                use_by_hand(self, epoch)
+            elif self.strategy.decides(epoch):
                 decide(self, epoch)
             self.progress.decided = epoch
         self._train_epoch(epoch)
         train_loss = self.progress.epoch_loss / len(self.ingredients.data.train)
         self.state.order.start_epoch()
         self.progress.epoch, self.progress.batch, self.progress.epoch_loss = epoch, 0, 0.0
-        self._record_epoch(epoch, train_loss)
-        self._checkpoint()
+        record_epoch(self, epoch, train_loss)
+        self.save_checkpoint()
+        self.control.epoch_completed()
 
     def _train_epoch(self, epoch: int) -> None:
         """Train what is left of the epoch, with one line in the log every `log_every` batches."""
@@ -209,78 +219,6 @@ class Run:
             report()  # nothing that was trained stays uncounted
             raise
 
-    def _record_epoch(self, epoch: int, train_loss: float) -> None:
-        """Validate both kinds of weights, deliver what validation prefers, and read the test images with it."""
-        data, averaged = self.ingredients.data, self.state.average.tensors()
-        kinds: dict[str, dict[str, Tensor] | None] = {"last": None, "averaged": averaged}
-        found = {
-            name: self._evaluate(epoch, "validation", name, weights, data.validation) for name, weights in kinds.items()
-        }
-        delivered = min(found, key=lambda name: found[name].loss)  # both diverged: last
-        test = self._evaluate(epoch, "test", delivered, kinds[delivered], self.ingredients.test)
-        self.progress.delivered = delivered
-        self.progress.results = {
-            "validation": (found[delivered].loss, found[delivered].accuracy),
-            "test": (test.loss, test.accuracy),
-        }
-        self.emit(
-            EpochCompleted(
-                epoch=epoch,
-                step=self.state.step,
-                train_loss=train_loss,
-                values=self.state.values.read(),
-                delivered=delivered,
-                images_trained=self.progress.images_trained,
-                images_probed=self.progress.images_probed,
-                seconds=self.progress.seconds,
-            )
-        )
-
-    def _evaluate(
-        self, epoch: int, split: str, name: str, weights: dict[str, Tensor] | None, images: DeviceImages
-    ) -> Evaluation:
-        precision = self.config.precision
-        found = evaluate(self.network, self.ingredients.data, images, weights=weights, precision=precision)
-        self.emit(
-            Evaluated(
-                epoch=epoch,
-                step=self.state.step,
-                split=split,
-                weights=name,
-                images=len(images),
-                loss=found.loss,
-                accuracy=found.accuracy,
-                confusion=found.confusion.tolist(),
-                seconds=self.lap(),
-            )
-        )
-        return found
-
-    def _complete(self) -> None:
-        at = self.progress
-        (validation_loss, validation_accuracy), (test_loss, test_accuracy) = (
-            at.results["validation"],
-            at.results["test"],
-        )
-        if self._directory is not None:
-            save_file(self._directory / MODEL_FILE, {"network": self.delivered_weights()})
-        plain = self.config.epochs * len(self.ingredients.data.train)
-        self.emit(
-            RunCompleted(
-                epoch=at.epoch,
-                step=self.state.step,
-                delivered=at.delivered,
-                validation_loss=validation_loss,
-                validation_accuracy=validation_accuracy,
-                test_loss=test_loss,
-                test_accuracy=test_accuracy,
-                images_trained=at.images_trained,
-                images_probed=at.images_probed,
-                cost=(at.images_trained + at.images_probed) / plain,
-                seconds=at.seconds,
-            )
-        )
-
     def delivered_weights(self) -> dict[str, Tensor]:
         """The network's state with the weights that validation preferred after the last epoch."""
         weights = {name: tensor.detach().clone() for name, tensor in self.network.state_dict().items()}
@@ -289,15 +227,15 @@ class Run:
             weights |= {name: tensor.clone() for name, tensor in averages.items() if name in weights}
         return weights
 
-    def _checkpoint(self) -> None:
-        if self._directory is None:
+    def save_checkpoint(self) -> None:
+        if self.directory is None:
             return
         content: dict[str, Any] = {
             "snapshot": self.state.snapshot(),
             "progress": asdict(self.progress),
             "strategy_memory": self.strategy.memory,
         }
-        file = save_checkpoint(self._directory, self.state.step, content)
+        file = save_checkpoint(self.directory, self.state.step, content)
         self.emit(CheckpointSaved(epoch=self.progress.epoch, step=self.state.step, file=file))
 
 

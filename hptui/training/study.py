@@ -90,7 +90,7 @@ def start_study(config: StudyConfig, directory: Path) -> tuple[Study, Ingredient
 
 
 def train_study(study: Study, ingredients: Ingredients, control: Control) -> bool:
-    """Train all runs that are not completed; True if all are now, False if `control` stopped it.
+    """Train all runs that are not completed; True if all are now, False if `control` stopped one or all.
 
     Raises:
         RunDirectoryError: another process writes this study.
@@ -100,11 +100,20 @@ def train_study(study: Study, ingredients: Ingredients, control: Control) -> boo
     if ingredients.data.fingerprint != study.fingerprint:
         raise ConfigError(f"{ingredients.data.name}: these are not the images that the study began with.")
     with Presence(study.directory):
-        for arm, seed, directory in study.runs():
-            study.create_run(arm, seed, directory)
-            if not train_run(directory, ingredients, arm, seed, control):
-                return False
-    return True
+        left = study.runs()
+        while left:
+            for arm, seed, directory in left:
+                study.create_run(arm, seed, directory)
+                if not train_run(directory, ingredients, arm, seed, control) and not control.run_stopped():
+                    return False
+            # epochs may have been added after the first runs were done
+            left = [run for run in left if _has_more_epochs(run[2], ingredients.config.epochs)]
+    return all(isinstance(last_event(directory), RunCompleted) for _, _, directory in study.runs())
+
+
+def _has_more_epochs(directory: Path, epochs: int) -> bool:
+    last = last_event(directory)
+    return isinstance(last, RunCompleted) and last.epoch < epochs
 
 
 def train_run(directory: Path, ingredients: Ingredients, arm: Arm, seed: int, control: Control) -> bool:
@@ -112,7 +121,7 @@ def train_run(directory: Path, ingredients: Ingredients, arm: Arm, seed: int, co
     with RunWriter(directory) as writer:
         (directory / ERROR_FILE).unlink(missing_ok=True)
         last = last_event(directory)
-        if isinstance(last, RunCompleted):
+        if isinstance(last, RunCompleted) and last.epoch >= ingredients.config.epochs:
             return True
         run = Run(
             ingredients,

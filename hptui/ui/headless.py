@@ -24,7 +24,7 @@ class ProgressReport:
         self._lines = 0
         self._told: dict[str, int] = {run.name: run.state.epochs_completed for run in followed.runs}
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=None),
             TextColumn("{task.percentage:>3.0f} %"),
             TextColumn("{task.fields[rate]}"),

@@ -12,7 +12,7 @@ import torch
 from hptui.datasets import ImageDataset
 from hptui.events import CandidateScored, DecisionStarted, Evaluated, HyperparametersChosen, RunCompleted
 from hptui.strategies import Candidate, Choice, Strategy
-from hptui.training import evaluation
+from hptui.training import evaluation, records
 from hptui.training import run as run_module
 from hptui.training.decisions import decide
 from hptui.training.run import Ingredients
@@ -65,7 +65,7 @@ def test_test_images_are_read_once_per_epoch_and_never_during_a_decision(
         decide(run, epoch)
         inside.clear()
 
-    monkeypatch.setattr(run_module, "evaluate", spy)
+    monkeypatch.setattr(records, "evaluate", spy)
     monkeypatch.setattr("hptui.training.replicas.evaluate", spy)
     monkeypatch.setattr(run_module, "decide", decide_marked)
     run, _ = make_run(made)

@@ -150,11 +150,11 @@ class StopAfter(Control):
         super().__init__()
         self.left = batches
 
-    def check(self) -> None:
+    def check(self, *, now: bool = False) -> None:
         self.left -= 1
         if self.left < 0:
             self.stop("test")
-        super().check()
+        super().check(now=now)
 
 
 @pytest.mark.parametrize("stop_after", [0, 3, 17, 40, 41, 60, 83])

@@ -1,0 +1,75 @@
+"""Who may import whom: the architecture as a test."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from fabricate import PATIENCE_SECONDS, finished_study, python
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+HEAVY = ("torch", "torchvision", "textual", "matplotlib")
+RUN = """
+import json, sys
+from hptui.__main__ import main
+code = main(sys.argv[1:])
+print(json.dumps([code, sorted({name.partition('.')[0] for name in sys.modules})]))
+"""
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    done = python("import sys, hptui\nprint(*{name.partition('.')[0] for name in sys.modules})")
+    assert done.returncode == 0
+    assert not {*HEAVY, "numpy", "scipy", "rich", "click"} & set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["--version"],
+        ["run", "--help"],
+        ["resume", "--help"],
+        ["list", "FOLDER"],
+        ["list", "FOLDER", "--json"],
+        ["compare", "STUDY"],
+        ["config", "validate", "CONFIG"],
+        ["config", "show", "CONFIG"],
+    ],
+    ids=" ".join,
+)
+def test_what_only_reads_needs_no_torch(tmp_path: Path, arguments: list[str]) -> None:
+    finished_study(tmp_path / "study", [0.5, 0.6], [0.7, 0.75])
+    (tmp_path / "config.toml").write_text('dataset = "digits"\n', "utf-8")
+    places = {"FOLDER": tmp_path, "STUDY": tmp_path / "study", "CONFIG": tmp_path / "config.toml"}
+    done = python(RUN, *(places.get(argument, argument) for argument in arguments))
+    assert done.returncode == 0, done.stderr
+    code, modules = json.loads(done.stdout.splitlines()[-1])
+    assert code == 0, done.stderr
+    assert "hptui" in modules
+    assert not set(HEAVY) & set(modules)
+
+
+def test_the_import_contracts_are_kept() -> None:
+    linter = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run(
+        [linter, "--no-cache"], cwd=REPOSITORY, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 broken" in done.stdout
+
+
+def test_every_module_of_the_package_is_under_a_contract() -> None:
+    """A new module that no contract names could import anything."""
+    contracts = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+    (layers,) = (contract["layers"] for contract in contracts if contract["type"] == "layers")
+    named = {name.strip() for layer in layers for name in layer.split(":")}
+    package = REPOSITORY / "hptui"
+    present = {path.stem for path in package.glob("*.py")} | {
+        path.parent.name for path in package.glob("*/__init__.py")
+    }
+    assert {f"hptui.{name}" for name in present - {"__init__"}} == named

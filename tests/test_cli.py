@@ -1,0 +1,319 @@
+"""The command line as a user meets it, as far as no network is trained: answers, exit codes, one-line errors."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from fabricate import finished_study, make_study, python, run_started, write_run
+
+from hptui import __version__
+from hptui.__main__ import main
+from hptui.config import FIELDS
+from hptui.doctor import examine
+from hptui.errors import TrainingError
+from hptui.presence import Presence
+
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A current folder of the test's own; whoever reaches for the engine is told off instead of training."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "hptui.training", None)
+    monkeypatch.setenv("COLUMNS", "200")
+    return tmp_path
+
+
+def out_of(capsys: Captured, *arguments: object) -> str:
+    """What a command that succeeds prints; it has nothing to complain about."""
+    code = main([str(argument) for argument in arguments])
+    captured = capsys.readouterr()
+    assert code == 0, captured.err
+    assert captured.err == ""
+    return captured.out
+
+
+def prepare(folder: Path) -> None:
+    finished_study(folder / "done", [0.5], [0.6])
+    (folder / "full").mkdir()
+    (folder / "full" / "thesis.tex").touch()
+    (folder / "good.toml").write_text("epochs = 3\n", "utf-8")
+    (folder / "typo.toml").write_text("epoch = 3\n", "utf-8")
+    (folder / "torn.toml").write_text("epochs = \n", "utf-8")
+    (folder / "range.toml").write_text('[search]\nlr = "1e-1:1e-4:log:5"\n', "utf-8")
+    (folder / "twice.toml").write_text("epochs = 0\nruns = 0\n", "utf-8")
+
+
+DIGITS = "run --dataset digits"
+BAD_INPUT = [
+    ("rum", "unknown command 'rum'. Did you mean 'run'?"),
+    ("config shwo", "unknown command 'shwo'. Did you mean 'show'?"),
+    ("frobnicate", "Known: compare,"),
+    ("run --epoch 3", "--epoch"),
+    ("run --epochz 3", "--epochs"),
+    ("compare done --jsn", "--json"),
+    ("--no-such-flag", "--no-such-flag"),
+    ("run --epochs", "--epochs"),
+    ("run --dataset mnits", "flag: unknown dataset 'mnits'. Did you mean 'mnist'?"),
+    (f"{DIGITS} --model lenett", "flag: unknown model 'lenett'. Did you mean 'lenet'?"),
+    (f"{DIGITS} --strategy girt", "flag: unknown strategy 'girt'. Did you mean 'grid'?"),
+    (f"{DIGITS} --baseline fixd", "flag: unknown baseline 'fixd'. Did you mean 'fixed'?"),
+    (f"{DIGITS} --optimizer adamm", "flag: unknown optimizer 'adamm'. Did you mean 'adam'? Known: adam, adamw, sgd."),
+    (f"{DIGITS} --score lost", "flag: unknown score 'lost'. Did you mean 'loss'?"),
+    (f"{DIGITS} --device gpu", "flag: unknown device 'gpu'. It takes auto, cpu, cuda or cuda:INDEX."),
+    (f"{DIGITS} --epochs ten", "flag: epochs = 'ten': expected a whole number."),
+    (f"{DIGITS} --epochs 0", "flag: epochs = '0': expected a whole number >= 1."),
+    (f"{DIGITS} --runs -1", "flag: runs = '-1': expected a whole number >= 1."),
+    (f"{DIGITS} --horizon nan", "flag: horizon = 'nan': expected a number > 0"),
+    (f"{DIGITS} --set lr=0", "flag: lr = 0 is out of bounds; it takes more than 0."),
+    (f"{DIGITS} --set dropuot=0.5", "unknown hyperparameter 'dropuot'. Did you mean 'dropout'?"),
+    (f"{DIGITS} --search lr=1e-1:1e-4:log:5", "flag: search lr: low 0.1 has to be less than high 0.0001."),
+    (f"{DIGITS} --search lr=0:1:log:5", "flag: search lr: a log scale needs low > 0, not 0"),
+    (f"{DIGITS} --search lr=1e-4:1e-1:log:0", "flag: search lr: steps = 0 makes a grid of no cells"),
+    (f"{DIGITS} --search lr=1e-4:1e-1:cubic:5", "flag: search lr: unknown scale 'cubic'; it takes log or lin."),
+    (f"{DIGITS} --search lr", "flag: search 'lr': write NAME=..., for example lr=1e-4:1e-1:log:7."),
+    (f"{DIGITS} --search lr=off", "strategy 'grid' has a grid of no cells; name at least one range with --search."),
+    (f"{DIGITS} --decide-at 99", "decide_at names epoch 99, but a run has 10 epochs."),
+    (f"{DIGITS} --decide-at 1,x", "flag: decide_at = ['1', 'x']: expected a whole number."),
+    ("run none.toml", "cannot read the configuration none.toml: No such file or directory."),
+    ("run torn.toml", "torn.toml is not valid TOML"),
+    ("run typo.toml", "typo.toml: unknown key 'epoch'. Did you mean 'epochs'?"),
+    ("run range.toml", "range.toml: search lr: low 0.1 has to be less than high 0.0001."),
+    ("run twice.toml", "twice.toml: epochs = 0: expected a whole number >= 1."),
+    ("run good.toml extra.toml", "extra.toml"),
+    ("config validate none.toml", "cannot read the configuration none.toml"),
+    ("config validate typo.toml", "unknown key 'epoch'"),
+    ("config validate", "FILE"),
+    ("config show typo.toml", "unknown key 'epoch'"),
+    (f"{DIGITS} --out done", "done already holds a study; go on with it (hptui resume), or choose another --out."),
+    (f"{DIGITS} --out full", "full is not an empty folder; choose another --out."),
+    (f"{DIGITS} --out good.toml", "good.toml is not an empty folder; choose another --out."),
+    (f"{DIGITS} --out good.toml/study", "/good.toml; choose another --out."),
+    ("resume full", "full is not a study: cannot read study.toml, No such file or directory."),
+    ("resume nowhere", "nowhere is not a study"),
+    ("resume", "DIR"),
+    ("resume done --device gpu", "--device: unknown device 'gpu'."),
+    ("compare nowhere", "nowhere is not a study"),
+    ("compare done nowhere", "nowhere is not a study"),
+    ("compare", "DIR"),
+    ("list nowhere", "there is no folder nowhere."),
+    ("list good.toml", "there is no folder good.toml."),
+]
+
+
+@pytest.mark.parametrize(("line", "expected"), BAD_INPUT, ids=[line for line, _ in BAD_INPUT])
+def test_bad_input_is_one_line_and_exit_code_2(line: str, expected: str, here: Path, capsys: Captured) -> None:
+    prepare(here)
+    before = sorted(here.rglob("*"))
+    code = main(line.split())
+    captured = capsys.readouterr()
+    assert code == 2, captured.err
+    assert captured.out == ""
+    (said,) = captured.err.splitlines()
+    assert said.startswith("hptui: ")
+    assert expected in said
+    assert "Traceback" not in said
+    assert sorted(here.rglob("*")) == before  # nothing was begun
+
+
+def test_a_bad_environment_is_named(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(os.environ, "HPTUI_EPOCHS", "many")
+    assert main(["config", "show"]) == 2
+    assert capsys.readouterr().err == "hptui: environment: epochs = 'many': expected a whole number.\n"
+
+
+def test_a_study_that_somebody_writes_is_not_resumed(here: Path, capsys: Captured) -> None:
+    prepare(here)
+    with Presence(here / "done"):
+        assert main(["resume", "done"]) == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    assert f"is being written by process {os.getpid()} on " in said
+    assert "stop that one first" in said
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (TrainingError("one\ntwo"), 1, "hptui: one two\n"),
+        (OSError(28, "No space left on device", "/x/events.jsonl"), 1, "hptui: No space left on device: /x/events."),
+        (OSError("the disk is gone"), 1, "hptui: the disk is gone\n"),
+        (KeyboardInterrupt(), 130, ""),
+    ],
+)
+def test_what_may_go_wrong_on_the_way_has_an_exit_code(
+    error: BaseException, code: int, said: str, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("hptui.__main__.cli.main", fail)
+    assert main([]) == code
+    assert capsys.readouterr().err.startswith(said)
+
+
+@pytest.mark.parametrize("arguments", ["compare s", "compare s --json", "list . --json", "run --help"])
+def test_a_reader_that_has_gone_is_no_error(arguments: str, here: Path) -> None:
+    """As in `hptui compare s | head -1`."""
+    finished_study(here / "s", [0.5], [0.6])
+    code = (
+        "import os, sys\nfrom hptui.__main__ import main\n"
+        "reading, writing = os.pipe()\nos.close(reading)\nos.dup2(writing, 1)\n"
+        "sys.exit(main(sys.argv[1:]))"
+    )
+    done = python(code, *arguments.split(), cwd=here)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
+def test_help_names_every_command(arguments: list[str], capsys: Captured) -> None:
+    shown = out_of(capsys, *arguments)
+    assert shown.startswith("Usage: hptui [OPTIONS] ")
+    for command in ("run", "resume", "list", "compare", "config", "doctor"):
+        assert re.search(rf"^  {command}\s+[A-Z].+", shown, re.MULTILINE), command
+
+
+@pytest.mark.parametrize("command", ["run", "resume", "list", "compare", "config", "config show", "doctor"])
+def test_every_command_has_help(command: str, capsys: Captured) -> None:
+    shown = out_of(capsys, *command.split(), "--help")
+    assert shown.startswith(f"Usage: hptui {command} ")
+    assert len(shown.splitlines()[2].strip()) > 10
+
+
+def test_version(capsys: Captured) -> None:
+    assert out_of(capsys, "--version") == f"hptui {__version__}\n"
+
+
+def test_config_show_names_every_origin(here: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepare(here)
+    (here / "good.toml").write_text("epochs = 3\nseed = 5\nruns = 6\n", "utf-8")
+    for variable, value in (("HPTUI_SEED", "4"), ("HPTUI_RUNS", "7")):
+        monkeypatch.setitem(os.environ, variable, value)
+    flags = ["--runs", "2", "--set", "wd=0.1", "--set", "lr=0.5", "--search", "dropout=0:0.5:lin:2"]
+    found = json.loads(out_of(capsys, "config", "show", "good.toml", *flags, "--json"))
+    assert set(found) == set(FIELDS)
+    assert found["epochs"] == {"value": 3, "origin": "good.toml"}
+    assert found["seed"] == {"value": 4, "origin": "environment"}
+    assert found["runs"] == {"value": 2, "origin": "flag"}
+    assert found["set"] == {"value": {"weight_decay": 0.1, "lr": 0.5}, "origin": "flag"}
+    assert found["search"] == {"value": {"dropout": "0.0:0.5:lin:2"}, "origin": "flag"}
+    assert found["model"] == {"value": "dtu_cnn", "origin": "default"}
+    shown = out_of(capsys, "config", "show", "good.toml", *flags)
+    assert re.search(r"^epochs +3 +good\.toml *$", shown, re.MULTILINE)
+    assert re.search(r"^set +weight_decay = 0\.1, lr = 0\.5 +flag *$", shown, re.MULTILINE)
+    assert re.search(r"^threads +- +default *$", shown, re.MULTILINE)
+
+
+def test_config_show_shows_brackets_as_they_are(capsys: Captured) -> None:
+    assert "folder:[red]images" in out_of(capsys, "config", "show", "--dataset", "folder:[red]images")
+
+
+def test_config_validate_says_so(here: Path, capsys: Captured) -> None:
+    prepare(here)
+    assert out_of(capsys, "config", "validate", "good.toml") == "good.toml is valid.\n"
+
+
+def test_list_of_an_empty_folder(here: Path, capsys: Captured) -> None:
+    (here / "empty").mkdir()
+    assert main(["list", "empty"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == "No studies in empty. Start one with: hptui run --dataset digits\n"
+    assert out_of(capsys, "list", "empty", "--json") == "[]\n"
+    assert main(["list"]) == 0  # the user's own studies: not even the folder is there
+    assert "No studies in " in capsys.readouterr().err
+
+
+def test_list_as_json(here: Path, capsys: Captured) -> None:
+    finished_study(here / "studies" / "done", [0.5, 0.5], [0.6, 0.6], dataset="digits")
+    begun = make_study(here / "studies" / "begun", strategy="cosine", search="lr=off")
+    write_run(begun, "baseline", 0, [run_started()])
+    rows = json.loads(out_of(capsys, "list", "studies", "--json"))
+    by_name = {row["name"]: row for row in rows}
+    assert list(by_name) == ["begun", "done"]
+    done = by_name["done"]
+    assert (done["status"], done["finished"], done["runs"]) == ("finished", 4, 4)
+    assert (done["dataset"], done["model"], done["strategy"]) == ("digits", "lenet", "grid")
+    assert set(done["run_status"].values()) == {"finished"}
+    assert done["directory"] == str(here / "studies" / "done")
+    assert by_name["begun"]["status"] == "lost"
+    assert by_name["begun"]["run_status"] == {"baseline-0": "lost", "optimized-0": "waiting"}
+    (row,) = json.loads(out_of(capsys, "list", "studies/done", "--json"))  # a study instead of a folder of studies
+    assert row == done
+
+
+def test_list_as_a_table_shows_names_literally(here: Path, capsys: Captured) -> None:
+    finished_study(here / "[bold]x", [0.5], [0.6])
+    shown = out_of(capsys, "list", ".")
+    (line,) = (line for line in shown.splitlines() if "finished" in line)
+    assert "[bold]x" in line
+    assert "2/2" in line
+
+
+def test_list_goes_on_past_an_unreadable_study(here: Path, capsys: Captured) -> None:
+    finished_study(here / "good", [0.5], [0.6])
+    (here / "bad").mkdir()
+    (here / "bad" / "study.toml").write_text("schema = 99\n", "utf-8")
+    assert main(["list", ".", "--json"]) == 0
+    captured = capsys.readouterr()
+    assert [row["name"] for row in json.loads(captured.out)] == ["good"]
+    (said,) = captured.err.splitlines()
+    assert said.startswith("hptui: left out: bad/study.toml has format 99")
+
+
+def test_compare_as_json(here: Path, capsys: Captured) -> None:
+    finished_study(here / "s", [0.5, 0.6, 0.7], [0.6, 0.65, 0.9])
+    found = json.loads(out_of(capsys, "compare", "s", "--json"))
+    assert found["baseline"]["test_accuracy"]["values"] == [0.5, 0.6, 0.7]
+    assert found["optimized"]["test_accuracy"]["values"] == [0.6, 0.65, 0.9]
+    assert found["difference"]["mean"] == pytest.approx((0.1 + 0.05 + 0.2) / 3)
+    several = json.loads(out_of(capsys, "compare", "s", "s", "--json"))
+    assert several == [found, found]
+
+
+def test_compare_as_a_table(here: Path, capsys: Captured) -> None:
+    finished_study(here / "[bold]x", [0.5, 0.6, 0.7], [0.6, 0.65, 0.9])
+    shown = out_of(capsys, "compare", "[bold]x")
+    assert "study [bold]x" in shown
+    (baseline,) = (line for line in shown.splitlines() if line.strip().startswith("baseline"))
+    assert "3/3" in baseline
+    assert "60.00 ± 10.00" in baseline
+    assert "difference (optimized - baseline, points): +11.67, 95 % interval -7.31 to +30.64" in shown
+    assert "paired t-test p = 0.118" in shown
+    assert "effect size d = 1.53, n = 3" in shown
+    assert "With 3 pairs the difference cannot be told from zero" in shown
+
+
+def test_compare_of_a_study_that_has_not_begun(here: Path, capsys: Captured) -> None:
+    make_study(here / "s", baseline="none")
+    shown = out_of(capsys, "compare", "s")
+    assert "difference: none yet" in shown
+    assert "No pair of runs is completed yet" in shown
+    assert not any(line.strip().startswith("baseline") for line in shown.splitlines())
+
+
+def test_a_damaged_log_is_one_line_with_its_place(here: Path, capsys: Captured) -> None:
+    finished_study(here / "s", [0.5], [0.6])
+    with (here / "s" / "baseline-0" / "events.jsonl").open("ab") as log:
+        log.write(b"rubbish\n")
+    assert main(["compare", "s"]) == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    assert re.search(r"events\.jsonl, line \d+ cannot be read", said)
+
+
+def test_doctor_says_what_this_machine_has(here: Path) -> None:
+    found = examine(["cpu", "cuda:0: a fine card"], here)
+    assert found["hptui"] == __version__
+    assert found["devices"] == "cpu, cuda:0: a fine card"
+    assert found["numpy"][0].isdigit()
+    assert found["data mnist"] == f"not in {here}/MNIST/raw; downloaded when first used"
+    assert "writable" in found["studies"]
+    (here / "raw").mkdir()
+    (here / "raw" / "train-images-idx3-ubyte.gz").touch()
+    assert examine([], here)["data mnist"] == f"in {here}/raw"
+    assert all("\n" not in line for line in found.values())

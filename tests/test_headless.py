@@ -1,0 +1,160 @@
+"""Progress without a screen: one line per epoch in a pipe, one bar in a terminal."""
+
+from __future__ import annotations
+
+import io
+import threading
+from pathlib import Path
+
+import pytest
+from fabricate import (
+    candidate_scored,
+    decision,
+    decision_started,
+    finished_study,
+    make_study,
+    run_resumed,
+    run_started,
+    trained_epoch,
+    whole_run,
+    write_run,
+)
+from rich.console import Console
+
+from hptui.run_directory import RunWriter
+from hptui.run_state import replay
+from hptui.studies import FollowedStudy, follow
+from hptui.study_directory import Study
+from hptui.ui import headless
+from hptui.ui.headless import ProgressReport, in_background, work_done
+
+
+def report(followed: FollowedStudy, *, terminal: bool = False) -> str:
+    """All that is shown of a study as it is now."""
+    shown = io.StringIO()
+    console = Console(file=shown, force_terminal=terminal, width=120, color_system=None, legacy_windows=False)
+    finished = threading.Event()
+    finished.set()
+    ProgressReport(followed, console).follow(finished)
+    return shown.getvalue()
+
+
+def unread(study: Study) -> FollowedStudy:
+    return FollowedStudy(study)
+
+
+def test_a_pipe_gets_one_line_per_epoch(tmp_path: Path) -> None:
+    study = finished_study(tmp_path / "[bold]x", [0.5, 0.625], [0.75, 0.875], epochs=3)
+    lines = report(unread(study)).splitlines()
+    assert len(lines) == 4 * 3
+    for seed in (0, 1):
+        for arm in ("baseline", "optimized"):
+            own = [line for line in lines if line.startswith(f"{arm}-{seed}  ")]
+            assert [f"epoch {epoch}/3" in line for epoch, line in enumerate(own, 1)] == [True] * 3
+    assert "75.00%  test 75.00%  4 s  lr 0.01" in next(line for line in lines if line.startswith("optimized-0"))
+    assert "lr" not in next(line for line in lines if line.startswith("baseline-0"))  # it searches nothing
+    assert not any("\x1b" in line for line in lines)
+
+
+def test_what_was_told_before_is_not_told_again(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "s", baseline="none", epochs=3)
+    directory = write_run(study, "optimized", 0, [run_started(epochs=3), *trained_epoch(1)])
+    followed = follow(study.directory)  # as `hptui resume` finds it
+    with RunWriter(directory) as writer:
+        writer.append(run_resumed(epoch=1, step=5, images_trained=100, seconds=4.0))
+        for event in trained_epoch(2):
+            writer.append(event)
+    (line,) = report(followed).splitlines()
+    assert line.startswith("optimized-0  epoch 2/3")
+
+
+def test_epochs_are_told_while_they_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(headless, "POLL_SECONDS", 0.001)
+    study = make_study(tmp_path / "s", baseline="none", epochs=20)
+    arm, seed, directory = study.runs()[0]
+    study.create_run(arm, seed, directory)
+    shown = io.StringIO()
+    told_early = threading.Event()
+
+    class Watched(io.StringIO):
+        def write(self, text: str) -> int:
+            told_early.set()
+            return shown.write(text)
+
+    def train() -> None:
+        events = whole_run(epochs=20)
+        with RunWriter(directory) as writer:
+            for number, event in enumerate(events):
+                if number == len(events) // 2:
+                    assert told_early.wait(20), "nothing was told before the end"
+                writer.append(event)
+
+    thread, finished, raised = in_background(train)
+    ProgressReport(unread(study), Console(file=Watched(), width=120)).follow(finished)
+    thread.join()
+    assert raised == []
+    assert [line.split("  ")[1] for line in shown.getvalue().splitlines()] == [f"epoch {n}/20" for n in range(1, 21)]
+
+
+def test_a_terminal_gets_a_bar_that_reaches_the_end(tmp_path: Path) -> None:
+    study = finished_study(tmp_path / "[bold]x", [0.5], [0.75])
+    shown = report(unread(study), terminal=True)
+    assert "100 %" in shown
+    assert "all runs done" in shown
+    assert "baseline-0  epoch 2/2" in shown
+
+
+def test_the_bar_stands_where_the_work_stands(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "s")  # planned: 1 and 1.6 plain trainings of two epochs
+    assert "  0 %" in report(unread(study), terminal=True)
+    write_run(study, "baseline", 0, whole_run("baseline"))
+    done = work_done(replay(whole_run("baseline")))
+    percentage = 100 * done / (done + 2 * 1.6)
+    shown = report(unread(study), terminal=True)
+    assert f"{percentage:3.0f} %" in shown
+    assert "between runs" in shown
+    write_run(study, "optimized", 0, [run_started(), decision_started(), candidate_scored(images=40)])
+    shown = report(unread(study), terminal=True)
+    assert f"{100 * (done + 0.4) / (done + 3.2):3.0f} %" in shown
+    assert "2/2 optimized-0 decision 1.2" in shown
+
+
+def test_names_are_shown_as_they_are(tmp_path: Path) -> None:
+    """Whatever names runs may get one day: brackets are not markup."""
+    study = make_study(tmp_path / "s", baseline="none")
+    write_run(study, "optimized", 0, [run_started(), *trained_epoch(1)])
+    for terminal in (False, True):
+        followed = unread(study)
+        followed.runs[0].directory = Path("[red]optimized[bold]-0")
+        shown = report(followed, terminal=terminal)
+        assert "[red]optimized[bold]-0  epoch 1/2" in shown
+        assert ("1/1 [red]optimized[bold]-0 epoch 2" in shown) is terminal
+
+
+def test_the_bar_never_passes_the_end(tmp_path: Path) -> None:
+    """A strategy may need more probes than it planned."""
+    study = make_study(tmp_path / "s", baseline="none")
+    probes = [candidate_scored(candidate=number, images=100) for number in range(9)]
+    write_run(study, "optimized", 0, [run_started(), decision_started(), *probes])
+    shown = report(unread(study), terminal=True)
+    assert "100 %" in shown
+    assert "900 %" not in shown
+
+
+def test_work_is_counted_in_epochs() -> None:
+    assert work_done(replay([])) == 0
+    assert work_done(replay([run_started(images_per_epoch=0)])) == 0
+    assert work_done(replay([run_started(), *decision(0, 1), *trained_epoch(1)])) == pytest.approx(1.6)
+
+
+def test_what_the_background_raises_is_kept() -> None:
+    def fail() -> None:
+        raise KeyError("x")
+
+    thread, finished, raised = in_background(fail)
+    thread.join()
+    assert finished.is_set()
+    assert [type(error) for error in raised] == [KeyError]
+    thread, finished, raised = in_background(lambda: 3)
+    thread.join()
+    assert (finished.is_set(), raised) == (True, [])

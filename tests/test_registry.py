@@ -1,0 +1,385 @@
+"""Plug-ins are found by name, the user's own by path; every strategy keeps its contract."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import importlib
+import json
+import math
+import sys
+from collections.abc import Callable
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from random import Random
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from fabricate import configuration, python, values
+
+from hptui import registry
+from hptui.errors import ConfigError
+from hptui.space import SearchSpace, Values, default_values, parse_range
+from hptui.strategies import Candidate, Choice, Measurement, Situation, Strategy
+
+STRATEGIES = registry.names("strategies")
+MOST_ROUNDS = 200
+
+
+def refusal(action: Callable[..., object], *arguments: object) -> str:
+    with pytest.raises(ConfigError) as caught:
+        action(*arguments)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def test_names_are_listed_without_importing_a_plug_in() -> None:
+    code = (
+        "import sys\nfrom hptui import registry\n"
+        "found = {folder: registry.names(folder) for folder in registry.FOLDERS}\n"
+        "print(found)\nprint([name for name in sys.modules if name.count('.') > 1 and name.startswith('hptui.')])\n"
+        "print({'torch', 'sklearn', 'numpy'} & set(sys.modules))"
+    )
+    found, imported, heavy = python(code).stdout.splitlines()
+    assert "'digits', 'fashion_mnist', 'folder', 'medmnist', 'mnist'" in found
+    assert "'dtu_cnn', 'lenet', 'small_resnet'" in found
+    assert "'cosine', 'fixed', 'grid'" in found
+    assert (imported, heavy) == ("[]", "set()")
+    assert "_" not in {name[0] for folder in registry.FOLDERS for name in registry.names(folder)}
+
+
+def test_a_folder_that_does_not_exist() -> None:
+    with pytest.raises((LookupError, ModuleNotFoundError)):
+        registry.names("screens")
+
+
+def test_one_plug_in_is_loaded_by_name() -> None:
+    factory = registry.load("strategies", "grid")
+    assert factory.__name__ == "Grid"
+    assert factory is registry.load("strategies", "grid")
+
+
+@pytest.mark.parametrize(
+    ("folder", "name", "expected"),
+    [
+        ("datasets", "digts", "unknown dataset 'digts'. Did you mean 'digits'?"),
+        ("models", "small_resnt", "unknown model 'small_resnt'. Did you mean 'small_resnet'?"),
+        ("strategies", "grids", "unknown strategy 'grids'. Did you mean 'grid'?"),
+        ("strategies", "xyz", "unknown strategy 'xyz'. Known: cosine, fixed, grid"),
+        ("strategies", "_hidden", "unknown strategy '_hidden'."),
+    ],
+)
+def test_an_unknown_name_is_answered_with_the_nearest(folder: str, name: str, expected: str) -> None:
+    assert refusal(registry.load, folder, name).startswith(expected)
+    assert refusal(registry.check_name, folder, name, "thing").startswith(f"unknown thing {name!r}.")
+
+
+@pytest.mark.parametrize("name", ["a.py:Net", "/some/where/a.py:Net", "package.module:Net", "C:/x/a.py:Net"])
+def test_own_objects_are_told_by_their_form(name: str) -> None:
+    assert registry.is_own(name)
+    registry.check_name("models", name)
+
+
+@pytest.mark.parametrize("name", ["grid", "a.py", ":Net", "a.py:", "a.py:not a name", "medmnist:x.npz", ""])
+def test_other_words_are_not_own_objects(name: str) -> None:
+    assert not registry.is_own(name)
+    assert registry.own_file(name) is None
+    assert registry.without_folder(name) == name
+
+
+def test_the_file_of_an_own_object() -> None:
+    assert registry.own_file("x/a.py:Net") == Path("x/a.py")
+    assert registry.own_file("package.module:Net") is None
+    assert registry.without_folder("/home/me/a.py:Net") == "a.py:Net"
+    assert registry.without_folder("package.module:Net") == "package.module:Net"
+
+
+OWN = """
+from __future__ import annotations
+from dataclasses import dataclass, field
+
+@dataclass
+class Net:
+    size: int = {size}
+    names: list[str] = field(default_factory=list)
+"""
+
+
+def test_an_own_file_may_hold_dataclasses_and_two_may_share_a_name(tmp_path: Path) -> None:
+    for size in (1, 2):
+        (tmp_path / str(size)).mkdir()
+        (tmp_path / str(size) / "model.py").write_text(OWN.format(size=size), "utf-8")
+    one, two = (registry.load("models", f"{tmp_path}/{size}/model.py:Net") for size in (1, 2))
+    assert (one().size, two().size) == (1, 2)
+    assert one is not two
+    assert dataclasses.is_dataclass(one)
+    assert sys.modules[one.__module__] is not sys.modules[two.__module__]
+    assert copy.deepcopy(one()) == one()
+
+
+def test_an_own_file_imports_its_neighbours_and_leaves_the_path_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "hptui_test_layers.py").write_text("WIDTH = 5\n", "utf-8")
+    (tmp_path / "model.py").write_text("from hptui_test_layers import WIDTH\ndef build(): return WIDTH\n", "utf-8")
+    before = list(sys.path)
+    assert registry.load("models", f"{tmp_path}/model.py:build")() == 5
+    assert sys.path == before
+
+
+def test_a_module_in_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "hptui_test_module.py").write_text("class Net: ...\n", "utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert registry.load("models", "hptui_test_module:Net").__name__ == "Net"
+    assert registry.load("models", "collections:Counter").__name__ == "Counter"
+
+
+def test_a_name_that_the_own_file_does_not_have(tmp_path: Path) -> None:
+    (tmp_path / "model.py").write_text("class LeNet: ...\nclass Other: ...\n_private = 1\n", "utf-8")
+    message = refusal(registry.load, "models", f"{tmp_path}/model.py:Lenet")
+    assert message == f"{tmp_path}/model.py has no 'Lenet'. Did you mean 'LeNet'? Known: LeNet, Other."
+
+
+def test_an_own_file_that_is_not_there(tmp_path: Path) -> None:
+    message = refusal(registry.load, "models", f"{tmp_path}/none.py:Net")
+    assert f"there is no file {tmp_path}/none.py. Write path/file.py:Name." in message
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("import no_such_package", "ModuleNotFoundError: No module named 'no_such_package'"),
+        ("class Net(", "SyntaxError: '(' was never closed"),
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+    ],
+)
+def test_an_own_file_that_cannot_be_imported_is_one_line(tmp_path: Path, code: str, expected: str) -> None:
+    (tmp_path / "model.py").write_text(code + "\n", "utf-8")
+    before = set(sys.modules)
+    name = f"{tmp_path}/model.py:Net"
+    assert refusal(registry.load, "models", name).startswith(f"{name!r} cannot be imported: {expected}")
+    assert set(sys.modules) == before  # no half-imported module stays behind
+
+
+def test_an_unknown_module() -> None:
+    expected = "'no_such_module:Net' cannot be imported: ModuleNotFoundError: No module named 'no_such_module'"
+    assert refusal(registry.load, "models", "no_such_module:Net") == expected
+
+
+@pytest.fixture
+def entry_points(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An installed package that brings two strategies, of which one cannot be imported."""
+    group = "hptui.strategies"
+    points = [
+        EntryPoint("bandit", "collections:Counter", group),
+        EntryPoint("broken", "no_such_package:Strategy", group),
+    ]
+    monkeypatch.setattr(registry, "entry_points", lambda group: [point for point in points if point.group == group])
+
+
+@pytest.mark.usefixtures("entry_points")
+def test_installed_packages_join_through_entry_points() -> None:
+    assert registry.names("strategies") == sorted([*STRATEGIES, "bandit", "broken"])
+    assert "bandit" not in registry.names("models")
+    registry.check_name("strategies", "bandit")
+    assert registry.load("strategies", "bandit").__name__ == "Counter"
+    assert registry.load("strategies", "grid").__name__ == "Grid"
+    assert "Did you mean 'bandit'?" in refusal(registry.load, "strategies", "bandits")
+
+
+@pytest.mark.usefixtures("entry_points")
+def test_an_installed_package_that_cannot_be_imported_is_one_line() -> None:
+    message = refusal(registry.load, "strategies", "broken")
+    assert message.startswith("'broken' cannot be imported: ModuleNotFoundError: No module named 'no_such_package'")
+
+
+# The contract of every strategy, whichever there are.
+
+EPOCHS = 4
+HORIZON = 0.25
+RANGES = {"lr": "1e-4:1e-1:log:4", "dropout": "0:0.6:lin:3"}
+SPACE: SearchSpace = {name: parse_range(name, text) for name, text in RANGES.items()}
+IMAGES = 50
+
+
+def score_by_rate(found: Values, _: Random) -> float:
+    return abs(math.log10(found["lr"]) + 2)
+
+
+def score_at_random(_: Values, random: Random) -> float:
+    return math.inf if random.random() < 0.2 else random.random()
+
+
+def score_diverged(_: Values, __: Random) -> float:
+    return math.inf
+
+
+SCORES = {"by rate": score_by_rate, "at random": score_at_random, "all diverged": score_diverged}
+
+
+def measured(candidate: Candidate, situation: Situation, score: float) -> Measurement:
+    losses = np.full(IMAGES, score, np.float32)
+    return Measurement(
+        candidate=candidate,
+        values=situation.values | candidate.values,
+        score=score,
+        loss=score,
+        accuracy=0.5,
+        raw_loss=score,
+        raw_accuracy=0.5,
+        diverged=not math.isfinite(score),
+        losses=losses,
+        end=SimpleNamespace() if candidate.keep else None,
+    )
+
+
+def situation_at(epoch: int, in_force: Values) -> Situation:
+    return Situation(
+        epoch=epoch,
+        epochs=EPOCHS,
+        images_per_epoch=1000,
+        images_trained=1000 * (epoch - 1),
+        images_probed=0,
+        values=dict(in_force),
+        space=SPACE,
+        loss=2.0,
+        losses=np.full(IMAGES, 2.0, np.float32),
+        horizon=HORIZON,
+    )
+
+
+def assert_within_ranges(found: Values) -> None:
+    for name, value in found.items():
+        assert name in SPACE or name in default_values(), name
+        if name in SPACE:
+            assert SPACE[name].low <= value <= SPACE[name].high, (name, value)
+
+
+def decide(strategy: Strategy, situation: Situation, score: Callable[[Values, Random], float]) -> tuple[list, Choice]:
+    """One decision: all candidates that were probed, and the choice."""
+    probed: list[Measurement] = []
+    random = Random(situation.epoch)
+    for _ in range(MOST_ROUNDS):
+        answer = strategy.ask(situation)
+        if isinstance(answer, Choice):
+            return probed, answer
+        assert answer, "an empty round would never end"
+        assert all(isinstance(candidate, Candidate) for candidate in answer)
+        told = [measured(each, situation, score(situation.values | each.values, random)) for each in answer]
+        probed += told
+        strategy.tell(told)
+    raise AssertionError(f"no choice within {MOST_ROUNDS} rounds")
+
+
+def new(name: str) -> Strategy:
+    strategy = registry.load("strategies", name)(EPOCHS, (1, 2, 4))
+    assert isinstance(strategy, Strategy)
+    return strategy
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_a_strategy_is_one_file_with_one_subclass(name: str) -> None:
+    module = importlib.import_module(f"hptui.strategies.{name}")
+    (factory,) = module.__all__
+    assert issubclass(getattr(module, factory), Strategy)
+    assert registry.load("strategies", name) is getattr(module, factory)
+    assert module.__doc__
+    assert getattr(module, factory).__doc__
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_a_strategy_needs_no_torch(name: str) -> None:
+    code = f"import sys, hptui.strategies.{name}\nprint('torch' in sys.modules)"
+    assert python(code).stdout == "False\n"
+
+
+@pytest.mark.parametrize("score", SCORES)
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_every_decision_ends_with_a_choice_within_the_ranges(name: str, score: str) -> None:
+    strategy = new(name)
+    in_force = values(lr=0.01) | {"dropout": 0.3}
+    for epoch in range(1, EPOCHS + 1):
+        if not strategy.decides(epoch):
+            continue
+        probed, choice = decide(strategy, situation_at(epoch, in_force), SCORES[score])
+        for found in probed:
+            assert_within_ranges(found.candidate.values)
+            assert found.candidate.horizon is None or found.candidate.horizon > 0
+        assert_within_ranges(choice.values)
+        assert choice.reason
+        assert "\n" not in choice.reason
+        if choice.candidate is not None:
+            winner = probed[choice.candidate]
+            assert not winner.diverged
+            assert winner.values | choice.values == winner.values
+        in_force |= choice.values
+        json.dumps(strategy.memory)
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_a_diverged_candidate_is_never_taken(name: str) -> None:
+    strategy = new(name)
+    if strategy.decides(1):
+        _, choice = decide(strategy, situation_at(1, values()), score_diverged)
+        assert choice.candidate is None
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_memory_is_all_that_a_resumed_strategy_needs(name: str) -> None:
+    strategy = new(name)
+    if not strategy.decides(1):
+        return
+    decide(strategy, situation_at(1, values()), score_by_rate)
+    resumed = new(name)
+    resumed.memory = json.loads(json.dumps(strategy.memory))
+    later = situation_at(2, values())
+    went_on, again = (decide(each, later, score_by_rate) for each in (strategy, resumed))
+    assert [found.candidate for found in went_on[0]] == [found.candidate for found in again[0]]
+    assert went_on[1] == again[1]
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_the_planned_cost_counts_at_least_the_training_itself(name: str) -> None:
+    strategy = new(name)
+    cost = strategy.planned_cost(SPACE, HORIZON)
+    assert math.isfinite(cost)
+    assert cost >= 1
+    if not strategy.searches:
+        assert cost == 1
+        assert not any(strategy.decides(epoch) for epoch in range(1, EPOCHS + 1))
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_the_factor_of_the_rate_is_finite_and_not_negative(name: str) -> None:
+    strategy = new(name)
+    for progress in np.linspace(0, 1, 21):
+        assert 0 <= strategy.rate_factor(float(progress)) < 100
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_a_strategy_that_searches_is_refused_without_a_range(name: str) -> None:
+    settings = {"strategy": name, "search": {"lr": "off"}}
+    if new(name).searches:
+        with pytest.raises(ConfigError, match="name at least one range"):
+            configuration(**settings)
+    else:
+        assert configuration(**settings).search == {}
+
+
+def test_grid_takes_the_best_of_all_cells_and_costs_what_it_planned() -> None:
+    strategy = new("grid")
+    probed, choice = decide(strategy, situation_at(1, values()), score_by_rate)
+    assert len(probed) == 4 * 3
+    assert choice.values == {"lr": 0.01, "dropout": 0.0}
+    assert choice.candidate == 6
+    assert strategy.planned_cost(SPACE, HORIZON) == pytest.approx(1 + 3 * 12 * HORIZON / EPOCHS)
+    _, kept = decide(new("grid"), situation_at(1, values()), score_diverged)
+    assert kept.values == {}
+    assert "all 12 cells diverged" in kept.reason
+
+
+def test_cosine_goes_from_one_to_zero_along_half_a_cosine() -> None:
+    strategy = new("cosine")
+    assert [strategy.rate_factor(at) for at in (0, 0.5, 1)] == pytest.approx([1, 0.5, 0])
+    assert strategy.rate_factor(0.25) == pytest.approx((1 + math.sqrt(0.5)) / 2)
+    assert new("fixed").rate_factor(0.7) == 1

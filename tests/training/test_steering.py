@@ -1,0 +1,277 @@
+"""Pause, single epochs, ranges, values by hand, more epochs: asked for through command files, recorded as events."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from hptui.commands import (
+    AddEpochs,
+    AnyCommand,
+    ChangeRanges,
+    CommandInbox,
+    CommandSender,
+    Continue,
+    Pause,
+    StepEpoch,
+    StopRun,
+    StopStudy,
+    UseValues,
+)
+from hptui.events import (
+    AnyEvent,
+    BatchesTrained,
+    CommandRefused,
+    DecisionStarted,
+    EpochCompleted,
+    EpochsAdded,
+    HyperparametersChosen,
+    RangesChanged,
+    RunCompleted,
+    RunContinued,
+    RunPaused,
+    RunStopped,
+    ValuesRequested,
+)
+from hptui.run_directory import RunReader
+from hptui.study_directory import Study, create_study, open_study
+from hptui.training.control import Control
+from hptui.training.run import Ingredients
+from hptui.training.study import train_study
+
+from .test_exactness import assert_same, make_run
+
+Make = Callable[..., Ingredients]
+PATIENCE_SECONDS = 30
+
+
+class Scripted(Control):
+    """Sends commands through a real command file when given events happen."""
+
+    def __init__(self, study: Path, script: dict[Callable[[AnyEvent], bool], AnyCommand]) -> None:
+        study.mkdir(exist_ok=True)
+        super().__init__(CommandInbox(study))
+        self._sender = CommandSender(study)
+        self._script = dict(script)
+        self.events: list[AnyEvent] = []
+
+    def emit(self, event: AnyEvent) -> None:
+        self.events.append(event)
+        for condition in [condition for condition in self._script if condition(event)]:
+            self._sender.send(self._script.pop(condition))
+
+    def of(self, kind: type) -> list:
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+def epoch_done(number: int) -> Callable[[AnyEvent], bool]:
+    return lambda event: isinstance(event, EpochCompleted) and event.epoch == number
+
+
+def execute(made: Ingredients, control: Scripted) -> bool:
+    run, _ = make_run(made, emit=control.emit, control=control)
+    return run.execute()
+
+
+def test_changed_ranges_take_effect_at_the_next_decision(ingredients: Make, tmp_path: Path) -> None:
+    change = ChangeRanges(search={"lr": "0.002:0.02:log:2", "weight_decay": "1e-4:1e-2:log:3"})
+    control = Scripted(tmp_path, {epoch_done(1): change})
+    assert execute(ingredients(epochs=3), control)
+    first, second, third = control.of(DecisionStarted)
+    assert [axis.name for axis in first.axes] == ["lr", "dropout"]
+    for later in (second, third):
+        assert [(axis.name, axis.low, axis.high, len(axis.values)) for axis in later.axes] == [
+            ("lr", 0.002, 0.02, 2),
+            ("weight_decay", 1e-4, 1e-2, 3),
+        ]
+    (changed,) = control.of(RangesChanged)
+    assert (changed.epoch, changed.old, changed.new) == (2, first.axes, second.axes)
+    assert "@" in changed.by
+    for chosen in control.of(HyperparametersChosen)[1:]:
+        assert chosen.values["lr"] in second.axes[0].values
+        assert chosen.values["weight_decay"] in second.axes[1].values
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        (ChangeRanges(search={"lr": "1:0.1:log:3"}), "low"),
+        (ChangeRanges(search={"nothing": "0:1:lin:3"}), "unknown hyperparameter"),
+        (ChangeRanges(search={}), "grid of no cells"),
+        (UseValues(values={"lr": -1.0}), "out of bounds"),
+        (AddEpochs(epochs=-5), "epochs"),
+    ],
+)
+def test_a_wrong_request_is_refused_in_the_log_and_training_goes_on(
+    ingredients: Make, tmp_path: Path, command: AnyCommand, reason: str
+) -> None:
+    control = Scripted(tmp_path, {epoch_done(1): command})
+    assert execute(ingredients(), control)
+    (refused,) = control.of(CommandRefused)
+    assert reason in refused.reason
+    assert len(control.of(EpochCompleted)) == 2
+    assert not control.of(RangesChanged)
+
+
+def test_values_by_hand_hold_until_the_strategy_is_asked_again(ingredients: Make, tmp_path: Path) -> None:
+    by_hand = UseValues(values={"lr": 0.0123, "dropout": 0.25})
+    control = Scripted(tmp_path, {epoch_done(1): by_hand, epoch_done(3): UseValues(values={})})
+    assert execute(ingredients(epochs=4), control)
+    assert [event.values for event in control.of(ValuesRequested)] == [by_hand.values, {}]
+    chosen = control.of(HyperparametersChosen)
+    assert [event.epoch for event in chosen] == [1, 2, 4]
+    assert (chosen[1].values["lr"], chosen[1].values["dropout"]) == (0.0123, 0.25)
+    assert "by hand" in chosen[1].reason
+    for event in control.of(BatchesTrained):
+        if event.epoch in (2, 3):
+            assert (event.values["lr"], event.values["dropout"]) == (0.0123, 0.25)
+    assert chosen[2].candidate is not None
+
+
+def test_added_epochs_are_trained(ingredients: Make, tmp_path: Path) -> None:
+    control = Scripted(tmp_path, {epoch_done(1): AddEpochs(epochs=2)})
+    assert execute(ingredients(epochs=2), control)
+    assert [event.epoch for event in control.of(EpochCompleted)] == [1, 2, 3, 4]
+    assert [event.epochs for event in control.of(EpochsAdded)] == [4]
+    assert [event.epoch for event in control.of(DecisionStarted)] == [1, 2, 3, 4]
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+def test_a_pause_holds_within_a_batch_and_changes_nothing(ingredients: Make, tmp_path: Path) -> None:
+    straight, _ = make_run(ingredients(epochs=3))
+    assert straight.execute()
+    control = Scripted(tmp_path, {lambda event: isinstance(event, BatchesTrained) and event.step == 17: Pause()})
+    run, _ = make_run(ingredients(epochs=3), emit=control.emit, control=control)
+    thread = threading.Thread(target=run.execute, daemon=True)
+    thread.start()
+    wait_for(lambda: control.of(RunPaused))
+    step = run.state.step
+    count = len(control.events)
+    time.sleep(0.5)  # long enough for some hundred batches
+    assert (run.state.step, len(control.events)) == (step, count)
+    seconds = run.progress.seconds
+    sender = CommandSender(tmp_path)
+    sender.send(Continue())
+    thread.join(PATIENCE_SECONDS)
+    assert control.of(RunContinued)
+    assert isinstance(control.events[-1], RunCompleted)
+    assert_same(dict(run.delivered_weights()), dict(straight.delivered_weights()))
+    after = control.events.index(control.of(RunContinued)[0])
+    next_batches = next(event for event in control.events[after:] if isinstance(event, BatchesTrained))
+    assert next_batches.seconds < 0.5  # the pause is not counted as training
+    assert run.progress.seconds >= seconds
+
+
+def test_a_step_trains_one_epoch_and_pauses_before_the_next_decision(ingredients: Make, tmp_path: Path) -> None:
+    control = Scripted(tmp_path, {epoch_done(1): Pause()})
+    run, _ = make_run(ingredients(epochs=4), emit=control.emit, control=control)
+    thread = threading.Thread(target=run.execute, daemon=True)
+    thread.start()
+    sender = CommandSender(tmp_path)
+    for pauses, epochs in ((1, 1), (2, 2), (3, 3)):
+        wait_for(lambda pauses=pauses: len(control.of(RunPaused)) == pauses)
+        assert len(control.of(EpochCompleted)) == epochs
+        assert len(control.of(DecisionStarted)) == epochs
+        sender.send(StepEpoch() if pauses < 3 else Continue())
+    thread.join(PATIENCE_SECONDS)
+    assert isinstance(control.events[-1], RunCompleted)
+
+
+def test_a_paused_training_can_be_stopped(ingredients: Make, tmp_path: Path) -> None:
+    control = Scripted(tmp_path, {epoch_done(1): Pause()})
+    run, _ = make_run(ingredients(epochs=4), emit=control.emit, control=control)
+    thread = threading.Thread(target=run.execute, daemon=True)
+    thread.start()
+    wait_for(lambda: control.of(RunPaused))
+    control.stop("SIGTERM")
+    thread.join(PATIENCE_SECONDS)
+    assert isinstance(control.events[-1], RunStopped)
+
+
+@pytest.fixture
+def study(ingredients: Make, tmp_path: Path) -> tuple[Study, Ingredients]:
+    made = ingredients(epochs=3, runs=2)
+    planned = {"baseline": 1.0, "optimized": 2.0}
+    return create_study(tmp_path / "study", made.config, made.data.fingerprint, planned), made
+
+
+class AtEvent(Control):
+    """Sends a command when the given run has completed the given epoch."""
+
+    def __init__(self, study: Study, run: str, epoch: int, command: AnyCommand) -> None:
+        super().__init__(CommandInbox(study.directory))
+        self._reader = RunReader(study.directory / run)
+        self._epoch, self._command, self._sender = epoch, command, CommandSender(study.directory)
+        self._sent = False
+
+    def check(self, *, now: bool = False) -> None:
+        if not self._sent and any(epoch_done(self._epoch)(event) for event in self._reader.read()):
+            self._sent = True
+            self._sender.send(self._command)
+            self._next_look = 0.0
+        super().check(now=now)
+
+
+def epochs_of(study: Study, run: str) -> int:
+    return sum(isinstance(event, EpochCompleted) for event in RunReader(study.directory / run).read())
+
+
+def test_changed_ranges_hold_for_later_runs_and_survive_resume(study: tuple[Study, Ingredients]) -> None:
+    the_study, made = study
+    change = ChangeRanges(search={"lr": "0.002:0.02:log:2"})
+    assert train_study(the_study, made, AtEvent(the_study, "optimized-0", 1, change))
+    for run, expected in (("optimized-0", ["lr dropout", "lr", "lr"]), ("optimized-1", ["lr", "lr", "lr"])):
+        events = RunReader(the_study.directory / run).read()
+        names = [" ".join(axis.name for axis in event.axes) for event in events if isinstance(event, DecisionStarted)]
+        assert names == expected
+    assert open_study(the_study.directory).config.search == {"lr": "0.002:0.02:log:2"}
+
+
+def test_added_epochs_are_trained_in_runs_that_were_done_already(study: tuple[Study, Ingredients]) -> None:
+    the_study, made = study
+    assert train_study(the_study, made, AtEvent(the_study, "optimized-0", 3, AddEpochs(epochs=1)))
+    assert [epochs_of(the_study, directory.name) for _, _, directory in the_study.runs()] == [4, 4, 4, 4]
+    straight, _ = make_run(made, "baseline", 0)
+    assert straight.config.epochs == 4
+    assert straight.execute()
+    saved = torch.load(the_study.directory / "baseline-0" / "model.pt", weights_only=True)["network"]
+    assert_same(dict(saved), dict(straight.delivered_weights()))
+
+
+def test_one_run_or_the_study_may_be_stopped(study: tuple[Study, Ingredients]) -> None:
+    the_study, made = study
+    assert not train_study(the_study, made, AtEvent(the_study, "optimized-0", 1, StopRun()))
+    assert [epochs_of(the_study, directory.name) for _, _, directory in the_study.runs()] == [3, 1, 3, 3]
+    again = Control(CommandInbox(the_study.directory))  # what was asked of the first one is void now
+    assert train_study(the_study, made, again)
+    assert [epochs_of(the_study, directory.name) for _, _, directory in the_study.runs()] == [3, 3, 3, 3]
+
+
+def test_stopping_the_study_begins_no_other_run(study: tuple[Study, Ingredients]) -> None:
+    the_study, made = study
+    assert not train_study(the_study, made, AtEvent(the_study, "baseline-0", 1, StopStudy()))
+    assert not (the_study.directory / "optimized-0" / "events.jsonl").exists()
+
+
+def test_torn_and_foreign_lines_in_command_files_are_passed_over(tmp_path: Path) -> None:
+    inbox = CommandInbox(tmp_path)
+    folder = tmp_path / "commands"
+    folder.mkdir()
+    (folder / "a.jsonl").write_bytes(b'{"command":"Pause"}\nnonsense\n{"command":"Fly"}\n{"command":"Cont')
+    assert inbox.receive() == [Pause()]
+    with (folder / "a.jsonl").open("ab") as file:
+        file.write(b'inue"}\n')
+    assert inbox.receive() == [Continue()]
+    assert inbox.receive() == []
+    assert CommandInbox(tmp_path).receive() == []
