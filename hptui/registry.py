@@ -21,7 +21,7 @@ from typing import Any
 
 from hptui.errors import ConfigError, nearest
 
-FOLDERS = {"datasets": "dataset", "models": "model", "strategies": "strategy"}
+FOLDERS = {"datasets": "dataset", "models": "model", "strategies": "strategy", "ui.panels": "panel"}
 """the plug-in folders, and what one of their plug-ins is called"""
 
 
@@ -95,7 +95,7 @@ def load_own(name: str) -> Any:
         module = _import_file(path) if path is not None else _import_module(location)
     except ConfigError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a script that was not written to be imported may leave
         raise ConfigError(f"{name!r} cannot be imported: {type(error).__name__}: {error}") from error
     if not hasattr(module, attribute):
         public = [public for public in vars(module) if not public.startswith("_")]
