@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from hptui.config import Arm
 from hptui.errors import RunDirectoryError
+from hptui.events import AnyEvent, BatchesTrained, CandidateScored
 from hptui.presence import is_written
 from hptui.run_directory import RunReader
 from hptui.run_state import RunState
 from hptui.study_directory import STUDY_FILE, Study, open_study
 
 Status = Literal["waiting", "running", "paused", "stopped", "lost", "failed", "finished"]
+
+NOTABLE = 2000
 
 
 @dataclass
@@ -25,6 +29,8 @@ class FollowedRun:
     directory: Path
     reader: RunReader
     state: RunState
+    notable: deque[AnyEvent] = field(default_factory=lambda: deque(maxlen=NOTABLE))
+    """what is worth a line in a log: all but batches and candidates, which are many"""
 
     @property
     def name(self) -> str:
@@ -34,6 +40,8 @@ class FollowedRun:
         """Take in what was written since, for about `seconds` at most."""
         for event in self.reader.read(seconds):
             self.state.apply(event)
+            if not isinstance(event, (BatchesTrained, CandidateScored)):
+                self.notable.append(event)
 
     @property
     def status(self) -> Status:

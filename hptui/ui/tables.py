@@ -32,7 +32,7 @@ def comparison_table(comparison: Comparison) -> RenderableType:
     for name, arm in (("baseline", comparison.baseline), ("optimized", comparison.optimized)):
         if arm.strategy != "none":
             table.add_row(name, Text(arm.strategy), f"{arm.n}/{comparison.planned}", *_numbers(arm))
-    return Group(table, Text(_difference(comparison)), Text(comparison.conclusion))
+    return Group(table, Text(difference_words(comparison)), Text(comparison.conclusion))
 
 
 def _numbers(arm: ArmSummary) -> tuple[str, ...]:
@@ -51,7 +51,8 @@ def _mean_sd(summary: Summary, factor: float, digits: int) -> str:
     return mean if summary.sd is None else f"{mean} ± {factor * summary.sd:.{digits}f}"
 
 
-def _difference(comparison: Comparison) -> str:
+def difference_words(comparison: Comparison) -> str:
+    """Optimized minus baseline in points, with interval, p value and effect size as far as they are known."""
     found = comparison.difference
     if found.mean is None:
         return "difference: none yet"

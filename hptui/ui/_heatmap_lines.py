@@ -1,0 +1,163 @@
+"""A heatmap in characters: the grid of a view to lines of segments, without an app."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from hptui.events import Axis
+from hptui.ui.colours import Palette, readable_on
+from hptui.views import Cell, HeatmapGrid
+
+LABEL_WIDTH = 8
+"""of the ticks at the left"""
+LEGEND_LINES = 3
+"""ticks, names and colour bar below the cells"""
+WIDEST_CELL = 10
+TALLEST_CELL = 3
+
+_PLAIN = Style()
+_DIM = Style(dim=True)
+_BOLD = Style(bold=True)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the cells lie; sizes in characters."""
+
+    rows: int
+    columns: int
+    cell_width: int
+    cell_height: int
+
+    def cell_at(self, x: int, y: int) -> tuple[int, int] | None:
+        """(row, column) of the grid under a character; rows are drawn from high to low."""
+        column, line = (x - LABEL_WIDTH) // self.cell_width, y // self.cell_height
+        inside = x >= LABEL_WIDTH and 0 <= column < self.columns and 0 <= line < self.rows
+        return (self.rows - 1 - line, column) if inside else None
+
+
+def layout(grid: HeatmapGrid, width: int, height: int) -> Layout | None:
+    """The largest cells that fit; None: not even cells of one character do."""
+    rows, columns = len(grid.cells), len(grid.cells[0])
+    cell_width = min(WIDEST_CELL, (width - LABEL_WIDTH) // columns)
+    cell_height = min(TALLEST_CELL, (height - LEGEND_LINES) // rows)
+    return Layout(rows, columns, cell_width, cell_height) if cell_width >= 1 and cell_height >= 1 else None
+
+
+def heatmap_lines(
+    grid: HeatmapGrid, width: int, height: int, palette: Palette, cursor: tuple[int, int] | None = None
+) -> list[Strip]:
+    """At most `height` lines of at most `width` characters: cells, ticks, axis names, colour bar."""
+    place = layout(grid, width, height)
+    if place is None:
+        return [Strip([Segment(f"{len(grid.cells[0])} x {len(grid.cells)} cells do not fit here"[:width], _DIM)])]
+    lines = []
+    for row in reversed(range(place.rows)):
+        for line in range(place.cell_height):
+            middle = line == place.cell_height // 2
+            tick = number(grid.y.values[row]) if grid.y is not None and middle else ""
+            segments = [Segment(tick[: LABEL_WIDTH - 1].rjust(LABEL_WIDTH - 1) + " ", _PLAIN)]
+            for column, cell in enumerate(grid.cells[row]):
+                here = (row, column)
+                text = _cell_text(grid, cell, here == grid.chosen, place.cell_width, palette) if middle else ""
+                segments.append(_cell_segment(grid, cell, text, place.cell_width, palette, here == cursor))
+            lines.append(Strip(segments))
+    lines += [_ticks(grid.x, place), _names(grid, palette), _colour_bar(grid, palette, width)]
+    return [line.crop(0, width) for line in lines]
+
+
+def share_of(grid: HeatmapGrid, value: float) -> float:
+    """0 (worst) to 1 (best) among the cells; losses on a logarithmic scale, because one bad cell dwarfs the rest."""
+    if grid.low is None or grid.high is None or grid.low == grid.high:
+        return 1.0
+    low, high = grid.low, grid.high
+    if grid.lower_is_better and low > 0:
+        low, high, value = math.log(low), math.log(high), math.log(value)
+    share = (value - low) / (high - low)
+    return 1 - share if grid.lower_is_better else share
+
+
+def number(value: float) -> str:
+    """Three digits, as short as they go: 0.001, 1e-05, 97.3."""
+    text = f"{value:.3g}"
+    return text.replace("e-0", "e-").replace("e+0", "e")
+
+
+def cell_number(grid: HeatmapGrid, value: float) -> str:
+    """A cell's value: losses as they are, shares in percent."""
+    return number(value) if grid.lower_is_better else f"{100 * value:.1f}"
+
+
+def _cell_text(grid: HeatmapGrid, cell: Cell, chosen: bool, width: int, palette: Palette) -> str:
+    if cell.diverged:
+        return palette.mark("×", "x")
+    if cell.value is None:
+        return palette.mark("·", ".")
+    shown = cell_number(grid, cell.value)
+    mark = palette.mark("◆", "@") if chosen else ""
+    if len(shown) + len(mark) <= width:
+        return mark + shown
+    if mark:
+        return mark
+    return "" if palette.colour else palette.shade(share_of(grid, cell.value)) * width
+
+
+def _cell_segment(
+    grid: HeatmapGrid, cell: Cell, text: str, width: int, palette: Palette, under_cursor: bool
+) -> Segment:
+    if cell.value is None:
+        style, fill = Style(color="red", bold=True) if cell.diverged and palette.colour else _DIM, " "
+    elif palette.colour:
+        background = palette.rgb(share_of(grid, cell.value))
+        style = Style.parse(f"rgb{_triple(readable_on(background))} on rgb{_triple(background)}")
+        fill = " "
+    else:
+        style, fill = _PLAIN, " " if text else palette.shade(share_of(grid, cell.value))
+    if under_cursor:
+        style += Style(reverse=True, bold=True)
+    return Segment(text.center(width) if text else fill * width, style)
+
+
+def _triple(rgb: tuple[int, int, int]) -> str:
+    return f"({rgb[0]},{rgb[1]},{rgb[2]})"
+
+
+def _ticks(axis: Axis, place: Layout) -> Strip:
+    """As many ticks as there is room for, each centred under its column."""
+    line = [" "] * (LABEL_WIDTH + place.columns * place.cell_width + LABEL_WIDTH)
+    free = 0
+    for column, value in enumerate(axis.values):
+        tick = number(value)
+        start = max(0, LABEL_WIDTH + column * place.cell_width + (place.cell_width - len(tick)) // 2)
+        if start >= free:
+            line[start : start + len(tick)] = tick
+            free = start + len(tick) + 1
+    return Strip([Segment("".join(line).rstrip(), _PLAIN)])
+
+
+def _names(grid: HeatmapGrid, palette: Palette) -> Strip:
+    right, up = palette.mark("→", ">"), palette.mark("↑", "^")
+    text = f"{right} {grid.x.name} ({grid.x.scale})"
+    if grid.y is not None:
+        text += f"   {up} {grid.y.name} ({grid.y.scale})"
+    return Strip([Segment(" " * LABEL_WIDTH + text, _BOLD)])
+
+
+def _colour_bar(grid: HeatmapGrid, palette: Palette, width: int) -> Strip:
+    signs = f"{palette.mark('◆', '@')} chosen  {palette.mark('×', 'x')} diverged  {palette.mark('·', '.')} not yet"
+    if grid.low is None or grid.high is None:
+        return Strip([Segment(signs, _DIM)])
+    worst, best = (grid.high, grid.low) if grid.lower_is_better else (grid.low, grid.high)
+    left, right = cell_number(grid, worst), cell_number(grid, best)
+    length = max(4, min(16, width - len(left) - len(right) - len(signs) - 5))
+    steps = [index / (length - 1) for index in range(length)]
+    if palette.colour:
+        bar = [Segment(" ", Style.parse(f"on rgb{_triple(palette.rgb(step))}")) for step in steps]
+    else:
+        bar = [Segment("".join(palette.shade(step) for step in steps))]
+    return Strip([Segment(f"{left} "), *bar, Segment(f" {right}  "), Segment(signs, _DIM)])

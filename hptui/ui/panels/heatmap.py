@@ -1,0 +1,223 @@
+"""The signature panel: the grid of one decision, cells filling in as candidates are scored."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rich.segment import Segment
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.strip import Strip
+
+from hptui.space import describe
+from hptui.ui._heatmap_lines import heatmap_lines, layout
+from hptui.ui.panels import Panel, Scene
+from hptui.views import MEASURES, HeatmapGrid, Measure, heatmap
+
+__all__ = ["HeatmapPanel"]
+
+HEADER_LINES = 1
+
+
+class HeatmapPanel(Panel):
+    """Arrows go through the decisions; with a cursor (c, or a click) they go from cell to cell."""
+
+    heading = "Epoch heatmap"
+    place = 10
+
+    DEFAULT_CSS = """
+    HeatmapPanel { height: 1fr; }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left,h", "sideways(-1)", "Earlier decision"),
+        Binding("right,l", "sideways(1)", "Later decision"),
+        Binding("up,k", "vertically(1)", "Cell above", show=False),
+        Binding("down,j", "vertically(-1)", "Cell below", show=False),
+        Binding("f", "follow", "Follow newest"),
+        Binding("c", "cursor", "Cursor"),
+        Binding("escape", "cursor_off", "Cursor off", show=False),
+        Binding("enter", "use_cell", "Use cell"),
+        Binding("a", "next_axes", "Axes"),
+        Binding("v", "next_measure", "Value"),
+    ]
+
+    class History(Message):
+        """Somebody wants to look at another decision: so many later, or the newest."""
+
+        def __init__(self, step: int | None) -> None:
+            self.step = step
+            super().__init__()
+
+    class UseCell(Message):
+        """Somebody wants to train with the values of a cell."""
+
+        def __init__(self, values: dict[str, float]) -> None:
+            self.values = values
+            super().__init__()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._scene: Scene | None = None
+        self._grid: HeatmapGrid | None = None
+        self._lines: list[Strip] = []
+        self._drawn: object = None
+        self._cursor: tuple[int, int] | None = None
+        self._measure: Measure = "score"
+        self._pair = 0
+
+    def show(self, scene: Scene) -> None:
+        decision = scene.decision
+        seen = (
+            id(decision),
+            len(decision.candidates) if decision else 0,
+            decision is not None and decision.chosen is not None,
+            scene.following,
+            scene.palette,
+            self._cursor,
+            self._measure,
+            self._pair,
+            self.size,
+            self.has_focus,
+        )
+        if seen == self._drawn:
+            return
+        self._drawn, self._scene = seen, scene
+        self._grid = self._make_grid(scene)
+        self._lines = self._draw(scene)
+        self.refresh()
+
+    def _make_grid(self, scene: Scene) -> HeatmapGrid | None:
+        decision = scene.decision
+        if decision is None or not decision.started.axes:
+            return None
+        x, y = self._axes([axis.name for axis in decision.started.axes])
+        return heatmap(decision, x, y, self._measure)
+
+    def _axes(self, names: list[str]) -> tuple[str, str | None]:
+        """The shown pair: the first name upwards and the second across, then every other pair."""
+        if len(names) == 1:
+            return names[0], None
+        pairs = [(x, y) for y in names for x in names if x != y]
+        return pairs[self._pair % len(pairs)]
+
+    def _draw(self, scene: Scene) -> list[Strip]:
+        width, height = self.size
+        if self._grid is None or scene.decision is None:
+            what = "baseline: nothing is searched" if scene.run.arm == "baseline" else "no decision yet"
+            return [Strip.blank(0)] if width == 0 else _text_lines(f"{scene.run.name}: {what}", width)
+        header = self._header(scene, self._grid)
+        body = heatmap_lines(self._grid, width, height - HEADER_LINES, scene.palette, self._cursor)
+        return [*_text_lines(header, width)[:HEADER_LINES], *body]
+
+    def _header(self, scene: Scene, grid: HeatmapGrid) -> str:
+        assert scene.decision is not None
+        if self._cursor is not None:
+            return self._cell_words(grid)
+        total = len(scene.run.state.decisions)
+        better = "low is good" if grid.lower_is_better else "high is good, %"
+        by_hand = scene.decision.chosen is not None and not scene.decision.candidates
+        extra = " | chosen by hand" if by_hand else "" if scene.following else " | f follows"
+        return f"decision {grid.decision + 1}/{total} for epoch {grid.epoch} | {grid.measure}, {better}{extra}"
+
+    def _cell_words(self, grid: HeatmapGrid) -> str:
+        """Exact values of the cell under the cursor."""
+        assert self._cursor is not None
+        row, column = self._cursor
+        cell = grid.cells[row][column]
+        values = self._cell_values(grid)
+        found = "diverged" if cell.diverged else "not measured"
+        if cell.value is not None:
+            found = f"{grid.measure} {cell.value:.6g}"
+        return f"{describe(values)} | {found} | Enter uses it"
+
+    def _cell_values(self, grid: HeatmapGrid) -> dict[str, float]:
+        """The axes' values there; of further hyperparameters, those of the best candidate in the cell."""
+        assert self._cursor is not None
+        assert self._scene is not None
+        row, column = self._cursor
+        values = {grid.x.name: grid.x.values[column]} | ({grid.y.name: grid.y.values[row]} if grid.y else {})
+        decision = self._scene.decision
+        inside = (
+            [c for c in decision.candidates if c.candidate in grid.cells[row][column].candidates] if decision else []
+        )
+        finite = [candidate for candidate in inside if candidate.score is not None]
+        if finite and decision is not None:
+            best = min(finite, key=lambda candidate: candidate.score or 0.0)
+            values = {axis.name: best.values[axis.name] for axis in decision.started.axes}
+        return values
+
+    def render_line(self, y: int) -> Strip:
+        """One prepared line: drawing costs the training next to nothing."""
+        line = self._lines[y] if y < len(self._lines) else Strip.blank(self.size.width)
+        return line.adjust_cell_length(self.size.width, self.rich_style).apply_style(self.rich_style)
+
+    def redraw(self) -> None:
+        """Show the same scene with what was changed in this panel."""
+        if self._scene is not None:
+            self.show(self._scene)
+
+    def on_resize(self) -> None:
+        self.redraw()
+
+    def on_click(self, event: events.Click) -> None:
+        """Put the cursor on a cell."""
+        offset = event.get_content_offset(self)
+        if offset is None or self._grid is None:
+            return
+        place = layout(self._grid, self.size.width, self.size.height - HEADER_LINES)
+        cell = place.cell_at(offset.x, offset.y - HEADER_LINES) if place else None
+        if cell is not None:
+            self._cursor = cell
+            self.redraw()
+
+    def action_sideways(self, step: int) -> None:
+        if self._cursor is None:
+            self.post_message(self.History(step))
+        else:
+            self._move(0, step)
+
+    def action_vertically(self, step: int) -> None:
+        if self._cursor is not None:
+            self._move(step, 0)
+
+    def _move(self, rows: int, columns: int) -> None:
+        assert self._cursor is not None
+        if self._grid is not None:
+            row = min(max(self._cursor[0] + rows, 0), len(self._grid.cells) - 1)
+            column = min(max(self._cursor[1] + columns, 0), len(self._grid.cells[0]) - 1)
+            self._cursor = (row, column)
+            self.redraw()
+
+    def action_follow(self) -> None:
+        self.post_message(self.History(None))
+
+    def action_cursor(self) -> None:
+        """Show the cursor on the chosen cell, or take it away."""
+        if self._cursor is not None or self._grid is None:
+            self._cursor = None
+        else:
+            self._cursor = self._grid.chosen or (0, 0)
+        self.redraw()
+
+    def action_cursor_off(self) -> None:
+        self._cursor = None
+        self.redraw()
+
+    def action_use_cell(self) -> None:
+        if self._cursor is not None and self._grid is not None:
+            self.post_message(self.UseCell(self._cell_values(self._grid)))
+
+    def action_next_axes(self) -> None:
+        self._pair += 1
+        self._cursor = None
+        self.redraw()
+
+    def action_next_measure(self) -> None:
+        self._measure = MEASURES[(MEASURES.index(self._measure) + 1) % len(MEASURES)]
+        self.redraw()
+
+
+def _text_lines(text: str, width: int) -> list[Strip]:
+    return [Strip([Segment(text[:width])])]

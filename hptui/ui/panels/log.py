@@ -1,0 +1,76 @@
+"""What happened, line by line, with a filter."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.widgets import Input, RichLog
+
+from hptui.ui._event_words import event_words
+from hptui.ui.panels import Panel, Scene
+
+__all__ = ["LogPanel"]
+
+
+class LogPanel(Panel):
+    """The notable events of the run that is looked at; / filters by words."""
+
+    heading = "Log"
+    place = 50
+
+    DEFAULT_CSS = """
+    LogPanel { layout: vertical; height: 1fr; }
+    LogPanel RichLog { height: 1fr; scrollbar-size-vertical: 1; }
+    LogPanel Input { display: none; height: 1; border: none; }
+    LogPanel.filtering Input { display: block; }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "filter", "Filter"),
+        Binding("escape", "all", "All", show=False),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown: object = None
+        self._written = 0
+        self._scene: Scene | None = None
+
+    def compose(self) -> ComposeResult:
+        log = RichLog(max_lines=2000, wrap=True, markup=False, min_width=1)
+        log.can_focus = False
+        yield log
+        yield Input(placeholder="filter, Esc for all", compact=True)
+
+    def show(self, scene: Scene) -> None:
+        self._scene = scene
+        wanted = self.query_one(Input).value.lower()
+        notable = scene.run.notable
+        log = self.query_one(RichLog)
+        if (scene.run.name, wanted) != self._shown or len(notable) < self._written or notable.maxlen == len(notable):
+            self._shown, self._written = (scene.run.name, wanted), 0
+            log.clear()
+        for event in list(notable)[self._written :]:
+            words = event_words(event)
+            if wanted in words.lower():
+                log.write(Text(words))
+        self._written = len(notable)
+
+    def on_input_changed(self) -> None:
+        if self._scene is not None:
+            self.show(self._scene)
+
+    def on_input_submitted(self) -> None:
+        self.focus()
+
+    def action_filter(self) -> None:
+        self.add_class("filtering")
+        self.query_one(Input).focus()
+
+    def action_all(self) -> None:
+        self.query_one(Input).value = ""
+        self.remove_class("filtering")
+        self.focus()
