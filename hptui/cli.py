@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,15 +13,13 @@ import msgspec
 
 import hptui
 from hptui.config import FIELDS, Layer, Resolved, choices, description, environment_layer, file_layer, resolve
-from hptui.errors import RunDirectoryError, nearest
+from hptui.errors import RunDirectoryError, UsageError, nearest
+from hptui.foreground import has_terminal, new_study, old_study, show_screen, train
 from hptui.presence import refuse_if_written
-from hptui.study_directory import Study, localized, new_directory, open_study, studies_folder
+from hptui.study_directory import localized, new_directory, open_study, studies_folder
 
 if TYPE_CHECKING:
-    from types import FrameType
-
-    from hptui.training import Control
-    from hptui.training.run import Ingredients
+    pass
 
 DONE, FAILED, USAGE, STOPPED, INTERRUPTED = 0, 1, 2, 3, 130
 REPEATED = ("set", "search")
@@ -77,8 +74,13 @@ class SuggestingGroup(click.Group):
 @click.version_option(hptui.__version__, prog_name="hptui", message="%(prog)s %(version)s")
 @click.pass_context
 def cli(context: click.Context) -> None:
-    """Choose a CNN's hyperparameters while it trains, and prove what that gained."""
-    if context.invoked_subcommand is None:
+    """Choose a CNN's hyperparameters while it trains, and prove what that gained.
+
+    Without a command: the list of studies, and a form for a new one.
+    """
+    if context.invoked_subcommand is None and has_terminal():
+        show_screen()
+    elif context.invoked_subcommand is None:
         click.echo(context.get_help())
 
 
@@ -87,14 +89,11 @@ def cli(context: click.Context) -> None:
 @settings_options
 @click.option("--headless", is_flag=True, help="No screen: progress on stderr, the result on stdout.")
 @json_option
-def run(config: Path | None, headless: bool, as_json: bool, **flags: Any) -> int:  # noqa: ARG001
+def run(config: Path | None, headless: bool, as_json: bool, **flags: Any) -> int:
     """Start a study: N baseline runs and N optimized runs, paired by seed."""
     resolved = resolve_layers(config, flags)
-    directory = new_directory(resolved.config)
-    from hptui.training import start_study
-
-    study, ingredients = start_study(resolved.config, directory)
-    return train_and_report(study, ingredients, as_json)
+    new_directory(resolved.config)  # a place that cannot be used is told before any screen
+    return train(new_study(resolved.config), headless=headless, as_json=as_json)
 
 
 @cli.command()
@@ -103,16 +102,24 @@ def run(config: Path | None, headless: bool, as_json: bool, **flags: Any) -> int
 @click.option("--device", metavar="VALUE", help=description("device"))
 @click.option("--headless", is_flag=True, help="No screen: progress on stderr, the result on stdout.")
 @json_option
-def resume(directory: Path, data_dir: str | None, device: str | None, headless: bool, as_json: bool) -> int:  # noqa: ARG001
+def resume(directory: Path, data_dir: str | None, device: str | None, headless: bool, as_json: bool) -> int:
     """Go on with what was interrupted, from the last checkpoint."""
     study = open_study(directory)
     refuse_if_written(directory)
     config = localized(study, data_dir)
     if device is not None:
         config = resolve([Layer("study", msgspec.to_builtins(config)), Layer("--device", {"device": device})]).config
-    from hptui.training import gather
+    return train(old_study(study, config), headless=headless, as_json=as_json)
 
-    return train_and_report(study, gather(config), as_json)
+
+@cli.command()
+@click.argument("directory", type=click.Path(path_type=Path), metavar="DIR")
+def watch(directory: Path) -> int:
+    """Watch and steer a study that another process trains, or look at a finished or copied one."""
+    open_study(directory)
+    if not has_terminal():
+        raise UsageError("watch needs a terminal; hptui list and hptui compare do not.")
+    return show_screen(watch=directory)
 
 
 @cli.command(name="list")
@@ -155,6 +162,23 @@ def compare(directories: tuple[Path, ...], as_json: bool) -> int:
     else:
         for comparison in comparisons:
             print_result(comparison_table(comparison))
+    return DONE
+
+
+@cli.command()
+@click.argument("directory", type=click.Path(path_type=Path), metavar="DIR")
+@click.option("--to", type=click.Path(path_type=Path), metavar="DIR", help="Where to write (default: DIR/export).")
+def export(directory: Path, to: Path | None) -> int:
+    """Write heatmaps, trajectories, learning curves and accuracies of a study as PNG."""
+    open_study(directory)  # a folder that is no study is told before matplotlib is imported
+    from hptui.export import export as export_study
+    from hptui.studies import follow
+
+    def progress(line: str) -> None:
+        click.echo(line, err=True)
+
+    for file in export_study(follow(directory), to or directory / "export", progress=progress):
+        click.echo(file)
     return DONE
 
 
@@ -212,57 +236,6 @@ def resolve_layers(config: Path | None, flags: dict[str, Any]) -> Resolved:
     layers = [file_layer(config)] if config is not None else []
     given = {field: value for field, value in flags.items() if value not in (None, ())}
     return resolve([*layers, environment_layer(), Layer("flag", given)])
-
-
-def train_and_report(study: Study, ingredients: Ingredients, as_json: bool) -> int:
-    """Train in a worker thread, follow the log in this one, print the comparison; exit code as documented."""
-    from rich.console import Console
-
-    from hptui.commands import CommandInbox
-    from hptui.comparison import compare as compare_study
-    from hptui.studies import FollowedStudy
-    from hptui.training import Control, train_study
-    from hptui.ui.headless import ProgressReport, in_background
-    from hptui.ui.tables import comparison_table, print_result
-
-    control = Control(CommandInbox(study.directory))
-    stop_on_signals(control)
-    followed = FollowedStudy(study)
-    followed.refresh()
-    planned = ", ".join(f"{arm} {cost:.2f}" for arm, cost in study.planned_cost.items())
-    click.echo(f"study {study.directory}\nplanned cost in plain trainings: {planned}", err=True)
-    report = ProgressReport(followed, Console(stderr=True))
-    thread, finished, raised = in_background(lambda: train_study(study, ingredients, control))
-    try:
-        report.follow(finished)
-    finally:  # whatever becomes of the report, the training ends with a checkpoint
-        if not finished.is_set():
-            control.stop("the progress report failed")
-        thread.join()
-    if raised:
-        raise raised[0]
-    if followed.status != "finished":
-        click.echo(f"stopped ({control.reason}); go on with: hptui resume {study.directory}", err=True)
-        return STOPPED
-    comparison = compare_study(followed)
-    if as_json:
-        click.echo(msgspec.json.encode(comparison))
-    else:
-        print_result(comparison_table(comparison))
-    return DONE
-
-
-def stop_on_signals(control: Control) -> None:
-    """First signal: stop with a checkpoint. A second Ctrl+C: leave at once; the last checkpoint stays."""
-
-    def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-        if control.reason and number == signal.SIGINT:
-            os._exit(INTERRUPTED)
-        control.stop(signal.Signals(number).name)
-
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), handle)
 
 
 def quiet_broken_pipe() -> None:

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 
 import msgspec
 import numpy as np
-from scipy import stats
 
 from hptui.run_state import RunState
 from hptui.studies import FollowedRun, FollowedStudy
@@ -113,6 +112,8 @@ def paired_difference(baseline: dict[int, float], optimized: dict[int, float]) -
     mean, sd = float(differences.mean()), float(differences.std(ddof=1))
     if sd <= 1e-12:  # equal differences: no spread to test against
         return Difference(n, mean, mean, mean, 1.0 if mean == 0 else None, None, TEST)
+    from scipy import stats  # half a second to import: not before there is something to test
+
     result = stats.ttest_1samp(differences, 0.0)
     interval = result.confidence_interval(CONFIDENCE)
     return Difference(n, mean, float(interval.low), float(interval.high), float(result.pvalue), mean / sd, TEST)

@@ -31,6 +31,8 @@ class FollowedRun:
     state: RunState
     notable: deque[AnyEvent] = field(default_factory=lambda: deque(maxlen=NOTABLE))
     """what is worth a line in a log: all but batches and candidates, which are many"""
+    notable_total: int = 0
+    """how many there were, also those that `notable` has forgotten"""
 
     @property
     def name(self) -> str:
@@ -42,6 +44,7 @@ class FollowedRun:
             self.state.apply(event)
             if not isinstance(event, (BatchesTrained, CandidateScored)):
                 self.notable.append(event)
+                self.notable_total += 1
 
     @property
     def status(self) -> Status:

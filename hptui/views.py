@@ -212,7 +212,7 @@ def _trajectory(name: str, scale: str, run: RunState, baseline: RunState | None)
     points = _values_by_epoch(name, run) | chosen
     return Trajectory(
         name=name,
-        title=HYPERPARAMETERS[name].title,
+        title=HYPERPARAMETERS[name].title if name in HYPERPARAMETERS else name,
         scale=scale,
         points=tuple(
             TrajectoryPoint(epoch, value, _edge(value, epoch, edges)) for epoch, value in sorted(points.items())

@@ -12,8 +12,8 @@ class Dropout(nn.Dropout):
     """nn.Dropout with a mask from 16 random bits per unit instead of 64 (32 on a GPU).
 
     The keep probability is rounded to 1/65536 and the scaling uses the rounded one, so the expectation is exact.
-    On one CPU thread a training step of the course network takes 0.54 of the time with nn.Dropout (median of 7
-    interleaved rounds of 15 steps; tests/benchmarks/dropout.py).
+    On one CPU thread a training step of the course network takes 0.55 of the time with nn.Dropout (median of 15
+    interleaved rounds of 20 steps, 0.52 to 0.56; tests/benchmarks/training_speed.py).
     """
 
     def forward(self, x: Tensor) -> Tensor:

@@ -47,7 +47,7 @@ def _what(event: AnyEvent) -> str:  # noqa: PLR0911, PLR0912 (one line per kind 
         case Evaluated():
             return f"epoch {event.epoch} {event.split} {event.accuracy:.2%} ({event.weights} weights)"
         case EpochCompleted():
-            return f"epoch {event.epoch} completed with {describe(event.values)}"
+            return f"epoch {event.epoch} completed, delivers {event.delivered} weights, {event.seconds:.0f} s"
         case CheckpointSaved():
             return f"checkpoint {event.file}"
         case RunPaused():

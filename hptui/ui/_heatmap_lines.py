@@ -13,7 +13,7 @@ from hptui.events import Axis
 from hptui.ui.colours import Palette, readable_on
 from hptui.views import Cell, HeatmapGrid
 
-LABEL_WIDTH = 8
+LABEL_WIDTH = 9
 """of the ticks at the left"""
 LEGEND_LINES = 3
 """ticks, names and colour bar below the cells"""
@@ -89,8 +89,11 @@ def number(value: float) -> str:
 
 
 def cell_number(grid: HeatmapGrid, value: float) -> str:
-    """A cell's value: losses as they are, shares in percent."""
-    return number(value) if grid.lower_is_better else f"{100 * value:.1f}"
+    """A cell's value, with enough digits to tell the best cell from the worst; shares in percent."""
+    factor = 1.0 if grid.lower_is_better else 100.0
+    spread = ((grid.high or 0.0) - (grid.low or 0.0)) * factor
+    decimals = min(max(1, 2 - math.floor(math.log10(spread))), 6) if spread > 0 else 3
+    return f"{factor * value:.{decimals}f}" if factor * value < 1000 else number(value)
 
 
 def _cell_text(grid: HeatmapGrid, cell: Cell, chosen: bool, width: int, palette: Palette) -> str:

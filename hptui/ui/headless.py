@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -104,23 +103,3 @@ def _where(followed: FollowedStudy, run: FollowedRun | None) -> str:
     if decision is not None and decision.chosen is None:
         return f"{text} decision {decision.started.decision + 1}.{len(decision.candidates) + 1}"
     return f"{text} epoch {min(run.state.epochs_completed + 1, followed.study.config.epochs)}"
-
-
-def in_background(
-    work: Callable[[], object],
-) -> tuple[threading.Thread, threading.Event, list[BaseException]]:
-    """Start `work` in a thread; the event is set when it ends, and the list holds what it raised."""
-    finished = threading.Event()
-    raised: list[BaseException] = []
-
-    def body() -> None:
-        try:
-            work()
-        except BaseException as error:  # shown by the main thread
-            raised.append(error)
-        finally:
-            finished.set()
-
-    thread = threading.Thread(target=body, name="hptui-training", daemon=True)
-    thread.start()
-    return thread, finished, raised

@@ -7,6 +7,7 @@ from typing import ClassVar
 from rich.segment import Segment
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 
@@ -31,11 +32,11 @@ class HeatmapPanel(Panel):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left,h", "sideways(-1)", "Earlier decision"),
-        Binding("right,l", "sideways(1)", "Later decision"),
+        Binding("left,h", "sideways(-1)", "Earlier"),
+        Binding("right,l", "sideways(1)", "Later"),
         Binding("up,k", "vertically(1)", "Cell above", show=False),
         Binding("down,j", "vertically(-1)", "Cell below", show=False),
-        Binding("f", "follow", "Follow newest"),
+        Binding("f", "follow", "Follow"),
         Binding("c", "cursor", "Cursor"),
         Binding("escape", "cursor_off", "Cursor off", show=False),
         Binding("enter", "use_cell", "Use cell"),
@@ -85,8 +86,13 @@ class HeatmapPanel(Panel):
             return
         self._drawn, self._scene = seen, scene
         self._grid = self._make_grid(scene)
-        self._lines = self._draw(scene)
-        self.refresh()
+        before, self._lines = self._lines, self._draw(scene)
+        if len(before) != len(self._lines):
+            self.refresh()
+            return
+        for y, (old, new) in enumerate(zip(before, self._lines, strict=True)):
+            if old != new:  # over a slow line every cell counts
+                self.refresh(Region(0, y, self.size.width, 1))
 
     def _make_grid(self, scene: Scene) -> HeatmapGrid | None:
         decision = scene.decision

@@ -48,16 +48,16 @@ class LogPanel(Panel):
     def show(self, scene: Scene) -> None:
         self._scene = scene
         wanted = self.query_one(Input).value.lower()
-        notable = scene.run.notable
-        log = self.query_one(RichLog)
-        if (scene.run.name, wanted) != self._shown or len(notable) < self._written or notable.maxlen == len(notable):
-            self._shown, self._written = (scene.run.name, wanted), 0
+        run, log = scene.run, self.query_one(RichLog)
+        if (run.name, wanted) != self._shown:
+            self._shown, self._written = (run.name, wanted), 0
             log.clear()
-        for event in list(notable)[self._written :]:
+        new = min(run.notable_total - self._written, len(run.notable))
+        for event in list(run.notable)[len(run.notable) - new :] if new else ():
             words = event_words(event)
             if wanted in words.lower():
                 log.write(Text(words))
-        self._written = len(notable)
+        self._written = run.notable_total
 
     def on_input_changed(self) -> None:
         if self._scene is not None:

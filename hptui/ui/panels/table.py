@@ -17,7 +17,10 @@ from hptui.views import class_counts, sensitivity, specificity
 
 __all__ = ["TablePanel"]
 
-COLUMNS = ("run", "state", "epoch", "last %", "best %", "sens %", "spec %", "cost", "time")
+COLUMNS = {
+    "run": 14, "state": 8, "epoch": 7, "last %": 6, "best %": 6, "sens %": 6, "spec %": 6, "cost": 5, "time": 8,
+}  # fmt: skip
+"""headings with their widths"""
 
 
 class TablePanel(Panel, can_focus=False):
@@ -29,7 +32,7 @@ class TablePanel(Panel, can_focus=False):
     DEFAULT_CSS = """
     TablePanel { layout: vertical; height: 1fr; }
     TablePanel DataTable { height: 1fr; }
-    TablePanel Static { height: auto; max-height: 5; }
+    TablePanel Static { height: 4; }
     """
 
     class Look(Message):
@@ -57,8 +60,8 @@ class TablePanel(Panel, can_focus=False):
 
     def on_mount(self) -> None:
         super().on_mount()
-        for column in COLUMNS:
-            self.table.add_column(column, key=column)
+        for column, width in COLUMNS.items():
+            self.table.add_column(column, key=column, width=width)
 
     def show(self, scene: Scene) -> None:
         for run in scene.study.runs:
@@ -66,7 +69,7 @@ class TablePanel(Panel, can_focus=False):
         completed = sum(run.state.completed is not None for run in scene.study.runs)
         if completed != self._completed:
             self._completed = completed
-            self.query_one(Static).update(Text(_words(compare(scene.study))))
+            self.query_one(Static).update(Text(_words(compare(scene.study))), layout=False)
 
     def _update(self, run: FollowedRun, *, looked_at: bool) -> None:
         row = _row(run, looked_at)
@@ -79,7 +82,7 @@ class TablePanel(Panel, can_focus=False):
             return
         for column, old, new in zip(COLUMNS, before, row, strict=True):
             if old != new:
-                self.table.update_cell(run.name, column, Text(new), update_width=True)
+                self.table.update_cell(run.name, column, Text(new))  # widths are fixed: a wider cell arranges all anew
 
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
         """Enter or a click."""

@@ -1,0 +1,254 @@
+"""The decisions of one run as a page of heatmaps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Ellipse, Patch, Rectangle
+from matplotlib.patheffects import withStroke
+
+from hptui.events import Axis
+from hptui.export.style import (
+    BLACK,
+    CHARACTER,
+    LIGHT,
+    NARROW,
+    SMALL,
+    VERMILION,
+    WIDE,
+    between,
+    literal,
+    new_figure,
+    number,
+    title_of,
+)
+from hptui.run_state import Decision
+from hptui.views import Cell, HeatmapGrid, heatmap
+
+PER_PAGE = 12
+SMALLEST_RING = 6.0
+"""points"""
+HATCH = "/////"
+
+
+@dataclass
+class _Map:
+    """One heatmap while it is drawn; colours are those of `shade`."""
+
+    grid: HeatmapGrid
+    axes: Axes
+    x_edges: list[float]
+    y_edges: list[float]
+    norm: Normalize | None
+    """None: no cell has a value"""
+
+    def box(self, row: int, column: int) -> tuple[float, float, float, float]:
+        """Left, bottom, width and height of a cell, in data units."""
+        (left, right), (bottom, top) = self.x_edges[column : column + 2], self.y_edges[row : row + 2]
+        return left, bottom, right - left, top - bottom
+
+
+def heatmap_page(decisions: Sequence[Decision], title: str, subtitle: str) -> Figure:
+    """Up to PER_PAGE decisions as small multiples; each searched at least one hyperparameter."""
+    grids = [heatmap(decision) for decision in decisions]
+    columns = min(3, len(grids))
+    rows = math.ceil(len(grids) / columns)
+    width = NARROW if columns == 1 else WIDE
+    panel_width = width / columns
+    flat = all(grid.y is None for grid in grids)
+    panel_height = 1.35 if flat else 2.05 if columns == 3 else 2.8
+    figure = new_figure(width, rows * panel_height + 0.8, title, subtitle)
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    maps = []
+    for panel, grid, decision in zip(panels, grids, decisions, strict=False):
+        size = ((panel_width - 1.15) * 72, (panel_height - 0.65) * 72)
+        maps.append(_draw(panel, grid, _measure_title(grid, decision), size))
+        panel.set_title(_panel_title(grid, decision))
+    for panel in panels[len(grids) :]:
+        panel.set_visible(False)
+    if handles := _legend(grids):
+        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+    figure.draw_without_rendering()  # lays it out, so that the room in the cells is known
+    figure.set_layout_engine("none")
+    for drawn in maps:
+        _write_numbers(drawn)
+        _mark(drawn)
+    return figure
+
+
+def _panel_title(grid: HeatmapGrid, decision: Decision) -> str:
+    if decision.chosen is None:
+        return f"epoch {grid.epoch} (not decided)"
+    return f"epoch {grid.epoch}" + ("" if grid.chosen else " (none taken)")
+
+
+def _measure_title(grid: HeatmapGrid, decision: Decision) -> str:
+    """With its unit; the name of a score comes from a file."""
+    name = decision.started.score_name if grid.measure == "score" else grid.measure
+    known = {"loss": "validation loss (nats)", "accuracy": "1 - validation accuracy"}
+    return known.get(name) or literal(f"score: {name}")
+
+
+def _draw(axes: Axes, grid: HeatmapGrid, measure: str, size: tuple[float, float]) -> _Map:
+    """Cells, ticks, axis names, colour bar; `size` is about that of the cells together, in points."""
+    x_edges = _edges(grid.x)
+    y_edges = _edges(grid.y) if grid.y is not None else [-0.5, 0.5]
+    drawn = _Map(grid, axes, x_edges, y_edges, _norm(grid))
+    axes.set_facecolor(LIGHT)
+    values = np.array([[math.nan if c.value is None else shade(grid, c.value) for c in row] for row in grid.cells])
+    mesh = axes.pcolormesh(x_edges, y_edges, np.ma.masked_invalid(values), cmap=_colour_map(grid), norm=drawn.norm)
+    axes.set_xlim(x_edges[0], x_edges[-1])
+    axes.set_ylim(y_edges[0], y_edges[-1])
+    widest = max(len(number(value)) for value in grid.x.values)
+    places, labels = _ticks(grid.x, size[0] / (widest * SMALL * CHARACTER + 5))
+    axes.set_xticks(places, labels)
+    axes.set_xlabel(title_of(grid.x.name))
+    places, labels = _ticks(grid.y, size[1] / (SMALL + 2)) if grid.y is not None else ([], [])
+    axes.set_yticks(places, labels)
+    axes.set_ylabel(title_of(grid.y.name) if grid.y is not None else "")
+    if drawn.norm is not None and grid.low is not None and grid.high is not None:
+        bar = axes.figure.colorbar(
+            mesh, ax=axes, location="bottom" if grid.y is None else "right", aspect=30 if grid.y is None else 15
+        )
+        bar.set_label(measure, fontsize=SMALL)
+        ends = sorted({shade(grid, grid.low), (drawn.norm.vmin + drawn.norm.vmax) / 2, shade(grid, grid.high)})  # type: ignore[operator]
+        bar.set_ticks(ends, labels=[_cell_number(grid, _unshade(grid, end)) for end in ends])
+        bar.minorticks_off()
+    return drawn
+
+
+def _position(value: float, axis: Axis) -> float:
+    """Where a value lies in its scale."""
+    return math.log10(max(value, 1e-300)) if axis.scale == "log" else value
+
+
+def _edges(axis: Axis) -> list[float]:
+    """Between the cells, half way in the axis's scale."""
+    centres = [_position(value, axis) for value in axis.values]
+    if len(centres) == 1:
+        return [centres[0] - 0.5, centres[0] + 0.5]
+    inner = [(a + b) / 2 for a, b in pairwise(centres)]
+    return [2 * centres[0] - inner[0], *inner, 2 * centres[-1] - inner[-1]]
+
+
+def _ticks(axis: Axis, room: float) -> tuple[list[float], list[str]]:
+    """Every cell's value where `room` labels suffice, else powers of ten, else every second, third, ... cell."""
+    values = axis.values
+    if len(values) > room and axis.scale == "log":
+        low, high = _position(values[0], axis), _position(values[-1], axis)
+        decades = range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1)
+        if len(decades) > 1:
+            values = [10.0**decade for decade in decades]
+    values = values[:: max(1, math.ceil(len(values) / max(room, 1)))]
+    return [_position(value, axis) for value in values], [number(value) for value in values]
+
+
+def _logarithmic(grid: HeatmapGrid) -> bool:
+    """Losses: one bad cell dwarfs the rest otherwise."""
+    return grid.lower_is_better and grid.low is not None and grid.low > 0
+
+
+def shade(grid: HeatmapGrid, value: float) -> float:
+    """The number that becomes a colour."""
+    return math.log10(value) if _logarithmic(grid) else value
+
+
+def _unshade(grid: HeatmapGrid, number: float) -> float:
+    return 10.0**number if _logarithmic(grid) else number
+
+
+def _norm(grid: HeatmapGrid) -> Normalize | None:
+    if grid.low is None or grid.high is None:
+        return None
+    low, high = shade(grid, grid.low), shade(grid, grid.high)
+    room = max(abs(low), 1.0) * 1e-3 if high - low < 1e-9 * max(abs(low), 1.0) else 0.0
+    return Normalize(low - room, high + room)
+
+
+def _colour_map(grid: HeatmapGrid) -> matplotlib.colors.Colormap:
+    """Bright is best."""
+    return matplotlib.colormaps["viridis_r" if grid.lower_is_better else "viridis"]
+
+
+def _cell_number(grid: HeatmapGrid, value: float) -> str:
+    decimals, wide = between(grid.low or 0.0, grid.high or 0.0, 1.0)
+    return number(float(f"{value:.2g}")) if wide or value >= 1000 else f"{value:.{decimals}f}"
+
+
+def _cells(grid: HeatmapGrid) -> list[tuple[int, int, Cell]]:
+    return [(row, column, cell) for row, line in enumerate(grid.cells) for column, cell in enumerate(line)]
+
+
+def _points_per_unit(axes: Axes) -> tuple[float, float]:
+    """Points on paper for one data unit along x and y, after layout."""
+    box = axes.get_window_extent()
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    to_points = 72 / axes.figure.dpi
+    return box.width * to_points / (right - left), box.height * to_points / (top - bottom)
+
+
+def _write_numbers(drawn: _Map) -> None:
+    """In all cells, or in none if one of them has no room."""
+    grid, (x_unit, y_unit) = drawn.grid, _points_per_unit(drawn.axes)
+    texts = {(r, c): _cell_number(grid, cell.value) for r, c, cell in _cells(grid) if cell.value is not None}
+    boxes = {place: drawn.box(*place) for place in texts}
+
+    def fits(size: float) -> bool:
+        return all(
+            boxes[place][2] * x_unit > (len(text) + 1) * size * CHARACTER and boxes[place][3] * y_unit > 1.5 * size
+            for place, text in texts.items()
+        )
+
+    size = next((size for size in (SMALL, SMALL - 1) if fits(size)), None)
+    if size is None or drawn.norm is None:
+        return
+    for (row, column), text in texts.items():
+        left, bottom, width, height = boxes[row, column]
+        value = grid.cells[row][column].value or 0.0
+        red, green, blue, _ = _colour_map(grid)(float(drawn.norm(shade(grid, value))))
+        colour = BLACK if 0.299 * red + 0.587 * green + 0.114 * blue > 0.5 else "white"
+        at = (left + width / 2, bottom + height / 2)
+        drawn.axes.text(*at, text, color=colour, fontsize=size, ha="center", va="center_baseline")
+
+
+def _mark(drawn: _Map) -> None:
+    """A ring around the chosen cell; hatching and a cross on diverged ones."""
+    x_unit, y_unit = _points_per_unit(drawn.axes)
+    for row, column, cell in _cells(drawn.grid):
+        if cell.diverged:
+            left, bottom, width, height = drawn.box(row, column)
+            hatched = Rectangle((left, bottom), width, height, facecolor="white", edgecolor=BLACK, hatch=HATCH, lw=0.3)
+            drawn.axes.add_patch(hatched)
+            cross = 0.5 * min(width * x_unit, height * y_unit, 14)
+            at = ([left + width / 2], [bottom + height / 2])
+            drawn.axes.plot(*at, "x", color=VERMILION, ms=cross, mew=max(0.6, cross / 7))
+    if drawn.grid.chosen is None:
+        return
+    left, bottom, width, height = drawn.box(*drawn.grid.chosen)
+    size = max(0.94 * width, SMALLEST_RING / x_unit), max(0.92 * height, SMALLEST_RING / y_unit)
+    ring = Ellipse((left + width / 2, bottom + height / 2), *size, fill=False, edgecolor=VERMILION, lw=1.2, zorder=5)
+    ring.set_path_effects([withStroke(linewidth=2.4, foreground="white")])
+    ring.set_clip_on(False)
+    drawn.axes.add_patch(ring)
+
+
+def _legend(grids: Sequence[HeatmapGrid]) -> list[Patch | Line2D]:
+    """Only the marks that occur."""
+    cells = [cell for grid in grids for _, _, cell in _cells(grid)]
+    handles: list[Patch | Line2D] = []
+    if any(grid.chosen for grid in grids):
+        handles.append(Line2D([], [], ls="", marker="o", ms=6, mfc="none", mec=VERMILION, label="chosen"))
+    if any(cell.diverged for cell in cells):
+        handles.append(Patch(facecolor="white", edgecolor=BLACK, hatch=HATCH, lw=0.3, label="diverged"))
+    if any(cell.value is None and not cell.diverged for cell in cells):
+        handles.append(Patch(facecolor=LIGHT, edgecolor=BLACK, lw=0.3, label="not measured"))
+    return handles

@@ -1,0 +1,205 @@
+"""A training in the foreground: its progress on stderr, or the screen; then the comparison on stdout.
+
+Exit codes: 0 all runs done, 1 failed, 3 stopped and resumable, 130 left at once at a second Ctrl+C.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import click
+import msgspec
+
+from hptui.session import Prepare, Session
+from hptui.study_directory import Study, new_directory, open_study
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from hptui.config import StudyConfig
+    from hptui.studies import FollowedStudy
+    from hptui.training.run import Ingredients
+    from hptui.ui.app import HptuiApp
+
+DONE, STOPPED, INTERRUPTED = 0, 3, 130
+POLL_SECONDS = 0.05
+SWITCH_SECONDS = 0.0002
+"""how long the screen may keep the interpreter from the training; Python's own 5 ms are half a batch of a small
+network, and every operation of the training waits anew while the screen draws"""
+GRACE_SECONDS = 0.7
+"""for the app to restore the terminal, once the checkpoint is written"""
+
+
+class Stoppable(Protocol):
+    """What a signal stops."""
+
+    @property
+    def reason(self) -> str:
+        """Why it was stopped; empty if it was not."""
+
+    def stop(self, reason: str) -> None:
+        """Ask for a checkpoint and the end."""
+
+
+def train(prepare: Prepare, *, headless: bool, as_json: bool) -> int:
+    """Train with a screen if there is a terminal and nobody asked for none."""
+    if headless or as_json or not has_terminal():
+        return train_headless(prepare, as_json=as_json)
+    return show_screen(prepare)
+
+
+def has_terminal() -> bool:
+    """Whether a screen can be drawn and keys can be read."""
+    return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
+
+
+def train_headless(prepare: Prepare, *, as_json: bool) -> int:
+    """Train in a worker thread, follow the log in this one, print the comparison."""
+    from rich.console import Console
+
+    from hptui.studies import FollowedStudy
+    from hptui.ui.headless import ProgressReport
+
+    session = Session(prepare)
+    on_signals(session)
+    while session.study is None and session.alive:
+        time.sleep(POLL_SECONDS)
+    if session.study is not None:
+        study = open_study(session.study)
+        planned = ", ".join(f"{arm} {cost:.2f}" for arm, cost in study.planned_cost.items())
+        click.echo(f"study {study.directory}\nplanned cost in plain trainings: {planned}", err=True)
+        report = ProgressReport(FollowedStudy(study), Console(stderr=True))
+        try:
+            report.follow(session.finished)
+        finally:  # whatever becomes of the report, the training ends with a checkpoint
+            session.stop("the progress report ended")
+            session.finished.wait()
+    return conclude(session, as_json=as_json)
+
+
+def show_screen(prepare: Prepare | None = None, watch: Path | None = None) -> int:
+    """The screen: on a training in this process, on a folder, or on the list of studies.
+
+    The training begins after the first paint: importing torch would hold it up by seconds.
+    """
+    from hptui.ui.app import HptuiApp
+
+    started: list[Session] = []
+
+    def begin(to_prepare: Prepare) -> Session:
+        started.append(Session(to_prepare))
+        return started[-1]
+
+    def start(config: StudyConfig) -> Session:
+        return begin(new_study(config))
+
+    sys.setswitchinterval(SWITCH_SECONDS)
+    app = HptuiApp(
+        watch=watch, begin=partial(begin, prepare) if prepare is not None else None, start=start, export=export_pictures
+    )
+    on_signals(_AppAndTraining(app, started))
+    app.run()
+    if not started:
+        return DONE
+    started[-1].stop("quit")
+    started[-1].finished.wait()
+    return conclude(started[-1], as_json=False)
+
+
+def new_study(config: StudyConfig) -> Prepare:
+    """Prepare a study that does not exist yet; torch is imported by whoever calls the result."""
+
+    def prepare() -> tuple[Study, Ingredients]:
+        directory = new_directory(config)
+        from hptui.training import start_study
+
+        return start_study(config, directory)
+
+    return prepare
+
+
+def old_study(study: Study, config: StudyConfig) -> Prepare:
+    """Prepare to go on with a study."""
+
+    def prepare() -> tuple[Study, Ingredients]:
+        from hptui.training import gather
+
+        return study, gather(config)
+
+    return prepare
+
+
+def export_pictures(directory: Path) -> list[Path]:
+    """Write the pictures of a study beside it."""
+    from hptui.export import export
+    from hptui.studies import follow
+
+    return export(follow(directory), directory / "export")
+
+
+def conclude(session: Session, *, as_json: bool) -> int:
+    """Print what the study shows; raise what failed."""
+    if session.failure is not None:
+        raise session.failure
+    if session.study is None or not session.completed:
+        where = f"; go on with: hptui resume {session.study}" if session.study is not None else ""
+        click.echo(f"stopped ({session.reason}){where}", err=True)
+        return STOPPED if session.study is not None else INTERRUPTED
+    from hptui.studies import follow
+
+    print_comparison(follow(session.study), as_json=as_json)
+    return DONE
+
+
+def print_comparison(followed: FollowedStudy, *, as_json: bool) -> None:
+    """A table, or JSON."""
+    from hptui.comparison import compare
+    from hptui.ui.tables import comparison_table, print_result
+
+    comparison = compare(followed)
+    if as_json:
+        click.echo(msgspec.json.encode(comparison))
+    else:
+        print_result(comparison_table(comparison))
+
+
+def on_signals(target: Stoppable) -> None:
+    """First signal: stop with a checkpoint. A second Ctrl+C: leave at once; the last checkpoint stays."""
+
+    def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        if target.reason and number == signal.SIGINT:
+            os._exit(INTERRUPTED)
+        target.stop(signal.Signals(number).name)
+
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), handle)
+
+
+class _AppAndTraining:
+    """With a screen a signal stops the training and then the app, also if its terminal has gone."""
+
+    def __init__(self, app: HptuiApp, started: list[Session]) -> None:
+        self._app, self._started = app, started
+        self.reason = ""
+
+    def stop(self, reason: str) -> None:
+        self.reason = reason
+        for session in self._started:
+            session.stop(reason)
+        self._app.hang_up = True
+        # An app whose terminal has gone may never come back from a write: leave without it.
+        threading.Thread(target=self._leave, name="hptui-leave", daemon=True).start()
+
+    def _leave(self) -> None:
+        for session in self._started:
+            session.finished.wait()
+        time.sleep(GRACE_SECONDS)
+        os._exit(STOPPED if self._started and not self._started[-1].completed else DONE)

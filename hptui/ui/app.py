@@ -1,0 +1,244 @@
+"""The app: a list of studies, a form for a new one, and the dashboard. It draws and asks; it never trains."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import ClassVar, Protocol
+
+import msgspec
+import platformdirs
+from textual import work
+from textual.app import App, ComposeResult, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.widgets import LoadingIndicator, Static
+
+from hptui.config import StudyConfig
+from hptui.errors import HptuiError
+from hptui.presence import replace_file
+from hptui.ui._dialogs import ChoiceDialog
+from hptui.ui.colours import MAPS, MapName, Palette
+from hptui.ui.dashboard import Dashboard, Exporter
+
+POLL_SECONDS = 0.1
+SETTINGS = "screen.json"
+
+
+class Training(Protocol):
+    """A training in this process, as the app sees it; all members may be used from any thread."""
+
+    @property
+    def study(self) -> Path | None:
+        """The study's folder, once data and model have been checked."""
+
+    @property
+    def error(self) -> str | None:
+        """What went wrong, in one line."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still trains, or prepares to."""
+
+    def stop(self, reason: str) -> None:
+        """Ask for a checkpoint and the end."""
+
+
+class Settings(msgspec.Struct):
+    """How the screen looks; remembered between sessions."""
+
+    theme: str = "textual-dark"
+    colours: MapName = "viridis"
+    ascii: bool = False
+
+
+class Preparing(Screen[None]):
+    """Shown while torch is imported and the data are read."""
+
+    DEFAULT_CSS = """
+    Preparing { align: center middle; }
+    Preparing Static { width: auto; height: 1; }
+    Preparing LoadingIndicator { height: 3; }
+    """
+
+    def compose(self) -> ComposeResult:
+        yield Static("reading data and building the network ...", markup=False)
+        yield LoadingIndicator()
+
+
+class HptuiApp(App[None]):
+    """Everything that hptui shows."""
+
+    TITLE = "hptui"
+    ENABLE_COMMAND_PALETTE = True
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q", "leave", "Quit"),
+        Binding("ctrl+c", "leave", "Quit", show=False, priority=True),
+        Binding("question_mark", "help", "Help", key_display="?"),
+        Binding("C", "next_colours", "Colour map", show=False),
+        Binding("A", "toggle_ascii", "ASCII", show=False),
+        Binding("backspace", "list", "Studies", show=False),
+    ]
+
+    def __init__(
+        self,
+        *,
+        watch: Path | None = None,
+        begin: Callable[[], Training] | None = None,
+        start: Callable[[StudyConfig], Training] | None = None,
+        export: Exporter | None = None,
+    ) -> None:
+        super().__init__()
+        self._watch = watch
+        self._begin = begin
+        self._training: Training | None = None
+        self._start = start
+        self._export = export
+        self._told_error = False
+        self._settings = load_settings()
+        self.hang_up = False
+        """set by a signal handler: leave without asking, as soon as the checkpoint is written"""
+
+    @property
+    def palette(self) -> Palette:
+        plain = self._settings.ascii or os.environ.get("HPTUI_ASCII", "") not in ("", "0")
+        return Palette(self._settings.colours, colour="NO_COLOR" not in os.environ, ascii=plain)
+
+    def on_mount(self) -> None:
+        if self._settings.theme in self.available_themes:
+            self.theme = self._settings.theme
+        self.theme_changed_signal.subscribe(self, lambda theme: self._remember(theme=theme.name))
+        if self._watch is not None:
+            self.open_study(self._watch)
+        elif self._begin is not None:
+            self.push_screen(Preparing())
+            self.call_after_refresh(self._begin_training)  # once this is on the screen
+        else:
+            self.action_list()
+        self.set_interval(POLL_SECONDS, self._poll)
+
+    def _begin_training(self) -> None:
+        assert self._begin is not None
+        self._training = self._begin()
+
+    def _poll(self) -> None:
+        """Look at the training in this process and at the signal handler's flag."""
+        training = self._training
+        if self.hang_up and (training is None or not training.alive):
+            self.exit()
+        if training is None:
+            return
+        if isinstance(self.screen, Preparing) and training.study is not None:
+            self.pop_screen()
+            self.open_study(training.study)
+        if training.error is not None and not self._told_error:
+            self._told_error = True
+            if isinstance(self.screen, Preparing):
+                self.pop_screen()
+                self.action_list()
+            self.notify(training.error, title="the training failed", severity="error", timeout=60, markup=False)
+
+    def open_study(self, directory: Path) -> None:
+        """Show a study; a folder that cannot be read is told, and the screen stays."""
+        try:
+            self.push_screen(Dashboard(directory, self.palette, self._export))
+        except HptuiError as error:
+            self.notify(str(error), severity="error", markup=False)
+
+    def action_list(self) -> None:
+        """Show the studies of this user."""
+        from hptui.ui.study_list import StudyListScreen
+
+        self.push_screen(StudyListScreen())
+
+    def on_study_list_screen_open(self, message: object) -> None:
+        directory = getattr(message, "directory", None)
+        if isinstance(directory, Path):
+            self.open_study(directory)
+
+    def on_study_list_screen_new(self) -> None:
+        """The form, unless a training goes on in this process already."""
+        from hptui.ui.new_study import NewStudyScreen
+
+        if self._start is None or (self._training is not None and self._training.alive):
+            self.notify("this window trains a study already; start another one in another terminal", severity="warning")
+            return
+        self.push_screen(NewStudyScreen())
+
+    def on_new_study_screen_start(self, message: object) -> None:
+        config = getattr(message, "config", None)
+        if isinstance(config, StudyConfig) and self._start is not None:
+            self.pop_screen()
+            self._told_error = False
+            self._begin = partial(self._start, config)
+            self.push_screen(Preparing())
+            self.call_after_refresh(self._begin_training)
+
+    def on_new_study_screen_cancelled(self) -> None:
+        self.pop_screen()
+
+    @work
+    async def action_leave(self) -> None:
+        """Ask whether to stop with a checkpoint while this process trains; else just go."""
+        training = self._training
+        if training is None or not training.alive:
+            self.exit()
+            return
+        answers = {"stop": "Stop with a checkpoint and quit"}
+        if await self.push_screen_wait(ChoiceDialog("This window trains a study.", answers)) == "stop":
+            training.stop("quit")
+            self.hang_up = True
+            self.notify("writing a checkpoint ...")
+
+    def action_help(self) -> None:
+        """Keys of what is on the screen, made from the bindings."""
+        if self.screen.query("HelpPanel"):
+            self.action_hide_help_panel()
+        else:
+            self.action_show_help_panel()
+
+    def action_next_colours(self) -> None:
+        index = MAPS.index(self._settings.colours)
+        self._remember(colours=MAPS[(index + 1) % len(MAPS)])
+
+    def action_toggle_ascii(self) -> None:
+        self._remember(ascii=not self._settings.ascii)
+
+    def _remember(self, **changes: object) -> None:
+        self._settings = msgspec.structs.replace(self._settings, **changes)
+        for screen in self.screen_stack:
+            if isinstance(screen, Dashboard):
+                screen.palette = self.palette
+        save_settings(self._settings)
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """The palette has every action that a key has."""
+        yield from super().get_system_commands(screen)
+        for _, binding, enabled, _ in screen.active_bindings.values():
+            if enabled and binding.description and not binding.system:
+                action = binding.action
+                yield SystemCommand(
+                    binding.description,
+                    f"key {binding.key}",
+                    lambda action=action: self.call_later(self.run_action, action, screen.focused or screen),
+                )
+
+
+def load_settings() -> Settings:
+    """Remembered looks; defaults if there are none or they cannot be read."""
+    try:
+        return msgspec.json.decode((platformdirs.user_config_path("hptui") / SETTINGS).read_bytes(), type=Settings)
+    except (OSError, msgspec.DecodeError):
+        return Settings()
+
+
+def save_settings(settings: Settings) -> None:
+    """Remember; a read-only home is no reason to complain."""
+    folder = platformdirs.user_config_path("hptui")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        replace_file(folder / SETTINGS, msgspec.json.encode(settings))
+    except OSError:
+        return

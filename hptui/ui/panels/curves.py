@@ -1,0 +1,112 @@
+"""Accuracy or loss per epoch of both arms: the mean over the runs, and the band from the lowest to the highest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Literal
+
+from rich.text import Text
+from textual.binding import Binding, BindingType
+
+from hptui.run_state import RunState
+from hptui.ui._charts import BASELINE, LEAST_HEIGHT, OPTIMIZED, Band, Series, chart, legend
+from hptui.ui.colours import Rgb
+from hptui.ui.panels import Panel, Scene
+from hptui.views import CurvePoint, learning_curve
+
+__all__ = ["CurvesPanel"]
+
+ARMS: tuple[tuple[str, Rgb, str, str], ...] = (("baseline", BASELINE, "×", "▒"), ("optimized", OPTIMIZED, "●", "░"))
+"""name, colour, and where colour is missing the marks of mean and band"""
+
+
+class CurvesPanel(Panel):
+    """m switches accuracy and loss, t the images they are measured on."""
+
+    heading = "Learning curves"
+    place = 30
+
+    DEFAULT_CSS = """
+    CurvesPanel { height: 1fr; }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("m", "switch_measure", "Accuracy or loss"),
+        Binding("t", "switch_split", "Validation or test"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._scene: Scene | None = None
+        self._drawn: object = None
+        self._measure: Literal["accuracy", "loss"] = "accuracy"
+        self._split: Literal["validation", "test"] = "validation"
+
+    def on_mount(self) -> None:
+        """Tell what is shown."""
+        super().on_mount()
+        self._tell_choice()
+
+    def show(self, scene: Scene) -> None:
+        seen = (id(scene.study), scene.palette, [_progress(run) for arm, *_ in ARMS for run in scene.arm(arm)])
+        if seen != self._drawn:
+            self._drawn, self._scene = seen, scene
+            self.refresh()
+
+    def action_switch_measure(self) -> None:
+        self._measure = "loss" if self._measure == "accuracy" else "accuracy"
+        self._tell_choice()
+
+    def action_switch_split(self) -> None:
+        self._split = "test" if self._split == "validation" else "validation"
+        self._tell_choice()
+
+    def _tell_choice(self) -> None:
+        self.border_subtitle = f"{self._split} {self._measure}"
+        self.refresh()
+
+    def render(self) -> Text:
+        """All lines; Textual keeps what it made of them until the next refresh."""
+        if self._scene is None:
+            return Text("")
+        width, height = self.size
+        curves = {arm: learning_curve(self._scene.arm(arm), self._measure, self._split) for arm, *_ in ARMS}
+        bands = [Band("", _area(curves[arm]), colour, band) for arm, colour, _, band in ARMS if _spread(curves[arm])]
+        means = [
+            Series(self._words(arm, curves[arm]), _means(curves[arm]), "line", colour, marker)
+            for arm, colour, marker, _ in ARMS
+        ]
+        parts: list[Series | Band] = [*bands, *means]
+        # bands have the colours of their arms, so one entry without colour explains both
+        explained: list[Series | Band] = [*means, *(Band("lowest to highest run", band.points) for band in bands[-1:])]
+        words = legend(explained, width=width, palette=self._scene.palette)
+        words = words if height - len(words) > LEAST_HEIGHT else []
+        form: Literal["number", "percent"] = "percent" if self._measure == "accuracy" else "number"
+        lines = chart(parts, width=width, height=height - len(words), y_format=form, palette=self._scene.palette)
+        return Text("\n", no_wrap=True).join([*lines, *words])
+
+    def _words(self, arm: str, curve: Sequence[CurvePoint]) -> str:
+        """The arm with its newest mean, and over how many runs it is."""
+        if not curve:
+            return arm
+        last = curve[-1]
+        mean = f"{last.mean:.2%}" if self._measure == "accuracy" else f"{last.mean:.4g}"
+        return f"{arm} {mean} ep. {last.epoch}, n {last.n}"
+
+
+def _progress(run: RunState) -> object:
+    """Changes with every completed epoch; as cheap as a look at the last one."""
+    completed = run.epochs[-1].completed if run.epochs else None
+    return len(run.epochs), completed and (completed.time, completed.step)
+
+
+def _spread(curve: Sequence[CurvePoint]) -> bool:
+    return any(point.low < point.high for point in curve)
+
+
+def _area(curve: Sequence[CurvePoint]) -> tuple[tuple[float, float, float], ...]:
+    return tuple((float(point.epoch), point.low, point.high) for point in curve)
+
+
+def _means(curve: Sequence[CurvePoint]) -> tuple[tuple[float, float], ...]:
+    return tuple((float(point.epoch), point.mean) for point in curve)

@@ -1,0 +1,153 @@
+"""The chosen value of each searched hyperparameter, epoch by epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from rich.text import Text
+from textual.binding import Binding, BindingType
+
+from hptui.run_state import RunState
+from hptui.ui._charts import BASELINE, OPTIMIZED, Series, chart, legend, literal
+from hptui.ui.colours import Palette
+from hptui.ui.panels import Panel, Scene
+from hptui.views import Trajectory, TrajectoryPoint, trajectories
+
+__all__ = ["TrajectoryPanel"]
+
+CHART_LINES = 6
+"""least height of a chart that says something"""
+
+
+class TrajectoryPanel(Panel):
+    """One chart per hyperparameter, as many as there is room for; n goes on to the next ones."""
+
+    heading = "Trajectory"
+    place = 20
+
+    DEFAULT_CSS = """
+    TrajectoryPanel { height: 1fr; }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("n", "next_hyperparameter", "Next hyperparameter")]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._scene: Scene | None = None
+        self._drawn: object = None
+        self._first = 0
+
+    def show(self, scene: Scene) -> None:
+        seen = (scene.run.name, scene.palette, _progress(scene.run.state), _progress(scene.partner))
+        if seen != self._drawn:
+            self._drawn, self._scene = seen, scene
+            self._tell_page()
+            self.refresh()
+
+    def on_resize(self) -> None:
+        self._tell_page()
+
+    def action_next_hyperparameter(self) -> None:
+        """Show the next ones; after the last, the first again."""
+        searched, at_once = len(self._trajectories()), self._at_once()
+        self._first = self._first + at_once if self._first + at_once < searched else 0
+        self._tell_page()
+        self.refresh()
+
+    def _trajectories(self) -> tuple[Trajectory, ...]:
+        return trajectories(self._scene.run.state, self._scene.partner) if self._scene else ()
+
+    def _at_once(self) -> int:
+        """How many charts find room, with a line above each and the legend below them all."""
+        return max(1, (self.size.height - 1) // (CHART_LINES + 1))
+
+    def _page(self) -> tuple[Trajectory, ...]:
+        found = self._trajectories()
+        first = self._first if self._first < len(found) else 0
+        return found[first : first + self._at_once()]
+
+    def _tell_page(self) -> None:
+        found, page = self._trajectories(), self._page()
+        paged = len(page) < len(found)
+        self.border_subtitle = f"{', '.join(shown.name for shown in page)}: n for the next" if paged else ""
+
+    def render(self) -> Text:
+        """All lines; Textual keeps what it made of them until the next refresh."""
+        if self._scene is None:
+            return Text("")
+        width, height = self.size
+        page, palette = self._page(), self._scene.palette
+        if not page:
+            baseline = self._scene.run.arm == "baseline"
+            return Text("baseline: nothing is searched" if baseline else "no data yet", no_wrap=True)
+        drawn = [(trajectory, _series(trajectory)) for trajectory in page]
+        words = _legend([part for _, series in drawn for part in series], width, palette)
+        words = words if height - len(words) >= len(page) * CHART_LINES else []
+        lines: list[Text] = []
+        for index, (trajectory, series) in enumerate(drawn):
+            until = (height - len(words)) * (index + 1) // len(page)
+            lines.append(_heading(trajectory, width, palette))
+            log = trajectory.scale == "log"
+            lines += chart(series, width=width, height=until - len(lines), log_y=log, palette=palette)
+        return Text("\n", no_wrap=True).join([*lines, *words])
+
+
+def _progress(run: RunState | None) -> object:
+    """Changes with every decision and epoch; as cheap as a look at the last ones."""
+    if run is None or run.started is None:
+        return None
+    chosen = run.decisions[-1].chosen if run.decisions else None
+    completed = run.epochs[-1].completed if run.epochs else None
+    times = (chosen and (chosen.time, chosen.step), completed and (completed.time, completed.step))
+    return len(run.decisions), len(run.epochs), times
+
+
+def _series(trajectory: Trajectory) -> list[Series]:
+    chosen = _points(trajectory.points)
+    last = max((epoch for epoch, _ in chosen), default=0.0)
+    low = [(float(edge.epoch), edge.low) for edge in trajectory.edges]
+    high = [(float(edge.epoch), edge.high) for edge in trajectory.edges]
+    on_high = _points(point for point in trajectory.points if point.on_edge == "high")
+    on_low = _points(point for point in trajectory.points if point.on_edge == "low")
+    return [
+        Series("range", _until(low, last), "dashed"),
+        Series("", _until(high, last), "dashed"),
+        Series("baseline", _points(trajectory.baseline), colour=BASELINE, marker="×"),
+        Series("chosen", chosen, colour=OPTIMIZED),
+        Series("on the high edge", on_high, "dots", OPTIMIZED, "▲"),
+        Series("on the low edge", on_low, "dots", OPTIMIZED, "▼"),
+    ]
+
+
+def _points(points: Iterable[TrajectoryPoint]) -> tuple[tuple[float, float], ...]:
+    return tuple((float(point.epoch), point.value) for point in points)
+
+
+def _until(edges: list[tuple[float, float]], last: float) -> tuple[tuple[float, float], ...]:
+    """A range holds until the next decision, the last one until now."""
+    return (*edges, (last, edges[-1][1])) if edges and last > edges[-1][0] else tuple(edges)
+
+
+def _legend(series: list[Series], width: int, palette: Palette) -> list[Text]:
+    """Of all charts together: each label once."""
+    by_label = {part.label: part for part in series if part.points}
+    return legend(list(by_label.values()), width=width, palette=palette)
+
+
+def _heading(trajectory: Trajectory, width: int, palette: Palette) -> Text:
+    """In words: what is in force, where it may lie, and what the chart cannot show."""
+    words = trajectory.title
+    if trajectory.points:
+        now = trajectory.points[-1]
+        words += f" {now.value:.3g} in epoch {now.epoch}"
+        words += f", on the {now.on_edge} edge" if now.on_edge else ""
+    base = trajectory.baseline
+    if base and trajectory.scale == "log" and base[-1].value <= 0:
+        words += f"; baseline {base[-1].value:g}, off the log axis"
+    if trajectory.edges:
+        searched = f"; range {trajectory.edges[-1].low:g} to {trajectory.edges[-1].high:g}"
+        words += searched if len(words + searched) <= width else ""
+    line = Text(literal(words, palette), style="bold", no_wrap=True)
+    line.truncate(width, overflow="crop", pad=True)
+    return line

@@ -1,0 +1,151 @@
+"""Views against numbers worked out by hand, and against scikit-learn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from fabricate import (
+    AXIS,
+    candidate_scored,
+    chosen,
+    decision_started,
+    epoch_completed,
+    evaluated,
+    run_started,
+    values,
+    whole_run,
+)
+from sklearn.metrics import confusion_matrix, recall_score
+
+from hptui.events import AnyEvent, Axis, ClassCounts
+from hptui.run_state import Decision, replay
+from hptui.views import class_counts, heatmap, learning_curve, sensitivity, specificity, trajectories
+
+DECAY = Axis(name="weight_decay", low=1e-6, high=1e-2, scale="log", values=[1e-6, 1e-4, 1e-2])
+DROPOUT = Axis(name="dropout", low=0.0, high=0.6, scale="linear", values=[0.0, 0.3, 0.6])
+
+
+def grid_decision(axes: list[Axis], events: list[AnyEvent]) -> Decision:
+    return replay([run_started(), decision_started(axes=axes), *events]).decisions[0]
+
+
+def scored(number: int, lr: float, score: float | None, **more: float) -> AnyEvent:
+    diverged = score is None
+    return candidate_scored(candidate=number, values=values(lr) | more, score=score, loss=score, diverged=diverged)
+
+
+def test_cells_lie_at_their_values_and_fill_in_as_they_come() -> None:
+    events = [
+        scored(0, 0.001, 0.5, weight_decay=1e-6),
+        scored(1, 0.001, 0.4, weight_decay=1e-2),
+        scored(2, 0.1, None, weight_decay=1e-4),
+    ]
+    grid = heatmap(grid_decision([AXIS, DECAY], events))
+    assert grid.y is not None
+    assert (grid.y.name, grid.x.name) == ("lr", "weight_decay")
+    assert [[cell.value for cell in row] for row in grid.cells] == [[0.5, None, 0.4], [None] * 3, [None] * 3]
+    assert [[cell.diverged for cell in row] for row in grid.cells] == [[False] * 3, [False] * 3, [False, True, False]]
+    assert (grid.low, grid.high, grid.chosen) == (0.4, 0.5, None)
+
+
+def test_the_chosen_cell_is_marked_only_if_a_candidate_was_taken() -> None:
+    cells = [scored(n, lr, 0.5 - n / 10) for n, lr in enumerate(AXIS.values)]
+    taken = heatmap(grid_decision([AXIS], [*cells, chosen(lr=0.01, candidate=1)]))
+    assert taken.y is None
+    assert taken.chosen == (0, 1)
+    kept = heatmap(grid_decision([AXIS], [*cells, chosen(lr=0.01, candidate=None)]))
+    assert kept.chosen is None
+
+
+def test_values_between_the_ticks_go_to_the_nearest_in_the_axis_scale() -> None:
+    grid = heatmap(grid_decision([AXIS], [scored(0, 0.004, 1.0)]))  # 0.004 is nearer to 0.01 in a log scale
+    assert [cell.candidates for cell in grid.cells[0]] == [(), (0,), ()]
+    linear = Axis(name="lr", low=0.001, high=0.1, scale="linear", values=[0.001, 0.01, 0.1])
+    grid = heatmap(grid_decision([linear], [scored(0, 0.004, 1.0)]))
+    assert [cell.candidates for cell in grid.cells[0]] == [(0,), (), ()]
+
+
+def test_of_more_hyperparameters_a_cell_shows_its_best_candidate() -> None:
+    events = [
+        scored(n, lr, 0.5 - n / 100, weight_decay=decay, dropout=rate)
+        for n, (lr, decay, rate) in enumerate(
+            (lr, decay, rate) for lr in AXIS.values for decay in DECAY.values for rate in DROPOUT.values
+        )
+    ]
+    decision = grid_decision([AXIS, DECAY, DROPOUT], events)
+    grid = heatmap(decision, x="dropout", y="lr", measure="score")
+    assert [len(cell.candidates) for row in grid.cells for cell in row] == [3] * 9
+    assert grid.cells[0][0].value == pytest.approx(0.5 - 6 / 100)
+    for x, y in (("lr", "dropout"), ("weight_decay", "lr")):
+        assert heatmap(decision, x, y).low == grid.low
+    with pytest.raises(ValueError, match="searched are"):
+        heatmap(decision, x="momentum")
+    with pytest.raises(ValueError, match="nothing"):
+        heatmap(grid_decision([], []))
+
+
+@pytest.mark.parametrize("classes", [2, 3, 5])
+def test_sensitivity_and_specificity_agree_with_scikit_learn(classes: int) -> None:
+    random = np.random.default_rng(classes)
+    true, said = random.integers(0, classes, 200), random.integers(0, classes, 200)
+    counts = class_counts(confusion_matrix(true, said).tolist())
+    if classes == 2:
+        assert sensitivity(counts) == pytest.approx(recall_score(true, said))
+        assert specificity(counts) == pytest.approx(recall_score(true, said, pos_label=0))
+    else:
+        assert sensitivity(counts) == pytest.approx(recall_score(true, said, average="macro"))
+        one_against_all = [recall_score(true != k, said != k) for k in range(classes)]
+        assert specificity(counts) == pytest.approx(np.mean(one_against_all))
+
+
+def test_classes_that_do_not_occur_do_not_divide_by_zero() -> None:
+    assert sensitivity(ClassCounts(support=[5, 0], predicted=[5, 0], hits=[5, 0])) is None
+    assert specificity(ClassCounts(support=[0, 5], predicted=[0, 5], hits=[0, 5])) is None
+    assert sensitivity(ClassCounts(support=[5, 0, 5], predicted=[5, 0, 5], hits=[5, 0, 5])) == 1.0
+    assert sensitivity(ClassCounts(support=[0, 0, 0], predicted=[0, 0, 0], hits=[0, 0, 0])) is None
+
+
+def test_trajectories_have_edges_overlay_and_marks() -> None:
+    moved = Axis(name="lr", low=0.005, high=0.5, scale="log", values=[0.005, 0.05, 0.5])
+    events = [
+        run_started(searched=[AXIS], epochs=3),
+        decision_started(axes=[AXIS]),
+        chosen(lr=0.1),
+        epoch_completed(1, lr=0.1),
+        decision_started(1, 2, axes=[moved]),
+        chosen(1, 2, lr=0.05),
+        epoch_completed(2, lr=0.05),
+        decision_started(2, 3, axes=[moved]),
+        chosen(2, 3, lr=0.005),
+    ]
+    (found,) = trajectories(replay(events), replay([run_started(), epoch_completed(1, lr=0.001)]))
+    assert (found.name, found.title, found.scale) == ("lr", "learning rate", "log")
+    assert [(p.epoch, p.value, p.on_edge) for p in found.points] == [
+        (1, 0.1, "high"),
+        (2, 0.05, None),
+        (3, 0.005, "low"),
+    ]
+    assert [(e.epoch, e.low, e.high) for e in found.edges] == [(1, 0.001, 0.1), (2, 0.005, 0.5), (3, 0.005, 0.5)]
+    assert [(p.epoch, p.value) for p in found.baseline] == [(1, 0.001)]
+    assert trajectories(replay([])) == ()
+
+
+def test_learning_curves_average_what_is_there() -> None:
+    def run(*accuracies: float | None) -> list[AnyEvent]:
+        events: list[AnyEvent] = [run_started(epochs=len(accuracies))]
+        for number, accuracy in enumerate(accuracies, 1):
+            loss = None if accuracy is None else 1 - accuracy
+            for split in ("validation", "test"):
+                events.append(evaluated(number, split, accuracy=accuracy or 0.1, loss=loss))
+            events.append(epoch_completed(number, delivered="last"))
+        return events
+
+    runs = [replay(run(0.5, 0.7)), replay(run(0.6, None)), replay(run(0.7)), replay([])]
+    first, second = learning_curve(runs, "accuracy", "test")
+    assert (first.epoch, first.n, first.low, first.high) == (1, 3, 0.5, 0.7)
+    assert first.mean == pytest.approx(0.6)
+    assert (second.n, second.low, second.high) == (2, 0.1, 0.7)
+    losses = learning_curve(runs, "loss", "validation")
+    assert [(point.epoch, point.n) for point in losses] == [(1, 3), (2, 1)]
+    whole = [replay(whole_run())]
+    assert learning_curve(whole, "loss", "validation") != learning_curve(whole, "accuracy", "validation")

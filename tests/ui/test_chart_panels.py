@@ -1,0 +1,310 @@
+"""The trajectory and the learning curves in a small app."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from fabricate import (
+    chosen,
+    decision_started,
+    epoch_completed,
+    finished_study,
+    make_study,
+    run_started,
+    trained_epoch,
+    values,
+    whole_run,
+    write_run,
+)
+from textual.app import App, ComposeResult
+from textual.geometry import Region
+from textual.pilot import Pilot
+
+from hptui.events import AnyEvent, Axis
+from hptui.studies import FollowedStudy, follow
+from hptui.ui.colours import Palette
+from hptui.ui.panels import Panel, Scene
+from hptui.ui.panels.curves import CurvesPanel
+from hptui.ui.panels.trajectory import TrajectoryPanel
+
+AXES = [
+    Axis(name="lr", low=1e-4, high=1e-1, scale="log", values=[1e-4, 1e-3, 1e-2, 1e-1]),
+    Axis(name="weight_decay", low=1e-5, high=1e-2, scale="log", values=[1e-5, 1e-2]),
+    Axis(name="momentum", low=0.5, high=0.9, scale="linear", values=[0.5, 0.7, 0.9]),
+]
+SEARCH = {"lr": "1e-4:1e-1:log:4", "weight_decay": "1e-5:1e-2:log:2", "momentum": "0.5:0.9:lin:3"}
+
+
+class Host(App[None]):
+    """One panel that fills the screen."""
+
+    CSS = "Panel { border: round white; }"
+
+    def __init__(self, panel: Panel) -> None:
+        super().__init__()
+        self.panel = panel
+
+    def compose(self) -> ComposeResult:
+        yield self.panel
+
+
+def screen(panel: Panel) -> list[str]:
+    """What the panel shows now, with its border."""
+    size = panel.outer_size
+    return [strip.text for strip in panel.render_lines(Region(0, 0, size.width, size.height))]
+
+
+def piloted(panel: Panel, script: Callable[[Pilot[None]], Awaitable[None]], size: tuple[int, int] = (80, 24)) -> None:
+    async def main() -> None:
+        app = Host(panel)
+        async with app.run_test(size=size) as pilot:
+            panel.focus()
+            await pilot.pause()
+            await script(pilot)
+
+    asyncio.run(main())
+
+
+def shown(panel: Panel, scene: Scene, size: tuple[int, int] = (80, 24)) -> list[str]:
+    """Lines after one scene."""
+    found: list[str] = []
+
+    async def script(pilot: Pilot[None]) -> None:
+        panel.show(scene)
+        await pilot.pause()
+        found.extend(screen(panel))
+
+    piloted(panel, script, size)
+    assert [len(row) for row in found] == [size[0]] * size[1]
+    return found
+
+
+def make_scene(followed: FollowedStudy, name: str = "optimized-0", **palette: Any) -> Scene:
+    run = next(run for run in followed.runs if run.name == name)
+    decisions = run.state.decisions
+    return Scene(followed, run, decisions[-1] if decisions else None, True, Palette(**palette))
+
+
+def three(epochs: int = 6, axes: list[Axis] = AXES) -> list[AnyEvent]:
+    """A run that searches three hyperparameters; the learning rate falls from its high edge to its low edge."""
+    events: list[AnyEvent] = [run_started(searched=axes, epochs=epochs)]
+    for epoch in range(1, epochs + 1):
+        found = values(max(1e-4, 10.0**-epoch)) | {"weight_decay": 1e-4 * epoch, "momentum": 0.6}
+        events += [decision_started(epoch - 1, epoch, axes=axes), chosen(epoch - 1, epoch, values=found)]
+        events += trained_epoch(epoch)[:-2]
+        events.append(msgspec.structs.replace(epoch_completed(epoch), values=found))
+    return events
+
+
+@pytest.fixture
+def searched(tmp_path: Path) -> FollowedStudy:
+    study = make_study(tmp_path / "study", search=SEARCH, epochs=6)
+    write_run(study, "baseline", 0, whole_run("baseline", epochs=6))
+    write_run(study, "optimized", 0, three())
+    return follow(study.directory)
+
+
+def test_trajectories_are_stacked_where_there_is_room(searched: FollowedStudy) -> None:
+    panel = TrajectoryPanel()
+    text = "\n".join(shown(panel, make_scene(searched), (80, 40)))
+    for title in (
+        "learning rate 0.0001 in epoch 6, on the low edge; range 0.0001 to 0.1",
+        "weight decay 0.0006",
+        "momentum (Adam: beta 1) 0.6",
+    ):
+        assert title in text
+    assert "baseline 0, off the log axis" in text
+    for word in ("range", "baseline", "chosen", "on the high edge", "on the low edge", "1e-4", "0.9┤", "epoch"):
+        assert word in text
+    assert text.count("▲") == 2  # one epoch, and the legend
+    assert text.count("▼") == 4
+    assert panel.border_subtitle == ""
+
+
+def test_n_goes_to_the_next_hyperparameter_and_round(searched: FollowedStudy) -> None:
+    panel = TrajectoryPanel()
+
+    async def script(pilot: Pilot[None]) -> None:
+        panel.show(make_scene(searched))
+        titles = []
+        for _ in range(4):
+            await pilot.pause()
+            titles.append(next(row for row in screen(panel) if " in epoch 6" in row)[1:9])
+            assert f"{['lr', 'weight_decay', 'momentum'][(len(titles) - 1) % 3]}: n for the next" in screen(panel)[-1]
+            await pilot.press("n")
+        assert titles == ["learning", "weight d", "momentum", "learning"]
+
+    piloted(panel, script, (60, 14))
+
+
+def test_two_of_three_charts_then_the_third(searched: FollowedStudy) -> None:
+    panel = TrajectoryPanel()
+
+    async def script(pilot: Pilot[None]) -> None:
+        panel.show(make_scene(searched))
+        await pilot.pause()
+        assert "lr, weight_decay: n for the next" in screen(panel)[-1]
+        await pilot.press("n")
+        await pilot.pause()
+        text = "\n".join(screen(panel))
+        assert "momentum (Adam" in text
+        assert "weight decay" not in text
+
+    piloted(panel, script, (60, 20))
+
+
+def test_a_baseline_and_an_empty_run_say_what_is_missing(tmp_path: Path, searched: FollowedStudy) -> None:
+    assert "nothing is searched" in "".join(shown(TrajectoryPanel(), make_scene(searched, "baseline-0")))
+    empty = follow(make_study(tmp_path / "empty").directory)
+    assert "no data yet" in "".join(shown(TrajectoryPanel(), make_scene(empty)))
+    assert "no data yet" in "".join(shown(CurvesPanel(), make_scene(empty)))
+
+
+def test_panels_before_their_first_scene_are_blank() -> None:
+    for panel in (TrajectoryPanel(), CurvesPanel()):
+
+        async def script(pilot: Pilot[None], panel: Panel = panel) -> None:
+            await pilot.press("n", "m", "t")
+            await pilot.resize_terminal(30, 8)
+            assert all(not row.strip("│ ") for row in screen(panel)[1:-1])
+
+        piloted(panel, script)
+
+
+def test_ranges_are_drawn_as_they_were(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "study", epochs=6)
+    wide, narrow = AXES[0], msgspec.structs.replace(AXES[0], low=1e-3, high=1e-2)
+    events = [
+        msgspec.structs.replace(event, axes=[wide if event.epoch < 4 else narrow])
+        if type(event).__name__ == "DecisionStarted"
+        else event
+        for event in three(axes=[wide])
+    ]
+    write_run(study, "optimized", 0, events)
+    rows = shown(TrajectoryPanel(), make_scene(follow(study.directory), ascii=True), (60, 20))
+    top = next(row for row in rows if row.lstrip("│ ").startswith("1e-1"))
+    lower = next(row for row in rows if row.lstrip("│ ").startswith("1e-2"))
+    half = 42  # the fourth of six epochs is at three fifths
+    assert "-" in top[8:half]
+    assert "-" not in top[half:]
+    assert "-" in lower[half:]
+
+
+@pytest.mark.parametrize("runs", [1, 20])
+def test_curves_of_one_and_of_twenty_runs(tmp_path: Path, runs: int) -> None:
+    accuracies = [0.9 + 0.004 * seed for seed in range(runs)]
+    study = finished_study(tmp_path / "study", accuracies, [value + 0.01 for value in accuracies], epochs=5)
+    panel = CurvesPanel()
+
+    async def script(pilot: Pilot[None]) -> None:
+        panel.show(make_scene(follow(study.directory)))
+        await pilot.press("t")
+        await pilot.pause()
+        text = "\n".join(screen(panel))
+        mean = sum(accuracies) / runs
+        assert f"baseline {mean:.2%} ep. 5, n {runs}" in text
+        assert f"optimized {mean + 0.01:.2%} ep. 5, n {runs}" in text
+        assert ("lowest to highest run" in text) == (runs > 1)
+        assert ("░" in text) == (runs > 1)
+
+    piloted(panel, script)
+
+
+def test_keys_switch_what_the_curves_show(searched: FollowedStudy) -> None:
+    panel = CurvesPanel()
+
+    async def script(pilot: Pilot[None]) -> None:
+        panel.show(make_scene(searched))
+        seen = []
+        for key in ("m", "t", "m", "t"):
+            await pilot.pause()
+            seen.append((screen(panel)[-1].strip("╰─╯ "), "%" in "".join(screen(panel)), "\n".join(screen(panel))))
+            await pilot.press(key)
+        assert [title for title, _, _ in seen] == [
+            "validation accuracy",
+            "validation loss",
+            "test loss",
+            "test accuracy",
+        ]
+        assert [percent for _, percent, _ in seen] == [True, False, False, True]
+        assert len({text for _, _, text in seen}) == 4
+
+    piloted(panel, script)
+
+
+@pytest.mark.parametrize("kind", [TrajectoryPanel, CurvesPanel])
+def test_resizing_to_nothing_and_back(kind: type[Panel], searched: FollowedStudy) -> None:
+    panel = kind()
+
+    async def script(pilot: Pilot[None]) -> None:
+        panel.show(make_scene(searched))
+        await pilot.pause()
+        before = screen(panel)
+        for size in ((20, 5), (3, 3), (160, 48), (23, 9), (80, 24)):
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+            assert [len(row) for row in screen(panel)] == [size[0]] * size[1]
+        assert screen(panel) == before
+
+    piloted(panel, script)
+
+
+@pytest.mark.parametrize("kind", [TrajectoryPanel, CurvesPanel])
+def test_ascii_shows_only_ascii(kind: type[Panel], searched: FollowedStudy) -> None:
+    for size in ((40, 12), (100, 30)):
+        rows = shown(kind(), make_scene(searched, ascii=True, colour=False), size)
+        assert all(row[1:-1].isascii() for row in rows[1:-1])
+
+
+@pytest.mark.parametrize("kind", [TrajectoryPanel, CurvesPanel])
+def test_a_scene_that_brings_nothing_new_is_not_drawn(
+    kind: type[Panel], searched: FollowedStudy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panel, drawn = kind(), []
+    render = kind.render
+    monkeypatch.setattr(kind, "render", lambda self: (drawn.append(1), render(self))[1])
+
+    async def script(pilot: Pilot[None]) -> None:
+        scene = make_scene(searched)
+        panel.show(scene)
+        await pilot.pause()
+        first = len(drawn)
+        for _ in range(5):
+            panel.show(replace(scene))
+            await pilot.pause()
+        assert len(drawn) == first
+        panel.show(replace(scene, palette=Palette(ascii=True)))
+        await pilot.pause()
+        assert len(drawn) == first + 1
+        searched.runs[0].state.apply(epoch_completed(7))
+        panel.show(scene)
+        await pilot.pause()
+        assert len(drawn) > first + 1
+
+    piloted(panel, script)
+
+
+@pytest.mark.parametrize("theme", ["textual-dark", "textual-light"])
+def test_charts_keep_the_background_of_the_theme(theme: str, searched: FollowedStudy) -> None:
+    panel = TrajectoryPanel()
+
+    async def script(pilot: Pilot[None]) -> None:
+        pilot.app.theme = theme
+        panel.show(make_scene(searched))
+        await pilot.pause()
+        strips = panel.render_lines(Region(1, 1, panel.size.width, panel.size.height))
+        grounds = {segment.style.bgcolor for strip in strips for segment in strip if segment.style}
+        assert len(grounds) == 1
+
+    piloted(panel, script)
+
+
+def test_every_key_is_described() -> None:
+    for kind, keys in ((TrajectoryPanel, {"n"}), (CurvesPanel, {"m", "t"})):
+        assert {binding.key for binding in kind.BINDINGS if binding.description} == keys  # type: ignore[union-attr]

@@ -1,0 +1,395 @@
+"""The dashboard through its keys: on studies made by hand, and steering a training in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fabricate import (
+    candidate_scored,
+    chosen,
+    configuration,
+    decision_started,
+    finished_study,
+    make_study,
+    run_started,
+    trained_epoch,
+    values,
+    write_run,
+)
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from hptui.commands import (
+    AddEpochs,
+    ChangeRanges,
+    CommandInbox,
+    Continue,
+    Pause,
+    StepEpoch,
+    StopRun,
+    StopStudy,
+    UseValues,
+)
+from hptui.events import Axis, RunPaused
+from hptui.presence import Presence
+from hptui.study_directory import Study
+from hptui.ui._dialogs import ChoiceDialog, RangesDialog
+from hptui.ui.app import HptuiApp
+from hptui.ui.dashboard import Dashboard
+from hptui.ui.panels.heatmap import HeatmapPanel
+
+PATIENCE_SECONDS = 20
+LR = Axis(name="lr", low=0.001, high=0.1, scale="log", values=[0.001, 0.01, 0.1])
+DROPOUT = Axis(name="dropout", low=0.0, high=0.5, scale="linear", values=[0.0, 0.5])
+Script = Callable[[HptuiApp, Pilot[None]], Coroutine[Any, Any, None]]
+
+
+def show(watch: Path, script: Script, size: tuple[int, int] = (120, 40), **options: Any) -> None:
+    """Run the app without a terminal and let `script` press keys."""
+
+    async def main() -> None:
+        app = HptuiApp(watch=watch, **options)
+        async with app.run_test(size=size) as pilot:
+            await until(pilot, lambda: isinstance(app.screen, Dashboard))
+            await script(app, pilot)
+
+    asyncio.run(main())
+
+
+async def until(pilot: Pilot[None], condition: Callable[[], object]) -> None:
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        await pilot.pause(0.01)
+
+
+def cells(decision: int) -> list[Any]:
+    combinations = [(lr, rate) for lr in LR.values for rate in DROPOUT.values]
+    return [
+        candidate_scored(decision, n, values=values(lr) | {"dropout": rate}, score=0.5 - n / 100 - decision / 10)
+        for n, (lr, rate) in enumerate(combinations)
+    ]
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Study:
+    """One pair; the optimized run has made two of three decisions, and stands within the third."""
+    study = make_study(tmp_path / "study", epochs=3)
+    write_run(study, "baseline", 0, [run_started(arm="baseline", epochs=3), *trained_epoch(1)])
+    events: list[Any] = [run_started(searched=[LR, DROPOUT], epochs=3)]
+    for number in (0, 1):
+        events += [decision_started(number, number + 1, axes=[LR, DROPOUT]), *cells(number)]
+        winner = values(0.1) | {"dropout": 0.5}
+        events += [chosen(number, number + 1, candidate=5, values=winner), *trained_epoch(number + 1)]
+    events += [decision_started(2, 3, axes=[LR, DROPOUT]), *cells(2)[:4]]
+    write_run(study, "optimized", 0, events)
+    return study
+
+
+def screen_text(app: HptuiApp) -> str:
+    return "\n".join("".join(segment.text for segment in line) for line in app.screen._compositor.render_strips())
+
+
+def notices(app: HptuiApp) -> str:
+    return "\n".join(notice.message for notice in app._notifications)
+
+
+def heatmap(app: HptuiApp) -> str:
+    panel = app.screen.query_one(HeatmapPanel)
+    return "\n".join(panel.render_line(y).text for y in range(panel.size.height))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (160, 48)])
+def test_the_newest_decision_is_shown_with_its_cells(study: Study, size: tuple[int, int]) -> None:
+    async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: "decision 3/3 for epoch 3" in heatmap(app))
+        assert heatmap(app).count("·") == 2 + 1  # two cells left, and the legend
+        shown = screen_text(app)
+        assert "study" in shown
+        assert "optimized-0" in shown
+
+    show(study.directory, script, size)
+
+
+def test_decisions_are_gone_through_and_followed_again(study: Study) -> None:
+    async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: "decision 3/3" in heatmap(app))
+        for keys, shown in ((["h"], 2), (["left"], 1), (["h"], 1), (["l"], 2), (["right"], 3), (["h", "h"], 1)):
+            await pilot.press(*keys)
+            await until(pilot, lambda shown=shown: f"decision {shown}/3" in heatmap(app))
+        assert "f follows" in heatmap(app)
+        assert "◆" in heatmap(app)
+        await pilot.press("f")
+        await until(pilot, lambda: "decision 3/3" in heatmap(app))
+        assert "f follows" not in heatmap(app)
+
+    show(study.directory, script)
+
+
+def test_axes_and_values_can_be_chosen(study: Study) -> None:
+    async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: "→ dropout (linear)   ↑ lr (log)" in heatmap(app))
+        await pilot.press("a")
+        await until(pilot, lambda: "→ lr (log)   ↑ dropout (linear)" in heatmap(app))
+        seen = set()
+        for _ in range(6):
+            await pilot.press("v")
+            await pilot.pause()
+            seen.add(heatmap(app).partition("|")[2].split(",")[0].strip())
+        assert seen == {"score", "loss", "accuracy", "raw_accuracy", "sensitivity", "specificity"}
+
+    show(study.directory, script)
+
+
+def test_the_cursor_shows_exact_values_and_enter_uses_them(study: Study) -> None:
+    async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: "decision 3/3" in heatmap(app))
+        inbox = CommandInbox(study.directory)
+        await pilot.press("h", "c")
+        await until(pilot, lambda: "lr 0.1, dropout 0.5 | score 0.35" in heatmap(app))
+        await pilot.press("j", "h")
+        await until(pilot, lambda: "lr 0.01, dropout 0 | score 0.38" in heatmap(app))
+        await pilot.press("enter")
+        await pilot.pause()
+        assert inbox.receive() == []  # nobody trains: nothing is asked
+        with Presence(study.directory):
+            await pilot.press("enter")
+            await pilot.pause()
+        (command,) = inbox.receive()
+        assert isinstance(command, UseValues)
+        assert command.values == {"lr": 0.01, "dropout": 0.0}
+        await pilot.press("escape")
+        await until(pilot, lambda: "decision 2/3" in heatmap(app))
+
+    show(study.directory, script)
+
+
+def test_a_click_puts_the_cursor_on_a_cell(study: Study) -> None:
+    async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: "decision 3/3" in heatmap(app))
+        await pilot.click(HeatmapPanel, offset=(14, 4))
+        await until(pilot, lambda: "Enter uses it" in heatmap(app))
+        assert "dropout 0, lr 0.1 | not measured" in heatmap(app)
+
+    show(study.directory, script)
+
+
+def test_every_steering_key_sends_its_command(study: Study) -> None:
+    async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
+        inbox = CommandInbox(study.directory)
+        received: list[Any] = []
+
+        async def sent(kind: type) -> Any:
+            await until(pilot, lambda: received.extend(inbox.receive()) or received)
+            assert [type(command) for command in received] == [kind]
+            return received.pop()
+
+        with Presence(study.directory):
+            await pilot.press("space")
+            await sent(Pause)
+            await pilot.press("s")
+            await sent(StepEpoch)
+            await pilot.press("u")
+            assert (await sent(UseValues)).values == {}
+            await pilot.press("plus")
+            await until(pilot, lambda: app.screen.query("#number"))
+            await pilot.press("7", "enter")
+            assert (await sent(AddEpochs)).epochs == 7
+            for choice, kind in (("run", StopRun), ("study", StopStudy)):
+                await pilot.press("x")
+                await until(pilot, lambda: isinstance(app.screen, ChoiceDialog))
+                await pilot.click(f"#{choice}")
+                await sent(kind)
+            await pilot.press("x")
+            await until(pilot, lambda: isinstance(app.screen, ChoiceDialog))
+            await pilot.press("escape")
+            await until(pilot, lambda: isinstance(app.screen, Dashboard))
+            assert inbox.receive() == []
+            write_run_more(study, RunPaused(by="me"))
+            await until(pilot, lambda: app.screen.run.state.paused)
+            await pilot.press("space")
+            await sent(Continue)
+
+    show(study.directory, script)
+
+
+def write_run_more(study: Study, event: Any) -> None:
+    from hptui.run_directory import RunWriter
+
+    with RunWriter(study.directory / "optimized-0") as writer:
+        writer.append(event)
+
+
+def test_ranges_are_validated_as_one_types_and_sent_whole(study: Study) -> None:
+    async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
+        inbox = CommandInbox(study.directory)
+        with Presence(study.directory):
+            await pilot.press("r")
+            await until(pilot, lambda: isinstance(app.screen, RangesDialog))
+            await pilot.pause()
+            dialog = app.screen
+            assert "grid: 3 lr = 3 cells" in screen_text(app)
+            line = dialog.query_one("#range-lr", Input)
+            for text, problem in (("1:0.1:log:3", "less than high"), ("0:1:log:3", "needs low > 0"), ("x", "write")):
+                line.value = text
+                await until(pilot, lambda problem=problem: problem in screen_text(app))
+                assert dialog.query_one("#apply").disabled
+            line.value = "1e-4:1e-2:log:5"
+            dialog.query_one("#range-dropout", Input).value = "0:0.5:lin:2"
+            await until(pilot, lambda: "5 lr x 2 dropout = 10 cells" in screen_text(app))
+            await pilot.press("ctrl+s")
+            await until(pilot, lambda: isinstance(app.screen, Dashboard))
+            (command,) = inbox.receive()
+        assert isinstance(command, ChangeRanges)
+        assert command.search == {"lr": "0.0001:0.01:log:5", "dropout": "0.0:0.5:lin:2"}
+
+    show(study.directory, script)
+
+
+def test_small_terminals_have_tabs_and_resizing_breaks_nothing(study: Study) -> None:
+    async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: "decision 3/3" in heatmap(app))
+        assert "1 Epoch heatmap" in screen_text(app)
+        for number, words in ((4, "specificity"), (5, "decision 3 for epoch 3"), (1, "decision 3/3")):
+            await pilot.press(str(number))
+            await until(pilot, lambda words=words: words.replace("specificity", "spec %") in screen_text(app))
+        for size in ((20, 5), (1, 1), (300, 90), (80, 24)):
+            await pilot.resize_terminal(*size)
+            await pilot.pause(0.15)
+        await until(pilot, lambda: "decision 3/3" in heatmap(app))
+
+    show(study.directory, script, (80, 24))
+
+
+def test_one_panel_full_screen_and_back(study: Study) -> None:
+    async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
+        panel = app.screen.query_one(HeatmapPanel)
+        before = panel.size
+        await pilot.press("z")
+        await until(pilot, lambda: panel.size.width > 1.5 * before.width)
+        await pilot.press("z")
+        await until(pilot, lambda: panel.size == before)
+
+    show(study.directory, script, (160, 48))
+
+
+def test_help_palette_colours_and_ascii(study: Study) -> None:
+    async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: "decision 3/3" in heatmap(app))
+        await pilot.press("question_mark")
+        await until(pilot, lambda: app.screen.query("HelpPanel"))
+        await pilot.press("question_mark")
+        await until(pilot, lambda: not app.screen.query("HelpPanel"))
+        await pilot.press("A")
+        await until(pilot, lambda: heatmap(app).isascii())
+        await pilot.press("C")
+        await until(pilot, lambda: app.palette.map == "cividis")
+        titles = {command.title for command in app.get_system_commands(app.screen)}
+        assert {"Pause", "Step", "Ranges", "Stop", "Export", "Zoom", "Use cell", "Quit", "Help"} <= titles
+
+    show(study.directory, script)
+
+    async def remembered(app: HptuiApp, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: "decision 3/3" in heatmap(app))
+        assert heatmap(app).isascii()
+        assert app.palette.map == "cividis"
+
+    show(study.directory, remembered)
+
+
+def test_no_color_keeps_the_heatmap_readable(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: "decision 3/3" in heatmap(app))
+        assert "0.27" in heatmap(app)
+
+    show(study.directory, script)
+
+
+def test_a_finished_study_is_replayed_and_nothing_can_be_asked_of_it(tmp_path: Path) -> None:
+    study = finished_study(tmp_path / "[red]done", [0.5, 0.6], [0.7, 0.7])
+
+    async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: "[red]done" in screen_text(app))  # literally, never as markup
+        await until(pilot, lambda: "finished" in screen_text(app))
+        inbox = CommandInbox(study.directory)
+        await pilot.press("space")
+        await until(pilot, lambda: "nobody trains this study" in notices(app))
+        assert inbox.receive() == []
+        await pilot.press("q")
+        await until(pilot, lambda: not app.is_running or app._exit)
+
+    show(study.directory, script)
+
+
+class FakeTraining:
+    """What the app knows of a training in its own process."""
+
+    def __init__(self, study: Path | None = None, error: str | None = None) -> None:
+        self.study, self.error, self.alive, self.reason = study, error, error is None, ""
+
+    def stop(self, reason: str) -> None:
+        self.reason, self.alive = reason, False
+
+
+def test_the_screen_waits_for_the_study_and_quitting_asks(study: Study) -> None:
+    training = FakeTraining()
+
+    async def main() -> None:
+        app = HptuiApp(begin=lambda: training)
+        async with app.run_test(size=(80, 24)) as pilot:
+            await until(pilot, lambda: "reading data" in screen_text(app))
+            training.study = study.directory
+            await until(pilot, lambda: isinstance(app.screen, Dashboard))
+            await pilot.press("q")
+            await until(pilot, lambda: isinstance(app.screen, ChoiceDialog))
+            await pilot.press("escape")
+            await until(pilot, lambda: isinstance(app.screen, Dashboard))
+            assert training.alive
+            await pilot.press("ctrl+c")
+            await until(pilot, lambda: isinstance(app.screen, ChoiceDialog))
+            await pilot.press("enter")
+            await until(pilot, lambda: app._exit)
+            assert training.reason == "quit"
+
+    asyncio.run(main())
+
+
+def test_an_error_in_the_worker_is_shown_and_the_app_stays_usable(study: Study) -> None:
+    training = FakeTraining(study.directory)
+
+    async def main() -> None:
+        app = HptuiApp(begin=lambda: training)
+        async with app.run_test(size=(120, 40)) as pilot:
+            await until(pilot, lambda: isinstance(app.screen, Dashboard))
+            training.error, training.alive = "optimized-0 failed: no [memory] (more in error.log)", False
+            await until(pilot, lambda: "no [memory] (more in error.log)" in notices(app))
+            await pilot.press("h")
+            await until(pilot, lambda: "decision 2/3" in heatmap(app))
+
+    asyncio.run(main())
+
+
+def test_configurations_reach_the_one_who_trains() -> None:
+    config = configuration()
+    started = []
+
+    async def main() -> None:
+        from hptui.ui.new_study import NewStudyScreen
+
+        app = HptuiApp(start=lambda wanted: started.append(wanted) or FakeTraining())
+        async with app.run_test(size=(80, 24)) as pilot:
+            await pilot.pause()
+            app.push_screen(NewStudyScreen())
+            await pilot.pause()
+            app.screen.post_message(NewStudyScreen.Start(config))
+            await until(pilot, lambda: started)
+
+    asyncio.run(main())
+    assert started == [config]

@@ -1,0 +1,118 @@
+"""The heatmap's lines, without an app."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from hptui.events import Axis
+from hptui.ui._heatmap_lines import heatmap_lines, layout, share_of
+from hptui.ui.colours import MAPS, Palette, readable_on
+from hptui.views import Cell, HeatmapGrid
+
+
+def axis(name: str, count: int, low: float = 1e-6, high: float = 10.0) -> Axis:
+    values = [low * (high / low) ** (n / max(count - 1, 1)) for n in range(count)]
+    return Axis(name=name, low=low, high=high, scale="log", values=values)
+
+
+def grid(rows: int = 3, columns: int = 3, *, filled: int | None = None, measure: str = "score") -> HeatmapGrid:
+    """Scores 0.1, 0.2, ... in order; the last measured cell has diverged, the rest is not measured yet."""
+    count = rows * columns if filled is None else filled
+    flat = [Cell((n,), (n + 1) / 10) for n in range(count)] + [Cell()] * (rows * columns - count)
+    if count > 1:
+        flat[count - 1] = Cell((count - 1,), None, diverged=True)
+    values = [cell.value for cell in flat if cell.value is not None]
+    return HeatmapGrid(
+        decision=0,
+        epoch=1,
+        measure=measure,  # type: ignore[arg-type]
+        x=axis("lr", columns),
+        y=axis("weight_decay", rows) if rows > 1 else None,
+        cells=tuple(tuple(flat[row * columns : (row + 1) * columns]) for row in range(rows)),
+        chosen=(0, 0) if count == rows * columns else None,
+        low=min(values, default=None),
+        high=max(values, default=None),
+    )
+
+
+def text(lines: list) -> list[str]:
+    return [line.text for line in lines]
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(1, 1), (1, 9), (3, 3), (5, 3), (25, 25)])
+@pytest.mark.parametrize(("width", "height"), [(78, 20), (40, 12), (20, 5), (158, 46), (9, 3), (1, 1)])
+@pytest.mark.parametrize("palette", [Palette(), Palette(colour=False), Palette(ascii=True, colour=False)])
+def test_nothing_is_wider_or_higher_than_its_place(
+    rows: int, columns: int, width: int, height: int, palette: Palette
+) -> None:
+    for filled in (0, 1, rows * columns):
+        lines = heatmap_lines(grid(rows, columns, filled=filled), width, height, palette, cursor=(0, 0))
+        assert len(lines) <= height
+        assert all(line.cell_length <= width for line in lines)
+        if palette.ascii:
+            assert "".join(text(lines)).isascii()
+
+
+def test_numbers_marks_ticks_and_names_are_there() -> None:
+    lines = text(heatmap_lines(grid(), 78, 20, Palette()))
+    body = "\n".join(lines)
+    for shown in ("◆0.1", "0.5", "0.8", "×", "1e-6", "10", "→ lr (log)", "↑ weight_decay (log)", "chosen", "diverged"):
+        assert shown in body, shown
+    first_row = next(n for n, line in enumerate(lines) if "◆" in line)
+    last_row = next(n for n, line in enumerate(lines) if "×" in line)
+    assert last_row < first_row  # rows go from high at the top to low at the bottom
+
+
+def test_cells_that_are_not_measured_are_told_from_measured_and_diverged_ones() -> None:
+    body = "\n".join(text(heatmap_lines(grid(filled=4), 78, 20, Palette())))
+    assert body.count("·") == 5 + 1  # five cells and the legend
+    assert body.count("×") == 1 + 1
+
+
+def test_without_colour_small_cells_have_shades_that_order_them() -> None:
+    for palette, shades in ((Palette(colour=False), " ░▒▓█"), (Palette(colour=False, ascii=True), " .:*#")):
+        lines = text(heatmap_lines(grid(1, 25), 40, 6, palette))
+        cells = lines[0][9 + 1 : 9 + 24]  # without the chosen one, and the one that has diverged
+        ranks = [shades.index(cell) for cell in cells]
+        assert ranks == sorted(ranks, reverse=True)  # a low score is good, hence dark
+        assert len(set(ranks)) >= 4
+
+
+def test_colours_go_from_bad_to_good_in_either_direction() -> None:
+    low_is_good, high_is_good = grid(), grid(measure="accuracy")
+    assert share_of(low_is_good, 0.1) == 1.0
+    assert share_of(low_is_good, 0.8) == 0.0
+    assert share_of(high_is_good, 0.1) == 0.0
+    assert share_of(high_is_good, 0.8) == 1.0
+    only = grid(1, 1)
+    assert share_of(only, 0.1) == 1.0
+
+
+def test_every_number_can_be_read_on_its_colour() -> None:
+    def luminance(rgb: tuple[int, int, int]) -> float:
+        linear = [c / 255 / 12.92 if c <= 10 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in rgb]
+        return sum(share * channel for share, channel in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+    for name, step in itertools.product(MAPS, range(101)):
+        background = Palette(name).rgb(step / 100)
+        a, b = sorted((luminance(background), luminance(readable_on(background))))
+        assert (b + 0.05) / (a + 0.05) >= 4.5  # WCAG 2, level AA
+
+
+def test_colour_maps_get_lighter_all_the_way() -> None:
+    for name in MAPS:
+        light = [sum(c * w for c, w in zip(Palette(name).rgb(n / 50), (2, 7, 1), strict=True)) for n in range(51)]
+        assert light == sorted(light)
+
+
+def test_a_click_finds_the_cell_that_is_drawn_there() -> None:
+    shown = grid(5, 3)
+    place = layout(shown, 78, 20)
+    assert place is not None
+    found = {place.cell_at(x, y) for x in range(78) for y in range(20)} - {None}
+    assert found == {(row, column) for row in range(5) for column in range(3)}
+    lines = text(heatmap_lines(shown, 78, 20, Palette()))
+    y = next(n for n, line in enumerate(lines) if "◆" in line)
+    assert place.cell_at(lines[y].index("◆"), y) == shown.chosen
