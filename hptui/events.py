@@ -80,6 +80,8 @@ class RunResumed(Event, frozen=True, kw_only=True):
     seconds: float
     decisions: int
     """decisions that stand"""
+    by_hand: dict[str, float]
+    """values that somebody put in force, instead of the strategy"""
 
 
 class DecisionStarted(Event, frozen=True, kw_only=True):

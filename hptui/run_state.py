@@ -132,7 +132,7 @@ class RunState:
     def _go_back(self, event: RunResumed) -> None:
         """Forget what came after the checkpoint that the run went on from."""
         self.stopped = self.failed = self.completed = self.paused = self.last_batches = None
-        self.epochs_planned = event.epochs
+        self.epochs_planned, self.by_hand = event.epochs, event.by_hand
         self.epochs = [epoch for epoch in self.epochs if epoch.number <= event.epoch and epoch.completed]
         self.decisions = self.decisions[: event.decisions]
         self.values = self._standing_values()

@@ -71,7 +71,7 @@ def run_started(**changes: Any) -> RunStarted:
 
 
 def run_resumed(**changes: Any) -> RunResumed:
-    facts: dict[str, Any] = {"images_trained": 0, "images_probed": 0, "seconds": 0.0, "decisions": 0}
+    facts: dict[str, Any] = {"images_trained": 0, "images_probed": 0, "seconds": 0.0, "decisions": 0, "by_hand": {}}
     facts |= {"epoch": 0, "epochs": 2, "step": 0}
     return RunResumed(**facts | changes)
 

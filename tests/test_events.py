@@ -18,7 +18,7 @@ from hptui.events import AnyEvent, Axis, ClassCounts, Event, RunStarted, decode,
 FORMAT = {
     "RunStarted": "schema hptui arm seed strategy epochs images_per_epoch validation_images test_images class_names "
     "dataset model parameters optimizer device searched values versions",
-    "RunResumed": "epoch epochs step images_trained images_probed seconds decisions",
+    "RunResumed": "epoch epochs step images_trained images_probed seconds decisions by_hand",
     "DecisionStarted": "decision epoch step axes values loss accuracy score_name score_weights",
     "CandidateScored": "decision candidate values score loss accuracy raw_loss raw_accuracy diverged classes images "
     "seconds",

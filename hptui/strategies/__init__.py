@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, Protocol
 
 from hptui.space import SearchSpace, Values
+
+if TYPE_CHECKING:  # a tenth of a second that `hptui --help` need not wait for
+    import numpy as np
+    import numpy.typing as npt
 
 
 class Start(Protocol):

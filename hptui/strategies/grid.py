@@ -29,12 +29,23 @@ class Grid(Strategy):
         finite = [index for index, found in enumerate(told) if math.isfinite(found.score)]
         if not finite:
             return Choice({}, f"all {len(told)} cells diverged; the values in force stay")
-        best = min(finite, key=lambda index: told[index].score)  # of equals the first: the lower value
+        best = self._best(finite, told, situation)
         winner = told[best].candidate.values
         reason = (
             f"lowest score of {len(finite)} finite cells of {len(told)}: {told[best].score:.4g} at {describe(winner)}"
         )
         return Choice(winner, reason, candidate=best)
+
+    def _best(self, finite: Sequence[int], told: Sequence[Measurement], situation: Situation) -> int:
+        """The lowest score; a tie is not broken by luck: the values in force stay, else the larger rate wins."""
+        lowest = min(told[index].score for index in finite)
+        tied = [index for index in finite if told[index].score == lowest]
+        in_force = [
+            index
+            for index in tied
+            if all(situation.values.get(name) == value for name, value in told[index].candidate.values.items())
+        ]
+        return (in_force or sorted(tied, key=lambda index: told[index].values["lr"]))[-1]
 
     def tell(self, measurements: Sequence[Measurement]) -> None:
         self._told = measurements

@@ -7,19 +7,24 @@ update, which makes a GPU wait; and it copies the module, where tensors are enou
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
+
+STATISTICS = ("running_mean", "running_var")
 
 
 class AveragedWeights:
     """Plain mean over the first steps, then exponential with a window of `window` steps.
 
-    Floating-point buffers (BatchNorm's statistics) are averaged with the weights; whole-number buffers follow
-    the network.
+    BatchNorm's running statistics are averaged with the weights; all other buffers follow the network.
     """
 
     def __init__(self, network: nn.Module) -> None:
-        tensors = dict(network.named_parameters()) | dict(network.named_buffers())
+        statistics = {name: b for name, b in network.named_buffers() if name.endswith(STATISTICS)}
+        tensors = dict(network.named_parameters()) | statistics
         smooth = {name: tensor.detach() for name, tensor in tensors.items() if tensor.is_floating_point()}
         self._names = list(smooth)
         self._live = list(smooth.values())
@@ -36,6 +41,17 @@ class AveragedWeights:
     def tensors(self) -> dict[str, Tensor]:
         """The averages by name, for torch.func.functional_call; not copies."""
         return dict(zip(self._names, self._average, strict=True))
+
+    @contextmanager
+    @torch.no_grad()
+    def in_force(self) -> Iterator[None]:
+        """Put the averages into the network while the block lasts."""
+        own = [tensor.clone() for tensor in self._live]
+        torch._foreach_copy_(self._live, self._average)
+        try:
+            yield
+        finally:
+            torch._foreach_copy_(self._live, own)
 
     def state(self) -> dict[str, object]:
         return {"steps": self._steps, "average": self._average}

@@ -31,8 +31,8 @@ def build_network(factory: ModelFactory, name: str, data: DeviceDataset, seed: i
     }
     try:
         network = factory(**_accepted(factory, offered))
-    except Exception as error:
-        raise ModelError(f"model {name!r} cannot be built: {type(error).__name__}: {_first_line(error)}") from error
+    except (Exception, SystemExit) as error:
+        raise ModelError(f"model {name!r} cannot be built: {type(error).__name__}: {first_line(error)}") from error
     if not isinstance(network, nn.Module):
         raise ModelError(f"model {name!r} gives a {type(network).__name__}, not a torch.nn.Module.")
     network.to(data.train.pixels.device)
@@ -65,10 +65,10 @@ def _check_output(network: nn.Module, name: str, data: DeviceDataset) -> None:
     try:
         with torch.no_grad():
             output = network(images)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         sides = "x".join(str(side) for side in images.shape[1:])
         raise ModelError(
-            f"model {name!r} does not take images of {sides}: {type(error).__name__}: {_first_line(error)}"
+            f"model {name!r} does not take images of {sides}: {type(error).__name__}: {first_line(error)}"
         ) from error
     shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
     if shape != (len(images), classes):
@@ -80,7 +80,8 @@ def _check_output(network: nn.Module, name: str, data: DeviceDataset) -> None:
         raise ModelError(f"model {name!r} has no weights to train.")
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
+    """Of its message, for an error of one line."""
     return (str(error).strip().splitlines() or [""])[0]
 
 

@@ -44,12 +44,41 @@ def save_file(path: Path, content: dict[str, Any]) -> None:
         raise TrainingError(f"cannot save {path}: {reason}.") from error
 
 
+def keep_newest(run: Path) -> None:
+    """A completed run needs one checkpoint, to go on from if epochs are added."""
+    for old in sorted((run / CHECKPOINTS).glob("step-*.pt"))[:-1]:
+        old.unlink(missing_ok=True)
+
+
 def load_newest(run: Path, device: torch.device) -> dict[str, Any] | None:
-    """The newest checkpoint that can be read, with its tensors on `device`; None if there is none."""
+    """The newest checkpoint that can be read, with its tensors on `device`; None if the run has none.
+
+    Raises:
+        TrainingError: there are checkpoints, but none can be read; nothing is trained again silently.
+    """
+    problem = ""
     for path in sorted((run / CHECKPOINTS).glob("step-*.pt"), reverse=True):
         try:
             content: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError):
-            continue  # a damaged newest one is what the older one is kept for
+        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+            # a damaged newest one is what the older one is kept for
+            problem = problem or f"{path.name}: {(str(error).splitlines() or ['damaged'])[0]}"
+            continue
         return content
+    if problem:
+        raise TrainingError(
+            f"no checkpoint of {run.name} can be read ({problem}); remove its checkpoints folder to begin it anew."
+        )
     return None
+
+
+def require_plain(tree: object, owner: str) -> None:
+    """Raise TrainingError unless `tree` is what a checkpoint can hold and give back without pickle."""
+    if isinstance(tree, (dict, list, tuple)):
+        for part in [*tree, *tree.values()] if isinstance(tree, dict) else tree:
+            require_plain(part, owner)
+    elif type(tree) not in (int, float, str, bool, type(None), torch.Tensor):
+        raise TrainingError(
+            f"{owner} keeps a {type(tree).__module__}.{type(tree).__name__} in its memory; "
+            "it has to be plain data: numbers, text, lists, dicts (float(x) makes one of a NumPy number)."
+        )

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from typing import TYPE_CHECKING
 
+from hptui.errors import ConfigError, TrainingError
 from hptui.events import CandidateScored, DecisionStarted, HyperparametersChosen
-from hptui.space import Values
-from hptui.strategies import Choice, Situation
+from hptui.space import Values, hyperparameter
+from hptui.strategies import Candidate, Choice, Situation
 from hptui.training.evaluation import Evaluation
 from hptui.training.replicas import Probe, Scoring, probe_one_by_one
 from hptui.training.run_start import axes
 
 if TYPE_CHECKING:
     from hptui.training.run import Run
+
+
+EDGE = 1e-9
+"""relative: what rounding may add to the end of a range"""
 
 
 def decide(run: Run, epoch: int) -> None:
@@ -41,7 +47,7 @@ def decide(run: Run, epoch: int) -> None:
 
     situation = _situation(run, epoch, start)
     try:
-        while not isinstance(answer := run.strategy.ask(situation), Choice):
+        while not isinstance(answer := _answer(run, situation), Choice):
             measurements = probe_one_by_one(
                 run.trainer,
                 answer,
@@ -63,6 +69,41 @@ def decide(run: Run, epoch: int) -> None:
     run.lap()
     run.emit(_chosen(run, epoch, answer, state.values.chosen(), run.control.clock() - began))
     run.progress.decisions += 1
+
+
+def _answer(run: Run, situation: Situation) -> list[Candidate] | Choice:
+    """What the strategy answers, checked: own strategies make mistakes, and must not hang or train nonsense.
+
+    Raises:
+        TrainingError: no candidates, unknown hyperparameters, values out of bounds or outside the ranges.
+    """
+    run.control.check()  # a strategy that asks for ever can still be stopped
+    answer = run.strategy.ask(situation)
+    name = type(run.strategy).__name__
+    if isinstance(answer, Choice):
+        return dataclasses.replace(answer, values=_checked(answer.values, situation, name))
+    if not isinstance(answer, list) or not answer or not all(isinstance(entry, Candidate) for entry in answer):
+        raise TrainingError(f"strategy {name} has to answer with candidates or with a Choice, not with {answer!r:.80}.")
+    return [dataclasses.replace(entry, values=_checked(entry.values, situation, name)) for entry in answer]
+
+
+def _checked(values: Values, situation: Situation, strategy: str) -> Values:
+    checked: Values = {}
+    for given, value in values.items():
+        try:
+            known = hyperparameter(given)
+            checked[known.name] = known.check(float(value))
+        except (ConfigError, TypeError, ValueError) as error:
+            raise TrainingError(f"strategy {strategy}: {error}") from None
+        entry = situation.space.get(known.name)
+        kept = checked[known.name] == situation.values.get(known.name)
+        if (
+            entry is not None
+            and not kept
+            and not entry.low * (1 - EDGE) <= checked[known.name] <= entry.high * (1 + EDGE)
+        ):
+            raise TrainingError(f"strategy {strategy} leaves the range of {known.name} ({entry}) with {value:g}.")
+    return checked
 
 
 def announce(run: Run, epoch: int, start: Evaluation | None = None) -> None:

@@ -164,7 +164,7 @@ def augment(pixels: Tensor, strength: float, generator: torch.Generator) -> Tens
     At strength 1 up to 20 degrees and 15 % of the side, uniformly; black comes in from outside.
     """
     batch, height, width = pixels.shape[0], pixels.shape[2], pixels.shape[3]
-    draw = torch.rand(batch, 3, generator=generator, device=pixels.device).mul_(2).sub_(1).mul_(strength)
+    draw = torch.rand(batch, 3, generator=generator).to(pixels.device).mul_(2).sub_(1).mul_(strength)
     angle = draw[:, 0] * math.radians(MAX_ROTATION_DEGREES)
     cos, sin, aspect = angle.cos(), angle.sin(), height / width
     rotation = torch.stack((cos, -sin * aspect, sin / aspect, cos), 1).view(batch, 2, 2)

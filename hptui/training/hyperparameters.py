@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from torch import nn
 from torch.optim import Optimizer
 
@@ -78,7 +80,10 @@ class ValuesInForce:
 
     def chosen(self) -> Values:
         """Like `read`, with the learning rate as chosen: before the schedule's factor."""
-        return self.read() | {"lr": self.rate}
+        read = self.read()
+        if not math.isclose(read["lr"], self.rate * self.rate_factor, rel_tol=1e-9):
+            return read  # somebody else changed the optimizer: tell what is in force
+        return read | {"lr": self.rate}
 
     def state(self) -> dict[str, object]:
         """Everything that `restore` needs, as plain data; the optimizer's part is in the optimizer's own state."""

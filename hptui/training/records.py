@@ -8,7 +8,7 @@ from torch import Tensor
 
 from hptui.events import EpochCompleted, Evaluated, RunCompleted
 from hptui.run_directory import MODEL_FILE
-from hptui.training.checkpoints import save_file
+from hptui.training.checkpoints import keep_newest, save_file
 from hptui.training.device_data import DeviceImages
 from hptui.training.evaluation import Evaluation, evaluate
 
@@ -72,6 +72,7 @@ def complete(run: Run) -> None:
         at.results["test"],
     )
     if run.directory is not None:
+        keep_newest(run.directory)
         save_file(run.directory / MODEL_FILE, {"network": run.delivered_weights()})
     plain = run.config.epochs * len(run.ingredients.data.train)
     run.emit(

@@ -49,7 +49,8 @@ class Scoring:
         """Score the state that `trainer` is in now; `images` and `seconds` of the answer are still zero."""
         raw = self._evaluate(trainer, averaged=False)
         scored = self._evaluate(trainer, averaged=True) if self.weights == "averaged" else raw
-        limit = EXPLODED * max(math.log(len(trainer.data.class_names)), start_loss)
+        guessing = math.log(len(trainer.data.class_names))
+        limit = EXPLODED * max(guessing, start_loss if math.isfinite(start_loss) else 0.0)
         diverged = not all(loss <= limit for loss in (raw.loss, scored.loss)) or not math.isfinite(train_loss)
         found = {"loss": scored.loss, "accuracy": 1 - scored.accuracy}[self.score]
         measurement = Measurement(

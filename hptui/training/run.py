@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from hptui.events import (
 )
 from hptui.strategies import Strategy
 from hptui.training.building import ModelFactory, build_network, build_optimizer
-from hptui.training.checkpoints import load_newest, save_checkpoint
+from hptui.training.checkpoints import load_newest, require_plain, save_checkpoint
 from hptui.training.control import Control, StopRequested
 from hptui.training.decisions import decide
 from hptui.training.device_data import BatchOrder, DeviceDataset, DeviceImages
@@ -29,7 +30,7 @@ from hptui.training.loop import LossSum, Trainer
 from hptui.training.random_state import seed_all
 from hptui.training.records import complete, record_epoch
 from hptui.training.run_start import run_started
-from hptui.training.state import TrainingState
+from hptui.training.state import TrainingState, copy_tree
 from hptui.training.steering import apply_requests, use_by_hand
 
 
@@ -60,7 +61,8 @@ class Progress:
     images_probed: int = 0
     seconds: float = 0.0
     epoch_loss: float = 0.0
-    """sum of the images' losses in the current epoch"""
+    """sum of the losses of the current epoch's images so far, and their number"""
+    epoch_images: int = 0
     by_hand: dict[str, float] = field(default_factory=dict)
     """values that somebody chose, instead of the strategy"""
     delivered: str = "last"
@@ -156,6 +158,7 @@ class Run:
                 images_probed=at.images_probed,
                 seconds=at.seconds,
                 decisions=at.decisions,
+                by_hand=at.by_hand,
             )
         )
 
@@ -169,9 +172,10 @@ class Run:
                 decide(self, epoch)
             self.progress.decided = epoch
         self._train_epoch(epoch)
-        train_loss = self.progress.epoch_loss / len(self.ingredients.data.train)
+        at = self.progress
+        train_loss = at.epoch_loss / max(at.epoch_images, 1)
         self.state.order.start_epoch()
-        self.progress.epoch, self.progress.batch, self.progress.epoch_loss = epoch, 0, 0.0
+        at.epoch, at.batch, at.epoch_loss, at.epoch_images = epoch, 0, 0.0, 0
         record_epoch(self, epoch, train_loss)
         self.save_checkpoint()
         self.control.epoch_completed()
@@ -179,6 +183,8 @@ class Run:
     def _train_epoch(self, epoch: int) -> None:
         """Train what is left of the epoch, with one line in the log every `log_every` batches."""
         at = self.progress
+        if self.state.order.batches_left(1) == 0:  # a strategy went on from a state at the end of an epoch
+            self.state.order.start_epoch()
         left = self.state.order.batches_left(self.state.values.batch_size)
         batches = at.batch + left
         losses = LossSum(self.ingredients.device)
@@ -188,6 +194,7 @@ class Run:
                 return
             images, mean = losses.images, losses.read()  # waits for the device
             at.epoch_loss += mean * images
+            at.epoch_images += images
             at.images_trained += images
             self.emit(
                 BatchesTrained(
@@ -219,17 +226,18 @@ class Run:
             report()  # nothing that was trained stays uncounted
             raise
 
-    def delivered_weights(self) -> dict[str, Tensor]:
+    def delivered_weights(self) -> dict[str, Any]:
         """The network's state with the weights that validation preferred after the last epoch."""
-        weights = {name: tensor.detach().clone() for name, tensor in self.network.state_dict().items()}
-        if self.progress.delivered == "averaged":
-            averages = self.state.average.tensors()
-            weights |= {name: tensor.clone() for name, tensor in averages.items() if name in weights}
+        averaged = self.progress.delivered == "averaged"
+        # in the network itself, so that shared weights stay shared
+        with self.state.average.in_force() if averaged else nullcontext():
+            weights: dict[str, Any] = copy_tree(self.network.state_dict())
         return weights
 
     def save_checkpoint(self) -> None:
         if self.directory is None:
             return
+        require_plain(self.strategy.memory, f"strategy {type(self.strategy).__name__}")
         content: dict[str, Any] = {
             "snapshot": self.state.snapshot(),
             "progress": asdict(self.progress),
@@ -247,6 +255,6 @@ def new_state(ingredients: Ingredients, seed: int) -> TrainingState:
     optimizer = build_optimizer(config.optimizer, network.parameters(), config.start_values)
     values = ValuesInForce(network, optimizer, config.start_values)
     order = BatchOrder(len(data.train), seed, device)
-    augmentation = torch.Generator(device).manual_seed(seed)
+    augmentation = torch.Generator().manual_seed(seed)  # on the CPU, so that a checkpoint goes to any device
     seed_all(seed)  # whatever building the network drew, training draws the same
     return TrainingState(network, optimizer, values, order, augmentation, device)

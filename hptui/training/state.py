@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import torch
@@ -55,7 +56,7 @@ class TrainingState:
             "random": random_state(self.device),
             "step": self.step,
         }
-        copied: Snapshot = _copy(live)
+        copied: Snapshot = copy_tree(live)
         return copied
 
     def _unsaved_buffers(self) -> dict[str, Tensor]:
@@ -69,7 +70,7 @@ class TrainingState:
         for name, buffer in self._unsaved_buffers().items():
             buffer.copy_(snapshot["unsaved_buffers"][name])
         # The optimizer would take the snapshot's own tensors as its state and train them, hence the copy.
-        self.optimizer.load_state_dict(_copy(snapshot["optimizer"]))
+        self.optimizer.load_state_dict(copy_tree(snapshot["optimizer"]))
         self.average.restore(snapshot["average"])
         self.values.restore(snapshot["values"])
         self.order.restore(snapshot["order"])
@@ -78,11 +79,12 @@ class TrainingState:
         self.step = snapshot["step"]
 
 
-def _copy(tree: Any) -> Any:
+def copy_tree(tree: Any) -> Any:
+    """A copy that shares no tensor with `tree`."""
     if isinstance(tree, Tensor):
         return tree.detach().clone()  # keeps the strides: channels_last stays channels_last
     if isinstance(tree, dict):
-        return {key: _copy(value) for key, value in tree.items()}
+        return {key: copy_tree(value) for key, value in tree.items()}
     if isinstance(tree, (list, tuple)):
-        return type(tree)(_copy(value) for value in tree)
-    return tree
+        return type(tree)(copy_tree(value) for value in tree)
+    return copy.deepcopy(tree)

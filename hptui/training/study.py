@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import traceback
 from pathlib import Path
@@ -10,16 +11,17 @@ from hptui import registry
 from hptui.config import Arm, StudyConfig
 from hptui.datasets import ImageDataset
 from hptui.datasets._prepare import fingerprint, prepare, request_dataset
-from hptui.errors import ConfigError, HptuiError, TrainingError
+from hptui.errors import ConfigError, HptuiError, ModelError, TrainingError
 from hptui.events import RunCompleted, RunFailed
 from hptui.presence import Presence
 from hptui.run_directory import ERROR_FILE, RunWriter, last_event
 from hptui.strategies import Strategy
 from hptui.study_directory import Study, create_study
-from hptui.training.building import ModelFactory, load_factory
+from hptui.training.building import ModelFactory, first_line, load_factory
 from hptui.training.control import Control
 from hptui.training.device import resolve_device, use_threads
 from hptui.training.device_data import to_device
+from hptui.training.loop import LossSum, Trainer
 from hptui.training.run import Ingredients, Run, new_state
 
 
@@ -54,11 +56,47 @@ def gather(
     return ingredients
 
 
+def _planned_cost(config: StudyConfig, arm: Arm) -> float:
+    strategy = new_strategy(config, arm)
+    try:
+        cost = float(strategy.planned_cost(config.space, config.horizon))
+    except Exception as error:
+        name = type(strategy).__name__
+        raise ConfigError(
+            f"strategy {name} cannot plan its cost: {type(error).__name__}: {first_line(error)}"
+        ) from error
+    if not 0 < cost < math.inf:
+        raise ConfigError(f"strategy {type(strategy).__name__} plans a cost of {cost}.")
+    return cost
+
+
 def _try_out(ingredients: Ingredients) -> None:
     """Build everything once, so that a mistake is told before the first run, not in the middle of the night."""
-    state = new_state(ingredients, ingredients.config.seed)
-    if "dropout" in ingredients.config.search:
-        state.values.set({"dropout": ingredients.config.space["dropout"].low})
+    config = ingredients.config
+    sizes = config.space.get("batch_size")
+    start = round(config.start_values["batch_size"])
+    for size in {start} if sizes is None else {start, round(sizes.low), round(sizes.high)}:
+        _try_step(ingredients, size)
+
+
+def _try_step(ingredients: Ingredients, batch_size: int) -> None:
+    """One training step on a throwaway state, with all that the study may switch on."""
+    config, losses = ingredients.config, LossSum(ingredients.device)
+    try:
+        state = new_state(ingredients, config.seed)
+        if "dropout" in config.search:
+            state.values.require_dropout()
+        strongest = config.space["augmentation"].high if "augmentation" in config.search else state.values.augmentation
+        state.values.set({"batch_size": float(batch_size), "augmentation": strongest})
+        trainer = Trainer(state, ingredients.data, average_window=1.0, precision=config.precision)
+        trainer.train(1, Control(), after_step=losses.add)
+    except HptuiError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise ModelError(
+            f"model {config.model!r} cannot be trained with batches of {batch_size}: "
+            f"{type(error).__name__}: {first_line(error)}"
+        ) from error
 
 
 def new_strategy(config: StudyConfig, arm: Arm, seed: int = 0) -> Strategy:
@@ -82,9 +120,7 @@ def start_study(config: StudyConfig, directory: Path) -> tuple[Study, Ingredient
     Raises:
         UsageError: see `gather`, or the folder cannot be written.
     """
-    planned: dict[str, float] = {
-        arm: new_strategy(config, arm).planned_cost(config.space, config.horizon) for arm in config.arms
-    }
+    planned: dict[str, float] = {arm: _planned_cost(config, arm) for arm in config.arms}
     ingredients = gather(config)
     return create_study(directory, config, ingredients.data.fingerprint, planned), ingredients
 
@@ -137,14 +173,14 @@ def train_run(directory: Path, ingredients: Ingredients, arm: Arm, seed: int, co
         except HptuiError as error:
             _record_failure(writer, directory, error)
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             _record_failure(writer, directory, error)
             raise TrainingError(
                 f"{directory.name} failed: {type(error).__name__}: {error} (more in {directory / ERROR_FILE})"
             ) from error
 
 
-def _record_failure(writer: RunWriter, directory: Path, error: Exception) -> None:
+def _record_failure(writer: RunWriter, directory: Path, error: BaseException) -> None:
     try:
         told = f"{type(error).__name__}: {error}".replace(f"{directory.parent}{os.sep}", "")  # no absolute path
         writer.append(RunFailed(error=told))

@@ -1,0 +1,257 @@
+"""Other people's models and strategies: what they get wrong is told in one line, what they do oddly works."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from hptui.errors import ConfigError, HptuiError, ModelError, TrainingError
+from hptui.events import RunCompleted
+from hptui.run_directory import RunFile, RunReader, create_run
+from hptui.strategies import Candidate, Choice, Strategy
+from hptui.training import study as study_module
+from hptui.training.control import Control
+from hptui.training.evaluation import evaluate
+from hptui.training.run import Ingredients
+from hptui.training.study import _planned_cost, train_run
+
+from .conftest import NormDropNet
+from .test_exactness import make_run
+
+Make = Callable[..., Ingredients]
+
+
+class Tied(nn.Module):
+    """Two names for one weight, and a state that is no tensor."""
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.first = nn.Linear(144, 144, bias=False)
+        self.again = nn.Linear(144, 144, bias=False)
+        self.again.weight = self.first.weight
+        self.output = nn.Linear(144, num_classes)
+
+    def get_extra_state(self) -> dict[str, int]:
+        return {"version": 3}
+
+    def set_extra_state(self, state: dict[str, int]) -> None:
+        assert state == {"version": 3}
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.output(torch.relu(self.again(torch.relu(self.first(x.flatten(1))))))
+
+
+@pytest.mark.parametrize("factory", [Tied, NormDropNet])
+def test_the_saved_model_gives_the_recorded_loss(ingredients: Make, tmp_path: Path, factory: Any) -> None:
+    made = ingredients(factory=factory, search={"lr": "1e-3:1e-1:log:2"}, epochs=3)
+    for seed in range(3):
+        create_run(tmp_path / str(seed), RunFile(1, "0", "optimized", seed, {}))
+        assert train_run(tmp_path / str(seed), made, "optimized", seed, Control())
+        end = RunReader(tmp_path / str(seed)).read()[-1]
+        assert isinstance(end, RunCompleted)
+        network, _ = make_run(made, seed=99)
+        saved = torch.load(tmp_path / str(seed) / "model.pt", weights_only=True)["network"]
+        network.network.load_state_dict(saved)
+        found = evaluate(network.network, made.data, made.test)
+        assert found.loss == pytest.approx(end.test_loss, rel=1e-5), end.delivered
+        assert len(list((tmp_path / str(seed) / "checkpoints").iterdir())) == 1
+
+
+class Answers(Strategy):
+    """Answers whatever the test wants."""
+
+    searches = True
+    answer: Any = None
+
+    def ask(self, situation: Any) -> Any:
+        return self.answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ([], "has to answer with candidates"),
+        (None, "has to answer with candidates"),
+        ([{"lr": 1.0}], "has to answer with candidates"),
+        ([Candidate({"learning": 0.01})], "unknown hyperparameter"),
+        ([Candidate({"lr": 5.0})], "leaves the range of lr"),
+        (Choice({"weight_decay": -3.0}, "why not"), "out of bounds"),
+        (Choice({"batch_size": 0.4}, "why not"), "out of bounds"),
+        (Choice({"lr": "much"}, "why not"), "lr|convert"),  # type: ignore[dict-item]
+    ],
+)
+def test_what_a_strategy_answers_is_checked(ingredients: Make, answer: Any, message: str) -> None:
+    run, _ = make_run(ingredients())
+    run.strategy = Answers(2, (1, 2))
+    run.strategy.answer = answer
+    with pytest.raises(TrainingError, match=message) as caught:
+        run.execute()
+    assert "\n" not in str(caught.value)
+
+
+def test_aliases_and_the_values_in_force_may_be_answered(ingredients: Make) -> None:
+    run, _ = make_run(ingredients(set={"lr": 7.0, "batch_size": 20}))  # outside the range, and in force
+    run.strategy = Answers(2, (1, 2))
+    run.strategy.answer = Choice({"learning_rate": 7.0, "wd": 1e-3}, "stays")
+    assert run.execute()
+    assert run.state.values.chosen()["weight_decay"] == 1e-3
+
+
+def test_a_strategy_that_asks_for_ever_can_be_stopped(ingredients: Make) -> None:
+    control = Control()
+
+    class Endless(Answers):
+        def tell(self, measurements: Any) -> None:
+            control.stop("enough")
+
+    run, _ = make_run(ingredients(), control=control)
+    run.strategy = Endless(2, (1, 2))
+    run.strategy.answer = [Candidate({"lr": 0.01}, horizon=0.1)]
+    assert not run.execute()
+
+
+class Forgetful(Strategy):
+    """Keeps a NumPy number, which a checkpoint can hold but not give back."""
+
+    def decides(self, epoch: int) -> bool:
+        return True
+
+    def ask(self, situation: Any) -> Any:
+        self.memory["loss"] = [np.float64(situation.losses.mean())]
+        return Choice({}, "stays")
+
+
+def test_memory_that_is_not_plain_is_told_at_the_first_checkpoint(
+    ingredients: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(study_module, "new_strategy", lambda config, arm, seed=0: Forgetful(config.epochs))
+    create_run(tmp_path, RunFile(1, "0", "optimized", 0, {}))
+    with pytest.raises(TrainingError, match=r"Forgetful keeps a numpy\.float64 in its memory"):
+        train_run(tmp_path, ingredients(), "optimized", 0, Control())
+
+
+def test_checkpoints_that_cannot_be_read_are_not_silently_trained_again(ingredients: Make, tmp_path: Path) -> None:
+    made = ingredients()
+
+    class StopSoon(Control):
+        calls = 0
+
+        def check(self, *, now: bool = False) -> None:
+            self.calls += 1
+            if self.calls > 90:
+                self.stop("test")
+            super().check(now=now)
+
+    create_run(tmp_path, RunFile(1, "0", "optimized", 0, {}))
+    assert not train_run(tmp_path, made, "optimized", 0, StopSoon())
+    files = sorted((tmp_path / "checkpoints").iterdir())
+    assert files
+    for file in files:
+        file.write_bytes(file.read_bytes()[:1000])
+    with pytest.raises(TrainingError, match="no checkpoint of"):
+        train_run(tmp_path, made, "optimized", 0, Control())
+
+
+class TupleInTraining(NormDropNet):
+    def forward(self, x: torch.Tensor) -> Any:
+        found = super().forward(x)
+        return (found, found) if self.training else found
+
+
+class Leaves(NormDropNet):
+    def __init__(self, in_channels: int, num_classes: int) -> None:
+        super().__init__(in_channels, num_classes)
+        raise SystemExit(5)
+
+
+class NeedsTwo(nn.Module):
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Flatten(), nn.Linear(144, 8), nn.BatchNorm1d(8), nn.Linear(8, num_classes))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.body(x)
+
+
+@pytest.mark.parametrize(
+    ("factory", "settings", "message"),
+    [
+        (TupleInTraining, {}, "cannot be trained"),
+        (Leaves, {}, "SystemExit"),
+        (NeedsTwo, {"set": {"batch_size": 1}, "search": {"lr": "1e-3:1e-1:log:2"}}, "batches of 1"),
+        (NeedsTwo, {"search": {"lr": "1e-3:1e-1:log:2", "batch_size": "1:8:log:4"}}, "batches of 1"),
+    ],
+)
+def test_a_model_is_tried_out_in_training_before_anything_is_written(
+    ingredients: Make, factory: Any, settings: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ModelError, match=message):
+        ingredients(factory=factory, **settings)
+
+
+@pytest.mark.parametrize("cost", [None, math.nan, math.inf, -1.0, "much"])
+def test_a_cost_that_is_no_number_is_refused(ingredients: Make, monkeypatch: pytest.MonkeyPatch, cost: Any) -> None:
+    monkeypatch.setattr("hptui.strategies.grid.Grid.planned_cost", lambda self, space, horizon: cost)
+    with pytest.raises(ConfigError, match="cost"):
+        _planned_cost(ingredients().config, "optimized")
+
+
+def test_a_mask_of_minus_infinity_does_not_spoil_the_averages(ingredients: Make) -> None:
+    class Masked(NormDropNet):
+        def __init__(self, in_channels: int, num_classes: int) -> None:
+            super().__init__(in_channels, num_classes)
+            self.register_buffer("mask", torch.tensor([-torch.inf, 0.0]))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return super().forward(x) + self.mask[1]
+
+    run, _ = make_run(ingredients(factory=Masked))
+    assert run.execute()
+    assert "mask" not in run.state.average.tensors()
+    assert all(torch.isfinite(tensor).all() for tensor in run.state.average.tensors().values())
+
+
+def test_a_failing_forward_pass_is_recorded(ingredients: Make, tmp_path: Path) -> None:
+    class LeavesLate(NormDropNet):
+        steps = 0
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            LeavesLate.steps += self.training
+            if LeavesLate.steps > 5:
+                raise SystemExit(7)
+            return super().forward(x)
+
+    made = ingredients(factory=LeavesLate)
+    create_run(tmp_path, RunFile(1, "0", "optimized", 0, {}))
+    with pytest.raises(HptuiError, match="SystemExit"):
+        train_run(tmp_path, made, "optimized", 0, Control())
+    assert "SystemExit" in RunReader(tmp_path).read()[-1].error
+
+
+@pytest.mark.parametrize(("in_force", "expected"), [(0.01, 0.01), (0.5, 0.1)])
+def test_the_grid_does_not_break_ties_by_luck(ingredients: Make, in_force: float, expected: float) -> None:
+    made = ingredients(search={"lr": "1e-3:1e-1:log:3"}, set={"lr": in_force, "batch_size": 20})
+    run, _ = make_run(made)
+    from hptui.training.replicas import Scoring
+
+    original = Scoring.measure
+
+    def tied(self: Scoring, *arguments: Any) -> Any:
+        import dataclasses
+
+        probe = original(self, *arguments)
+        return dataclasses.replace(probe, measurement=dataclasses.replace(probe.measurement, score=0.5))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Scoring, "measure", tied)
+        from hptui.training.decisions import decide
+
+        decide(run, 1)
+    assert run.state.values.chosen()["lr"] == expected
