@@ -5,18 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Ellipse, Patch, Rectangle
+from matplotlib.patches import Ellipse, Patch
 from matplotlib.patheffects import withStroke
 
-from hptui.events import Axis
 from hptui.export.style import (
     BLACK,
     CHARACTER,
@@ -25,10 +24,11 @@ from hptui.export.style import (
     SMALL,
     VERMILION,
     WIDE,
-    between,
+    edges,
     literal,
     new_figure,
     number,
+    ticks,
     title_of,
 )
 from hptui.run_state import Decision
@@ -60,18 +60,19 @@ class _Map:
 def heatmap_page(decisions: Sequence[Decision], title: str, subtitle: str) -> Figure:
     """Up to PER_PAGE decisions as small multiples; each searched at least one hyperparameter."""
     grids = [heatmap(decision) for decision in decisions]
-    columns = min(3, len(grids))
+    flat = all(grid.y is None for grid in grids)
+    columns = min(len(grids), 2 if flat or len(grids) == 4 else 3)
     rows = math.ceil(len(grids) / columns)
     width = NARROW if columns == 1 else WIDE
     panel_width = width / columns
-    flat = all(grid.y is None for grid in grids)
     panel_height = 1.35 if flat else 2.05 if columns == 3 else 2.8
     figure = new_figure(width, rows * panel_height + 0.8, title, subtitle)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     maps = []
-    for panel, grid, decision in zip(panels, grids, decisions, strict=False):
-        size = ((panel_width - 1.15) * 72, (panel_height - 0.65) * 72)
-        maps.append(_draw(panel, grid, _measure_title(grid, decision), size))
+    for index, (panel, grid, decision) in enumerate(zip(panels, grids, decisions, strict=False)):
+        size = (panel_width - (0.3 if flat else 1.15)) * 72, (panel_height - 0.65) * 72
+        last_of_row = columns < 3 or index % columns == columns - 1 or index == len(grids) - 1
+        maps.append(_draw(panel, grid, _measure_title(grid, decision) if last_of_row else "", size))
         panel.set_title(_panel_title(grid, decision))
     for panel in panels[len(grids) :]:
         panel.set_visible(False)
@@ -100,19 +101,18 @@ def _measure_title(grid: HeatmapGrid, decision: Decision) -> str:
 
 def _draw(axes: Axes, grid: HeatmapGrid, measure: str, size: tuple[float, float]) -> _Map:
     """Cells, ticks, axis names, colour bar; `size` is about that of the cells together, in points."""
-    x_edges = _edges(grid.x)
-    y_edges = _edges(grid.y) if grid.y is not None else [-0.5, 0.5]
+    x_edges = edges(grid.x)
+    y_edges = edges(grid.y) if grid.y is not None else [-0.5, 0.5]
     drawn = _Map(grid, axes, x_edges, y_edges, _norm(grid))
     axes.set_facecolor(LIGHT)
     values = np.array([[math.nan if c.value is None else shade(grid, c.value) for c in row] for row in grid.cells])
     mesh = axes.pcolormesh(x_edges, y_edges, np.ma.masked_invalid(values), cmap=_colour_map(grid), norm=drawn.norm)
     axes.set_xlim(x_edges[0], x_edges[-1])
     axes.set_ylim(y_edges[0], y_edges[-1])
-    widest = max(len(number(value)) for value in grid.x.values)
-    places, labels = _ticks(grid.x, size[0] / (widest * SMALL * CHARACTER + 5))
+    places, labels = ticks(grid.x, size[0], sideways=True)
     axes.set_xticks(places, labels)
     axes.set_xlabel(title_of(grid.x.name))
-    places, labels = _ticks(grid.y, size[1] / (SMALL + 2)) if grid.y is not None else ([], [])
+    places, labels = ticks(grid.y, size[1], sideways=False) if grid.y is not None else ([], [])
     axes.set_yticks(places, labels)
     axes.set_ylabel(title_of(grid.y.name) if grid.y is not None else "")
     if drawn.norm is not None and grid.low is not None and grid.high is not None:
@@ -124,32 +124,6 @@ def _draw(axes: Axes, grid: HeatmapGrid, measure: str, size: tuple[float, float]
         bar.set_ticks(ends, labels=[_cell_number(grid, _unshade(grid, end)) for end in ends])
         bar.minorticks_off()
     return drawn
-
-
-def _position(value: float, axis: Axis) -> float:
-    """Where a value lies in its scale."""
-    return math.log10(max(value, 1e-300)) if axis.scale == "log" else value
-
-
-def _edges(axis: Axis) -> list[float]:
-    """Between the cells, half way in the axis's scale."""
-    centres = [_position(value, axis) for value in axis.values]
-    if len(centres) == 1:
-        return [centres[0] - 0.5, centres[0] + 0.5]
-    inner = [(a + b) / 2 for a, b in pairwise(centres)]
-    return [2 * centres[0] - inner[0], *inner, 2 * centres[-1] - inner[-1]]
-
-
-def _ticks(axis: Axis, room: float) -> tuple[list[float], list[str]]:
-    """Every cell's value where `room` labels suffice, else powers of ten, else every second, third, ... cell."""
-    values = axis.values
-    if len(values) > room and axis.scale == "log":
-        low, high = _position(values[0], axis), _position(values[-1], axis)
-        decades = range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1)
-        if len(decades) > 1:
-            values = [10.0**decade for decade in decades]
-    values = values[:: max(1, math.ceil(len(values) / max(room, 1)))]
-    return [_position(value, axis) for value in values], [number(value) for value in values]
 
 
 def _logarithmic(grid: HeatmapGrid) -> bool:
@@ -180,8 +154,13 @@ def _colour_map(grid: HeatmapGrid) -> matplotlib.colors.Colormap:
 
 
 def _cell_number(grid: HeatmapGrid, value: float) -> str:
-    decimals, wide = between(grid.low or 0.0, grid.high or 0.0, 1.0)
-    return number(float(f"{value:.2g}")) if wide or value >= 1000 else f"{value:.{decimals}f}"
+    """With the digits that tell the best cell from the worst."""
+    low, high = grid.low or 0.0, grid.high or 0.0
+    if value >= 1000 or (low > 0 and high / low > 1000):
+        return number(float(f"{value:.2g}"))
+    sizes = [size for size in (high - low, abs(low)) if size > 0]
+    decimals = min(max([2, *(1 - math.floor(math.log10(size)) for size in sizes)]), 6)
+    return f"{value:.{decimals}f}"
 
 
 def _cells(grid: HeatmapGrid) -> list[tuple[int, int, Cell]]:
@@ -204,7 +183,7 @@ def _write_numbers(drawn: _Map) -> None:
 
     def fits(size: float) -> bool:
         return all(
-            boxes[place][2] * x_unit > (len(text) + 1) * size * CHARACTER and boxes[place][3] * y_unit > 1.5 * size
+            boxes[place][2] * x_unit > (len(text) + 0.7) * size * CHARACTER and boxes[place][3] * y_unit > 1.5 * size
             for place, text in texts.items()
         )
 
@@ -223,14 +202,13 @@ def _write_numbers(drawn: _Map) -> None:
 def _mark(drawn: _Map) -> None:
     """A ring around the chosen cell; hatching and a cross on diverged ones."""
     x_unit, y_unit = _points_per_unit(drawn.axes)
-    for row, column, cell in _cells(drawn.grid):
-        if cell.diverged:
-            left, bottom, width, height = drawn.box(row, column)
-            hatched = Rectangle((left, bottom), width, height, facecolor="white", edgecolor=BLACK, hatch=HATCH, lw=0.3)
-            drawn.axes.add_patch(hatched)
-            cross = 0.5 * min(width * x_unit, height * y_unit, 14)
-            at = ([left + width / 2], [bottom + height / 2])
-            drawn.axes.plot(*at, "x", color=VERMILION, ms=cross, mew=max(0.6, cross / 7))
+    lost = [drawn.box(row, column) for row, column, cell in _cells(drawn.grid) if cell.diverged]
+    if lost:  # as two artists, because a page may have thousands
+        corners = [[(x, y), (x + w, y), (x + w, y + h), (x, y + h)] for x, y, w, h in lost]
+        drawn.axes.add_collection(PolyCollection(corners, fc="white", ec=BLACK, hatch=HATCH, lw=0.3), autolim=False)
+        cross = 0.5 * min(14, *(min(w * x_unit, h * y_unit) for _, _, w, h in lost))
+        centres = [x + w / 2 for x, _, w, _ in lost], [y + h / 2 for _, y, _, h in lost]
+        drawn.axes.plot(*centres, "x", color=VERMILION, ms=cross, mew=max(0.6, cross / 7))
     if drawn.grid.chosen is None:
         return
     left, bottom, width, height = drawn.box(*drawn.grid.chosen)

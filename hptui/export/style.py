@@ -10,17 +10,19 @@ import logging
 import math
 import textwrap
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
+from typing import Any
 
 import matplotlib.style
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
+from hptui.events import Axis
 from hptui.space import HYPERPARAMETERS
 
 NARROW, WIDE = 3.5, 7.0
@@ -39,7 +41,13 @@ BLUE, VERMILION, GREEN, ORANGE, SKY, PURPLE, BLACK = (
 )  # fmt: skip
 GREY, LIGHT = "#7f7f7f", "#e4e4e4"
 ARM_COLOURS = {"baseline": GREY, "optimized": BLUE}
+ARM_MARKS = {"baseline": ("--", "s"), "optimized": ("-", "o")}
 RUN_COLOURS = (BLUE, GREEN, ORANGE, PURPLE, SKY, BLACK)
+EDGE_MARK: dict[str, Any] = {"ls": "", "marker": "^", "ms": 3.5, "color": VERMILION, "mew": 0, "clip_on": False}
+POINT: dict[str, Any] = {"ls": "", "ms": 4, "mec": "white", "mew": 0.4}
+MEAN: dict[str, Any] = {"color": BLACK, "marker": "D", "ms": 4, "capsize": 3, "lw": 1}
+MANY_EPOCHS = 30
+"""a line through more of them carries no marks"""
 
 _LOOK = {
     "font.family": FONT,
@@ -90,8 +98,17 @@ def new_figure(width: float, height: float, title: str, subtitle: str) -> Figure
 
 def wrapped(text: str, width: float, size: float, lines: int) -> list[str]:
     """At most so many lines of `width` inches."""
-    fitting = int((width - 0.2) * 72 / (size * CHARACTER))
-    return textwrap.wrap(literal(text), fitting, max_lines=lines, placeholder=" ...")
+    shown = literal(text)
+    mean = max(CHARACTER * size, 1.05 * _breadth(shown, size) / max(len(shown), 1))
+    fitting = max(10, int((width - 0.2) * 72 / mean))
+    return textwrap.wrap(shown, fitting, max_lines=lines, placeholder=" ...")
+
+
+def _breadth(text: str, size: float) -> float:
+    """Points from the first character to the last, in one line."""
+    font = get_font(findfont(FontProperties(family=FONT)))
+    font.set_size(size, 72)
+    return sum(font.load_char(ord(sign)).linearHoriAdvance for sign in text) / 65536
 
 
 def literal(text: str) -> str:
@@ -106,33 +123,84 @@ def title_of(name: str) -> str:
 
 
 def number(value: float) -> str:
-    """Three digits, as short as they go: 0.001, 1e-5, 97.3."""
-    mantissa, e, exponent = f"{value:.3g}".partition("e")
-    return f"{mantissa}e{int(exponent)}" if e else mantissa
+    """Three digits, as short as they go: 0.001, 3.16e-4, 97.3."""
+    short = 1e-3 <= abs(value) < 1e5 or value == 0
+    mantissa, _, exponent = f"{value:.2e}".partition("e")
+    return (
+        f"{value:.5g}"
+        if abs(value) >= 1e3 and short
+        else f"{value:.3g}"
+        if short
+        else f"{float(mantissa):g}e{int(exponent)}"
+    )
 
 
-def between(low: float, high: float, factor: float) -> tuple[int, bool]:
-    """Decimals that tell values between `low` and `high` apart, and whether they span too much for decimals."""
-    if low > 0 and high / low > 1000:
-        return 2, True
-    spread = (high - low) * factor
-    return (min(max(1, 2 - math.floor(math.log10(spread))), 6) if spread > 0 else 3), False
+def position(value: float, axis: Axis) -> float:
+    """Where a value lies in its scale."""
+    return math.log10(max(value, 1e-300)) if axis.scale == "log" else value
+
+
+def edges(axis: Axis) -> list[float]:
+    """Between the cells of a grid, half way in the axis's scale."""
+    centres = [position(value, axis) for value in axis.values]
+    if len(centres) == 1:
+        return [centres[0] - 0.5, centres[0] + 0.5]
+    inner = [(a + b) / 2 for a, b in pairwise(centres)]
+    return [2 * centres[0] - inner[0], *inner, 2 * centres[-1] - inner[-1]]
+
+
+def ticks(axis: Axis, points: float, *, sideways: bool) -> tuple[list[float], list[str]]:
+    """Every cell's value where there is room, else powers of ten, else every second, third, ... cell.
+
+    Args:
+        axis: of the grid.
+        points: its length on paper.
+        sideways: labels stand side by side, not one above the other.
+    """
+
+    def room(values: Sequence[float]) -> float:
+        widest = max(len(number(value)) for value in values)
+        return max(points / (widest * SMALL * CHARACTER + 5 if sideways else SMALL + 2), 1)
+
+    values = axis.values
+    if len(values) > room(values) and axis.scale == "log":
+        low, high = position(values[0], axis), position(values[-1], axis)
+        decades = [10.0**exponent for exponent in range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1)]
+        values = decades if len(decades) > 1 else values
+    values = values[:: math.ceil(len(values) / room(values))]
+    return [position(value, axis) for value in values], [number(value) for value in values]
 
 
 def logarithmic(axes: Axes, low: float, high: float) -> None:
-    """A log scale upwards with room around `low` and `high`, and at least two labelled ticks."""
-    room = max((high / low) ** 0.06, 1.02)
+    """A log scale upwards with room around `low` and `high`, and labelled ticks however near these are."""
+    room = max((high / low) ** 0.1, 1.02)
+    low, high = low / room, high * room
     axes.set_yscale("log")
-    axes.set_ylim(low / room, high * room)
-    decades = math.log10(high / low)
-    axis: Axis = axes.yaxis
-    if decades < 1:
-        axis.set_major_locator(MaxNLocator(5))
-        axis.set_minor_locator(MaxNLocator(1))
+    axes.set_ylim(low, high)
+    decades = [10.0**exponent for exponent in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)]
+    for steps in ((1,), (1, 2, 5), (1, 2, 3, 5, 7)):
+        places = [place for decade in decades for step in steps if low <= (place := decade * step) <= high]
+        if len(places) >= 3:
+            axes.yaxis.set_major_locator(FixedLocator(places[:: math.ceil(len(places) / 8)]))
+            break
     else:
-        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if decades < 2 else (1,), numticks=8))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
-    axis.set_minor_formatter(NullFormatter())
+        axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+        axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def run_style(index: int, n: int) -> dict[str, Any]:
+    """Told apart while they are few, the first ones wider, so that they show under those that agree with them."""
+    if n > len(RUN_COLOURS):
+        return {"color": BLUE, "alpha": 0.35}
+    over = n - 1 - index
+    return {"color": RUN_COLOURS[index], "lw": 1 + 0.8 * over, "ms": 3 + 1.4 * over}
+
+
+def even(entries: int, most: int) -> int:
+    """Columns of a legend whose rows are about equally long."""
+    return math.ceil(entries / math.ceil(entries / most))
 
 
 def epochs(axes: Axes) -> None:

@@ -1,0 +1,320 @@
+"""The pictures of an export, opened with Pillow: size, ink, nothing cut; and what is said to be missing."""
+
+from __future__ import annotations
+
+import math
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from fabricate import (
+    candidate_scored,
+    chosen,
+    decision_started,
+    finished_study,
+    make_study,
+    python,
+    run_completed,
+    run_started,
+    trained_epoch,
+    values,
+    whole_run,
+    write_run,
+)
+from matplotlib.text import Text
+from PIL import Image
+
+import hptui.export
+from hptui.__main__ import main
+from hptui.comparison import compare
+from hptui.errors import RunDirectoryError
+from hptui.events import AnyEvent, Axis, RunStopped
+from hptui.export import export, missing
+from hptui.export.figures import accuracies_figure
+from hptui.export.heatmaps import heatmap_page
+from hptui.export.style import literal, look, number
+from hptui.space import parse_range
+from hptui.studies import follow
+from hptui.study_directory import Study
+
+ARMS = ("baseline", "optimized")
+PICTURES = {"trajectories.png", "learning-curves.png", "accuracies.png"}
+
+
+def axis(name: str, low: float, high: float, steps: int, scale: str = "log") -> Axis:
+    searched = parse_range(name, f"{low}:{high}:{scale}:{steps}")
+    return Axis(name=name, low=low, high=high, scale=searched.scale, values=list(searched.values()))
+
+
+def searched_decision(number: int, axes: list[Axis], *, skip: int = 0, diverged_over: float = math.inf) -> list[Any]:
+    """Every cell of the first two axes; the last `skip` are not measured yet, and then nothing is chosen."""
+    cells = [{axes[0].name: first} for first in axes[0].values]
+    for other in axes[1:]:
+        cells = [cell | {other.name: value} for cell in cells for value in other.values]
+    events: list[Any] = [decision_started(number, number + 1, axes=axes)]
+    for index, cell in enumerate(cells[: len(cells) - skip]):
+        place = math.log10(cell[axes[0].name]) + 2 + number / 4
+        loss = (0.05 + place**2 / 4 + 0.01 * (index % 3)) / (number + 1)
+        lost = cell[axes[0].name] > diverged_over
+        found = {"score": None, "loss": None, "diverged": True} if lost else {"score": loss, "loss": loss}
+        events.append(candidate_scored(number, index, values=values() | cell, **found))
+    if not skip:
+        best = min(
+            (event for event in events[1:] if event.score is not None), key=lambda event: event.score, default=None
+        )
+        taken = best.values if best is not None else values()
+        events.append(chosen(number, number + 1, candidate=best and best.candidate, values=taken))
+    return events
+
+
+def searched_run(axes: list[Axis], epochs: int, seed: int = 0, **decisions: Any) -> list[AnyEvent]:
+    events: list[AnyEvent] = [run_started(seed=seed, epochs=epochs, searched=axes)]
+    for epoch in range(1, epochs + 1):
+        decision = searched_decision(epoch - 1, axes, **decisions)
+        found = msgspec.structs.replace
+        in_force = decision[-1].values
+        events += decision
+        events += [
+            found(event, values=in_force) if hasattr(event, "values") else event
+            for event in trained_epoch(epoch, 0.9 - 0.3 / (epoch + seed))
+        ]
+    return [*events, run_completed(epochs, test_accuracy=0.9 - 0.3 / (epochs + seed))]
+
+
+def searching_study(folder: Path, axes: list[Axis], *, epochs: int = 3, runs: int = 1, **decisions: Any) -> Study:
+    study = make_study(folder, runs=runs, epochs=epochs)
+    for seed in range(runs):
+        accuracy = 0.8 + 0.001 * (seed * 7 % 5)
+        write_run(study, "baseline", seed, whole_run("baseline", seed, epochs=epochs, test_accuracy=accuracy))
+        write_run(study, "optimized", seed, searched_run(axes, epochs, seed, **decisions))
+    return study
+
+
+def opened(files: list[Path]) -> Iterator[tuple[str, Image.Image]]:
+    for file in files:
+        with Image.open(file) as picture:
+            assert picture.format == "PNG"
+            yield file.name, picture.convert("L")
+
+
+def assert_sound(files: list[Path]) -> None:
+    """One or two columns wide at 300 dpi, no taller than a page, drawn upon, and nothing cut at the border."""
+    for name, picture in opened(files):
+        assert picture.width in (1050, 2100), name
+        assert 300 < picture.height < 300 * 10, name
+        dark = sum(picture.histogram()[:128]) / (picture.width * picture.height)
+        assert dark > 0.002, name
+        for side in ((0, 0, picture.width, 2), (0, picture.height - 2, picture.width, picture.height),
+                     (0, 0, 2, picture.height), (picture.width - 2, 0, picture.width, picture.height)):  # fmt: skip
+            assert picture.crop(side).getextrema()[0] > 200, f"{name}: something is cut"
+
+
+CASES: dict[str, tuple[list[Axis], dict[str, Any]]] = {
+    "3 cells a side": ([axis("lr", 1e-4, 1e-1, 3), axis("weight_decay", 1e-6, 1e-2, 3)], {}),
+    "25 cells a side": ([axis("lr", 1e-6, 10, 25), axis("weight_decay", 1e-6, 10, 25)], {"diverged_over": 1.0}),
+    "one decision": ([axis("lr", 1e-4, 1e-1, 7), axis("dropout", 0, 0.6, 7, "lin")], {"epochs": 1}),
+    "14 decisions": ([axis("lr", 1e-4, 1e-1, 5), axis("batch_size", 8, 512, 4)], {"epochs": 14}),
+    "missing and diverged": (
+        [axis("lr", 1e-4, 1e-1, 5), axis("momentum", 0.5, 0.99, 5, "lin")],
+        {"skip": 7, "diverged_over": 0.005},
+    ),
+    "all diverged": ([axis("lr", 1e-4, 1e-1, 3), axis("weight_decay", 1e-6, 1e-2, 3)], {"diverged_over": 0.0}),
+    "one hyperparameter": ([axis("lr", 1e-4, 1e-1, 9)], {"diverged_over": 0.05}),
+    "one hyperparameter once": ([axis("lr", 1e-6, 10, 25)], {"epochs": 1}),
+    "three hyperparameters": (
+        [axis("lr", 1e-4, 1e-1, 3), axis("augmentation", 0, 1, 4, "lin"), axis("dropout", 0, 0.5, 3, "lin")],
+        {"epochs": 2},
+    ),
+    "20 runs": ([axis("lr", 1e-4, 1e-1, 3), axis("weight_decay", 1e-6, 1e-2, 3)], {"runs": 20, "epochs": 1}),
+    "5 runs": ([axis("lr", 1e-3, 1e-1, 3), axis("dropout", 0, 0.5, 3, "lin")], {"runs": 5, "epochs": 2}),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_picture_of_a_study_is_sound(tmp_path: Path, case: str) -> None:
+    axes, settings = CASES[case]
+    study = searching_study(tmp_path / "study", axes, **settings)
+    files = export(follow(study.directory), tmp_path / "pictures")
+    runs, decisions = settings.get("runs", 1), settings.get("epochs", 3)
+    pages = {
+        f"heatmaps-optimized-{seed}-page{page + 1}.png" for seed in range(runs) for page in range(-(-decisions // 12))
+    }
+    assert {file.name for file in files} == PICTURES | pages
+    assert sorted(tmp_path.joinpath("pictures").iterdir()) == sorted(files)
+    assert_sound(files)
+
+
+def test_a_run_stopped_half_way_is_drawn_so_far(tmp_path: Path) -> None:
+    axes = [axis("lr", 1e-4, 1e-1, 3), axis("dropout", 0, 0.5, 3, "lin")]
+    study = make_study(tmp_path / "study", runs=2, epochs=3)
+    write_run(study, "baseline", 0, whole_run("baseline", epochs=3))
+    half = [*searched_run(axes, 3)[:-1], *searched_decision(3, axes, skip=4)]
+    write_run(study, "optimized", 0, [*half, RunStopped(reason="SIGTERM", epoch=3, step=15)])
+    lines: list[str] = []
+    files = export(follow(study.directory), tmp_path / "pictures", progress=lines.append)
+    assert {file.name for file in files} == PICTURES | {"heatmaps-optimized-0-page1.png"}
+    assert_sound(files)
+    assert lines[:4] == [f"{index}/4 {file.name}" for index, file in enumerate(files, start=1)]
+    assert lines[4:] == [
+        "missing: the end of 3 of 4 runs: optimized-0 (stopped), baseline-1 (waiting), optimized-1 (waiting)",
+        "missing: heatmaps of optimized-1: no decision in the log",
+    ]
+
+
+def test_a_study_of_which_no_run_has_begun_says_what_is_missing(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "study")
+    assert export(follow(study.directory), tmp_path / "pictures") == []
+    assert not (tmp_path / "pictures").exists()
+    assert missing(follow(study.directory))[1:] == [
+        "heatmaps of optimized-0: no decision in the log",
+        "trajectories: no run that searches has begun",
+        "learning curves: no epoch is completed",
+        "accuracies: no run is completed",
+    ]
+
+
+def test_a_run_that_has_just_begun_and_one_that_searches_nothing(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "study", runs=2)
+    write_run(study, "optimized", 0, [run_started(searched=[])])
+    write_run(study, "optimized", 1, [run_started(), decision_started()])
+    files = export(follow(study.directory), tmp_path / "pictures")
+    assert [file.name for file in files] == ["trajectories.png", "heatmaps-optimized-1-page1.png"]
+    assert_sound(files)
+
+
+def test_a_study_without_a_baseline(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "study", baseline="none")
+    write_run(study, "optimized", 0, whole_run())
+    assert_sound(export(follow(study.directory), tmp_path / "pictures"))
+
+
+@pytest.mark.parametrize("name", ["$x_[red]", "$\\frac{1}{$", "name\nof\x1b[31m two lines", "数字 😀 é", "W" * 200])
+def test_names_from_files_are_literal(tmp_path: Path, name: str) -> None:
+    study = searching_study(tmp_path / name, CASES["3 cells a side"][0], epochs=1)
+    files = export(follow(study.directory), tmp_path / "pictures")
+    assert_sound(files)
+    comparison = compare(follow(study.directory))
+    with look():
+        figure = accuracies_figure(comparison)
+        assert not any(text.get_parse_math() for text in figure.findobj(Text))
+    shown = figure.get_suptitle().split("\n")[0]
+    assert shown == name if name == "$x_[red]" else "\x1b" not in shown
+
+
+def test_the_numbers_drawn_are_those_of_the_comparison(tmp_path: Path) -> None:
+    study = finished_study(tmp_path / "study", [0.80, 0.82, 0.81], [0.84, 0.83, 0.86])
+    comparison = compare(follow(study.directory))
+    with look():
+        left, right = accuracies_figure(comparison).axes
+    points = [line.get_ydata() for line in left.lines]
+    assert any(list(found) == pytest.approx([80, 82, 81]) for found in points)
+    assert any(list(found) == pytest.approx([84, 83, 86]) for found in points)
+    assert any(list(found) == pytest.approx([80, 84]) for found in points)
+    (bar,) = right.containers
+    (mean,) = bar[0].get_ydata()
+    ((_, low), (_, high)) = bar[2][0].get_segments()[0]
+    drawn = (mean / 100, low / 100, high / 100)
+    difference = comparison.difference
+    assert drawn == pytest.approx((difference.mean, difference.low, difference.high))
+
+
+def test_the_cells_carry_the_measured_numbers_and_marks(tmp_path: Path) -> None:
+    axes = [axis("lr", 1e-3, 1e-1, 3)]
+    study = searching_study(tmp_path / "study", axes, epochs=1, diverged_over=0.05)
+    (decision,) = follow(study.directory).runs[1].state.decisions
+    with look():
+        figure = heatmap_page([decision], "a", "b")
+    panel, bar = figure.axes
+    losses = [candidate.loss for candidate in decision.candidates if candidate.loss is not None]
+    assert [text.get_text() for text in panel.texts] == [f"{loss:.3f}" for loss in losses]
+    assert [label.get_text() for label in panel.get_xticklabels()] == ["0.001", "0.01", "0.1"]
+    assert bar.get_xlabel() == "validation loss (nats)"
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["chosen", "diverged"]
+
+
+def test_it_works_in_a_worker_thread_and_leaves_settings_alone(tmp_path: Path) -> None:
+    import matplotlib
+
+    study = finished_study(tmp_path / "study", [0.5, 0.6], [0.7, 0.8])
+    looks = [key for key in matplotlib.rcParams if key != "backend"]  # to read the backend imports pyplot
+    before = [matplotlib.rcParams[key] for key in looks]
+    files: list[Path] = []
+    worker = threading.Thread(target=lambda: files.extend(export(follow(study.directory), tmp_path / "pictures")))
+    worker.start()
+    worker.join()
+    assert len(files) == 5
+    assert "matplotlib.pyplot" not in sys.modules
+    assert [matplotlib.rcParams[key] for key in looks] == before
+
+
+def test_it_stops_between_pictures(tmp_path: Path) -> None:
+    study = finished_study(tmp_path / "study", [0.5], [0.7])
+    lines: list[str] = []
+    files = export(
+        follow(study.directory), tmp_path / "pictures", progress=lines.append, should_stop=lambda: len(lines) == 2
+    )
+    assert len(files) == 2
+    assert lines[-1] == "stopped after 2 of 4 pictures"
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = finished_study(tmp_path / "study", [0.5], [0.7])
+    (tmp_path / "file").touch()
+    with pytest.raises(RunDirectoryError, match="cannot write"):
+        export(follow(study.directory), tmp_path / "file")
+
+    def full(path: Path, content: bytes) -> None:
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(hptui.export, "replace_file", full)
+    with pytest.raises(RunDirectoryError, match="No space left on device"):
+        export(follow(study.directory), tmp_path / "pictures")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.001, "0.001"), (1e-6, "1e-6"), (3.1623e-4, "3.16e-4"), (10, "10"), (0, "0"), (97.34, "97.3"), (1000, "1000")],
+)
+def test_short_numbers(value: float, text: str) -> None:
+    assert number(value) == text
+
+
+def test_literal_keeps_what_can_be_drawn() -> None:
+    assert literal("$x_[red] é ±") == "$x_[red] é ±"
+    assert literal("a\nb\x1b数") == "a\ufffdb\ufffd\ufffd"
+
+
+def test_the_command_prints_the_files_it_wrote(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    finished_study(tmp_path / "study", [0.5], [0.7])
+    assert main(["export", str(tmp_path / "study")]) == 0
+    printed = capsys.readouterr()
+    files = [Path(line) for line in printed.out.splitlines()]
+    assert sorted(files) == sorted((tmp_path / "study" / "export").iterdir())
+    assert_sound(files)
+    assert main(["export", str(tmp_path / "study"), "--to", str(tmp_path / "to" / "here")]) == 0
+    assert {file.name for file in (tmp_path / "to" / "here").iterdir()} == {file.name for file in files}
+
+
+def test_bad_folders_are_told_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    finished_study(tmp_path / "study", [0.5], [0.7])
+    (tmp_path / "file").touch()
+    for arguments in (["export", str(tmp_path)], ["export", str(tmp_path / "study"), "--to", str(tmp_path / "file")]):
+        assert main(arguments) == 2
+        error = capsys.readouterr().err.splitlines()[-1]
+        assert error.startswith("hptui: ")
+
+
+def test_help_loads_nothing_heavy_and_an_export_no_torch(tmp_path: Path) -> None:
+    finished_study(tmp_path / "study", [0.5], [0.7])
+    code = "import sys\nfrom hptui.__main__ import main\nmain(sys.argv[1:])\n"
+    code += "print(*{name.partition('.')[0] for name in sys.modules})"
+    helped = python(code, "export", "--help")
+    assert not {"matplotlib", "numpy", "scipy", "torch", "textual"} & set(helped.stdout.splitlines()[-1].split())
+    written = python(code, "export", tmp_path / "study")
+    assert written.returncode == 0, written.stderr
+    assert not {"torch", "textual", "plotext", "sklearn"} & set(written.stdout.splitlines()[-1].split())
