@@ -71,7 +71,7 @@ class Row(Widget):
 
     def tell(self, problem: str) -> None:
         """Show what is wrong, or that nothing is."""
-        problem = re.sub(rf"^(search )?{self.setting.removeprefix('search.')}( = '.*?')?(: |=)", "", problem)
+        problem = re.sub(rf"^(search )?{self.setting.removeprefix('search.')}( = .*?: |: |=)", "", problem)
         self.set_class(bool(problem), "-wrong")
         self.query_one(".problem", Static).update(Text(f"! {problem}" if problem else ""))
 
@@ -195,8 +195,9 @@ class RangeRow(Row):
         off, scale = not self._searched, "log" if self._range.scale == "log" else "lin"
         with Horizontal():
             yield Check(Text(self._hyperparameter), value=self._searched, compact=True)
-            yield Input(f"{self._range.low:g}", placeholder="low", classes="low", compact=True, disabled=off)
-            yield Input(f"{self._range.high:g}", placeholder="high", classes="high", compact=True, disabled=off)
+            for part, end in (("low", self._range.low), ("high", self._range.high)):
+                text = repr(end).removesuffix(".0")
+                yield Input(text, placeholder=part, classes=part, compact=True, disabled=off)
             words = [("log", "log"), ("lin", "lin")]
             yield Select(words, value=scale, allow_blank=False, compact=True, disabled=off)
             yield Input(str(self._range.steps), placeholder="steps", classes="steps", compact=True, disabled=off)

@@ -151,7 +151,10 @@ class HptuiApp(App[None]):
         """Show the studies of this user."""
         from hptui.ui.study_list import StudyListScreen
 
-        self.push_screen(StudyListScreen())
+        while len(self.screen_stack) > 1 and not isinstance(self.screen, StudyListScreen):
+            self.pop_screen()
+        if not isinstance(self.screen, StudyListScreen):
+            self.push_screen(StudyListScreen())
 
     def on_study_list_screen_open(self, message: object) -> None:
         directory = getattr(message, "directory", None)

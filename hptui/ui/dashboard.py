@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
@@ -40,6 +41,7 @@ from hptui.ui.panels.table import TablePanel
 
 REFRESH_SECONDS = 0.2
 """faster than one reads, and slow enough for the training; keys are answered at once"""
+READ_SECONDS = 0.05
 STATUS_EVERY = 4
 """refreshes between two looks at heartbeats and machine load"""
 ROOM = (100, 30)
@@ -134,9 +136,7 @@ class Dashboard(Screen[None]):
 
     def refresh_scene(self) -> None:
         """Read what is new, show it; at most one such call is under way."""
-        for run in self.followed.runs:
-            if run.state.completed is None or self._ticks % STATUS_EVERY == 0:
-                run.refresh(REFRESH_SECONDS / 8)
+        self._read_on()
         self.set_class(self.palette.ascii, "ascii")
         scene = self.scene
         if self._ticks % STATUS_EVERY == 0:
@@ -146,6 +146,15 @@ class Dashboard(Screen[None]):
             if panel.display:
                 panel.show(scene)
         self._ticks += 1
+
+    def _read_on(self) -> None:
+        """Read what is new, the run that is looked at first, for a bounded time: a huge log must not block keys."""
+        until = time.monotonic() + READ_SECONDS
+        for run in sorted(self.followed.runs, key=lambda run: run is not self.run):
+            if run.state.completed is None or self._ticks % STATUS_EVERY == 0:
+                run.refresh(until - time.monotonic())
+            if time.monotonic() > until:
+                break
 
     def on_resize(self, event: events.Resize) -> None:
         """A small terminal shows one panel at a time."""

@@ -54,11 +54,11 @@ class NewStudyScreen(Screen[None]):
     NewStudyScreen .heading { height: 1; margin-top: 1; text-style: bold; color: $text-primary; }
     NewStudyScreen .first { margin-top: 0; }
     NewStudyScreen.-wide .second { margin-top: 0; }
-    NewStudyScreen #about { height: auto; max-height: 3; padding: 0 1; color: $text-muted; }
-    NewStudyScreen #start-row { height: auto; max-height: 3; padding: 0 1; }
+    NewStudyScreen #about { height: 2; padding: 0 1; color: $text-muted; }
+    NewStudyScreen #start-row { height: auto; min-height: 2; max-height: 3; padding: 0 1; }
     NewStudyScreen #start-row Button { margin-right: 1; min-width: 9; width: 9; }
     NewStudyScreen.-short #title, NewStudyScreen.-short #about { display: none; }
-    NewStudyScreen.-short #start-row { height: 1; }
+    NewStudyScreen.-short #start-row { min-height: 1; max-height: 1; }
     NewStudyScreen #plan { width: 1fr; height: auto; }
     NewStudyScreen #plan.-wrong { color: $text-error; }
     """

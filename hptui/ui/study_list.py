@@ -57,7 +57,7 @@ class StudyListScreen(Screen[Path | None]):
     VERTICAL_BREAKPOINTS = [(0, "-short"), (12, "-tall")]  # noqa: RUF012 (as the base class declares it)
     DEFAULT_CSS = """
     StudyListScreen #folder { height: 1; padding: 0 1; text-style: bold; text-wrap: nowrap; text-overflow: ellipsis; }
-    StudyListScreen StudyTable { height: 1fr; background: transparent; scrollbar-size-vertical: 1; scrollbar-size-horizontal: 1; }
+    StudyListScreen StudyTable { height: 1fr; background: transparent; scrollbar-size: 1 1; }
     StudyListScreen #empty { display: none; height: 1fr; content-align: center middle; text-align: center; }
     StudyListScreen.-empty StudyTable, StudyListScreen.-empty #about, StudyListScreen.-short #about {
         display: none;
@@ -187,9 +187,9 @@ class StudyListScreen(Screen[Path | None]):
             table.add_row(others[0], state, *others[2:], key=line.key)
         keys = [line.key for line in lines]
         row = keys.index(key) if key in keys else max(0, min(row, len(keys) - 1))
-        table.move_cursor(row=row, animate=False, scroll=False)
-        table.scroll_to(y=top, animate=False, force=True)
-        self.call_after_refresh(table.move_cursor, row=row, animate=False)
+        # once the table knows its new height: first where it was, then as far as the cursor needs
+        self.call_after_refresh(table.scroll_to, y=top, animate=False, force=True, immediate=True)
+        table.move_cursor(row=row)
 
     def _style(self, state: str) -> Style:
         return self.get_component_rich_style(f"study-list--{state}", partial=True) if state in COLORED else Style()

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from hptui.comparison import ArmSummary, Comparison, Summary
 from hptui.studies import FollowedStudy
+from hptui.study_directory import shown
 
 
 def print_result(result: RenderableType) -> None:
@@ -55,7 +56,7 @@ def difference_words(comparison: Comparison) -> str:
     """Optimized minus baseline in points, with interval, p value and effect size as far as they are known."""
     found = comparison.difference
     if found.mean is None:
-        return "difference: none yet"
+        return "difference: none" if comparison.baseline.strategy == "none" else "difference: none yet"
     text = f"difference (optimized - baseline, points): {100 * found.mean:+.2f}"
     if found.low is not None and found.high is not None:
         text += f", 95 % interval {100 * found.low:+.2f} to {100 * found.high:+.2f}"
@@ -71,7 +72,7 @@ def study_rows(studies: Iterable[FollowedStudy]) -> list[dict[str, object]]:
     return [
         {
             "name": followed.study.name,
-            "directory": str(followed.study.directory),
+            "directory": shown(followed.study.directory),
             "status": followed.status,
             "created": followed.study.created,
             "dataset": followed.study.config.dataset,

@@ -1,0 +1,516 @@
+"""The form for a new study: defaults, every kind of error beside its field, and the configuration it starts."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fabricate import PATIENCE_SECONDS, configuration, make_study
+from textual.app import App
+from textual.message import Message
+from textual.pilot import Pilot
+from textual.widgets import Button, Input, Select, Static
+
+from hptui.config import Layer, StudyConfig, resolve
+from hptui.space import HYPERPARAMETERS
+from hptui.ui._form import OWN, Check, RangeRow, Row
+from hptui.ui.new_study import FORM, SUGGESTED, NewStudyScreen, plan
+
+SIZES = [(80, 24), (160, 48)]
+DEFAULT = resolve([]).config
+
+
+class Host(App[None]):
+    """Shows the form, and keeps what it answers."""
+
+    def __init__(self, form: NewStudyScreen) -> None:
+        super().__init__()
+        self.form = form
+        self.answers: list[Message] = []
+
+    def on_mount(self) -> None:
+        self.push_screen(self.form)
+
+    def on_new_study_screen_start(self, message: NewStudyScreen.Start) -> None:
+        self.answers.append(message)
+
+    def on_new_study_screen_cancelled(self, message: NewStudyScreen.Cancelled) -> None:
+        self.answers.append(message)
+
+    def row(self, setting: str) -> Row:
+        (row,) = [row for row in self.form.query(Row) if row.setting == setting]
+        return row
+
+    def field(self, setting: str, part: str = "") -> Input:
+        return self.row(setting).query_one(f".{part}" if part else "Input", Input)
+
+    def problem(self, setting: str) -> str:
+        return str(self.row(setting).query_one(".problem", Static).render())
+
+    @property
+    def planned(self) -> str:
+        return str(self.form.query_one("#plan", Static).render())
+
+    @property
+    def can_start(self) -> bool:
+        return not self.form.query_one("#start", Button).disabled
+
+    @property
+    def text(self) -> str:
+        strips = self.screen._compositor.render_strips()
+        return "\n".join("".join(segment.text for segment in strip) for strip in strips)
+
+
+async def until(pilot: Pilot[None], condition: Callable[[], object]) -> None:
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        await pilot.pause(0.01)
+
+
+def show(
+    test: Callable[[Host, Pilot[None]], Awaitable[None]],
+    size: tuple[int, int] = (80, 24),
+    config: StudyConfig | None = None,
+) -> None:
+    async def run() -> None:
+        app = Host(NewStudyScreen(config))
+        async with app.run_test(size=size) as pilot:
+            await until(pilot, lambda: app.planned)
+            await test(app, pilot)
+
+    asyncio.run(run())
+
+
+def started(change: Callable[[Host, Pilot[None]], Awaitable[None]], config: StudyConfig | None = None) -> StudyConfig:
+    """What Start posts after `change`."""
+    posted: list[StudyConfig] = []
+
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        await change(app, pilot)
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: app.answers)
+        (answer,) = app.answers
+        assert isinstance(answer, NewStudyScreen.Start)
+        posted.append(answer.config)
+
+    show(test, config=config)
+    return posted[0]
+
+
+def fill(**texts: str) -> Callable[[Host, Pilot[None]], Awaitable[None]]:
+    async def change(app: Host, pilot: Pilot[None]) -> None:
+        for setting, text in texts.items():
+            app.field(setting).value = text
+
+    return change
+
+
+async def nothing(app: Host, pilot: Pilot[None]) -> None:
+    """Leave the form as it comes."""
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_defaults_can_be_started_as_they_are(size: tuple[int, int]) -> None:
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        assert app.can_start
+        assert app.planned == "5 x 3 = 15 cells, cost about 4.0 plain trainings; 10 + 10 runs"
+        assert " ".join(app.planned.split()[:6]) in app.text
+        assert "Start" in app.text.splitlines()[-1]  # its key, in the footer
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: app.answers)
+        (answer,) = app.answers
+        assert isinstance(answer, NewStudyScreen.Start)
+        assert answer.config == DEFAULT
+
+    show(test, size)
+
+
+def test_every_setting_that_is_shown_comes_back_as_it_was() -> None:
+    given = configuration(
+        dataset="medmnist:here/pneumonia.npz",
+        data_dir="/data",
+        model="my/net.py:Net",
+        optimizer="sgd",
+        strategy="cosine",
+        baseline="none",
+        epochs=7,
+        runs=3,
+        seed=11,
+        out="somewhere/new",
+        decide_at=[1, 4],
+        horizon=0.125,
+        score="accuracy",
+        set={"momentum": 0.5, "lr": 0.0123456789},
+        device="cuda:1",
+        threads=4,
+        search={"dropout": "0.1:0.7:lin:4", "lr": "1.23456789e-5:0.1:log:3"},
+        train_size=500,  # not in the form: kept
+    )
+    posted = started(nothing, given)
+    assert posted == given
+    changed = {name for name in given.__struct_fields__ if getattr(given, name) != getattr(StudyConfig(), name)}
+    shown = {field for fields in FORM.values() for field in fields}
+    assert shown - changed == {"decide_every"}  # it says the same as decide_at, in another way
+
+
+def test_a_decision_every_so_many_epochs() -> None:
+    assert started(fill(decide_every="3")) == resolve([Layer("test", {"decide_every": 3})]).config
+
+
+def test_what_one_types_is_what_is_started() -> None:
+    async def change(app: Host, pilot: Pilot[None]) -> None:
+        await pilot.press("tab", *"/data")  # data_dir comes after the data set
+        for setting, word in {"model": "lenet", "optimizer": "sgd", "baseline": "none", "score": "accuracy"}.items():
+            app.row(setting).query_one(Select).value = word
+        await fill(
+            epochs="4", runs="2", seed="5", decide_at="1, 3", horizon="0.5", device="cpu", threads="2", set="wd=0.1"
+        )(app, pilot)
+        app.row("search.weight_decay").query_one(Check).value = False
+        app.row("search.batch_size").query_one(Check).value = True
+        await until(pilot, lambda: not app.field("search.batch_size", "low").disabled)
+        app.field("search.batch_size", "low").value = "50"
+        app.field("search.batch_size", "high").value = "200"
+        app.field("search.batch_size", "steps").value = "2"
+        app.row("search.batch_size").query_one(Select).value = "lin"
+
+    expected = {"model": "lenet", "optimizer": "sgd", "baseline": "none", "score": "accuracy", "epochs": 4, "runs": 2}
+    expected |= {"seed": 5, "decide_at": [1, 3], "horizon": 0.5, "device": "cpu", "threads": 2, "data_dir": "/data"}
+    expected |= {"set": {"weight_decay": 0.1}, "search": {"lr": "1e-4:1e-2:log:5", "batch_size": "50:200:lin:2"}}
+    assert started(change) == resolve([Layer("test", expected)]).config
+
+
+@pytest.mark.parametrize(
+    ("word", "typed", "expected"),
+    [
+        ("digits", "", "digits"),
+        ("medmnist", "pneumonia.npz", "medmnist:pneumonia.npz"),
+        ("folder", "~/images", "folder:~/images"),
+        (OWN, "my/data.py:load", "my/data.py:load"),
+    ],
+)
+def test_the_data_set_is_built_in_a_path_or_ones_own(word: str, typed: str, expected: str) -> None:
+    async def change(app: Host, pilot: Pilot[None]) -> None:
+        app.row("dataset").query_one(Select).value = word
+        await until(pilot, lambda: app.field("dataset").display == bool(typed))
+        if typed:
+            app.field("dataset").focus()
+            await pilot.press(*typed)
+
+    assert started(change).dataset == expected
+
+
+ERRORS = {
+    "epochs": ("ten", "expected a whole number."),
+    "runs": ("0", "expected a whole number >= 1."),
+    "seed": ("-1", "expected a whole number >= 0."),
+    "decide_every": ("", "expected a whole number."),
+    "decide_at": ("1,x", "expected a whole number."),
+    "horizon": ("0", "expected a number > 0"),
+    "threads": ("many", "expected a whole number."),
+    "device": ("gpu", "unknown device 'gpu'. It takes auto, cpu, cuda or cuda:INDEX."),
+    "set": ("lr=fast", "lr = 'fast': expected a number."),
+}
+
+
+@pytest.mark.parametrize(("setting", "size"), [("epochs", (160, 48)), *((setting, (80, 24)) for setting in ERRORS)])
+def test_what_is_wrong_stands_beside_its_field_and_start_waits(setting: str, size: tuple[int, int]) -> None:
+    typed, message = ERRORS[setting]
+
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        before = app.field(setting).value
+        app.field(setting).focus()
+        app.field(setting).value = typed
+        await until(pilot, lambda: not app.can_start)
+        assert message in app.problem(setting)
+        assert app.planned == f"to mend: {setting}"
+        assert [row.setting for row in app.form.query(Row) if row.has_class("-wrong")] == [setting]
+        await pilot.pause()
+        assert message[:14] in app.text
+        await pilot.press("ctrl+s")
+        await pilot.pause()
+        assert app.answers == []
+        app.field(setting).value = before
+        await until(pilot, lambda: app.can_start)
+        assert app.problem(setting) == ""
+
+    show(test, size)
+
+
+@pytest.mark.parametrize(
+    ("setting", "typed", "message"),
+    [
+        ("set", "lr", "write NAME=..., for example weight_decay=5e-4."),
+        ("set", "warmth=1", "unknown hyperparameter 'warmth'."),
+        ("set", "momentum=1", "momentum = 1 is out of bounds"),
+        ("decide_at", "1,20", "decide_at names epoch 20, but a run has 10 epochs."),
+        ("epochs", "100001", "<= 100000"),
+    ],
+)
+def test_more_messages_of_the_configuration(setting: str, typed: str, message: str) -> None:
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        app.field(setting).value = typed
+        await until(pilot, lambda: not app.can_start)
+        assert message.removeprefix(f"{setting} ") in app.problem(setting)
+
+    show(test)
+
+
+@pytest.mark.parametrize("setting", ["dataset", "model", "strategy", "baseline"])
+def test_an_own_file_needs_the_form_of_one(setting: str) -> None:
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        app.row(setting).query_one(Select).value = OWN
+        await until(pilot, lambda: app.field(setting).display)
+        for typed in ("", "no_such"):
+            app.field(setting).value = typed
+            await until(pilot, lambda typed=typed: f"unknown {setting} '{typed}'" in app.problem(setting))
+            assert not app.can_start
+        app.field(setting).value = "path/file.py:Name"
+        await until(pilot, lambda: app.can_start)
+
+    show(test)
+
+
+def test_a_data_set_with_a_path_needs_one() -> None:
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        app.row("dataset").query_one(Select).value = "folder"
+        await until(pilot, lambda: app.problem("dataset") == "! write the path of your images.")
+        assert not app.can_start
+
+    show(test)
+
+
+RANGE_ERRORS = {
+    "low is no number": ({"low": "abc"}, "'abc:0.01:log:5': write low:high:scale:steps"),
+    "low is empty": ({"low": ""}, "write low:high:scale:steps"),
+    "low is high": ({"low": "0.01"}, "low 0.01 has to be less than high 0.01."),
+    "low above high": ({"low": "1"}, "low 1 has to be less than high 0.01."),
+    "log with low 0": ({"low": "0"}, "a log scale needs low > 0, not 0"),
+    "one step": ({"steps": "1"}, "steps = 1 makes a grid of no cells"),
+    "too many steps": ({"steps": "1001"}, "or too many; use 2 to 1000"),
+    "half a step": ({"steps": "2.5"}, "write low:high:scale:steps"),
+    "high is no number": ({"high": "nan"}, "low 0.0001 has to be less than high nan."),
+    "high is infinite": ({"high": "inf"}, "out of bounds; it takes more than 0."),
+}
+
+
+@pytest.mark.parametrize("case", RANGE_ERRORS)
+def test_a_range_that_makes_no_sense(case: str) -> None:
+    typed, message = RANGE_ERRORS[case]
+
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        for part, text in typed.items():
+            app.field("search.lr", part).value = text
+        await until(pilot, lambda: not app.can_start)
+        assert message in app.problem("search.lr")
+        app.row("search.lr").query_one(Check).focus()
+        await until(pilot, lambda: "! " in app.text)
+        app.row("search.lr").query_one(Check).value = False  # a range that is not searched may hold anything
+        await until(pilot, lambda: app.can_start)
+        assert "3 cells" in app.planned
+
+    show(test)
+
+
+def test_without_a_range_a_searching_strategy_has_nothing_to_do() -> None:
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        for name in ("lr", "weight_decay"):
+            app.row(f"search.{name}").query_one(Check).value = False
+        await until(pilot, lambda: "a grid of no cells; name at least one range" in app.problem("strategy"))
+        assert not app.can_start
+        app.row("strategy").query_one(Select).value = "cosine"
+        await until(pilot, lambda: app.can_start)
+        assert app.planned == "cost about 1.0 plain trainings; 10 + 10 runs"
+
+    show(test)
+
+
+def test_a_folder_that_cannot_be_used_is_told_before_the_start(tmp_path: Path) -> None:
+    make_study(tmp_path / "taken")
+
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        app.field("out").value = str(tmp_path / "taken")
+        await until(pilot, lambda: "already holds a study" in app.problem("out"))
+        assert not app.can_start
+        app.field("out").value = str(tmp_path / "free")
+        await until(pilot, lambda: app.can_start)
+
+    show(test)
+
+
+@pytest.mark.parametrize("name", HYPERPARAMETERS)
+def test_what_is_suggested_can_be_searched(name: str) -> None:
+    async def change(app: Host, pilot: Pilot[None]) -> None:
+        for row in app.form.query(RangeRow):
+            row.query_one(Check).value = row.setting == f"search.{name}"
+
+    expected = resolve([Layer("test", {"search": {name: SUGGESTED[name]}})]).config
+    assert started(change) == expected
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_tab_goes_through_the_whole_form_to_start_and_shows_where_it_is(size: tuple[int, int]) -> None:
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        rows: list[str] = []
+        for _ in range(80):
+            focused = app.screen.focused
+            assert focused is not None
+            if isinstance(focused, Button):
+                break
+            row = next(row for row in focused.ancestors_with_self if isinstance(row, Row))
+            if row.setting not in rows:
+                rows.append(row.setting)
+            about = str(app.form.query_one("#about", Static).render())
+            assert about == row.help_words
+            assert app.form.region.contains_region(focused.region)  # scrolled to, and whole
+            assert focused.region.bottom <= app.form.query_one("#about").region.y
+            await pilot.press("tab")
+        fields = [field for group in FORM.values() for field in group]
+        assert rows == [*fields, *(f"search.{name}" for name in HYPERPARAMETERS)]
+        assert app.screen.focused is app.form.query_one("#start")
+        await pilot.press("enter")
+        await until(pilot, lambda: app.answers)
+        assert isinstance(app.answers[0], NewStudyScreen.Start)
+        await pilot.press("tab", "enter")
+        await until(pilot, lambda: len(app.answers) == 2)
+        assert isinstance(app.answers[1], NewStudyScreen.Cancelled)
+
+    show(test, size)
+
+
+def test_enter_and_arrows_go_from_field_to_field_and_space_searches() -> None:
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        app.field("epochs").focus()
+        for key, setting in {"enter": "runs", "down": "seed", "up": "runs", "shift+tab": "epochs"}.items():
+            await pilot.press(key)
+            await until(pilot, lambda setting=setting: app.field(setting).has_focus)
+        check = app.row("search.momentum").query_one(Check)
+        check.focus()
+        await pilot.press("space")
+        await until(pilot, lambda: "5 x 3 x 3 = 45 cells, cost about 10.0" in app.planned)
+        assert "[X] momentum" in app.text
+        await pilot.press("j")
+        assert app.field("search.momentum", "low").has_focus
+        await pilot.press("up", "space")
+        await until(pilot, lambda: "[ ] momentum" in app.text)
+
+    show(test)
+
+
+def test_a_choice_is_made_with_keys_and_esc_only_closes_its_menu() -> None:
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        choice = app.row("optimizer").query_one(Select)
+        choice.focus()
+        await pilot.press("enter")
+        await until(pilot, lambda: choice.expanded)
+        await pilot.press("escape")
+        await until(pilot, lambda: not choice.expanded)
+        assert app.answers == []
+        await pilot.press("enter", "up", "enter")
+        await until(pilot, lambda: choice.value == "sgd")
+        await pilot.press("escape")
+        await until(pilot, lambda: app.answers)
+        assert isinstance(app.answers[0], NewStudyScreen.Cancelled)
+
+    show(test)
+
+
+def test_the_mouse_ticks_chooses_and_starts() -> None:
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        await pilot.click(app.row("search.dropout").query_one(Check))
+        await until(pilot, lambda: "5 x 3 x 4 = 60 cells" in app.planned)
+        await pilot.click("#start")
+        await until(pilot, lambda: app.answers)
+        (answer,) = app.answers
+        assert isinstance(answer, NewStudyScreen.Start)
+        assert answer.config.search["dropout"] == "0.0:0.6:lin:4"
+        await pilot.click("#back")
+        await until(pilot, lambda: len(app.answers) == 2)
+
+    show(test, (160, 48))
+
+
+def test_start_is_grey_in_the_footer_while_anything_is_wrong() -> None:
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        def enabled() -> bool:
+            return app.screen.active_bindings["ctrl+s"].enabled
+
+        assert enabled()
+        app.field("epochs").value = "x"
+        await until(pilot, lambda: not enabled())
+        assert "Start" in app.text.splitlines()[-1]
+        app.field("epochs").value = "3"
+        await until(pilot, enabled)
+
+    show(test)
+
+
+def test_what_was_typed_a_moment_ago_is_checked_before_the_start() -> None:
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        app.field("epochs").value = "x"
+        app.form.action_start()  # before the change has been looked at
+        await pilot.pause()
+        assert app.answers == []
+
+    show(test)
+
+
+def test_the_environment_sets_the_form_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HPTUI_EPOCHS", "3")
+    monkeypatch.setenv("HPTUI_DATA_DIR", "/data")
+    assert started(nothing) == resolve([Layer("test", {"epochs": 3, "data_dir": "/data"})]).config
+
+
+def test_an_environment_that_is_wrong_is_told_and_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HPTUI_EPOCHS", "[red]")
+
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        assert app.field("epochs").value == "10"
+        (note,) = app._notifications
+        assert "'[red]'" in note.message
+
+    show(test)
+
+
+@pytest.mark.parametrize("size", [*SIZES, (20, 5)])
+def test_a_smaller_terminal_breaks_nothing(size: tuple[int, int]) -> None:
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        await pilot.resize_terminal(20, 5)
+        await pilot.press("tab", "tab")
+        await pilot.resize_terminal(*size)
+        await pilot.pause()
+        assert app.can_start
+        assert "Start" in app.text
+
+    show(test, size)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_no_line_is_wider_than_the_terminal(size: tuple[int, int]) -> None:
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        for row in app.form.query(Row):
+            for part in row.query("Input, Select, Check"):
+                assert part.region.right <= size[0] - 1
+
+    show(test, size)
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, "3 cells, cost about 1.6 plain trainings; 1 + 1 runs"),
+        ({"baseline": "none", "decide_at": [1]}, "3 cells, cost about 1.3 plain trainings; 1 runs"),
+        ({"strategy": "my/own.py:Best"}, "1 + 1 runs; the cost depends on my/own.py:Best"),
+        (
+            {"search": {"lr": "1e-3:1e-1:log:1000", "dropout": "0:0.5:lin:1000"}},
+            "1000 x 1000 = 1000000 cells, too many to plan the cost; 1 + 1 runs",
+        ),
+        ({"search": {"batch_size": "1:3:lin:9"}}, "3 cells, cost about 1.6 plain trainings; 1 + 1 runs"),
+    ],
+)
+def test_the_plan_in_words(settings: dict[str, Any], expected: str) -> None:
+    assert plan(configuration(**settings)) == expected

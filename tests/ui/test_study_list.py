@@ -1,0 +1,501 @@
+"""The list of studies: what it shows, its keys, and that a damaged study or an odd name does no harm."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fabricate import (
+    PATIENCE_SECONDS,
+    finished_study,
+    make_study,
+    python,
+    run_resumed,
+    run_started,
+    trained_epoch,
+    whole_run,
+    write_run,
+)
+from rich.cells import cell_len
+from textual.app import App
+from textual.message import Message
+from textual.pilot import Pilot
+from textual.widgets import Input, Static
+
+from hptui.events import AnyEvent, RunContinued, RunFailed, RunPaused, RunStopped
+from hptui.presence import Presence
+from hptui.run_directory import EVENTS_FILE, RunWriter
+from hptui.studies import FollowedRun
+from hptui.study_directory import STUDY_FILE, open_study, studies_folder
+from hptui.ui import study_list
+from hptui.ui._study_lines import COLUMNS, StudyReader, column_widths, fitted, literal
+from hptui.ui.study_list import StudyListScreen
+
+BEGUN: list[AnyEvent] = [run_started(), *trained_epoch(1)]
+ENDS: dict[str, list[AnyEvent]] = {
+    "waiting": [],
+    "lost": BEGUN,
+    "stopped": [*BEGUN, RunStopped(reason="SIGINT", epoch=1, step=5)],
+    "failed": [*BEGUN, RunFailed(error="ValueError: x")],
+    "finished": whole_run(),
+}
+SIZES = [(80, 24), (160, 48)]
+
+
+class Host(App[None]):
+    """Shows the list, and keeps what it asks for."""
+
+    def __init__(self, folder: Path | None) -> None:
+        super().__init__()
+        self.list = StudyListScreen(folder)
+        self.asked: list[Message] = []
+
+    def on_mount(self) -> None:
+        self.push_screen(self.list)
+
+    def on_study_list_screen_open(self, message: StudyListScreen.Open) -> None:
+        self.asked.append(message)
+
+    def on_study_list_screen_new(self, message: StudyListScreen.New) -> None:
+        self.asked.append(message)
+
+    @property
+    def names(self) -> list[str]:
+        """Folders in the order of the rows."""
+        return [Path(str(row.key.value)).name for row in self.list.table.ordered_rows]
+
+    @property
+    def current(self) -> str:
+        return self.names[self.list.table.cursor_row]
+
+    @property
+    def text(self) -> str:
+        """What stands on the screen."""
+        strips = self.screen._compositor.render_strips()
+        return "\n".join("".join(segment.text for segment in strip) for strip in strips)
+
+
+def words_of(app: Host, where: str) -> str:
+    return str(app.list.query_one(where, Static).render())
+
+
+async def until(pilot: Pilot[None], condition: Callable[[], object]) -> None:
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        await pilot.pause(0.01)
+
+
+def show(
+    folder: Path | None,
+    test: Callable[[Host, Pilot[None]], Awaitable[None]],
+    size: tuple[int, int] = (80, 24),
+) -> None:
+    """Run `test` on the list of `folder`, once it has been read."""
+
+    async def run() -> None:
+        app = Host(folder)
+        async with app.run_test(size=size) as pilot:
+            await until(pilot, lambda: app.list._lines is not None)
+            await pilot.pause()
+            await test(app, pilot)
+
+    asyncio.run(run())
+
+
+def studies(folder: Path, *names: str, **settings: Any) -> None:
+    """Studies, the last one the newest."""
+    for name in names:
+        make_study(folder / name, **settings)
+
+
+def state(folder: Path) -> dict[str, str]:
+    return {line.directory.name: line.state for line in StudyReader(folder).read()}
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_each_study_has_a_line_with_what_one_asks_first(tmp_path: Path, size: tuple[int, int]) -> None:
+    finished_study(tmp_path / "one", [0.5, 0.6], [0.7])
+    finished_study(tmp_path / "two", [0.5], [0.7])
+
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        (line,) = [line for line in app.text.splitlines() if line.startswith("two")]
+        assert line.split()[1:6] == ["finished", "2/2", "digits", "lenet", "grid"]
+        (line,) = [line for line in app.text.splitlines() if line.startswith("one")]
+        assert line.split()[1:6] == ["stopped", "3/4", "digits", "lenet", "grid"]
+        assert app.names == ["two", "one"]  # newest first
+        for heading in COLUMNS:
+            assert heading in app.text
+        assert str(tmp_path / "two") in words_of(app, "#about")
+        assert "grid against fixed, adam, 2 epochs" in words_of(app, "#about")
+
+    show(tmp_path, test, size)
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_the_state_is_a_word_whoever_writes(tmp_path: Path, end: str) -> None:
+    study = make_study(tmp_path / "s", baseline="none")
+    directory = write_run(study, "optimized", 0, ENDS[end])
+    assert state(tmp_path) == {"s": end}
+    with Presence(directory):
+        assert state(tmp_path) == {"s": "finished" if end == "finished" else "running"}
+
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        assert end in app.text
+
+    show(tmp_path, test)
+
+
+def test_the_state_follows_what_happens(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "s", baseline="none")
+    directory = write_run(study, "optimized", 0, ENDS["stopped"])
+    reader = StudyReader(tmp_path)
+
+    def now() -> str:
+        (line,) = reader.read()
+        return line.state
+
+    assert now() == "stopped"
+    with RunWriter(directory) as writer, Presence(study.directory):
+        steps: list[tuple[AnyEvent, str]] = [
+            (run_resumed(), "running"),
+            (RunPaused(by="me@here"), "paused"),
+            (RunContinued(by="me@here"), "running"),
+        ]
+        for event, expected in steps:
+            writer.append(event)
+            assert now() == expected
+        for event in trained_epoch(1):
+            writer.append(event)
+    assert now() == "lost"
+    with RunWriter(directory) as writer:
+        writer.append(run_resumed())
+        assert now() == "running"
+        writer.append(whole_run()[-1])
+    assert now() == "finished"
+
+
+def test_an_ended_study_is_read_once_and_of_its_log_only_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finished_study(tmp_path / "done", [0.5], [0.7])
+    write_run(make_study(tmp_path / "lost", baseline="none"), "optimized", 0, BEGUN)
+    read: list[str] = []
+    refresh = FollowedRun.refresh
+
+    def noted(run: FollowedRun, seconds: float = 0.0) -> None:
+        read.append(run.directory.parent.name)
+        refresh(run, seconds)
+
+    monkeypatch.setattr(FollowedRun, "refresh", noted)
+    reader = StudyReader(tmp_path)
+    first = reader.read()
+    assert set(read) == {"lost"}  # only a log without an end has to be folded
+    read.clear()
+    assert reader.read() == first
+    assert read == []
+
+
+def test_a_read_that_is_cancelled_ends_at_once_and_is_not_remembered(tmp_path: Path) -> None:
+    studies(tmp_path, "a", "b")
+    reader = StudyReader(tmp_path)
+    assert reader.read(lambda: True) == []
+    assert {line.directory.name for line in reader.read()} == {"a", "b"}
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_an_unreadable_study_is_a_line_with_the_reason(tmp_path: Path, size: tuple[int, int]) -> None:
+    studies(tmp_path, "good")
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / STUDY_FILE).write_text("= 3", "utf-8")
+    broken = write_run(make_study(tmp_path / "broken", baseline="none"), "optimized", 0, BEGUN)
+    (broken / EVENTS_FILE).write_bytes(b'{"nonsense": 1}\n')
+
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        assert set(app.names) == {"good", "bad", "broken"}
+        rows = [" ".join(line.split()) for line in app.text.splitlines()]
+        assert any(row.startswith("bad unreadable study.toml is damaged: Invalid") for row in rows)
+        assert any(row.startswith("broken unreadable optimized-0") for row in rows)
+        await pilot.press("g")
+        while app.current != "bad":
+            await pilot.press("j")
+        await pilot.pause()
+        assert "Invalid statement" in words_of(app, "#about")
+        await pilot.press("enter")
+        await until(pilot, lambda: len(app._notifications) == 1)
+        assert app.asked == []
+
+    show(tmp_path, test, size)
+
+
+def test_a_study_that_is_mended_or_removed_shows_so_at_the_next_refresh(tmp_path: Path) -> None:
+    studies(tmp_path, "a", "b")
+    whole = (tmp_path / "b" / STUDY_FILE).read_bytes()
+    (tmp_path / "b" / STUDY_FILE).write_text("= 3", "utf-8")
+    reader = StudyReader(tmp_path)
+    assert {line.directory.name: line.state for line in reader.read()} == {"a": "waiting", "b": "unreadable"}
+    (tmp_path / "b" / STUDY_FILE).write_bytes(whole)
+    shutil.rmtree(tmp_path / "a")
+    assert {line.directory.name: line.state for line in reader.read()} == {"b": "waiting"}
+
+
+def test_names_are_shown_literally(tmp_path: Path) -> None:
+    odd = ["[red]x", "[bold]", "a\x1b[31mb", "line\nbreak", "\u202eevil", "\u6f22\u5b57"]
+    studies(tmp_path, *odd)
+
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        assert set(app.names) == set(odd)
+        for shown in ("[red]x", "[bold]", "a?[31mb", "line?break", "?evil", "\u6f22\u5b57"):
+            assert shown in app.text
+        assert "\x1b" not in app.text
+        assert "\u202e" not in app.text
+        await pilot.press("g", "slash", *"[red]")
+        await until(pilot, lambda: app.names == ["[red]x"])
+        await pilot.press(*"zzz")
+        await until(pilot, lambda: app.names == [])
+        assert "'[red]zzz'" in words_of(app, "#empty")
+
+    show(tmp_path, test)
+
+
+def test_bytes_that_are_no_text_are_shown_as_question_marks() -> None:
+    assert literal(os.fsdecode(b"a\xff\x07")) == "a??"
+
+
+def test_no_studies_says_what_to_do(tmp_path: Path) -> None:
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        assert "press n for a new study" in app.text
+        await pilot.press("n")
+        await until(pilot, lambda: [type(message) for message in app.asked] == [StudyListScreen.New])
+        studies(tmp_path / "nowhere", "first")
+        await pilot.press("r")
+        await until(pilot, lambda: app.names == ["first"])
+        assert app.list.table.display
+        await pilot.press("enter")
+        await until(pilot, lambda: len(app.asked) == 2)
+
+    show(tmp_path / "nowhere", test)
+
+
+def test_without_a_folder_it_lists_the_users_studies() -> None:
+    studies(studies_folder(), "mine")
+
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        assert app.names == ["mine"]
+
+    show(None, test)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_keys_move_and_open(tmp_path: Path, size: tuple[int, int]) -> None:
+    studies(tmp_path, "a", "b", "c")
+
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        assert app.names == ["c", "b", "a"]
+        for key, expected in {"j": "b", "down": "a", "k": "b", "up": "c", "G": "a", "g": "c"}.items():
+            await pilot.press(key)
+            await until(pilot, lambda expected=expected: app.current == expected)
+        await pilot.press("l", "h", "j", "enter")
+        await until(pilot, lambda: app.asked)
+        (opened,) = app.asked
+        assert isinstance(opened, StudyListScreen.Open)
+        assert opened.directory == (tmp_path / "b").resolve()
+
+    show(tmp_path, test, size)
+
+
+def test_one_click_opens(tmp_path: Path) -> None:
+    studies(tmp_path, "a", "b", "c")
+
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        await pilot.click(app.list.table, offset=(3, 3))
+        await until(pilot, lambda: app.asked)
+        await pilot.click(app.list.table, offset=(3, 0))  # the headings open nothing
+        await pilot.click(app.list.table, offset=(3, 12))  # nor does the empty part
+        await pilot.pause()
+        (opened,) = app.asked
+        assert isinstance(opened, StudyListScreen.Open)
+        assert opened.directory.name == "a"
+
+    show(tmp_path, test)
+
+
+def test_the_filter_looks_at_name_state_data_and_model(tmp_path: Path) -> None:
+    studies(tmp_path, "first")
+    studies(tmp_path, "second", dataset="mnist", model="small_resnet")
+    write_run(make_study(tmp_path / "third", baseline="none"), "optimized", 0, BEGUN)
+
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        field = app.list.query_one("#filter", Input)
+        assert not field.display
+        await pilot.press("slash")
+        assert field.display
+        assert field.has_focus
+        for words, expected in {
+            "FIRST": ["first"],
+            "lost": ["third"],
+            "mnist": ["second"],
+            "resnet": ["second"],
+            "digits len": ["third", "first"],
+            "digits waiting": ["first"],
+            "nr": [],  # letters with keys of their own are text in the filter
+        }.items():
+            field.value = ""
+            await pilot.press(*words)
+            await until(pilot, lambda expected=expected: app.names == expected)
+        assert app.asked == []
+        assert "Esc shows all 3" in app.text
+        await pilot.press("escape")
+        await until(pilot, lambda: len(app.names) == 3)
+        assert not field.display
+        assert app.list.table.has_focus
+
+    show(tmp_path, test)
+
+
+def test_enter_keeps_the_filter_and_goes_to_the_rows(tmp_path: Path) -> None:
+    studies(tmp_path, "x1", "x2", "y")
+
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        await pilot.press("slash", "x", "enter")
+        await until(pilot, lambda: app.names == ["x2", "x1"])
+        assert app.list.table.has_focus
+        assert app.list.query_one("#filter").display
+        await pilot.press("j", "enter")
+        await until(pilot, lambda: app.asked)
+        await pilot.press("escape")
+        await until(pilot, lambda: len(app.names) == 3)
+        assert app.current == "x1"  # the cursor stays on its study
+        await pilot.press("slash", "enter")  # an empty filter goes away
+        assert not app.list.query_one("#filter").display
+
+    show(tmp_path, test)
+
+
+@pytest.mark.parametrize("key", ["r", "f5"])
+def test_refreshing_keeps_the_cursor_on_its_study(tmp_path: Path, key: str) -> None:
+    studies(tmp_path, *(f"s{number:02}" for number in range(40)))
+    opened = open_study(tmp_path / "s05")
+
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        table = app.list.table
+        await pilot.press("G", "k", "k")
+        await until(pilot, lambda: app.current == "s02" and table.scroll_y > 0)
+        studies(tmp_path, "newer")
+        await pilot.press(key)
+        await until(pilot, lambda: len(app.names) == 41)
+        assert app.current == "s02"
+        await until(pilot, lambda: "s02" in app.text)
+        await pilot.press(*"kkkkk")
+        await until(pilot, lambda: app.current == "s07")
+        top = table.scroll_y
+        with RunWriter(write_run(opened, "optimized", 0, [])), Presence(opened.directory):
+            await pilot.press(key)
+            await until(pilot, lambda: "running" in app.text)
+            await pilot.pause()
+            assert (app.current, table.scroll_y) == ("s07", top)  # nothing jumps
+        await pilot.press(*"jjjjj")
+        await until(pilot, lambda: app.current == "s02")
+        shutil.rmtree(tmp_path / "s02")  # its neighbour takes over
+        await pilot.press(key)
+        await until(pilot, lambda: len(app.names) == 40)
+        assert app.current == "s01"
+
+    show(tmp_path, test)
+
+
+def test_it_refreshes_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(study_list, "REFRESH_SECONDS", 0.05)
+    study = make_study(tmp_path / "s", baseline="none")
+
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        assert "waiting" in app.text
+        write_run(study, "optimized", 0, whole_run())
+        await until(pilot, lambda: "finished" in app.text)
+        assert "1/1" in app.text
+
+    show(tmp_path, test)
+
+
+def test_it_reads_again_when_it_is_seen_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(study_list, "REFRESH_SECONDS", 3600.0)
+    studies(tmp_path, "a")
+
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        await app.push_screen(StudyListScreen(tmp_path / "other"))
+        studies(tmp_path, "b")
+        app.pop_screen()
+        await until(pilot, lambda: app.names == ["b", "a"])
+
+    show(tmp_path, test)
+
+
+@pytest.mark.parametrize("size", [*SIZES, (60, 15), (20, 5)])
+def test_nothing_runs_over_the_edge_and_a_smaller_terminal_breaks_nothing(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    studies(tmp_path, "20261123-215017-fashion_mnist-grid", dataset="fashion_mnist", model="small_resnet")
+
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        assert app.text.count("…") or size == (160, 48)
+        if size[0] >= 60:
+            assert app.list.table.virtual_size.width <= size[0]
+            assert time.strftime("%m-%d") in app.text
+        await pilot.resize_terminal(20, 5)
+        await pilot.press("j", "k", "slash", "escape")
+        await pilot.resize_terminal(*size)
+        await pilot.pause()
+        assert app.names == ["20261123-215017-fashion_mnist-grid"]
+
+    show(tmp_path, test, size)
+
+
+def test_columns_share_what_room_there_is() -> None:
+    rows = [("n" * 40, "finished", "10/20", "d" * 20, "lenet", "grid", "11-23 21:50"), ("bad", "unreadable", "w" * 99)]
+    for room in (60, 80, 100, 200):
+        widths = column_widths(rows, room)
+        assert sum(widths) + len(widths) <= max(room, 60)
+        for row in rows:
+            cells = fitted(row, widths)
+            assert len(cells) == len(COLUMNS)
+            assert all(cell_len(cell) <= width + 1 for cell, width in zip(cells, widths, strict=True))
+    assert column_widths([], 80) == [len(heading) for heading in COLUMNS]
+    assert fitted(("\u6f22" * 9, *[""] * 6), [5, 8, 4, 5, 5, 8, 11])[0] == "\u6f22\u6f22…"
+
+
+def test_the_themes_colour_the_states(tmp_path: Path) -> None:
+    write_run(make_study(tmp_path / "s", baseline="none"), "optimized", 0, whole_run())
+
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        dark = app.list.table.get_cell_at((0, 1)).style.color  # type: ignore[arg-type]
+        app.theme = "textual-light"
+        await until(pilot, lambda: app.list.table.get_cell_at((0, 1)).style.color != dark)  # type: ignore[arg-type]
+
+    show(tmp_path, test)
+
+
+def test_without_colour_the_words_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    write_run(make_study(tmp_path / "s", baseline="none"), "optimized", 0, BEGUN)
+
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        assert app.no_color
+        assert "lost" in app.text
+
+    show(tmp_path, test)
+
+
+def test_the_list_and_the_form_load_neither_torch_nor_the_training() -> None:
+    code = "import sys, hptui.ui.study_list, hptui.ui.new_study; print(*sys.modules)"
+    done = python(code)
+    assert done.returncode == 0, done.stderr
+    loaded = set(done.stdout.split())
+    forbidden = {"torch", "hptui.training", "hptui.strategies", "hptui.datasets", "hptui.models"}
+    assert "hptui.ui.new_study" in loaded
+    assert not forbidden & loaded
