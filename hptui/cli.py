@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 import msgspec
 
 import hptui
-from hptui.config import FIELDS, Layer, Resolved, choices, description, environment_layer, file_layer, resolve
-from hptui.errors import RunDirectoryError, UsageError, nearest
-from hptui.foreground import has_terminal, new_study, old_study, show_screen, train
+from hptui.config import (
+    FIELDS,
+    SYNONYMS,
+    Layer,
+    Resolved,
+    choices,
+    convert_field,
+    description,
+    environment_layer,
+    file_layer,
+    misspelt,
+    resolve,
+)
+from hptui.errors import ConfigError, RunDirectoryError, UsageError, nearest
+from hptui.foreground import has_terminal, new_study, old_study, show_screen, silence, tell, train
 from hptui.presence import refuse_if_written
+from hptui.run_directory import RunReader
 from hptui.study_directory import localized, new_directory, open_study, studies_folder
-
-if TYPE_CHECKING:
-    pass
 
 DONE, FAILED, USAGE, STOPPED, INTERRUPTED = 0, 1, 2, 3, 130
 REPEATED = ("set", "search")
@@ -28,6 +37,8 @@ REPEATED = ("set", "search")
 
 def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """One flag for every field of the configuration; values stay text, so that one place checks them all."""
+    for synonym, words in SYNONYMS.items():
+        command = click.option("--" + synonym.replace("_", "-"), synonym, metavar="VALUE", help=words)(command)
     for field in reversed(FIELDS):
         metavar = "|".join(choices(field)) or ("NAME=..." if field in REPEATED else "VALUE")
         command = click.option(
@@ -66,7 +77,7 @@ class SuggestingGroup(click.Group):
         except SystemExit as left:
             if not isinstance(left.__context__, BrokenPipeError):
                 raise
-        quiet_broken_pipe()
+        silence(sys.stdout)
         return DONE
 
 
@@ -106,9 +117,14 @@ def resume(directory: Path, data_dir: str | None, device: str | None, headless: 
     """Go on with what was interrupted, from the last checkpoint."""
     study = open_study(directory)
     refuse_if_written(directory)
+    for _, _, folder in study.runs():
+        RunReader(folder).read(0)  # a run of another version is told before data are read and anything is written
     config = localized(study, data_dir)
     if device is not None:
-        config = resolve([Layer("study", msgspec.to_builtins(config)), Layer("--device", {"device": device})]).config
+        try:
+            config = msgspec.structs.replace(config, device=convert_field("device", device))
+        except ConfigError as error:
+            raise ConfigError(f"--device: {error}") from None
     return train(old_study(study, config), headless=headless, as_json=as_json)
 
 
@@ -140,7 +156,7 @@ def list_(folder: Path | None, as_json: bool) -> int:
         click.echo(msgspec.json.encode(rows))
     elif rows:
         print_result(study_table(rows))
-    else:
+    elif not problems:
         click.echo(f"No studies in {place}. Start one with: hptui run --dataset digits", err=True)
     for problem in problems:
         click.echo(f"hptui: left out: {problem}", err=True)
@@ -182,9 +198,12 @@ def export(directory: Path, to: Path | None) -> int:
     return DONE
 
 
-@cli.group(cls=SuggestingGroup)
-def config() -> None:
+@cli.group(cls=SuggestingGroup, invoke_without_command=True)
+@click.pass_context
+def config(context: click.Context) -> None:
     """Show or check a configuration."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 @config.command()
@@ -234,10 +253,7 @@ def doctor(data_dir: Path | None, as_json: bool) -> int:
 def resolve_layers(config: Path | None, flags: dict[str, Any]) -> Resolved:
     """Defaults < file < environment < flags."""
     layers = [file_layer(config)] if config is not None else []
+    for line in misspelt():
+        tell(f"hptui: {line}")
     given = {field: value for field, value in flags.items() if value not in (None, ())}
     return resolve([*layers, environment_layer(), Layer("flag", given)])
-
-
-def quiet_broken_pipe() -> None:
-    """The reader of our output has gone (`| head`): nothing to say, and nothing more to flush."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

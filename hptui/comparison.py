@@ -17,6 +17,7 @@ from hptui.studies import FollowedRun, FollowedStudy
 
 CONFIDENCE = 0.95
 TEST = "paired t-test"
+NO_BASELINE = "This study has no baseline arm, so there is nothing to compare the optimized runs with."
 
 
 class Summary(msgspec.Struct, frozen=True):
@@ -48,10 +49,10 @@ class Difference(msgspec.Struct, frozen=True):
     mean: float | None
     low: float | None
     high: float | None
-    """95 % confidence interval of the mean; null for fewer than two pairs"""
+    """95 % confidence interval of the mean; null for fewer than two pairs, or where all differences are equal"""
     p_value: float | None
     effect_size: float | None
-    """mean difference / its standard deviation (Cohen's d for pairs); null where all differences are equal"""
+    """mean difference / its standard deviation (Cohen's d for pairs); null where there is no spread"""
     test: str
 
 
@@ -82,7 +83,7 @@ def compare(followed: FollowedStudy) -> Comparison:
         baseline=_summarize_arm(baseline, config.baseline),
         optimized=_summarize_arm(optimized, config.strategy),
         difference=difference,
-        conclusion=conclusion(difference),
+        conclusion=conclusion(difference) if "baseline" in config.arms else NO_BASELINE,
     )
 
 
@@ -111,7 +112,7 @@ def paired_difference(baseline: dict[int, float], optimized: dict[int, float]) -
         return Difference(n, float(differences[0]) if n else None, None, None, None, None, TEST)
     mean, sd = float(differences.mean()), float(differences.std(ddof=1))
     if sd <= 1e-12:  # equal differences: no spread to test against
-        return Difference(n, mean, mean, mean, 1.0 if mean == 0 else None, None, TEST)
+        return Difference(n, mean, None, None, None, None, TEST)
     from scipy import stats  # half a second to import: not before there is something to test
 
     result = stats.ttest_1samp(differences, 0.0)
@@ -124,6 +125,8 @@ def conclusion(difference: Difference) -> str:
     n = difference.n
     if difference.mean is None:
         return "No pair of runs is completed yet, so there is nothing to compare."
+    if n > 1 and difference.low is None:
+        return f"All {n} differences are equal ({_signed(difference.mean)} points), so no interval can be given."
     if difference.low is None or difference.high is None:
         return f"{n} pair cannot show a difference: its spread is unknown. Use --runs 10 or more."
     if difference.low <= 0 <= difference.high:

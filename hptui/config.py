@@ -5,6 +5,7 @@ Nothing here imports torch: a configuration is checked in a blink, also on a lap
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 import tomllib
@@ -28,6 +29,12 @@ PLUG_INS = {"model": "models", "strategy": "strategies", "baseline": "strategies
 """fields that name a plug-in, and its folder"""
 LOCAL = ("out", "data_dir")
 """settings that hold for one machine; never written into a study"""
+SYNONYMS = {"batch_size": "images of one training step; the same as --set batch_size=VALUE"}
+"""keys, flags and variables that are another way to write an entry of `set`, and what they mean"""
+OTHER_VARIABLES = ("HPTUI_TEST_DATA", "HPTUI_ASCII", "HPTUI_DEBUG")
+"""of the environment, and no settings"""
+NEAR = 0.75
+"""similarity (difflib) from which on an unknown variable is taken for a mistyped one"""
 
 
 class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -140,7 +147,7 @@ class Resolved(msgspec.Struct, frozen=True):
 def file_layer(path: Path) -> Layer:
     """Read CONFIG.toml; raise ConfigError if it is missing or not TOML."""
     try:
-        settings = tomllib.loads(path.read_text("utf-8"))
+        settings = tomllib.loads(path.read_text("utf-8-sig"))  # Windows editors begin a file with a mark
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not valid TOML: {error}") from None
     except OSError as error:
@@ -152,10 +159,22 @@ def environment_layer(environment: Mapping[str, str] = os.environ) -> Layer:
     """Settings from HPTUI_EPOCHS, HPTUI_SEARCH ("lr=1e-4:1:log:7 dropout=0:0.6:lin:4") and so on."""
     settings = {
         field: environment[variable]
-        for field in FIELDS
+        for field in (*FIELDS, *SYNONYMS)
         if (variable := ENVIRONMENT_PREFIX + field.upper()) in environment
     }
     return Layer("environment", settings)
+
+
+def misspelt(environment: Mapping[str, str] = os.environ) -> list[str]:
+    """A line for each variable that is read by nobody but looks like one of the settings."""
+    known = [field.upper() for field in (*FIELDS, *SYNONYMS)]
+    lines = []
+    for variable in environment:
+        name = variable.removeprefix(ENVIRONMENT_PREFIX)
+        if name != variable and name not in known and variable not in OTHER_VARIABLES:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=NEAR)
+            lines += [f"{variable} is not used; did you mean {ENVIRONMENT_PREFIX}{word}?" for word in near]
+    return lines
 
 
 def resolve(layers: Iterable[Layer]) -> Resolved:
@@ -166,27 +185,49 @@ def resolve(layers: Iterable[Layer]) -> Resolved:
     """
     merged: dict[str, Any] = {}
     origins = dict.fromkeys(FIELDS, "default")
+    named = False
     for layer in layers:
-        for key, raw in layer.settings.items():
-            field = key.replace("-", "_")
-            if field not in FIELDS:
-                raise ConfigError(f"{layer.origin}: unknown key {key!r}.{nearest(field, FIELDS)}")
-            try:
-                value = convert_field(field, raw)
-            except ConfigError as error:
-                raise ConfigError(f"{layer.origin}: {error}") from None
+        try:
+            settings = _layer_settings(layer)
+        except ConfigError as error:
+            raise ConfigError(f"{layer.origin}: {error}") from None
+        for field, value in settings.items():
             merged[field] = merged.get(field, {}) | value if field in ("set", "search") else value
             origins[field] = layer.origin
-    config = _with_search(StudyConfig(**merged), given="search" in merged)
+        for one, other in (("decide_at", "decide_every"), ("decide_every", "decide_at")):
+            if settings.get(one) is not None and other not in settings and merged.pop(other, None):
+                origins[other] = "default"
+        # ranges, or that there is to be none at all; not only that one of the default ranges is off
+        named = named or ("search" in settings and set(settings["search"].values()) != {"off"})
+    search = merged.get("search", {}) if named else DEFAULT_SEARCH | merged.get("search", {})
+    kept = {name: str(parse_range(name, text)) for name, text in search.items() if text != "off"}
+    config = msgspec.structs.replace(StudyConfig(**merged), search=kept)
     check(config)
     return Resolved(config, origins)
 
 
-def _with_search(config: StudyConfig, *, given: bool) -> StudyConfig:
-    """Fill in the default ranges, and drop those switched off with NAME=off."""
-    search = config.search if given else DEFAULT_SEARCH
-    kept = {name: str(parse_range(name, text)) for name, text in search.items() if text != "off"}
-    return msgspec.structs.replace(config, search=kept)
+def _layer_settings(layer: Layer) -> dict[str, Any]:
+    """The settings of one place by field, converted; raise ConfigError where two of them say the same thing."""
+    settings: dict[str, Any] = {}
+    for key, raw in layer.settings.items():
+        name = key.replace("-", "_")
+        if name not in FIELDS and name not in SYNONYMS:
+            raise ConfigError(f"unknown key {key!r}.{nearest(name, (*FIELDS, *SYNONYMS))}")
+        field = "set" if name in SYNONYMS else name
+        value = convert_field(field, {name: raw} if name in SYNONYMS else raw)
+        if field == "set":
+            before = settings.get("set", {})
+            if both := sorted(before.keys() & value):
+                raise ConfigError(f"{both[0]} is given twice.")
+            value = before | value
+        elif field in settings:
+            raise ConfigError(f"{field} is given twice.")
+        settings[field] = value
+    # a whole configuration (of a form) repeats the default, as a number; text is what somebody wrote
+    every = layer.settings.get("decide_every", layer.settings.get("decide-every", 1))
+    if settings.get("decide_at") is not None and (isinstance(every, str) or every != 1):
+        raise ConfigError("decide_at and decide_every exclude each other; give one of them.")
+    return settings
 
 
 def convert_field(field: str, raw: object) -> Any:
@@ -194,13 +235,13 @@ def convert_field(field: str, raw: object) -> Any:
     if field == "set":
         return {
             known.name: known.check(_number(name, value))
-            for name, value in _pairs(field, raw).items()
+            for name, value in _pairs(field, raw)
             for known in [hyperparameter(name)]
         }
     if field == "search":
         return {
             hyperparameter(name).name: text if text == "off" else str(parse_range(name, text))
-            for name, text in _pairs(field, raw).items()
+            for name, text in _pairs(field, raw)
         }
     words = choices(field)
     if words and raw not in words:
@@ -211,13 +252,22 @@ def convert_field(field: str, raw: object) -> Any:
         value = msgspec.convert(raw, FIELDS[field], strict=False)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{field} = {raw!r}: {_plain(str(error))}") from None
+    if value == []:
+        raise ConfigError(f"{field} = {raw!r}: name at least one epoch.")
     _check_name(field, value)
     return value
 
 
 def _check_name(field: str, value: Any) -> None:
-    """Check what a type cannot: that a plug-in or a device has this name."""
-    if field == "dataset":
+    """Check what a type cannot: that a plug-in or a device has this name, and that a path can be one."""
+    if isinstance(value, str) and "\0" in value:
+        raise ConfigError(f"{field} = {value!r}: no name or path can have a null character.")
+    if field in LOCAL and value is not None:
+        try:
+            Path(value).expanduser()
+        except RuntimeError:
+            raise ConfigError(f"{field} = {value!r}: there is no such user's home folder.") from None
+    elif field == "dataset":
         name = value.partition(":")[0]
         if name not in registry.names("datasets") and not registry.is_own(value):
             raise ConfigError(f"unknown dataset {value!r}.{nearest(name, registry.names('datasets'))}")
@@ -234,16 +284,27 @@ def _number(name: str, raw: object) -> float:
         raise ConfigError(f"set {name} = {raw!r}: expected a number.") from None
 
 
-def _pairs(field: str, raw: object) -> dict[str, Any]:
-    if isinstance(raw, Mapping):
-        return dict(raw)
+def _pairs(field: str, raw: object) -> list[tuple[str, Any]]:
+    """Names and values; raise ConfigError if two of them are of one hyperparameter."""
+    pairs = list(raw.items()) if isinstance(raw, Mapping) else _split_pairs(field, raw)
+    given: dict[str, str] = {}
+    for name, _ in pairs:
+        known = hyperparameter(name).name
+        if known in given:
+            both = "twice" if given[known] == name else f"as {given[known]} and as {name}"
+            raise ConfigError(f"{field} names {known} {both}.")
+        given[known] = name
+    return pairs
+
+
+def _split_pairs(field: str, raw: object) -> list[tuple[str, Any]]:
     parts = raw.split() if isinstance(raw, str) else list(raw) if isinstance(raw, (list, tuple)) else [str(raw)]
     pairs = [str(part).partition("=") for part in parts]
     for name, equals, value in pairs:
         if not (name and equals and value):
             example = "lr=1e-4:1e-1:log:7" if field == "search" else "weight_decay=5e-4"
             raise ConfigError(f"{field} {name + equals + value!r}: write NAME=..., for example {example}.")
-    return {name: value for name, _, value in pairs}
+    return [(name, value) for name, _, value in pairs]
 
 
 def _plain(message: str) -> str:
@@ -282,9 +343,12 @@ def _check_strategy(config: StudyConfig, arm: Arm) -> None:
 def to_plain(config: StudyConfig) -> dict[str, Any]:
     """The settings as TOML can hold them, without what holds for this machine alone."""
     plain: dict[str, Any] = msgspec.to_builtins(config)
-    return {key: value for key, value in plain.items() if value is not None and key not in LOCAL}
+    left_out = (*LOCAL, "decide_every") if config.decide_at is not None else LOCAL
+    return {key: value for key, value in plain.items() if value is not None and key not in left_out}
 
 
 def from_plain(settings: Mapping[str, Any], origin: str) -> StudyConfig:
     """Inverse of `to_plain`; raise ConfigError naming `origin` if a key or value does not fit."""
+    if "decide_at" in settings:  # studies of an earlier hptui name both, and decide_at holds
+        settings = {key: value for key, value in settings.items() if key != "decide_every"}
     return resolve([Layer(origin, settings)]).config

@@ -15,7 +15,10 @@ import psutil
 import hptui
 from hptui.study_directory import studies_folder
 
-PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "rich", "msgspec")
+PACKAGES = (
+    *("torch", "torchvision", "numpy", "scipy", "scikit-learn"),
+    *("rich", "textual", "plotext", "matplotlib", "msgspec"),
+)
 ARCHIVES = {
     "mnist": ("MNIST", "train-images-idx3-ubyte.gz"),
     "fashion_mnist": ("FashionMNIST", "train-images-idx3-ubyte.gz"),

@@ -5,6 +5,7 @@ Exit codes: 0 all runs done, 1 failed, 3 stopped and resumable, 130 left at once
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -12,7 +13,7 @@ import threading
 import time
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TextIO
 
 import click
 import msgspec
@@ -62,26 +63,45 @@ def has_terminal() -> bool:
 
 def train_headless(prepare: Prepare, *, as_json: bool) -> int:
     """Train in a worker thread, follow the log in this one, print the comparison."""
-    from rich.console import Console
-
-    from hptui.studies import FollowedStudy
-    from hptui.ui.headless import ProgressReport
-
-    session = Session(prepare)
-    on_signals(session)
-    while session.study is None and session.alive:
-        time.sleep(POLL_SECONDS)
-    if session.study is not None:
-        study = open_study(session.study)
-        planned = ", ".join(f"{arm} {cost:.2f}" for arm, cost in study.planned_cost.items())
-        click.echo(f"study {study.directory}\nplanned cost in plain trainings: {planned}", err=True)
-        report = ProgressReport(FollowedStudy(study), Console(stderr=True))
-        try:
-            report.follow(session.finished)
-        finally:  # whatever becomes of the report, the training ends with a checkpoint
-            session.stop("the progress report ended")
-            session.finished.wait()
+    with contextlib.redirect_stdout(sys.stderr):  # stdout is for the result: own code may print what it likes
+        session = Session(prepare)
+        on_signals(session)
+        while session.study is None and session.alive:
+            time.sleep(POLL_SECONDS)
+        if session.study is not None:
+            report_progress(session, session.study)
+        session.join()
     return conclude(session, as_json=as_json)
+
+
+def report_progress(session: Session, directory: Path) -> None:
+    """Tell on stderr how far the training is. If that fails, the training goes on untold; signals still stop it."""
+    from hptui.studies import FollowedStudy
+    from hptui.ui.headless import ProgressConsole, ProgressReport
+
+    try:
+        study = open_study(directory)
+        planned = ", ".join(f"{arm} {cost:.2f}" for arm, cost in study.planned_cost.items())
+        tell(f"study {study.directory}\nplanned cost in plain trainings: {planned}")
+        ProgressReport(FollowedStudy(study), ProgressConsole()).follow(session.finished)
+    except OSError:  # whoever read our stderr has gone: `2>&1 | head`, a terminal that was closed
+        silence(sys.stderr)
+    except Exception as error:
+        tell(f"hptui: no more progress is shown, the training goes on: {type(error).__name__}: {error}")
+
+
+def tell(line: str) -> None:
+    """Print to stderr, if anybody still reads it."""
+    try:
+        click.echo(line, err=True)
+    except OSError:
+        silence(sys.stderr)
+
+
+def silence(stream: TextIO) -> None:
+    """The reader of `stream` has gone: from here on, what is written to it goes nowhere, and fails no more."""
+    with contextlib.suppress(OSError, ValueError):  # a stream in memory has no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def show_screen(prepare: Prepare | None = None, watch: Path | None = None) -> int:
@@ -109,7 +129,7 @@ def show_screen(prepare: Prepare | None = None, watch: Path | None = None) -> in
     if not started:
         return DONE
     started[-1].stop("quit")
-    started[-1].finished.wait()
+    started[-1].join()
     return conclude(started[-1], as_json=False)
 
 
@@ -150,7 +170,7 @@ def conclude(session: Session, *, as_json: bool) -> int:
         raise session.failure
     if session.study is None or not session.completed:
         where = f"; go on with: hptui resume {session.study}" if session.study is not None else ""
-        click.echo(f"stopped ({session.reason}){where}", err=True)
+        tell(f"stopped ({session.reason}){where}")
         return STOPPED if session.study is not None else INTERRUPTED
     from hptui.studies import follow
 

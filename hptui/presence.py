@@ -26,8 +26,8 @@ HEARTBEAT = "heartbeat.json"
 BEAT_SECONDS = 1.0
 LOST_AFTER_SECONDS = 15.0
 """importing torch or writing to a slow disk may hold a heartbeat up for some seconds"""
-DEAD_PROCESS_SECONDS = 2.5
-"""on the writer's own machine a dead process is known sooner"""
+LOCK_SECONDS = 0.3
+"""a reader that tries whether a lock is free holds it for an instant, which must not turn a writer away"""
 
 
 class Heartbeat(msgspec.Struct, frozen=True):
@@ -54,7 +54,7 @@ class Presence:
 
     def __enter__(self) -> Presence:
         try:
-            self._lock.acquire(blocking=False)
+            self._lock.acquire(timeout=LOCK_SECONDS, poll_interval=LOCK_SECONDS / 20)
         except filelock.Timeout:
             raise _held(self._directory) from None
         except OSError as error:
@@ -104,14 +104,28 @@ def refuse_if_written(directory: Path) -> None:
 
 
 def is_written(directory: Path) -> bool:
-    """Whether a living process writes here: its heartbeat is fresh and, on this machine, its process exists."""
+    """Whether a living process writes here: its heartbeat is fresh and, on this machine, it lives."""
     beat = read_heartbeat(directory)
     if beat is None:
         return False
-    age = time.time() - beat.time
-    if beat.host == socket.gethostname() and age > DEAD_PROCESS_SECONDS and not psutil.pid_exists(beat.pid):
+    if time.time() - beat.time >= LOST_AFTER_SECONDS:
         return False
-    return age < LOST_AFTER_SECONDS
+    if beat.host != socket.gethostname() or psutil.pid_exists(beat.pid):
+        return True
+    return _is_locked(directory)  # a container of this host's name counts its processes by itself
+
+
+def _is_locked(directory: Path) -> bool:
+    """Whether a process of this machine holds the lock; only its death or its end releases it."""
+    if not (directory / LOCK).exists():
+        return False
+    try:
+        with filelock.FileLock(directory / LOCK, thread_local=False).acquire(blocking=False):
+            return False
+    except filelock.Timeout:
+        return True
+    except OSError:  # a folder that may only be read: the process that wrote here is gone
+        return False
 
 
 def read_heartbeat(directory: Path) -> Heartbeat | None:

@@ -60,7 +60,7 @@ def load(folder: str, name: str) -> Any:
         if point.name == name:
             try:
                 return point.load()
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 raise ConfigError(f"{name!r} cannot be imported: {type(error).__name__}: {error}") from error
     module = importlib.import_module(f"hptui.{folder}.{name}")
     (factory,) = module.__all__

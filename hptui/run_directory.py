@@ -25,7 +25,7 @@ import msgspec
 
 from hptui.config import Arm
 from hptui.errors import RunDirectoryError, TrainingError
-from hptui.events import SCHEMA, AnyEvent, decode, encode
+from hptui.events import SCHEMA, AnyEvent, RunStarted, decode, encode
 from hptui.presence import Presence, replace_file
 
 RUN_FILE = "run.json"
@@ -131,10 +131,6 @@ class RunWriter:
                 _cut_torn_line(self._file)
             raise TrainingError(f"cannot write {self._directory / EVENTS_FILE}: {error.strerror}.") from None
 
-    def sync(self) -> None:
-        """Wait until everything is on the disk (before a checkpoint that refers to it)."""
-        os.fsync(self._file)
-
 
 def _cut_torn_line(file: int) -> None:
     """Remove the unfinished last line that a killed process or a full disk left: it never was a fact."""
@@ -155,6 +151,7 @@ class RunReader:
     """Follow a run's log from any process; a torn last line means "not yet"."""
 
     def __init__(self, directory: Path) -> None:
+        self._directory = directory
         self._path = directory / EVENTS_FILE
         self._offset = 0
         self._lines = 0
@@ -163,8 +160,10 @@ class RunReader:
         """Events that were completed since the last call, stopping after about `seconds`.
 
         Raises:
-            RunDirectoryError: a whole line is not an event this version knows.
+            RunDirectoryError: another version wrote the run, or a whole line is not an event this version knows.
         """
+        if self._lines == 0 and (self._directory / RUN_FILE).exists():
+            read_run_file(self._directory)  # its format is told before any line is misread
         until = time.monotonic() + seconds
         events: list[AnyEvent] = []
         try:
@@ -191,7 +190,10 @@ class RunReader:
 
     def _decode(self, line: bytes, number: int) -> AnyEvent:
         try:
-            return decode(line)
+            event = decode(line)
+            if isinstance(event, RunStarted):
+                check_schema(event.schema, self._path)
+            return event
         except msgspec.DecodeError as error:
             raise RunDirectoryError(f"{self._path}, line {number} cannot be read: {error}.") from None
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hptui.commands import CommandInbox
-from hptui.errors import HptuiError
+from hptui.errors import HptuiError, TrainingError
 from hptui.study_directory import Study
 
 if TYPE_CHECKING:
@@ -56,6 +56,11 @@ class Session:
         if self._control is not None:
             self._control.stop(reason)
 
+    def join(self) -> None:
+        """Wait until it is finished and its thread is gone: a program that ends while torch unwinds is aborted."""
+        self.finished.wait()
+        self._thread.join()
+
     def _work(self) -> None:
         try:
             study, ingredients = self._prepare()
@@ -68,5 +73,7 @@ class Session:
             self.completed = train_study(study, ingredients, self._control)
         except Exception as error:  # raised again, or shown, by the main thread
             self.failure = error
+        except SystemExit as left:  # own code may leave; a thread would end without a word
+            self.failure = TrainingError(f"own code ended the training: SystemExit: {left}")
         finally:
             self.finished.set()

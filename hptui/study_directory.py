@@ -6,6 +6,7 @@ kept among the user's state, by the study's identity, so that `hptui resume` fin
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -21,10 +22,10 @@ import tomli_w
 
 import hptui
 from hptui import registry
-from hptui.config import Arm, StudyConfig, from_plain, to_plain
+from hptui.config import Arm, StudyConfig, convert_field, from_plain, to_plain
 from hptui.errors import ConfigError, RunDirectoryError
 from hptui.events import SCHEMA
-from hptui.presence import replace_file
+from hptui.presence import HEARTBEAT, LOCK, Presence, replace_file
 from hptui.run_directory import RunFile, check_schema, create_run, run_name
 
 STUDY_FILE = "study.toml"
@@ -59,7 +60,8 @@ class Study(msgspec.Struct, frozen=True):
 
     @property
     def name(self) -> str:
-        return self.directory.name
+        """As it can be shown and written in JSON: bytes that are no UTF-8 are replaced."""
+        return shown(self.directory.name)
 
     def runs(self) -> list[tuple[Arm, int, Path]]:
         """All planned runs (arm, seed, folder) in the order they are trained: pair by pair."""
@@ -70,6 +72,11 @@ class Study(msgspec.Struct, frozen=True):
     def create_run(self, arm: Arm, seed: int, directory: Path) -> None:
         """Make the folder of one of `runs`."""
         create_run(directory, RunFile(SCHEMA, hptui.__version__, arm, seed, to_plain(self.config)))
+
+
+def shown(path: str | Path) -> str:
+    """A file name as it can be printed anywhere: bytes that are no UTF-8 are replaced."""
+    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def studies_folder() -> Path:
@@ -90,12 +97,8 @@ def new_directory(config: StudyConfig) -> Path:
         return next(path for name in names if not (path := studies_folder() / name).exists())
     directory = Path(config.out).expanduser()
     try:
-        if (directory / STUDY_FILE).exists():
-            raise RunDirectoryError(
-                f"{directory} already holds a study; go on with it (hptui resume), or choose another --out."
-            )
-        if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-            raise RunDirectoryError(f"{directory} is not an empty folder; choose another --out.")
+        if directory.exists():
+            _refuse_used(directory)
         existing = next(place for place in (directory, *directory.absolute().parents) if place.exists())
         if not existing.is_dir() or not os.access(existing, os.W_OK):
             raise RunDirectoryError(f"cannot write in {existing}; choose another --out.")
@@ -104,31 +107,83 @@ def new_directory(config: StudyConfig) -> Path:
     return directory
 
 
+def _refuse_used(directory: Path) -> None:
+    """Raise RunDirectoryError unless this is an empty folder, or one in which a start left only its lock."""
+    if (directory / STUDY_FILE).exists():
+        raise RunDirectoryError(
+            f"{directory} already holds a study; go on with it (hptui resume), or choose another --out."
+        )
+    if not directory.is_dir() or not all(_is_left_over(path.name) for path in directory.iterdir()):
+        raise RunDirectoryError(f"{directory} is not an empty folder; choose another --out.")
+
+
+def _is_left_over(name: str) -> bool:
+    return name in (LOCK, HEARTBEAT) or (name.startswith(".") and name.endswith(".partial"))
+
+
 def create_study(directory: Path, config: StudyConfig, fingerprint: str, planned_cost: dict[str, float]) -> Study:
-    """Make the folder, copy the user's own files into it, and write study.toml last."""
+    """Make the folder, copy the user's own files into it, and write study.toml last.
+
+    `new_directory` looked at the folder before data were read, which takes seconds: another start may have taken
+    it meanwhile. It is claimed here; a name that hptui chose is then replaced by the next free one.
+
+    Raises:
+        RunDirectoryError: another study was begun in the folder meanwhile, or it cannot be written.
+    """
     portable, places = _portable(config)
     study = Study(directory.resolve(), uuid.uuid4().hex, time.time(), portable, fingerprint, planned_cost)
     try:
-        directory.mkdir(parents=True, exist_ok=True)
-        for field, place in places.items():
-            if Path(place).suffix == ".py":
-                (directory / SOURCES / field).mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(place, directory / SOURCES / field / Path(place).name)
-        head = {
-            "schema": SCHEMA,
-            "hptui": hptui.__version__,
-            "id": study.id,
-            "created": study.created,
-            "fingerprint": fingerprint,
-            "planned_cost": planned_cost,
-        }
-        replace_file(directory / STUDY_FILE, tomli_w.dumps(head | {"config": to_plain(portable)}).encode())
+        study = _claim_free_name(study, config)
+        with Presence(study.directory):
+            _refuse_used(study.directory)
+            _write(study, places)
     except OSError as error:
         raise RunDirectoryError(f"cannot write in {directory}: {error.strerror}.") from None
     if config.data_dir is not None:
         places["data_dir"] = str(Path(config.data_dir).expanduser().resolve())
     _remember(study.id, places)
     return study
+
+
+def _claim_free_name(study: Study, config: StudyConfig) -> Study:
+    """Make the folder; among the user's studies, where no --out was given, one that nobody else has made."""
+    named = config.out is not None or study.directory.parent != studies_folder().resolve()
+    while True:
+        try:
+            study.directory.mkdir(parents=True, exist_ok=named)
+        except FileExistsError:
+            if named:
+                raise
+            study = msgspec.structs.replace(study, directory=new_directory(config).resolve())
+        else:
+            return study
+
+
+def _write(study: Study, places: dict[str, str]) -> None:
+    """Write sources and study.toml; what a failure leaves does not stand in the way of the next start."""
+    head = {
+        "schema": SCHEMA,
+        "hptui": hptui.__version__,
+        "id": study.id,
+        "created": study.created,
+        "fingerprint": study.fingerprint,
+        "planned_cost": study.planned_cost,
+    }
+    # Copied beside their place, so that a killed start leaves nothing that looks like the user's.
+    partial = study.directory / f".{SOURCES}.{os.getpid()}.partial"
+    try:
+        for field, place in places.items():
+            if Path(place).suffix == ".py":
+                (partial / field).mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(place, partial / field / Path(place).name)
+        if partial.exists():
+            partial.replace(study.directory / SOURCES)
+        replace_file(study.directory / STUDY_FILE, tomli_w.dumps(head | {"config": to_plain(study.config)}).encode())
+    except BaseException:
+        with contextlib.suppress(OSError):
+            for remains in (partial, study.directory / SOURCES):
+                shutil.rmtree(remains, ignore_errors=True)
+        raise
 
 
 def open_study(directory: Path) -> Study:
@@ -180,6 +235,7 @@ def localized(study: Study, data_dir: str | None = None) -> StudyConfig:
     Raises:
         ConfigError: an own file has changed since the study began, or the data are not found.
     """
+    data_dir = convert_field("data_dir", data_dir)
     places = _recall(study.id)
     changes: dict[str, Any] = {"data_dir": data_dir or places.get("data_dir")}
     for field in OWN_FILES:

@@ -48,6 +48,7 @@ def prepare(folder: Path) -> None:
     (folder / "torn.toml").write_text("epochs = \n", "utf-8")
     (folder / "range.toml").write_text('[search]\nlr = "1e-1:1e-4:log:5"\n', "utf-8")
     (folder / "twice.toml").write_text("epochs = 0\nruns = 0\n", "utf-8")
+    (folder / "null.toml").write_text('out = "a\\u0000b"\n', "utf-8")
 
 
 DIGITS = "run --dataset digits"
@@ -78,8 +79,19 @@ BAD_INPUT = [
     (f"{DIGITS} --search lr=1e-4:1e-1:log:0", "flag: search lr: steps = 0 makes a grid of no cells"),
     (f"{DIGITS} --search lr=1e-4:1e-1:cubic:5", "flag: search lr: unknown scale 'cubic'; it takes log or lin."),
     (f"{DIGITS} --search lr", "flag: search 'lr': write NAME=..., for example lr=1e-4:1e-1:log:7."),
-    (f"{DIGITS} --search lr=off", "strategy 'grid' has a grid of no cells; name at least one range with --search."),
+    (
+        f"{DIGITS} --search lr=off --search wd=off",
+        "strategy 'grid' has a grid of no cells; name at least one range with --search.",
+    ),
     (f"{DIGITS} --decide-at 99", "decide_at names epoch 99, but a run has 10 epochs."),
+    (f"{DIGITS} --decide-at 1,2 --decide-every 1", "flag: decide_at and decide_every exclude each other"),
+    (f"{DIGITS} --set lr=1 --set lr=2", "flag: set names lr twice."),
+    (f"{DIGITS} --batch-size 2.5", "flag: batch_size = 2.5 has to be a whole number."),
+    (f"{DIGITS} --batch-size 20 --set batch_size=30", "flag: batch_size is given twice."),
+    (f"{DIGITS} --out ~nouser/x", "flag: out = '~nouser/x': there is no such user's home folder."),
+    (f"{DIGITS} --data-dir ~nouser/x", "flag: data_dir = '~nouser/x': there is no such user's home folder."),
+    ("resume done --data-dir ~nouser/x", "data_dir = '~nouser/x': there is no such user's home folder."),
+    ("config validate null.toml", "null.toml: out = 'a\\x00b': no name or path can have a null character."),
     (f"{DIGITS} --decide-at 1,x", "flag: decide_at = ['1', 'x']: expected a whole number."),
     ("run none.toml", "cannot read the configuration none.toml: No such file or directory."),
     ("run torn.toml", "torn.toml is not valid TOML"),
@@ -168,6 +180,95 @@ def test_a_reader_that_has_gone_is_no_error(arguments: str, here: Path) -> None:
     )
     done = python(code, *arguments.split(), cwd=here)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_an_internal_error_is_one_line_with_the_place_of_its_traceback(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("one\ntwo")
+
+    monkeypatch.setattr("hptui.__main__.cli.main", fail)
+    assert main([]) == 1
+    (said,) = capsys.readouterr().err.splitlines()
+    head, path = said.split("; the traceback is in ")
+    assert head == "hptui: internal error: ZeroDivisionError: one two"
+    assert path.startswith(os.environ["XDG_STATE_HOME"])
+    assert "in fail" in Path(path).read_text("utf-8")
+    monkeypatch.setenv("HPTUI_DEBUG", "1")
+    assert main([]) == 1
+    assert capsys.readouterr().err.startswith("Traceback")
+
+
+@pytest.mark.parametrize("name", [b"s", b"caf\xe9"])
+def test_a_terminal_of_few_characters_and_a_name_of_any_bytes(here: Path, name: bytes) -> None:
+    study = os.fsdecode(name)
+    finished_study(here / study, [0.5, 0.6, 0.7], [0.6, 0.65, 0.9])
+    code = "import os, sys\nfrom hptui.__main__ import main\nsys.exit(main([*sys.argv[1:]]))"
+    environment = os.environ | {"PYTHONIOENCODING": "ascii", "PYTHONPATH": str(Path(__file__).parents[1])}
+    for arguments in (["compare", study], ["compare", study, "--json"], ["list", "."], ["list", ".", "--json"]):
+        done = python(code, *arguments, cwd=here, env=environment)
+        assert (done.returncode, done.stderr) == (0, ""), arguments
+        if arguments == ["compare", study]:
+            assert "60.00 +- 10.00" in done.stdout
+    (row,) = json.loads(done.stdout)
+    assert row["name"].startswith(study[:3])
+    missing = python(code, "list", os.fsdecode(b"caf\xe9-none"), cwd=here, env=environment)
+    assert missing.returncode == 2
+    assert missing.stderr.startswith("hptui: there is no folder caf")
+
+
+def test_batch_size_is_another_way_to_set_it(here: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    (here / "c.toml").write_text("batch_size = 10\n[set]\nlr = 0.5\n", "utf-8")
+    found = json.loads(out_of(capsys, "config", "show", "c.toml", "--json"))["set"]
+    assert found == {"value": {"batch_size": 10.0, "lr": 0.5}, "origin": "c.toml"}
+    monkeypatch.setitem(os.environ, "HPTUI_BATCH_SIZE", "20")
+    assert json.loads(out_of(capsys, "config", "show", "--json"))["set"]["value"] == {"batch_size": 20.0}
+    found = json.loads(out_of(capsys, "config", "show", "--batch-size", "30", "--json"))["set"]
+    assert found == {"value": {"batch_size": 30.0}, "origin": "flag"}
+    assert "--batch-size" in out_of(capsys, "run", "--help")
+
+
+def test_a_mistyped_variable_is_told(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("HPTUI_EPOCH", "HPTUI_TEST_DATA", "HPTUI_ASCII", "HPTUI_DEBUG", "HPTUI_SOMETHING_ELSE"):
+        monkeypatch.setitem(os.environ, variable, "1")
+    assert main(["config", "show"]) == 0
+    assert capsys.readouterr().err == "hptui: HPTUI_EPOCH is not used; did you mean HPTUI_EPOCHS?\n"
+
+
+def test_config_without_a_command_shows_its_help(capsys: Captured) -> None:
+    assert out_of(capsys, "config").startswith("Usage: hptui config ")
+
+
+def write_of_another_version(study: Path, where: str) -> None:
+    """One run of a study as a later hptui might have written it."""
+    path = study / "optimized-0" / where
+    content = path.read_text("utf-8")
+    assert content.count('"schema":') == 1
+    path.write_text(re.sub(r'"schema": ?1', '"schema":2', content), "utf-8")
+
+
+@pytest.mark.parametrize("where", ["run.json", "events.jsonl"])
+def test_a_run_of_another_version_is_refused(where: str, here: Path, capsys: Captured) -> None:
+    finished_study(here / "s", [0.5], [0.6])
+    finished_study(here / "good", [0.5], [0.6])
+    write_of_another_version(here / "s", where)
+    for command in ("compare", "resume"):
+        assert main([command, "s"]) == 2
+        (said,) = capsys.readouterr().err.splitlines()
+        assert f"s/optimized-0/{where} has format 2, this hptui reads format 1" in said
+    assert main(["list", ".", "--json"]) == 0
+    captured = capsys.readouterr()
+    assert [row["name"] for row in json.loads(captured.out)] == ["good"]
+    assert f"left out: {here}/s/optimized-0/{where} has format 2" in captured.err
+
+
+def test_a_broken_study_is_not_no_study(here: Path, capsys: Captured) -> None:
+    (here / "bad").mkdir()
+    (here / "bad" / "study.toml").write_text("schema = 99\n", "utf-8")
+    assert main(["list", "bad"]) == 0
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith("hptui: left out: ")
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
@@ -292,8 +393,12 @@ def test_compare_as_a_table(here: Path, capsys: Captured) -> None:
 def test_compare_of_a_study_that_has_not_begun(here: Path, capsys: Captured) -> None:
     make_study(here / "s", baseline="none")
     shown = out_of(capsys, "compare", "s")
-    assert "difference: none yet" in shown
-    assert "No pair of runs is completed yet" in shown
+    assert "difference: none\n" in re.sub(" +\n", "\n", shown)
+    assert "This study has no baseline arm" in shown
+    make_study(here / "t")
+    shown_too = out_of(capsys, "compare", "t")
+    assert "difference: none yet" in shown_too
+    assert "No pair of runs is completed yet" in shown_too
     assert not any(line.strip().startswith("baseline") for line in shown.splitlines())
 
 
@@ -310,6 +415,7 @@ def test_doctor_says_what_this_machine_has(here: Path) -> None:
     found = examine(["cpu", "cuda:0: a fine card"], here)
     assert found["hptui"] == __version__
     assert found["devices"] == "cpu, cuda:0: a fine card"
+    assert {"textual", "plotext", "matplotlib"} <= set(found)
     assert found["numpy"][0].isdigit()
     assert found["data mnist"] == f"not in {here}/MNIST/raw; downloaded when first used"
     assert "writable" in found["studies"]

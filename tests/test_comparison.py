@@ -67,12 +67,12 @@ def test_no_pair_and_one_pair() -> None:
 
 def test_equal_differences_have_no_spread_to_test_against() -> None:
     same = paired_difference(by_seed([0.5, 0.75, 0.25]), by_seed([0.5, 0.75, 0.25]))
-    assert same == Difference(3, 0.0, 0.0, 0.0, 1.0, None, "paired t-test")
+    assert same == Difference(3, 0.0, None, None, None, None, "paired t-test")
     better = paired_difference(by_seed([0.5, 0.75, 0.25]), by_seed([0.625, 0.875, 0.375]))
-    assert better == Difference(3, 0.125, 0.125, 0.125, None, None, "paired t-test")
+    assert better == Difference(3, 0.125, None, None, None, None, "paired t-test")
     rounded = paired_difference(by_seed([0.1, 0.2, 0.3]), by_seed([0.2, 0.3, 0.4]))  # equal but for rounding
-    assert (rounded.p_value, rounded.effect_size) == (None, None)
-    assert rounded.low == rounded.high == pytest.approx(0.1)
+    assert (rounded.low, rounded.high, rounded.p_value, rounded.effect_size) == (None, None, None, None)
+    assert rounded.mean == pytest.approx(0.1)
 
 
 def test_seeds_without_a_partner_do_not_count() -> None:
@@ -137,14 +137,13 @@ def test_nothing_has_no_mean() -> None:
             BASELINE,
             "Over 10 pairs the optimized runs are worse by 0.19 points (95 % interval -0.27 to -0.11).",
         ),
-        ([0.5] * 6, [0.5] * 6, "With 6 pairs the difference cannot be told from zero: "),
+        ([0.5] * 6, [0.5] * 6, "All 6 differences are equal (+0.00 points), so no interval can be given."),
+        ([0.5] * 2, [0.5028] * 2, "All 2 differences are equal (+0.28 points), so no interval can be given."),
     ],
 )
 def test_a_plain_sentence_for_every_case(baseline: list[float], optimized: list[float], expected: str) -> None:
     sentence = conclusion(paired_difference(by_seed(baseline), by_seed(optimized)))
-    assert sentence.startswith(expected)
-    if not expected.endswith(" "):
-        assert sentence == expected
+    assert sentence == expected
 
 
 def test_a_finished_study_as_json(tmp_path: Path) -> None:
@@ -190,7 +189,7 @@ def test_a_study_without_a_baseline_or_without_runs(tmp_path: Path) -> None:
     found = compare(follow(tmp_path / "s"))
     assert (found.baseline.n, found.baseline.strategy, found.optimized.n) == (0, "none", 1)
     assert found.difference.mean is None
-    assert found.conclusion.startswith("No pair of runs")
+    assert found.conclusion == "This study has no baseline arm, so there is nothing to compare the optimized runs with."
 
 
 def test_the_last_epoch_counts_and_only_the_delivered_weights(tmp_path: Path) -> None:

@@ -79,8 +79,15 @@ def test_set_and_search_are_joined_name_by_name() -> None:
 def test_off_takes_a_range_out() -> None:
     found = layered({"search": "lr=0.1:1:log:3 dropout=0:0.5:lin:2"}, {"search": "lr=off"})
     assert list(found.config.search) == ["dropout"]
-    off = layered({"strategy": "cosine"}, {"search": "lr=off"})
+    off = layered({"strategy": "cosine"}, {"search": "lr=off wd=off"})
     assert off.config.search == {}
+    named = layered({"strategy": "cosine", "search": "lr=0.1:1:log:3"}, {"search": "lr=off"})
+    assert named.config.search == {}  # the default ranges do not come back
+
+
+def test_off_alone_takes_a_range_out_of_the_default_ones() -> None:
+    assert layered({"search": "weight_decay=off"}).config.search == {"lr": "0.0001:0.01:log:5"}
+    assert list(layered({"search": "wd=off"}, {"search": "wd=0:1:lin:2"}).config.search) == ["weight_decay"]
 
 
 def test_naming_a_range_replaces_the_default_ranges() -> None:
@@ -143,6 +150,16 @@ BAD: list[tuple[str, object, str]] = [
     ("device", "7", "unknown device '7'."),
     ("decide_at", "1,x", "decide_at = ['1', 'x']: expected a whole number."),
     ("decide_at", [0], "decide_at = [0]: expected a whole number >= 1."),
+    ("decide_at", [], "decide_at = []: name at least one epoch."),
+    ("decide_at", "", "decide_at = []: name at least one epoch."),
+    ("set", "lr=1 lr=2", "set names lr twice."),
+    ("set", {"lr": 1, "learning_rate": 2}, "set names lr as lr and as learning_rate."),
+    ("search", ["wd=off", "weight-decay=off"], "search names weight_decay as wd and as weight-decay."),
+    ("out", "a\0b", "out = 'a\\x00b': no name or path can have a null character."),
+    ("out", "~nouser/x", "out = '~nouser/x': there is no such user's home folder."),
+    ("data_dir", "~nouser/x", "data_dir = '~nouser/x': there is no such user's home folder."),
+    ("batch_size", "many", "set batch_size = 'many': expected a number."),
+    ("batch_size", 0, "batch_size = 0 is out of bounds"),
     ("decide_at", 3, "decide_at = 3: expected whole numbers with commas between."),
     ("set", "lr", "set 'lr': write NAME=..., for example weight_decay=5e-4."),
     ("set", {"lr": "fast"}, "set lr = 'fast': expected a number."),
@@ -192,7 +209,30 @@ def test_an_epoch_to_decide_at_beyond_the_end() -> None:
 @pytest.mark.parametrize("settings", [{"strategy": "grid"}, {"strategy": "fixed", "baseline": "grid"}])
 def test_a_grid_needs_a_range(settings: dict[str, str]) -> None:
     expected = "strategy 'grid' has a grid of no cells; name at least one range with --search."
-    assert refusal(search="lr=off", **settings) == expected
+    assert refusal(search="lr=off wd=off", **settings) == expected
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"decide_at": [1], "decide_every": 2}, "decide_at and decide_every exclude each other; give one of them."),
+        ({"decide_at": "1", "decide-every": "1"}, "decide_at and decide_every exclude each other; give one of them."),
+        ({"log_every": 1, "log-every": 2}, "log_every is given twice."),
+        ({"batch_size": 1, "set": {"batch_size": 2}}, "batch_size is given twice."),
+    ],
+)
+def test_one_place_says_a_thing_once(settings: dict[str, Any], expected: str) -> None:
+    assert refusal(**settings) == f"study.toml: {expected}"
+
+
+def test_a_later_place_decides_anew_when_to_decide() -> None:
+    assert layered({"decide_at": [2]}, {"decide_every": 5}).config.decision_epochs() == (1, 6)
+    assert layered({"decide_every": 5}, {"decide_at": [2]}).config.decision_epochs() == (2,)
+
+
+def test_a_byte_order_mark_is_accepted(tmp_path: Path) -> None:
+    (tmp_path / "windows.toml").write_bytes(b"\xef\xbb\xbfepochs = 3\r\n")
+    assert resolve([file_layer(tmp_path / "windows.toml")]).config.epochs == 3
 
 
 @pytest.mark.parametrize("device", ["auto", "cpu", "cuda", "cuda:0", "cuda:12"])

@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 
 from hptui.events import BatchesTrained, CandidateScored, CheckpointSaved, DecisionStarted, HyperparametersChosen
-from hptui.presence import LOST_AFTER_SECONDS
 from hptui.run_directory import RunReader
 
 PATIENCE_SECONDS = 120
@@ -36,16 +35,20 @@ def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Start the program in the background; whatever still runs at the end of the test is killed."""
     started: list[subprocess.Popen[str]] = []
 
-    def begin(*arguments: object) -> subprocess.Popen[str]:
+    def begin(*arguments: object, together: bool = False) -> subprocess.Popen[str]:
+        stderr = subprocess.STDOUT if together else subprocess.PIPE
         command = [sys.executable, "-m", "hptui", *map(str, arguments)]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True)
         started.append(process)
         return process
 
     yield begin
     for process in started:
         process.kill()
-        process.communicate()
+        process.wait()
+        for stream in (process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
 
 
 def wait_until(condition: Callable[[], object], process: subprocess.Popen[str]) -> None:
@@ -79,7 +82,7 @@ def test_a_small_study_on_real_digits(tmp_path: Path) -> None:
 
 def test_resuming_a_finished_study_only_compares(tmp_path: Path) -> None:
     study = tmp_path / "study"
-    settings = [*QUICK, "--runs", 1, "--epochs", 1, "--strategy", "cosine", "--search", "lr=off", "--out", study]
+    settings = [*QUICK, "--runs", 1, "--epochs", 1, "--strategy", "cosine", "--out", study]
     assert hptui("run", *settings).returncode == 0
     before = {path: path.read_bytes() for path in study.rglob("events.jsonl")}
     assert len(before) == 2
@@ -109,6 +112,73 @@ def test_a_signal_leaves_a_checkpoint_and_resume_finishes(
     assert [event.step for event in trained] == sorted({event.step for event in trained})  # nothing done twice
 
 
+def test_a_reader_of_the_progress_that_has_gone_does_not_stop_the_training(
+    tmp_path: Path, start: Callable[..., subprocess.Popen[str]]
+) -> None:
+    """As in `hptui run ... 2>&1 | head -1`."""
+    study = tmp_path / "study"
+    short = [*QUICK, "--baseline", "none", "--runs", 1, "--epochs", 3]
+    process = start("run", *short, "--out", study, "--headless", together=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == f"study {study}\n"
+    process.stdout.close()
+    assert process.wait(PATIENCE_SECONDS) == 0
+    (row,) = json.loads(hptui("list", tmp_path, "--json").stdout)
+    assert row["status"] == "finished"
+
+
+def test_a_training_that_nobody_reads_can_still_be_stopped(
+    tmp_path: Path, start: Callable[..., subprocess.Popen[str]]
+) -> None:
+    study = tmp_path / "study"
+    process = start("run", *LONG, "--out", study, "--headless", together=True)
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.close()
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not (study / "optimized-0").exists() or len(events_of(study / "optimized-0", CheckpointSaved)) < 3:
+        assert process.poll() is None
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(PATIENCE_SECONDS) == 3
+
+
+def test_a_damaged_log_does_not_stop_the_training_that_is_reported(
+    tmp_path: Path, start: Callable[..., subprocess.Popen[str]]
+) -> None:
+    study = tmp_path / "study"
+    process = start("run", *LONG, "--out", study, "--headless")
+    wait_until(lambda: events_of(study / "optimized-0", CheckpointSaved), process)
+    log = study / "optimized-0" / "events.jsonl"
+    with log.open("ab") as file:
+        file.write(b"rubbish\n")
+    before = log.stat().st_size
+    wait_until(lambda: log.stat().st_size > before + 5000, process)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 3
+    assert "no more progress is shown, the training goes on: RunDirectoryError" in errors
+
+
+def test_two_starts_in_one_folder(tmp_path: Path, start: Callable[..., subprocess.Popen[str]]) -> None:
+    study = tmp_path / "study"
+    both = [start("run", *LONG, "--seed", seed, "--out", study, "--headless") for seed in (0, 1)]
+    end = time.monotonic() + PATIENCE_SECONDS
+    while all(process.poll() is None for process in both):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    (loser,) = (process for process in both if process.poll() is not None)
+    (winner,) = (process for process in both if process.poll() is None)
+    _, errors = loser.communicate()
+    assert (loser.returncode, len(errors.splitlines())) == (2, 1), errors
+    run = study / f"optimized-{both.index(winner)}"
+    wait_until(lambda: run.exists() and events_of(run, CheckpointSaved), winner)
+    winner.send_signal(signal.SIGTERM)
+    assert winner.wait(PATIENCE_SECONDS) == 3
+    assert [path.name for path in study.glob("optimized-*")] == [run.name]
+
+
 def test_a_killed_study_is_lost_readable_and_goes_on_from_its_last_checkpoint(
     tmp_path: Path, start: Callable[..., subprocess.Popen[str]]
 ) -> None:
@@ -122,9 +192,8 @@ def test_a_killed_study_is_lost_readable_and_goes_on_from_its_last_checkpoint(
     assert "is being written by process" in second.stderr
     process.kill()
     process.communicate()
-    end = time.monotonic() + LOST_AFTER_SECONDS
-    while json.loads(hptui("list", tmp_path, "--json").stdout)[0]["status"] != "lost":
-        assert time.monotonic() < end
+    (row,) = json.loads(hptui("list", tmp_path, "--json").stdout)
+    assert row["status"] == "lost"  # at once: its process is gone
     kept = events_of(study / "optimized-0", CheckpointSaved)[-1]
     with (study / "optimized-0" / "events.jsonl").open("ab") as log:
         log.write(b'{"event":"Batch')  # killed within a line
@@ -160,12 +229,16 @@ import numpy as np
 from torch import nn
 from hptui.datasets import ImageDataset, Images
 
+print("imported")
+
 class Net(nn.Sequential):
     def __init__(self, in_channels, num_classes):
+        print("built")
         super().__init__(nn.Conv2d(in_channels, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.AdaptiveAvgPool2d(2),
                          nn.Flatten(), nn.Dropout(0.2), nn.Linear(16, num_classes))
 
 def data():
+    print("read")
     random = np.random.default_rng(0)
     def images(n):
         labels = np.arange(n) % 2
@@ -180,7 +253,8 @@ def data():
     ranges = ["--search", "lr=1e-3:1e-1:log:2", "--search", "dropout=0:0.5:lin:2"]
     done = hptui("run", *own, *ranges, "--runs", 1, "--epochs", 2, "--out", study, "--json")
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["optimized"]["test_accuracy"]["mean"] > 0.9
+    assert json.loads(done.stdout)["optimized"]["test_accuracy"]["mean"] > 0.9  # nothing of what own code prints
+    assert {"imported", "read", "built"} <= set(done.stderr.splitlines())
     assert len(events_of(study / "optimized-0", CandidateScored)) == 8
     for path in study.rglob("*"):
         if path.is_file():
@@ -196,8 +270,8 @@ def data():
 
 def bad_npz(path: Path, **changes: Any) -> Path:
     arrays: dict[str, Any] = {}
-    for split in ("train", "val", "test"):
-        arrays[f"{split}_images"] = np.zeros((20, 28, 28), np.uint8)
+    for number, split in enumerate(("train", "val", "test")):
+        arrays[f"{split}_images"] = np.full((20, 28, 28), number, np.uint8)
         arrays[f"{split}_labels"] = (np.arange(20) % 2).astype(np.uint8)[:, None]
     arrays |= changes
     np.savez(path, **{key: value for key, value in arrays.items() if value is not None})
@@ -221,8 +295,10 @@ def engine_errors(folder: Path) -> dict[str, tuple[list[object], str]]:
         "    def __init__(self):\n        super().__init__(nn.Flatten(), nn.Linear(784, 7))\n"
     )
     (folder / "file").write_text("not a folder")
+    (folder / "leaves.py").write_text("import sys\ndef data():\n    sys.exit('usage: leaves.py FOLDER')\n")
     digits = ["--dataset", "digits"]
     return {
+        "own code leaves": (["--dataset", f"{folder}/leaves.py:data"], "SystemExit: usage: leaves.py FOLDER"),
         "no such gpu": ([*digits, "--device", "cuda:99"], "cuda:99"),
         "corrupt archive": (["--dataset", "mnist", "--data-dir", folder], "train-images-idx3-ubyte.gz"),
         "truncated npz": (["--dataset", f"medmnist:{torn}"], "torn.npz"),

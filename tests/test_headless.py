@@ -21,8 +21,10 @@ from fabricate import (
 )
 from rich.console import Console
 
+from hptui.errors import TrainingError
 from hptui.run_directory import RunWriter
 from hptui.run_state import replay
+from hptui.session import Session
 from hptui.studies import FollowedStudy, follow
 from hptui.study_directory import Study
 from hptui.ui import headless
@@ -153,3 +155,13 @@ def test_work_is_counted_in_epochs() -> None:
     assert work_done(replay([])) == 0
     assert work_done(replay([run_started(images_per_epoch=0)])) == 0
     assert work_done(replay([run_started(), *decision(0, 1), *trained_epoch(1)])) == pytest.approx(1.6)
+
+
+def test_own_code_that_leaves_fails_the_session() -> None:
+    def prepare() -> None:
+        raise SystemExit("usage")
+
+    session = Session(prepare)  # type: ignore[arg-type]
+    session.join()
+    assert isinstance(session.failure, TrainingError)
+    assert str(session.failure) == "own code ended the training: SystemExit: usage"

@@ -6,10 +6,12 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import filelock
 import msgspec
 import pytest
 from fabricate import PATIENCE_SECONDS, environment, python, wait_until
@@ -127,6 +129,7 @@ def test_a_killed_holder_leaves_the_lock_free(tmp_path: Path, holder: Callable[[
     process.kill()
     process.communicate()
     assert (tmp_path / HEARTBEAT).exists()  # nobody could remove it
+    refuse_if_written(tmp_path)  # at once
     with Presence(tmp_path):
         beat = read_heartbeat(tmp_path)
         assert beat is not None
@@ -163,13 +166,30 @@ def test_a_heartbeat_is_believed_while_it_is_fresh(tmp_path: Path, dead_pid: int
     write_heartbeat(tmp_path, age=presence.LOST_AFTER_SECONDS + 1)
     assert not is_written(tmp_path)
     write_heartbeat(tmp_path, age=0, pid=dead_pid)
-    assert is_written(tmp_path)
-    write_heartbeat(tmp_path, age=presence.DEAD_PROCESS_SECONDS + 0.5, pid=dead_pid)
+    assert not is_written(tmp_path)
+    refuse_if_written(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [HEARTBEAT]  # a reader makes no lock
+
+
+def test_a_process_that_counts_its_processes_by_itself_is_known_by_its_lock(tmp_path: Path, dead_pid: int) -> None:
+    """A container with this host's name: its process numbers mean nothing here."""
+    with Presence(tmp_path):
+        write_heartbeat(tmp_path, age=0, pid=dead_pid)
+        assert is_written(tmp_path)
+    write_heartbeat(tmp_path, age=0, pid=dead_pid)
     assert not is_written(tmp_path)
 
 
+def test_a_reader_that_tries_the_lock_does_not_turn_a_writer_away(tmp_path: Path) -> None:
+    lock = filelock.FileLock(tmp_path / presence.LOCK, thread_local=False)
+    lock.acquire()
+    threading.Timer(presence.LOCK_SECONDS / 4, lock.release).start()
+    with Presence(tmp_path):
+        assert is_written(tmp_path)
+
+
 def test_of_another_machine_only_silence_is_known(tmp_path: Path, dead_pid: int) -> None:
-    write_heartbeat(tmp_path, age=presence.DEAD_PROCESS_SECONDS + 0.5, pid=dead_pid, host="elsewhere")
+    write_heartbeat(tmp_path, age=1, pid=dead_pid, host="elsewhere")
     assert is_written(tmp_path)
     write_heartbeat(tmp_path, age=presence.LOST_AFTER_SECONDS + 1, host="elsewhere")
     assert not is_written(tmp_path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 import tomllib
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def test_what_is_created_is_opened_again(tmp_path: Path) -> None:
 
 
 def test_a_study_with_nothing_to_search_is_opened_as_it_was(tmp_path: Path) -> None:
-    study = begin(tmp_path / "s", strategy="cosine", search="lr=off")
+    study = begin(tmp_path / "s", strategy="cosine", search="lr=off wd=off")
     assert open_study(tmp_path / "s").config.search == study.config.search == {}
 
 
@@ -64,7 +65,7 @@ def test_the_file_is_toml_that_a_person_can_read(tmp_path: Path) -> None:
     assert content["schema"] == 1
     assert content["config"]["search"] == {"lr": "0.001:0.1:log:3"}
     assert not {"out", "data_dir"} & set(content["config"])
-    assert [path.name for path in (tmp_path / "s").iterdir()] == ["study.toml"]
+    assert {path.name for path in (tmp_path / "s").iterdir()} == {"study.toml", "lock"}
 
 
 def test_a_run_knows_what_it_was(tmp_path: Path) -> None:
@@ -137,10 +138,78 @@ def test_a_folder_without_permission_to_write_is_refused(tmp_path: Path, monkeyp
     assert asked == [(tmp_path, os.W_OK)]
 
 
+def test_of_two_starts_in_one_folder_the_second_overwrites_nothing(tmp_path: Path, mine: Path) -> None:
+    config = configuration(out=str(tmp_path / "s"), model=f"{mine / 'net.py'}:Net")
+    assert new_directory(config) == new_directory(config)  # both looked before either began
+    begun: list[study_directory.Study] = []
+    refused: list[str] = []
+    gate = threading.Barrier(8)
+
+    def start() -> None:
+        gate.wait()
+        try:
+            begun.append(create_study(tmp_path / "s", config, "f" * 64, PLANNED))
+        except RunDirectoryError as error:
+            refused.append(str(error))
+
+    threads = [threading.Thread(target=start) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    (winner,) = begun
+    assert open_study(tmp_path / "s") == winner
+    assert len(refused) == 7
+    assert all("already holds a study" in line or "is being written by" in line for line in refused)
+    assert {path.name for path in (tmp_path / "s").iterdir()} == {"study.toml", "sources", "lock"}
+
+
+def test_a_folder_that_was_filled_meanwhile_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s" / "thesis.tex").touch()
+    with pytest.raises(RunDirectoryError, match="is not an empty folder; choose another --out"):
+        begin(tmp_path / "s", out=str(tmp_path / "s"))
+    assert not (tmp_path / "s" / "study.toml").exists()
+
+
+def test_a_name_of_hptui_that_was_taken_meanwhile_gets_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(study_directory.time, "strftime", lambda _: "20260101-120000")
+    directory = new_directory(configuration())
+    names = [begin(directory).name for _ in range(3)]  # three starts chose it before one of them made it
+    assert names == [directory.name, f"{directory.name}-2", f"{directory.name}-3"]
+    assert len({open_study(studies_folder() / name).id for name in names}) == 3
+
+
+def test_a_failure_leaves_nothing_that_stands_in_the_way(
+    tmp_path: Path, mine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = configuration(out=str(tmp_path / "s"), model=f"{mine / 'net.py'}:Net")
+
+    def full(path: Path, content: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(study_directory, "replace_file", full)
+        with pytest.raises(RunDirectoryError, match="No space left on device"):
+            create_study(tmp_path / "s", config, "f" * 64, PLANNED)
+    assert not (tmp_path / "s" / "sources").exists()
+    assert new_directory(config) == tmp_path / "s"
+    assert open_study(create_study(tmp_path / "s", config, "f" * 64, PLANNED).directory).config.model == "net.py:Net"
+
+
 def test_a_study_that_cannot_be_written_is_one_message(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(RunDirectoryError, match=r"cannot write in .*file/s: "):
         begin(tmp_path / "file" / "s")
+
+
+def test_a_study_that_names_both_ways_to_decide_is_opened(tmp_path: Path) -> None:
+    """As an earlier hptui wrote it."""
+    begin(tmp_path / "s", decide_at=[1])
+    content = tomllib.loads((tmp_path / "s" / "study.toml").read_text("utf-8"))
+    assert "decide_every" not in content["config"]
+    change(tmp_path / "s", config=content["config"] | {"decide_every": 3})
+    assert open_study(tmp_path / "s").config.decision_epochs() == (1,)
 
 
 def change(directory: Path, **changes: object) -> None:

@@ -175,6 +175,17 @@ def test_a_dropped_line_ends_the_app_with_a_checkpoint(
     finish_quickly(study)
 
 
+def test_a_dropped_line_ends_a_training_without_a_screen_with_a_checkpoint(
+    tmp_path: Path, open_terminal: Callable[..., Terminal]
+) -> None:
+    study = tmp_path / "study"
+    terminal = open_terminal("run", *LONG, "--search", "lr=1e-3:1e-2:log:2", "--out", study, "--headless")
+    terminal.until(lambda: (study / "optimized-0").exists() and len(events(study, CheckpointSaved)) >= 2)
+    terminal.close()
+    assert terminal.ended(seconds=20) == 3
+    assert events(study, RunStopped)
+
+
 def test_watch_pauses_and_stops_a_study_of_another_process(
     tmp_path: Path, open_terminal: Callable[..., Terminal]
 ) -> None:

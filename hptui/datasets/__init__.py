@@ -7,7 +7,6 @@ that takes no argument, or one `DatasetRequest`, and returns an `ImageDataset`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,6 +60,3 @@ class DatasetRequest:
     """--image-size in pixels (square), for data sets that resize"""
     split_seed: int = 0
     """seed of splits that the publisher did not make"""
-
-
-Dataset = Callable[[DatasetRequest], ImageDataset]

@@ -6,6 +6,7 @@ import hashlib
 import importlib.machinery
 import importlib.util
 import inspect
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,7 @@ def check(dataset: object) -> ImageDataset:
         raise DatasetError(f"channels, height and width differ between the splits: {shapes}.")
     if len(np.unique(splits["train"].labels)) < 2:
         raise DatasetError("all train images are of one class; there must be at least two.")
+    _refuse_equal(splits)
     return ImageDataset(str(dataset.name), tuple(names), splits["train"], splits["test"], splits.get("validation"))
 
 
@@ -172,6 +174,13 @@ def _checked_images(images: object, split: str, classes: int) -> Images:
     return Images(np.require(pixels, np.uint8, ["C", "W"]), np.require(labels, np.int64, ["C", "W"]))
 
 
+def _refuse_equal(splits: dict[str, Images]) -> None:
+    """Training on the images that validate or test would make every result worthless."""
+    for (one, first), (other, second) in itertools.combinations(splits.items(), 2):
+        if np.array_equal(first.pixels, second.pixels):
+            raise DatasetError(f"{other} has the same images as {one}; they must be different ones.")
+
+
 def _call_own(spec: str, request: DatasetRequest) -> object:
     """Call the user's function with the request if it takes a positional parameter, else without."""
     function = registry.load_own(spec)
@@ -185,7 +194,7 @@ def _call_own(spec: str, request: DatasetRequest) -> object:
         returned: object = function(request) if positional else function()
     except UsageError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a function that was written as a script may leave
         raise DatasetError(f"{spec} failed: {one_line(error)}") from error
     return returned
 

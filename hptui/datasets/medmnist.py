@@ -27,8 +27,8 @@ _ORGANS = (
     "pancreas",
     "spleen",
 )
-# In the order of the publisher's labels (medmnist/info.py), long ones shortened. Not here: ChestMNIST
-# (multi-label) and RetinaMNIST (its classes are the grades 0 to 4).
+# In the order of the publisher's labels (medmnist/info.py), long ones shortened. Not here: ChestMNIST,
+# which is multi-label.
 _CLASS_NAMES: dict[str, tuple[str, ...]] = {
     "bloodmnist": (
         "basophil",
@@ -66,6 +66,7 @@ _CLASS_NAMES: dict[str, tuple[str, ...]] = {
         "colorectal adenocarcinoma",
     ),
     "pneumoniamnist": ("normal", "pneumonia"),
+    "retinamnist": ("0", "1", "2", "3", "4"),  # grades
     "tissuemnist": (
         "collecting duct, connecting tubule",
         "distal convoluted tubule",
@@ -91,13 +92,14 @@ def medmnist(request: DatasetRequest) -> ImageDataset:
     path = locate("medmnist", request, below=("", "MedMNIST"), is_right=Path.is_file, what="file")
     arrays = _read(path)
     train, validation, test = (_split(path, arrays, split) for split in _SPLITS)
-    classes = int(train.labels.max()) + 1
-    for split, images in (("val", validation), ("test", test)):
-        if images.labels.max() >= classes:
+    names = _published_names(path.stem) or _numbered(path, train.labels)
+    for split, images in (("train", train), ("val", validation), ("test", test)):
+        if (largest := images.labels.max()) >= len(names):
             raise DatasetError(
-                f"{path}: {split}_labels has a label {images.labels.max()}, but train_labels ends at {classes - 1}."
+                f"{path}: {split}_labels has a label {largest}, but there are {len(names)} classes, "
+                f"0 to {len(names) - 1}."
             )
-    return ImageDataset(path.stem, _class_names(path.stem, classes), train, test, validation)
+    return ImageDataset(path.stem, names, train, test, validation)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -161,7 +163,17 @@ def _labels(path: Path, key: str, labels: Any) -> Labels:
     return flat
 
 
-def _class_names(stem: str, classes: int) -> tuple[str, ...]:
-    """Published names, also for the larger editions (pathmnist_64.npz); numbers where the count differs."""
-    known = _CLASS_NAMES.get(re.sub(r"_(28|64|128|224)$", "", stem.lower()), ())
-    return known if len(known) == classes else tuple(str(number) for number in range(classes))
+def _published_names(stem: str) -> tuple[str, ...]:
+    """Also for the larger editions (pathmnist_64.npz); empty for an archive of somebody else's."""
+    return _CLASS_NAMES.get(re.sub(r"_(28|64|128|224)$", "", stem.lower()), ())
+
+
+def _numbered(path: Path, labels: Labels) -> tuple[str, ...]:
+    """Names of the classes 0, 1, 2, ..., which all have to occur: a stray label would make thousands of classes."""
+    present = np.unique(labels)
+    if len(strays := present[present != np.arange(len(present))]):
+        raise DatasetError(
+            f"{path}: train_labels has a label {strays[0]}, but no image of class {len(present) - len(strays)}; "
+            f"classes have to be numbered 0, 1, 2, ... without a gap."
+        )
+    return tuple(str(number) for number in range(len(present)))

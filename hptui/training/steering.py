@@ -33,7 +33,7 @@ def _apply(run: Run, request: Request, epoch: int) -> None:
     match request:
         case ChangeRanges():
             old = axes(run.config.space)
-            _change(run, search=request.search or dict.fromkeys(run.config.search, "off"))
+            _change(run, search=request.search)
             run.emit(RangesChanged(by=request.author, epoch=epoch, old=old, new=axes(run.config.space)))
         case AddEpochs():
             _change(run, epochs=run.config.epochs + request.epochs)

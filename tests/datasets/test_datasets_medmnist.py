@@ -71,11 +71,26 @@ def test_colours_become_channels(tmp_path: Path) -> None:
         ("breastmnist.npz", ("malignant", "normal or benign")),
         ("octmnist.npz", ("choroidal neovascularization", "diabetic macular edema", "drusen", "normal")),
         ("mine.npz", ("0", "1", "2")),
-        ("pathmnist.npz", ("0", "1", "2")),  # the published one has nine classes: this is another
+        ("retinamnist.npz", ("0", "1", "2", "3", "4")),
     ],
 )
 def test_classes_have_the_published_names(tmp_path: Path, file: str, names: tuple[str, ...]) -> None:
     assert read(tmp_path, arrays(classes=len(names)), file).class_names == names
+
+
+def test_a_part_of_a_published_archive_keeps_all_its_classes(tmp_path: Path) -> None:
+    labels = np.array([0, 2, 3, 0, 2, 3, 0, 2], np.uint8)  # no image of class 1
+    assert len(read(tmp_path, arrays(train_labels=labels), "octmnist.npz").class_names) == 4
+
+
+@pytest.mark.parametrize("label", [255, 5000, 30_000_000])
+def test_a_stray_label_is_refused(tmp_path: Path, label: int) -> None:
+    labels = np.arange(8) % 2
+    labels[3] = label
+    expected = f"train_labels has a label {label}, but no image of class 2; classes have to be numbered 0, 1, 2"
+    assert expected in refusal(tmp_path, arrays(train_labels=labels))
+    with pytest.raises(DatasetError, match=f"train_labels has a label {label}, but there are 2 classes, 0 to 1"):
+        read(tmp_path, arrays(train_labels=labels), "pneumoniamnist_64.npz")
 
 
 def test_labels_may_be_flat_and_of_any_integer_type(tmp_path: Path) -> None:
@@ -131,8 +146,8 @@ IMAGES = np.zeros((8, 5, 7), np.uint8)
         ({"train_labels": np.full((8, 1), -1)}, "negative label -1"),
         ({"train_labels": np.zeros((8, 1))}, "train_labels holds float64, not integers"),
         ({"train_labels": np.uint8(1)}, "train_labels has shape ()"),
-        ({"test_labels": np.full((6, 1), 2)}, "test_labels has a label 2, but train_labels ends at 1"),
-        ({"val_labels": np.full((4, 1), 9)}, "val_labels has a label 9, but train_labels ends at 1"),
+        ({"test_labels": np.full((6, 1), 2)}, "test_labels has a label 2, but there are 2 classes, 0 to 1"),
+        ({"val_labels": np.full((4, 1), 9)}, "val_labels has a label 9, but there are 2 classes, 0 to 1"),
     ],
 )
 def test_what_is_not_a_flat_classification_is_refused(tmp_path: Path, changes: dict[str, Any], reason: str) -> None:

@@ -18,8 +18,8 @@ from hptui.errors import DatasetError
 
 def make(seed=0, size=4):
     pixels = np.full((6, 1, size, size), seed, np.uint8)
-    images = Images(pixels, np.arange(6) % 2)
-    return ImageDataset("mine", ("no", "yes"), images, images)
+    labels = np.arange(6) % 2
+    return ImageDataset("mine", ("no", "yes"), Images(pixels, labels), Images(pixels + 1, labels))
 
 def without():
     return make()
@@ -41,6 +41,9 @@ number = 3
 
 def fails():
     raise KeyError("line one\\nline two")
+
+def leaves():
+    raise SystemExit("usage: own.py FOLDER")
 
 def refuses():
     raise DatasetError("my own refusal")
@@ -65,8 +68,8 @@ def request(spec: str, data_dir: Path | None = None, image_size: int | None = No
 
 def write_archive(path: Path) -> None:
     arrays = {}
-    for split in ("train", "val", "test"):
-        arrays[f"{split}_images"] = np.zeros((4, 5, 5), np.uint8)
+    for number, split in enumerate(("train", "val", "test")):
+        arrays[f"{split}_images"] = np.full((4, 5, 5), number, np.uint8)
         arrays[f"{split}_labels"] = np.arange(4, dtype=np.uint8)[:, np.newaxis] % 2
     np.savez(path, **arrays)
 
@@ -111,6 +114,7 @@ def test_an_absolute_own_file_is_loaded(here: Path) -> None:
     ("function", "reason"),
     [
         ("fails", r"own\.py:fails failed: KeyError: 'line one\\nline two'"),
+        ("leaves", r"own\.py:leaves failed: SystemExit: usage: own\.py FOLDER"),
         ("refuses", "^my own refusal$"),
         ("wrong", r"own\.py:wrong: this is a str, not a hptui\.datasets\.ImageDataset"),
         ("number", r"own\.py:number is a int, not a function"),
