@@ -358,7 +358,7 @@ def test_the_factor_of_the_rate_is_finite_and_not_negative(name: str) -> None:
 
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_a_strategy_that_searches_is_refused_without_a_range(name: str) -> None:
-    settings = {"strategy": name, "search": {"lr": "off"}}
+    settings = {"strategy": name, "search": {"lr": "off", "weight_decay": "off"}}
     if new(name).searches:
         with pytest.raises(ConfigError, match="name at least one range"):
             configuration(**settings)

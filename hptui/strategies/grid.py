@@ -45,7 +45,7 @@ class Grid(Strategy):
             for index in tied
             if all(situation.values.get(name) == value for name, value in told[index].candidate.values.items())
         ]
-        return (in_force or sorted(tied, key=lambda index: told[index].values["lr"]))[-1]
+        return in_force[0] if in_force else max(tied, key=lambda index: told[index].values["lr"])
 
     def tell(self, measurements: Sequence[Measurement]) -> None:
         self._told = measurements

@@ -128,6 +128,7 @@ class Run:
             while self.progress.epoch < self.config.epochs:
                 self._epoch(self.progress.epoch + 1)
         except StopRequested as stop:
+            apply_requests(self, self.progress.decided + 1)  # what was asked for a moment ago holds after resume
             self.save_checkpoint()
             self.emit(RunStopped(reason=str(stop), epoch=self.progress.epoch, step=self.state.step))
             return False

@@ -258,6 +258,34 @@ def test_one_run_or_the_study_may_be_stopped(study: tuple[Study, Ingredients]) -
     assert [epochs_of(the_study, directory.name) for _, _, directory in the_study.runs()] == [3, 3, 3, 3]
 
 
+def test_what_is_asked_just_before_a_stop_holds_after_resume(study: tuple[Study, Ingredients]) -> None:
+    the_study, made = study
+    control = AtEvent(the_study, "optimized-0", 1, AddEpochs(epochs=1))
+    sender = CommandSender(the_study.directory)
+    original = control._obey
+
+    def then_stop(command: AnyCommand) -> None:
+        original(command)
+        if isinstance(command, AddEpochs):
+            sender.send(UseValues(values={"lr": 0.0123}))
+            sender.send(ChangeRanges(search={"lr": "0.002:0.02:log:2"}))
+            for request in control._inbox.receive():
+                original(request)
+            control.stop("quit")
+
+    control._obey = then_stop  # type: ignore[method-assign]
+    assert not train_study(the_study, made, control)
+    events = RunReader(the_study.directory / "optimized-0").read()
+    assert {EpochsAdded, ValuesRequested, RangesChanged} <= {type(event) for event in events}
+    reopened = open_study(the_study.directory).config
+    assert (reopened.epochs, reopened.search) == (4, {"lr": "0.002:0.02:log:2"})
+    made.config = reopened
+    assert train_study(the_study, made, Control(CommandInbox(the_study.directory)))
+    chosen = [e for e in RunReader(the_study.directory / "optimized-0").read() if isinstance(e, HyperparametersChosen)]
+    assert chosen[-1].values["lr"] == 0.0123
+    assert epochs_of(the_study, "optimized-0") == 4
+
+
 def test_stopping_the_study_begins_no_other_run(study: tuple[Study, Ingredients]) -> None:
     the_study, made = study
     assert not train_study(the_study, made, AtEvent(the_study, "baseline-0", 1, StopStudy()))
