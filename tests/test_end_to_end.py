@@ -90,7 +90,7 @@ def test_resuming_a_finished_study_only_compares(tmp_path: Path) -> None:
     assert before == {path: path.read_bytes() for path in study.rglob("events.jsonl")}
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])  # hang-ups: test_terminal.py
 def test_a_signal_leaves_a_checkpoint_and_resume_finishes(
     tmp_path: Path, start: Callable[..., subprocess.Popen[str]], number: signal.Signals
 ) -> None:
@@ -397,7 +397,7 @@ def test_pneumonia_mnist_with_batch_norm(real_data: Path, tmp_path: Path) -> Non
     study = tmp_path / "study"
     settings = ["--model", "small_resnet", "--search", "lr=1e-3:1e-2:log:2", "--horizon", "0.1"]
     done = hptui(
-        "run", "--dataset", f"medmnist:{file}", *settings, "--runs", 1, "--epochs", 2, "--out", study, "--json"
+        "run", "--dataset", f"medmnist:{file}", *settings, "--runs", 1, "--epochs", 1, "--out", study, "--json"
     )
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)

@@ -442,7 +442,7 @@ def test_start_is_grey_in_the_footer_while_anything_is_wrong() -> None:
         assert enabled()
         app.field("epochs").value = "x"
         await until(pilot, lambda: not enabled())
-        assert "Start" in app.text.splitlines()[-1]
+        await until(pilot, lambda: "Start" in app.text.splitlines()[-1])  # the footer is drawn anew a moment later
         app.field("epochs").value = "3"
         await until(pilot, enabled)
 
