@@ -233,7 +233,7 @@ def test_ranges_are_validated_as_one_types_and_sent_whole(study: Study) -> None:
             await until(pilot, lambda: isinstance(app.screen, RangesDialog))
             await pilot.pause()
             dialog = app.screen
-            assert "grid: 3 lr = 3 cells" in screen_text(app)
+            await until(pilot, lambda: "grid: 3 lr = 3 cells" in screen_text(app))
             line = dialog.query_one("#range-lr", Input)
             for text, problem in (("1:0.1:log:3", "less than high"), ("0:1:log:3", "needs low > 0"), ("x", "write")):
                 line.value = text
@@ -254,7 +254,7 @@ def test_ranges_are_validated_as_one_types_and_sent_whole(study: Study) -> None:
 def test_small_terminals_have_tabs_and_resizing_breaks_nothing(study: Study) -> None:
     async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
         await until(pilot, lambda: "decision 3/3" in heatmap(app))
-        assert "1 Epoch heatmap" in screen_text(app)
+        await until(pilot, lambda: "1 Epoch heatmap" in screen_text(app))
         for number, words in ((4, "specificity"), (5, "decision 3 for epoch 3"), (1, "decision 3/3")):
             await pilot.press(str(number))
             await until(pilot, lambda words=words: words.replace("specificity", "spec %") in screen_text(app))

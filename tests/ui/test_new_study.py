@@ -119,8 +119,8 @@ def test_the_defaults_can_be_started_as_they_are(size: tuple[int, int]) -> None:
     async def test(app: Host, pilot: Pilot[None]) -> None:
         assert app.can_start
         assert app.planned == "5 x 3 = 15 cells, cost about 4.0 plain trainings; 10 + 10 runs"
-        assert " ".join(app.planned.split()[:6]) in app.text
-        assert "Start" in app.text.splitlines()[-1]  # its key, in the footer
+        await until(pilot, lambda: " ".join(app.planned.split()[:6]) in app.text)
+        await until(pilot, lambda: "Start" in app.text.splitlines()[-1])  # its key, in the footer
         await pilot.press("ctrl+s")
         await until(pilot, lambda: app.answers)
         (answer,) = app.answers
@@ -230,7 +230,7 @@ def test_what_is_wrong_stands_beside_its_field_and_start_waits(setting: str, siz
         assert app.planned == f"to mend: {setting}"
         assert [row.setting for row in app.form.query(Row) if row.has_class("-wrong")] == [setting]
         await pilot.pause()
-        assert message[:14] in app.text
+        await until(pilot, lambda: message[:14] in app.text)
         await pilot.press("ctrl+s")
         await pilot.pause()
         assert app.answers == []
@@ -392,7 +392,7 @@ def test_enter_and_arrows_go_from_field_to_field_and_space_searches() -> None:
         check.focus()
         await pilot.press("space")
         await until(pilot, lambda: "5 x 3 x 3 = 45 cells, cost about 10.0" in app.planned)
-        assert "[X] momentum" in app.text
+        await until(pilot, lambda: "[X] momentum" in app.text)
         await pilot.press("j")
         assert app.field("search.momentum", "low").has_focus
         await pilot.press("up", "space")
@@ -484,7 +484,7 @@ def test_a_smaller_terminal_breaks_nothing(size: tuple[int, int]) -> None:
         await pilot.resize_terminal(*size)
         await pilot.pause()
         assert app.can_start
-        assert "Start" in app.text
+        await until(pilot, lambda: "Start" in app.text)
 
     show(test, size)
 

@@ -147,7 +147,7 @@ def test_the_state_is_a_word_whoever_writes(tmp_path: Path, end: str) -> None:
         assert state(tmp_path) == {"s": "finished" if end == "finished" else "running"}
 
     async def test(app: Host, pilot: Pilot[None]) -> None:
-        assert end in app.text
+        await until(pilot, lambda: end in app.text)
 
     show(tmp_path, test)
 
@@ -270,7 +270,7 @@ def test_bytes_that_are_no_text_are_shown_as_question_marks() -> None:
 
 def test_no_studies_says_what_to_do(tmp_path: Path) -> None:
     async def test(app: Host, pilot: Pilot[None]) -> None:
-        assert "press n for a new study" in app.text
+        await until(pilot, lambda: "press n for a new study" in app.text)
         await pilot.press("n")
         await until(pilot, lambda: [type(message) for message in app.asked] == [StudyListScreen.New])
         studies(tmp_path / "nowhere", "first")
@@ -350,7 +350,7 @@ def test_the_filter_looks_at_name_state_data_and_model(tmp_path: Path) -> None:
             await pilot.press(*words)
             await until(pilot, lambda expected=expected: app.names == expected)
         assert app.asked == []
-        assert "Esc shows all 3" in app.text
+        await until(pilot, lambda: "Esc shows all 3" in app.text)
         await pilot.press("escape")
         await until(pilot, lambda: len(app.names) == 3)
         assert not field.display
@@ -415,10 +415,10 @@ def test_it_refreshes_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     study = make_study(tmp_path / "s", baseline="none")
 
     async def test(app: Host, pilot: Pilot[None]) -> None:
-        assert "waiting" in app.text
+        await until(pilot, lambda: "waiting" in app.text)
         write_run(study, "optimized", 0, whole_run())
         await until(pilot, lambda: "finished" in app.text)
-        assert "1/1" in app.text
+        await until(pilot, lambda: "1/1" in app.text)
 
     show(tmp_path, test)
 
@@ -486,7 +486,7 @@ def test_without_colour_the_words_stay(tmp_path: Path, monkeypatch: pytest.Monke
 
     async def test(app: Host, pilot: Pilot[None]) -> None:
         assert app.no_color
-        assert "lost" in app.text
+        await until(pilot, lambda: "lost" in app.text)
 
     show(tmp_path, test)
 
