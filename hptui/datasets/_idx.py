@@ -103,7 +103,7 @@ def _download(source: IdxSource, root: Path) -> Path:
         from filelock import FileLock
 
         root.mkdir(parents=True, exist_ok=True)
-        # Runs of a study start together: the first one downloads, the others wait and find the files.
+        # Two studies may start at once: the first one downloads, the other waits and finds the files.
         with FileLock(root / f".{source.folder}.lock"):
             if _missing(source, folder):
                 import torchvision.datasets
