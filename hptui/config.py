@@ -269,7 +269,7 @@ def _check_name(field: str, value: Any) -> None:
             raise ConfigError(f"{field} = {value!r}: there is no such user's home folder.") from None
     elif field == "dataset":
         name = value.partition(":")[0]
-        if name not in registry.names("datasets") and not registry.is_own(value):
+        if not registry.is_own(value) and not registry.is_known("datasets", name):
             raise ConfigError(f"unknown dataset {value!r}.{nearest(name, registry.names('datasets'))}")
     elif field in PLUG_INS and (field, value) != ("baseline", "none"):
         registry.check_name(PLUG_INS[field], value, field)

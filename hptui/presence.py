@@ -3,6 +3,8 @@
 The lock keeps two writers apart and is released by the system when a process dies. It says nothing to another
 machine that sees the same folder, so the holder also rewrites `heartbeat.json` every second; a reader takes
 silence for a lost writer.
+
+filelock and psutil (20 ms together) are imported where they are used: the screen is painted before that.
 """
 
 from __future__ import annotations
@@ -15,9 +17,7 @@ import time
 from pathlib import Path
 from types import TracebackType
 
-import filelock
 import msgspec
-import psutil
 
 from hptui.errors import RunDirectoryError
 
@@ -47,12 +47,16 @@ class Presence:
     """
 
     def __init__(self, directory: Path) -> None:
+        import filelock
+
         self._directory = directory
         self._lock = filelock.FileLock(directory / LOCK, thread_local=False)
         self._leave = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="hptui-heartbeat", daemon=True)
 
     def __enter__(self) -> Presence:
+        import filelock
+
         try:
             self._lock.acquire(timeout=LOCK_SECONDS, poll_interval=LOCK_SECONDS / 20)
         except filelock.Timeout:
@@ -110,6 +114,8 @@ def is_written(directory: Path) -> bool:
         return False
     if time.time() - beat.time >= LOST_AFTER_SECONDS:
         return False
+    import psutil
+
     if beat.host != socket.gethostname() or psutil.pid_exists(beat.pid):
         return True
     return _is_locked(directory)  # a container of this host's name counts its processes by itself
@@ -119,6 +125,8 @@ def _is_locked(directory: Path) -> bool:
     """Whether a process of this machine holds the lock; only its death or its end releases it."""
     if not (directory / LOCK).exists():
         return False
+    import filelock
+
     try:
         with filelock.FileLock(directory / LOCK, thread_local=False).acquire(blocking=False):
             return False

@@ -13,13 +13,15 @@ import importlib
 import importlib.util
 import pkgutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hptui.errors import ConfigError, nearest
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 FOLDERS = {"datasets": "dataset", "models": "model", "strategies": "strategy", "ui.panels": "panel"}
 """the plug-in folders, and what one of their plug-ins is called"""
@@ -27,15 +29,27 @@ FOLDERS = {"datasets": "dataset", "models": "model", "strategies": "strategy", "
 
 def names(folder: str) -> list[str]:
     """Names of all plug-ins in `folder`, sorted, without importing any of them."""
+    return sorted(_built_in(folder) | {point.name for point in entry_points(folder)})
+
+
+def _built_in(folder: str) -> set[str]:
     package = importlib.util.find_spec(f"hptui.{folder}")
     if package is None or package.submodule_search_locations is None:
         raise LookupError(f"no plug-in folder {folder!r}")
-    built_in = {
-        module.name
-        for module in pkgutil.iter_modules(package.submodule_search_locations)
-        if not module.name.startswith("_")
-    }
-    return sorted(built_in | {point.name for point in entry_points(group=f"hptui.{folder}")})
+    files = pkgutil.iter_modules(package.submodule_search_locations)
+    return {module.name for module in files if not module.name.startswith("_")}
+
+
+def entry_points(folder: str) -> Iterable[EntryPoint]:
+    """Plug-ins of installed packages; it opens a file of each, so only what is not built in is looked for here."""
+    from importlib import metadata  # 16 ms
+
+    return metadata.entry_points(group=f"hptui.{folder}")
+
+
+def is_known(folder: str, name: str) -> bool:
+    """Whether `folder` has a plug-in of this name."""
+    return name in _built_in(folder) or any(point.name == name for point in entry_points(folder))
 
 
 def check_name(folder: str, name: str, word: str | None = None) -> None:
@@ -43,7 +57,7 @@ def check_name(folder: str, name: str, word: str | None = None) -> None:
 
     The message calls it `word`; where none is given, what the folder holds.
     """
-    if not is_own(name) and name not in names(folder):
+    if not is_own(name) and not is_known(folder, name):
         raise ConfigError(f"unknown {word or FOLDERS[folder]} {name!r}.{nearest(name, names(folder))}")
 
 
@@ -56,12 +70,12 @@ def load(folder: str, name: str) -> Any:
     if is_own(name):
         return load_own(name)
     check_name(folder, name)
-    for point in entry_points(group=f"hptui.{folder}"):
-        if point.name == name:
-            try:
-                return point.load()
-            except (Exception, SystemExit) as error:
-                raise ConfigError(f"{name!r} cannot be imported: {type(error).__name__}: {error}") from error
+    if name not in _built_in(folder):
+        point = next(point for point in entry_points(folder) if point.name == name)
+        try:
+            return point.load()
+        except (Exception, SystemExit) as error:
+            raise ConfigError(f"{name!r} cannot be imported: {type(error).__name__}: {error}") from error
     module = importlib.import_module(f"hptui.{folder}.{name}")
     (factory,) = module.__all__
     return getattr(module, factory)

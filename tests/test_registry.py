@@ -169,12 +169,11 @@ def test_an_unknown_module() -> None:
 @pytest.fixture
 def entry_points(monkeypatch: pytest.MonkeyPatch) -> None:
     """An installed package that brings two strategies, of which one cannot be imported."""
-    group = "hptui.strategies"
     points = [
-        EntryPoint("bandit", "collections:Counter", group),
-        EntryPoint("broken", "no_such_package:Strategy", group),
+        EntryPoint("bandit", "collections:Counter", "hptui.strategies"),
+        EntryPoint("broken", "no_such_package:Strategy", "hptui.strategies"),
     ]
-    monkeypatch.setattr(registry, "entry_points", lambda group: [point for point in points if point.group == group])
+    monkeypatch.setattr(registry, "entry_points", lambda folder: points if folder == "strategies" else [])
 
 
 @pytest.mark.usefixtures("entry_points")
