@@ -1,16 +1,16 @@
 """Baseline against optimized runs of one study, paired by seed: difference, interval, effect size, test, cost.
 
-All accuracies are fractions. Statistics are SciPy's. Only completed runs count; a difference is taken over the
-seeds that both arms completed.
+All accuracies are fractions. Student's distribution is SciPy's. Only completed runs count; a difference is taken
+over the seeds that both arms completed.
 """
 
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 
 import msgspec
-import numpy as np
 
 from hptui.run_state import RunState
 from hptui.studies import FollowedRun, FollowedStudy
@@ -98,26 +98,26 @@ test_accuracy.__test__ = False  # type: ignore[attr-defined]  # not a test, what
 
 def balanced_accuracy(confusion: Sequence[Sequence[int]]) -> float:
     """Mean over the classes that occur of hits / images of the class; rows: true, columns: predicted."""
-    matrix = np.asarray(confusion, dtype=np.int64)
-    support = matrix.sum(1)
-    return float((matrix.diagonal()[support > 0] / support[support > 0]).mean())
+    shares = [row[index] / sum(row) for index, row in enumerate(confusion) if sum(row)]
+    return math.fsum(shares) / len(shares)
 
 
 def paired_difference(baseline: dict[int, float], optimized: dict[int, float]) -> Difference:
     """Optimized minus baseline over the seeds that both have (Student's t; Cohen 1988 for d)."""
     pairs = sorted(baseline.keys() & optimized.keys())
-    differences = np.array([optimized[seed] - baseline[seed] for seed in pairs])
+    differences = [optimized[seed] - baseline[seed] for seed in pairs]
     n = len(differences)
     if n < 2:
-        return Difference(n, float(differences[0]) if n else None, None, None, None, None, TEST)
-    mean, sd = float(differences.mean()), float(differences.std(ddof=1))
+        return Difference(n, differences[0] if n else None, None, None, None, None, TEST)
+    mean, sd = math.fsum(differences) / n, statistics.stdev(differences)
     if sd <= 1e-12:  # equal differences: no spread to test against
         return Difference(n, mean, None, None, None, None, TEST)
-    from scipy import stats  # half a second to import: not before there is something to test
+    from scipy.special import stdtr, stdtrit  # a quarter of a second: not before there is something to test
 
-    result = stats.ttest_1samp(differences, 0.0)
-    interval = result.confidence_interval(CONFIDENCE)
-    return Difference(n, mean, float(interval.low), float(interval.high), float(result.pvalue), mean / sd, TEST)
+    error = sd / math.sqrt(n)
+    reach = error * float(stdtrit(n - 1, (1 + CONFIDENCE) / 2))
+    p_value = 2 * float(stdtr(n - 1, -abs(mean) / error))
+    return Difference(n, mean, mean - reach, mean + reach, p_value, mean / sd, TEST)
 
 
 def conclusion(difference: Difference) -> str:
@@ -169,5 +169,5 @@ def summarize(values: Sequence[float]) -> Summary:
     """Mean and standard deviation (n - 1)."""
     numbers = [float(value) for value in values]
     mean = math.fsum(numbers) / len(numbers) if numbers else None
-    sd = float(np.std(numbers, ddof=1)) if len(numbers) > 1 else None
+    sd = statistics.stdev(numbers) if len(numbers) > 1 else None
     return Summary(mean, sd, numbers)

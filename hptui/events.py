@@ -121,6 +121,14 @@ class CandidateScored(Event, frozen=True, kw_only=True):
     seconds: float
 
 
+class LandscapePredicted(Event, frozen=True, kw_only=True):
+    """What a strategy's model of the landscape expects of the cells, measured or not, when it has chosen."""
+
+    decision: int
+    scores: list[float | None]
+    """of the grid's cells, the last axis of the decision running fastest; null: no prediction"""
+
+
 class HyperparametersChosen(Event, frozen=True, kw_only=True):
     decision: int
     epoch: int
@@ -257,6 +265,7 @@ AnyEvent = (
     | RunResumed
     | DecisionStarted
     | CandidateScored
+    | LandscapePredicted
     | HyperparametersChosen
     | BatchesTrained
     | Evaluated
@@ -280,6 +289,11 @@ _decoder = msgspec.json.Decoder(AnyEvent)
 def encode(event: AnyEvent) -> bytes:
     """One line of JSON, newline included; the event's kind comes first, so that a line can be told by its start."""
     return _encoder.encode(event) + b"\n"
+
+
+def start_of(kind: type[Event]) -> bytes:
+    """What the lines of one kind begin with: they can be told, and passed over, without decoding them."""
+    return f'{{"event":"{kind.__name__}"'.encode()
 
 
 def decode(line: bytes) -> AnyEvent:

@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TextIO
@@ -156,12 +157,12 @@ def old_study(study: Study, config: StudyConfig) -> Prepare:
     return prepare
 
 
-def export_pictures(directory: Path) -> list[Path]:
+def export_pictures(directory: Path, should_stop: Callable[[], bool]) -> list[Path]:
     """Write the pictures of a study beside it."""
     from hptui.export import export
     from hptui.studies import follow
 
-    return export(follow(directory), directory / "export")
+    return export(follow(directory), directory / "export", should_stop=should_stop)
 
 
 def conclude(session: Session, *, as_json: bool) -> int:

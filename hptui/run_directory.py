@@ -25,7 +25,20 @@ import msgspec
 
 from hptui.config import Arm
 from hptui.errors import RunDirectoryError, TrainingError
-from hptui.events import SCHEMA, AnyEvent, RunStarted, decode, encode
+from hptui.events import (
+    SCHEMA,
+    AnyEvent,
+    BatchesTrained,
+    CandidateScored,
+    DecisionStarted,
+    EpochCompleted,
+    HyperparametersChosen,
+    RunResumed,
+    RunStarted,
+    decode,
+    encode,
+    start_of,
+)
 from hptui.presence import Presence, replace_file
 
 RUN_FILE = "run.json"
@@ -36,6 +49,9 @@ ERROR_FILE = "error.log"
 
 READ_BYTES = 1 << 20
 """largest piece read at once, so that a reader of a huge log stays responsive"""
+SKIM_BYTES = 1 << 23
+"""the same where most lines are passed over unread: some 10 ms of work"""
+CANDIDATE, BATCHES, DECISION = start_of(CandidateScored), start_of(BatchesTrained), start_of(DecisionStarted)
 
 
 class RunFile(msgspec.Struct, frozen=True):
@@ -155,9 +171,19 @@ class RunReader:
         self._path = directory / EVENTS_FILE
         self._offset = 0
         self._lines = 0
+        self._decisions: dict[int, int] = {}
+        """where in the file the candidates of each decision begin; of a decision that was made again, the newest"""
+        self.behind = False
+        """whether the last `read` stopped for lack of time"""
 
-    def read(self, seconds: float = float("inf")) -> list[AnyEvent]:
+    def read(self, seconds: float = float("inf"), *, skim: bool = False) -> list[AnyEvent]:
         """Events that were completed since the last call, stopping after about `seconds`.
+
+        Args:
+            seconds: at least one piece of the file is read, however short the time.
+            skim: pass over the candidates of all but the newest decision, and the batches of epochs that are over.
+                With 25 x 25 cells they are 99 % of the lines, and later events sum them up. `candidates` reads
+                the former when they are wanted.
 
         Raises:
             RunDirectoryError: another version wrote the run, or a whole line is not an event this version knows.
@@ -166,36 +192,75 @@ class RunReader:
             read_run_file(self._directory)  # its format is told before any line is misread
         until = time.monotonic() + seconds
         events: list[AnyEvent] = []
+        self.behind = False
         try:
             with self._path.open("rb") as file:
-                while piece := self._whole_lines(file.fileno()):
-                    lines = piece.splitlines()
-                    events += [self._decode(line, number) for number, line in enumerate(lines, self._lines + 1)]
-                    self._lines += len(lines)
-                    self._offset += len(piece)
+                while piece := _whole_lines(file.fileno(), self._offset, SKIM_BYTES if skim else READ_BYTES):
+                    events += self._take(piece, skim=skim)
                     if time.monotonic() > until:
+                        self.behind = True
                         break
         except FileNotFoundError:
             return []
         return events
 
-    def _whole_lines(self, file: int) -> bytes:
-        size = READ_BYTES
-        while True:
-            piece = os.pread(file, size, self._offset)
-            end = piece.rfind(b"\n") + 1
-            if end or len(piece) < size:
-                return piece[:end]
-            size *= 2  # one line longer than the piece: a confusion matrix of very many classes
+    def candidates(self, decision: int) -> list[CandidateScored]:
+        """All candidates of one decision that `read` has come past, read from the file again."""
+        offset = self._decisions[decision]
+        found: list[CandidateScored] = []
+        with self._path.open("rb") as file:
+            while piece := _whole_lines(file.fileno(), offset, READ_BYTES):
+                for line in piece.split(b"\n")[:-1]:
+                    event = self._decode(line, piece)
+                    if isinstance(event, CandidateScored):
+                        found.append(event)
+                    elif isinstance(event, (HyperparametersChosen, RunResumed, DecisionStarted)):
+                        return found
+                offset += len(piece)
+        return found
 
-    def _decode(self, line: bytes, number: int) -> AnyEvent:
+    def _take(self, piece: bytes, *, skim: bool) -> list[AnyEvent]:
+        events, begins = [], 0
+        for line in _skimmed(piece) if skim else piece.split(b"\n")[:-1]:
+            event = self._decode(line, piece)
+            if isinstance(event, DecisionStarted):
+                begins = piece.index(line, begins) + len(line) + 1
+                self._decisions[event.decision] = self._offset + begins
+            events.append(event)
+        self._offset += len(piece)
+        self._lines += piece.count(b"\n")
+        return events
+
+    def _decode(self, line: bytes, piece: bytes) -> AnyEvent:
         try:
             event = decode(line)
             if isinstance(event, RunStarted):
                 check_schema(event.schema, self._path)
             return event
         except msgspec.DecodeError as error:
+            number = self._lines + piece.count(b"\n", 0, piece.index(line)) + 1
             raise RunDirectoryError(f"{self._path}, line {number} cannot be read: {error}.") from None
+
+
+def _skimmed(piece: bytes) -> list[bytes]:
+    """The lines without the candidates that a later decision follows, and the batches of what is over."""
+    decided = piece.rfind(b"\n" + DECISION) + 1
+    trained = max(decided, piece.rfind(b"\n" + start_of(EpochCompleted)) + 1)
+    over, lately = piece[:decided].split(b"\n")[:-1], piece[decided:trained].split(b"\n")[:-1]
+    return [
+        *(line for line in over if not line.startswith((CANDIDATE, BATCHES))),
+        *(line for line in lately if not line.startswith(BATCHES)),
+        *piece[trained:].split(b"\n")[:-1],
+    ]
+
+
+def _whole_lines(file: int, offset: int, size: int) -> bytes:
+    while True:
+        piece = os.pread(file, size, offset)
+        end = piece.rfind(b"\n") + 1
+        if end or len(piece) < size:
+            return piece[:end]
+        size *= 2  # one line longer than the piece: a confusion matrix of very many classes
 
 
 def last_event(directory: Path) -> AnyEvent | None:

@@ -14,6 +14,7 @@ from hptui.events import (
     EpochsAdded,
     Evaluated,
     HyperparametersChosen,
+    LandscapePredicted,
     RunCompleted,
     RunContinued,
     RunFailed,
@@ -31,6 +32,7 @@ class Decision:
 
     started: DecisionStarted
     candidates: list[CandidateScored] = field(default_factory=list)
+    predicted: LandscapePredicted | None = None
     chosen: HyperparametersChosen | None = None
 
 
@@ -71,6 +73,7 @@ class RunState:
     decisions: list[Decision] = field(default_factory=list)
     epochs: list[Epoch] = field(default_factory=list)
     last_batches: BatchesTrained | None = None
+    """of the epoch under way; None between epochs"""
     values: dict[str, float] = field(default_factory=dict)
     """in force, as last read back"""
     images_trained: int = 0
@@ -94,9 +97,11 @@ class RunState:
                 self.decisions[-1].candidates.append(event)
                 self.images_probed += event.images
                 self.seconds += event.seconds
+            case LandscapePredicted():
+                self.decisions[-1].predicted = event
             case HyperparametersChosen():
                 self.decisions[-1].chosen = event
-                self.values = event.values
+                self.values, self.images_probed = event.values, event.images_probed
                 # of the whole decision: what its probes took is counted already
                 self.seconds += event.seconds - sum(probe.seconds for probe in self.decisions[-1].candidates)
             case BatchesTrained():
@@ -107,6 +112,7 @@ class RunState:
                 self._epoch(event.epoch).evaluations[event.split, event.weights] = event
             case EpochCompleted():
                 self._epoch(event.epoch).completed = event
+                self.last_batches = None
                 self.values, self.seconds = event.values, event.seconds
                 self.images_trained, self.images_probed = event.images_trained, event.images_probed
             case RunPaused():

@@ -5,17 +5,20 @@ A screen and an export call the same view, so they show the same numbers.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from hptui.events import Axis, CandidateScored, ClassCounts
+from hptui.events import Axis, CandidateScored, ClassCounts, Evaluated
 from hptui.run_state import Decision, RunState
 from hptui.space import HYPERPARAMETERS
 
 Measure = Literal["score", "loss", "accuracy", "raw_accuracy", "sensitivity", "specificity"]
 MEASURES: tuple[Measure, ...] = ("score", "loss", "accuracy", "raw_accuracy", "sensitivity", "specificity")
+CurveMeasure = Literal["accuracy", "loss", "sensitivity", "specificity"]
+CURVE_MEASURES: tuple[CurveMeasure, ...] = ("accuracy", "loss", "sensitivity", "specificity")
 LOWER_IS_BETTER: frozenset[Measure] = frozenset({"score", "loss"})
 
 
@@ -29,6 +32,13 @@ class Cell:
     """of the best of them; None: not measured yet, or all diverged"""
     diverged: bool = False
     """measured, and none was finite"""
+    predicted: float | None = None
+    """score that the strategy's model of the landscape expects here, where nothing was measured"""
+
+    @property
+    def shown(self) -> float | None:
+        """The measured value, else the predicted one."""
+        return self.value if self.value is not None else self.predicted
 
 
 @dataclass(frozen=True)
@@ -46,7 +56,7 @@ class HeatmapGrid:
     """(row, column) of the choice; None: not chosen yet, or no candidate was taken"""
     low: float | None
     high: float | None
-    """smallest and largest value among the cells; None: no cell has one"""
+    """smallest and largest value among the cells, measured or predicted; None: no cell has one"""
 
     @property
     def lower_is_better(self) -> bool:
@@ -64,10 +74,12 @@ def heatmap(decision: Decision, x: str | None = None, y: str | None = None, meas
     places: dict[tuple[int, int], list[CandidateScored]] = {}
     for candidate in decision.candidates:
         places.setdefault(_place(candidate.values, x_axis, y_axis), []).append(candidate)
+    predicted = _predicted(decision, x_axis, y_axis) if measure == "score" else {}
     cells = tuple(
-        tuple(_cell(places.get((row, column), []), measure) for column in range(columns)) for row in range(rows)
+        tuple(_cell(places.get((row, column), []), measure, predicted.get((row, column))) for column in range(columns))
+        for row in range(rows)
     )
-    values = [cell.value for row in cells for cell in row if cell.value is not None]
+    values = [cell.shown for row in cells for cell in row if cell.shown is not None]
     chosen = decision.chosen
     taken = chosen is not None and chosen.candidate is not None
     return HeatmapGrid(
@@ -108,11 +120,27 @@ def _nearest(value: float, axis: Axis) -> int:
     return min(range(len(axis.values)), key=lambda index: abs(position(axis.values[index]) - position(value)))
 
 
-def _cell(candidates: Sequence[CandidateScored], measure: Measure) -> Cell:
+def _predicted(decision: Decision, x: Axis, y: Axis | None) -> dict[tuple[int, int], float]:
+    """The best predicted score by (row, column), over what the decision searched beyond the two axes."""
+    if decision.predicted is None:
+        return {}
+    best: dict[tuple[int, int], float] = {}
+    axes = decision.started.axes
+    every = itertools.product(*(axis.values for axis in axes))
+    for values, score in zip(every, decision.predicted.scores, strict=True):
+        if score is not None:
+            place = _place(dict(zip((axis.name for axis in axes), values, strict=True)), x, y)
+            best[place] = min(score, best.get(place, math.inf))
+    return best
+
+
+def _cell(candidates: Sequence[CandidateScored], measure: Measure, predicted: float | None) -> Cell:
+    if not candidates:
+        return Cell(predicted=predicted)
     numbers = tuple(candidate.candidate for candidate in candidates)
     found = [value for c in candidates if not c.diverged and (value := measured(c, measure)) is not None]
     if not found:
-        return Cell(numbers, None, diverged=bool(candidates))
+        return Cell(numbers, None, diverged=True)
     return Cell(numbers, min(found) if measure in LOWER_IS_BETTER else max(found))
 
 
@@ -254,18 +282,28 @@ class CurvePoint:
     """smallest and largest run, not a confidence interval"""
 
 
-def learning_curve(
-    runs: Iterable[RunState], measure: Literal["accuracy", "loss"], split: str
-) -> tuple[CurvePoint, ...]:
-    """Accuracy or loss of the weights that would be delivered, per epoch; losses that are not finite are left out."""
+def learning_curve(runs: Iterable[RunState], measure: CurveMeasure, split: str) -> tuple[CurvePoint, ...]:
+    """One measure of the weights that would be delivered, per epoch; what is not finite or defined is left out."""
     values: dict[int, list[float]] = {}
     for run in runs:
         for epoch in run.epochs:
             found = epoch.validation if split == "validation" else epoch.test
-            value = getattr(found, measure) if found is not None else None
+            value = _evaluated(found, measure) if found is not None else None
             if value is not None:
                 values.setdefault(epoch.number, []).append(value)
     return tuple(
         CurvePoint(epoch, len(found), math.fsum(found) / len(found), min(found), max(found))
         for epoch, found in sorted(values.items())
     )
+
+
+def _evaluated(found: Evaluated, measure: CurveMeasure) -> float | None:
+    match measure:
+        case "accuracy":
+            return found.accuracy
+        case "loss":
+            return found.loss
+        case "sensitivity":
+            return sensitivity(class_counts(found.confusion))
+        case "specificity":
+            return specificity(class_counts(found.confusion))

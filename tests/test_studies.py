@@ -7,12 +7,25 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fabricate import finished_study, make_study, run_resumed, run_started, trained_epoch, whole_run, write_run
+from fabricate import (
+    candidate_scored,
+    decision,
+    decision_started,
+    finished_study,
+    make_study,
+    run_resumed,
+    run_started,
+    trained_epoch,
+    whole_run,
+    write_run,
+)
 
+from hptui import run_directory
 from hptui.errors import RunDirectoryError
-from hptui.events import AnyEvent, RunFailed, RunStopped
+from hptui.events import AnyEvent, LandscapePredicted, RunFailed, RunPaused, RunStopped
 from hptui.presence import Presence
-from hptui.run_directory import RunWriter
+from hptui.run_directory import RunReader, RunWriter
+from hptui.run_state import Decision, replay
 from hptui.studies import FollowedStudy, Status, follow, readable, study_directories
 
 BEGUN: list[AnyEvent] = [run_started(), *trained_epoch(1)]
@@ -158,3 +171,74 @@ def test_one_unreadable_study_does_not_hide_the_others(tmp_path: Path, harm: Cal
     (problem,) = problems
     assert f"{tmp_path}{os.sep}b" in problem
     assert "\n" not in problem
+
+
+# A log that was interrupted within a decision, and went on from the checkpoint before it.
+RESUMED = run_resumed(epoch=1, step=5, images_trained=100, images_probed=60, seconds=4.0, decisions=1)
+INTERRUPTED: list[AnyEvent] = [
+    run_started(),
+    *decision(0, 1),
+    *trained_epoch(1),
+    decision_started(1, 2),
+    candidate_scored(1, 0, 0.001, score=9.0),
+    RunPaused(by="me"),
+    candidate_scored(1, 1, 0.01, score=9.0),
+    RESUMED,
+    *decision(1, 2)[:-1],
+    LandscapePredicted(decision=1, scores=[1.0, 2.0, None]),
+    *decision(1, 2)[-1:],
+    *trained_epoch(2),
+]
+LONG_LOGS = {
+    "whole": whole_run(epochs=3),
+    "interrupted": INTERRUPTED,
+    "within a decision": [*INTERRUPTED, decision_started(2, 3), candidate_scored(2, 0, 0.001)],
+    "within an epoch": [*whole_run(epochs=3)[:-4]],
+    "baseline": whole_run("baseline", epochs=3),
+}
+
+
+@pytest.mark.parametrize("size", [1, 700, 5000, 1 << 23])
+@pytest.mark.parametrize("name", LONG_LOGS)
+def test_what_is_passed_over_changes_no_state_and_is_there_when_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, size: int
+) -> None:
+    study = make_study(tmp_path / "s", baseline="none")
+    directory = write_run(study, "optimized", 0, LONG_LOGS[name])
+    monkeypatch.setattr(run_directory, "SKIM_BYTES", size)
+    (run,) = follow(study.directory).runs
+    whole = replay(RunReader(directory).read())
+    expected = list(whole.decisions)
+    for index, found in enumerate(expected):
+        assert run.decision(index) == found
+    assert [len(found.candidates) for found in run.state.decisions[:-1]] == [0] * (len(expected) - 1)
+    run.state.decisions = whole.decisions = []
+    assert run.state == whole
+
+
+def test_candidates_of_earlier_decisions_are_not_even_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log of hundreds of megabytes opens in a second."""
+    study = make_study(tmp_path / "s", baseline="none", epochs=9)
+    write_run(study, "optimized", 0, whole_run(epochs=9))
+    decoded: list[AnyEvent] = []
+    decode = run_directory.decode
+    monkeypatch.setattr(run_directory, "decode", lambda line: decoded.append(decode(line)) or decoded[-1])
+    (run,) = follow(study.directory).runs
+    assert sum(type(event).__name__ == "CandidateScored" for event in decoded) == 3  # of the newest decision
+    assert isinstance(run.decision(4), Decision)
+    assert sum(type(event).__name__ == "CandidateScored" for event in decoded) == 3 + 3
+
+
+def test_an_earlier_decision_is_read_while_the_run_goes_on(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "s", baseline="none", epochs=3)
+    events = whole_run(epochs=3)
+    directory = write_run(study, "optimized", 0, events[:2])
+    followed = FollowedStudy(study)
+    (run,) = followed.runs
+    with RunWriter(directory) as writer:
+        for event in events[2:]:
+            writer.append(event)
+            followed.refresh()
+            now = run.state.decisions
+            assert all(len(run.decision(index).candidates) == 3 for index in range(len(now) - 1))
+    assert [len(run.decision(index).candidates) for index in range(3)] == [3, 3, 3]

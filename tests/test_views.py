@@ -17,7 +17,7 @@ from fabricate import (
 )
 from sklearn.metrics import confusion_matrix, recall_score
 
-from hptui.events import AnyEvent, Axis, ClassCounts
+from hptui.events import AnyEvent, Axis, ClassCounts, LandscapePredicted
 from hptui.run_state import Decision, replay
 from hptui.views import class_counts, heatmap, learning_curve, sensitivity, specificity, trajectories
 
@@ -46,6 +46,27 @@ def test_cells_lie_at_their_values_and_fill_in_as_they_come() -> None:
     assert [[cell.value for cell in row] for row in grid.cells] == [[0.5, None, 0.4], [None] * 3, [None] * 3]
     assert [[cell.diverged for cell in row] for row in grid.cells] == [[False] * 3, [False] * 3, [False, True, False]]
     assert (grid.low, grid.high, grid.chosen) == (0.4, 0.5, None)
+
+
+def test_predicted_cells_stand_beside_measured_ones() -> None:
+    predicted = LandscapePredicted(decision=0, scores=[0.9, 0.8, 0.7, 0.6, 0.5, 0.2, 0.3, 0.1, None])
+    events = [scored(0, 0.001, 0.55, weight_decay=1e-6), scored(1, 0.1, None, weight_decay=1e-4), predicted]
+    decision = grid_decision([AXIS, DECAY], events)
+    grid = heatmap(decision)
+    assert [[cell.predicted for cell in row] for row in grid.cells] == [
+        [None, 0.8, 0.7],
+        [0.6, 0.5, 0.2],
+        [0.3] + [None] * 2,
+    ]
+    assert grid.cells[0][0].value == grid.cells[0][0].shown == 0.55
+    assert grid.cells[2][1].diverged
+    assert (grid.low, grid.high) == (0.2, 0.8)
+    across = heatmap(decision, x="lr", y="weight_decay")
+    assert across.cells[1][0].predicted == 0.8
+    alone = heatmap(grid_decision([AXIS, DECAY], [predicted]), x="lr", y="lr")
+    assert [cell.predicted for cell in alone.cells[0]] == [0.7, 0.2, 0.1]  # the best of those that fall together
+    other = heatmap(decision, measure="accuracy")
+    assert all(cell.predicted is None for row in other.cells for cell in row)  # only the score is predicted
 
 
 def test_the_chosen_cell_is_marked_only_if_a_candidate_was_taken() -> None:
@@ -147,5 +168,23 @@ def test_learning_curves_average_what_is_there() -> None:
     assert (second.n, second.low, second.high) == (2, 0.1, 0.7)
     losses = learning_curve(runs, "loss", "validation")
     assert [(point.epoch, point.n) for point in losses] == [(1, 3), (2, 1)]
+    assert learning_curve(runs, "sensitivity", "test")[0].mean == pytest.approx((45 / 50 + 32 / 40 + 8 / 10) / 3)
+    assert learning_curve(runs, "specificity", "test")[0].mean == pytest.approx((46 / 50 + 53 / 60 + 86 / 90) / 3)
     whole = [replay(whole_run())]
     assert learning_curve(whole, "loss", "validation") != learning_curve(whole, "accuracy", "validation")
+
+
+def test_sensitivity_and_specificity_curves_leave_out_what_is_not_defined() -> None:
+    def run(*confusions: list[list[int]]) -> list[AnyEvent]:
+        epochs = [
+            (evaluated(number, "validation", confusion=confusion), epoch_completed(number, delivered="last"))
+            for number, confusion in enumerate(confusions, 1)
+        ]
+        return [run_started(epochs=len(confusions)), *(event for pair in epochs for event in pair)]
+
+    runs = [replay(run([[8, 2], [1, 3]], [[9, 1], [0, 0]])), replay(run([[6, 4], [2, 2]]))]
+    (found,) = learning_curve(runs, "sensitivity", "validation")  # in the second epoch there was nobody to find
+    assert (found.epoch, found.n, found.low, found.high) == (1, 2, 0.5, 0.75)
+    first, second = learning_curve(runs, "specificity", "validation")
+    assert (first.n, first.low, first.high) == (2, 0.6, 0.8)
+    assert (second.n, second.mean) == (1, 0.9)

@@ -96,15 +96,20 @@ def _pictures(study: FollowedStudy) -> Iterator[Picture]:
 
 
 def _heatmaps(study: FollowedStudy, run: FollowedRun) -> Iterator[Picture]:
-    decisions = [decision for decision in run.state.decisions if decision.started.axes]
-    others = {title_of(axis.name) for decision in decisions for axis in decision.started.axes[2:]}
+    decisions = [index for index, decision in enumerate(run.state.decisions) if decision.started.axes]
+    others = {title_of(axis.name) for index in decisions for axis in run.state.decisions[index].started.axes[2:]}
     for page, (first, end) in enumerate(pairwise([*range(0, len(decisions), PER_PAGE), len(decisions)]), start=1):
         span = f"decisions {first + 1} to {end} of {len(decisions)}" if end - first > 1 else f"decision {end}"
         about = f"{run.name}, n = 1 run of {study.study.config.runs}, {span}"
         if others:
             about += f"; best over {' and '.join(sorted(others))}"
-        draw = partial(heatmap_page, decisions[first:end], study.study.name, about)
+        draw = partial(_heatmap_page, run, decisions[first:end], study.study.name, about)
         yield f"heatmaps-{run.name}-page{page}.png", draw
+
+
+def _heatmap_page(run: FollowedRun, decisions: list[int], title: str, about: str) -> Figure:
+    """Candidates are read when they are drawn, a page at a time."""
+    return heatmap_page([run.decision(index) for index in decisions], title, about)
 
 
 def _trajectories(study: FollowedStudy) -> list[tuple[int, tuple[Trajectory, ...]]]:

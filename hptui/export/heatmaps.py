@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -38,6 +39,7 @@ PER_PAGE = 12
 SMALLEST_RING = 6.0
 """points"""
 HATCH = "/////"
+PREDICTED: dict[str, Any] = {"fc": "none", "ec": "white", "hatch": "....", "lw": 0.0}
 
 
 @dataclass
@@ -105,7 +107,7 @@ def _draw(axes: Axes, grid: HeatmapGrid, measure: str, size: tuple[float, float]
     y_edges = edges(grid.y) if grid.y is not None else [-0.5, 0.5]
     drawn = _Map(grid, axes, x_edges, y_edges, _norm(grid))
     axes.set_facecolor(LIGHT)
-    values = np.array([[math.nan if c.value is None else shade(grid, c.value) for c in row] for row in grid.cells])
+    values = np.array([[math.nan if c.shown is None else shade(grid, c.shown) for c in row] for row in grid.cells])
     mesh = axes.pcolormesh(x_edges, y_edges, np.ma.masked_invalid(values), cmap=_colour_map(grid), norm=drawn.norm)
     axes.set_xlim(x_edges[0], x_edges[-1])
     axes.set_ylim(y_edges[0], y_edges[-1])
@@ -200,12 +202,15 @@ def _write_numbers(drawn: _Map) -> None:
 
 
 def _mark(drawn: _Map) -> None:
-    """A ring around the chosen cell; hatching and a cross on diverged ones."""
+    """A ring around the chosen cell; hatching and a cross on diverged ones, dots on predicted ones."""
     x_unit, y_unit = _points_per_unit(drawn.axes)
+    guessed = [drawn.box(row, column) for row, column, cell in _cells(drawn.grid) if _only_predicted(cell)]
+    if guessed:
+        drawn.axes.add_collection(PolyCollection(_corners(guessed), **PREDICTED), autolim=False)
     lost = [drawn.box(row, column) for row, column, cell in _cells(drawn.grid) if cell.diverged]
     if lost:  # as two artists, because a page may have thousands
-        corners = [[(x, y), (x + w, y), (x + w, y + h), (x, y + h)] for x, y, w, h in lost]
-        drawn.axes.add_collection(PolyCollection(corners, fc="white", ec=BLACK, hatch=HATCH, lw=0.3), autolim=False)
+        lost_area = PolyCollection(_corners(lost), fc="white", ec=BLACK, hatch=HATCH, lw=0.3)
+        drawn.axes.add_collection(lost_area, autolim=False)
         cross = 0.5 * min(14, *(min(w * x_unit, h * y_unit) for _, _, w, h in lost))
         centres = [x + w / 2 for x, _, w, _ in lost], [y + h / 2 for _, y, _, h in lost]
         drawn.axes.plot(*centres, "x", color=VERMILION, ms=cross, mew=max(0.6, cross / 7))
@@ -219,6 +224,14 @@ def _mark(drawn: _Map) -> None:
     drawn.axes.add_patch(ring)
 
 
+def _corners(boxes: Sequence[tuple[float, float, float, float]]) -> list[list[tuple[float, float]]]:
+    return [[(x, y), (x + w, y), (x + w, y + h), (x, y + h)] for x, y, w, h in boxes]
+
+
+def _only_predicted(cell: Cell) -> bool:
+    return cell.value is None and cell.predicted is not None
+
+
 def _legend(grids: Sequence[HeatmapGrid]) -> list[Patch | Line2D]:
     """Only the marks that occur."""
     cells = [cell for grid in grids for _, _, cell in _cells(grid)]
@@ -227,6 +240,8 @@ def _legend(grids: Sequence[HeatmapGrid]) -> list[Patch | Line2D]:
         handles.append(Line2D([], [], ls="", marker="o", ms=6, mfc="none", mec=VERMILION, label="chosen"))
     if any(cell.diverged for cell in cells):
         handles.append(Patch(facecolor="white", edgecolor=BLACK, hatch=HATCH, lw=0.3, label="diverged"))
-    if any(cell.value is None and not cell.diverged for cell in cells):
+    if any(_only_predicted(cell) for cell in cells):
+        handles.append(Patch(label="predicted, not measured", **PREDICTED | {"fc": LIGHT}))
+    if any(cell.shown is None and not cell.diverged for cell in cells):
         handles.append(Patch(facecolor=LIGHT, edgecolor=BLACK, lw=0.3, label="not measured"))
     return handles

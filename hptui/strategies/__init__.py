@@ -69,6 +69,9 @@ class Choice:
     """its place among all candidates of this decision; None: no candidate was taken"""
     start: Start | None = None
     """go on from this state instead of the run's own (for strategies that keep a winner's weights)"""
+    predicted: Sequence[float] | None = None
+    """score that a model of the landscape expects of every cell of `hptui.space.grid(situation.space)`, in its
+    order; shown where nothing was measured, apart from what was"""
 
 
 @dataclass(frozen=True)

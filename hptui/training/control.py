@@ -83,6 +83,7 @@ class Control:
         if not self._run_only:
             return False
         self._run_only, self.reason = False, ""
+        self._paused = False  # whoever stops a paused run wants the next one to begin
         self._stop.clear()
         return True
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from hptui.errors import ConfigError, TrainingError
-from hptui.events import CandidateScored, DecisionStarted, HyperparametersChosen
+from hptui.events import CandidateScored, DecisionStarted, HyperparametersChosen, LandscapePredicted
 from hptui.space import Values, hyperparameter
 from hptui.strategies import Candidate, Choice, Situation
 from hptui.training.evaluation import Evaluation
@@ -63,6 +65,8 @@ def decide(run: Run, epoch: int) -> None:
         # the decision is void and will be made again
         run.progress.images_probed, run.strategy.memory = probed_before, memory_before
         raise
+    if answer.predicted is not None:
+        run.emit(_predicted(run, answer.predicted, type(run.strategy).__name__))
     if answer.start is not None:
         state.restore(answer.start)  # type: ignore[arg-type]  # only the engine makes a Start: a Snapshot
     state.values.set(answer.values)
@@ -154,6 +158,14 @@ def _candidate_scored(decision: int, candidate: int, probe: Probe) -> CandidateS
         images=probe.images,
         seconds=probe.seconds,
     )
+
+
+def _predicted(run: Run, scores: Sequence[float], strategy: str) -> LandscapePredicted:
+    cells = math.prod(len(entry.values()) for entry in run.config.space.values())
+    if len(scores) != cells:
+        raise TrainingError(f"strategy {strategy} predicts {len(scores)} scores for a grid of {cells} cells.")
+    plain = [float(score) if math.isfinite(score) else None for score in scores]
+    return LandscapePredicted(decision=run.progress.decisions, scores=plain)
 
 
 def _chosen(run: Run, epoch: int, choice: Choice, values: Values, seconds: float) -> HyperparametersChosen:

@@ -16,6 +16,7 @@ from rich.style import Style
 from rich.text import Text
 
 from hptui.ui._chart_ticks import ValueFormat, epoch_ticks, value_ticks
+from hptui.ui._literal import literal
 from hptui.ui.colours import Palette, Rgb
 
 BASELINE: Rgb = (213, 94, 0)
@@ -210,12 +211,6 @@ def _message(words: str, width: int, height: int) -> list[Text]:
 def _plain(text: str) -> str:
     """ASCII in place of the signs that charts are made of."""
     return "".join(sign if sign.isascii() else "*" for sign in text.translate(_PLAIN))
-
-
-def literal(text: str, palette: Palette) -> str:
-    """A name from a file as it may stand on the screen: no control characters, and ASCII where only that is shown."""
-    shown = "".join(sign if sign.isprintable() else "?" for sign in text)
-    return "".join(sign if sign.isascii() else "?" for sign in shown) if palette.ascii else shown
 
 
 def legend(series: Sequence[Series | Band], *, width: int, palette: Palette, log_y: bool = False) -> list[Text]:

@@ -25,12 +25,14 @@ from hptui.events import (
     ValuesRequested,
 )
 from hptui.space import describe
+from hptui.ui._literal import literal
+from hptui.ui.colours import Palette
 
 
-def event_words(event: AnyEvent) -> str:
-    """What happened, with its time; never more than one line."""
+def event_words(event: AnyEvent, palette: Palette | None = None) -> str:
+    """What happened, with its time; never more than one line, and names are shown literally."""
     clock = time.strftime("%H:%M:%S", time.localtime(event.time))
-    return f"{clock} {_what(event)}".replace("\n", " ")
+    return literal(f"{clock} {_what(event)}".replace("\n", " "), palette)
 
 
 def _what(event: AnyEvent) -> str:  # noqa: PLR0911, PLR0912 (one line per kind of event)

@@ -1,4 +1,4 @@
-"""Rows of a form: one setting or one searched range each, with the message about it beside it."""
+"""Rows of a form: one setting each, with the message about it beside it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Checkbox, Input, Select, Static
@@ -16,7 +16,6 @@ from textual.widgets import Checkbox, Input, Select, Static
 from hptui import registry
 from hptui.config import PLUG_INS, StudyConfig, choices, convert_field, description
 from hptui.errors import ConfigError
-from hptui.space import HYPERPARAMETERS, parse_range
 from hptui.study_directory import WITH_PATH
 
 DEFAULTS = StudyConfig()
@@ -170,55 +169,6 @@ class SettingRow(Row):
         default = re.search(r"\(default: (.*)\)", description(self.setting))
         hint = default[1] if default else EXAMPLES.get(self.setting)
         return f"({hint})" if hint else ""  # in brackets, so that it is no value where there is no colour
-
-
-class RangeRow(Row):
-    """A hyperparameter: searched or not, from where to where, in which scale, in how many steps."""
-
-    DEFAULT_CSS = """
-    RangeRow { layout: vertical; }
-    RangeRow Horizontal { height: 1; }
-    RangeRow Check { width: 20; }
-    RangeRow Input, RangeRow Select { margin-right: 1; }
-    RangeRow Input { width: 10; }
-    RangeRow Input.steps { width: 6; }
-    RangeRow Select { width: 10; }
-    RangeRow .problem { padding-left: 4; display: none; }
-    RangeRow.-wrong .problem { display: block; }
-    """
-
-    def __init__(self, name: str, text: str, *, searched: bool) -> None:
-        super().__init__(f"search.{name}")
-        self._hyperparameter, self._range, self._searched = name, parse_range(name, text), searched
-
-    def compose(self) -> ComposeResult:
-        off, scale = not self._searched, "log" if self._range.scale == "log" else "lin"
-        with Horizontal():
-            yield Check(Text(self._hyperparameter), value=self._searched, compact=True)
-            for part, end in (("low", self._range.low), ("high", self._range.high)):
-                text = repr(end).removesuffix(".0")
-                yield Input(text, placeholder=part, classes=part, compact=True, disabled=off)
-            words = [("log", "log"), ("lin", "lin")]
-            yield Select(words, value=scale, allow_blank=False, compact=True, disabled=off)
-            yield Input(str(self._range.steps), placeholder="steps", classes="steps", compact=True, disabled=off)
-        yield Static(classes="problem", markup=False)
-
-    @property
-    def help_words(self) -> str:
-        known = HYPERPARAMETERS[self._hyperparameter]
-        return f"{known.title}: searched or not; low, high, scale, steps. It takes {known.bounds}."
-
-    def take_into(self, settings: dict[str, Any]) -> None:
-        if self.query_one(Check).value:
-            low, high, steps = (self.query_one(f".{part}", Input).value.strip() for part in ("low", "high", "steps"))
-            text = f"{low}:{high}:{self.query_one(Select).value}:{steps}"
-            settings["search"] |= convert_field("search", {self._hyperparameter: text})
-
-    def on_checkbox_changed(self, event: Checkbox.Changed) -> None:
-        event.stop()
-        for part in self.query("Input, Select"):
-            part.disabled = not event.value
-        self.post_message(self.Changed())
 
 
 def _options(field: str) -> list[tuple[Text, str]]:

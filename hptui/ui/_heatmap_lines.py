@@ -27,26 +27,56 @@ _BOLD = Style(bold=True)
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the cells lie; sizes in characters."""
+    """Where the cells lie; sizes in characters. Where there is no room for all, a block of them shares one place."""
 
     rows: int
     columns: int
+    """of blocks"""
     cell_width: int
     cell_height: int
+    block: tuple[int, int] = (1, 1)
+    """rows and columns of the grid in one block"""
 
-    def cell_at(self, x: int, y: int) -> tuple[int, int] | None:
-        """(row, column) of the grid under a character; rows are drawn from high to low."""
+    def block_at(self, x: int, y: int) -> tuple[int, int] | None:
+        """(row, column) of the block under a character; rows are drawn from high to low."""
         column, line = (x - LABEL_WIDTH) // self.cell_width, y // self.cell_height
         inside = x >= LABEL_WIDTH and 0 <= column < self.columns and 0 <= line < self.rows
         return (self.rows - 1 - line, column) if inside else None
 
+    def block_of(self, cell: tuple[int, int] | None) -> tuple[int, int] | None:
+        """The block that a cell of the grid lies in."""
+        return None if cell is None else (cell[0] // self.block[0], cell[1] // self.block[1])
+
+    def best_in(self, grid: HeatmapGrid, block: tuple[int, int]) -> tuple[int, int]:
+        """The cell that stands for a block: the chosen one, else the best, measured before predicted."""
+        rows, columns = (
+            range(place * size, min((place + 1) * size, length))
+            for place, size, length in zip(block, self.block, (len(grid.cells), len(grid.cells[0])), strict=True)
+        )
+        inside = [(row, column) for row in rows for column in columns]
+
+        def rank(place: tuple[int, int]) -> tuple[bool, bool, float, bool]:
+            cell = grid.cells[place[0]][place[1]]
+            share = -1.0 if cell.shown is None else share_of(grid, cell.shown)
+            return place == grid.chosen, cell.value is not None, share, cell.diverged
+
+        return max(inside, key=rank)
+
 
 def layout(grid: HeatmapGrid, width: int, height: int) -> Layout | None:
-    """The largest cells that fit; None: not even cells of one character do."""
-    rows, columns = len(grid.cells), len(grid.cells[0])
-    cell_width = min(WIDEST_CELL, (width - LABEL_WIDTH) // columns)
-    cell_height = min(TALLEST_CELL, (height - LEGEND_LINES) // rows)
-    return Layout(rows, columns, cell_width, cell_height) if cell_width >= 1 and cell_height >= 1 else None
+    """The largest cells that fit, as many as fit; None: there is no room for any."""
+    wide, high = width - LABEL_WIDTH, height - LEGEND_LINES
+    if wide < 1 or high < 1:
+        return None
+    block = math.ceil(len(grid.cells) / high), math.ceil(len(grid.cells[0]) / wide)
+    rows, columns = math.ceil(len(grid.cells) / block[0]), math.ceil(len(grid.cells[0]) / block[1])
+    return Layout(rows, columns, min(WIDEST_CELL, wide // columns), min(TALLEST_CELL, high // rows), block)
+
+
+def cell_at(grid: HeatmapGrid, place: Layout, x: int, y: int) -> tuple[int, int] | None:
+    """(row, column) of the cell that is drawn at a character."""
+    block = place.block_at(x, y)
+    return None if block is None else place.best_in(grid, block)
 
 
 def heatmap_lines(
@@ -55,19 +85,21 @@ def heatmap_lines(
     """At most `height` lines of at most `width` characters: cells, ticks, axis names, colour bar."""
     place = layout(grid, width, height)
     if place is None:
-        return [Strip([Segment(f"{len(grid.cells[0])} x {len(grid.cells)} cells do not fit here"[:width], _DIM)])]
+        return [Strip([Segment("no room here"[: max(width, 0)], _DIM)])]
     lines = []
     for row in reversed(range(place.rows)):
         for line in range(place.cell_height):
             middle = line == place.cell_height // 2
-            tick = number(grid.y.values[row]) if grid.y is not None and middle else ""
+            tick = number(grid.y.values[row * place.block[0]]) if grid.y is not None and middle else ""
             segments = [Segment(tick[: LABEL_WIDTH - 1].rjust(LABEL_WIDTH - 1) + " ", _PLAIN)]
-            for column, cell in enumerate(grid.cells[row]):
-                here = (row, column)
-                text = _cell_text(grid, cell, here == grid.chosen, place.cell_width, palette) if middle else ""
-                segments.append(_cell_segment(grid, cell, text, place.cell_width, palette, here == cursor))
+            for column in range(place.columns):
+                block = (row, column)
+                best = place.best_in(grid, block)
+                cell, under_cursor = grid.cells[best[0]][best[1]], block == place.block_of(cursor)
+                text = _cell_text(grid, cell, best == grid.chosen, place.cell_width, palette) if middle else ""
+                segments.append(_cell_segment(grid, cell, text, place.cell_width, palette, under_cursor))
             lines.append(Strip(segments))
-    lines += [_ticks(grid.x, place), _names(grid, palette), _colour_bar(grid, palette, width)]
+    lines += [_ticks(grid.x, place), _names(grid, place, palette), _colour_bar(grid, palette, width)]
     return [line.crop(0, width) for line in lines]
 
 
@@ -99,28 +131,30 @@ def cell_number(grid: HeatmapGrid, value: float) -> str:
 def _cell_text(grid: HeatmapGrid, cell: Cell, chosen: bool, width: int, palette: Palette) -> str:
     if cell.diverged:
         return palette.mark("×", "x")
-    if cell.value is None:
+    if cell.shown is None:
         return palette.mark("·", ".")
-    shown = cell_number(grid, cell.value)
-    mark = palette.mark("◆", "@") if chosen else ""
+    mark = palette.mark("◆", "@") if chosen else "~" if cell.value is None else ""
+    shown = cell_number(grid, cell.shown)
     if len(shown) + len(mark) <= width:
         return mark + shown
-    if mark:
-        return mark
-    return "" if palette.colour else palette.shade(share_of(grid, cell.value)) * width
+    return mark
 
 
 def _cell_segment(
     grid: HeatmapGrid, cell: Cell, text: str, width: int, palette: Palette, under_cursor: bool
 ) -> Segment:
-    if cell.value is None:
-        style, fill = Style(color="red", bold=True) if cell.diverged and palette.colour else _DIM, " "
+    """Measured cells are painted; of predicted ones only the sign or number has the colour."""
+    fill, style = " ", _PLAIN
+    if cell.shown is None:
+        style = Style(color="red", bold=True) if cell.diverged and palette.colour else _DIM
+    elif cell.value is None:
+        fill = "~" if not text else " "
+        style = Style.parse(f"rgb{_triple(palette.rgb(share_of(grid, cell.shown)))}") if palette.colour else _DIM
     elif palette.colour:
-        background = palette.rgb(share_of(grid, cell.value))
+        background = palette.rgb(share_of(grid, cell.shown))
         style = Style.parse(f"rgb{_triple(readable_on(background))} on rgb{_triple(background)}")
-        fill = " "
-    else:
-        style, fill = _PLAIN, " " if text else palette.shade(share_of(grid, cell.value))
+    elif not text:
+        fill = palette.shade(share_of(grid, cell.shown))
     if under_cursor:
         style += Style(reverse=True, bold=True)
     return Segment(text.center(width) if text else fill * width, style)
@@ -134,7 +168,7 @@ def _ticks(axis: Axis, place: Layout) -> Strip:
     """As many ticks as there is room for, each centred under its column."""
     line = [" "] * (LABEL_WIDTH + place.columns * place.cell_width + LABEL_WIDTH)
     free = 0
-    for column, value in enumerate(axis.values):
+    for column, value in enumerate(axis.values[:: place.block[1]]):
         tick = number(value)
         start = max(0, LABEL_WIDTH + column * place.cell_width + (place.cell_width - len(tick)) // 2)
         if start >= free:
@@ -143,16 +177,20 @@ def _ticks(axis: Axis, place: Layout) -> Strip:
     return Strip([Segment("".join(line).rstrip(), _PLAIN)])
 
 
-def _names(grid: HeatmapGrid, palette: Palette) -> Strip:
+def _names(grid: HeatmapGrid, place: Layout, palette: Palette) -> Strip:
     right, up = palette.mark("→", ">"), palette.mark("↑", "^")
     text = f"{right} {grid.x.name} ({grid.x.scale})"
     if grid.y is not None:
         text += f"   {up} {grid.y.name} ({grid.y.scale})"
+    if place.block != (1, 1):
+        text += f"   best of {place.block[0]} x {place.block[1]} cells each"
     return Strip([Segment(" " * LABEL_WIDTH + text, _BOLD)])
 
 
 def _colour_bar(grid: HeatmapGrid, palette: Palette, width: int) -> Strip:
-    signs = f"{palette.mark('◆', '@')} chosen  {palette.mark('×', 'x')} diverged  {palette.mark('·', '.')} not yet"
+    signs = f"{palette.mark('◆', '@')} chosen  {palette.mark('×', 'x')} diverged  {palette.mark('·', '.')} not measured"
+    if any(cell.predicted is not None for row in grid.cells for cell in row):
+        signs += "  ~ predicted"
     if grid.low is None or grid.high is None:
         return Strip([Segment(signs, _DIM)])
     worst, best = (grid.high, grid.low) if grid.lower_is_better else (grid.low, grid.high)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections import deque
 
-import psutil
 from rich.text import Text
 from textual.widgets import Static
 
 from hptui.run_state import RunState
 from hptui.studies import FollowedRun, FollowedStudy, Status
+from hptui.ui._literal import literal
+from hptui.ui._load import MachineLoad
 from hptui.ui.headless import expected_work, work_done
 
 WINDOW_SECONDS = 20.0
@@ -53,6 +54,7 @@ class StatusStrip(Static):
     def __init__(self) -> None:
         super().__init__("", markup=False)
         self._images, self._work = Rate(), Rate()
+        self._load = MachineLoad()
 
     def show(self, study: FollowedStudy, run: FollowedRun, status: Status) -> None:
         """Once or twice a second."""
@@ -62,21 +64,17 @@ class StatusStrip(Static):
         done = sum(work_done(entry.state) for entry in study.runs)
         image_rate, work_rate = self._images.take(images, now), self._work.take(done, now)
         active = status == "running"
-        left = _clock((total - done) / work_rate) if active and work_rate > 0 else "-"
+        left = clock((total - done) / work_rate) if active and work_rate > 0 else "-"
         number = study.runs.index(run) + 1
         which = f"run {number}/{len(study.runs)} {run.name}"
+        device = run.state.started.device if run.state.started is not None else ""
         first = f"{MARKS[status]} {status}  {study.study.name}  {which}  {_place(run.state)}"
         second = (
             f"{image_rate if active else 0:,.0f} images/s  left {left}  done {done / total:.0%}  "
-            f"cost {run.state.cost:.2f}  {load()}"
+            f"cost {run.state.cost:.2f}  {self._load.words(device)}"
         )
-        text = Text(f"{first}\n{second}", no_wrap=True, overflow="ellipsis")
+        text = Text(f"{literal(first)}\n{second}", no_wrap=True, overflow="ellipsis")
         self.update(text, layout=False)  # its size is fixed: no reason to arrange the whole screen anew
-
-
-def load() -> str:
-    """How busy processor and memory are."""
-    return f"CPU {psutil.cpu_percent():.0f}%  memory {psutil.virtual_memory().percent:.0f}%"
 
 
 def _place(state: RunState) -> str:
@@ -93,7 +91,8 @@ def _place(state: RunState) -> str:
     return f"{epoch} batch {batches.batch}/{batches.batches}"
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """h:mm:ss, as far as 100 hours."""
     minutes, rest = divmod(round(min(seconds, 360_000)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}"

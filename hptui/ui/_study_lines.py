@@ -17,6 +17,7 @@ from hptui.run_directory import EVENTS_FILE, RunReader, last_event
 from hptui.run_state import RunState
 from hptui.studies import FollowedRun, FollowedStudy, study_directories
 from hptui.study_directory import STUDY_FILE, open_study
+from hptui.ui._literal import literal
 
 COLUMNS = ("study", "state", "runs", "data", "model", "strategy", "begun")
 LEAST = (11, 8, 4, 5, 5, 8, 11)
@@ -60,11 +61,6 @@ class StudyLine:
         """Whether each word occurs in name, state, data or model."""
         text = " ".join((self.directory.name, self.state, self.data, self.model)).lower()
         return all(word in text for word in words)
-
-
-def literal(text: str) -> str:
-    """`text` without what a terminal would obey: control characters, and bytes that are no text."""
-    return "".join(sign if sign.isprintable() else "?" for sign in text)
 
 
 class StudyReader:

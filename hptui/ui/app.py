@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import msgspec
 import platformdirs
 from textual import work
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.widgets import LoadingIndicator, Static
 
@@ -20,8 +21,12 @@ from hptui.config import StudyConfig
 from hptui.errors import HptuiError
 from hptui.presence import replace_file
 from hptui.ui._dialogs import ChoiceDialog
+from hptui.ui._pace import ALONE, BESIDE_TRAINING
+from hptui.ui._plain_lines import PlainLines
 from hptui.ui.colours import MAPS, MapName, Palette
-from hptui.ui.dashboard import Dashboard, Exporter
+
+if TYPE_CHECKING:
+    from hptui.ui.dashboard import Exporter
 
 POLL_SECONDS = 0.1
 SETTINGS = "screen.json"
@@ -103,8 +108,15 @@ class HptuiApp(App[None]):
 
     @property
     def palette(self) -> Palette:
-        plain = self._settings.ascii or os.environ.get("HPTUI_ASCII", "") not in ("", "0")
-        return Palette(self._settings.colours, colour="NO_COLOR" not in os.environ, ascii=plain)
+        return Palette(self._settings.colours, colour="NO_COLOR" not in os.environ, ascii=self._plain)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """What every widget draws goes through these."""
+        return [*super().get_line_filters(), PlainLines(ascii=self._plain)]
+
+    @property
+    def _plain(self) -> bool:
+        return self._settings.ascii or os.environ.get("HPTUI_ASCII", "") not in ("", "0")
 
     def on_mount(self) -> None:
         if self._settings.theme in self.available_themes:
@@ -120,6 +132,8 @@ class HptuiApp(App[None]):
         self.set_interval(POLL_SECONDS, self._poll)
 
     def _begin_training(self) -> None:
+        import hptui.ui.dashboard  # noqa: F401 (while nothing else is imported: two imports at once wait for each other)
+
         assert self._begin is not None
         self._training = self._begin()
 
@@ -142,8 +156,12 @@ class HptuiApp(App[None]):
 
     def open_study(self, directory: Path) -> None:
         """Show a study; a folder that cannot be read is told, and the screen stays."""
+        from hptui.ui.dashboard import Dashboard  # a third of the time to the first frame, if it came before
+
+        trains = self._training is not None and self._training.alive
+        share = BESIDE_TRAINING if trains else ALONE
         try:
-            self.push_screen(Dashboard(directory, self.palette, self._export))
+            self.push_screen(Dashboard(directory, self.palette, self._export, share=share))
         except HptuiError as error:
             self.notify(str(error), severity="error", markup=False)
 
@@ -211,9 +229,14 @@ class HptuiApp(App[None]):
 
     def _remember(self, **changes: object) -> None:
         self._settings = msgspec.structs.replace(self._settings, **changes)
+        from hptui.ui.dashboard import Dashboard
+
         for screen in self.screen_stack:
             if isinstance(screen, Dashboard):
                 screen.palette = self.palette
+                screen.show_scene()
+            for widget in screen.walk_children():
+                widget.refresh()  # its lines are kept as they were filtered
         save_settings(self._settings)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:

@@ -11,59 +11,48 @@ from textual import events, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Grid
-from textual.screen import Screen
 from textual.widgets import Footer, Tab, Tabs
+from textual.worker import get_current_worker
 
 from hptui import registry
-from hptui.commands import (
-    AddEpochs,
-    AnyCommand,
-    ChangeRanges,
-    CommandSender,
-    Continue,
-    Pause,
-    StepEpoch,
-    StopRun,
-    StopStudy,
-    UseValues,
-)
 from hptui.errors import HptuiError
-from hptui.presence import is_written
-from hptui.space import describe
-from hptui.studies import FollowedRun, FollowedStudy, Status
-from hptui.study_directory import open_study
-from hptui.ui._dialogs import ChoiceDialog, NumberDialog, RangesDialog
+from hptui.studies import FollowedStudy
+from hptui.ui._pace import ALONE, Pace
+from hptui.ui._steering import SteeringScreen
 from hptui.ui._strip import StatusStrip
+from hptui.ui._viewer import Viewer
 from hptui.ui.colours import Palette
-from hptui.ui.panels import Panel, Scene
+from hptui.ui.panels import Panel
 from hptui.ui.panels.heatmap import HeatmapPanel
 from hptui.ui.panels.table import TablePanel
 
-REFRESH_SECONDS = 0.2
-"""faster than one reads, and slow enough for the training; keys are answered at once"""
 READ_SECONDS = 0.05
-STATUS_EVERY = 4
-"""refreshes between two looks at heartbeats and machine load"""
-ROOM = (100, 30)
-"""columns and lines below which panels become tabs"""
+"""of a long log at a time: keys are answered in between"""
+BEHIND_SECONDS = 0.5
+"""between two pictures of a log that is still being read: drawing takes longer than reading"""
+SIGNS_SECONDS = 0.8
+"""between two looks at heartbeats and machine load"""
+ROOM = (120, 36)
+"""columns and lines below which panels become tabs: the table of accuracies needs 80"""
 
-Exporter = Callable[[Path], list[Path]]
-"""writes the pictures of a study (its folder), and names the files"""
+Exporter = Callable[[Path, Callable[[], bool]], list[Path]]
+"""writes the pictures of a study (its folder) until it is asked to stop, and names the files"""
 
 
-class Dashboard(Screen[None]):
-    """All panels of one study; below 100x30 they are tabs."""
+class Dashboard(SteeringScreen):
+    """All panels of one study; in a terminal below ROOM they are tabs."""
+
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (150, "-wide")]  # noqa: RUF012 (as the base class declares it)
 
     DEFAULT_CSS = """
-    Dashboard Grid { grid-size: 6 4; grid-gutter: 0; height: 1fr; }
+    Dashboard Grid { grid-size: 6 8; grid-gutter: 0; height: 1fr; }
     Dashboard Panel { border: round $panel-lighten-2; }
     Dashboard Panel:focus-within, Dashboard Panel:focus { border: round $accent; }
-    Dashboard HeatmapPanel { column-span: 3; row-span: 2; }
-    Dashboard TrajectoryPanel { column-span: 3; row-span: 2; }
-    Dashboard CurvesPanel { column-span: 2; row-span: 2; }
-    Dashboard TablePanel { column-span: 3; row-span: 2; }
-    Dashboard LogPanel { column-span: 1; row-span: 2; }
-    Dashboard.ascii Panel, Dashboard.ascii Panel:focus, Dashboard.ascii Panel:focus-within { border: ascii $accent; }
+    Dashboard HeatmapPanel, Dashboard TrajectoryPanel { column-span: 3; row-span: 4; }
+    Dashboard CurvesPanel { column-span: 2; row-span: 3; }
+    Dashboard TablePanel { column-span: 4; row-span: 3; }
+    Dashboard.-wide CurvesPanel, Dashboard.-wide TablePanel { column-span: 3; }
+    Dashboard LogPanel { column-span: 6; row-span: 1; }
     Dashboard Tabs { display: none; height: 1; }
     Dashboard Tabs Underline { display: none; }
     Dashboard.one Grid { grid-size: 1 1; }
@@ -73,31 +62,26 @@ class Dashboard(Screen[None]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "pause", "Pause"),
-        Binding("s", "step", "Step"),
-        Binding("r", "ranges", "Ranges"),
-        Binding("plus", "add_epochs", "Epochs+", key_display="+"),
-        Binding("x", "stop", "Stop"),
         Binding("e", "export", "Export"),
-        Binding("u", "release", "Strategy decides", show=False),
         Binding("z", "zoom", "Zoom"),
         Binding("left_square_bracket", "look(-1)", "Earlier run", show=False),
         Binding("right_square_bracket", "look(1)", "Later run", show=False),
         *(Binding(str(number), f"panel({number})", f"Panel {number}", show=False) for number in range(1, 10)),
     ]
 
-    def __init__(self, directory: Path, palette: Palette, export: Exporter | None = None) -> None:
-        super().__init__()
-        self.followed = FollowedStudy(open_study(directory))
+    def __init__(
+        self, directory: Path, palette: Palette, export: Exporter | None = None, *, share: float = ALONE
+    ) -> None:
+        """Show the study in `directory`; drawing it takes `share` of one processor at most."""
+        super().__init__(Viewer(directory))
         self.palette = palette
         self._export = export
-        self._sender = CommandSender(directory)
         self._panels = [registry.load("ui.panels", name)() for name in registry.names("ui.panels")]
         self._panels.sort(key=lambda panel: panel.place)
-        self._chosen_run: FollowedRun | None = None
-        self._chosen_decision: int | None = None
-        self._status: Status = "waiting"
-        self._ticks = 0
+        self._pace = Pace(share)
+        self._looked_for_signs = self._shown = 0.0
+        self._told: set[str] = set()
+        """runs of which it was said that they cannot be read"""
         self._zoomed = False
 
     def compose(self) -> ComposeResult:
@@ -107,54 +91,40 @@ class Dashboard(Screen[None]):
             yield from self._panels
         yield Footer(compact=True, show_command_palette=False)
 
+    @property
+    def followed(self) -> FollowedStudy:
+        return self.viewer.followed
+
     def on_mount(self) -> None:
         """Begin with the heatmap."""
         self._panels[0].add_class("shown")
         self._panels[0].focus()
-        self.set_interval(REFRESH_SECONDS, self.refresh_scene)
-        self.call_after_refresh(self.refresh_scene)
+        self.call_after_refresh(self._look_again)
 
-    @property
-    def run(self) -> FollowedRun:
-        """The run that is looked at: the chosen one, else the newest that has begun."""
-        begun = [run for run in self.followed.runs if run.state.started is not None]
-        newest = max(begun, key=lambda run: run.state.time, default=self.followed.runs[0])
-        return self._chosen_run or newest
+    def _look_again(self) -> None:
+        """Read what is new and show it, then wait; while a long log is read, go on at once and show it now and then."""
+        behind = self.viewer.read_on(READ_SECONDS)
+        self._tell_problems()
+        if not behind or time.monotonic() - self._shown >= BEHIND_SECONDS:
+            self.show_scene()
+        self.set_timer(0.001 if behind else self._pace.seconds(), self._look_again)
 
-    @property
-    def scene(self) -> Scene:
-        run = self.run
-        decisions = run.state.decisions
-        following = self._chosen_decision is None or not decisions
-        index = len(decisions) - 1 if self._chosen_decision is None else min(self._chosen_decision, len(decisions) - 1)
-        return Scene(self.followed, run, decisions[index] if decisions else None, following, self.palette)
+    def _tell_problems(self) -> None:
+        for run in self.viewer.problems.keys() - self._told:
+            self._told.add(run)
+            title = f"{run} is shown as far as it can be read"
+            self.notify(self.viewer.problems[run], title=title, severity="error", timeout=60, markup=False)
 
-    @property
-    def status(self) -> Status:
-        """Of the study, as of the last look."""
-        return self._status
-
-    def refresh_scene(self) -> None:
-        """Read what is new, show it; at most one such call is under way."""
-        self._read_on()
-        self.set_class(self.palette.ascii, "ascii")
-        scene = self.scene
-        if self._ticks % STATUS_EVERY == 0:
-            self._status = self.followed.status
-            self.query_one(StatusStrip).show(self.followed, scene.run, self._status)
+    def show_scene(self) -> None:
+        """Bring strip and panels up to date."""
+        self._shown = time.monotonic()
+        scene = self.viewer.scene(self.palette)
+        if self._shown - self._looked_for_signs >= SIGNS_SECONDS:
+            self._looked_for_signs = self._shown
+            self.query_one(StatusStrip).show(self.followed, scene.run, self.followed.status)
         for panel in self._panels:
             if panel.display:
                 panel.show(scene)
-        self._ticks += 1
-
-    def _read_on(self) -> None:
-        """Read what is new, the run that is looked at first, for a bounded time: a huge log must not block keys."""
-        until = time.monotonic() + READ_SECONDS
-        for run in sorted(self.followed.runs, key=lambda run: run is not self.run):
-            if run.state.completed is None or self._ticks % STATUS_EVERY == 0:
-                run.refresh(until - time.monotonic())
-            if time.monotonic() > until:
-                break
 
     def on_resize(self, event: events.Resize) -> None:
         """A small terminal shows one panel at a time."""
@@ -178,7 +148,7 @@ class Dashboard(Screen[None]):
 
     def _focus(self, panel: Panel) -> None:
         (panel.table if isinstance(panel, TablePanel) else panel).focus()
-        panel.show(self.scene)
+        panel.show(self.viewer.scene(self.palette))
 
     def action_zoom(self) -> None:
         """The focused panel on the whole screen, and back."""
@@ -189,88 +159,37 @@ class Dashboard(Screen[None]):
         self.set_class(self._zoomed or self.has_class("tabs"), "one")
 
     def action_look(self, step: int) -> None:
-        """Look at another run; beyond the last one, at whichever is trained."""
-        runs = [run for run in self.followed.runs if run.state.started is not None]
-        if not runs:
-            return
-        index = runs.index(self.run) + step
-        self._chosen_run = runs[index] if 0 <= index < len(runs) else None
-        self._chosen_decision = None
-        self.refresh_scene()
+        self.viewer.look(step)
+        self.show_scene()
 
     def on_table_panel_look(self, message: TablePanel.Look) -> None:
-        run = next(run for run in self.followed.runs if run.name == message.run)
-        if run.state.started is not None:
-            self._chosen_run, self._chosen_decision = run, None
-            self.refresh_scene()
+        self.viewer.look_at(message.run)
+        self.show_scene()
 
     def on_heatmap_panel_history(self, message: HeatmapPanel.History) -> None:
-        decisions = self.run.state.decisions
-        if message.step is None or not decisions:
-            self._chosen_decision = None
+        if message.step is None:
+            self.viewer.follow()
         else:
-            now = len(decisions) - 1 if self._chosen_decision is None else self._chosen_decision
-            self._chosen_decision = min(max(now + message.step, 0), len(decisions) - 1)
-        self.refresh_scene()
+            self.viewer.go(message.step)
+        self.show_scene()
 
     def on_heatmap_panel_use_cell(self, message: HeatmapPanel.UseCell) -> None:
-        self.send(UseValues(values=message.values), f"from the next decision on: {describe(message.values)}")
+        self.use(message.values)
 
-    def send(self, command: AnyCommand, words: str) -> bool:
-        """Ask whoever trains this study; False with a notice if nobody does, or the folder cannot be written."""
-        if not is_written(self.followed.study.directory):
-            self.notify("nobody trains this study now; hptui resume goes on with it", severity="warning", markup=False)
-            return False
-        try:
-            self._sender.send(command)
-        except HptuiError as error:
-            self.notify(str(error), severity="error", markup=False)
-            return False
-        self.notify(words, markup=False)
-        return True
-
-    def action_pause(self) -> None:
-        paused = any(run.state.paused is not None and run.state.completed is None for run in self.followed.runs)
-        self.send(Continue() if paused else Pause(), "going on" if paused else "pausing")
-
-    def action_step(self) -> None:
-        self.send(StepEpoch(), "one epoch, then pause")
-
-    def action_release(self) -> None:
-        self.send(UseValues(values={}), "the strategy chooses again from the next decision on")
-
-    @work
-    async def action_ranges(self) -> None:
-        """Edit the ranges, with the resulting grid shown before it is applied."""
-        config = open_study(self.followed.study.directory).config
-        search = await self.app.push_screen_wait(RangesDialog(config.space, self.run.state.values))
-        if search is not None:
-            self.send(ChangeRanges(search=search), "new ranges from the next decision on")
-
-    @work
-    async def action_add_epochs(self) -> None:
-        number = await self.app.push_screen_wait(NumberDialog("How many epochs more, for every run?"))
-        if number is not None:
-            self.send(AddEpochs(epochs=number), f"{number} epochs more")
-
-    @work
-    async def action_stop(self) -> None:
-        answers = {"run": "This run, begin the next", "study": "The whole study"}
-        answer = await self.app.push_screen_wait(ChoiceDialog("Stop with a checkpoint?", answers))
-        if answer is not None:
-            self.send(StopRun() if answer == "run" else StopStudy(), f"stopping the {answer} with a checkpoint")
-
-    @work(thread=True, exclusive=True)
+    @work(thread=True, exclusive=True, exit_on_error=False)
     def action_export(self) -> None:
-        """Write the pictures in the background."""
+        """Write the pictures in the background; leaving the screen ends it after the picture at hand."""
         if self._export is None:
-            self.app.call_from_thread(self.notify, "export is not available here", severity="warning")
+            self.notify("export is not available here", severity="warning")
             return
-        self.app.call_from_thread(self.notify, "writing pictures ...")
+        self.notify("writing pictures ...")
+        worker = get_current_worker()
         try:
-            files = self._export(self.followed.study.directory)
-        except HptuiError as error:
-            self.app.call_from_thread(self.notify, str(error), severity="error", markup=False)
+            files = self._export(self.followed.study.directory, lambda: worker.is_cancelled)
+        except Exception as error:  # a picture that cannot be drawn is no reason to lose the screen
+            known = isinstance(error, HptuiError)
+            words = str(error) if known else f"{type(error).__name__}: {error}"
+            self.notify(words, title="export failed", severity="error", timeout=30, markup=False)
             return
         where = files[0].parent if files else "nowhere: there is nothing to draw yet"
-        self.app.call_from_thread(self.notify, f"{len(files)} pictures in {where}", markup=False)
+        self.notify(f"{len(files)} pictures in {where}", markup=False)

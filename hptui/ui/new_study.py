@@ -16,11 +16,12 @@ from textual.screen import Screen
 from textual.widgets import Button, Footer, Static
 
 from hptui import registry
-from hptui.config import DEFAULT_SEARCH, Layer, StudyConfig, environment_layer, resolve
+from hptui.config import Layer, StudyConfig, environment_layer, resolve
 from hptui.errors import ConfigError, HptuiError, RunDirectoryError
 from hptui.space import HYPERPARAMETERS
 from hptui.study_directory import new_directory
-from hptui.ui._form import RangeRow, Row, SettingRow
+from hptui.ui._form import Row, SettingRow
+from hptui.ui._range_row import SUGGESTED, RangeRow
 
 FORM = {
     "data and network": ("dataset", "data_dir", "model", "optimizer"),
@@ -28,14 +29,6 @@ FORM = {
     "decisions": ("decide_every", "decide_at", "horizon", "score", "set"),
     "machine": ("device", "threads"),
 }
-SUGGESTED = DEFAULT_SEARCH | {
-    "momentum": "0.5:0.99:lin:3",
-    "dropout": "0:0.6:lin:4",
-    "label_smoothing": "0:0.2:lin:3",
-    "batch_size": "32:512:log:5",
-    "augmentation": "0:1:lin:3",
-}
-"""what a range starts with when it is switched on"""
 MOST_CELLS = 10_000
 """a grid with more is not laid out to plan its cost"""
 

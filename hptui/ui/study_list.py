@@ -17,6 +17,7 @@ from textual.widgets import DataTable, Footer, Input, Static
 from textual.worker import get_current_worker
 
 from hptui.study_directory import studies_folder
+from hptui.ui._literal import literal
 from hptui.ui._study_lines import (
     COLORED,
     COLUMNS,
@@ -25,7 +26,6 @@ from hptui.ui._study_lines import (
     StudyReader,
     column_widths,
     fitted,
-    literal,
 )
 
 REFRESH_SECONDS = 3.0

@@ -10,7 +10,15 @@ import pytest
 import torch
 
 from hptui.datasets import ImageDataset
-from hptui.events import CandidateScored, DecisionStarted, Evaluated, HyperparametersChosen, RunCompleted
+from hptui.errors import TrainingError
+from hptui.events import (
+    CandidateScored,
+    DecisionStarted,
+    Evaluated,
+    HyperparametersChosen,
+    LandscapePredicted,
+    RunCompleted,
+)
 from hptui.strategies import Candidate, Choice, Strategy
 from hptui.training import evaluation, records
 from hptui.training import run as run_module
@@ -172,3 +180,32 @@ def test_candidates_may_start_from_a_kept_state_and_a_choice_may_go_on_from_it(i
     assert run.state.step == 9
     assert [e.images for e in events if isinstance(e, CandidateScored)] == [120, 120, 60]
     assert isinstance(run.state, TrainingState)
+
+
+class Predicting(Strategy):
+    """Probes nothing, but has an opinion on every cell."""
+
+    searches = True
+    scores: tuple[float, ...] = ()
+
+    def ask(self, situation: Any) -> Choice:
+        return Choice({}, "by opinion", predicted=self.scores)
+
+
+def test_what_a_strategy_predicts_of_the_cells_is_logged_before_its_choice(ingredients: Make) -> None:
+    run, events = make_run(ingredients(epochs=1))
+    run.strategy = Predicting(1, (1,))
+    run.strategy.scores = (0.5, 0.25, math.nan, 1.0, 2.0, math.inf)
+    assert run.execute()
+    kinds = [type(event) for event in events]
+    predicted = events[kinds.index(LandscapePredicted)]
+    assert predicted.scores == [0.5, 0.25, None, 1.0, 2.0, None]
+    assert kinds[kinds.index(LandscapePredicted) + 1] is HyperparametersChosen
+
+
+def test_a_prediction_that_does_not_fit_the_grid_is_refused(ingredients: Make) -> None:
+    run, _ = make_run(ingredients(epochs=1))
+    run.strategy = Predicting(1, (1,))
+    run.strategy.scores = (0.5,)
+    with pytest.raises(TrainingError, match="predicts 1 scores for a grid of 6 cells"):
+        run.execute()

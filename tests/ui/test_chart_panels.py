@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -22,16 +19,17 @@ from fabricate import (
     whole_run,
     write_run,
 )
-from textual.app import App, ComposeResult
+from textual.binding import Binding
 from textual.geometry import Region
 from textual.pilot import Pilot
 
 from hptui.events import AnyEvent, Axis
 from hptui.studies import FollowedStudy, follow
 from hptui.ui.colours import Palette
-from hptui.ui.panels import Panel, Scene
+from hptui.ui.panels import Panel
 from hptui.ui.panels.curves import CurvesPanel
 from hptui.ui.panels.trajectory import TrajectoryPanel
+from ui.panel_host import make_scene, piloted, screen, shown
 
 AXES = [
     Axis(name="lr", low=1e-4, high=1e-1, scale="log", values=[1e-4, 1e-3, 1e-2, 1e-1]),
@@ -39,56 +37,6 @@ AXES = [
     Axis(name="momentum", low=0.5, high=0.9, scale="linear", values=[0.5, 0.7, 0.9]),
 ]
 SEARCH = {"lr": "1e-4:1e-1:log:4", "weight_decay": "1e-5:1e-2:log:2", "momentum": "0.5:0.9:lin:3"}
-
-
-class Host(App[None]):
-    """One panel that fills the screen."""
-
-    CSS = "Panel { border: round white; }"
-
-    def __init__(self, panel: Panel) -> None:
-        super().__init__()
-        self.panel = panel
-
-    def compose(self) -> ComposeResult:
-        yield self.panel
-
-
-def screen(panel: Panel) -> list[str]:
-    """What the panel shows now, with its border."""
-    size = panel.outer_size
-    return [strip.text for strip in panel.render_lines(Region(0, 0, size.width, size.height))]
-
-
-def piloted(panel: Panel, script: Callable[[Pilot[None]], Awaitable[None]], size: tuple[int, int] = (80, 24)) -> None:
-    async def main() -> None:
-        app = Host(panel)
-        async with app.run_test(size=size) as pilot:
-            panel.focus()
-            await pilot.pause()
-            await script(pilot)
-
-    asyncio.run(main())
-
-
-def shown(panel: Panel, scene: Scene, size: tuple[int, int] = (80, 24)) -> list[str]:
-    """Lines after one scene."""
-    found: list[str] = []
-
-    async def script(pilot: Pilot[None]) -> None:
-        panel.show(scene)
-        await pilot.pause()
-        found.extend(screen(panel))
-
-    piloted(panel, script, size)
-    assert [len(row) for row in found] == [size[0]] * size[1]
-    return found
-
-
-def make_scene(followed: FollowedStudy, name: str = "optimized-0", **palette: Any) -> Scene:
-    run = next(run for run in followed.runs if run.name == name)
-    decisions = run.state.decisions
-    return Scene(followed, run, decisions[-1] if decisions else None, True, Palette(**palette))
 
 
 def three(epochs: int = 6, axes: list[Axis] = AXES) -> list[AnyEvent]:
@@ -216,26 +164,51 @@ def test_curves_of_one_and_of_twenty_runs(tmp_path: Path, runs: int) -> None:
     piloted(panel, script)
 
 
-def test_keys_switch_what_the_curves_show(searched: FollowedStudy) -> None:
+def test_keys_go_through_what_the_curves_show(searched: FollowedStudy) -> None:
     panel = CurvesPanel()
 
     async def script(pilot: Pilot[None]) -> None:
         panel.show(make_scene(searched))
         seen = []
-        for key in ("m", "t", "m", "t"):
+        for key in ("m", "m", "m", "t", "m", "t"):
             await pilot.pause()
             seen.append((screen(panel)[-1].strip("╰─╯ "), "%" in "".join(screen(panel)), "\n".join(screen(panel))))
             await pilot.press(key)
         assert [title for title, _, _ in seen] == [
-            "validation accuracy",
-            "validation loss",
-            "test loss",
-            "test accuracy",
+            f"{title} | m measure, t split"
+            for title in (
+                "validation accuracy",
+                "validation loss",
+                "validation sensitivity",
+                "validation specificity",
+                "test specificity",
+                "test accuracy",
+            )
         ]
-        assert [percent for _, percent, _ in seen] == [True, False, False, True]
-        assert len({text for _, _, text in seen}) == 4
+        assert [percent for _, percent, _ in seen] == [True, False, True, True, True, True]
+        assert len({text for _, _, text in seen}) == 6
+        # of the matrix in `fabricate`, by hand: (45/50 + 32/40 + 8/10) / 3, (46/50 + 53/60 + 86/90) / 3
+        assert "optimized 83.33% ep. 6, n 1" in seen[2][2]
+        assert "optimized 91.96% ep. 6, n 1" in seen[3][2]
 
     piloted(panel, script)
+
+
+@pytest.mark.parametrize(("width", "keys"), [(40, " | m, t"), (48, " | m, t"), (49, " | m measure, t split")])
+def test_the_keys_of_the_curves_find_room_on_the_border(width: int, keys: str, searched: FollowedStudy) -> None:
+    panel = CurvesPanel()
+
+    async def script(pilot: Pilot[None]) -> None:
+        panel.show(make_scene(searched))
+        for _ in range(4):
+            await pilot.press("m")
+            await pilot.pause()
+            last = screen(panel)[-1]
+            assert "…" not in last
+            if "sensitivity" in last:
+                assert last.strip("╰─╯ ") == f"validation sensitivity{keys}"
+
+    piloted(panel, script, (width, 20))
 
 
 @pytest.mark.parametrize("kind", [TrajectoryPanel, CurvesPanel])
@@ -305,6 +278,8 @@ def test_charts_keep_the_background_of_the_theme(theme: str, searched: FollowedS
     piloted(panel, script)
 
 
-def test_every_key_is_described() -> None:
+def test_every_key_is_described_for_help_and_palette_and_left_out_of_the_footer() -> None:
     for kind, keys in ((TrajectoryPanel, {"n"}), (CurvesPanel, {"m", "t"})):
-        assert {binding.key for binding in kind.BINDINGS if binding.description} == keys  # type: ignore[union-attr]
+        bindings = [binding for binding in kind.BINDINGS if isinstance(binding, Binding)]
+        assert {binding.key for binding in bindings if binding.description} == keys
+        assert not any(binding.show for binding in bindings)

@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.text import Text
 
 from hptui.ui._chart_ticks import epoch_ticks, value_ticks
-from hptui.ui._charts import BASELINE, OPTIMIZED, Band, Series, chart, legend, literal
+from hptui.ui._charts import BASELINE, OPTIMIZED, Band, Series, chart, legend
+from hptui.ui._literal import literal
 from hptui.ui.colours import Palette
 
 COLOUR, MONO, ASCII = Palette(), Palette(colour=False), Palette(colour=False, ascii=True)

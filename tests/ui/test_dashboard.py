@@ -22,7 +22,6 @@ from fabricate import (
     write_run,
 )
 from textual.pilot import Pilot
-from textual.widgets import Input
 
 from hptui.commands import (
     AddEpochs,
@@ -38,7 +37,8 @@ from hptui.commands import (
 from hptui.events import Axis, RunPaused
 from hptui.presence import Presence
 from hptui.study_directory import Study
-from hptui.ui._dialogs import ChoiceDialog, RangesDialog
+from hptui.ui._dialogs import ChoiceDialog
+from hptui.ui._ranges_dialog import RangesDialog
 from hptui.ui.app import HptuiApp
 from hptui.ui.dashboard import Dashboard
 from hptui.ui.panels.heatmap import HeatmapPanel
@@ -211,9 +211,10 @@ def test_every_steering_key_sends_its_command(study: Study) -> None:
             await until(pilot, lambda: isinstance(app.screen, Dashboard))
             assert inbox.receive() == []
             write_run_more(study, RunPaused(by="me"))
-            await until(pilot, lambda: app.screen.run.state.paused)
-            await pilot.press("space")
-            await sent(Continue)
+            with Presence(study.directory / "optimized-0"):
+                await until(pilot, lambda: app.screen.viewer.run.status == "paused")
+                await pilot.press("space")
+                await sent(Continue)
 
     show(study.directory, script)
 
@@ -225,28 +226,22 @@ def write_run_more(study: Study, event: Any) -> None:
         writer.append(event)
 
 
-def test_ranges_are_validated_as_one_types_and_sent_whole(study: Study) -> None:
+def test_ranges_are_edited_and_sent_whole(study: Study) -> None:
     async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
         inbox = CommandInbox(study.directory)
         with Presence(study.directory):
             await pilot.press("r")
             await until(pilot, lambda: isinstance(app.screen, RangesDialog))
-            await pilot.pause()
-            dialog = app.screen
-            await until(pilot, lambda: "grid: 3 lr = 3 cells" in screen_text(app))
-            line = dialog.query_one("#range-lr", Input)
-            for text, problem in (("1:0.1:log:3", "less than high"), ("0:1:log:3", "needs low > 0"), ("x", "write")):
-                line.value = text
-                await until(pilot, lambda problem=problem: problem in screen_text(app))
-                assert dialog.query_one("#apply").disabled
-            line.value = "1e-4:1e-2:log:5"
-            dialog.query_one("#range-dropout", Input).value = "0:0.5:lin:2"
-            await until(pilot, lambda: "5 lr x 2 dropout = 10 cells" in screen_text(app))
+            await until(pilot, lambda: "lr 0.001 0.01 0.1" in screen_text(app))
+            assert "3 cells" in screen_text(app)
+            assert "fixed 0.9" in screen_text(app)  # momentum, in force in the run that is looked at
+            await pilot.press("tab", *"1e-4", "enter", *"1e-2", "enter", "tab", *"5")
+            await until(pilot, lambda: "lr 0.0001 0.000316 0.001 0.00316 0.01" in screen_text(app))
             await pilot.press("ctrl+s")
             await until(pilot, lambda: isinstance(app.screen, Dashboard))
             (command,) = inbox.receive()
         assert isinstance(command, ChangeRanges)
-        assert command.search == {"lr": "0.0001:0.01:log:5", "dropout": "0.0:0.5:lin:2"}
+        assert command.search == {"lr": "0.0001:0.01:log:5"}
 
     show(study.directory, script)
 
@@ -290,7 +285,7 @@ def test_help_palette_colours_and_ascii(study: Study) -> None:
         await pilot.press("C")
         await until(pilot, lambda: app.palette.map == "cividis")
         titles = {command.title for command in app.get_system_commands(app.screen)}
-        assert {"Pause", "Step", "Ranges", "Stop", "Export", "Zoom", "Use cell", "Quit", "Help"} <= titles
+        assert {"Pause", "Step", "Ranges", "Stop", "Export", "Zoom", "Use the cell's values", "Quit", "Help"} <= titles
 
     show(study.directory, script)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
+from textual.strip import Strip
 
 from hptui.events import Axis
-from hptui.ui._heatmap_lines import heatmap_lines, layout, share_of
+from hptui.ui._heatmap_lines import cell_at, heatmap_lines, layout, share_of
 from hptui.ui.colours import MAPS, Palette, readable_on
 from hptui.views import Cell, HeatmapGrid
 
@@ -111,8 +113,41 @@ def test_a_click_finds_the_cell_that_is_drawn_there() -> None:
     shown = grid(5, 3)
     place = layout(shown, 78, 20)
     assert place is not None
-    found = {place.cell_at(x, y) for x in range(78) for y in range(20)} - {None}
+    found = {cell_at(shown, place, x, y) for x in range(78) for y in range(20)} - {None}
     assert found == {(row, column) for row in range(5) for column in range(3)}
     lines = text(heatmap_lines(shown, 78, 20, Palette()))
     y = next(n for n, line in enumerate(lines) if "◆" in line)
-    assert place.cell_at(lines[y].index("◆"), y) == shown.chosen
+    assert cell_at(shown, place, lines[y].index("◆"), y) == shown.chosen
+
+
+def test_where_there_is_no_room_for_all_cells_the_best_of_a_block_stands_for_it() -> None:
+    shown = grid(25, 25)
+    place = layout(shown, 78, 14)
+    assert place is not None
+    assert place.block == (3, 1)
+    lines = text(heatmap_lines(shown, 78, 14, Palette(), cursor=(1, 7)))
+    assert len(lines) == 9 + 3
+    assert "best of 3 x 1 cells each" in lines[-2]
+    assert "◆" in lines[8]  # the chosen cell is in the lowest block, and shown whatever else is there
+    assert cell_at(shown, place, 9 + 2 * 7, 8) == (0, 7)  # the lowest score of rows 0 to 2 in column 7
+    assert [n for n, line in enumerate(heatmap_lines(shown, 78, 14, Palette(), (1, 7))) if _reversed(line)] == [8]
+
+
+def test_predicted_cells_are_told_from_measured_ones_in_every_palette() -> None:
+    flat = [Cell((0,), 0.1), Cell(predicted=0.25), Cell(predicted=0.4), Cell()]
+    shown = replace(grid(1, 4), cells=(tuple(flat),), low=0.1, high=0.4, chosen=None)
+    for palette in (Palette(), Palette(colour=False), Palette(colour=False, ascii=True)):
+        lines = heatmap_lines(shown, 78, 6, palette)
+        body = text(lines)
+        assert "~0.25" in body[1]
+        assert "~0.40" in body[1]
+        assert "~0.10" not in body[1]
+        assert "~ predicted" in body[-1]
+        small = text(heatmap_lines(shown, 13, 6, palette))
+        assert small[1][10:13] == "~~" + palette.mark("·", ".")
+    painted = [segment.style.bgcolor is not None for segment in heatmap_lines(shown, 78, 6, Palette())[1]]
+    assert painted == [False, True, False, False, False]  # the tick, the measured cell, and three that are not
+
+
+def _reversed(line: Strip) -> bool:
+    return any(segment.style is not None and segment.style.reverse for segment in line)

@@ -34,7 +34,8 @@ from hptui.run_directory import EVENTS_FILE, RunWriter
 from hptui.studies import FollowedRun
 from hptui.study_directory import STUDY_FILE, open_study, studies_folder
 from hptui.ui import study_list
-from hptui.ui._study_lines import COLUMNS, StudyReader, column_widths, fitted, literal
+from hptui.ui._literal import literal
+from hptui.ui._study_lines import COLUMNS, StudyReader, column_widths, fitted
 from hptui.ui.study_list import StudyListScreen
 
 BEGUN: list[AnyEvent] = [run_started(), *trained_epoch(1)]

@@ -1,4 +1,4 @@
-"""Accuracy or loss per epoch of both arms: the mean over the runs, and the band from the lowest to the highest."""
+"""One measure per epoch of both arms: the mean over the runs, and the band from the lowest to the highest."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hptui.run_state import RunState
 from hptui.ui._charts import BASELINE, LEAST_HEIGHT, OPTIMIZED, Band, Series, chart, legend
 from hptui.ui.colours import Rgb
 from hptui.ui.panels import Panel, Scene
-from hptui.views import CurvePoint, learning_curve
+from hptui.views import CURVE_MEASURES, CurveMeasure, CurvePoint, learning_curve
 
 __all__ = ["CurvesPanel"]
 
@@ -21,7 +21,7 @@ ARMS: tuple[tuple[str, Rgb, str, str], ...] = (("baseline", BASELINE, "×", "▒
 
 
 class CurvesPanel(Panel):
-    """m switches accuracy and loss, t the images they are measured on."""
+    """m goes on to the next measure, t switches the images it is taken on."""
 
     heading = "Learning curves"
     place = 30
@@ -31,15 +31,15 @@ class CurvesPanel(Panel):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("m", "switch_measure", "Accuracy or loss"),
-        Binding("t", "switch_split", "Validation or test"),
+        Binding("m", "next_measure", "Accuracy, loss, sensitivity, specificity", show=False),
+        Binding("t", "switch_split", "Validation or test", show=False),
     ]
 
     def __init__(self) -> None:
         super().__init__()
         self._scene: Scene | None = None
         self._drawn: object = None
-        self._measure: Literal["accuracy", "loss"] = "accuracy"
+        self._measure: CurveMeasure = "accuracy"
         self._split: Literal["validation", "test"] = "validation"
 
     def on_mount(self) -> None:
@@ -53,8 +53,11 @@ class CurvesPanel(Panel):
             self._drawn, self._scene = seen, scene
             self.refresh()
 
-    def action_switch_measure(self) -> None:
-        self._measure = "loss" if self._measure == "accuracy" else "accuracy"
+    def on_resize(self) -> None:
+        self._tell_choice()
+
+    def action_next_measure(self) -> None:
+        self._measure = CURVE_MEASURES[(CURVE_MEASURES.index(self._measure) + 1) % len(CURVE_MEASURES)]
         self._tell_choice()
 
     def action_switch_split(self) -> None:
@@ -62,7 +65,9 @@ class CurvesPanel(Panel):
         self._tell_choice()
 
     def _tell_choice(self) -> None:
-        self.border_subtitle = f"{self._split} {self._measure}"
+        choice, keys = f"{self._split} {self._measure}", " | m measure, t split"
+        # a piece of the border and a blank stand at both ends of a subtitle
+        self.border_subtitle = choice + (keys if len(choice + keys) <= self.size.width - 4 else " | m, t")
         self.refresh()
 
     def render(self) -> Text:
@@ -81,7 +86,7 @@ class CurvesPanel(Panel):
         explained: list[Series | Band] = [*means, *(Band("lowest to highest run", band.points) for band in bands[-1:])]
         words = legend(explained, width=width, palette=self._scene.palette)
         words = words if height - len(words) > LEAST_HEIGHT else []
-        form: Literal["number", "percent"] = "percent" if self._measure == "accuracy" else "number"
+        form: Literal["number", "percent"] = "number" if self._measure == "loss" else "percent"
         lines = chart(parts, width=width, height=height - len(words), y_format=form, palette=self._scene.palette)
         return Text("\n", no_wrap=True).join([*lines, *words])
 
@@ -90,7 +95,7 @@ class CurvesPanel(Panel):
         if not curve:
             return arm
         last = curve[-1]
-        mean = f"{last.mean:.2%}" if self._measure == "accuracy" else f"{last.mean:.4g}"
+        mean = f"{last.mean:.4g}" if self._measure == "loss" else f"{last.mean:.2%}"
         return f"{arm} {mean} ep. {last.epoch}, n {last.n}"
 
 

@@ -12,13 +12,15 @@ from textual.message import Message
 from textual.strip import Strip
 
 from hptui.space import describe
-from hptui.ui._heatmap_lines import heatmap_lines, layout
+from hptui.ui._heatmap_lines import cell_at, heatmap_lines, layout
 from hptui.ui.panels import Panel, Scene
 from hptui.views import MEASURES, HeatmapGrid, Measure, heatmap
 
 __all__ = ["HeatmapPanel"]
 
 HEADER_LINES = 1
+KEYS = "h l decision, f follow, c cursor, a axes, v value"
+CURSOR_KEYS = "hjkl cell, enter uses it, c cursor off, v value"
 
 
 class HeatmapPanel(Panel):
@@ -32,16 +34,16 @@ class HeatmapPanel(Panel):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left,h", "sideways(-1)", "Earlier"),
-        Binding("right,l", "sideways(1)", "Later"),
+        Binding("left,h", "sideways(-1)", "Earlier decision, cell to the left", show=False),
+        Binding("right,l", "sideways(1)", "Later decision, cell to the right", show=False),
         Binding("up,k", "vertically(1)", "Cell above", show=False),
         Binding("down,j", "vertically(-1)", "Cell below", show=False),
-        Binding("f", "follow", "Follow"),
-        Binding("c", "cursor", "Cursor"),
+        Binding("f", "follow", "Follow the newest decision", show=False),
+        Binding("c", "cursor", "Cursor on the cells", show=False),
         Binding("escape", "cursor_off", "Cursor off", show=False),
-        Binding("enter", "use_cell", "Use cell"),
-        Binding("a", "next_axes", "Axes"),
-        Binding("v", "next_measure", "Value"),
+        Binding("enter", "use_cell", "Use the cell's values", show=False, key_display="enter"),
+        Binding("a", "next_axes", "Other axes", show=False),
+        Binding("v", "next_measure", "Other value", show=False),
     ]
 
     class History(Message):
@@ -71,7 +73,8 @@ class HeatmapPanel(Panel):
     def show(self, scene: Scene) -> None:
         decision = scene.decision
         seen = (
-            id(decision),
+            scene.run.name,
+            decision and (decision.started.decision, decision.started.time),
             len(decision.candidates) if decision else 0,
             decision is not None and decision.chosen is not None,
             scene.following,
@@ -85,6 +88,7 @@ class HeatmapPanel(Panel):
         if seen == self._drawn:
             return
         self._drawn, self._scene = seen, scene
+        self.border_subtitle = CURSOR_KEYS if self._cursor is not None else KEYS
         self._grid = self._make_grid(scene)
         before, self._lines = self._lines, self._draw(scene)
         if len(before) != len(self._lines):
@@ -134,6 +138,8 @@ class HeatmapPanel(Panel):
         cell = grid.cells[row][column]
         values = self._cell_values(grid)
         found = "diverged" if cell.diverged else "not measured"
+        if cell.predicted is not None and cell.value is None:
+            found = f"predicted {grid.measure} {cell.predicted:.6g}, not measured"
         if cell.value is not None:
             found = f"{grid.measure} {cell.value:.6g}"
         return f"{describe(values)} | {found} | Enter uses it"
@@ -173,7 +179,7 @@ class HeatmapPanel(Panel):
         if offset is None or self._grid is None:
             return
         place = layout(self._grid, self.size.width, self.size.height - HEADER_LINES)
-        cell = place.cell_at(offset.x, offset.y - HEADER_LINES) if place else None
+        cell = cell_at(self._grid, place, offset.x, offset.y - HEADER_LINES) if place else None
         if cell is not None:
             self._cursor = cell
             self.redraw()

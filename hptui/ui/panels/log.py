@@ -10,9 +10,12 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Input, RichLog
 
 from hptui.ui._event_words import event_words
+from hptui.ui._literal import literal
 from hptui.ui.panels import Panel, Scene
 
 __all__ = ["LogPanel"]
+
+KEYS = "/ filter"
 
 
 class LogPanel(Panel):
@@ -29,13 +32,14 @@ class LogPanel(Panel):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "filter", "Filter"),
+        Binding("slash", "filter", "Filter", show=False),
         Binding("escape", "all", "All", show=False),
     ]
 
     def __init__(self) -> None:
         super().__init__()
         self._shown: object = None
+        """what the lines that stand there were made for"""
         self._written = 0
         self._scene: Scene | None = None
 
@@ -45,23 +49,34 @@ class LogPanel(Panel):
         yield log
         yield Input(placeholder="filter, Esc for all", compact=True)
 
+    def on_mount(self) -> None:
+        """Tell the key."""
+        super().on_mount()
+        self.border_subtitle = KEYS
+
     def show(self, scene: Scene) -> None:
         self._scene = scene
         wanted = self.query_one(Input).value.lower()
         run, log = scene.run, self.query_one(RichLog)
-        if (run.name, wanted) != self._shown:
-            self._shown, self._written = (run.name, wanted), 0
+        width = log.scrollable_content_region.width
+        if width < 1:
+            return  # hidden: what is written now would be wrapped to nothing
+        made_for = (run.name, wanted, width, scene.palette.ascii)
+        if made_for != self._shown:  # a line stays wrapped as it was written, so another width needs all of them anew
+            self._shown, self._written = made_for, 0
             log.clear()
         new = min(run.notable_total - self._written, len(run.notable))
         for event in list(run.notable)[len(run.notable) - new :] if new else ():
-            words = event_words(event)
+            words = event_words(event, scene.palette)
             if wanted in words.lower():
-                log.write(Text(words))
+                log.write(Text(words), width=width)
         self._written = run.notable_total
 
     def on_input_changed(self) -> None:
         if self._scene is not None:
             self.show(self._scene)
+        wanted = self.query_one(Input).value
+        self.border_subtitle = Text(f"only {literal(wanted)} | Esc for all" if wanted else KEYS)
 
     def on_input_submitted(self) -> None:
         self.focus()

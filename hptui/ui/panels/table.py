@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.text import Text
+from textual import work
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import DataTable, Static
 
 from hptui.comparison import Comparison, compare
-from hptui.studies import FollowedRun
+from hptui.studies import FollowedRun, FollowedStudy, Status
+from hptui.ui._strip import clock
 from hptui.ui.panels import Panel, Scene
 from hptui.ui.tables import difference_words
 from hptui.views import class_counts, sensitivity, specificity
@@ -18,9 +23,24 @@ from hptui.views import class_counts, sensitivity, specificity
 __all__ = ["TablePanel"]
 
 COLUMNS = {
-    "run": 14, "state": 8, "epoch": 7, "last %": 6, "best %": 6, "sens %": 6, "spec %": 6, "cost": 5, "time": 8,
+    "run": 15, "state": 8, "epoch": 8, "last %": 6, "best %": 6, "sens %": 6, "spec %": 6, "cost": 5, "time": 8,
 }  # fmt: skip
-"""headings with their widths"""
+"""headings with their widths: with a blank between them 76, which an 80-column terminal has beside the scroll bar"""
+STATUS_SECONDS = 1.0
+"""between two looks at the heartbeats of all runs that are not finished: a file each, maybe over a network"""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a row was made from: it is made anew only when this is another."""
+
+    time: float
+    notable: int
+    """two events may have one time"""
+    status: Status
+    looked_at: bool
+    epochs: int
+    """planned, of a run that waits too"""
 
 
 class TablePanel(Panel, can_focus=False):
@@ -42,15 +62,27 @@ class TablePanel(Panel, can_focus=False):
             self.run = run
             super().__init__()
 
-    BINDINGS: ClassVar = [("j", "down", "Down"), ("k", "up", "Up")]
+    class Compared(Message):
+        """The two arms were compared once more."""
+
+        def __init__(self, words: str) -> None:
+            self.words = words
+            super().__init__()
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j", "down", "Down", show=False),
+        Binding("k", "up", "Up", show=False),
+    ]
 
     def __init__(self) -> None:
         super().__init__()
+        self._seen: dict[str, Seen] = {}
         self._rows: dict[str, tuple[str, ...]] = {}
+        self._looked = float("-inf")
         self._completed = -1
 
     def compose(self) -> ComposeResult:
-        yield DataTable[Text](cursor_type="row", zebra_stripes=True)
+        yield DataTable[Text](cursor_type="row", zebra_stripes=True, cell_padding=0)
         yield Static(markup=False)
 
     @property
@@ -60,29 +92,53 @@ class TablePanel(Panel, can_focus=False):
 
     def on_mount(self) -> None:
         super().on_mount()
-        for column, width in COLUMNS.items():
-            self.table.add_column(column, key=column, width=width)
+        self.border_subtitle = "enter looks at a run"
+        *before, last = COLUMNS
+        for column in before:
+            self.table.add_column(column, key=column, width=COLUMNS[column] + 1)
+        self.table.add_column(last, key=last, width=COLUMNS[last])
 
     def show(self, scene: Scene) -> None:
+        due = time.monotonic() - self._looked >= STATUS_SECONDS
+        if due:
+            self._looked = time.monotonic()
+        # added epochs hold for the runs to come, whatever was planned when the study was opened
+        planned = max(scene.study.study.config.epochs, *(run.state.epochs_planned for run in scene.study.runs))
         for run in scene.study.runs:
-            self._update(run, looked_at=run is scene.run)
+            before = self._seen.get(run.name)
+            same = before is not None and (before.time, before.notable) == (run.state.time, run.notable_total)
+            status = before.status if before is not None and same and not due else run.status
+            epochs = run.state.epochs_planned or planned
+            seen = Seen(run.state.time, run.notable_total, status, run is scene.run, epochs)
+            if seen != before:
+                self._seen[run.name] = seen
+                self._update(run.name, _row(run, seen))
         completed = sum(run.state.completed is not None for run in scene.study.runs)
         if completed != self._completed:
             self._completed = completed
-            self.query_one(Static).update(Text(_words(compare(scene.study))), layout=False)
+            self._compare(scene.study)
 
-    def _update(self, run: FollowedRun, *, looked_at: bool) -> None:
-        row = _row(run, looked_at)
-        before = self._rows.get(run.name)
+    @work(thread=True, exclusive=True)
+    def _compare(self, study: FollowedStudy) -> None:
+        """Beside the screen: the first time SciPy has to be imported."""
+        words = _words(compare(study))
+        self.post_message(self.Compared(words))
+
+    def on_table_panel_compared(self, message: Compared) -> None:
+        message.stop()
+        self.query_one(Static).update(Text(message.words), layout=False)
+
+    def _update(self, name: str, row: tuple[str, ...]) -> None:
+        before = self._rows.get(name)
         if row == before:
             return
-        self._rows[run.name] = row
+        self._rows[name] = row
         if before is None:
-            self.table.add_row(*map(Text, row), key=run.name)
+            self.table.add_row(*map(Text, row), key=name)
             return
         for column, old, new in zip(COLUMNS, before, row, strict=True):
             if old != new:
-                self.table.update_cell(run.name, column, Text(new))  # widths are fixed: a wider cell arranges all anew
+                self.table.update_cell(name, column, Text(new))  # widths are fixed: a wider cell arranges all anew
 
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
         """Enter or a click."""
@@ -97,27 +153,33 @@ class TablePanel(Panel, can_focus=False):
         self.table.action_cursor_up()
 
 
-def _row(run: FollowedRun, looked_at: bool) -> tuple[str, ...]:
+def _row(run: FollowedRun, seen: Seen) -> tuple[str, ...]:
     state = run.state
     tests = [epoch.test for epoch in state.epochs if epoch.test is not None]
     last = tests[-1] if tests else None
     counts = class_counts(last.confusion) if last else None
-    epochs = state.epochs_planned or ""
     return (
-        f"{'>' if looked_at else ' '}{run.name}",
-        run.status,
-        f"{state.epochs_completed}/{epochs}",
+        f"{'>' if seen.looked_at else ' '}{run.name}",
+        seen.status,
+        f"{state.epochs_completed}/{seen.epochs}",
         _percent(last.accuracy if last else None),
         _percent(max((test.accuracy for test in tests), default=None)),
         _percent(sensitivity(counts) if counts else None),
         _percent(specificity(counts) if counts else None),
         f"{state.cost:.2f}",
-        f"{state.seconds:.0f} s",
+        _spent(state.seconds),
     )
 
 
 def _percent(share: float | None) -> str:
     return "-" if share is None else f"{100 * share:.2f}"
+
+
+def _spent(seconds: float) -> str:
+    """In eight characters at most."""
+    if seconds < 1000:
+        return f"{seconds:.0f} s"
+    return clock(seconds) if seconds < 360_000 else f"{seconds / 3600:.0f} h"
 
 
 def _words(comparison: Comparison) -> str:

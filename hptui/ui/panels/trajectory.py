@@ -9,7 +9,8 @@ from rich.text import Text
 from textual.binding import Binding, BindingType
 
 from hptui.run_state import RunState
-from hptui.ui._charts import BASELINE, OPTIMIZED, Series, chart, legend, literal
+from hptui.ui._charts import BASELINE, OPTIMIZED, Series, chart, legend
+from hptui.ui._literal import literal
 from hptui.ui.colours import Palette
 from hptui.ui.panels import Panel, Scene
 from hptui.views import Trajectory, TrajectoryPoint, trajectories
@@ -30,7 +31,7 @@ class TrajectoryPanel(Panel):
     TrajectoryPanel { height: 1fr; }
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("n", "next_hyperparameter", "Next hyperparameter")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("n", "next_hyperparameter", "Next hyperparameter", show=False)]
 
     def __init__(self) -> None:
         super().__init__()
