@@ -192,7 +192,10 @@ def print_comparison(followed: FollowedStudy, *, as_json: bool) -> None:
 
 
 def on_signals(target: Stoppable) -> None:
-    """First signal: stop with a checkpoint. A second Ctrl+C: leave at once; the last checkpoint stays."""
+    """First signal: stop with a checkpoint. A second Ctrl+C: leave at once; the last checkpoint stays.
+
+    A signal that is ignored from the start stays ignored: that is how nohup keeps a training alive.
+    """
 
     def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
         if target.reason and number == signal.SIGINT:
@@ -200,8 +203,9 @@ def on_signals(target: Stoppable) -> None:
         target.stop(signal.Signals(number).name)
 
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), handle)
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, handle)
 
 
 class _AppAndTraining:

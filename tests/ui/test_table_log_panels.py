@@ -246,6 +246,36 @@ def test_new_events_are_added_and_nothing_is_written_twice(logged: FollowedStudy
     piloted(panel, script, (120, 24))
 
 
+def test_who_reads_earlier_lines_goes_on_reading_them(logged: FollowedStudy) -> None:
+    panel = LogPanel()
+    scene = make_scene(logged)
+    run = scene.run
+
+    async def script(pilot: Pilot[None]) -> None:
+        log = panel.query_one(RichLog)
+
+        async def more(count: int) -> None:
+            run.notable.extend([RunPaused(by="me@here")] * count)
+            run.notable_total += count
+            panel.show(scene)
+            await pilot.pause()
+
+        await more(50)
+        assert log.is_vertical_scroll_end  # the newest line, until somebody looks back
+        for key, place in (("g", 0), ("j", 1), ("down", 2), ("k", 1), ("up", 0), ("pagedown", 8), ("pageup", 0)):
+            await pilot.press(key)
+            assert log.scroll_y == place, key
+        await more(5)
+        assert log.scroll_y == 0
+        await pilot.press("G")
+        await more(5)
+        assert log.is_vertical_scroll_end
+        await pilot.press("home", "end")
+        assert log.is_vertical_scroll_end
+
+    piloted(panel, script, (60, 10))
+
+
 def test_the_filter_holds_in_every_width_until_esc(logged: FollowedStudy) -> None:
     panel = LogPanel()
 

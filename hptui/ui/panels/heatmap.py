@@ -13,6 +13,7 @@ from textual.strip import Strip
 
 from hptui.space import describe
 from hptui.ui._heatmap_lines import cell_at, heatmap_lines, layout
+from hptui.ui._literal import literal
 from hptui.ui.panels import Panel, Scene
 from hptui.views import MEASURES, HeatmapGrid, Measure, heatmap
 
@@ -127,9 +128,12 @@ class HeatmapPanel(Panel):
             return self._cell_words(grid)
         total = len(scene.run.state.decisions)
         better = "low is good" if grid.lower_is_better else "high is good, %"
-        by_hand = scene.decision.chosen is not None and not scene.decision.candidates
-        extra = " | chosen by hand" if by_hand else "" if scene.following else " | f follows"
-        return f"decision {grid.decision + 1}/{total} for epoch {grid.epoch} | {grid.measure}, {better}{extra}"
+        chosen = scene.decision.chosen
+        what = f"{grid.measure}, {better}"
+        if chosen is not None and not scene.decision.candidates:
+            what = literal(chosen.reason, scene.palette)  # by hand, or by a strategy that tried nothing
+        follows = "" if scene.following else " | f follows"
+        return f"decision {grid.decision + 1}/{total} for epoch {grid.epoch} | {what}{follows}"
 
     def _cell_words(self, grid: HeatmapGrid) -> str:
         """Exact values of the cell under the cursor."""

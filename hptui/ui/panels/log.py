@@ -15,7 +15,7 @@ from hptui.ui.panels import Panel, Scene
 
 __all__ = ["LogPanel"]
 
-KEYS = "/ filter"
+KEYS = "/ filter, j k scroll"
 
 
 class LogPanel(Panel):
@@ -34,6 +34,12 @@ class LogPanel(Panel):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "Filter", show=False),
         Binding("escape", "all", "All", show=False),
+        Binding("up,k", "scroll('scroll_up')", "Line up", show=False),
+        Binding("down,j", "scroll('scroll_down')", "Line down", show=False),
+        Binding("pageup", "scroll('scroll_page_up')", "Page up", show=False),
+        Binding("pagedown", "scroll('scroll_page_down')", "Page down", show=False),
+        Binding("home,g", "scroll('scroll_home')", "To the first line", show=False),
+        Binding("end,G", "scroll('scroll_end')", "To the newest line", show=False),
     ]
 
     def __init__(self) -> None:
@@ -65,11 +71,12 @@ class LogPanel(Panel):
         if made_for != self._shown:  # a line stays wrapped as it was written, so another width needs all of them anew
             self._shown, self._written = made_for, 0
             log.clear()
+        follow = log.is_vertical_scroll_end or self._written == 0  # who reads an earlier line goes on reading it
         new = min(run.notable_total - self._written, len(run.notable))
         for event in list(run.notable)[len(run.notable) - new :] if new else ():
             words = event_words(event, scene.palette)
             if wanted in words.lower():
-                log.write(Text(words), width=width)
+                log.write(Text(words), width=width, scroll_end=follow)
         self._written = run.notable_total
 
     def on_input_changed(self) -> None:
@@ -84,6 +91,10 @@ class LogPanel(Panel):
     def action_filter(self) -> None:
         self.add_class("filtering")
         self.query_one(Input).focus()
+
+    def action_scroll(self, how: str) -> None:
+        """By a method of Textual's widgets."""
+        getattr(self.query_one(RichLog), how)(animate=False)
 
     def action_all(self) -> None:
         self.query_one(Input).value = ""
