@@ -53,6 +53,8 @@ class ChangeRanges(Command, frozen=True, kw_only=True):
 class UseValues(Command, frozen=True, kw_only=True):
     """From the next decision of this run on, instead of what its strategy would choose."""
 
+    run: str
+    """its name; another run that is trained when this arrives refuses"""
     values: dict[str, float]
     """empty: the strategy chooses again"""
 
@@ -64,7 +66,10 @@ class AddEpochs(Command, frozen=True, kw_only=True):
 
 
 class StopRun(Command, frozen=True, kw_only=True):
-    """Stop the current run with a checkpoint and begin the next one."""
+    """Stop this run with a checkpoint and begin the next one."""
+
+    run: str
+    """its name; another run that is trained when this arrives goes on"""
 
 
 class StopStudy(Command, frozen=True, kw_only=True):
@@ -82,7 +87,7 @@ class CommandSender:
 
     def __init__(self, study: Path) -> None:
         self._path = study / COMMANDS / f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}.jsonl"
-        self._author = f"{getpass.getuser()}@{socket.gethostname()}"
+        self._author = f"{_user()}@{socket.gethostname()}"
 
     def send(self, command: AnyCommand) -> None:
         """Append one command, whole.
@@ -97,6 +102,13 @@ class CommandSender:
                 file.write(_encoder.encode(signed) + b"\n")
         except OSError as error:
             raise RunDirectoryError(f"cannot write in {self._path.parent}: {error.strerror}.") from None
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):  # a container's user may have a number and no name
+        return str(os.getuid())
 
 
 class CommandInbox:

@@ -19,7 +19,7 @@ from msgspec import Meta
 
 from hptui import registry
 from hptui.errors import ConfigError, nearest
-from hptui.space import SearchSpace, Values, default_values, hyperparameter, parse_range
+from hptui.space import SearchSpace, Values, check_cells, default_values, hyperparameter, parse_range
 
 Arm = Literal["baseline", "optimized"]
 ARMS: tuple[Arm, ...] = ("baseline", "optimized")
@@ -325,6 +325,7 @@ def _plain(message: str) -> str:
 
 def check(config: StudyConfig) -> None:
     """Check what one field alone cannot show; raise ConfigError with what to change."""
+    check_cells(config.space)
     for arm in config.arms:
         _check_strategy(config, arm)
     late = [epoch for epoch in config.decide_at or () if epoch > config.epochs]

@@ -58,8 +58,9 @@ def train(prepare: Prepare, *, headless: bool, as_json: bool) -> int:
 
 
 def has_terminal() -> bool:
-    """Whether a screen can be drawn and keys can be read."""
-    return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
+    """Whether a screen can be drawn (Textual writes it to stderr) and keys can be read."""
+    streams = (sys.stdin, sys.stdout, sys.stderr)
+    return all(stream.isatty() for stream in streams) and os.environ.get("TERM", "") not in ("", "dumb")
 
 
 def train_headless(prepare: Prepare, *, as_json: bool) -> int:
@@ -125,7 +126,7 @@ def show_screen(prepare: Prepare | None = None, watch: Path | None = None) -> in
     app = HptuiApp(
         watch=watch, begin=partial(begin, prepare) if prepare is not None else None, start=start, export=export_pictures
     )
-    on_signals(_AppAndTraining(app, started))
+    on_signals(_AppAndTraining(app, started), screen=True)
     app.run()
     if not started:
         return DONE
@@ -191,10 +192,11 @@ def print_comparison(followed: FollowedStudy, *, as_json: bool) -> None:
         print_result(comparison_table(comparison))
 
 
-def on_signals(target: Stoppable) -> None:
+def on_signals(target: Stoppable, *, screen: bool = False) -> None:
     """First signal: stop with a checkpoint. A second Ctrl+C: leave at once; the last checkpoint stays.
 
-    A signal that is ignored from the start stays ignored: that is how nohup keeps a training alive.
+    A signal that is ignored from the start stays ignored: that is how nohup keeps a training alive. Not so with a
+    screen, which cannot go on without its terminal.
     """
 
     def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
@@ -204,7 +206,7 @@ def on_signals(target: Stoppable) -> None:
 
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+        if number is not None and (screen or signal.getsignal(number) is not signal.SIG_IGN):
             signal.signal(number, handle)
 
 

@@ -170,11 +170,12 @@ class RunReader:
         self._directory = directory
         self._path = directory / EVENTS_FILE
         self._offset = 0
-        self._lines = 0
         self._decisions: dict[int, int] = {}
         """where in the file the candidates of each decision begin; of a decision that was made again, the newest"""
         self.behind = False
         """whether the last `read` stopped for lack of time"""
+        self.asked = False
+        """whether there was a `read`"""
 
     def read(self, seconds: float = float("inf"), *, skim: bool = False) -> list[AnyEvent]:
         """Events that were completed since the last call, stopping after about `seconds`.
@@ -188,11 +189,11 @@ class RunReader:
         Raises:
             RunDirectoryError: another version wrote the run, or a whole line is not an event this version knows.
         """
-        if self._lines == 0 and (self._directory / RUN_FILE).exists():
+        if self._offset == 0 and (self._directory / RUN_FILE).exists():
             read_run_file(self._directory)  # its format is told before any line is misread
         until = time.monotonic() + seconds
         events: list[AnyEvent] = []
-        self.behind = False
+        self.behind, self.asked = False, True
         try:
             with self._path.open("rb") as file:
                 while piece := _whole_lines(file.fileno(), self._offset, SKIM_BYTES if skim else READ_BYTES):
@@ -211,7 +212,7 @@ class RunReader:
         with self._path.open("rb") as file:
             while piece := _whole_lines(file.fileno(), offset, READ_BYTES):
                 for line in piece.split(b"\n")[:-1]:
-                    event = self._decode(line, piece)
+                    event = self._decode(line, piece, offset)
                     if isinstance(event, CandidateScored):
                         found.append(event)
                     elif isinstance(event, (HyperparametersChosen, RunResumed, DecisionStarted)):
@@ -222,23 +223,23 @@ class RunReader:
     def _take(self, piece: bytes, *, skim: bool) -> list[AnyEvent]:
         events, begins = [], 0
         for line in _skimmed(piece) if skim else piece.split(b"\n")[:-1]:
-            event = self._decode(line, piece)
+            event = self._decode(line, piece, self._offset)
             if isinstance(event, DecisionStarted):
                 begins = piece.index(line, begins) + len(line) + 1
                 self._decisions[event.decision] = self._offset + begins
             events.append(event)
         self._offset += len(piece)
-        self._lines += piece.count(b"\n")
         return events
 
-    def _decode(self, line: bytes, piece: bytes) -> AnyEvent:
+    def _decode(self, line: bytes, piece: bytes, offset: int) -> AnyEvent:
         try:
             event = decode(line)
             if isinstance(event, RunStarted):
                 check_schema(event.schema, self._path)
             return event
         except msgspec.DecodeError as error:
-            number = self._lines + piece.count(b"\n", 0, piece.index(line)) + 1
+            with self._path.open("rb") as file:  # nobody counts the lines as long as all is well
+                number = file.read(offset + piece.index(line)).count(b"\n") + 1
             raise RunDirectoryError(f"{self._path}, line {number} cannot be read: {error}.") from None
 
 

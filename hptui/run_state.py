@@ -9,6 +9,7 @@ from hptui.events import (
     AnyEvent,
     BatchesTrained,
     CandidateScored,
+    CommandRefused,
     DecisionStarted,
     EpochCompleted,
     EpochsAdded,
@@ -67,6 +68,8 @@ class RunState:
     stopped: RunStopped | None = None
     failed: RunFailed | None = None
     paused: RunPaused | None = None
+    refused: list[CommandRefused] = field(default_factory=list)
+    """requests that were not done"""
     by_hand: dict[str, float] = field(default_factory=dict)
     """values that somebody put in force; empty while the strategy chooses"""
     epochs_planned: int = 0
@@ -121,6 +124,8 @@ class RunState:
                 self.paused = None
             case ValuesRequested():
                 self.by_hand = event.values
+            case CommandRefused():
+                self.refused.append(event)
             case EpochsAdded():
                 self.epochs_planned = event.epochs
             case RunStopped():

@@ -15,6 +15,7 @@ Values = dict[str, float]
 """hyperparameter name -> value; batch_size is a whole number"""
 
 MOST_STEPS = 1000
+MOST_CELLS = 100_000
 _SCALES: dict[str, Scale] = {"log": "log", "lin": "linear", "linear": "linear"}
 
 
@@ -161,6 +162,14 @@ def parse_range(name: str, text: str | Mapping[str, Any]) -> Range:
     except ValueError:
         raise ConfigError(form) from None
     return Range(known.name, low, high, _SCALES[parts[2].lower()], steps)
+
+
+def check_cells(space: SearchSpace) -> int:
+    """How many cells the grid has; raise ConfigError if they are more than can be handled."""
+    cells = math.prod(len(searched.values()) for searched in space.values())
+    if cells > MOST_CELLS:
+        raise ConfigError(f"search makes a grid of {cells:,} cells, at most {MOST_CELLS:,}: use fewer steps.")
+    return cells
 
 
 def grid(space: SearchSpace) -> list[Values]:

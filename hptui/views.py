@@ -9,6 +9,7 @@ import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from hptui.events import Axis, CandidateScored, ClassCounts, Evaluated
@@ -57,6 +58,14 @@ class HeatmapGrid:
     low: float | None
     high: float | None
     """smallest and largest value among the cells, measured or predicted; None: no cell has one"""
+
+    @cached_property
+    def measured(self) -> tuple[float, float]:
+        """Smallest and largest measured value; of a single one, or of none, those of all that is shown."""
+        found = [cell.value for row in self.cells for cell in row if cell.value is not None]
+        if len(found) < 2:
+            return self.low or 0.0, self.high or 0.0
+        return min(found), max(found)
 
     @property
     def lower_is_better(self) -> bool:
@@ -140,7 +149,7 @@ def _cell(candidates: Sequence[CandidateScored], measure: Measure, predicted: fl
     numbers = tuple(candidate.candidate for candidate in candidates)
     found = [value for c in candidates if not c.diverged and (value := measured(c, measure)) is not None]
     if not found:
-        return Cell(numbers, None, diverged=True)
+        return Cell(numbers, None, diverged=all(candidate.diverged for candidate in candidates))
     return Cell(numbers, min(found) if measure in LOWER_IS_BETTER else max(found))
 
 

@@ -78,7 +78,10 @@ class Terminal:
             stdout=slave,
             stderr=slave,
             preexec_fn=own_session,  # noqa: PLW1509 (no threads in the tests' process here)
-            env=os.environ | {"TERM": "xterm-256color"} | environment,
+            # a size in the environment, as pytest-xdist sets one, would win over the terminal's own
+            env={name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+            | {"TERM": "xterm-256color"}
+            | environment,
         )
         os.close(slave)
         self.screen = ""
@@ -191,9 +194,9 @@ def test_a_whole_sitting_in_a_small_terminal(  # noqa: PLR0915 (one sitting is o
     terminal.press("\x13")  # ctrl+s
     terminal.until(lambda: "new ranges from the next decision on" in terminal.shown)
     terminal.press("c")
-    terminal.until(lambda: "Enter uses it" in terminal.shown)
+    terminal.until(lambda: "hjkl cell" in terminal.shown)
     terminal.press("h")
-    terminal.until(lambda: "lr 0.001 |" in terminal.shown)
+    terminal.until(lambda: "| lr 0.001" in terminal.shown)
     terminal.press("\r")
     terminal.until(lambda: "from the next decision on: lr" in terminal.shown)
     terminal.press("+")

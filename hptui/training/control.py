@@ -18,7 +18,7 @@ from hptui.commands import (
     StopStudy,
     UseValues,
 )
-from hptui.events import AnyEvent, RunContinued, RunPaused
+from hptui.events import AnyEvent, CommandRefused, RunContinued, RunPaused
 
 POLL_SECONDS = 0.1
 """between two looks at the command files; a look costs some 20 microseconds"""
@@ -37,14 +37,21 @@ class Control:
         self._inbox = inbox
         self._stop = threading.Event()
         self._run_only = False
-        self._paused = False
+        self._paused_by = ""
+        """who paused; empty while the training goes on"""
         self._pause_after_epoch = ""
         self._next_look = 0.0
         self._paused_seconds = 0.0
         self._requests: list[Request] = []
         self.reason = ""
-        self.tell: Callable[[AnyEvent], object] = id
-        """where pauses are recorded; set by the run that is being trained"""
+        self._tell: Callable[[AnyEvent], object] = id
+        self._run = ""
+
+    def begin(self, run: str, tell: Callable[[AnyEvent], object]) -> None:
+        """A run begins: its name, and where pauses are recorded. A pause that still holds is one of this run too."""
+        self._run, self._tell = run, tell
+        if self._paused_by:
+            tell(RunPaused(by=self._paused_by))
 
     def stop(self, reason: str) -> None:
         """Ask for a checkpoint and the end of the study; safe to call from a signal handler or another thread."""
@@ -59,7 +66,7 @@ class Control:
             now: look at the command files even if that was done a moment ago.
         """
         self._look(now=now)
-        if self._paused:
+        if self._paused_by:
             self._wait()
         if self._stop.is_set():
             raise StopRequested(self.reason)
@@ -83,7 +90,7 @@ class Control:
         if not self._run_only:
             return False
         self._run_only, self.reason = False, ""
-        self._paused = False  # whoever stops a paused run wants the next one to begin
+        self._paused_by = self._pause_after_epoch = ""  # whoever stops a paused run wants the next one to begin
         self._stop.clear()
         return True
 
@@ -105,25 +112,29 @@ class Control:
                 self._pause_after_epoch = command.author
             case StopStudy():
                 self.stop(f"by {command.author}")
-            case StopRun():
+            case StopRun() if command.run == self._run:
                 self.stop(f"by {command.author}")
                 self._run_only = True
+            case StopRun():
+                self._tell(
+                    CommandRefused(by=command.author, reason=f"{command.run} is not trained now, {self._run} is")
+                )
             case _:
                 self._requests.append(command)
 
     def _pause(self, author: str) -> None:
         self._pause_after_epoch = ""
-        if not self._paused:
-            self._paused = True
-            self.tell(RunPaused(by=author))
+        if not self._paused_by:
+            self._paused_by = author or "?"
+            self._tell(RunPaused(by=self._paused_by))
 
     def _continue(self, author: str) -> None:
-        if self._paused:
-            self._paused = False
-            self.tell(RunContinued(by=author))
+        if self._paused_by:
+            self._paused_by = ""
+            self._tell(RunContinued(by=author))
 
     def _wait(self) -> None:
         began = time.perf_counter()
-        while self._paused and not self._stop.wait(POLL_SECONDS):
+        while self._paused_by and not self._stop.wait(POLL_SECONDS):
             self._look(now=True)
         self._paused_seconds += time.perf_counter() - began

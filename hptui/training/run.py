@@ -19,6 +19,7 @@ from hptui.events import (
     RunResumed,
     RunStopped,
 )
+from hptui.run_directory import run_name
 from hptui.strategies import Strategy
 from hptui.training.building import ModelFactory, build_network, build_optimizer
 from hptui.training.checkpoints import load_newest, require_plain, save_checkpoint
@@ -106,6 +107,10 @@ class Run:
         return self.ingredients.config
 
     @property
+    def name(self) -> str:
+        return run_name(self.arm, self.seed)
+
+    @property
     def state(self) -> TrainingState:
         return self.trainer.state
 
@@ -118,14 +123,14 @@ class Run:
 
         With `resume` it goes on from the newest readable checkpoint, or from the beginning if there is none.
         """
-        self.control.tell = self.emit
         if resume:
             self._resume()
         else:
             self.emit(run_started(self.ingredients, self.strategy, self.arm, self.seed, self.state))
+        self.control.begin(self.name, self.emit)
         self.lap()
         try:
-            while self.progress.epoch < self.config.epochs:
+            while self._goes_on():
                 self._epoch(self.progress.epoch + 1)
         except StopRequested as stop:
             apply_requests(self, self.progress.decided + 1)  # what was asked for a moment ago holds after resume
@@ -134,6 +139,13 @@ class Run:
             return False
         complete(self)
         return True
+
+    def _goes_on(self) -> bool:
+        """Whether there is another epoch; in the last moment some may be added."""
+        if self.progress.epoch >= self.config.epochs:
+            self.control.check(now=True)
+            apply_requests(self, self.progress.epoch + 1)
+        return self.progress.epoch < self.config.epochs
 
     def lap(self) -> float:
         """Seconds since the last call."""

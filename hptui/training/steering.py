@@ -39,6 +39,7 @@ def _apply(run: Run, request: Request, epoch: int) -> None:
             _change(run, epochs=run.config.epochs + request.epochs)
             run.emit(EpochsAdded(by=request.author, epochs=run.config.epochs))
         case UseValues():
+            _check_run(run, request)
             run.progress.by_hand = _checked(run, request.values)
             run.emit(ValuesRequested(by=request.author, epoch=epoch, values=run.progress.by_hand))
         case _:
@@ -55,6 +56,15 @@ def _change(run: Run, **changes: object) -> None:
     run.strategy.epochs, run.strategy.decision_epochs = config.epochs, config.decision_epochs()
     if run.directory is not None:
         save_steering(run.directory.parent, Steering(config.epochs, config.search))
+
+
+def _check_run(run: Run, request: UseValues) -> None:
+    if request.run != run.name:
+        raise ConfigError(f"values for {request.run}, but {run.name} is trained now.")
+    if run.arm == "baseline":
+        raise ConfigError("a baseline run keeps its values, or it would be none.")
+    if run.progress.epoch >= run.config.epochs:
+        raise ConfigError(f"{run.name} has no decision left.")
 
 
 def _checked(run: Run, values: dict[str, float]) -> dict[str, float]:

@@ -42,18 +42,18 @@ class ChoiceDialog(ModalScreen[str | None]):
 
     def __init__(self, question: str, answers: dict[str, str]) -> None:
         super().__init__()
-        self._question, self._answers = question, answers
+        self._question, self.answers = question, answers
 
     def compose(self) -> ComposeResult:
         with Vertical():
             yield Label(Text(self._question))
             with Horizontal():
-                for answer, words in self._answers.items():
+                for answer, words in self.answers.items():
                     yield Button(Text(words), id=answer, compact=True)
                 yield Button("Cancel", id="cancel", compact=True)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
-        self.dismiss(event.button.id if event.button.id in self._answers else None)
+        self.dismiss(event.button.id if event.button.id in self.answers else None)
 
 
 class NumberDialog(ModalScreen[int | None]):

@@ -41,7 +41,10 @@ class Row(Widget):
 
     DEFAULT_CSS = """
     Row { height: auto; width: 1fr; }
-    Row Select:focus > SelectCurrent { background: $primary; text-style: bold; color: $text; }
+    Row Select:focus > SelectCurrent { background: $block-cursor-background; text-style: $block-cursor-text-style; }
+    Row Select:focus > SelectCurrent Static#label, Row Select:focus > SelectCurrent .arrow {
+        color: $block-cursor-foreground;
+    }
     Row Input:disabled { color: $text-disabled; }
     Row .problem { color: $text-error; height: auto; }
     """

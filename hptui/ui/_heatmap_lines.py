@@ -97,7 +97,7 @@ def heatmap_lines(
                 best = place.best_in(grid, block)
                 cell, under_cursor = grid.cells[best[0]][best[1]], block == place.block_of(cursor)
                 text = _cell_text(grid, cell, best == grid.chosen, place.cell_width, palette) if middle else ""
-                segments.append(_cell_segment(grid, cell, text, place.cell_width, palette, under_cursor))
+                segments += _cell_segments(grid, cell, text, place.cell_width, palette, under_cursor)
             lines.append(Strip(segments))
     lines += [_ticks(grid.x, place), _names(grid, place, palette), _colour_bar(grid, palette, width)]
     return [line.crop(0, width) for line in lines]
@@ -123,7 +123,8 @@ def number(value: float) -> str:
 def cell_number(grid: HeatmapGrid, value: float) -> str:
     """A cell's value, with enough digits to tell the best cell from the worst; shares in percent."""
     factor = 1.0 if grid.lower_is_better else 100.0
-    spread = ((grid.high or 0.0) - (grid.low or 0.0)) * factor
+    low, high = grid.measured
+    spread = (high - low) * factor
     decimals = min(max(1, 2 - math.floor(math.log10(spread))), 6) if spread > 0 else 3
     return f"{factor * value:.{decimals}f}" if factor * value < 1000 else number(value)
 
@@ -135,29 +136,33 @@ def _cell_text(grid: HeatmapGrid, cell: Cell, chosen: bool, width: int, palette:
         return palette.mark("·", ".")
     mark = palette.mark("◆", "@") if chosen else "~" if cell.value is None else ""
     shown = cell_number(grid, cell.shown)
-    if len(shown) + len(mark) <= width:
+    if len(shown) + len(mark) < width:  # numbers of neighbours must not touch
         return mark + shown
-    return mark
+    return mark if chosen else ""
 
 
-def _cell_segment(
+def _cell_segments(
     grid: HeatmapGrid, cell: Cell, text: str, width: int, palette: Palette, under_cursor: bool
-) -> Segment:
-    """Measured cells are painted; of predicted ones only the sign or number has the colour."""
-    fill, style = " ", _PLAIN
+) -> list[Segment]:
+    """Measured cells are painted; predicted ones are hatched in their colour, with the number on the screen's own."""
+    reverse = Style(reverse=True, bold=True) if under_cursor else _PLAIN
     if cell.shown is None:
         style = Style(color="red", bold=True) if cell.diverged and palette.colour else _DIM
-    elif cell.value is None:
-        fill = "~" if not text else " "
-        style = Style.parse(f"rgb{_triple(palette.rgb(share_of(grid, cell.shown)))}") if palette.colour else _DIM
-    elif palette.colour:
-        background = palette.rgb(share_of(grid, cell.shown))
+        return [Segment(text.center(width), style + reverse)]
+    share = share_of(grid, cell.shown)
+    if cell.value is None:
+        style = Style.parse(f"rgb{_triple(palette.rgb(share))}") if palette.colour else _DIM
+        hatch = palette.mark("▒", "~") if palette.colour else "~"
+        left = (width - len(text)) // 2
+        ends = (hatch * left, hatch * (width - left - len(text)))
+        return [Segment(ends[0], style + reverse), Segment(text, reverse), Segment(ends[1], style + reverse)]
+    fill, style = " ", _PLAIN
+    if palette.colour:
+        background = palette.rgb(share)
         style = Style.parse(f"rgb{_triple(readable_on(background))} on rgb{_triple(background)}")
     elif not text:
-        fill = palette.shade(share_of(grid, cell.shown))
-    if under_cursor:
-        style += Style(reverse=True, bold=True)
-    return Segment(text.center(width) if text else fill * width, style)
+        fill = palette.shade(share)
+    return [Segment(text.center(width) if text else fill * width, style + reverse)]
 
 
 def _triple(rgb: tuple[int, int, int]) -> str:
@@ -188,9 +193,7 @@ def _names(grid: HeatmapGrid, place: Layout, palette: Palette) -> Strip:
 
 
 def _colour_bar(grid: HeatmapGrid, palette: Palette, width: int) -> Strip:
-    signs = f"{palette.mark('◆', '@')} chosen  {palette.mark('×', 'x')} diverged  {palette.mark('·', '.')} not measured"
-    if any(cell.predicted is not None for row in grid.cells for cell in row):
-        signs += "  ~ predicted"
+    signs = "  ".join(_signs(grid, palette))
     if grid.low is None or grid.high is None:
         return Strip([Segment(signs, _DIM)])
     worst, best = (grid.high, grid.low) if grid.lower_is_better else (grid.low, grid.high)
@@ -202,3 +205,15 @@ def _colour_bar(grid: HeatmapGrid, palette: Palette, width: int) -> Strip:
     else:
         bar = [Segment("".join(palette.shade(step) for step in steps))]
     return Strip([Segment(f"{left} "), *bar, Segment(f" {right}  "), Segment(signs, _DIM)])
+
+
+def _signs(grid: HeatmapGrid, palette: Palette) -> list[str]:
+    """What the signs mean; only of those that occur."""
+    cells = [cell for row in grid.cells for cell in row]
+    occur = {
+        f"{palette.mark('◆', '@')} chosen": grid.chosen is not None,
+        "~ predicted": any(cell.value is None and cell.predicted is not None for cell in cells),
+        f"{palette.mark('×', 'x')} diverged": any(cell.diverged for cell in cells),
+        f"{palette.mark('·', '.')} not measured": any(cell.shown is None and not cell.diverged for cell in cells),
+    }
+    return [words for words, does in occur.items() if does]

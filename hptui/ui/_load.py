@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -26,7 +27,7 @@ class MachineLoad:
             # a driver that no other program uses may take seconds to wake its GPU; keys must not wait for that
             self._opening = threading.Thread(target=self._open, name="hptui-nvml", daemon=True)
             self._opening.start()
-        words = self._gpu(device) if self._nvml is not None else ""
+        words = self._gpu(device) if self._nvml is not None and not device.startswith("cpu") else ""
         return words or f"CPU {psutil.cpu_percent():.0f}%  memory {psutil.virtual_memory().percent:.0f}%"
 
     def _open(self) -> None:
@@ -61,8 +62,8 @@ class MachineLoad:
 
     def _handle(self, device: str) -> Any:
         """Of the GPU that torch calls `device`, for which CUDA_VISIBLE_DEVICES counts; else of the first one."""
-        number = device.removeprefix("cuda:")
-        place = int(number) if number.isdecimal() else 0
+        named = re.match(r"cuda:(\d+)", device)  # the log has its name behind
+        place = int(named[1]) if named else 0
         visible = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")]
         name = visible[place] if place < len(visible) else ""
         if name.startswith(("GPU-", "MIG-")):

@@ -15,7 +15,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
 from hptui.errors import ConfigError
-from hptui.space import HYPERPARAMETERS, Range, SearchSpace, Values, parse_range
+from hptui.space import HYPERPARAMETERS, Range, SearchSpace, Values, check_cells, parse_range
 from hptui.ui._form import Row
 from hptui.ui._range_row import SUGGESTED, RangeRow
 
@@ -101,7 +101,7 @@ class RangesDialog(ModalScreen[dict[str, str] | None]):
                 wrong.append(row.setting.removeprefix("search."))
             row.tell(problem)
         space = {name: parse_range(name, text) for name, text in settings["search"].items()}
-        problem = f"to mend: {', '.join(wrong)}" if wrong else "" if space else NOTHING
+        problem = f"to mend: {', '.join(wrong)}" if wrong else _problem_of(space)
         shown = self.query_one("#grid", Static)
         shown.set_class(bool(problem), "-wrong")
         shown.update(Text(problem or "\n".join(grid_words(space, shown.size.width)), no_wrap=not problem))
@@ -124,6 +124,14 @@ class RangesDialog(ModalScreen[dict[str, str] | None]):
         space = self._check()
         if space is not None:
             self.dismiss({name: str(searched) for name, searched in space.items()})
+
+
+def _problem_of(space: SearchSpace) -> str:
+    try:
+        check_cells(space)
+    except ConfigError as error:
+        return str(error)
+    return "" if space else NOTHING
 
 
 def grid_words(space: SearchSpace, width: int) -> list[str]:

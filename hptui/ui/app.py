@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import os
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -14,7 +16,7 @@ from textual import work
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 from textual.widgets import LoadingIndicator, Static
 
 from hptui.config import StudyConfig
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 0.1
 SETTINGS = "screen.json"
+LEAVE = {"stop": "Stop with a checkpoint and quit"}
 
 
 class Training(Protocol):
@@ -80,7 +83,7 @@ class HptuiApp(App[None]):
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q", "leave", "Quit"),
-        Binding("ctrl+c", "leave", "Quit", show=False, priority=True),
+        Binding("ctrl+c,ctrl+q", "leave", "Quit", show=False, priority=True),
         Binding("question_mark", "help", "Help", key_display="?"),
         Binding("C", "next_colours", "Colour map", show=False),
         Binding("A", "toggle_ascii", "ASCII", show=False),
@@ -102,6 +105,8 @@ class HptuiApp(App[None]):
         self._start = start
         self._export = export
         self._told_error = False
+        self._wanted: StudyConfig | None = None
+        """what was asked for in the form"""
         self._settings = load_settings()
         self.hang_up = False
         """set by a signal handler: leave without asking, as soon as the checkpoint is written"""
@@ -116,7 +121,13 @@ class HptuiApp(App[None]):
 
     @property
     def _plain(self) -> bool:
-        return self._settings.ascii or os.environ.get("HPTUI_ASCII", "") not in ("", "0")
+        return self._settings.ascii or self._only_ascii()
+
+    @staticmethod
+    def _only_ascii() -> bool:
+        """Whether the environment asks for ASCII, or the terminal takes nothing else that Textual writes."""
+        encoding = getattr(sys.__stderr__, "encoding", None) or "utf-8"
+        return os.environ.get("HPTUI_ASCII", "") not in ("", "0") or codecs.lookup(encoding).name != "utf-8"
 
     def on_mount(self) -> None:
         if self._settings.theme in self.available_themes:
@@ -144,15 +155,19 @@ class HptuiApp(App[None]):
             self.exit()
         if training is None:
             return
-        if isinstance(self.screen, Preparing) and training.study is not None:
-            self.pop_screen()
-            self.open_study(training.study)
         if training.error is not None and not self._told_error:
             self._told_error = True
-            if isinstance(self.screen, Preparing):
-                self.pop_screen()
-                self.action_list()
             self.notify(training.error, title="the training failed", severity="error", timeout=60, markup=False)
+        if not isinstance(self.screen, Preparing):  # or a dialog lies over it; then at a later look
+            return
+        if training.study is not None:
+            self.pop_screen()
+            self.open_study(training.study)
+        elif training.error is not None:
+            self.pop_screen()
+            self.action_list()
+            if self._wanted is not None:  # what was typed is not lost
+                self._open_form(self._wanted)
 
     def open_study(self, directory: Path) -> None:
         """Show a study; a folder that cannot be read is told, and the screen stays."""
@@ -162,13 +177,15 @@ class HptuiApp(App[None]):
         share = BESIDE_TRAINING if trains else ALONE
         try:
             self.push_screen(Dashboard(directory, self.palette, self._export, share=share))
-        except HptuiError as error:
+        except (HptuiError, OSError) as error:
             self.notify(str(error), severity="error", markup=False)
 
     def action_list(self) -> None:
         """Show the studies of this user."""
         from hptui.ui.study_list import StudyListScreen
 
+        if isinstance(self.screen, Preparing) and self._training is not None and self._training.alive:
+            return  # the dashboard is about to come
         while len(self.screen_stack) > 1 and not isinstance(self.screen, StudyListScreen):
             self.pop_screen()
         if not isinstance(self.screen, StudyListScreen):
@@ -181,18 +198,21 @@ class HptuiApp(App[None]):
 
     def on_study_list_screen_new(self) -> None:
         """The form, unless a training goes on in this process already."""
-        from hptui.ui.new_study import NewStudyScreen
-
         if self._start is None or (self._training is not None and self._training.alive):
             self.notify("this window trains a study already; start another one in another terminal", severity="warning")
             return
-        self.push_screen(NewStudyScreen())
+        self._open_form()
+
+    def _open_form(self, config: StudyConfig | None = None) -> None:
+        from hptui.ui.new_study import NewStudyScreen
+
+        self.push_screen(NewStudyScreen(config))
 
     def on_new_study_screen_start(self, message: object) -> None:
         config = getattr(message, "config", None)
         if isinstance(config, StudyConfig) and self._start is not None:
             self.pop_screen()
-            self._told_error = False
+            self._told_error, self._wanted = False, config
             self._begin = partial(self._start, config)
             self.push_screen(Preparing())
             self.call_after_refresh(self._begin_training)
@@ -207,11 +227,19 @@ class HptuiApp(App[None]):
         if training is None or not training.alive:
             self.exit()
             return
-        answers = {"stop": "Stop with a checkpoint and quit"}
-        if await self.push_screen_wait(ChoiceDialog("This window trains a study.", answers)) == "stop":
+        if isinstance(self.screen, ChoiceDialog) and self.screen.answers == LEAVE:  # Ctrl+C twice
+            self.screen.dismiss("stop")
+            return
+        if isinstance(self.screen, ModalScreen):
+            return
+        if await self.push_screen_wait(ChoiceDialog("This window trains a study.", LEAVE)) == "stop":
             training.stop("quit")
             self.hang_up = True
             self.notify("writing a checkpoint ...")
+
+    async def action_quit(self) -> None:
+        """Textual's own way out, in the palette too: ask as q does."""
+        self.action_leave()
 
     def action_help(self) -> None:
         """Keys of what is on the screen, made from the bindings."""
@@ -221,10 +249,16 @@ class HptuiApp(App[None]):
             self.action_show_help_panel()
 
     def action_next_colours(self) -> None:
+        if not self.palette.colour:
+            self.notify("NO_COLOR is set, so no colour map is used", severity="warning")
+            return
         index = MAPS.index(self._settings.colours)
         self._remember(colours=MAPS[(index + 1) % len(MAPS)])
 
     def action_toggle_ascii(self) -> None:
+        if self._only_ascii():
+            self.notify("HPTUI_ASCII is set, or this terminal is no UTF-8 one: ASCII stays", severity="warning")
+            return
         self._remember(ascii=not self._settings.ascii)
 
     def _remember(self, **changes: object) -> None:

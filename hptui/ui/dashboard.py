@@ -66,7 +66,10 @@ class Dashboard(SteeringScreen):
         Binding("z", "zoom", "Zoom"),
         Binding("left_square_bracket", "look(-1)", "Earlier run", show=False),
         Binding("right_square_bracket", "look(1)", "Later run", show=False),
-        *(Binding(str(number), f"panel({number})", f"Panel {number}", show=False) for number in range(1, 10)),
+        *(
+            Binding(str(number), f"panel({number})", f"Panel {number}", show=False)
+            for number in range(1, 1 + len(registry.names("ui.panels")))
+        ),
     ]
 
     def __init__(
@@ -82,6 +85,9 @@ class Dashboard(SteeringScreen):
         self._looked_for_signs = self._shown = 0.0
         self._told: set[str] = set()
         """runs of which it was said that they cannot be read"""
+        self._refused: int | None = None
+        """how many refusals were there; None until all logs are read"""
+        self._exporting = False
         self._zoomed = False
 
     def compose(self) -> ComposeResult:
@@ -105,8 +111,9 @@ class Dashboard(SteeringScreen):
         """Read what is new and show it, then wait; while a long log is read, go on at once and show it now and then."""
         behind = self.viewer.read_on(READ_SECONDS)
         self._tell_problems()
+        self._tell_refusals(behind)
         if not behind or time.monotonic() - self._shown >= BEHIND_SECONDS:
-            self.show_scene()
+            self.show_scene(reading=behind)
         self.set_timer(0.001 if behind else self._pace.seconds(), self._look_again)
 
     def _tell_problems(self) -> None:
@@ -115,13 +122,22 @@ class Dashboard(SteeringScreen):
             title = f"{run} is shown as far as it can be read"
             self.notify(self.viewer.problems[run], title=title, severity="error", timeout=60, markup=False)
 
-    def show_scene(self) -> None:
+    def _tell_refusals(self, behind: bool) -> None:
+        """What was refused since the screen was opened; the log panel has them all."""
+        refused = [event for run in self.followed.runs for event in run.state.refused]
+        for event in refused[self._refused :] if self._refused is not None else ():
+            self.notify(event.reason, title="refused", severity="warning", timeout=15, markup=False)
+        if self._refused is not None or not behind:
+            self._refused = len(refused)
+
+    def show_scene(self, *, reading: bool = False) -> None:
         """Bring strip and panels up to date."""
         self._shown = time.monotonic()
         scene = self.viewer.scene(self.palette)
         if self._shown - self._looked_for_signs >= SIGNS_SECONDS:
             self._looked_for_signs = self._shown
-            self.query_one(StatusStrip).show(self.followed, scene.run, self.followed.status)
+            strip = self.query_one(StatusStrip)
+            strip.show(self.followed, scene.run, self.followed.status, reading=reading)
         for panel in self._panels:
             if panel.display:
                 panel.show(scene)
@@ -133,13 +149,12 @@ class Dashboard(SteeringScreen):
         self.set_class(small or self._zoomed, "one")
 
     def on_tabs_tab_activated(self, event: Tabs.TabActivated) -> None:
-        if event.tab.id is not None and self.has_class("tabs"):
+        # of two quick keys the first tab is told when the second is on: to obey would go back and forth for ever
+        if event.tab.id is not None and self.has_class("tabs") and event.tab.id == event.tabs.active:
             self.action_panel(int(event.tab.id.removeprefix("tab-")))
 
     def action_panel(self, number: int) -> None:
         """Go to a panel."""
-        if not 1 <= number <= len(self._panels):
-            return
         panel = self._panels[number - 1]
         for other in self._panels:
             other.set_class(other is panel, "shown")
@@ -152,18 +167,22 @@ class Dashboard(SteeringScreen):
 
     def action_zoom(self) -> None:
         """The focused panel on the whole screen, and back."""
+        if self.has_class("tabs"):
+            self.notify("in a terminal of this size every panel has the whole screen")
+            return
         focused = next((panel for panel in self._panels if panel.has_focus or panel.has_focus_within), None)
         self._zoomed = not self._zoomed
         if focused is not None:
             self.action_panel(self._panels.index(focused) + 1)
-        self.set_class(self._zoomed or self.has_class("tabs"), "one")
+        self.set_class(self._zoomed, "one")
 
     def action_look(self, step: int) -> None:
         self.viewer.look(step)
         self.show_scene()
 
     def on_table_panel_look(self, message: TablePanel.Look) -> None:
-        self.viewer.look_at(message.run)
+        if not self.viewer.look_at(message.run):
+            self.notify(f"{message.run} has not begun", markup=False)
         self.show_scene()
 
     def on_heatmap_panel_history(self, message: HeatmapPanel.History) -> None:
@@ -176,20 +195,27 @@ class Dashboard(SteeringScreen):
     def on_heatmap_panel_use_cell(self, message: HeatmapPanel.UseCell) -> None:
         self.use(message.values)
 
-    @work(thread=True, exclusive=True, exit_on_error=False)
     def action_export(self) -> None:
-        """Write the pictures in the background; leaving the screen ends it after the picture at hand."""
+        """Write the pictures in the background, once at a time."""
         if self._export is None:
             self.notify("export is not available here", severity="warning")
-            return
-        self.notify("writing pictures ...")
+        elif not self._exporting:
+            self._exporting = True
+            self.notify("writing pictures ...")
+            self._write_pictures(self._export)
+
+    @work(thread=True, exit_on_error=False)
+    def _write_pictures(self, export: Exporter) -> None:
+        """Leaving the screen ends it after the picture at hand."""
         worker = get_current_worker()
         try:
-            files = self._export(self.followed.study.directory, lambda: worker.is_cancelled)
+            files = export(self.followed.study.directory, lambda: worker.is_cancelled)
         except Exception as error:  # a picture that cannot be drawn is no reason to lose the screen
             known = isinstance(error, HptuiError)
             words = str(error) if known else f"{type(error).__name__}: {error}"
             self.notify(words, title="export failed", severity="error", timeout=30, markup=False)
-            return
-        where = files[0].parent if files else "nowhere: there is nothing to draw yet"
-        self.notify(f"{len(files)} pictures in {where}", markup=False)
+        else:
+            where = files[0].parent if files else "nowhere: there is nothing to draw yet"
+            self.notify(f"{len(files)} pictures in {where}", markup=False)
+        finally:
+            self._exporting = False

@@ -70,7 +70,9 @@ class StudyListScreen(Screen[Path | None]):
     StudyListScreen .study-list--paused { color: $text-warning; text-style: bold; }
     StudyListScreen .study-list--finished { color: $text-success; }
     StudyListScreen .study-list--lost { color: $text-warning; }
-    StudyListScreen .study-list--failed, StudyListScreen .study-list--unreadable { color: $text-error; }
+    StudyListScreen .study-list--failed, StudyListScreen .study-list--unreadable {
+        color: $text-error; text-style: bold;
+    }
     """
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"study-list--{state}" for state in COLORED}
     BINDINGS: ClassVar[list[BindingType]] = [

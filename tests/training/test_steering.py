@@ -103,7 +103,7 @@ def test_changed_ranges_take_effect_at_the_next_decision(ingredients: Make, tmp_
         (ChangeRanges(search={"lr": "1:0.1:log:3"}), "low"),
         (ChangeRanges(search={"nothing": "0:1:lin:3"}), "unknown hyperparameter"),
         (ChangeRanges(search={}), "grid of no cells"),
-        (UseValues(values={"lr": -1.0}), "out of bounds"),
+        (UseValues(run="optimized-0", values={"lr": -1.0}), "out of bounds"),
         (AddEpochs(epochs=-5), "epochs"),
     ],
 )
@@ -119,8 +119,8 @@ def test_a_wrong_request_is_refused_in_the_log_and_training_goes_on(
 
 
 def test_values_by_hand_hold_until_the_strategy_is_asked_again(ingredients: Make, tmp_path: Path) -> None:
-    by_hand = UseValues(values={"lr": 0.0123, "dropout": 0.25})
-    control = Scripted(tmp_path, {epoch_done(1): by_hand, epoch_done(3): UseValues(values={})})
+    by_hand = UseValues(run="optimized-0", values={"lr": 0.0123, "dropout": 0.25})
+    control = Scripted(tmp_path, {epoch_done(1): by_hand, epoch_done(3): UseValues(run="optimized-0", values={})})
     assert execute(ingredients(epochs=4), control)
     assert [event.values for event in control.of(ValuesRequested)] == [by_hand.values, {}]
     chosen = control.of(HyperparametersChosen)
@@ -251,7 +251,7 @@ def test_added_epochs_are_trained_in_runs_that_were_done_already(study: tuple[St
 
 def test_one_run_or_the_study_may_be_stopped(study: tuple[Study, Ingredients]) -> None:
     the_study, made = study
-    assert not train_study(the_study, made, AtEvent(the_study, "optimized-0", 1, StopRun()))
+    assert not train_study(the_study, made, AtEvent(the_study, "optimized-0", 1, StopRun(run="optimized-0")))
     assert [epochs_of(the_study, directory.name) for _, _, directory in the_study.runs()] == [3, 1, 3, 3]
     again = Control(CommandInbox(the_study.directory))  # what was asked of the first one is void now
     assert train_study(the_study, made, again)
@@ -267,7 +267,7 @@ def test_what_is_asked_just_before_a_stop_holds_after_resume(study: tuple[Study,
     def then_stop(command: AnyCommand) -> None:
         original(command)
         if isinstance(command, AddEpochs):
-            sender.send(UseValues(values={"lr": 0.0123}))
+            sender.send(UseValues(run="optimized-0", values={"lr": 0.0123}))
             sender.send(ChangeRanges(search={"lr": "0.002:0.02:log:2"}))
             for request in control._inbox.receive():
                 original(request)
@@ -284,6 +284,72 @@ def test_what_is_asked_just_before_a_stop_holds_after_resume(study: tuple[Study,
     chosen = [e for e in RunReader(the_study.directory / "optimized-0").read() if isinstance(e, HyperparametersChosen)]
     assert chosen[-1].values["lr"] == 0.0123
     assert epochs_of(the_study, "optimized-0") == 4
+
+
+def reasons(study: Study, run: str) -> list[str]:
+    return [event.reason for event in RunReader(study.directory / run).read() if isinstance(event, CommandRefused)]
+
+
+@pytest.mark.parametrize(
+    ("at", "command", "reason"),
+    [
+        (("baseline-1", 1), UseValues(run="optimized-0", values={"lr": 0.0123}), "baseline-1 is trained now"),
+        (("baseline-1", 1), UseValues(run="baseline-1", values={"lr": 0.0123}), "a baseline run keeps its values"),
+        (("optimized-0", 3), UseValues(run="optimized-0", values={"lr": 0.0123}), "has no decision left"),
+        (("optimized-1", 1), StopRun(run="optimized-0"), "optimized-0 is not trained now"),
+    ],
+)
+def test_what_is_asked_of_one_run_reaches_no_other(
+    study: tuple[Study, Ingredients], at: tuple[str, int], command: AnyCommand, reason: str
+) -> None:
+    """A baseline that was trained with values of somebody's choice would be compared as an ordinary one."""
+    the_study, made = study
+    assert train_study(the_study, made, AtEvent(the_study, *at, command))
+    (refused,) = reasons(the_study, at[0])
+    assert reason in refused
+    for _, _, directory in the_study.runs():
+        events = RunReader(directory).read()
+        assert not any(isinstance(event, ValuesRequested) for event in events)
+        assert not any(event.values["lr"] == 0.0123 for event in events if isinstance(event, BatchesTrained))
+        assert isinstance(events[-1], RunCompleted)
+
+
+def test_epochs_added_in_the_last_epoch_of_the_last_run_are_trained(study: tuple[Study, Ingredients]) -> None:
+    the_study, made = study
+    assert train_study(the_study, made, AtEvent(the_study, "optimized-1", 3, AddEpochs(epochs=1)))
+    assert [epochs_of(the_study, directory.name) for _, _, directory in the_study.runs()] == [4, 4, 4, 4]
+
+
+def test_a_single_epoch_that_is_the_last_one_pauses_before_the_run_is_over(study: tuple[Study, Ingredients]) -> None:
+    the_study, made = study
+    control = AtEvent(the_study, "baseline-0", 2, StepEpoch())
+    thread = threading.Thread(target=train_study, args=(the_study, made, control), daemon=True)
+    thread.start()
+    events = RunReader(the_study.directory / "baseline-0").read
+    seen: list[AnyEvent] = []
+    wait_for(lambda: seen.extend(events()) or any(isinstance(event, RunPaused) for event in seen))
+    assert sum(isinstance(event, EpochCompleted) for event in seen) == 3
+    assert not any(isinstance(event, RunCompleted) for event in seen)
+    CommandSender(the_study.directory).send(Continue())
+    thread.join(PATIENCE_SECONDS)
+    assert not thread.is_alive()
+    for _, _, directory in the_study.runs()[1:]:
+        assert not any(isinstance(event, RunPaused) for event in RunReader(directory).read())
+
+
+def test_a_run_that_begins_while_paused_says_so_and_a_stopped_one_leaves_no_pause() -> None:
+    told: list[AnyEvent] = []
+    control = Control()
+    control.begin("baseline-0", told.append)
+    control._obey(Pause(author="me"))
+    control.begin("optimized-0", told.append)
+    assert [type(event) for event in told] == [RunPaused, RunPaused]
+    control._obey(StepEpoch(author="me"))
+    control._obey(StopRun(author="me", run="optimized-0"))
+    assert control.run_stopped()
+    control.begin("baseline-1", told.append)
+    control.epoch_completed()
+    assert [type(event) for event in told[2:]] == [RunContinued]
 
 
 def test_stopping_the_study_begins_no_other_run(study: tuple[Study, Ingredients]) -> None:

@@ -22,6 +22,7 @@ from fabricate import (
     write_run,
 )
 from textual.pilot import Pilot
+from textual.widgets import Input, Tab, Tabs
 
 from hptui.commands import (
     AddEpochs,
@@ -34,13 +35,14 @@ from hptui.commands import (
     StopStudy,
     UseValues,
 )
-from hptui.events import Axis, RunPaused
+from hptui.events import Axis, CommandRefused, RunPaused
 from hptui.presence import Presence
 from hptui.study_directory import Study
 from hptui.ui._dialogs import ChoiceDialog
 from hptui.ui._ranges_dialog import RangesDialog
 from hptui.ui.app import HptuiApp
 from hptui.ui.dashboard import Dashboard
+from hptui.ui.panels.curves import CurvesPanel
 from hptui.ui.panels.heatmap import HeatmapPanel
 
 PATIENCE_SECONDS = 20
@@ -151,18 +153,21 @@ def test_the_cursor_shows_exact_values_and_enter_uses_them(study: Study) -> None
         await until(pilot, lambda: "decision 3/3" in heatmap(app))
         inbox = CommandInbox(study.directory)
         await pilot.press("h", "c")
-        await until(pilot, lambda: "lr 0.1, dropout 0.5 | score 0.35" in heatmap(app))
+        await until(pilot, lambda: "score 0.35 | lr 0.1, dropout 0.5" in heatmap(app))
         await pilot.press("j", "h")
-        await until(pilot, lambda: "lr 0.01, dropout 0 | score 0.38" in heatmap(app))
+        await until(pilot, lambda: "score 0.38 | lr 0.01, dropout 0" in heatmap(app))
         await pilot.press("enter")
         await pilot.pause()
         assert inbox.receive() == []  # nobody trains: nothing is asked
         with Presence(study.directory):
-            await pilot.press("enter")
-            await pilot.pause()
+            await pilot.press("enter")  # another run is trained
+            await until(pilot, lambda: "optimized-0 is lost: only the run that is trained" in notices(app))
+            with Presence(study.directory / "optimized-0"):
+                await pilot.press("enter")
+                await pilot.pause()
         (command,) = inbox.receive()
         assert isinstance(command, UseValues)
-        assert command.values == {"lr": 0.01, "dropout": 0.0}
+        assert (command.run, command.values) == ("optimized-0", {"lr": 0.01, "dropout": 0.0})
         await pilot.press("escape")
         await until(pilot, lambda: "decision 2/3" in heatmap(app))
 
@@ -173,8 +178,7 @@ def test_a_click_puts_the_cursor_on_a_cell(study: Study) -> None:
     async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
         await until(pilot, lambda: "decision 3/3" in heatmap(app))
         await pilot.click(HeatmapPanel, offset=(14, 4))
-        await until(pilot, lambda: "Enter uses it" in heatmap(app))
-        assert "dropout 0, lr 0.1 | not measured" in heatmap(app)
+        await until(pilot, lambda: "not measured | dropout 0, lr 0.1" in heatmap(app))
 
     show(study.directory, script)
 
@@ -189,7 +193,7 @@ def test_every_steering_key_sends_its_command(study: Study) -> None:
             assert [type(command) for command in received] == [kind]
             return received.pop()
 
-        with Presence(study.directory):
+        with Presence(study.directory), Presence(study.directory / "optimized-0") as trained:
             await pilot.press("space")
             await sent(Pause)
             await pilot.press("s")
@@ -210,6 +214,7 @@ def test_every_steering_key_sends_its_command(study: Study) -> None:
             await pilot.press("escape")
             await until(pilot, lambda: isinstance(app.screen, Dashboard))
             assert inbox.receive() == []
+            trained.__exit__(None, None, None)
             write_run_more(study, RunPaused(by="me"))
             with Presence(study.directory / "optimized-0"):
                 await until(pilot, lambda: app.screen.viewer.run.status == "paused")
@@ -259,6 +264,66 @@ def test_small_terminals_have_tabs_and_resizing_breaks_nothing(study: Study) -> 
         await until(pilot, lambda: "decision 3/3" in heatmap(app))
 
     show(study.directory, script, (80, 24))
+
+
+def test_a_tab_that_is_told_late_changes_nothing(study: Study) -> None:
+    """Of two keys in quick succession; to obey both would go back and forth for ever."""
+
+    async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
+        await pilot.press("3")
+        tabs = app.screen.query_one(Tabs)
+        await until(pilot, lambda: tabs.active == "tab-3")
+        late = Tabs.TabActivated(tabs, tabs.query_one("#tab-2", Tab))
+        app.screen.on_tabs_tab_activated(late)
+        await pilot.pause()
+        assert tabs.active == "tab-3"
+        assert app.screen.query_one(CurvesPanel).has_class("shown")
+
+    show(study.directory, script, (80, 24))
+
+
+def test_the_cursor_stays_within_a_smaller_grid(study: Study) -> None:
+    smaller = Axis(name="lr", low=0.001, high=0.1, scale="log", values=[0.001, 0.1])
+
+    async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
+        await pilot.press("c", "k", "k", "l")
+        await until(pilot, lambda: "| dropout 0.5, lr 0.1" in heatmap(app))
+        write_run_more(study, decision_started(3, 4, axes=[smaller]))
+        await until(pilot, lambda: "not measured | lr 0.1" in heatmap(app))
+        await pilot.press("h", "enter", "escape", "h", "c")
+        await until(pilot, lambda: "dropout" in heatmap(app))
+
+    show(study.directory, script)
+
+
+def test_keys_pressed_twice_open_one_dialog_and_a_refusal_is_told(study: Study) -> None:
+    async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
+        with Presence(study.directory):
+            await pilot.press("r", "r", "r")
+            await until(pilot, lambda: isinstance(app.screen, RangesDialog))
+            await pilot.press("escape")
+            await until(pilot, lambda: isinstance(app.screen, Dashboard))
+            await pilot.pause()
+            assert isinstance(app.screen, Dashboard)
+        write_run_more(study, CommandRefused(by="me", reason="[no] such thing"))
+        await until(pilot, lambda: "[no] such thing" in notices(app))
+
+    show(study.directory, script)
+
+
+def test_ranges_that_are_still_to_come_are_what_the_dialog_begins_with(study: Study) -> None:
+    async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
+        with Presence(study.directory):
+            for steps, cells in (("5", "5 cells"), ("", "5 cells")):
+                await pilot.press("r")
+                await until(pilot, lambda: isinstance(app.screen, RangesDialog))
+                if steps:
+                    app.screen.query_one("RangeRow .steps", Input).value = steps
+                await until(pilot, lambda cells=cells: cells in screen_text(app))
+                await pilot.press("ctrl+s")
+                await until(pilot, lambda: isinstance(app.screen, Dashboard))
+
+    show(study.directory, script)
 
 
 def test_one_panel_full_screen_and_back(study: Study) -> None:
@@ -315,7 +380,11 @@ def test_a_finished_study_is_replayed_and_nothing_can_be_asked_of_it(tmp_path: P
         await until(pilot, lambda: "finished" in screen_text(app))
         inbox = CommandInbox(study.directory)
         await pilot.press("space")
-        await until(pilot, lambda: "nobody trains this study" in notices(app))
+        await until(pilot, lambda: "this study is finished" in notices(app))
+        for key in ("r", "plus", "x"):
+            await pilot.press(key)
+        await pilot.pause()
+        assert isinstance(app.screen, Dashboard)  # no dialog that leads nowhere
         assert inbox.receive() == []
         await pilot.press("q")
         await until(pilot, lambda: not app.is_running or app._exit)
@@ -347,9 +416,14 @@ def test_the_screen_waits_for_the_study_and_quitting_asks(study: Study) -> None:
             await pilot.press("escape")
             await until(pilot, lambda: isinstance(app.screen, Dashboard))
             assert training.alive
+            await pilot.press("ctrl+q")  # Textual's own key would leave without asking
+            await until(pilot, lambda: isinstance(app.screen, ChoiceDialog))
+            await pilot.press("escape")
+            await until(pilot, lambda: isinstance(app.screen, Dashboard))
+            assert training.alive
             await pilot.press("ctrl+c")
             await until(pilot, lambda: isinstance(app.screen, ChoiceDialog))
-            await pilot.press("enter")
+            await pilot.press("ctrl+c")
             await until(pilot, lambda: app._exit)
             assert training.reason == "quit"
 
@@ -382,9 +456,37 @@ def test_configurations_reach_the_one_who_trains() -> None:
         async with app.run_test(size=(80, 24)) as pilot:
             await pilot.pause()
             app.push_screen(NewStudyScreen())
+            await until(pilot, lambda: app.screen.query("RangeRow Input"))
             await pilot.pause()
             app.screen.post_message(NewStudyScreen.Start(config))
             await until(pilot, lambda: started)
 
     asyncio.run(main())
     assert started == [config]
+
+
+def test_a_start_from_the_form_that_fails_brings_the_form_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = configuration(epochs=7)
+
+    async def main() -> None:
+        from hptui.ui.new_study import NewStudyScreen
+
+        training = FakeTraining()
+        app = HptuiApp(start=lambda wanted: training)
+        async with app.run_test(size=(80, 24)) as pilot:
+            await pilot.pause()
+            app.push_screen(NewStudyScreen())
+            await until(pilot, lambda: app.screen.query("RangeRow Input"))
+            await pilot.pause()
+            app.screen.post_message(NewStudyScreen.Start(config))
+            await until(pilot, lambda: "reading data" in screen_text(app))
+            await until(pilot, lambda: app._training)
+            await pilot.press("q")  # a dialog lies over it while it fails
+            await until(pilot, lambda: isinstance(app.screen, ChoiceDialog))
+            training.error, training.alive = "no such file", False
+            await until(pilot, lambda: "no such file" in notices(app))
+            await pilot.press("escape")
+            await until(pilot, lambda: isinstance(app.screen, NewStudyScreen))
+            await until(pilot, lambda: any(field.value == "7" for field in app.screen.query(Input)))
+
+    asyncio.run(main())

@@ -144,9 +144,12 @@ def test_predicted_cells_are_told_from_measured_ones_in_every_palette() -> None:
         assert "~0.10" not in body[1]
         assert "~ predicted" in body[-1]
         small = text(heatmap_lines(shown, 13, 6, palette))
-        assert small[1][10:13] == "~~" + palette.mark("·", ".")
-    painted = [segment.style.bgcolor is not None for segment in heatmap_lines(shown, 78, 6, Palette())[1]]
-    assert painted == [False, True, False, False, False]  # the tick, the measured cell, and three that are not
+        hatch = palette.mark("▒", "~") if palette.colour else "~"
+        assert small[1][10:13] == hatch * 2 + palette.mark("·", ".")
+    segments = list(heatmap_lines(shown, 78, 6, Palette())[1])
+    assert [segment.text.strip() for segment in segments if segment.style.bgcolor is not None] == ["0.100"]
+    numbers = [segment for segment in segments if segment.text.startswith("~0")]
+    assert all(segment.style.color is None for segment in numbers)  # readable in every theme
 
 
 def _reversed(line: Strip) -> bool:

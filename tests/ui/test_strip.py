@@ -9,12 +9,24 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from fabricate import make_study, python, run_started, write_run
+from fabricate import (
+    candidate_scored,
+    decision,
+    decision_started,
+    make_study,
+    python,
+    run_started,
+    trained_epoch,
+    write_run,
+)
 from textual.app import App, ComposeResult
 
+from hptui.events import Axis
+from hptui.run_directory import RunWriter
 from hptui.studies import FollowedStudy, follow
 from hptui.ui._load import GIB, MachineLoad
-from hptui.ui._strip import StatusStrip
+from hptui.ui._strip import Rate, StatusStrip
+from hptui.ui.headless import expected_work, work_done
 
 
 class NVMLError(Exception):
@@ -84,13 +96,14 @@ def opened(nvml: FakeNvml, monkeypatch: pytest.MonkeyPatch) -> MachineLoad:
 def test_load_and_memory_of_the_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     load = opened(FakeNvml(), monkeypatch)
     assert load.words("cuda:0") == "GPU 80% 12.3/80 GiB"
-    assert load.words("cpu") == "GPU 80% 12.3/80 GiB"
+    assert load.words("cpu, 1 thread(s)").startswith("CPU ")  # such a run does not use it
 
 
 @pytest.mark.parametrize(
     ("visible", "device", "percent"),
     [
         (None, "cuda:2", 82),
+        (None, "cuda:2: NVIDIA H100 80GB HBM3", 82),
         (None, "cuda", 80),
         (None, "", 80),  # no run has begun
         (None, "cuda:9", 80),  # of a run on another machine
@@ -193,7 +206,7 @@ def strip_lines(followed: FollowedStudy) -> list[str]:
 def test_names_reach_the_strip_literally(tmp_path: Path) -> None:
     study = make_study(tmp_path / "[red]a\x1b[31m\u202eb")
     first, second = strip_lines(follow(study.directory))
-    assert "[red]a?[31m?b  run 2/2 optimized-0" in first
+    assert "[red]a?[31m?b" in first
     assert "images/s" in second
 
 
@@ -202,3 +215,32 @@ def test_the_load_of_the_gpu_finds_room_on_the_strip(tmp_path: Path, monkeypatch
     study = make_study(tmp_path / "study")
     write_run(study, "optimized", 0, [run_started(device="cuda:1")])
     assert "GPU 100% 79.6/80 GiB cuda:1" in strip_lines(follow(study.directory))[1]
+
+
+def test_the_rate_begins_anew_after_a_pause_or_a_step_back() -> None:
+    rate = Rate()
+    assert rate.take(0, 0.0) == 0
+    assert rate.take(100, 1.0) == 100
+    assert rate.take(50, 2.0) == 0  # back at a checkpoint: no negative work
+    assert rate.take(60, 3.0) == 10
+    rate.forget()
+    assert rate.take(160, 13.0) == 0
+    assert rate.take(260, 14.0) == 100
+
+
+def test_what_is_left_counts_added_epochs_and_the_newest_grid(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "study", epochs=2)  # 3 cells; planned cost 1.6, so 0.6 epochs of probes an epoch
+    write_run(study, "optimized", 0, [run_started(epochs=4), *decision(0, 1), *trained_epoch(1)])
+    followed = follow(study.directory)
+    run = next(run for run in followed.runs if run.name == "optimized-0")
+    assert work_done(run.state) == 1.6
+    assert expected_work(followed, run) == pytest.approx(1.6 + 3 * 1.6)  # three of four epochs are left
+    other = next(run for run in followed.runs if run.name == "baseline-0")
+    assert expected_work(followed, other) == 4  # added epochs hold for it too
+    wider = Axis(name="lr", low=0.001, high=0.1, scale="log", values=[0.001, 0.003, 0.01, 0.03, 0.06, 0.1])
+    more = [decision_started(1, 2, axes=[wider], time=9e9), candidate_scored(1, 0)]
+    with RunWriter(run.directory) as writer:
+        for event in more:
+            writer.append(event)
+    followed.refresh()
+    assert expected_work(followed, run) == pytest.approx(1.6 + 0.2 + 3 * 2.2 - 0.2)

@@ -11,11 +11,10 @@ from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 
-from hptui.space import describe
 from hptui.ui._heatmap_lines import cell_at, heatmap_lines, layout
 from hptui.ui._literal import literal
 from hptui.ui.panels import Panel, Scene
-from hptui.views import MEASURES, HeatmapGrid, Measure, heatmap
+from hptui.views import MEASURES, HeatmapGrid, Measure, heatmap, measured
 
 __all__ = ["HeatmapPanel"]
 
@@ -78,6 +77,7 @@ class HeatmapPanel(Panel):
             decision and (decision.started.decision, decision.started.time),
             len(decision.candidates) if decision else 0,
             decision is not None and decision.chosen is not None,
+            len(scene.run.state.decisions),
             scene.following,
             scene.palette,
             self._cursor,
@@ -89,8 +89,9 @@ class HeatmapPanel(Panel):
         if seen == self._drawn:
             return
         self._drawn, self._scene = seen, scene
-        self.border_subtitle = CURSOR_KEYS if self._cursor is not None else KEYS
         self._grid = self._make_grid(scene)
+        self._keep_cursor_inside()
+        self.border_subtitle = CURSOR_KEYS if self._cursor is not None else KEYS
         before, self._lines = self._lines, self._draw(scene)
         if len(before) != len(self._lines):
             self.refresh()
@@ -98,6 +99,13 @@ class HeatmapPanel(Panel):
         for y, (old, new) in enumerate(zip(before, self._lines, strict=True)):
             if old != new:  # over a slow line every cell counts
                 self.refresh(Region(0, y, self.size.width, 1))
+
+    def _keep_cursor_inside(self) -> None:
+        """Another decision may have fewer cells, or none."""
+        if self._cursor is not None:
+            cells = self._grid.cells if self._grid is not None else ()
+            row, column = min(self._cursor[0], len(cells) - 1), min(self._cursor[1], len(cells[0]) - 1 if cells else 0)
+            self._cursor = (row, column) if cells else None
 
     def _make_grid(self, scene: Scene) -> HeatmapGrid | None:
         decision = scene.decision
@@ -136,17 +144,18 @@ class HeatmapPanel(Panel):
         return f"decision {grid.decision + 1}/{total} for epoch {grid.epoch} | {what}{follows}"
 
     def _cell_words(self, grid: HeatmapGrid) -> str:
-        """Exact values of the cell under the cursor."""
+        """Measured value, and exact values of the hyperparameters, under the cursor."""
         assert self._cursor is not None
         row, column = self._cursor
         cell = grid.cells[row][column]
         values = self._cell_values(grid)
-        found = "diverged" if cell.diverged else "not measured"
+        found = "diverged" if cell.diverged else f"{grid.measure} undefined" if cell.candidates else "not measured"
         if cell.predicted is not None and cell.value is None:
             found = f"predicted {grid.measure} {cell.predicted:.6g}, not measured"
         if cell.value is not None:
             found = f"{grid.measure} {cell.value:.6g}"
-        return f"{describe(values)} | {found} | Enter uses it"
+        exact = ", ".join(f"{name} {value:.6g}" for name, value in values.items())
+        return f"{found} | {exact}"
 
     def _cell_values(self, grid: HeatmapGrid) -> dict[str, float]:
         """The axes' values there; of further hyperparameters, those of the best candidate in the cell."""
@@ -158,10 +167,11 @@ class HeatmapPanel(Panel):
         inside = (
             [c for c in decision.candidates if c.candidate in grid.cells[row][column].candidates] if decision else []
         )
-        finite = [candidate for candidate in inside if candidate.score is not None]
-        if finite and decision is not None:
-            best = min(finite, key=lambda candidate: candidate.score or 0.0)
-            values = {axis.name: best.values[axis.name] for axis in decision.started.axes}
+        found = [(value, c) for c in inside if not c.diverged and (value := measured(c, grid.measure)) is not None]
+        if found and decision is not None:
+            best = min if grid.lower_is_better else max
+            _, candidate = best(found, key=lambda pair: pair[0])
+            values = {axis.name: candidate.values[axis.name] for axis in decision.started.axes}
         return values
 
     def render_line(self, y: int) -> Strip:
@@ -195,7 +205,9 @@ class HeatmapPanel(Panel):
             self._move(0, step)
 
     def action_vertically(self, step: int) -> None:
-        if self._cursor is not None:
+        if self._cursor is None:
+            self.action_cursor()
+        else:
             self._move(step, 0)
 
     def _move(self, rows: int, columns: int) -> None:
@@ -222,10 +234,16 @@ class HeatmapPanel(Panel):
         self.redraw()
 
     def action_use_cell(self) -> None:
-        if self._cursor is not None and self._grid is not None:
+        if self._cursor is None:
+            self.action_cursor()
+        elif self._grid is not None:
             self.post_message(self.UseCell(self._cell_values(self._grid)))
 
     def action_next_axes(self) -> None:
+        decision = self._scene.decision if self._scene is not None else None
+        if decision is None or len(decision.started.axes) < 2:
+            self.notify("one hyperparameter is searched: there are no other axes")
+            return
         self._pair += 1
         self._cursor = None
         self.redraw()

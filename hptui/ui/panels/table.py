@@ -12,6 +12,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import DataTable, Static
+from textual.worker import get_current_worker
 
 from hptui.comparison import Comparison, compare
 from hptui.studies import FollowedRun, FollowedStudy, Status
@@ -118,11 +119,13 @@ class TablePanel(Panel, can_focus=False):
             self._completed = completed
             self._compare(scene.study)
 
-    @work(thread=True, exclusive=True)
+    @work(thread=True, exclusive=True, exit_on_error=False)
     def _compare(self, study: FollowedStudy) -> None:
         """Beside the screen: the first time SciPy has to be imported."""
+        worker = get_current_worker()
         words = _words(compare(study))
-        self.post_message(self.Compared(words))
+        if not worker.is_cancelled:
+            self.post_message(self.Compared(words))
 
     def on_table_panel_compared(self, message: Compared) -> None:
         message.stop()
