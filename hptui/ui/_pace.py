@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-BESIDE_TRAINING, ALONE = 0.04, 0.2
+BESIDE_TRAINING, ALONE = 0.02, 0.2
 """shares of one processor that drawing may take: a training in the same process waits for the interpreter meanwhile"""
 LEAST_SECONDS, MOST_SECONDS = 0.2, 2.0
 

@@ -276,13 +276,13 @@ class HptuiApp(App[None]):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette has every action that a key has."""
         yield from super().get_system_commands(screen)
-        for _, binding, enabled, _ in screen.active_bindings.values():
+        for owner, binding, enabled, _ in screen.active_bindings.values():
             if enabled and binding.description and not binding.system:
                 action = binding.action
                 yield SystemCommand(
                     binding.description,
                     f"key {binding.key}",
-                    lambda action=action: self.call_later(self.run_action, action, screen.focused or screen),
+                    lambda action=action, owner=owner: self.call_later(self.run_action, action, owner),
                 )
 
 

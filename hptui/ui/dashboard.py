@@ -46,8 +46,10 @@ class Dashboard(SteeringScreen):
 
     DEFAULT_CSS = """
     Dashboard Grid { grid-size: 6 8; grid-gutter: 0; height: 1fr; }
-    Dashboard Panel { border: round $panel-lighten-2; }
-    Dashboard Panel:focus-within, Dashboard Panel:focus { border: round $accent; }
+    Dashboard Panel {
+        border: round $foreground 40%; border-title-color: $foreground; border-subtitle-color: $foreground 70%;
+    }
+    Dashboard Panel:focus-within, Dashboard Panel:focus { border: round $accent; border-title-style: bold reverse; }
     Dashboard HeatmapPanel, Dashboard TrajectoryPanel { column-span: 3; row-span: 4; }
     Dashboard CurvesPanel { column-span: 2; row-span: 3; }
     Dashboard TablePanel { column-span: 4; row-span: 3; }
@@ -55,6 +57,7 @@ class Dashboard(SteeringScreen):
     Dashboard LogPanel { column-span: 6; row-span: 1; }
     Dashboard Tabs { display: none; height: 1; }
     Dashboard Tabs Underline { display: none; }
+    Dashboard Tabs Tab.-active { text-style: bold reverse; }
     Dashboard.one Grid { grid-size: 1 1; }
     Dashboard.one Panel { column-span: 1; row-span: 1; display: none; }
     Dashboard.one Panel.shown { display: block; }

@@ -125,7 +125,7 @@ def first_frame(command: list[str]) -> float:
     """Seconds from the start of the process to the first text on the screen."""
     terminal = Terminal(command=command, **SIZE)
     began = time.monotonic()
-    while not any(word in terminal.read() for word in ("one line", "reading data", "New study")):
+    while not any(word in terminal.read() for word in ("one line", "reading data", "hptui/studies")):
         assert time.monotonic() - began < 60
     seconds = time.monotonic() - began
     terminal.process.kill()

@@ -1,0 +1,891 @@
+"""Every key that any screen or panel declares, pressed once in its place; the palette, the help and the mouse.
+
+The keys are found by looking for BINDINGS in hptui.ui, so that a new key fails here until somebody has written
+down what it does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import pkgutil
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fabricate import (
+    candidate_scored,
+    chosen,
+    decision_started,
+    make_study,
+    run_started,
+    trained_epoch,
+    values,
+    write_run,
+)
+from textual.app import App
+from textual.binding import Binding
+from textual.dom import DOMNode
+from textual.geometry import Offset
+from textual.pilot import Pilot
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import DataTable, Input, OptionList, RichLog
+
+import hptui.ui
+from hptui.commands import (
+    AddEpochs,
+    ChangeRanges,
+    CommandInbox,
+    Pause,
+    StepEpoch,
+    StopStudy,
+    UseValues,
+)
+from hptui.config import StudyConfig
+from hptui.events import Axis
+from hptui.presence import Presence
+from hptui.study_directory import Study, studies_folder
+from hptui.ui._dialogs import ChoiceDialog, NumberDialog
+from hptui.ui._form import Check, Row
+from hptui.ui._ranges_dialog import RangesDialog
+from hptui.ui.app import HptuiApp, Preparing
+from hptui.ui.dashboard import Dashboard
+from hptui.ui.new_study import NewStudyScreen
+from hptui.ui.panels import Panel
+from hptui.ui.panels.heatmap import HeatmapPanel
+from hptui.ui.study_list import StudyListScreen
+
+PATIENCE_SECONDS = 20
+LR = Axis(name="lr", low=0.001, high=0.1, scale="log", values=[0.001, 0.01, 0.1])
+DROPOUT = Axis(name="dropout", low=0.0, high=0.5, scale="linear", values=[0.0, 0.5])
+MOMENTUM = Axis(name="momentum", low=0.5, high=0.99, scale="linear", values=[0.5, 0.99])
+SMALL, LARGE = (80, 24), (120, 40)
+
+
+# ---- which keys there are
+
+
+def declared() -> dict[tuple[str, str], Binding]:
+    """(class, key) -> what is bound to it."""
+    found = {}
+    for module in pkgutil.walk_packages(hptui.ui.__path__, "hptui.ui."):
+        for kind in vars(importlib.import_module(module.name)).values():
+            if isinstance(kind, type) and issubclass(kind, DOMNode) and kind.__module__ == module.name:
+                for binding in Binding.make_bindings(vars(kind).get("BINDINGS", ())):
+                    found[kind.__name__, binding.key] = binding
+    return found
+
+
+DECLARED = declared()
+
+
+# ---- the places where they are pressed
+
+
+class FakeTraining:
+    """It prepares for ever."""
+
+    study: Path | None = None
+    error: str | None = None
+    alive = True
+
+    def stop(self, reason: str) -> None:
+        self.alive = False
+
+
+class At:
+    """The app that runs, with what a scenario presses and waits for."""
+
+    def __init__(self, app: HptuiApp, pilot: Pilot[None], study: Study | None) -> None:
+        self.app, self.pilot = app, pilot
+        self.inbox = CommandInbox(study.directory) if study else None
+
+    @property
+    def text(self) -> str:
+        """What stands on the screen."""
+        strips = self.app.screen._compositor.render_strips()
+        return "\n".join("".join(segment.text for segment in strip) for strip in strips)
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+
+    async def until(self, condition: Callable[[], object], what: str) -> None:
+        end = time.monotonic() + PATIENCE_SECONDS
+        while not condition():
+            assert time.monotonic() < end, f"waited too long for {what}; the screen shows:\n{self.text}"
+            await self.pilot.pause(0.01)
+
+    async def sees(self, words: str) -> None:
+        await self.until(lambda: words in self.text, repr(words))
+
+    async def sees_no(self, words: str) -> None:
+        await self.until(lambda: words not in self.text, f"{words!r} to go")
+
+    async def on(self, kind: type[Screen[Any]]) -> None:
+        await self.until(lambda: isinstance(self.app.screen, kind), kind.__name__)
+
+    async def gets(self, kind: type[Any]) -> Any:
+        """What whoever trains is asked next."""
+        assert self.inbox is not None
+        received: list[Any] = []
+        await self.until(lambda: received.extend(self.inbox.receive()) or received, kind.__name__)
+        assert [type(command) for command in received] == [kind]
+        return received[0]
+
+    async def goes_to(self, condition: Callable[[Widget], object], what: str) -> None:
+        """The focus does."""
+        await self.until(lambda: self.app.focused is not None and condition(self.app.focused), f"the focus on {what}")
+
+    def only(self, kind: type[Any]) -> Any:
+        """The widget of this kind."""
+        return self.app.screen.query_one(kind)
+
+    async def panel(self, number: int) -> Panel:
+        """Go to a panel of the dashboard."""
+        await self.press(str(number))
+        panel = self.app.screen._panels[number - 1]
+        await self.until(lambda: panel.has_focus or panel.has_focus_within, panel.heading)
+        return panel
+
+
+Scenario = Callable[[At, str], Awaitable[None]]
+Start = Callable[[ExitStack], tuple[HptuiApp, Study | None]]
+exported: list[Path] = []
+begun: list[StudyConfig] = []
+"""what the app was asked for since the test began"""
+
+
+def write_study(directory: Path) -> Study:
+    """One pair; the optimized run has made two of three decisions, and stands within the third."""
+    study = make_study(directory, epochs=3)
+    write_run(study, "baseline", 0, [run_started(arm="baseline", epochs=3, searched=[]), *trained_epoch(1)])
+    grid = [(lr, rate) for lr in LR.values for rate in DROPOUT.values]
+    events: list[Any] = [run_started(searched=[LR, DROPOUT, MOMENTUM], epochs=3)]
+    for decision in range(3):
+        scored = [
+            candidate_scored(decision, n, values=values(lr) | {"dropout": rate}, score=0.5 - n / 100 - decision / 10)
+            for n, (lr, rate) in enumerate(grid)
+        ]
+        events += [decision_started(decision, decision + 1, axes=[LR, DROPOUT]), *scored[: 4 if decision == 2 else 6]]
+        if decision < 2:
+            winner = values(0.1) | {"dropout": 0.5}
+            events += [chosen(decision, decision + 1, candidate=5, values=winner), *trained_epoch(decision + 1)]
+    write_run(study, "optimized", 0, events)
+    return study
+
+
+def trained(stack: ExitStack) -> tuple[HptuiApp, Study]:
+    """The dashboard of a study that somebody trains."""
+    study = write_study(studies_folder() / "study")
+    stack.enter_context(Presence(study.directory))
+    stack.enter_context(Presence(study.directory / "optimized-0"))
+    return HptuiApp(watch=study.directory, export=lambda directory, stopped: exported.append(directory) or []), study
+
+
+def listed(stack: ExitStack) -> tuple[HptuiApp, None]:
+    """The list of three studies; the newest stands above."""
+    for name in ("one", "two", "three"):
+        make_study(studies_folder() / name)
+    return HptuiApp(start=lambda config: begun.append(config) or FakeTraining()), None
+
+
+@dataclass(frozen=True)
+class Case:
+    start: Start
+    size: tuple[int, int]
+    play: Scenario
+
+
+SCENARIOS: dict[tuple[str, str], Case] = {}
+
+
+def scenario(
+    kind: str, *keys: str, start: Start = trained, size: tuple[int, int] = SMALL
+) -> Callable[[Scenario], Scenario]:
+    """What these keys of a class do; it is played once for each of them."""
+
+    def add(play: Scenario) -> Scenario:
+        SCENARIOS.update({(kind, key): Case(start, size, play) for key in keys})
+        return play
+
+    return add
+
+
+def play(start: Start, size: tuple[int, int], script: Callable[[At], Awaitable[None]]) -> None:
+    async def main() -> None:
+        with ExitStack() as stack:
+            app, study = start(stack)
+            async with app.run_test(size=size) as pilot:
+                at = At(app, pilot, study)
+                await at.sees("decision 3/3" if study else "three")
+                await script(at)
+
+    asyncio.run(main())
+
+
+@pytest.fixture(autouse=True)
+def from_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The list is read again only when asked: else a test might wait until that happens anyway."""
+    monkeypatch.setattr("hptui.ui.study_list.REFRESH_SECONDS", 3600.0)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    exported.clear()
+    begun.clear()
+
+
+# ---- the app
+
+
+@scenario("HptuiApp", "q", "ctrl+c", "ctrl+q")
+async def _(at: At, key: str) -> None:
+    await at.press(key)
+    await at.until(lambda: at.app._exit, "the end")
+
+
+@scenario("HptuiApp", "question_mark")
+async def _(at: At, key: str) -> None:
+    await at.press(key)
+    await at.until(lambda: at.app.screen.query("HelpPanel"), "help")
+    await at.press(key)
+    await at.until(lambda: not at.app.screen.query("HelpPanel"), "no help")
+
+
+@scenario("HptuiApp", "C")
+async def _(at: At, key: str) -> None:
+    def colours() -> set[Any]:
+        lines = at.only(HeatmapPanel)._lines
+        return {segment.style.bgcolor for line in lines for segment in line if segment.style}
+
+    before = colours()
+    await at.press(key)
+    await at.until(lambda: len(colours()) > 3 and colours() != before, "other colours")
+
+
+@scenario("HptuiApp", "A")
+async def _(at: At, key: str) -> None:
+    assert not at.text.isascii()
+    await at.press(key)
+    await at.until(lambda: all(map(str.isascii, at.text)), "ASCII")
+
+
+@scenario("HptuiApp", "backspace")
+async def _(at: At, key: str) -> None:
+    await at.press(key)
+    await at.on(StudyListScreen)
+
+
+# ---- asking whoever trains
+
+
+@scenario("SteeringScreen", "space")
+async def _(at: At, key: str) -> None:
+    await at.press(key)
+    await at.gets(Pause)
+
+
+@scenario("SteeringScreen", "s")
+async def _(at: At, key: str) -> None:
+    await at.press(key)
+    await at.gets(StepEpoch)
+
+
+@scenario("SteeringScreen", "u")
+async def _(at: At, key: str) -> None:
+    await at.press(key)
+    assert (await at.gets(UseValues)).values == {}
+
+
+@scenario("SteeringScreen", "r")
+async def _(at: At, key: str) -> None:
+    await at.press(key)
+    await at.on(RangesDialog)
+    await at.sees("Apply")
+    await at.press("ctrl+s")
+    await at.gets(ChangeRanges)
+
+
+@scenario("SteeringScreen", "plus")
+async def _(at: At, key: str) -> None:
+    await at.press(key)
+    await at.on(NumberDialog)
+    await at.press("7", "enter")
+    assert (await at.gets(AddEpochs)).epochs == 7
+
+
+@scenario("SteeringScreen", "x")
+async def _(at: At, key: str) -> None:
+    await at.press(key)
+    await at.on(ChoiceDialog)
+    await at.press("right", "enter")
+    await at.gets(StopStudy)
+
+
+# ---- the dashboard
+
+
+@scenario("Dashboard", "e")
+async def _(at: At, key: str) -> None:
+    await at.press(key)
+    await at.until(lambda: exported, "the pictures")
+    assert exported == [at.app.screen.followed.study.directory]
+
+
+@scenario("Dashboard", "z", size=LARGE)
+async def _(at: At, key: str) -> None:
+    before = at.only(HeatmapPanel).size
+    await at.press(key)
+    await at.until(lambda: at.only(HeatmapPanel).size.width > 1.5 * before.width, "a larger panel")
+    await at.press(key)
+    await at.until(lambda: at.only(HeatmapPanel).size == before, "all panels")
+
+
+@scenario("Dashboard", "left_square_bracket")
+async def _(at: At, key: str) -> None:
+    await at.press(key)
+    await at.sees("baseline: nothing is searched")
+
+
+@scenario("Dashboard", "right_square_bracket")
+async def _(at: At, key: str) -> None:
+    await at.press("left_square_bracket")
+    await at.sees("baseline: nothing is searched")
+    await at.press(key)
+    await at.sees("decision 3/3")
+
+
+@scenario("Dashboard", *"12345", size=LARGE)
+async def _(at: At, key: str) -> None:
+    wanted = at.app.screen._panels[int(key) - 1]
+    await at.press("2" if key == "1" else "1")
+    await at.until(lambda: not wanted.has_focus and not wanted.has_focus_within, "another panel")
+    await at.press(key)
+    await at.goes_to(lambda widget: wanted in widget.ancestors_with_self, wanted.heading)
+
+
+# ---- the heatmap
+
+
+@scenario("HeatmapPanel", "left", "h")
+async def _(at: At, key: str) -> None:
+    await at.press(key)
+    await at.sees("decision 2/3")
+    await at.press("c")  # on the chosen cell, above on the right
+    await at.sees("lr 0.1, dropout 0.5")
+    await at.press(key)
+    await at.sees("lr 0.1, dropout 0 ")
+
+
+@scenario("HeatmapPanel", "right", "l")
+async def _(at: At, key: str) -> None:
+    await at.press("h", "h")
+    await at.sees("decision 1/3")
+    await at.press(key)
+    await at.sees("decision 2/3")
+    await at.press("c", "h")
+    await at.sees("lr 0.1, dropout 0 ")
+    await at.press(key)
+    await at.sees("lr 0.1, dropout 0.5")
+
+
+@scenario("HeatmapPanel", "up", "k")
+async def _(at: At, key: str) -> None:
+    await at.press("h", "c", "j")
+    await at.sees("lr 0.01, dropout 0.5")
+    await at.press(key)
+    await at.sees("lr 0.1, dropout 0.5")
+
+
+@scenario("HeatmapPanel", "down", "j")
+async def _(at: At, key: str) -> None:
+    await at.press("h", "c")
+    await at.sees("lr 0.1, dropout 0.5")
+    await at.press(key)
+    await at.sees("lr 0.01, dropout 0.5")
+
+
+@scenario("HeatmapPanel", "f")
+async def _(at: At, key: str) -> None:
+    await at.press("h", "h")
+    await at.sees("decision 1/3")
+    await at.press(key)
+    await at.sees("decision 3/3")
+
+
+@scenario("HeatmapPanel", "c")
+async def _(at: At, key: str) -> None:
+    await at.press(key)
+    await at.sees("enter uses it")
+    await at.press(key)
+    await at.sees_no("enter uses it")
+
+
+@scenario("HeatmapPanel", "escape")
+async def _(at: At, key: str) -> None:
+    await at.press("c")
+    await at.sees("enter uses it")
+    await at.press(key)
+    await at.sees_no("enter uses it")
+
+
+@scenario("HeatmapPanel", "enter")
+async def _(at: At, key: str) -> None:
+    await at.press("h", "c", "j")
+    await at.sees("lr 0.01, dropout 0.5")
+    await at.press(key)
+    assert (await at.gets(UseValues)).values == {"lr": 0.01, "dropout": 0.5}
+
+
+@scenario("HeatmapPanel", "a")
+async def _(at: At, key: str) -> None:
+    await at.sees("dropout (linear)   ↑ lr (log)")
+    await at.press(key)
+    await at.sees("lr (log)   ↑ dropout (linear)")
+
+
+@scenario("HeatmapPanel", "v")
+async def _(at: At, key: str) -> None:
+    await at.sees("| score")
+    await at.press(key)
+    await at.sees("| loss")
+
+
+# ---- the other panels
+
+
+@scenario("TrajectoryPanel", "n")
+async def _(at: At, key: str) -> None:
+    await at.panel(2)
+    await at.sees("learning rate 0.1 in epoch 2")
+    assert "0.9 in epoch 2" not in at.text  # the momentum
+    await at.press(key)
+    await at.sees("0.9 in epoch 2")
+    await at.sees_no("learning rate")
+
+
+@scenario("CurvesPanel", "m")
+async def _(at: At, key: str) -> None:
+    await at.panel(3)
+    await at.sees("validation accuracy")
+    await at.press(key)
+    await at.sees("validation loss")
+
+
+@scenario("CurvesPanel", "t")
+async def _(at: At, key: str) -> None:
+    await at.panel(3)
+    await at.sees("validation accuracy")
+    await at.press(key)
+    await at.sees("test accuracy")
+
+
+@scenario("TablePanel", "j")
+async def _(at: At, key: str) -> None:
+    table = (await at.panel(4)).table
+    await at.sees("optimized-0")
+    await at.press(key)
+    await at.until(lambda: table.cursor_row == 1, "the second row")
+
+
+@scenario("TablePanel", "k")
+async def _(at: At, key: str) -> None:
+    table = (await at.panel(4)).table
+    await at.sees("optimized-0")
+    await at.press("down")
+    await at.until(lambda: table.cursor_row == 1, "the second row")
+    await at.press(key)
+    await at.until(lambda: table.cursor_row == 0, "the first row")
+
+
+@scenario("LogPanel", "slash")
+async def _(at: At, key: str) -> None:
+    await at.panel(5)
+    await at.sees("checkpoints/5.pt")
+    await at.press(key, *"lr")
+    await at.sees("only lr")
+    await at.sees_no("checkpoints/5.pt")
+
+
+@scenario("LogPanel", "escape")
+async def _(at: At, key: str) -> None:
+    await at.panel(5)
+    await at.press("slash", *"lr")
+    await at.sees_no("checkpoints/5.pt")
+    await at.press(key)
+    await at.sees("checkpoints/5.pt")
+    await at.goes_to(lambda widget: not isinstance(widget, Input), "the panel")
+
+
+async def scrolled_log(at: At, *, to_end: bool) -> RichLog:
+    """A log longer than its panel, at one of its ends."""
+    await at.panel(5)
+    log = at.only(RichLog)
+    await at.until(lambda: log.max_scroll_y > log.size.height, "a long log")
+    (log.scroll_end if to_end else log.scroll_home)(animate=False)
+    await at.until(lambda: log.scroll_y == (log.max_scroll_y if to_end else 0), "its end")
+    return log
+
+
+@scenario("LogPanel", "up", "k", "pageup", "home", "g", size=(80, 12))
+async def _(at: At, key: str) -> None:
+    log = await scrolled_log(at, to_end=True)
+    lines = {"pageup": log.size.height, "home": log.max_scroll_y, "g": log.max_scroll_y}.get(key, 1)
+    await at.press(key)
+    await at.until(lambda: log.scroll_y == log.max_scroll_y - lines, f"{lines} lines up")
+
+
+@scenario("LogPanel", "down", "j", "pagedown", "end", "G", size=(80, 12))
+async def _(at: At, key: str) -> None:
+    log = await scrolled_log(at, to_end=False)
+    lines = {"pagedown": log.size.height, "end": log.max_scroll_y, "G": log.max_scroll_y}.get(key, 1)
+    await at.press(key)
+    await at.until(lambda: log.scroll_y == lines, f"{lines} lines down")
+
+
+# ---- the list
+
+
+def current(at: At) -> str:
+    table = at.only(DataTable)
+    return Path(str(table.ordered_rows[table.cursor_row].key.value)).name
+
+
+async def moves(at: At, *keys: str, to: str) -> None:
+    await at.press(*keys)
+    await at.until(lambda: current(at) == to, to)
+
+
+@scenario("StudyListScreen", "n", start=listed)
+async def _(at: At, key: str) -> None:
+    await at.press(key)
+    await at.on(NewStudyScreen)
+
+
+@scenario("StudyListScreen", "slash", start=listed)
+async def _(at: At, key: str) -> None:
+    await at.press(key, *"tw")
+    await at.sees_no("three ")
+    await at.sees("two ")
+
+
+@scenario("StudyListScreen", "escape", start=listed)
+async def _(at: At, key: str) -> None:
+    await at.press("slash", *"tw")
+    await at.sees_no("three ")
+    await at.press(key)
+    await at.sees("three ")
+
+
+@scenario("StudyListScreen", "r", "f5", start=listed)
+async def _(at: At, key: str) -> None:
+    make_study(studies_folder() / "fourth")
+    await at.press(key)
+    await at.sees("fourth ")
+
+
+@scenario("StudyTable", "enter", start=listed)
+async def _(at: At, key: str) -> None:
+    await moves(at, "down", to="two")
+    await at.press(key)
+    await at.on(Dashboard)
+    assert at.app.screen.followed.study.name == "two"
+
+
+@scenario("StudyTable", "j", start=listed)
+async def _(at: At, key: str) -> None:
+    assert current(at) == "three"
+    await moves(at, key, to="two")
+
+
+@scenario("StudyTable", "k", start=listed)
+async def _(at: At, key: str) -> None:
+    await moves(at, "down", to="two")
+    await moves(at, key, to="three")
+
+
+@scenario("StudyTable", "G", start=listed)
+async def _(at: At, key: str) -> None:
+    assert current(at) == "three"
+    await moves(at, key, to="one")
+
+
+@scenario("StudyTable", "g", start=listed)
+async def _(at: At, key: str) -> None:
+    await moves(at, "down", "down", to="one")
+    await moves(at, key, to="three")
+
+
+@scenario("StudyTable", "h", "l", start=listed, size=(30, 24))
+async def _(at: At, key: str) -> None:
+    table = at.only(DataTable)
+    assert table.max_scroll_x > 3  # too narrow for all columns
+    start = 0 if key == "l" else table.max_scroll_x
+    table.scroll_to(x=start, animate=False)
+    await at.until(lambda: table.scroll_x == start, "its place")
+    await at.press(key)
+    await at.until(lambda: (table.scroll_x > start) if key == "l" else (table.scroll_x < start), "another place")
+
+
+# ---- the form
+
+
+async def form(at: At) -> None:
+    await at.press("n")
+    await at.sees("cost about")
+
+
+def row(at: At, setting: str) -> Row:
+    (found,) = [row for row in at.app.screen.query(Row) if row.setting == setting]
+    return found
+
+
+@scenario("NewStudyScreen", "ctrl+s", start=listed)
+async def _(at: At, key: str) -> None:
+    await form(at)
+    await at.press(key)
+    await at.on(Preparing)
+    await at.until(lambda: begun, "the start")
+
+
+@scenario("NewStudyScreen", "escape", start=listed)
+async def _(at: At, key: str) -> None:
+    await form(at)
+    await at.press(key)
+    await at.on(StudyListScreen)
+
+
+@scenario("Row", "down", "up", start=listed)
+async def _(at: At, key: str) -> None:
+    await form(at)
+    row(at, "runs").focus_first()
+    await at.goes_to(lambda widget: row(at, "runs") in widget.ancestors, "runs")
+    await at.press(key)
+    beside = row(at, "seed" if key == "down" else "epochs")
+    await at.goes_to(lambda widget: beside in widget.ancestors, beside.setting)
+
+
+@scenario("Row", "j", "k", start=listed)
+async def _(at: At, key: str) -> None:
+    """Where no letter can be typed."""
+    await form(at)
+    row(at, "search.dropout").query_one(Check).focus()
+    await at.goes_to(lambda widget: row(at, "search.dropout") in widget.ancestors, "dropout")
+    await at.press(key)
+    # what is not searched has no fields to type in, so the next row is the next field
+    beside = row(at, "search.label_smoothing" if key == "j" else "search.momentum")
+    await at.goes_to(lambda widget: beside in widget.ancestors, beside.setting)
+
+
+# ---- dialogs
+
+
+@scenario("ChoiceDialog", "escape")
+async def _(at: At, key: str) -> None:
+    await at.press("x")
+    await at.on(ChoiceDialog)
+    await at.press(key)
+    await at.on(Dashboard)
+
+
+@scenario("ChoiceDialog", "left", "h", "right", "l")
+async def _(at: At, key: str) -> None:
+    await at.press("x")
+    await at.on(ChoiceDialog)
+    await at.goes_to(lambda widget: widget.id == "run", "the first answer")
+    await at.press(key)
+    wanted = "cancel" if key in ("left", "h") else "study"
+    await at.goes_to(lambda widget: widget.id == wanted, wanted)
+
+
+@scenario("NumberDialog", "escape")
+async def _(at: At, key: str) -> None:
+    await at.press("plus")
+    await at.on(NumberDialog)
+    await at.press(key)
+    await at.on(Dashboard)
+
+
+@scenario("RangesDialog", "escape")
+async def _(at: At, key: str) -> None:
+    await at.press("r")
+    await at.on(RangesDialog)
+    await at.press(key)
+    await at.on(Dashboard)
+
+
+@scenario("RangesDialog", "ctrl+s")
+async def _(at: At, key: str) -> None:
+    await at.press("r")
+    await at.on(RangesDialog)
+    await at.sees("3 cells")
+    await at.press("tab", "tab", "tab", "tab", "5")
+    await at.sees("5 cells")
+    await at.press(key)
+    assert (await at.gets(ChangeRanges)).search == {"lr": "0.001:0.1:log:5"}
+
+
+# ---- the tests
+
+
+@pytest.mark.parametrize(("kind", "key"), DECLARED, ids=[f"{kind}-{key}" for kind, key in DECLARED])
+def test_every_key_does_what_it_says(kind: str, key: str) -> None:
+    case = SCENARIOS.get((kind, key))
+    words = DECLARED[kind, key].description
+    assert case is not None, f"add a scenario for {key} ({words!r}) of {kind}, in {Path(__file__).name}"
+    play(case.start, case.size, lambda at: case.play(at, key))
+
+
+def test_no_scenario_is_of_a_key_that_is_gone() -> None:
+    assert SCENARIOS.keys() <= DECLARED.keys()
+    assert len({kind for kind, _ in DECLARED}) > 10  # they are found at all
+
+
+def reachable(at: At) -> dict[str, str]:
+    """Action -> description of the keys that hold where the focus is, by the declarations alone."""
+    chain = [*(at.app.focused or at.app.screen).ancestors_with_self]
+    kinds = {kind.__name__ for node in chain for kind in type(node).__mro__}
+    found = {binding.action: binding.description for (kind, _), binding in DECLARED.items() if kind in kinds}
+    assert len(found) > 8
+    return found
+
+
+async def missing_in_palette(at: At) -> list[str]:
+    """Actions that a key has here and the palette has not, or has in vain."""
+    theirs = {(command.title, command.help) for command in App.get_system_commands(at.app, at.app.screen)}
+    ours = [command for command in at.app.get_system_commands(at.app.screen) if command[:2] not in theirs]
+    asked: list[tuple[str, DOMNode]] = []
+
+    async def run_action(action: str, default_namespace: DOMNode) -> bool:
+        asked.append((action, default_namespace))
+        return True
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(at.app, "run_action", run_action)
+        for command in ours:
+            command.callback()
+        await at.until(lambda: len(asked) >= len(ours), "all actions")
+    done = set()
+    for action, namespace in asked:
+        place, name, _ = at.app._parse_action(action, namespace)
+        if hasattr(place, f"action_{name}"):
+            done.add(action)
+    titles = {command.title for command in ours}
+    return [action for action, words in reachable(at).items() if words not in titles or action not in done]
+
+
+def test_the_palette_has_every_action_of_the_dashboard_that_a_key_has() -> None:
+    async def script(at: At) -> None:
+        missing = {}
+        for number, panel in enumerate(at.app.screen._panels, 1):
+            await at.panel(number)
+            missing[panel.heading] = await missing_in_palette(at)
+        assert {heading: actions for heading, actions in missing.items() if actions} == {}
+
+    play(trained, SMALL, script)
+
+
+def test_the_palette_has_every_action_of_the_list_that_a_key_has() -> None:
+    async def script(at: At) -> None:
+        await at.press("slash", "t", "enter")  # with a filter there is a way back to all studies
+        await at.goes_to(lambda widget: isinstance(widget, DataTable), "the rows")
+        assert await missing_in_palette(at) == []
+
+    play(listed, SMALL, script)
+
+
+def test_an_action_is_taken_from_the_palette() -> None:
+    async def script(at: At) -> None:
+        def highlighted() -> str:
+            found = at.app.screen.query(OptionList)
+            option = found.first().highlighted_option if found else None
+            return str(option.prompt) if option is not None else ""
+
+        for typed, title in (("other val", "Other value"), ("pause", "Pause")):
+            await at.press("ctrl+p")
+            await at.until(lambda: at.app.screen.query(OptionList), "the palette")
+            at.only(Input).value = typed
+            await at.until(lambda title=title: highlighted().startswith(title), title)
+            await at.press("enter")
+        await at.sees("| loss")
+        await at.gets(Pause)
+
+    play(trained, SMALL, script)
+
+
+def test_help_has_the_keys_of_the_panel_with_the_focus() -> None:
+    async def script(at: At) -> None:
+        await at.press("question_mark")
+        for number in range(1, 6):
+            kind = type(await at.panel(number)).__name__
+            wanted = {binding.description for (name, _), binding in DECLARED.items() if name == kind}
+            assert wanted
+            await at.until(lambda wanted=wanted: all(words in help_words(at) for words in wanted), f"help on {wanted}")
+
+    play(trained, (120, 70), script)
+
+
+def help_words(at: At) -> str:
+    """Without the line ends of a narrow column."""
+    for table in at.app.screen.query("BindingsTable"):
+        lines = at.text.split("\n")[table.region.y : table.region.bottom]
+        return " ".join(" ".join(line[table.region.x : table.region.right] for line in lines).split())
+    return ""
+
+
+# ---- the mouse
+
+
+def test_a_click_on_a_cell_puts_the_cursor_there() -> None:
+    async def script(at: At) -> None:
+        await at.press("h")
+        await at.sees("decision 2/3")
+        (place,) = [
+            Offset(line.index("0.38"), y) for y, line in enumerate(at.text.split("\n")) if "0.38" in line
+        ]  # the score at lr 0.01, dropout 0
+        await at.pilot.click(offset=place)
+        await at.sees("lr 0.01, dropout 0 ")
+        await at.sees("enter uses it")
+
+    play(trained, SMALL, script)
+
+
+def test_a_click_on_a_tab_goes_to_its_panel() -> None:
+    async def script(at: At) -> None:
+        await at.pilot.click("#tab-3")
+        await at.sees("validation accuracy")
+        await at.goes_to(lambda widget: widget is at.app.screen._panels[2], "the curves")
+
+    play(trained, SMALL, script)
+
+
+def test_a_click_on_an_entry_of_the_footer_does_what_its_key_does() -> None:
+    async def script(at: At) -> None:
+        (entry,) = [entry for entry in at.app.screen.query("FooterKey") if entry.description == "Pause"]
+        await at.pilot.click(entry)
+        await at.gets(Pause)
+
+    play(trained, SMALL, script)
+
+
+def test_a_click_on_a_run_looks_at_it() -> None:
+    async def script(at: At) -> None:
+        await at.panel(4)
+        await at.sees("baseline-0")
+        (y,) = [y for y, line in enumerate(at.text.split("\n")) if " baseline-0 " in line]
+        await at.pilot.click(offset=(10, y))
+        await at.sees(">baseline-0")
+
+    play(trained, SMALL, script)
+
+
+def test_a_click_on_a_study_opens_it() -> None:
+    async def script(at: At) -> None:
+        (y,) = [y for y, line in enumerate(at.text.split("\n")) if line.startswith("one ")]
+        await at.pilot.click(offset=(10, y))
+        await at.on(Dashboard)
+        assert at.app.screen.followed.study.name == "one"
+
+    play(listed, SMALL, script)

@@ -1,0 +1,475 @@
+"""What every screen looks like, as pictures (SVG): each screen in three sizes, light, without colour and in ASCII.
+
+A change of the looks fails here. If it is meant, renew the pictures and look at them (any browser shows them):
+
+    python -m pytest tests/ui/test_snapshots.py --snapshot-update
+
+They lie in tests/ui/__snapshots__/test_snapshots/ and hold for the versions of Textual, rich and plotext that
+pyproject.toml names for the tests. Nothing in them depends on the clock, the machine or a folder's place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from fabricate import (
+    batches_trained,
+    candidate_scored,
+    checkpoint_saved,
+    chosen,
+    decision_started,
+    epoch_completed,
+    evaluated,
+    make_study,
+    run_completed,
+    run_started,
+    trained_epoch,
+    values,
+    whole_run,
+)
+from rich.segment import Segment
+from syrupy.assertion import SnapshotAssertion
+from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
+from textual._context import visible_screen_stack
+from textual.events import Paste
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from hptui.config import StudyConfig
+from hptui.events import AnyEvent, Axis, LandscapePredicted, RunFailed, RunPaused, RunStopped, encode
+from hptui.presence import Presence
+from hptui.run_directory import EVENTS_FILE
+from hptui.study_directory import STUDY_FILE, Study, open_study
+from hptui.ui._form import Row
+from hptui.ui._load import MachineLoad
+from hptui.ui._pace import Pace
+from hptui.ui._strip import Rate
+from hptui.ui.app import HptuiApp, Settings, save_settings
+from hptui.ui.dashboard import Dashboard
+
+PATIENCE_SECONDS = 60
+BEGUN = 1_750_000_000.0
+"""2025-06-15 15:06:40 UTC"""
+SIZES = [(80, 24), (120, 40), (160, 48)]
+LOOKS = {
+    "light": Settings(theme="textual-light"),
+    "mono": Settings(),
+    "ascii": Settings(ascii=True),
+}
+STUDIES = Path("studies")
+"""relative, so that its length on the screen is the same in every temporary folder"""
+EXAMPLE = Path("lungs")
+LR = Axis(name="lr", low=1e-4, high=1e-2, scale="log", values=[0.0001, 0.000316, 0.001, 0.00316, 0.01])
+DECAY = Axis(name="weight_decay", low=1e-6, high=1e-2, scale="log", values=[1e-6, 1e-4, 1e-2])
+EPOCHS = 5
+WINNERS = (7, 10, 6, 13, 4)
+"""the best cell at each decision: an inner one, and ones on the edges"""
+
+
+# ---- the same picture every time
+
+
+@pytest.fixture(autouse=True)
+def same_every_time(tmp_path: Path) -> Iterator[None]:
+    """The clock stands still, the load is always the same, and no temporary path is shown."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", "UTC")
+        time.tzset()
+        patch.chdir(tmp_path)
+        patch.setattr(MachineLoad, "words", lambda load, device: "CPU 12%  memory 34%")
+        patch.setattr(Rate, "take", lambda rate, work, now: work / 100)
+        # five looks a second, and everything is looked for at each of them: a picture is complete after one
+        patch.setattr(Pace, "seconds", lambda pace: 0.2)
+        patch.setattr("hptui.ui.dashboard.SIGNS_SECONDS", 0.0)
+        patch.setattr("hptui.ui.panels.table.STATUS_SECONDS", 0.0)
+        patch.setattr("textual.widgets._loading_indicator.time", lambda: 0.0)
+        patch.setattr("hptui.ui.study_list.studies_folder", lambda: STUDIES)
+        patch.setattr("hptui.ui._study_lines.open_study", open_relative)
+        yield
+    time.tzset()
+
+
+def open_relative(directory: Path) -> Study:
+    """The list shows a study's place, which is resolved otherwise."""
+    return msgspec.structs.replace(open_study(directory), directory=directory)
+
+
+class Svg(SingleFileSnapshotExtension):
+    """One file per picture, as text, so that a change can be read."""
+
+    file_extension = "svg"
+    _write_mode = WriteMode.TEXT
+
+
+RECTANGLE = re.compile(r'<rect fill="(.+?)" x="(.+?)" y="(.+?)" width="(.+?)" height="24.65"/>')
+
+
+def picture(app: HptuiApp) -> str:
+    """The screen as it is now, without what rich makes up anew each time, and a third as long."""
+    svg = app.export_screenshot(simplify=True)
+    svg = re.sub(r"terminal-\d+-", "t-", svg)
+    svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)  # a font from the net
+    svg = svg.replace("Fira Code, monospace", "monospace")
+    svg = re.sub(r'<clipPath id="t-line-\d+">.*?</clipPath>\s*', "", svg, flags=re.DOTALL)
+    svg = re.sub(r' clip-path="url\(#t-line-\d+\)"', "", svg)
+    svg = re.sub(r"<text [^>]*>\n</text>", "", svg)
+    svg = svg.replace(' shape-rendering="crispEdges"', "").replace(
+        "<style>", "<style>rect { shape-rendering: crispEdges }", 1
+    )
+    svg = svg.replace("&#160;", "\u00a0").replace("<text", "\n<text").replace("<rect", "\n<rect")
+    lines = [line.strip() for line in svg.splitlines() if line.strip()]
+    return "\n".join(joined(lines)) + "\n"
+
+
+def joined(lines: list[str]) -> list[str]:
+    """With one rectangle where neighbours have one colour."""
+    kept: list[str] = []
+    for line in lines:
+        now, before = RECTANGLE.fullmatch(line), RECTANGLE.fullmatch(kept[-1]) if kept else None
+        if now and before and now[1] == before[1] and now[3] == before[3]:
+            width = round(float(before[4]) + float(now[4]), 1)
+            kept[-1] = f'<rect fill="{now[1]}" x="{before[2]}" y="{now[3]}" width="{width:g}" height="24.65"/>'
+        else:
+            kept.append(line)
+    return kept
+
+
+# ---- studies
+
+
+def write(study: Study, arm: str, seed: int, events: list[AnyEvent]) -> Path:
+    """A run whose clock is its own: an event each second, and runs one after another."""
+    directory = study.directory / f"{arm}-{seed}"
+    study.create_run(arm, seed, directory)  # type: ignore[arg-type]
+    begun = BEGUN + 600 * [run.name for *_, run in study.runs()].index(directory.name)
+    timed = [msgspec.structs.replace(event, time=begun + second) for second, event in enumerate(events)]
+    (directory / EVENTS_FILE).write_bytes(b"".join(map(encode, timed)))
+    return directory
+
+
+def new_study(directory: Path, age: int = 0, **settings: Any) -> Study:
+    """One that was begun `age` days before the others."""
+    study = make_study(directory, **settings)
+    text = (directory / STUDY_FILE).read_text("utf-8")
+    text = re.sub(r"^created = .*$", f"created = {BEGUN - 86_400.0 * age}", text, flags=re.MULTILINE)
+    text = re.sub(r"^optimized = .*$", "optimized = 4.0", text, flags=re.MULTILINE)  # the planned cost
+    (directory / STUDY_FILE).write_text(text, "utf-8")
+    return study
+
+
+def epoch(number: int, best: float, probed: int = 0, **in_force: float) -> list[AnyEvent]:
+    """An epoch that comes nearer to `best`; `probed` images at each decision so far."""
+    accuracy = round(best - 0.3 / number**1.5, 4)
+    hits = round(100 * accuracy)
+    confusion = [[hits // 2, 50 - hits // 2], [50 - (hits - hits // 2), hits - hits // 2]]
+    held = values() | in_force
+    return [
+        msgspec.structs.replace(batches_trained(number), values=held),
+        evaluated(number, "validation", "last", accuracy=accuracy - 0.01, loss=1 - accuracy, confusion=confusion),
+        evaluated(number, "validation", "averaged", accuracy=accuracy, loss=0.9 - accuracy, confusion=confusion),
+        evaluated(number, "test", "averaged", accuracy=accuracy - 0.005, loss=1 - accuracy, confusion=confusion),
+        msgspec.structs.replace(
+            epoch_completed(number, images_probed=probed * number, seconds=40.0 * number), values=held
+        ),
+        checkpoint_saved(number),
+    ]
+
+
+def cells(decision: int, kept: Callable[[int], bool] = lambda number: True) -> list[AnyEvent]:
+    """The nearer to the winner the better; the fastest learning rate diverges without decay."""
+    events: list[AnyEvent] = []
+    best_column, best_row = divmod(WINNERS[decision], len(DECAY.values))
+    grid = [(lr, decay) for lr in LR.values for decay in DECAY.values]
+    for number, (lr, decay) in enumerate(grid):
+        if not kept(number):
+            continue
+        column, row = divmod(number, len(DECAY.values))
+        score = round(0.12 + 0.2 * abs(column - best_column) ** 1.5 + 0.11 * abs(row - best_row) - 0.02 * decision, 4)
+        wild = number == len(grid) - len(DECAY.values)
+        facts = {"score": None, "loss": None, "diverged": True} if wild else {"score": score, "loss": score}
+        both = values(lr) | {"weight_decay": decay}
+        scored = candidate_scored(decision, number, accuracy=round(1 / (1 + score), 4), **facts)
+        events.append(msgspec.structs.replace(scored, values=both))
+    return events
+
+
+def optimized(seed: int, best: float) -> list[AnyEvent]:
+    """All decisions with their epochs; the second one predicts what it has not measured."""
+    events: list[AnyEvent] = [
+        run_started(seed=seed, epochs=EPOCHS, searched=[LR, DECAY], dataset="medmnist", class_names=["ill", "well"])
+    ]
+    for decision, candidate in enumerate(WINNERS):
+        number = decision + 1
+        column, row = divmod(candidate, len(DECAY.values))
+        lr, decay = LR.values[column], DECAY.values[row]
+        sparse = decision == 1
+        events += [
+            decision_started(decision, number, axes=[LR, DECAY]),
+            *cells(decision, (lambda cell: cell % 2 == 0) if sparse else lambda cell: True),
+        ]
+        if sparse:
+            scores = [0.9 - 0.03 * cell if cell < 12 else None for cell in range(15)]
+            events.append(LandscapePredicted(decision=decision, scores=scores))
+        held = values(lr) | {"weight_decay": decay}
+        events += [
+            msgspec.structs.replace(
+                chosen(decision, number, candidate=candidate, images_probed=300 * number), values=held
+            ),
+            *epoch(number, best, 300, lr=lr, weight_decay=decay),
+        ]
+    return [*events, completed(best, 300)]
+
+
+def baseline(seed: int, best: float) -> list[AnyEvent]:
+    """Its weight decay is 0, which no logarithmic axis shows."""
+    events = [run_started(arm="baseline", strategy="fixed", seed=seed, epochs=EPOCHS, searched=[], dataset="medmnist")]
+    for number in range(1, EPOCHS + 1):
+        events += epoch(number, best)
+    return [*events, completed(best, 0)]
+
+
+def completed(best: float, probed: int) -> AnyEvent:
+    facts = {"images_probed": probed * EPOCHS, "cost": 1 + probed / 100, "seconds": 40.0 * EPOCHS}
+    return run_completed(EPOCHS, test_accuracy=best - 0.03, **facts)
+
+
+def example(stack: ExitStack) -> HptuiApp:
+    """Two pairs are done; the optimized run of the third is within its third decision."""
+    study = new_study(
+        EXAMPLE,
+        epochs=EPOCHS,
+        runs=3,
+        dataset="digits",
+        search={"lr": "1e-4:1e-2:log:5", "weight_decay": "1e-6:1e-2:log:3"},
+    )
+    for seed, best in enumerate((0.90, 0.92, 0.91)):
+        write(study, "baseline", seed, baseline(seed, best))
+    for seed, best in enumerate((0.95, 0.93)):
+        write(study, "optimized", seed, optimized(seed, best))
+    whole = optimized(2, 0.94)
+    second = [index for index, event in enumerate(whole) if type(event).__name__ == "DecisionStarted"][2]
+    run = write(study, "optimized", 2, [*whole[: second + 1], *cells(2)[:8], cells(2)[12]])
+    stack.enter_context(Presence(study.directory))
+    stack.enter_context(Presence(run))
+    return HptuiApp(watch=EXAMPLE)
+
+
+def several(stack: ExitStack) -> HptuiApp:
+    """A study in each state, and one with a name that no terminal should obey."""
+    begun = [run_started(), *trained_epoch(1)]
+    ends: dict[str, list[AnyEvent]] = {
+        "20250615-150640-digits-grid": begun,
+        "paused-for-lunch": [*begun, RunPaused(by="me@here")],
+        "waiting": [],
+        "the-power-went": begun,
+        "stopped-by-hand": [*begun, RunStopped(reason="SIGINT", epoch=1, step=5)],
+        "out-of-memory": [*begun, RunFailed(error="ValueError: x")],
+        "[red]x\x1b[31m": whole_run(),
+        "a-name-that-is-much-longer-than-any-column-of-the-table-can-be": whole_run(),
+    }
+    for age, (name, events) in enumerate(ends.items()):
+        study = new_study(STUDIES / name, age, baseline="none", model="small_resnet" if age % 2 else "lenet")
+        run = write(study, "optimized", 0, events)
+        if age < 2:
+            stack.enter_context(Presence(study.directory))
+            stack.enter_context(Presence(run))
+    bad = new_study(STUDIES / "damaged", 9).directory
+    (bad / STUDY_FILE).write_text("= 3", "utf-8")
+    return HptuiApp()
+
+
+class FakeTraining:
+    """It prepares for ever."""
+
+    study: Path | None = None
+    error: str | None = None
+    alive = True
+
+    def stop(self, reason: str) -> None:
+        self.alive = False
+
+
+def nothing(stack: ExitStack) -> HptuiApp:
+    """No study; a new one can be begun."""
+
+    def start(config: StudyConfig) -> FakeTraining:
+        raise AssertionError("no picture starts a training")
+
+    return HptuiApp(start=start)
+
+
+def preparing(stack: ExitStack) -> HptuiApp:
+    return HptuiApp(begin=FakeTraining)
+
+
+# ---- the screens
+
+
+Step = tuple[str, ...] | Callable[[HptuiApp], None]
+"""keys to press, or what else is done"""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A screen: how to get there, and what has to be seen there in whole, in a small terminal too."""
+
+    app: Callable[[ExitStack], HptuiApp]
+    seen: tuple[str, ...]
+    steps: tuple[tuple[Step, str], ...] = ()
+    """each with the words that tell that it has had its effect"""
+    enlarged: bool = False
+    """a panel that a large terminal shows beside others: z shows it alone"""
+
+
+HELP = "? Help"
+
+
+def panel(number: int, *seen: str) -> Place:
+    return Place(example, (*seen, "running", HELP), (((), "decision 3/3"), ((str(number),), seen[0])), enlarged=True)
+
+
+def epochs(app: HptuiApp) -> Row:
+    (row,) = [row for row in app.screen.query(Row) if row.setting == "epochs"]
+    return row
+
+
+def mistype(app: HptuiApp) -> None:
+    """At once: in this form each key that is pressed takes a test 0.2 s."""
+    epochs(app).query_one(Input).post_message(Paste("many"))
+
+
+def over(key: str, *seen: str, more: tuple[tuple[Step, str], ...] = ()) -> Place:
+    """A dialog over the dashboard."""
+    return Place(example, seen, (((), "decision 3/3"), ((key,), seen[0]), *more))
+
+
+PLACES = {
+    "list": Place(
+        several,
+        (
+            "[red]x?[31m", "running", "paused", "waiting", "lost", "stopped", "failed", "finished", "unreadable",
+            "New study", "Quit", HELP,
+        ),
+    ),
+    "empty": Place(nothing, ("no studies in studies yet", "press n for a new study", HELP)),
+    "form": Place(nothing, ("cost about", "Start", "Back", HELP), ((("n",), "cost about"),)),
+    "form-error": Place(
+        nothing,
+        ("! expected a whole number", "to mend: epochs", "Start", "Back"),
+        ((("n",), "cost about"), (lambda app: epochs(app).focus_first(), "epochs: "), (mistype, "to mend")),
+    ),
+    "dashboard": Place(example, ("running", "decision 3/3", HELP)),
+    "cursor": Place(example, ("predicted score", HELP), (((), "decision 3/3"), (("h", "c", "h"), "not measured | "))),
+    "panel-1": panel(1, "decision 3/3", "not measured"),
+    "panel-2": panel(2, "learning rate"),
+    "panel-3": panel(3, "lowest to highest"),
+    "panel-4": panel(4, "spec %", "optimized-2", "95 %"),
+    "panel-5": panel(5, "/ filter", "decision 3 for epoch 3"),
+    "ranges": over("r", "Apply (ctrl+s)", "Cancel (esc)", "5 x 3 = 15 cells"),
+    "ranges-error": over(
+        "r", "Apply (ctrl+s)", "Cancel (esc)", "to mend: lr", more=((("tab", *"2"), "has to be less than high"),)
+    ),
+    "number": over("plus", "OK (enter)", "Cancel (esc)"),
+    "choice": over("x", "begin the next", "The whole study", "Cancel"),
+    "help": over("question_mark", "Other axes"),
+    "palette": over("ctrl+p", "Colour map"),
+    "preparing": Place(preparing, ("reading data and building the network ...",)),
+}  # fmt: skip
+
+
+def strips(app: HptuiApp, *, behind: bool) -> list[list[Segment]]:
+    """Line by line what the terminal gets, with or without what shows through from behind a dialog."""
+    visible_screen_stack.set(app._background_screens if behind else [])
+    return [list(strip) for strip in app.screen._compositor.render_strips()]
+
+
+def text(app: HptuiApp, *, behind: bool = False) -> str:
+    return "\n".join("".join(segment.text for segment in line) for line in strips(app, behind=behind))
+
+
+def colours(app: HptuiApp) -> set[tuple[str, str]]:
+    """Texts with a colour that is no grey, or that is the terminal's to choose."""
+    found = set()
+    for segment in itertools.chain(*strips(app, behind=True)):
+        for colour in (segment.style.color, segment.style.bgcolor) if segment.style else ():
+            if colour is not None and (colour.triplet is None or len(set(colour.triplet)) > 1):
+                found.add((segment.text, str(colour)))
+    return found
+
+
+async def until(app: HptuiApp, pilot: Pilot[None], condition: Callable[[], object], what: str) -> None:
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < end, f"waited too long for {what}; the screen shows:\n{text(app)}"
+        await pilot.pause(0.02)
+
+
+async def quiet(app: HptuiApp, pilot: Pilot[None]) -> str:
+    """The picture, once nothing moves any more: the dashboard has looked at its study again, and it is the same."""
+    for field in app.screen.query(Input):
+        field.cursor_blink = False
+    boards = [screen for screen in app.screen_stack if isinstance(screen, Dashboard)]
+
+    async def looked() -> str:
+        for board in boards:
+            before = board._shown
+            await until(app, pilot, lambda board=board, before=before: board._shown > before, "the next look")
+        await pilot.pause()
+        return picture(app)
+
+    before, now = "", await looked()
+    while now != before or app.screen.query("LoadingIndicator.--visible"):
+        before, now = now, await looked()
+    return now
+
+
+@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("name", PLACES)
+def test_every_screen_looks_as_it_did(
+    name: str, look: str, snapshot: SnapshotAssertion, subtests: pytest.Subtests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = PLACES[name]
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    if look == "mono":
+        monkeypatch.setenv("NO_COLOR", "1")
+    save_settings(LOOKS[look])
+
+    async def shown(app: HptuiApp, pilot: Pilot[None], size: tuple[int, int]) -> str:
+        await pilot.resize_terminal(*size)
+        if place.enlarged and size != SIZES[0] and not app.screen.has_class("one"):
+            await pilot.press("z")
+        for words in place.seen:
+            await until(app, pilot, lambda words=words: words in text(app), words)
+        drawn = await quiet(app, pilot)
+        assert [words for words in place.seen if words not in text(app)] == []
+        if look == "ascii":
+            assert text(app, behind=True).isascii()
+        if look == "mono":
+            assert colours(app) == set()
+        return drawn
+
+    async def main() -> dict[str, str]:
+        with ExitStack() as stack:
+            app = place.app(stack)
+            async with app.run_test(size=SIZES[0]) as pilot:
+                for step, words in place.steps:
+                    if callable(step):
+                        step(app)
+                    else:
+                        await pilot.press(*step)
+                    await until(app, pilot, lambda words=words: words in text(app), words)
+                return {f"{size[0]}x{size[1]}": await shown(app, pilot, size) for size in SIZES}
+
+    for size, drawn in asyncio.run(main()).items():
+        with subtests.test(size):
+            assert drawn == snapshot(name=size, extension_class=Svg)
