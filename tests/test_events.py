@@ -22,6 +22,7 @@ FORMAT = {
     "DecisionStarted": "decision epoch step axes values loss accuracy score_name score_weights",
     "CandidateScored": "decision candidate values score loss accuracy raw_loss raw_accuracy diverged classes images "
     "seconds",
+    "LandscapePredicted": "decision scores",
     "HyperparametersChosen": "decision epoch step candidate values reason images_probed seconds",
     "BatchesTrained": "epoch step batch batches images loss values seconds",
     "Evaluated": "epoch step split weights images loss accuracy confusion seconds",

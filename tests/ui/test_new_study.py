@@ -507,8 +507,8 @@ def test_no_line_is_wider_than_the_terminal(size: tuple[int, int]) -> None:
         ({"baseline": "none", "decide_at": [1]}, "3 cells, cost about 1.3 plain trainings; 1 runs"),
         ({"strategy": "my/own.py:Best"}, "1 + 1 runs; the cost depends on my/own.py:Best"),
         (
-            {"search": {"lr": "1e-3:1e-1:log:1000", "dropout": "0:0.5:lin:1000"}},
-            "1000 x 1000 = 1000000 cells, too many to plan the cost; 1 + 1 runs",
+            {"search": {"lr": "1e-3:1e-1:log:1000", "dropout": "0:0.5:lin:100"}},
+            "1000 x 100 = 100000 cells, too many to plan the cost; 1 + 1 runs",
         ),
         ({"search": {"batch_size": "1:3:lin:9"}}, "3 cells, cost about 1.6 plain trainings; 1 + 1 runs"),
     ],
