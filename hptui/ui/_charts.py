@@ -85,17 +85,18 @@ def chart(
     width: int,
     height: int,
     log_y: bool = False,
+    epochs: Sequence[float] = (),
     x_label: str = "epoch",
     y_format: ValueFormat = "number",
     palette: Palette,
 ) -> list[Text]:
-    """Exactly `height` lines of exactly `width` cells; later series cover earlier ones."""
+    """Exactly `height` lines of exactly `width` cells; later series cover earlier ones. `epochs` are within the axis at least."""
     if width < LEAST_WIDTH or height < LEAST_HEIGHT:
         return _message("too small", width, height)
     shown = [kept for part in series if (kept := _drawable(part, log_y)).points]
     if not shown:
         return _message("no data yet", width, height)
-    epochs = [point[0] for part in shown for point in part.points]
+    epochs = [*epochs, *(point[0] for part in shown for point in part.points)]
     values = [value for part in shown for point in part.points for value in point[1:]]
     ticks = value_ticks(min(values), max(values), height - FRAME_LINES, log=log_y, form=y_format)
     labels = max((len(label) for _, label in ticks.labels), default=0)

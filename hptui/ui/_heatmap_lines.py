@@ -19,6 +19,7 @@ LEGEND_LINES = 3
 """ticks, names and colour bar below the cells"""
 WIDEST_CELL = 10
 TALLEST_CELL = 3
+SHORTEST_BAR, LONGEST_BAR = 4, 16
 
 _PLAIN = Style()
 _DIM = Style(dim=True)
@@ -193,12 +194,16 @@ def _names(grid: HeatmapGrid, place: Layout, palette: Palette) -> Strip:
 
 
 def _colour_bar(grid: HeatmapGrid, palette: Palette, width: int) -> Strip:
-    signs = "  ".join(_signs(grid, palette))
+    words = _signs(grid, palette)
+    signs = "  ".join(words)
     if grid.low is None or grid.high is None:
         return Strip([Segment(signs, _DIM)])
     worst, best = (grid.high, grid.low) if grid.lower_is_better else (grid.low, grid.high)
     left, right = cell_number(grid, worst), cell_number(grid, best)
-    length = max(4, min(16, width - len(left) - len(right) - len(signs) - 5))
+    around = len(left) + len(right) + 4
+    if around + SHORTEST_BAR + len(signs) > width:
+        signs = " ".join(words).replace("not measured", "empty")
+    length = max(SHORTEST_BAR, min(LONGEST_BAR, width - around - len(signs)))
     steps = [index / (length - 1) for index in range(length)]
     if palette.colour:
         bar = [Segment(" ", Style.parse(f"on rgb{_triple(palette.rgb(step))}")) for step in steps]

@@ -19,7 +19,7 @@ _LIKE = {
     "^": "↑▲▴▔▀",
     "v": "↓▼▾✓✔",
     "<": "←◀◂⌫",
-    ">": "→▶▸►⏵❯",
+    ">": "→▶▸►⏵❯🔎",
     "x": "×✗✕",
     "o": "●○•",
     "@": "◆◇",
@@ -59,4 +59,4 @@ def _sign(sign: str, ascii: bool) -> str:
         return "?" * cell_len(sign)
     if not ascii or sign.isascii():
         return sign
-    return _LOOKALIKES.get(sign, "?" * cell_len(sign))
+    return _LOOKALIKES.get(sign, "?" * cell_len(sign)).ljust(cell_len(sign))

@@ -22,7 +22,9 @@ from textual.widgets import LoadingIndicator, Static
 from hptui.config import StudyConfig
 from hptui.errors import HptuiError
 from hptui.presence import replace_file
+from hptui.study_directory import studies_folder
 from hptui.ui._dialogs import ChoiceDialog
+from hptui.ui._folder_line import FolderLine
 from hptui.ui._pace import ALONE, BESIDE_TRAINING
 from hptui.ui._plain_lines import PlainLines
 from hptui.ui.colours import MAPS, MapName, Palette
@@ -67,7 +69,7 @@ class Preparing(Screen[None]):
 
     DEFAULT_CSS = """
     Preparing { align: center middle; }
-    Preparing Static { width: auto; height: 1; }
+    Preparing Static { width: 100%; height: 1; text-align: center; }
     Preparing LoadingIndicator { height: 3; }
     """
 
@@ -80,6 +82,11 @@ class HptuiApp(App[None]):
     """Everything that hptui shows."""
 
     TITLE = "hptui"
+    CSS = """
+    OptionList:nocolor > .option-list--option-highlighted, DataTable:nocolor > .datatable--cursor { text-style: reverse; }
+    .error:nocolor { text-style: bold; }
+    """
+    """without colour a slightly lighter grey is all that Textual leaves of these"""
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q", "leave", "Quit"),
@@ -129,6 +136,11 @@ class HptuiApp(App[None]):
         encoding = getattr(sys.__stderr__, "encoding", None) or "utf-8"
         return os.environ.get("HPTUI_ASCII", "") not in ("", "0") or codecs.lookup(encoding).name != "utf-8"
 
+    def compose(self) -> ComposeResult:
+        """The first line of the list of studies: painted before the widgets of the rest are imported."""
+        if self._watch is None and self._begin is None:
+            yield FolderLine(studies_folder())
+
     def on_mount(self) -> None:
         if self._settings.theme in self.available_themes:
             self.theme = self._settings.theme
@@ -139,7 +151,7 @@ class HptuiApp(App[None]):
             self.push_screen(Preparing())
             self.call_after_refresh(self._begin_training)  # once this is on the screen
         else:
-            self.action_list()
+            self.call_after_refresh(self.action_list)
         self.set_interval(POLL_SECONDS, self._poll)
 
     def _begin_training(self) -> None:
@@ -276,14 +288,17 @@ class HptuiApp(App[None]):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette has every action that a key has."""
         yield from super().get_system_commands(screen)
+        bound: dict[tuple[object, str], tuple[str, list[str]]] = {}
         for owner, binding, enabled, _ in screen.active_bindings.values():
             if enabled and binding.description and not binding.system:
-                action = binding.action
-                yield SystemCommand(
-                    binding.description,
-                    f"key {binding.key}",
-                    lambda action=action, owner=owner: self.call_later(self.run_action, action, owner),
-                )
+                _, keys = bound.setdefault((owner, binding.action), (binding.description, []))
+                keys += [shown] if (shown := self.get_key_display(binding)) not in keys else []
+        for (owner, action), (description, keys) in bound.items():
+            yield SystemCommand(
+                description,
+                f"key {' or '.join(keys)}",
+                lambda action=action, owner=owner: self.call_later(self.run_action, action, owner),
+            )
 
 
 def load_settings() -> Settings:

@@ -20,8 +20,8 @@ _ANCHORS: dict[MapName, tuple[Rgb, ...]] = {
         (138, 134, 120), (165, 156, 116), (195, 180, 105), (254, 232, 56),
     ),
 }  # fmt: skip
-SHADES = " ░▒▓█"
-ASCII_SHADES = " .:*#"
+SHADES = "░▒▓█"
+ASCII_SHADES = "-+*#"
 
 
 @dataclass(frozen=True)

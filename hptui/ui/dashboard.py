@@ -28,12 +28,15 @@ from hptui.ui.panels.table import TablePanel
 
 READ_SECONDS = 0.05
 """of a long log at a time: keys are answered in between"""
-BEHIND_SECONDS = 0.5
+BEHIND_SECONDS = 1.0
 """between two pictures of a log that is still being read: drawing takes longer than reading"""
 SIGNS_SECONDS = 0.8
 """between two looks at heartbeats and machine load"""
 ROOM = (120, 36)
 """columns and lines below which panels become tabs: the table of accuracies needs 80"""
+
+PANELS: list[type[Panel]] = [registry.load("ui.panels", name) for name in registry.names("ui.panels")]
+PANELS.sort(key=lambda panel: panel.place)
 
 Exporter = Callable[[Path, Callable[[], bool]], list[Path]]
 """writes the pictures of a study (its folder) until it is asked to stop, and names the files"""
@@ -49,7 +52,7 @@ class Dashboard(SteeringScreen):
     Dashboard Panel {
         border: round $foreground 40%; border-title-color: $foreground; border-subtitle-color: $foreground 70%;
     }
-    Dashboard Panel:focus-within, Dashboard Panel:focus { border: round $accent; border-title-style: bold reverse; }
+    Dashboard Panel:focus-within, Dashboard Panel:focus { border: heavy $primary; border-title-style: bold reverse; }
     Dashboard HeatmapPanel, Dashboard TrajectoryPanel { column-span: 3; row-span: 4; }
     Dashboard CurvesPanel { column-span: 2; row-span: 3; }
     Dashboard TablePanel { column-span: 4; row-span: 3; }
@@ -70,8 +73,8 @@ class Dashboard(SteeringScreen):
         Binding("left_square_bracket", "look(-1)", "Earlier run", show=False),
         Binding("right_square_bracket", "look(1)", "Later run", show=False),
         *(
-            Binding(str(number), f"panel({number})", f"Panel {number}", show=False)
-            for number in range(1, 1 + len(registry.names("ui.panels")))
+            Binding(str(number), f"panel({number})", panel.heading, show=False)
+            for number, panel in enumerate(PANELS, 1)
         ),
     ]
 
@@ -82,14 +85,15 @@ class Dashboard(SteeringScreen):
         super().__init__(Viewer(directory))
         self.palette = palette
         self._export = export
-        self._panels = [registry.load("ui.panels", name)() for name in registry.names("ui.panels")]
-        self._panels.sort(key=lambda panel: panel.place)
+        self._panels = [panel() for panel in PANELS]
         self._pace = Pace(share)
         self._looked_for_signs = self._shown = 0.0
         self._told: set[str] = set()
         """runs of which it was said that they cannot be read"""
         self._refused: int | None = None
         """how many refusals were there; None until all logs are read"""
+        self._behind = True
+        """old lines of a log are still to be read"""
         self._exporting = False
         self._zoomed = False
 
@@ -116,6 +120,9 @@ class Dashboard(SteeringScreen):
         self._tell_problems()
         self._tell_refusals(behind)
         if not behind or time.monotonic() - self._shown >= BEHIND_SECONDS:
+            if self._behind and not behind:  # the strip belongs to the same picture as the panels
+                self._looked_for_signs = 0.0
+            self._behind = behind
             self.show_scene(reading=behind)
         self.set_timer(0.001 if behind else self._pace.seconds(), self._look_again)
 

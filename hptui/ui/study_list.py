@@ -17,6 +17,7 @@ from textual.widgets import DataTable, Footer, Input, Static
 from textual.worker import get_current_worker
 
 from hptui.study_directory import studies_folder
+from hptui.ui._folder_line import FolderLine
 from hptui.ui._literal import literal
 from hptui.ui._study_lines import (
     COLORED,
@@ -36,13 +37,17 @@ class StudyTable(DataTable[Text]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "select_cursor", "Open", key_display="enter"),
-        Binding("j", "cursor_down", "Down", show=False),
-        Binding("k", "cursor_up", "Up", show=False),
-        Binding("h", "cursor_left", "Left", show=False),
-        Binding("l", "cursor_right", "Right", show=False),
+        Binding("j", "cursor_down", "Cursor down", show=False),
+        Binding("k", "cursor_up", "Cursor up", show=False),
+        Binding("h", "cursor_left", "Cursor left", show=False),
+        Binding("l", "cursor_right", "Cursor right", show=False),
         Binding("g", "scroll_top", "Top", show=False),
         Binding("G", "scroll_bottom", "Bottom", show=False),
     ]
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Nothing can be opened where there is nothing."""
+        return self.row_count > 0 if action == "select_cursor" else super().check_action(action, parameters)
 
     def on_click(self, event: events.Click) -> None:
         """Move the cursor first: the table takes a click for Enter only where the cursor stands already."""
@@ -56,7 +61,6 @@ class StudyListScreen(Screen[Path | None]):
 
     VERTICAL_BREAKPOINTS = [(0, "-short"), (12, "-tall")]  # noqa: RUF012 (as the base class declares it)
     DEFAULT_CSS = """
-    StudyListScreen #folder { height: 1; padding: 0 1; text-style: bold; text-wrap: nowrap; text-overflow: ellipsis; }
     StudyListScreen StudyTable { height: 1fr; background: transparent; scrollbar-size: 1 1; }
     StudyListScreen #empty { display: none; height: 1fr; content-align: center middle; text-align: center; }
     StudyListScreen.-empty StudyTable, StudyListScreen.-empty #about, StudyListScreen.-short #about {
@@ -108,7 +112,7 @@ class StudyListScreen(Screen[Path | None]):
         self._shown: object = None
 
     def compose(self) -> ComposeResult:
-        yield Static(literal(f"studies in {self.folder}"), id="folder", markup=False)
+        yield FolderLine(self.folder)
         yield StudyTable(cursor_type="row", cell_padding=0)
         yield Static(id="empty", markup=False)
         yield Static(id="about", markup=False)

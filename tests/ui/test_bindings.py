@@ -796,6 +796,14 @@ def test_the_palette_has_every_action_of_the_list_that_a_key_has() -> None:
     play(listed, SMALL, script)
 
 
+def test_an_action_with_two_keys_is_in_the_palette_once_with_both_as_they_are_typed() -> None:
+    async def script(at: At) -> None:
+        found = [c.help for c in at.app.get_system_commands(at.app.screen) if c.title == "Earlier decision, cell to the left"]
+        assert found == ["key ← or h"]
+
+    play(trained, SMALL, script)
+
+
 def test_an_action_is_taken_from_the_palette() -> None:
     async def script(at: At) -> None:
         def highlighted() -> str:

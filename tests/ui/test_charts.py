@@ -197,3 +197,8 @@ def test_value_ticks_differ_and_lie_within(low: float, high: float, log: bool) -
         assert all(ticks.low - 1e-6 <= place <= ticks.high + 1e-6 for place, _ in ticks.labels)
         for place, label in ticks.labels:
             assert float(label) == pytest.approx(10**place if log else place, rel=1e-6)
+
+
+def test_charts_beside_each_other_can_share_their_epochs() -> None:
+    assert draw([line(1.0, 2.0)])[-1].split() == ["epoch", "1", "2"]
+    assert draw([line(1.0, 2.0)], epochs=(1, 20))[-1].split() == ["epoch", "1", "5", "10", "15", "20"]

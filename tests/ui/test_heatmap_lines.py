@@ -74,7 +74,7 @@ def test_cells_that_are_not_measured_are_told_from_measured_and_diverged_ones() 
 
 
 def test_without_colour_small_cells_have_shades_that_order_them() -> None:
-    for palette, shades in ((Palette(colour=False), " ░▒▓█"), (Palette(colour=False, ascii=True), " .:*#")):
+    for palette, shades in ((Palette(colour=False), "░▒▓█"), (Palette(colour=False, ascii=True), "-+*#")):
         lines = text(heatmap_lines(grid(1, 25), 40, 6, palette))
         cells = lines[0][9 + 1 : 9 + 24]  # without the chosen one, and the one that has diverged
         ranks = [shades.index(cell) for cell in cells]
@@ -154,3 +154,11 @@ def test_predicted_cells_are_told_from_measured_ones_in_every_palette() -> None:
 
 def _reversed(line: Strip) -> bool:
     return any(segment.style is not None and segment.style.reverse for segment in line)
+
+
+@pytest.mark.parametrize("palette", [Palette(), Palette(colour=False), Palette(ascii=True, colour=False)])
+def test_where_all_signs_occur_none_of_them_is_cut(palette: Palette) -> None:
+    whole = grid()
+    cells = ((*whole.cells[0][:2], Cell(predicted=0.2)), (Cell(), *whole.cells[1][1:]), whole.cells[2])
+    legend = text(heatmap_lines(replace(whole, cells=cells), 58, 20, palette))[-1]
+    assert all(word in legend for word in (" chosen", "~ predicted", " diverged", " empty"))

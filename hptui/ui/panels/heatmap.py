@@ -149,13 +149,16 @@ class HeatmapPanel(Panel):
         row, column = self._cursor
         cell = grid.cells[row][column]
         values = self._cell_values(grid)
-        found = "diverged" if cell.diverged else f"{grid.measure} undefined" if cell.candidates else "not measured"
-        if cell.predicted is not None and cell.value is None:
-            found = f"predicted {grid.measure} {cell.predicted:.6g}, not measured"
-        if cell.value is not None:
-            found = f"{grid.measure} {cell.value:.6g}"
-        exact = ", ".join(f"{name} {value:.6g}" for name, value in values.items())
-        return f"{found} | {exact}"
+        for digits in range(6, 2, -1):  # as exact as there is room for
+            found = "diverged" if cell.diverged else f"{grid.measure} undefined" if cell.candidates else "not measured"
+            if cell.predicted is not None and cell.value is None:
+                found = f"{grid.measure} {cell.predicted:.{digits}g} predicted, not measured"
+            if cell.value is not None:
+                found = f"{grid.measure} {cell.value:.{digits}g}"
+            words = f"{found} | {', '.join(f'{name} {value:.{digits}g}' for name, value in values.items())}"
+            if len(words) <= self.size.width:
+                break
+        return words
 
     def _cell_values(self, grid: HeatmapGrid) -> dict[str, float]:
         """The axes' values there; of further hyperparameters, those of the best candidate in the cell."""

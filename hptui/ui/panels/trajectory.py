@@ -85,12 +85,13 @@ class TrajectoryPanel(Panel):
         drawn = [(trajectory, _series(trajectory)) for trajectory in page]
         words = _legend([part for _, series in drawn for part in series], width, palette)
         words = words if height - len(words) >= len(page) * CHART_LINES else []
+        epochs = [point[0] for _, series in drawn for part in series for point in part.points]  # one axis for all charts
         lines: list[Text] = []
         for index, (trajectory, series) in enumerate(drawn):
             until = (height - len(words)) * (index + 1) // len(page)
             lines.append(_heading(trajectory, width, palette))
             log = trajectory.scale == "log"
-            lines += chart(series, width=width, height=until - len(lines), log_y=log, palette=palette)
+            lines += chart(series, width=width, height=until - len(lines), log_y=log, epochs=epochs, palette=palette)
         return Text("\n", no_wrap=True).join([*lines, *words])
 
 
