@@ -122,7 +122,6 @@ def _place(values: dict[str, float], x: Axis, y: Axis | None) -> tuple[int, int]
 
 def _nearest(value: float, axis: Axis) -> int:
     """Index of the axis value nearest to `value`, in the axis's own scale."""
-
     if value in axis.values:
         return axis.values.index(value)
 

@@ -15,6 +15,7 @@ import platformdirs
 from textual import work
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.dom import DOMNode
 from textual.filter import LineFilter
 from textual.screen import ModalScreen, Screen
 from textual.widgets import LoadingIndicator, Static
@@ -83,7 +84,8 @@ class HptuiApp(App[None]):
 
     TITLE = "hptui"
     CSS = """
-    OptionList:nocolor > .option-list--option-highlighted, DataTable:nocolor > .datatable--cursor { text-style: reverse; }
+    OptionList:nocolor > .option-list--option-highlighted { text-style: reverse; }
+    DataTable:nocolor > .datatable--cursor { text-style: reverse; }
     .error:nocolor { text-style: bold; }
     """
     """without colour a slightly lighter grey is all that Textual leaves of these"""
@@ -288,7 +290,7 @@ class HptuiApp(App[None]):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette has every action that a key has."""
         yield from super().get_system_commands(screen)
-        bound: dict[tuple[object, str], tuple[str, list[str]]] = {}
+        bound: dict[tuple[DOMNode, str], tuple[str, list[str]]] = {}
         for owner, binding, enabled, _ in screen.active_bindings.values():
             if enabled and binding.description and not binding.system:
                 _, keys = bound.setdefault((owner, binding.action), (binding.description, []))

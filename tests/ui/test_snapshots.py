@@ -366,10 +366,17 @@ PLACES = {
     "form-error": Place(
         nothing,
         ("! expected a whole number", "to mend: epochs", "Start", "Back"),
-        (((), "press n"), (("n",), "cost about"), (lambda app: epochs(app).focus_first(), "epochs: "), (mistype, "to mend")),
+        (
+            ((), "press n"),
+            (("n",), "cost about"),
+            (lambda app: epochs(app).focus_first(), "epochs: "),
+            (mistype, "to mend"),
+        ),
     ),
     "dashboard": Place(example, ("running", "decision 3/3", HELP)),
-    "cursor": Place(example, ("predicted, not measured |", HELP), (((), "decision 3/3"), (("h", "c", "h"), "not measured | "))),
+    "cursor": Place(
+        example, ("predicted, not measured |", HELP), (((), "decision 3/3"), (("h", "c", "h"), "not measured | "))
+    ),
     "panel-1": panel(1, "decision 3/3", "not measured"),
     "panel-2": panel(2, "learning rate"),
     "panel-3": panel(3, "lowest to highest"),

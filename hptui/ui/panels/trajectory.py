@@ -85,7 +85,7 @@ class TrajectoryPanel(Panel):
         drawn = [(trajectory, _series(trajectory)) for trajectory in page]
         words = _legend([part for _, series in drawn for part in series], width, palette)
         words = words if height - len(words) >= len(page) * CHART_LINES else []
-        epochs = [point[0] for _, series in drawn for part in series for point in part.points]  # one axis for all charts
+        epochs = [point[0] for _, series in drawn for part in series for point in part.points]  # one axis for all
         lines: list[Text] = []
         for index, (trajectory, series) in enumerate(drawn):
             until = (height - len(words)) * (index + 1) // len(page)
