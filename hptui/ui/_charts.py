@@ -90,7 +90,7 @@ def chart(
     y_format: ValueFormat = "number",
     palette: Palette,
 ) -> list[Text]:
-    """Exactly `height` lines of exactly `width` cells; later series cover earlier ones; `epochs` lie within the axis."""
+    """Exactly `height` lines of exactly `width` cells, later series over earlier ones; `epochs` lie within the axis."""
     if width < LEAST_WIDTH or height < LEAST_HEIGHT:
         return _message("too small", width, height)
     shown = [kept for part in series if (kept := _drawable(part, log_y)).points]
