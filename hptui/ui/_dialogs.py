@@ -13,6 +13,7 @@ from textual.widgets import Button, Input, Label, Static
 
 from hptui.config import convert_field
 from hptui.errors import ConfigError
+from hptui.ui._field import Field
 
 CHOICE_CSS = """
 ChoiceDialog, NumberDialog { align: center middle; }
@@ -69,7 +70,7 @@ class NumberDialog(ModalScreen[int | None]):
     def compose(self) -> ComposeResult:
         with Vertical():
             yield Label(Text(self._question))
-            yield Input("5", compact=True, id="number")
+            yield Field("5", compact=True, id="number")
             yield Static("", classes="error", markup=False)
             with Horizontal():
                 yield Button("OK (enter)", id="ok", compact=True)

@@ -17,6 +17,7 @@ from hptui import registry
 from hptui.config import PLUG_INS, StudyConfig, choices, convert_field, description
 from hptui.errors import ConfigError
 from hptui.study_directory import WITH_PATH
+from hptui.ui._field import Field
 
 DEFAULTS = StudyConfig()
 OWN = ":"
@@ -116,7 +117,7 @@ class SettingRow(Row):
         with Vertical():
             if self._options:
                 yield Select(self._options, value=word, allow_blank=False, compact=True)
-            yield Input(text, placeholder=self._placeholder(word), compact=True)
+            yield Field(text, placeholder=self._placeholder(word), compact=True)
         yield Static(classes="problem", markup=False)
 
     def on_mount(self) -> None:

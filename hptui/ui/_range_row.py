@@ -11,6 +11,7 @@ from textual.widgets import Checkbox, Input, Select, Static
 
 from hptui.config import DEFAULT_SEARCH, convert_field
 from hptui.space import HYPERPARAMETERS, parse_range
+from hptui.ui._field import Field
 from hptui.ui._form import Check, Row
 
 SUGGESTED = DEFAULT_SEARCH | {
@@ -51,10 +52,10 @@ class RangeRow(Row):
             yield Check(Text(self._hyperparameter), value=self._searched, compact=True)
             for part, end in (("low", self._range.low), ("high", self._range.high)):
                 text = repr(end).removesuffix(".0")
-                yield Input(text, placeholder=part, classes=part, compact=True, disabled=off)
+                yield Field(text, placeholder=part, classes=part, compact=True, disabled=off)
             words = [("log", "log"), ("lin", "lin")]
             yield Select(words, value=scale, allow_blank=False, compact=True, disabled=off)
-            yield Input(str(self._range.steps), placeholder="steps", classes="steps", compact=True, disabled=off)
+            yield Field(str(self._range.steps), placeholder="steps", classes="steps", compact=True, disabled=off)
             yield Static(Text(self._fixed if off else ""), classes="fixed")
         yield Static(classes="problem", markup=False)
 

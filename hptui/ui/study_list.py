@@ -17,6 +17,7 @@ from textual.widgets import DataTable, Footer, Input, Static
 from textual.worker import get_current_worker
 
 from hptui.study_directory import studies_folder
+from hptui.ui._field import Field
 from hptui.ui._folder_line import FolderLine
 from hptui.ui._literal import literal
 from hptui.ui._study_lines import (
@@ -116,7 +117,7 @@ class StudyListScreen(Screen[Path | None]):
         yield StudyTable(cursor_type="row", cell_padding=0)
         yield Static(id="empty", markup=False)
         yield Static(id="about", markup=False)
-        yield Input(id="filter", placeholder="words in name, state, data or model; Esc for all", compact=True)
+        yield Field(id="filter", placeholder="words in name, state, data or model; Esc for all", compact=True)
         yield Footer(compact=True)
 
     def on_mount(self) -> None:

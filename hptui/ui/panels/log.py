@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Input, RichLog
 
 from hptui.ui._event_words import event_words
+from hptui.ui._field import Field
 from hptui.ui._literal import literal
 from hptui.ui.panels import Panel, Scene
 
@@ -53,7 +54,7 @@ class LogPanel(Panel):
         log = RichLog(max_lines=2000, wrap=True, markup=False, min_width=1)
         log.can_focus = False
         yield log
-        yield Input(placeholder="filter, Esc for all", compact=True)
+        yield Field(placeholder="filter, Esc for all", compact=True)
 
     def on_mount(self) -> None:
         """Tell the key."""
