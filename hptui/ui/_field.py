@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from textual import events
+from textual.binding import BindingsMap
 from textual.widgets import Input
+
+_ACTIONS = {key: bound[0].action for key, bound in BindingsMap(Input.BINDINGS).key_to_bindings.items()}
+"""of an input alone, without those for scrolling that it inherits"""
 
 
 class Field(Input):
@@ -14,10 +18,10 @@ class Field(Input):
     """
 
     async def _on_key(self, event: events.Key) -> None:
-        bound = self._bindings.key_to_bindings.get(event.key, [])
-        if event.is_printable or not bound:
+        action = _ACTIONS.get(event.key)
+        if event.is_printable or action is None:
             await super()._on_key(event)
             return
         event.stop()
         event.prevent_default()
-        await self.run_action(bound[0].action)
+        await self.run_action(action)
