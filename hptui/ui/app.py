@@ -24,7 +24,6 @@ from hptui.config import StudyConfig
 from hptui.errors import HptuiError
 from hptui.presence import replace_file
 from hptui.study_directory import studies_folder
-from hptui.ui._dialogs import ChoiceDialog
 from hptui.ui._folder_line import FolderLine
 from hptui.ui._pace import ALONE, BESIDE_TRAINING
 from hptui.ui._plain_lines import PlainLines
@@ -241,6 +240,8 @@ class HptuiApp(App[None]):
         if training is None or not training.alive:
             self.exit()
             return
+        from hptui.ui._dialogs import ChoiceDialog  # its fields and buttons would hold up the first frame
+
         if isinstance(self.screen, ChoiceDialog) and self.screen.answers == LEAVE:  # Ctrl+C twice
             self.screen.dismiss("stop")
             return
