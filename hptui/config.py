@@ -73,7 +73,11 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         list[Annotated[int, Meta(ge=1)]] | None, Meta(description="decide before these epochs: 1,2,5,9")
     ] = None
     horizon: Annotated[float, Meta(gt=0, le=100, description="how long each candidate is probed, in epochs")] = 0.2
-    score: Literal["loss", "accuracy"] = "loss"
+    budget: Annotated[
+        float,
+        Meta(gt=1, le=1000, description="adaptive: images of probes and training together, in plain trainings"),
+    ] = 1.5
+    score: Literal["loss", "calibrated_loss", "accuracy"] = "loss"
     score_weights: Literal["averaged", "last"] = "averaged"
     average_window: Annotated[float, Meta(gt=0, le=100, description="window of the averaged weights, in epochs")] = 0.5
     device: Annotated[str, Meta(description="auto, cpu, cuda or cuda:INDEX")] = "auto"
@@ -113,7 +117,7 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 FIELDS: dict[str, Any] = typing.get_type_hints(StudyConfig, include_extras=True)
 _DESCRIPTIONS = {
     "optimizer": "SGD with momentum, Adam or AdamW",
-    "score": "what a decision compares on the validation images",
+    "score": "what a decision compares on the validation images; calibrated: after temperature scaling",
     "score_weights": "weights that are scored; averaging takes the noise out of every candidate alike",
     "precision": "arithmetic of the forward pass",
 }

@@ -125,6 +125,14 @@ class Range:
             value = self.low + position * (self.high - self.low)
         return float(f"{value:.12g}")  # 0.001, not 0.0010000000000000002: people read these values
 
+    def position(self, value: float) -> float:
+        """Inverse of `at`; outside the range it is below 0 or above 1 (-inf: off a log scale)."""
+        if self.scale == "linear":
+            return (value - self.low) / (self.high - self.low)
+        if value <= 0:
+            return -math.inf
+        return (math.log(value) - math.log(self.low)) / (math.log(self.high) - math.log(self.low))
+
     def __str__(self) -> str:
         return f"{self.low!r}:{self.high!r}:{'log' if self.scale == 'log' else 'lin'}:{self.steps}"
 

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from random import Random
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -45,7 +44,7 @@ def test_names_are_listed_without_importing_a_plug_in() -> None:
     found, imported, heavy = python(code).stdout.splitlines()
     assert "'digits', 'fashion_mnist', 'folder', 'medmnist', 'mnist'" in found
     assert "'dtu_cnn', 'lenet', 'small_resnet'" in found
-    assert "'cosine', 'fixed', 'grid'" in found
+    assert "'adaptive', 'cosine', 'fixed', 'grid'" in found
     assert (imported, heavy) == ("[]", "set()")
     assert "_" not in {name[0] for folder in registry.FOLDERS for name in registry.names(folder)}
 
@@ -67,7 +66,7 @@ def test_one_plug_in_is_loaded_by_name() -> None:
         ("datasets", "digts", "unknown dataset 'digts'. Did you mean 'digits'?"),
         ("models", "small_resnt", "unknown model 'small_resnt'. Did you mean 'small_resnet'?"),
         ("strategies", "grids", "unknown strategy 'grids'. Did you mean 'grid'?"),
-        ("strategies", "xyz", "unknown strategy 'xyz'. Known: cosine, fixed, grid"),
+        ("strategies", "xyz", "unknown strategy 'xyz'. Known: adaptive, cosine, fixed, grid"),
         ("strategies", "_hidden", "unknown strategy '_hidden'."),
     ],
 )
@@ -228,7 +227,8 @@ def measured(candidate: Candidate, situation: Situation, score: float) -> Measur
         raw_accuracy=0.5,
         diverged=not math.isfinite(score),
         losses=losses,
-        end=SimpleNamespace() if candidate.keep else None,
+        calibrated_losses=losses,
+        end={"weights": [score]} if candidate.keep else None,
     )
 
 
@@ -298,7 +298,7 @@ def test_every_decision_ends_with_a_choice_within_the_ranges(name: str, score: s
     strategy = new(name)
     in_force = values(lr=0.01) | {"dropout": 0.3}
     for epoch in range(1, EPOCHS + 1):
-        if not strategy.decides(epoch):
+        if not strategy.decides(epoch, None):
             continue
         probed, choice = decide(strategy, situation_at(epoch, in_force), SCORES[score])
         for found in probed:
@@ -318,7 +318,7 @@ def test_every_decision_ends_with_a_choice_within_the_ranges(name: str, score: s
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_a_diverged_candidate_is_never_taken(name: str) -> None:
     strategy = new(name)
-    if strategy.decides(1):
+    if strategy.decides(1, None):
         _, choice = decide(strategy, situation_at(1, values()), score_diverged)
         assert choice.candidate is None
 
@@ -326,7 +326,7 @@ def test_a_diverged_candidate_is_never_taken(name: str) -> None:
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_memory_is_all_that_a_resumed_strategy_needs(name: str) -> None:
     strategy = new(name)
-    if not strategy.decides(1):
+    if not strategy.decides(1, None):
         return
     decide(strategy, situation_at(1, values()), score_by_rate)
     resumed = new(name)
@@ -345,7 +345,7 @@ def test_the_planned_cost_counts_at_least_the_training_itself(name: str) -> None
     assert cost >= 1
     if not strategy.searches:
         assert cost == 1
-        assert not any(strategy.decides(epoch) for epoch in range(1, EPOCHS + 1))
+        assert not any(strategy.decides(epoch, None) for epoch in range(1, EPOCHS + 1))
 
 
 @pytest.mark.parametrize("name", STRATEGIES)

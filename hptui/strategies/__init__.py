@@ -2,7 +2,7 @@
 
 At a decision the runner calls `ask` until it answers with a `Choice`; a list of candidates is probed, each
 from a snapshot, and the measurements are handed to `tell`. Whatever a strategy has to remember beyond one
-decision is plain data in `memory`, which is saved with every checkpoint.
+decision is in `memory`: plain data, and states of a training (`Start`), saved with every checkpoint.
 """
 
 from __future__ import annotations
@@ -55,6 +55,8 @@ class Measurement:
     losses: npt.NDArray[np.float32]
     """(validation images,) loss of the scored weights per image, in the same order for every candidate: paired
     differences have a small and known standard error"""
+    calibrated_losses: npt.NDArray[np.float32]
+    """(validation images,) the same after temperature scaling: without what a network is too sure or not sure enough"""
     end: Start | None = None
 
 
@@ -106,11 +108,18 @@ class Strategy:
     """of the run, for strategies that draw"""
     memory: dict[str, Any] = field(default_factory=dict)
 
+    budget = 1.5
+    """the study's --budget: images of probes and training together, in plain trainings, for strategies that plan"""
     searches = False
     """whether it needs a range to search"""
 
-    def decides(self, epoch: int) -> bool:
-        """Whether a decision comes before `epoch` (counted from 1)."""
+    def decides(self, epoch: int, loss: float | None) -> bool:
+        """Whether a decision comes before `epoch` (counted from 1).
+
+        Args:
+            epoch: the epoch that is about to begin.
+            loss: validation loss after the epoch before, of the weights that are scored; None before the first.
+        """
         return self.searches and epoch in self.decision_epochs
 
     def ask(self, situation: Situation) -> list[Candidate] | Choice:

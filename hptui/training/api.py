@@ -67,11 +67,7 @@ def train(
         dataset=check_dataset(dataset) if not isinstance(dataset, str) else None,
         factory=None if isinstance(model, str) else model,
     )
-    chooser = (
-        new_strategy(config, "optimized", config.seed)
-        if isinstance(strategy, str)
-        else strategy(config.epochs, config.decision_epochs(), config.seed)
-    )
+    chooser = new_strategy(config, "optimized", config.seed, strategy if isinstance(strategy, type) else None)
     events: list[AnyEvent] = []
 
     def emit(event: AnyEvent) -> None:

@@ -14,6 +14,7 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from hptui.events import ClassCounts
+from hptui.training.calibration import calibrated_losses
 from hptui.training.device_data import DeviceDataset, DeviceImages
 
 CPU_BATCH = 100
@@ -30,12 +31,18 @@ class Evaluation:
     """(N,) cross-entropy per image in nats, without label smoothing, in the split's own order"""
     confusion: npt.NDArray[np.int64]
     """(classes, classes); row: true class, column: predicted class"""
+    calibrated_losses: npt.NDArray[np.float32]
+    """(N,) after temperature scaling; the same as `losses` where that was not asked for"""
 
     @property
     def loss(self) -> float:
         """Mean; infinity if any image's loss is not finite."""
-        mean = float(self.losses.mean(dtype=np.float64))
-        return mean if math.isfinite(mean) else math.inf
+        return _mean(self.losses)
+
+    @property
+    def calibrated_loss(self) -> float:
+        """Like `loss`, after temperature scaling."""
+        return _mean(self.calibrated_losses)
 
     @property
     def accuracy(self) -> float:
@@ -50,6 +57,11 @@ class Evaluation:
         )
 
 
+def _mean(losses: npt.NDArray[np.float32]) -> float:
+    mean = float(losses.mean(dtype=np.float64))
+    return mean if math.isfinite(mean) else math.inf
+
+
 def forward_precision(precision: str, device: torch.device) -> AbstractContextManager[object]:
     """bfloat16: matrix products in half the bits; weights, loss and optimizer stay float32."""
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
@@ -62,6 +74,7 @@ def evaluate(
     *,
     weights: dict[str, Tensor] | None = None,
     precision: str = "float32",
+    calibrate: bool = False,
 ) -> Evaluation:
     """Evaluate `network`, with `weights` (by name) in place of its own if given; waits for the device at the end."""
     was_training = network.training
@@ -69,15 +82,19 @@ def evaluate(
     device = images.pixels.device
     size = CPU_BATCH if device.type == "cpu" else max(1, GPU_PIXELS // images.pixels[0].numel())
     classes = len(data.class_names)
-    losses, cells = [], []
+    losses, cells, logits = [], [], []
     with torch.inference_mode(), forward_precision(precision, device):
         for start in range(0, len(images), size):
             pixels, labels = images.pixels[start : start + size], images.labels[start : start + size]
             inputs = data.normalise(pixels)
             output = network(inputs) if weights is None else functional_call(network, weights, (inputs,))
+            if calibrate:
+                logits.append(output.float())
             losses.append(F.cross_entropy(output.float(), labels, reduction="none"))
             cells.append(labels * classes + output.argmax(1))
         counts = torch.bincount(torch.cat(cells), minlength=classes**2)
-        all_losses = torch.cat(losses)
+        plain = torch.cat(losses)
+        calibrated = calibrated_losses(torch.cat(logits), images.labels) if calibrate else plain
     network.train(was_training)
-    return Evaluation(all_losses.cpu().numpy(), counts.cpu().numpy().reshape(classes, classes))
+    confusion = counts.cpu().numpy().reshape(classes, classes)
+    return Evaluation(plain.cpu().numpy(), confusion, calibrated.cpu().numpy())

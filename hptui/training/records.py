@@ -26,6 +26,7 @@ def record_epoch(run: Run, epoch: int, train_loss: float) -> None:
     delivered = min(found, key=lambda name: found[name].loss)  # both diverged: last
     test = _evaluate(run, epoch, "test", delivered, kinds[delivered], run.ingredients.test)
     run.progress.delivered = delivered
+    run.progress.scored_loss = found[run.config.score_weights].loss
     run.progress.results = {
         "validation": (found[delivered].loss, found[delivered].accuracy),
         "test": (test.loss, test.accuracy),

@@ -36,7 +36,7 @@ class Scoring:
     """How candidates are compared."""
 
     score: str
-    """loss, or accuracy (compared as its complement, so that lower is better)"""
+    """loss, calibrated_loss, or accuracy (compared as its complement, so that lower is better)"""
     weights: str
     """averaged or last"""
     precision: str
@@ -52,7 +52,11 @@ class Scoring:
         guessing = math.log(len(trainer.data.class_names))
         limit = EXPLODED * max(guessing, start_loss if math.isfinite(start_loss) else 0.0)
         diverged = not all(loss <= limit for loss in (raw.loss, scored.loss)) or not math.isfinite(train_loss)
-        found = {"loss": scored.loss, "accuracy": 1 - scored.accuracy}[self.score]
+        found = {
+            "loss": scored.loss,
+            "calibrated_loss": scored.calibrated_loss,
+            "accuracy": 1 - scored.accuracy,
+        }[self.score]
         measurement = Measurement(
             candidate=candidate,
             values=trainer.state.values.chosen(),
@@ -63,6 +67,7 @@ class Scoring:
             raw_accuracy=raw.accuracy,
             diverged=diverged,
             losses=scored.losses,
+            calibrated_losses=scored.calibrated_losses,
             end=trainer.state.snapshot() if candidate.keep else None,
         )
         return Probe(measurement, scored.class_counts, 0, 0.0)
@@ -70,7 +75,14 @@ class Scoring:
     def _evaluate(self, trainer: Trainer, *, averaged: bool) -> Evaluation:
         state, data = trainer.state, trainer.data
         weights = state.average.tensors() if averaged else None
-        return evaluate(state.network, data, data.validation, weights=weights, precision=self.precision)
+        return evaluate(
+            state.network,
+            data,
+            data.validation,
+            weights=weights,
+            precision=self.precision,
+            calibrate=True,
+        )
 
 
 def probe_one_by_one(

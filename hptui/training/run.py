@@ -66,6 +66,8 @@ class Progress:
     epoch_images: int = 0
     by_hand: dict[str, float] = field(default_factory=dict)
     """values that somebody chose, instead of the strategy"""
+    scored_loss: float | None = None
+    """validation loss after the last epoch, of the weights that decisions compare"""
     delivered: str = "last"
     results: dict[str, tuple[float, float]] = field(default_factory=dict)
     """(loss, accuracy) of the delivered weights after the last epoch, by split"""
@@ -181,7 +183,7 @@ class Run:
             apply_requests(self, epoch)
             if self.progress.by_hand:
                 use_by_hand(self, epoch)
-            elif self.strategy.decides(epoch):
+            elif self.strategy.decides(epoch, self.progress.scored_loss):
                 decide(self, epoch)
             self.progress.decided = epoch
         self._train_epoch(epoch)

@@ -99,16 +99,17 @@ def _try_step(ingredients: Ingredients, batch_size: int) -> None:
         ) from error
 
 
-def new_strategy(config: StudyConfig, arm: Arm, seed: int = 0) -> Strategy:
-    """The strategy of one arm; raise ConfigError if an own one is no Strategy."""
+def new_strategy(config: StudyConfig, arm: Arm, seed: int = 0, own: type[Strategy] | None = None) -> Strategy:
+    """The strategy of one arm, of the class `own` if there is one; raise ConfigError if it is no Strategy."""
     name = config.strategy_of(arm)
-    factory = registry.load("strategies", name)
+    factory = own or registry.load("strategies", name)
     try:
         strategy = factory(config.epochs, config.decision_epochs(), seed)
     except Exception as error:
         raise ConfigError(f"strategy {name!r} cannot be made: {type(error).__name__}: {error}") from error
     if not isinstance(strategy, Strategy):
         raise ConfigError(f"strategy {name!r} is a {type(strategy).__name__}, not a hptui.strategies.Strategy.")
+    strategy.budget = config.budget
     if strategy.searches and not config.search:
         raise ConfigError(f"strategy {name!r} has nothing to search; name at least one range with --search.")
     return strategy

@@ -96,8 +96,11 @@ def _which(study: FollowedStudy, run: FollowedRun, status: Status) -> str:
 def _place(state: RunState, planned_epochs: int) -> str:
     decision = state.decisions[-1] if state.decisions else None
     if decision is not None and decision.chosen is None and not state.completed:
+        place = f"decision {decision.started.decision + 1}: "
+        if state.started is None or state.started.strategy != "grid":  # who tries what it likes, and as often
+            return f"{place}{len(decision.candidates)} candidates"
         planned = math.prod(len(axis.values) for axis in decision.started.axes)
-        return f"decision {decision.started.decision + 1}: cell {len(decision.candidates)}/{planned}"
+        return f"{place}cell {len(decision.candidates)}/{planned}"
     batches = state.last_batches
     epochs = state.epochs_planned or planned_epochs
     epoch = f"epoch {min(state.epochs_completed + (not state.completed), epochs)}/{epochs}"

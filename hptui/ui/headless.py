@@ -92,7 +92,8 @@ class ProgressReport:
 def expected_work(followed: FollowedStudy, run: FollowedRun) -> float:
     """Images this run will process in probes and training, relative to one epoch's: what is done, and what is left.
 
-    Epochs that were added count, and probes by the size of the newest grid, because ranges may have been changed.
+    Epochs that were added count. Of a grid the probes go on to the end, and the size of the newest one counts, because
+    ranges may have been changed; another strategy keeps to what it planned for the whole run.
     """
     state, done = run.state, work_done(run.state)
     if state.completed:
@@ -106,6 +107,8 @@ def expected_work(followed: FollowedStudy, run: FollowedRun) -> float:
     under_way = [decision for decision in state.decisions[-1:] if decision.chosen is None]
     probed = sum(candidate.images for decision in under_way for candidate in decision.candidates) / per_epoch
     left = max(epochs - state.images_trained / per_epoch, 0.0)
+    if state.started.strategy != "grid":
+        return max(followed.study.planned_cost[run.arm] * config.epochs + epochs - config.epochs, done + left)
     return done + max(left * (1 + probes) - probed, 0.0)
 
 

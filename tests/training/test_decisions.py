@@ -146,7 +146,7 @@ def test_the_score_may_be_accuracy_of_the_last_weights(ingredients: Make) -> Non
 class Branching(Strategy):
     """Keeps two probes' states, goes on from one of them, and continues with its weights."""
 
-    def decides(self, epoch: int) -> bool:
+    def decides(self, epoch: int, loss: float | None) -> bool:
         return epoch == 1
 
     ends: tuple[Any, ...] = ()

@@ -163,7 +163,27 @@ def test_stopped_and_resumed_equals_uninterrupted(ingredients: Make, tmp_path: P
     made = ingredients(strategy="grid", set={"batch_size": 20, "augmentation": 0.2})
     straight, _ = make_run(made)
     assert straight.execute()
+    assert straight.progress.images_trained == 480
+    stop_and_resume(made, tmp_path, straight, stop_after)
 
+
+@pytest.mark.parametrize("stop_after", [5, 120, 290, 400, 470, 560])
+def test_stopped_and_resumed_equals_uninterrupted_where_winners_go_on(
+    ingredients: Make, tmp_path: Path, stop_after: int
+) -> None:
+    """A strategy that keeps states of the training in its memory, in each of its stages and between them."""
+    made = ingredients(strategy="adaptive", epochs=8, budget=6.0)
+    straight, events = make_run(made)
+    assert straight.execute()
+    reasons = [event.reason for event in events if isinstance(event, HyperparametersChosen)]
+    assert [reason.split()[0] for reason in reasons] == ["survey", "screen", "refined"]
+    total = straight.progress.images_trained + straight.progress.images_probed
+    assert total <= 6.0 * 8 * 240
+    stop_and_resume(made, tmp_path, straight, stop_after)
+
+
+def stop_and_resume(made: Ingredients, tmp_path: Path, straight: Run, stop_after: int) -> None:
+    """The same run with an interruption has the same weights at its end."""
     file = RunFile(1, "0", "optimized", 0, {})
     create_run(tmp_path, file)
     assert not train_run(tmp_path, made, "optimized", 0, StopAfter(stop_after))
@@ -177,7 +197,10 @@ def test_stopped_and_resumed_equals_uninterrupted(ingredients: Make, tmp_path: P
     saved = torch.load(tmp_path / "model.pt", weights_only=True)["network"]
     assert_same(dict(saved), dict(straight.delivered_weights()))
     end = events[-1]
-    assert (end.images_trained, end.images_probed) == (480, straight.progress.images_probed)
+    assert (end.images_trained, end.images_probed) == (
+        straight.progress.images_trained,
+        straight.progress.images_probed,
+    )
 
 
 def test_chosen_values_are_those_trained_with(ingredients: Make) -> None:

@@ -120,7 +120,7 @@ def test_a_strategy_that_asks_for_ever_can_be_stopped(ingredients: Make) -> None
 class Forgetful(Strategy):
     """Keeps a NumPy number, which a checkpoint can hold but not give back."""
 
-    def decides(self, epoch: int) -> bool:
+    def decides(self, epoch: int, loss: float | None) -> bool:
         return True
 
     def ask(self, situation: Any) -> Any:

@@ -1,0 +1,50 @@
+"""A model of the landscape that a decision measured a few points of: a Gaussian process (scikit-learn)."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import warnings
+from collections.abc import Sequence
+
+from hptui.space import SearchSpace
+from hptui.strategies import Measurement
+
+LEAST_POINTS = 4
+SMOOTHNESS = 0.3
+"""length scale at first, as a share of a range"""
+
+
+def predicted_scores(space: SearchSpace, found: Sequence[Measurement], epochs: Sequence[float]) -> list[float] | None:
+    """Score of every cell of `hptui.space.grid(space)`, in its order; None where too little was measured to tell.
+
+    A process over the places in the searched ranges and the logarithm of the length trained, so that what was tried
+    briefly and what went on longer inform each other (compare FABOLAS, Klein et al. 2017, arXiv 1605.07079). It models
+    the logarithm of the score, and predicts for the longest.
+
+    Args:
+        space: searched ranges.
+        found: measurements from the same state of the training.
+        epochs: how long each was trained from there.
+    """
+    points = [
+        ([min(max(entry.position(one.values[name]), 0.0), 1.0) for name, entry in space.items()], length, one.score)
+        for one, length in zip(found, epochs, strict=True)
+        if math.isfinite(one.score) and one.score > 0
+    ]
+    if len({tuple(place) for place, _, _ in points}) < LEAST_POINTS:
+        return None
+    import numpy as np
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.gaussian_process import GaussianProcessRegressor
+    from sklearn.gaussian_process.kernels import Matern, WhiteKernel
+
+    longest = max(length for _, length, _ in points)
+    places = np.array([[*place, math.log(length / longest)] for place, length, _ in points])
+    kernel = Matern([SMOOTHNESS] * places.shape[1], (0.1, 10.0), nu=2.5) + WhiteKernel(1e-3, (1e-6, 1e-2))
+    model = GaussianProcessRegressor(kernel, normalize_y=True, n_restarts_optimizer=3, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # a range in which nothing varies has no length scale
+        model.fit(places, np.log([score for _, _, score in points]))
+    cells = itertools.product(*([entry.position(value) for value in entry.values()] for entry in space.values()))
+    return [float(score) for score in np.exp(model.predict(np.array([[*cell, 0.0] for cell in cells])))]

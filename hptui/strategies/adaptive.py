@@ -1,0 +1,335 @@
+"""Survey, screen, refine, decay: the values of one training, for the images that its budget allows.
+
+1. *Survey*, at the beginning: learning rates over the whole range are tried from the same weights, the best few go on
+   twice as long from where they are (successive halving, Jamieson and Talwalkar 2016, arXiv 1502.07943).
+2. *Screen*, a little later: of every other hyperparameter a few levels, one at a time. Not at once, because nothing can
+   be told from a network that knows nothing yet; and not late, because in one that overfits already every regulariser
+   that acts at once looks good.
+3. *Refine*: half a step of the learning rate down, none, half a step up.
+4. From the middle on the rate falls linearly to zero (warm-up, stable, decay). The number of epochs is known, and a
+   search by short probes must not be what finds it (short-horizon bias, Wu et al. 2018, arXiv 1803.02021).
+
+The run goes on with the weights of each winner, so that the images of its probe are not lost. A short probe flatters
+small rates and weak regularisation: of the candidates within one standard error of the best, paired over the validation
+images, the one with the largest rate, or the strongest regularisation, is taken (the one-standard-error rule of Breiman
+et al. 1984, Classification and Regression Trees, section 3.4.3). If the epoch after a choice goes wrong, the run goes
+back to where the choice was made, with a smaller rate.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Generator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from hptui.space import HYPERPARAMETERS, Range, SearchSpace, Values, describe
+from hptui.strategies import Candidate, Choice, Measurement, Situation, Start, Strategy
+from hptui.strategies._surrogate import predicted_scores
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+__all__ = ["Adaptive"]
+
+Losses = Callable[[Measurement], "npt.NDArray[np.float32]"]
+Course = Generator[list[Candidate], Sequence[Measurement], Choice]
+STRONGER = ("weight_decay", "dropout", "augmentation", "label_smoothing")
+"""regularisation: it costs at first and pays late, so more of it is the careful side of a tie"""
+LEAST_STEPS = 10
+"""of the shortest probe; a budget that allows fewer does without a stage"""
+FALLEN = 2.0
+"""an epoch went wrong if the validation loss is so many times what it was before"""
+
+
+class Adaptive(Strategy):
+    """Plans its decisions and the length of their probes from the budget; --decide-at says where they may be."""
+
+    searches = True
+
+    rates = 7
+    """of the survey"""
+    kept = 3
+    """of them go on"""
+    screen_at, refine_at = 0.15, 0.3
+    """shares of the epochs"""
+    length = 4.0
+    """of a probe of the later stages, where one of the survey has 1"""
+    levels = (1 / 3, 2 / 3)
+    """of each further hyperparameter: places in its range"""
+    refines = True
+    ties = 1.0
+    """standard errors by which the best has to be better"""
+    decay = 0.5
+    """share of the run over which the rate falls to zero"""
+
+    _course: Course | None = None
+    _told: Sequence[Measurement] = ()
+
+    def rate_factor(self, progress: float) -> float:
+        return min(1.0, (1.0 - progress) / self.decay) if self.decay else 1.0
+
+    def planned_cost(self, space: SearchSpace, horizon: float) -> float:
+        return self.budget
+
+    def decides(self, epoch: int, loss: float | None) -> bool:
+        if "plan" not in self.memory:
+            return epoch in self.decision_epochs
+        return self._went_wrong(epoch, loss) or any(epoch == at for at, _ in self.memory["plan"])
+
+    def ask(self, situation: Situation) -> list[Candidate] | Choice:
+        try:
+            if self._course is None:
+                self._course = self._decide(situation)
+                return next(self._course)
+            return self._course.send(self._told)
+        except StopIteration as end:
+            self._course = None
+            choice: Choice = end.value
+            return choice
+
+    def tell(self, measurements: Sequence[Measurement]) -> None:
+        self._told = measurements
+
+    def _decide(self, situation: Situation) -> Course:
+        if self._went_wrong(situation.epoch, situation.loss):
+            return self._go_back(situation)
+        if "plan" not in self.memory:
+            self.memory |= plan(self, situation)
+        stages: dict[str, Callable[[Stage], Course]] = {
+            "survey": self._survey,
+            "screen": self._screen,
+            "refine": self._refine,
+        }
+        stage, choice = Stage(situation), Choice({}, self._later(situation.epoch))
+        for at, name in self.memory["plan"]:
+            if at == situation.epoch:
+                choice = yield from stages[name](stage)
+                stage.go_on_from(choice)
+        if choice.start is not None:
+            self.memory |= {"home": choice.start, "loss": stage.loss, "watched": situation.epoch + 1}
+        return choice
+
+    def _later(self, epoch: int) -> str:
+        """Why nothing is tried now."""
+        later = [at for at, _ in self.memory["plan"] if at > epoch]
+        return f"the first decision comes before epoch {later[0]}" if later else "the budget allows no probes"
+
+    def _went_wrong(self, epoch: int, loss: float | None) -> bool:
+        """Whether the epoch after a choice made the network much worse."""
+        watched = self.memory.get("watched") == epoch and loss is not None
+        return watched and not float(loss or 0.0) <= FALLEN * self.memory["loss"]
+
+    def _go_back(self, situation: Situation) -> Choice:
+        searched = situation.space.get("lr")
+        if searched is None:
+            return Choice({}, f"the loss rose to {situation.loss:.3g}, but no rate is searched that could be lowered")
+        lower = searched.at(min(max(searched.position(situation.values["lr"]) - 1 / (self.rates - 1), 0.0), 1.0))
+        self.memory |= {"ceiling": lower, "watched": situation.epoch + 1}
+        why = f"the loss rose from {self.memory['loss']:.3g} to {situation.loss:.3g}: back, with a smaller rate"
+        return Choice({"lr": lower}, why, start=self.memory["home"])
+
+    def _survey(self, stage: Stage) -> Course:
+        searched, unit = stage.space["lr"], self.memory["unit"]
+        places = [index / (self.memory["rates"] - 1) for index in range(self.memory["rates"])]
+        first = yield stage.candidates([{"lr": searched.at(place)} for place in places], unit)
+        finite = sorted(stage.take(first, unit), key=lambda found: (found.score, -rate(found)))
+        if not finite:
+            return Choice(stage.values | {"lr": searched.low}, f"all {len(first)} rates diverged: the smallest")
+        second = yield [
+            Candidate(found.candidate.values, horizon=2 * unit, keep=True, start=found.end)
+            for found in finite[: self.kept]
+        ]
+        taken = self._careful(stage.take(second, 3 * unit) or finite[:1], rate, plain)
+        return stage.choice(taken, f"survey of {len(first)} rates")
+
+    def _refine(self, stage: Stage) -> Course:
+        searched, step = stage.space["lr"], 0.5 / (self.rates - 1)
+        highest = searched.position(self.memory.get("ceiling", searched.high))
+        here = min(max(searched.position(stage.values["lr"]), 0.0), 1.0)
+        places = sorted({min(max(here + by, 0.0), highest) for by in (-step, 0.0, step)})
+        found = yield stage.candidates([{"lr": searched.at(place)} for place in places], self._long)
+        finite = stage.take(found, self._long)
+        if not finite:
+            return Choice({"lr": searched.at(places[0])}, "all rates diverged: the smallest")
+        return stage.choice(self._careful(finite, rate, plain), "refined by half a step")
+
+    def _screen(self, stage: Stage) -> Course:
+        changes = [
+            {name: value}
+            for name, searched in stage.space.items()
+            if name != "lr"
+            for value in levels(searched, self.levels)
+            if value != stage.values[name]
+        ]
+        found = yield stage.candidates([{}, *changes], self._long)
+        finite = stage.take(found, self._long)
+        if not finite:
+            return Choice({}, f"all {len(found)} levels diverged; the values in force stay")
+        values = dict(stage.values)
+        for name in stage.space:
+            own = [one for one in finite if changed(one, stage.values) <= {name}]
+            if name != "lr" and own:
+                values[name] = self._careful(own, strength(name, stage.values), calibrated).candidate.values[name]
+        best = min(finite, key=lambda one: float(one.calibrated_losses.mean()))
+        return stage.choice(best, f"screen of {len(changes)} levels", values)
+
+    @property
+    def _long(self) -> float:
+        return self.length * float(self.memory["unit"])
+
+    def _careful(
+        self, found: Sequence[Measurement], strong: Callable[[Measurement], float], losses: Losses
+    ) -> Measurement:
+        """The strongest of those that are not worse than the best by more than `ties` standard errors."""
+        best = min(found, key=lambda one: float(losses(one).mean()))
+        tied = [one for one in found if one is best or lead(losses(best), losses(one)) <= self.ties]
+        return max(tied, key=lambda one: (strong(one), -float(losses(one).mean())))
+
+
+class Stage:
+    """What one stage of a decision hands to the next."""
+
+    def __init__(self, situation: Situation) -> None:
+        self.space = situation.space
+        self.values: Values = {
+            name: min(max(situation.values.get(name, searched.low), searched.low), searched.high)
+            for name, searched in situation.space.items()
+        }
+        """searched, within their ranges"""
+        self.loss = situation.loss
+        self._start: Start | None = None
+        self._all: list[Measurement] = []
+        self._lately: list[tuple[Measurement, float]] = []
+        """since the last change of the weights, with the epochs trained from there"""
+
+    def candidates(self, changes: Sequence[Values], horizon: float) -> list[Candidate]:
+        return [Candidate(self.values | change, horizon, self._start, keep=True) for change in changes]
+
+    def take(self, found: Sequence[Measurement], epochs: float) -> list[Measurement]:
+        """Remember what was measured after so many epochs; those that are finite."""
+        self._all += found
+        self._lately += [(one, epochs) for one in found]
+        return [one for one in found if math.isfinite(one.score)]
+
+    def choice(self, taken: Measurement, how: str, values: Values | None = None) -> Choice:
+        """Go on with the weights of `taken`, and with its values or others."""
+        self.loss = taken.loss
+        chosen = values or taken.candidate.values
+        index = next(index for index, one in enumerate(self._all) if one is taken)
+        reason = f"{how}: {describe(chosen)}; score {taken.score:.4g}"
+        return Choice(
+            chosen,
+            reason,
+            candidate=index if chosen == taken.candidate.values else None,
+            start=taken.end,
+            predicted=predicted_scores(self.space, *zip(*self._lately, strict=True)),
+        )
+
+    def go_on_from(self, choice: Choice) -> None:
+        self.values = self.values | choice.values
+        self._start = choice.start or self._start
+        self._lately = []
+
+
+def levels(searched: Range, places: Sequence[float]) -> list[float]:
+    """Values at these places of a range, without repeats."""
+    whole = HYPERPARAMETERS[searched.name].whole
+    return list(dict.fromkeys(float(round(v)) if whole else v for v in map(searched.at, places)))
+
+
+def strength(name: str, in_force: Values) -> Callable[[Measurement], float]:
+    """The careful side of a hyperparameter: strong regularisation; else what is in force."""
+    if name in STRONGER:
+        return lambda found: found.values[name]
+    return lambda found: float(found.candidate.values[name] == in_force[name])
+
+
+def plan(strategy: Adaptive, situation: Situation) -> dict[str, Any]:
+    """Which stage comes before which epoch, the length of a survey's probe in epochs, and its number of rates."""
+    first, space = situation.epoch, situation.space
+    others = [levels(searched, strategy.levels) for name, searched in space.items() if name != "lr"]
+    sizes = {
+        "survey": strategy.rates if "lr" in space else 0,
+        "screen": 1 + sum(map(len, others)) if others else 0,
+        "refine": 3 if "lr" in space and strategy.refines else 0,
+    }
+    shares = {"survey": 0.0, "screen": strategy.screen_at, "refine": strategy.refine_at}
+    step = situation.values["batch_size"] / situation.images_per_epoch
+    # what matters least is left out first
+    for left_out in ((), ("refine",), ("refine", "screen"), ("refine", "screen", "rates"), tuple(sizes)):
+        kept = {name: size for name, size in sizes.items() if size and name not in left_out}
+        if "rates" in left_out and kept:
+            kept["survey"] = strategy.kept
+        stages = []
+        for name, size in kept.items():
+            wanted = first + round(shares[name] * (situation.epochs - first + 1))
+            allowed = (epoch for epoch in strategy.decision_epochs if epoch >= wanted)
+            stages.append((next(allowed, strategy.decision_epochs[-1]), name, size))
+        unit = longest(strategy, stages, (strategy.budget - 1) * situation.epochs, step)
+        if unit >= LEAST_STEPS * step:
+            break
+    return {"plan": [[epoch, name] for epoch, name, _ in stages], "unit": unit, "rates": kept.get("survey", 0)}
+
+
+def longest(strategy: Adaptive, stages: Sequence[tuple[int, str, int]], spare: float, step: float) -> float:
+    """The length of a survey's probe, in epochs, with which all stages waste no more than `spare` epochs.
+
+    What the winner of a stage was trained is no waste, except that the run does one epoch more for each end of an epoch
+    that it came past.
+
+    Args:
+        strategy: says how long the stages are, one to the other.
+        stages: epoch, name and number of candidates of each.
+        spare: epochs that may be wasted.
+        step: a batch in epochs, by which a probe may be rounded.
+    """
+
+    def waste(unit: float) -> float:
+        total, place, before = 0.0, 0.0, 0
+        for epoch, name, size in stages:
+            if epoch != before:
+                total, place, before = total + math.floor(place), 0.0, epoch
+            total += size * step
+            if name == "survey":
+                kept = min(strategy.kept, size)
+                total += (size - 1 + 2 * (kept - 1)) * unit
+                place += 3 * unit + 2 * step
+            else:
+                total += (size - 1) * strategy.length * unit
+                place += strategy.length * unit + step
+        return total + math.floor(place)
+
+    low, high = 0.0, max(spare, step)
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (middle, high) if waste(middle) <= spare else (low, middle)
+    return low
+
+
+def lead(best: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> float:
+    """By how many standard errors the losses of `other` are higher, over the same validation images."""
+    difference = other.astype(float) - best
+    error = float(difference.std(ddof=1)) / math.sqrt(len(difference))
+    mean = float(difference.mean())
+    return mean / error if error > 0 else math.copysign(math.inf, mean) if mean else 0.0
+
+
+def changed(found: Measurement, values: Values) -> set[str]:
+    """Names of which a candidate had other values."""
+    return {name for name, value in found.candidate.values.items() if value != values[name]}
+
+
+def rate(found: Measurement) -> float:
+    """The careful side of the learning rate."""
+    return found.values["lr"]
+
+
+def plain(found: Measurement) -> npt.NDArray[np.float32]:
+    """What rates are compared by: noise that makes a network too sure of itself has to count."""
+    return found.losses
+
+
+def calibrated(found: Measurement) -> npt.NDArray[np.float32]:
+    """What regularisers are compared by: that they make a network less sure, at first, is no fault."""
+    return found.calibrated_losses

@@ -1,0 +1,280 @@
+"""The adaptive strategy against landscapes that are known."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from hptui.space import Values, default_values, grid, parse_range
+from hptui.strategies import Candidate, Choice, Measurement, Situation
+from hptui.strategies._surrogate import predicted_scores
+from hptui.strategies.adaptive import LEAST_STEPS, Adaptive, lead, levels, longest, plan
+
+IMAGES = 400
+NOISE = np.random.default_rng(0).normal(0, 0.1, IMAGES).astype(np.float32)
+LR = {"lr": "1e-4:1:log:7"}
+BOTH = LR | {"weight_decay": "1e-6:1e-2:log:5"}
+ALL = BOTH | {"dropout": "0:0.6:lin:4", "augmentation": "0:1:lin:5", "batch_size": "32:512:log:5"}
+
+Loss = Callable[[Values], float]
+
+
+def basin(found: Values) -> float:
+    """Best at a rate of 0.03; a rate of 0.5 or more diverges."""
+    return math.inf if found["lr"] >= 0.5 else 0.1 + 0.2 * abs(math.log10(found["lr"] / 0.03))
+
+
+def situation(
+    epoch: int = 1, *, search: dict[str, str] = BOTH, epochs: int = 10, images: int = 10_000, **given: float
+) -> Situation:
+    loss = given.pop("loss", 2.3)
+    return Situation(
+        epoch=epoch,
+        epochs=epochs,
+        images_per_epoch=images,
+        images_trained=0,
+        images_probed=0,
+        values=default_values() | {"dropout": 0.0} | given,
+        space={name: parse_range(name, text) for name, text in search.items()},
+        loss=loss,
+        losses=np.full(IMAGES, loss, np.float32),
+        horizon=0.2,
+    )
+
+
+def measure(candidate: Candidate, at: Situation, loss: float, calibrated: float) -> Measurement:
+    """Losses that share most of their noise from candidate to candidate, as those of paired images do."""
+    own = np.random.default_rng(abs(hash(tuple(candidate.values.values()))) % 1000).normal(0, 0.01, IMAGES)
+    own -= own.mean()  # the mean is what the test says, to the last digit
+    return Measurement(
+        candidate=candidate,
+        values=at.values | candidate.values,
+        score=loss,
+        loss=loss,
+        accuracy=0.9,
+        raw_loss=loss,
+        raw_accuracy=0.9,
+        diverged=math.isinf(loss),
+        losses=(loss + NOISE + own).astype(np.float32),
+        calibrated_losses=(calibrated + NOISE + own).astype(np.float32),
+        end={"reached by": candidate.values, "from": candidate.start},  # type: ignore[arg-type]  # as opaque as a Start
+    )
+
+
+def decide(
+    strategy: Adaptive, at: Situation, loss: Loss, calibrated: Loss | None = None
+) -> tuple[list[list[Candidate]], Choice]:
+    """One decision: the rounds of candidates, and the choice."""
+    rounds = []
+    for _ in range(10):
+        answer = strategy.ask(at)
+        if isinstance(answer, Choice):
+            return rounds, answer
+        rounds.append(answer)
+        found = [(candidate, at.values | candidate.values) for candidate in answer]
+        strategy.tell([measure(one, at, loss(values), (calibrated or loss)(values)) for one, values in found])
+    raise AssertionError("no end")
+
+
+def adaptive(epochs: int = 10, budget: float = 1.5) -> Adaptive:
+    strategy = Adaptive(epochs, tuple(range(1, epochs + 1)))
+    strategy.budget = budget
+    return strategy
+
+
+def test_the_survey_covers_the_range_and_goes_on_with_the_best_from_their_own_ends() -> None:
+    rounds, choice = decide(adaptive(), situation(), basin)
+    first, second = rounds
+    assert [one.values["lr"] for one in first] == pytest.approx([10 ** (-4 + 4 * step / 6) for step in range(7)])
+    assert all(one.start is None and one.keep for one in first)
+    assert sorted(one.values["lr"] for one in second) == pytest.approx([0.01, 0.0464, 0.215], rel=1e-2)
+    assert all(one.horizon == pytest.approx(2 * first[0].horizon) for one in second)
+    assert all(one.start == {"reached by": one.values, "from": None} for one in second)
+    assert choice.values["lr"] == pytest.approx(0.0464, rel=1e-2)
+    assert choice.start is not None
+    assert (choice.candidate, rounds[1][(choice.candidate or 0) - 7].values) == (choice.candidate, choice.values)
+
+
+def test_it_decides_at_the_beginning_after_some_epochs_and_then_never_again() -> None:
+    strategy, decided = adaptive(), []
+    for epoch in range(1, 11):
+        if strategy.decides(epoch, 0.1):
+            decided.append(epoch)
+            decide(strategy, situation(epoch, loss=0.1), basin)
+    assert decided == [1, 3, 4]
+
+
+def test_decisions_keep_to_the_epochs_that_are_allowed() -> None:
+    strategy, decided = Adaptive(10, (2, 5)), []
+    for epoch in range(1, 11):
+        if strategy.decides(epoch, 0.1):
+            decided.append(epoch)
+            decide(strategy, situation(epoch, loss=0.1), basin)
+    assert decided == [2, 5]
+
+
+def test_in_a_tie_the_largest_rate_is_taken() -> None:
+    _, choice = decide(adaptive(), situation(), lambda found: math.inf if found["lr"] > 0.3 else 0.2)
+    assert choice.values["lr"] == pytest.approx(0.215, rel=1e-2)
+
+
+def test_a_clear_lead_is_obeyed() -> None:
+    _, choice = decide(adaptive(), situation(), lambda found: 0.1 + abs(math.log10(found["lr"] / 1e-3)))
+    assert abs(math.log10(choice.values["lr"] / 1e-3)) < 0.34
+
+
+def test_regularisers_are_compared_by_what_the_network_knows_and_the_strongest_harmless_one_is_taken() -> None:
+    strategy = adaptive()
+    decide(strategy, situation(), basin)
+
+    def unsure(found: Values) -> float:
+        return 0.1 + found["augmentation"] + 100 * found["weight_decay"]
+
+    def known(found: Values) -> float:
+        return 0.1 + (0.5 if found["dropout"] > 0.3 else 0.0) - 0.02 * (found["augmentation"] > 0)
+
+    search = LR | {"weight_decay": "1e-6:1e-2:log:5", "dropout": "0:0.6:lin:4", "augmentation": "0:1:lin:5"}
+    strategy = adaptive()
+    decide(strategy, situation(search=search), basin)
+    rounds, choice = decide(strategy, situation(3, search=search, lr=0.05), unsure, known)
+    assert len(rounds) == 1
+    assert (
+        sum(len(set(one.values.items()) - set(rounds[0][0].values.items())) for one in rounds[0]) == len(rounds[0]) - 1
+    )
+    strongest = {name: max(one.values[name] for one in rounds[0]) for name in search}
+    assert choice.values["weight_decay"] == strongest["weight_decay"]  # makes no difference
+    assert choice.values["augmentation"] == strongest["augmentation"]  # helps
+    assert choice.values["dropout"] == min(one.values["dropout"] for one in rounds[0] if one.values["dropout"] > 0)
+
+
+def test_refining_stays_within_the_range() -> None:
+    strategy = adaptive()
+    _, survey = decide(strategy, situation(search=LR), lambda found: 1 - 0.1 * math.log10(found["lr"]))
+    assert survey.values["lr"] == 1.0  # on the edge
+    rounds, choice = decide(strategy, situation(4, search=LR, lr=1.0), lambda found: 1 - 0.1 * math.log10(found["lr"]))
+    assert [one.values["lr"] for one in rounds[0]] == pytest.approx([0.464, 1.0], rel=1e-2)
+    assert choice.values["lr"] == 1.0
+
+
+def test_ranges_that_were_changed_hold_at_once() -> None:
+    strategy = adaptive()
+    decide(strategy, situation(search=LR), basin)
+    narrow = {"lr": "1e-3:1e-2:log:3"}
+    rounds, choice = decide(strategy, situation(4, search=narrow, lr=0.05), basin)
+    assert all(1e-3 <= one.values["lr"] <= 1e-2 for one in rounds[0])
+    assert 1e-3 <= choice.values["lr"] <= 1e-2
+
+
+def test_where_all_diverge_the_smallest_rate_is_left() -> None:
+    _, choice = decide(adaptive(), situation(), lambda found: math.inf)
+    assert (choice.values["lr"], choice.candidate, choice.start) == (1e-4, None, None)
+
+
+@pytest.mark.parametrize("loss", [math.inf, math.nan, 1.0])
+def test_after_an_epoch_that_went_wrong_it_goes_back_with_a_smaller_rate(loss: float) -> None:
+    strategy = adaptive()
+    _, survey = decide(strategy, situation(search=LR), basin)
+    assert not strategy.decides(2, 0.2)
+    assert strategy.decides(2, loss)
+    rounds, choice = decide(strategy, situation(2, search=LR, loss=loss, **survey.values), basin)
+    assert rounds == []
+    assert choice.start == survey.start
+    assert choice.values["lr"] == pytest.approx(survey.values["lr"] / 4.64, rel=1e-2)
+    assert "back" in choice.reason
+    assert strategy.decides(3, loss)  # and once more, should that be too much too
+    rounds, _ = decide(strategy, situation(4, search=LR, loss=0.1, **choice.values), basin)
+    assert max(one.values["lr"] for one in rounds[0]) <= choice.values["lr"]  # what went wrong is not tried again
+
+
+@pytest.mark.parametrize("search", [LR, BOTH, ALL, {"dropout": "0:0.5:lin:3"}])
+@pytest.mark.parametrize("epochs", [2, 3, 10, 14, 100])
+@pytest.mark.parametrize("budget", [1.2, 1.5, 3.0])
+@pytest.mark.parametrize("images", [1_000, 10_000, 55_000])
+def test_the_whole_costs_no_more_than_the_budget(
+    search: dict[str, str], epochs: int, budget: float, images: int
+) -> None:
+    """Every image of a probe counts; those of a winner are spared in the training, to the end of its epoch."""
+    strategy = adaptive(epochs, budget)
+    probed = trained = 0.0
+    in_force: Values = {}
+    for epoch in range(1, epochs + 1):
+        place = 0.0
+        if strategy.decides(epoch, 0.1):
+            at = situation(epoch, search=search, epochs=epochs, images=images, loss=0.1, **in_force)
+            rounds, choice = decide(strategy, at, basin if "lr" in search else lambda _: 0.1)
+            in_force |= choice.values
+            for candidates in rounds:
+                steps = [max(1, round((one.horizon or 0) * images / 100)) for one in candidates]
+                assert min(steps) >= LEAST_STEPS - 1
+                probed += sum(steps) * 100 / images
+                place += steps[0] * 100 / images
+        trained += 1 - place % 1  # a winner that ends with an epoch is followed by a whole one
+    assert (probed + trained) / epochs <= budget + 1e-9
+
+
+def test_a_budget_that_allows_little_does_without_the_later_stages() -> None:
+    for budget, stages in ((1.5, ["survey", "screen", "refine"]), (1.1, ["survey"]), (1.01, [])):
+        found = plan(adaptive(budget=budget), situation())
+        assert [name for _, name in found["plan"]] == stages
+
+
+def test_a_longer_probe_wastes_more() -> None:
+    stages = [(1, "survey", 7), (4, "refine", 3)]
+    units = [longest(adaptive(), stages, spare, 0.01) for spare in (0.5, 1, 2, 4, 8)]
+    assert units == sorted(units)
+    assert units[0] > 0
+
+
+def test_levels_of_whole_numbers_are_whole() -> None:
+    assert levels(parse_range("batch_size", "2:4:lin:3"), (0.1, 0.2, 1.0)) == [2.0, 4.0]
+
+
+def test_a_lead_is_told_in_standard_errors() -> None:
+    base = np.zeros(100, np.float32)
+    noise = np.tile([0.9, 1.1], 50).astype(np.float32)
+    assert lead(base, noise) == pytest.approx(1 / (0.1005 / 10), rel=1e-3)
+    assert lead(base, base) == 0
+    assert lead(base, base + 1) == math.inf
+
+
+def test_cells_that_nobody_measured_are_predicted_in_the_order_of_the_grid() -> None:
+    at = situation(search={"lr": "1e-4:1:log:13", "weight_decay": "1e-6:1e-2:log:3"})
+    rounds, choice = decide(adaptive(), at, basin)
+    cells = grid(at.space)
+    assert choice.predicted is not None
+    assert len(choice.predicted) == len(cells) == 39
+    rates = [cell["lr"] for cell in cells[1::3]]
+    expected = list(choice.predicted[1::3])
+    assert 0.01 < rates[expected.index(min(expected))] < 0.3
+    assert expected[0] > expected[4] > expected[8]
+    for candidate in rounds[1]:  # what went on longest is met
+        if math.isfinite(loss := basin(candidate.values)):
+            assert expected[rates.index(candidate.values["lr"])] == pytest.approx(loss, rel=0.15)
+
+
+def test_too_few_points_predict_nothing() -> None:
+    at = situation(search=LR)
+    found = [measure(Candidate({"lr": rate}), at, 0.1, 0.1) for rate in (1e-4, 1e-3, 1e-2)]
+    assert predicted_scores(at.space, found, [1.0] * 3) is None
+    assert predicted_scores(at.space, [*found, *found], [1.0] * 6) is None
+    diverged = [measure(Candidate({"lr": rate}), at, math.inf, math.inf) for rate in (0.1, 0.3, 1.0)]
+    assert predicted_scores(at.space, [*found, *diverged], [1.0] * 6) is None
+
+
+def test_two_hyperparameters_are_told_apart() -> None:
+    at = situation(search=BOTH)
+    space = at.space
+    found = [
+        measure(Candidate({"lr": rate, "weight_decay": decay}), at, loss, loss)
+        for rate, decay in itertools.product((1e-3, 1e-2, 1e-1), (1e-6, 1e-4, 1e-2))
+        for loss in [0.1 + 0.1 * abs(math.log10(rate) + 2) + 0.01 * (math.log10(decay) + 6)]
+    ]
+    predicted = predicted_scores(space, found, [1.0] * len(found))
+    assert predicted is not None
+    best = grid(space)[predicted.index(min(predicted))]
+    assert best["lr"] == pytest.approx(1e-2)
+    assert best["weight_decay"] == pytest.approx(1e-6)
