@@ -195,9 +195,10 @@ def test_after_an_epoch_that_went_wrong_it_goes_back_with_a_smaller_rate(loss: f
 @pytest.mark.parametrize("budget", [1.2, 1.5, 3.0])
 @pytest.mark.parametrize("images", [1_000, 10_000, 55_000])
 def test_the_whole_costs_no_more_than_the_budget(
-    search: dict[str, str], epochs: int, budget: float, images: int
+    search: dict[str, str], epochs: int, budget: float, images: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every image of a probe counts; those of a winner are spared in the training, to the end of its epoch."""
+    monkeypatch.setattr("hptui.strategies.adaptive.predicted_scores", lambda *_: None)  # it takes its time
     strategy = adaptive(epochs, budget)
     probed = trained = 0.0
     in_force: Values = {}
@@ -220,6 +221,18 @@ def test_a_budget_that_allows_little_does_without_the_later_stages() -> None:
     for budget, stages in ((1.5, ["survey", "screen", "refine"]), (1.1, ["survey"]), (1.01, [])):
         found = plan(adaptive(budget=budget), situation())
         assert [name for _, name in found["plan"]] == stages
+
+
+def test_what_the_budget_cannot_search_is_told() -> None:
+    _, choice = decide(adaptive(budget=1.1), situation(search=ALL), basin)
+    expected = "no budget to search weight_decay, dropout, augmentation, batch_size"
+    assert choice.reason.startswith("survey of 3 rates")
+    assert choice.reason.endswith(expected)
+    assert choice.values["weight_decay"] == 1e-6  # within its range all the same
+    _, choice = decide(adaptive(budget=1.01), situation(), basin)
+    assert (choice.values, choice.reason) == ({}, "nothing was tried; no budget to search lr, weight_decay")
+    _, choice = decide(adaptive(), situation(search={"dropout": "0:0.5:lin:3"}), basin)
+    assert (choice.values, choice.reason) == ({}, "the first candidates come before epoch 3")
 
 
 def test_a_longer_probe_wastes_more() -> None:

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hptui.space import HYPERPARAMETERS, Range, SearchSpace, Values, describe
@@ -101,19 +102,27 @@ class Adaptive(Strategy):
             "screen": self._screen,
             "refine": self._refine,
         }
-        stage, choice = Stage(situation), Choice({}, self._later(situation.epoch))
+        stage, choice = Stage(situation), Choice({}, self._nothing(situation))
         for at, name in self.memory["plan"]:
             if at == situation.epoch:
                 choice = yield from stages[name](stage)
                 stage.go_on_from(choice)
+        if without := self._without(situation):
+            choice = replace(choice, reason=f"{choice.reason}; no budget to search {without}")
         if choice.start is not None:
             self.memory |= {"home": choice.start, "loss": stage.loss, "watched": situation.epoch + 1}
         return choice
 
-    def _later(self, epoch: int) -> str:
+    def _nothing(self, situation: Situation) -> str:
         """Why nothing is tried now."""
-        later = [at for at, _ in self.memory["plan"] if at > epoch]
-        return f"the first decision comes before epoch {later[0]}" if later else "the budget allows no probes"
+        later = [at for at, _ in self.memory["plan"] if at > situation.epoch]
+        return f"the first candidates come before epoch {later[0]}" if later else "nothing was tried"
+
+    def _without(self, situation: Situation) -> str:
+        """What is to be searched but was left out of the plan."""
+        planned = {stage for _, stage in self.memory["plan"]}
+        left_out = [name for name in situation.space if ("survey" if name == "lr" else "screen") not in planned]
+        return ", ".join(left_out)
 
     def _went_wrong(self, epoch: int, loss: float | None) -> bool:
         """Whether the epoch after a choice made the network much worse."""

@@ -197,4 +197,5 @@ def plan(config: StudyConfig) -> str:
         if cells > MOST_CELLS:
             return f"{grid}too many to plan the cost; {runs}"
     strategy = factory(config.epochs, config.decision_epochs(), config.seed)
+    strategy.budget = config.budget
     return f"{grid}cost about {strategy.planned_cost(config.space, config.horizon):.1f} plain trainings; {runs}"
