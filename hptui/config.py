@@ -63,7 +63,7 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     runs: Annotated[int, Meta(ge=1, le=10_000, description="runs of each arm, paired by seed")] = 10
     seed: Annotated[int, Meta(ge=0, le=2**31, description="seed of the first pair; the next pair has seed + 1")] = 0
     strategy: Annotated[
-        str, Meta(description="how the optimized arm chooses: grid, adaptive, cosine, fixed, file.py:Class")
+        str, Meta(description="how the optimized arm chooses: grid, adaptive, cosine, ..., file.py:Class")
     ] = "grid"
     baseline: Annotated[str, Meta(description="how the baseline arm chooses; none: no baseline arm")] = "fixed"
     set: Annotated[dict[str, float], Meta(description="value in force from the start: NAME=VALUE")] = {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from hptui.space import SearchSpace, Values
 
@@ -112,6 +112,12 @@ class Strategy:
     """the study's --budget: images of probes and training together, in plain trainings, for strategies that plan"""
     searches = False
     """whether it needs a range to search"""
+    optimizer: ClassVar[str | None] = None
+    """of its own, in place of the study's"""
+
+    def start_values(self, given: Values) -> Values:
+        """What is in force from the start where the user set `given`, over the defaults."""
+        return given
 
     def decides(self, epoch: int, loss: float | None) -> bool:
         """Whether a decision comes before `epoch` (counted from 1).

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -10,11 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from hptui import registry
-from hptui.errors import ModelError
+from hptui.errors import ConfigError, ModelError
 from hptui.space import Values
 from hptui.training.device_data import DeviceDataset
 
 ModelFactory = Callable[..., nn.Module]
+PACKAGES = {"schedule_free": "schedulefree", "prodigy": "prodigyopt"}
+"""optimizers that come with a package of their own, an optional extra"""
 
 
 def build_network(factory: ModelFactory, name: str, data: DeviceDataset, seed: int) -> nn.Module:
@@ -85,8 +88,15 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [""])[0]
 
 
+def check_optimizer(name: str) -> None:
+    """Raise ConfigError if the optimizer comes with a package that is not installed."""
+    package = PACKAGES.get(name)
+    if package is not None and importlib.util.find_spec(package) is None:
+        raise ConfigError(f"{name} needs the package {package}; install it with: pip install 'hptui[optimizers]'")
+
+
 def build_optimizer(name: str, parameters: Iterable[nn.Parameter], values: Values) -> torch.optim.Optimizer:
-    """SGD with momentum, Adam or AdamW, each in torch's fused form.
+    """SGD with momentum, Adam or AdamW, each in torch's fused form; or one from a package of its own.
 
     Fused kernels are wrong, silently, for a gradient whose strides differ from its weight's (seen with
     torch.func); gradients from `backward()` follow the weight's strides. tests/training checks them against
@@ -101,4 +111,17 @@ def build_optimizer(name: str, parameters: Iterable[nn.Parameter], values: Value
             return torch.optim.Adam(trained, lr, (momentum, 0.999), weight_decay=weight_decay, fused=True)
         case "adamw":
             return torch.optim.AdamW(trained, lr, (momentum, 0.999), weight_decay=weight_decay, fused=True)
+        case "schedule_free":
+            from schedulefree import AdamWScheduleFree
+
+            schedule_free: torch.optim.Optimizer = AdamWScheduleFree(
+                trained, lr, (momentum, 0.999), weight_decay=weight_decay
+            )
+            schedule_free.train()  # type: ignore[attr-defined]
+            return schedule_free
+        case "prodigy":
+            from prodigyopt import Prodigy
+
+            prodigy: torch.optim.Optimizer = Prodigy(trained, lr, (momentum, 0.999), weight_decay=weight_decay)
+            return prodigy
     raise ValueError(f"no optimizer {name!r}")

@@ -49,7 +49,8 @@ def _evaluate(
     run: Run, epoch: int, split: str, name: str, weights: dict[str, Tensor] | None, images: DeviceImages
 ) -> Evaluation:
     precision = run.config.precision
-    found = evaluate(run.network, run.ingredients.data, images, weights=weights, precision=precision)
+    with run.state.as_delivered():
+        found = evaluate(run.network, run.ingredients.data, images, weights=weights, precision=precision)
     run.emit(
         Evaluated(
             epoch=epoch,

@@ -75,14 +75,10 @@ class Scoring:
     def _evaluate(self, trainer: Trainer, *, averaged: bool) -> Evaluation:
         state, data = trainer.state, trainer.data
         weights = state.average.tensors() if averaged else None
-        return evaluate(
-            state.network,
-            data,
-            data.validation,
-            weights=weights,
-            precision=self.precision,
-            calibrate=True,
-        )
+        with state.as_delivered():
+            return evaluate(
+                state.network, data, data.validation, weights=weights, precision=self.precision, calibrate=True
+            )
 
 
 def probe_one_by_one(

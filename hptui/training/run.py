@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from hptui.events import (
     RunStopped,
 )
 from hptui.run_directory import run_name
+from hptui.space import default_values
 from hptui.strategies import Strategy
 from hptui.training.building import ModelFactory, build_network, build_optimizer
 from hptui.training.checkpoints import load_newest, require_plain, save_checkpoint
@@ -97,7 +97,7 @@ class Run:
         self.directory = directory
         self._lap_began = control.clock()
         self.trainer = Trainer(
-            new_state(ingredients, seed),
+            new_state(ingredients, seed, strategy),
             ingredients.data,
             average_window=self.config.average_window,
             precision=self.config.precision,
@@ -245,7 +245,7 @@ class Run:
         """The network's state with the weights that validation preferred after the last epoch."""
         averaged = self.progress.delivered == "averaged"
         # in the network itself, so that shared weights stay shared
-        with self.state.average.in_force() if averaged else nullcontext():
+        with self.state.average.in_force() if averaged else self.state.as_delivered():
             weights: dict[str, Any] = copy_tree(self.network.state_dict())
         return weights
 
@@ -262,13 +262,15 @@ class Run:
         self.emit(CheckpointSaved(epoch=self.progress.epoch, step=self.state.step, file=file))
 
 
-def new_state(ingredients: Ingredients, seed: int) -> TrainingState:
-    """A training at step 0; everything in it follows from `seed`."""
+def new_state(ingredients: Ingredients, seed: int, strategy: Strategy | None = None) -> TrainingState:
+    """A training at step 0; everything in it follows from `seed`, and from what the strategy brings."""
     config, data, device = ingredients.config, ingredients.data, ingredients.device
     seed_all(seed)
     network = build_network(ingredients.factory, config.model, data, seed)
-    optimizer = build_optimizer(config.optimizer, network.parameters(), config.start_values)
-    values = ValuesInForce(network, optimizer, config.start_values)
+    start = default_values() | (strategy.start_values(config.set) if strategy is not None else config.set)
+    optimizer_name = (strategy.optimizer if strategy is not None else None) or config.optimizer
+    optimizer = build_optimizer(optimizer_name, network.parameters(), start)
+    values = ValuesInForce(network, optimizer, start)
     order = BatchOrder(len(data.train), seed, device)
     augmentation = torch.Generator().manual_seed(seed)  # on the CPU, so that a checkpoint goes to any device
     seed_all(seed)  # whatever building the network drew, training draws the same

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -42,6 +44,18 @@ class TrainingState:
         self.average = AveragedWeights(network)
         self.step = 0
         """optimizer steps since the start"""
+
+    @contextmanager
+    def as_delivered(self) -> Iterator[None]:
+        """The network as its optimizer means it to be used: Schedule-Free trains at another point than it delivers."""
+        if not hasattr(self.optimizer, "eval"):
+            yield
+            return
+        self.optimizer.eval()
+        try:
+            yield
+        finally:
+            self.optimizer.train()  # type: ignore[attr-defined]  # who has the one has the other
 
     def snapshot(self) -> Snapshot:
         """A copy that shares no memory with the training."""

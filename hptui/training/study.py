@@ -17,7 +17,7 @@ from hptui.presence import Presence
 from hptui.run_directory import ERROR_FILE, RunWriter, last_event
 from hptui.strategies import Strategy
 from hptui.study_directory import Study, create_study
-from hptui.training.building import ModelFactory, first_line, load_factory
+from hptui.training.building import ModelFactory, check_optimizer, first_line, load_factory
 from hptui.training.control import Control
 from hptui.training.device import resolve_device, use_threads
 from hptui.training.device_data import to_device
@@ -110,6 +110,8 @@ def new_strategy(config: StudyConfig, arm: Arm, seed: int = 0, own: type[Strateg
     if not isinstance(strategy, Strategy):
         raise ConfigError(f"strategy {name!r} is a {type(strategy).__name__}, not a hptui.strategies.Strategy.")
     strategy.budget = config.budget
+    if strategy.optimizer is not None:
+        check_optimizer(strategy.optimizer)
     if strategy.searches and not config.search:
         raise ConfigError(f"strategy {name!r} has nothing to search; name at least one range with --search.")
     return strategy

@@ -68,6 +68,8 @@ METHODS: dict[str, Settings | Callable[[Settings], tuple[Settings, float]]] = {
         ]
     ),
     "best cosine of 5": retrained([fixed("cosine", lr=lr) for lr in parse_range("lr", RATES).values()]),
+    "Schedule-Free": fixed("schedule_free"),
+    "Prodigy": fixed("prodigy"),
     "grid": {"strategy": "grid", "search": {"lr": RATES, "weight_decay": "1e-6:1e-2:log:3"}},
     "adaptive lr": {"strategy": "adaptive", "search": {"lr": RATES}},
     "adaptive": {"strategy": "adaptive", "search": TWO},
