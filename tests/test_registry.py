@@ -44,7 +44,7 @@ def test_names_are_listed_without_importing_a_plug_in() -> None:
     found, imported, heavy = python(code).stdout.splitlines()
     assert "'digits', 'fashion_mnist', 'folder', 'medmnist', 'mnist'" in found
     assert "'dtu_cnn', 'lenet', 'small_resnet'" in found
-    assert "'adaptive', 'cosine', 'fixed', 'grid', 'prodigy', 'schedule_free'" in found
+    assert "'adaptive', 'cosine', 'fixed', 'grid', 'pbt', 'prodigy', 'schedule_free'" in found
     assert (imported, heavy) == ("[]", "set()")
     assert "_" not in {name[0] for folder in registry.FOLDERS for name in registry.names(folder)}
 
@@ -66,7 +66,11 @@ def test_one_plug_in_is_loaded_by_name() -> None:
         ("datasets", "digts", "unknown dataset 'digts'. Did you mean 'digits'?"),
         ("models", "small_resnt", "unknown model 'small_resnt'. Did you mean 'small_resnet'?"),
         ("strategies", "grids", "unknown strategy 'grids'. Did you mean 'grid'?"),
-        ("strategies", "xyz", "unknown strategy 'xyz'. Known: adaptive, cosine, fixed, grid, prodigy, schedule_free"),
+        (
+            "strategies",
+            "xyz",
+            "unknown strategy 'xyz'. Known: adaptive, cosine, fixed, grid, pbt, prodigy, schedule_free",
+        ),
         ("strategies", "_hidden", "unknown strategy '_hidden'."),
     ],
 )

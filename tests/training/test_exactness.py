@@ -182,6 +182,17 @@ def test_stopped_and_resumed_equals_uninterrupted_where_winners_go_on(
     stop_and_resume(made, tmp_path, straight, stop_after)
 
 
+@pytest.mark.parametrize("stop_after", [30, 75, 120])
+def test_a_population_is_resumed_with_the_weights_of_all_members(
+    ingredients: Make, tmp_path: Path, stop_after: int
+) -> None:
+    made = ingredients(strategy="pbt", epochs=4)
+    straight, _ = make_run(made)
+    assert straight.execute()
+    assert straight.progress.images_probed == 4 * 4 * 120
+    stop_and_resume(made, tmp_path, straight, stop_after)
+
+
 def stop_and_resume(made: Ingredients, tmp_path: Path, straight: Run, stop_after: int) -> None:
     """The same run with an interruption has the same weights at its end."""
     file = RunFile(1, "0", "optimized", 0, {})

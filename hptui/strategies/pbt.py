@@ -1,0 +1,92 @@
+"""Population-based training (Jaderberg et al. 2017, arXiv 1711.09846) in one process, for comparison.
+
+Members with values of their own train side by side, --horizon epochs per decision each. The worst member then takes
+over weights and values of the best (truncation selection), and its values are perturbed by a factor of 0.8 or 1.2. The
+run goes on with the weights of the best. It costs a training per member, and is as greedy as the grid: a small rate
+looks good at once (FIRE PBT, Dalibard and Jaderberg 2021, arXiv 2109.13800).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from random import Random
+from typing import Any
+
+from hptui.space import HYPERPARAMETERS, Range, SearchSpace, Values, describe
+from hptui.strategies import Candidate, Choice, Measurement, Situation, Strategy
+
+__all__ = ["Pbt"]
+
+FACTORS = (0.8, 1.2)
+SHIFTS = (-0.2, 0.2)
+"""of a linear range, where a factor would never leave zero"""
+
+
+class Pbt(Strategy):
+    """A population of a few members, kept in the memory of the run with their weights."""
+
+    searches = True
+    members = 4
+    _told: Sequence[Measurement] = ()
+
+    def ask(self, situation: Situation) -> list[Candidate] | Choice:
+        random = Random(f"{self.seed} {situation.epoch}")
+        if not self._told:
+            if "population" not in self.memory:
+                drawn = [self._drawn(situation.space, random) for _ in range(self.members)]
+                self.memory["population"] = [{"values": values, "start": None} for values in drawn]
+            return [
+                Candidate(within(member["values"], situation.space, random), start=member["start"], keep=True)
+                for member in self.memory["population"]
+            ]
+        told, self._told = self._told, ()
+        order = sorted(range(len(told)), key=lambda index: told[index].score)
+        best, worst = order[0], order[-1]
+        if math.isinf(told[best].score):
+            del self.memory["population"]
+            return Choice({}, f"all {len(told)} members diverged; the next decision draws new ones")
+        population: list[dict[str, Any]] = [{"values": found.candidate.values, "start": found.end} for found in told]
+        for index in order:
+            if math.isinf(told[index].score) or (index == worst and worst != best):
+                values = perturbed(told[best].candidate.values, situation.space, random)
+                population[index] = {"values": values, "start": told[best].end}
+        self.memory["population"] = population
+        winner = told[best].candidate.values
+        reason = f"best of {len(told)} members: {describe(winner)}; score {told[best].score:.4g}"
+        return Choice(winner, reason, candidate=best, start=told[best].end)
+
+    def tell(self, measurements: Sequence[Measurement]) -> None:
+        self._told = measurements
+
+    def planned_cost(self, space: SearchSpace, horizon: float) -> float:
+        return 1.0 + len(self.decision_epochs) * self.members * horizon / self.epochs
+
+    def _drawn(self, space: SearchSpace, random: Random) -> Values:
+        return {name: usable(searched, searched.at(random.random())) for name, searched in space.items()}
+
+
+def perturbed(values: Values, space: SearchSpace, random: Random) -> Values:
+    """Each value a step down or up, within its range."""
+    found = {}
+    for name, searched in space.items():
+        if searched.scale == "log":
+            value = values[name] * random.choice(FACTORS)
+        else:
+            value = values[name] + random.choice(SHIFTS) * (searched.high - searched.low)
+        found[name] = usable(searched, value)
+    return found
+
+
+def within(values: Values, space: SearchSpace, random: Random) -> Values:
+    """Of a member, where the ranges may have been changed since: drawn anew where it has none, else moved inside."""
+    return {
+        name: usable(searched, values[name] if name in values else searched.at(random.random()))
+        for name, searched in space.items()
+    }
+
+
+def usable(searched: Range, value: float) -> float:
+    """Within the range, and whole where it has to be."""
+    inside = min(max(value, searched.low), searched.high)
+    return float(round(inside)) if HYPERPARAMETERS[searched.name].whole else inside

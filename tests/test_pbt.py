@@ -1,0 +1,69 @@
+"""Population-based training against landscapes that are known."""
+
+from __future__ import annotations
+
+import math
+
+from test_adaptive import BOTH, Loss, basin, measure, situation
+
+from hptui.space import Values, default_values
+from hptui.strategies import Candidate, Choice
+from hptui.strategies.pbt import Pbt
+
+
+def decide(strategy: Pbt, epoch: int, loss: Loss, search: dict[str, str] = BOTH) -> tuple[list[Candidate], Choice]:
+    at = situation(epoch, search=search)
+    candidates = strategy.ask(at)
+    assert isinstance(candidates, list)
+    strategy.tell([measure(one, at, loss(at.values | one.values), 0.0) for one in candidates])
+    choice = strategy.ask(at)
+    assert isinstance(choice, Choice)
+    return candidates, choice
+
+
+def test_the_worst_member_takes_over_weights_and_values_of_the_best_and_steps_aside() -> None:
+    strategy = Pbt(10, (1, 2), seed=3)
+    first, choice = decide(strategy, 1, basin)
+    assert all(one.start is None and one.keep for one in first)
+    assert len({one.values["lr"] for one in first}) == 4
+    scores = [basin(default_values() | one.values) for one in first]
+    best, worst = scores.index(min(scores)), scores.index(max(scores))
+    assert choice.candidate == best
+    assert choice.values == first[best].values
+    second, _ = decide(strategy, 2, basin)
+    assert second[best].values == first[best].values
+    assert second[worst].start == second[best].start == choice.start
+    for name, value in second[worst].values.items():
+        ratio = value / first[best].values[name]
+        assert min(abs(ratio - 0.8), abs(ratio - 1.2)) < 1e-9 or value in (1e-4, 1.0, 1e-6, 1e-2)
+    others = [index for index in range(4) if index not in (best, worst)]
+    assert all(second[index].values == first[index].values for index in others)
+
+
+def test_it_finds_the_basin_in_the_end() -> None:
+    strategy = Pbt(40, tuple(range(1, 41)), seed=0)
+    for epoch in range(1, 41):
+        _, choice = decide(strategy, epoch, basin, {"lr": "1e-4:1:log:7"})
+    assert abs(math.log10(choice.values["lr"] / 0.03)) < 0.2
+
+
+def test_where_all_diverge_it_begins_anew() -> None:
+    strategy = Pbt(10, (1, 2))
+    _, choice = decide(strategy, 1, lambda found: math.inf)
+    assert (choice.values, choice.candidate) == ({}, None)
+    again, _ = decide(strategy, 2, basin)
+    assert all(one.start is None for one in again)
+
+
+def test_members_follow_ranges_that_were_changed() -> None:
+    def flat(found: Values) -> float:
+        return found["lr"]
+
+    strategy = Pbt(10, (1, 2))
+    decide(strategy, 1, flat)
+    changed = {"lr": "1e-3:1e-2:log:3", "dropout": "0:0.5:lin:3", "batch_size": "16:64:log:3"}
+    candidates, _ = decide(strategy, 2, flat, changed)
+    for one in candidates:
+        assert set(one.values) == set(changed)
+        assert 1e-3 <= one.values["lr"] <= 1e-2
+        assert one.values["batch_size"] in range(16, 65)
