@@ -105,7 +105,7 @@ def test_it_decides_at_the_beginning_after_some_epochs_and_then_never_again() ->
         if strategy.decides(epoch, 0.1):
             decided.append(epoch)
             decide(strategy, situation(epoch, loss=0.1), basin)
-    assert decided == [1, 3, 4]
+    assert decided == [1, 3]
 
 
 def test_decisions_keep_to_the_epochs_that_are_allowed() -> None:
@@ -151,22 +151,14 @@ def test_regularisers_are_compared_by_what_the_network_knows_and_the_strongest_h
     assert choice.values["dropout"] == min(one.values["dropout"] for one in rounds[0] if one.values["dropout"] > 0)
 
 
-def test_refining_stays_within_the_range() -> None:
-    strategy = adaptive()
-    _, survey = decide(strategy, situation(search=LR), lambda found: 1 - 0.1 * math.log10(found["lr"]))
-    assert survey.values["lr"] == 1.0  # on the edge
-    rounds, choice = decide(strategy, situation(4, search=LR, lr=1.0), lambda found: 1 - 0.1 * math.log10(found["lr"]))
-    assert [one.values["lr"] for one in rounds[0]] == pytest.approx([0.464, 1.0], rel=1e-2)
-    assert choice.values["lr"] == 1.0
-
-
 def test_ranges_that_were_changed_hold_at_once() -> None:
     strategy = adaptive()
-    decide(strategy, situation(search=LR), basin)
-    narrow = {"lr": "1e-3:1e-2:log:3"}
-    rounds, choice = decide(strategy, situation(4, search=narrow, lr=0.05), basin)
-    assert all(1e-3 <= one.values["lr"] <= 1e-2 for one in rounds[0])
-    assert 1e-3 <= choice.values["lr"] <= 1e-2
+    decide(strategy, situation(), basin)
+    narrow = {"lr": "1e-3:1e-2:log:3", "weight_decay": "1e-5:1e-4:log:3"}
+    rounds, choice = decide(strategy, situation(3, search=narrow, lr=0.05), basin)
+    assert all(one.values["lr"] == 1e-2 for one in rounds[0])
+    assert all(1e-5 <= one.values["weight_decay"] <= 1e-4 for one in rounds[0])
+    assert choice.values["lr"] == 1e-2
 
 
 def test_where_all_diverge_the_smallest_rate_is_left() -> None:
@@ -186,8 +178,7 @@ def test_after_an_epoch_that_went_wrong_it_goes_back_with_a_smaller_rate(loss: f
     assert choice.values["lr"] == pytest.approx(survey.values["lr"] / 4.64, rel=1e-2)
     assert "back" in choice.reason
     assert strategy.decides(3, loss)  # and once more, should that be too much too
-    rounds, _ = decide(strategy, situation(4, search=LR, loss=0.1, **choice.values), basin)
-    assert max(one.values["lr"] for one in rounds[0]) <= choice.values["lr"]  # what went wrong is not tried again
+    assert not strategy.decides(3, 0.1)
 
 
 @pytest.mark.parametrize("search", [LR, BOTH, ALL, {"dropout": "0:0.5:lin:3"}])
@@ -218,7 +209,7 @@ def test_the_whole_costs_no_more_than_the_budget(
 
 
 def test_a_budget_that_allows_little_does_without_the_later_stages() -> None:
-    for budget, stages in ((1.5, ["survey", "screen", "refine"]), (1.1, ["survey"]), (1.01, [])):
+    for budget, stages in ((1.5, ["survey", "screen"]), (1.1, ["survey"]), (1.01, [])):
         found = plan(adaptive(budget=budget), situation())
         assert [name for _, name in found["plan"]] == stages
 
@@ -236,7 +227,7 @@ def test_what_the_budget_cannot_search_is_told() -> None:
 
 
 def test_a_longer_probe_wastes_more() -> None:
-    stages = [(1, "survey", 7), (4, "refine", 3)]
+    stages = [(1, "survey", 7), (3, "screen", 3)]
     units = [longest(adaptive(), stages, spare, 0.01) for spare in (0.5, 1, 2, 4, 8)]
     assert units == sorted(units)
     assert units[0] > 0

@@ -1,12 +1,11 @@
-"""Survey, screen, refine, decay: the values of one training, for the images that its budget allows.
+"""Survey, screen, decay: the values of one training, for the images that its budget allows.
 
 1. *Survey*, at the beginning: learning rates over the whole range are tried from the same weights, the best few go on
    twice as long from where they are (successive halving, Jamieson and Talwalkar 2016, arXiv 1502.07943).
 2. *Screen*, a little later: of every other hyperparameter a few levels, one at a time. Not at once, because nothing can
    be told from a network that knows nothing yet; and not late, because in one that overfits already every regulariser
    that acts at once looks good.
-3. *Refine*: half a step of the learning rate down, none, half a step up.
-4. From the middle on the rate falls linearly to zero (warm-up, stable, decay). The number of epochs is known, and a
+3. From the middle on the rate falls linearly to zero (warm-up, stable, decay). The number of epochs is known, and a
    search by short probes must not be what finds it (short-horizon bias, Wu et al. 2018, arXiv 1803.02021).
 
 The run goes on with the weights of each winner, so that the images of its probe are not lost. A short probe flatters
@@ -14,6 +13,8 @@ small rates and weak regularisation: of the candidates within one standard error
 images, the one with the largest rate, or the strongest regularisation, is taken (the one-standard-error rule of Breiman
 et al. 1984, Classification and Regression Trees, section 3.4.3). If the epoch after a choice goes wrong, the run goes
 back to where the choice was made, with a smaller rate.
+
+Measured and left out (README, "What was measured"): a third stage that tries half a step of the rate up and down.
 """
 
 from __future__ import annotations
@@ -52,13 +53,12 @@ class Adaptive(Strategy):
     """of the survey"""
     kept = 3
     """of them go on"""
-    screen_at, refine_at = 0.15, 0.3
-    """shares of the epochs"""
+    screen_at = 0.15
+    """share of the epochs before"""
     length = 4.0
-    """of a probe of the later stages, where one of the survey has 1"""
+    """of a probe of the screen, where one of the survey has 1"""
     levels = (1 / 3, 2 / 3)
     """of each further hyperparameter: places in its range"""
-    refines = True
     ties = 1.0
     """standard errors by which the best has to be better"""
     decay = 0.5
@@ -97,11 +97,7 @@ class Adaptive(Strategy):
             return self._go_back(situation)
         if "plan" not in self.memory:
             self.memory |= plan(self, situation)
-        stages: dict[str, Callable[[Stage], Course]] = {
-            "survey": self._survey,
-            "screen": self._screen,
-            "refine": self._refine,
-        }
+        stages: dict[str, Callable[[Stage], Course]] = {"survey": self._survey, "screen": self._screen}
         stage, choice = Stage(situation), Choice({}, self._nothing(situation))
         for at, name in self.memory["plan"]:
             if at == situation.epoch:
@@ -134,7 +130,7 @@ class Adaptive(Strategy):
         if searched is None:
             return Choice({}, f"the loss rose to {situation.loss:.3g}, but no rate is searched that could be lowered")
         lower = searched.at(min(max(searched.position(situation.values["lr"]) - 1 / (self.rates - 1), 0.0), 1.0))
-        self.memory |= {"ceiling": lower, "watched": situation.epoch + 1}
+        self.memory["watched"] = situation.epoch + 1
         why = f"the loss rose from {self.memory['loss']:.3g} to {situation.loss:.3g}: back, with a smaller rate"
         return Choice({"lr": lower}, why, start=self.memory["home"])
 
@@ -151,17 +147,6 @@ class Adaptive(Strategy):
         ]
         taken = self._careful(stage.take(second, 3 * unit) or finite[:1], rate, plain)
         return stage.choice(taken, f"survey of {len(first)} rates")
-
-    def _refine(self, stage: Stage) -> Course:
-        searched, step = stage.space["lr"], 0.5 / (self.rates - 1)
-        highest = searched.position(self.memory.get("ceiling", searched.high))
-        here = min(max(searched.position(stage.values["lr"]), 0.0), 1.0)
-        places = sorted({min(max(here + by, 0.0), highest) for by in (-step, 0.0, step)})
-        found = yield stage.candidates([{"lr": searched.at(place)} for place in places], self._long)
-        finite = stage.take(found, self._long)
-        if not finite:
-            return Choice({"lr": searched.at(places[0])}, "all rates diverged: the smallest")
-        return stage.choice(self._careful(finite, rate, plain), "refined by half a step")
 
     def _screen(self, stage: Stage) -> Course:
         changes = [
@@ -261,12 +246,11 @@ def plan(strategy: Adaptive, situation: Situation) -> dict[str, Any]:
     sizes = {
         "survey": strategy.rates if "lr" in space else 0,
         "screen": 1 + sum(map(len, others)) if others else 0,
-        "refine": 3 if "lr" in space and strategy.refines else 0,
     }
-    shares = {"survey": 0.0, "screen": strategy.screen_at, "refine": strategy.refine_at}
+    shares = {"survey": 0.0, "screen": strategy.screen_at}
     step = situation.values["batch_size"] / situation.images_per_epoch
     # what matters least is left out first
-    for left_out in ((), ("refine",), ("refine", "screen"), ("refine", "screen", "rates"), tuple(sizes)):
+    for left_out in ((), ("screen",), ("screen", "rates"), tuple(sizes)):
         kept = {name: size for name, size in sizes.items() if size and name not in left_out}
         if "rates" in left_out and kept:
             kept["survey"] = strategy.kept

@@ -176,7 +176,7 @@ def test_stopped_and_resumed_equals_uninterrupted_where_winners_go_on(
     straight, events = make_run(made)
     assert straight.execute()
     reasons = [event.reason for event in events if isinstance(event, HyperparametersChosen)]
-    assert [reason.split()[0] for reason in reasons] == ["survey", "screen", "refined"]
+    assert [reason.split()[0] for reason in reasons] == ["survey", "screen"]
     total = straight.progress.images_trained + straight.progress.images_probed
     assert total <= 6.0 * 8 * 240
     stop_and_resume(made, tmp_path, straight, stop_after)
