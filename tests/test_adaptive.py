@@ -11,8 +11,9 @@ import pytest
 
 from hptui.space import Values, default_values, grid, parse_range
 from hptui.strategies import Candidate, Choice, Measurement, Situation
+from hptui.strategies._plan import LEAST_STEPS, levels, longest, plan
 from hptui.strategies._surrogate import predicted_scores
-from hptui.strategies.adaptive import LEAST_STEPS, Adaptive, lead, levels, longest, plan
+from hptui.strategies.adaptive import Adaptive, lead
 
 IMAGES = 400
 NOISE = np.random.default_rng(0).normal(0, 0.1, IMAGES).astype(np.float32)

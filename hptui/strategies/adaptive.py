@@ -22,10 +22,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from hptui.space import HYPERPARAMETERS, Range, SearchSpace, Values, describe
+from hptui.space import SearchSpace, Values, describe
 from hptui.strategies import Candidate, Choice, Measurement, Situation, Start, Strategy
+from hptui.strategies._plan import levels, plan
 from hptui.strategies._surrogate import predicted_scores
 
 if TYPE_CHECKING:
@@ -38,8 +39,6 @@ Losses = Callable[[Measurement], "npt.NDArray[np.float32]"]
 Course = Generator[list[Candidate], Sequence[Measurement], Choice]
 STRONGER = ("weight_decay", "dropout", "augmentation", "label_smoothing")
 """regularisation: it costs at first and pays late, so more of it is the careful side of a tie"""
-LEAST_STEPS = 10
-"""of the shortest probe; a budget that allows fewer does without a stage"""
 FALLEN = 2.0
 """an epoch went wrong if the validation loss is so many times what it was before"""
 
@@ -57,10 +56,12 @@ class Adaptive(Strategy):
     """share of the epochs before"""
     length = 4.0
     """of a probe of the screen, where one of the survey has 1"""
-    levels = (1 / 3, 2 / 3)
+    levels: tuple[float, ...] = (1 / 3, 2 / 3)
     """of each further hyperparameter: places in its range"""
     ties = 1.0
     """standard errors by which the best has to be better"""
+    calibrated = True
+    """whether regularisers are compared after temperature scaling"""
     decay = 0.5
     """share of the run over which the rate falls to zero"""
 
@@ -160,12 +161,13 @@ class Adaptive(Strategy):
         finite = stage.take(found, self._long)
         if not finite:
             return Choice({}, f"all {len(found)} levels diverged; the values in force stay")
+        losses = calibrated if self.calibrated else plain
         values = dict(stage.values)
         for name in stage.space:
             own = [one for one in finite if changed(one, stage.values) <= {name}]
             if name != "lr" and own:
-                values[name] = self._careful(own, strength(name, stage.values), calibrated).candidate.values[name]
-        best = min(finite, key=lambda one: float(one.calibrated_losses.mean()))
+                values[name] = self._careful(own, strength(name, stage.values), losses).candidate.values[name]
+        best = min(finite, key=lambda one: float(losses(one).mean()))
         return stage.choice(best, f"screen of {len(changes)} levels", values)
 
     @property
@@ -226,78 +228,11 @@ class Stage:
         self._lately = []
 
 
-def levels(searched: Range, places: Sequence[float]) -> list[float]:
-    """Values at these places of a range, without repeats."""
-    whole = HYPERPARAMETERS[searched.name].whole
-    return list(dict.fromkeys(float(round(v)) if whole else v for v in map(searched.at, places)))
-
-
 def strength(name: str, in_force: Values) -> Callable[[Measurement], float]:
     """The careful side of a hyperparameter: strong regularisation; else what is in force."""
     if name in STRONGER:
         return lambda found: found.values[name]
     return lambda found: float(found.candidate.values[name] == in_force[name])
-
-
-def plan(strategy: Adaptive, situation: Situation) -> dict[str, Any]:
-    """Which stage comes before which epoch, the length of a survey's probe in epochs, and its number of rates."""
-    first, space = situation.epoch, situation.space
-    others = [levels(searched, strategy.levels) for name, searched in space.items() if name != "lr"]
-    sizes = {
-        "survey": strategy.rates if "lr" in space else 0,
-        "screen": 1 + sum(map(len, others)) if others else 0,
-    }
-    shares = {"survey": 0.0, "screen": strategy.screen_at}
-    step = situation.values["batch_size"] / situation.images_per_epoch
-    # what matters least is left out first
-    for left_out in ((), ("screen",), ("screen", "rates"), tuple(sizes)):
-        kept = {name: size for name, size in sizes.items() if size and name not in left_out}
-        if "rates" in left_out and kept:
-            kept["survey"] = strategy.kept
-        stages = []
-        for name, size in kept.items():
-            wanted = first + round(shares[name] * (situation.epochs - first + 1))
-            allowed = (epoch for epoch in strategy.decision_epochs if epoch >= wanted)
-            stages.append((next(allowed, strategy.decision_epochs[-1]), name, size))
-        unit = longest(strategy, stages, (strategy.budget - 1) * situation.epochs, step)
-        if unit >= LEAST_STEPS * step:
-            break
-    return {"plan": [[epoch, name] for epoch, name, _ in stages], "unit": unit, "rates": kept.get("survey", 0)}
-
-
-def longest(strategy: Adaptive, stages: Sequence[tuple[int, str, int]], spare: float, step: float) -> float:
-    """The length of a survey's probe, in epochs, with which all stages waste no more than `spare` epochs.
-
-    What the winner of a stage was trained is no waste, except that the run does one epoch more for each end of an epoch
-    that it came past.
-
-    Args:
-        strategy: says how long the stages are, one to the other.
-        stages: epoch, name and number of candidates of each.
-        spare: epochs that may be wasted.
-        step: a batch in epochs, by which a probe may be rounded.
-    """
-
-    def waste(unit: float) -> float:
-        total, place, before = 0.0, 0.0, 0
-        for epoch, name, size in stages:
-            if epoch != before:
-                total, place, before = total + math.floor(place), 0.0, epoch
-            total += size * step
-            if name == "survey":
-                kept = min(strategy.kept, size)
-                total += (size - 1 + 2 * (kept - 1)) * unit
-                place += 3 * unit + 2 * step
-            else:
-                total += (size - 1) * strategy.length * unit
-                place += strategy.length * unit + step
-        return total + math.floor(place)
-
-    low, high = 0.0, max(spare, step)
-    for _ in range(50):
-        middle = (low + high) / 2
-        low, high = (middle, high) if waste(middle) <= spare else (low, middle)
-    return low
 
 
 def lead(best: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> float:

@@ -9,12 +9,15 @@ images of all candidates count together: 13 epochs at a budget of 1.5. Searched 
 weight decay, 1e-6 to 1e-2; in the second job dropout, 0 to 0.6, and augmentation, 0 to 1, too. `DIR` has
 MNIST/raw/*.gz.
 
+Variants for comparison: `--variant screen_at=0.3 calibrated=False` sets attributes of the strategy.
+
 CPU time is told apart: inside training, probes and evaluation, and all else after the imports.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
 import gzip
 import resource
 import statistics
@@ -27,6 +30,7 @@ import numpy.typing as npt
 
 from hptui.datasets import ImageDataset, Images
 from hptui.events import BatchesTrained, CandidateScored, Evaluated
+from hptui.strategies.adaptive import Adaptive
 from hptui.training import train
 from hptui.training.control import Control
 
@@ -71,14 +75,14 @@ def dataset(folder: Path) -> ImageDataset:
     )
 
 
-def one(data: ImageDataset, search: dict[str, str], seed: int) -> dict[str, Any]:
+def one(data: ImageDataset, search: dict[str, str], seed: int, variant: dict[str, Any]) -> dict[str, Any]:
     """Train once, with the clock of the process."""
     began = time.process_time()
     done = train(
         dataset=data,
         model="lenet",
         optimizer="sgd",
-        strategy="adaptive",
+        strategy=type("Adaptive", (Adaptive,), variant),
         epochs=13,
         budget=1.5,
         search=search,
@@ -104,18 +108,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--seeds", default="0-4")
+    parser.add_argument("--jobs", nargs="+", type=int, default=[0, 1], help="the first, the second, or both")
+    parser.add_argument("--variant", nargs="*", default=[])
     options = parser.parse_args()
+    variant = {name: ast.literal_eval(value) for name, _, value in (pair.partition("=") for pair in options.variant)}
     first, _, last = options.seeds.partition("-")
     data = dataset(options.data)
-    for name, search in JOBS.items():
+    for name, search in [list(JOBS.items())[index] for index in options.jobs]:
         runs = []
         for seed in range(int(first), int(last or first) + 1):
-            runs.append(one(data, search, seed))
+            runs.append(one(data, search, seed, variant))
             print(seed, runs[-1], flush=True)
         tests = [found["test"] for found in runs]
         spread = f" ± {statistics.stdev(tests):.2f}" if len(tests) > 1 else ""
         print(
-            f"{name}: test accuracy {statistics.mean(tests):.2f}{spread} %, n = {len(tests)}, worst {min(tests):.2f}; "
+            f"{name} {variant or ''}: test accuracy {statistics.mean(tests):.2f}{spread} %, n = {len(tests)}, "
+            f"worst {min(tests):.2f}, "
+            f"validation {statistics.mean(found['validation'] for found in runs):.2f} %; "
             f"at most {max(found['images'] for found in runs):,} images; "
             f"CPU outside / inside {max(found['outside'] for found in runs):.3f} at most; "
             f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MB"

@@ -1,0 +1,92 @@
+"""When the stages of the adaptive strategy come, and how long their probes are, so that a budget is kept."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from hptui.space import HYPERPARAMETERS, Range
+from hptui.strategies import Situation
+
+LEAST_STEPS = 10
+"""of the shortest probe; a budget that allows fewer does without a stage"""
+
+
+class Shape(Protocol):
+    """What a plan has to know of its strategy."""
+
+    decision_epochs: tuple[int, ...]
+    budget: float
+    rates: int
+    kept: int
+    screen_at: float
+    length: float
+    levels: tuple[float, ...]
+
+
+def plan(strategy: Shape, situation: Situation) -> dict[str, Any]:
+    """Which stage comes before which epoch, the length of a survey's probe in epochs, and its number of rates."""
+    first, space = situation.epoch, situation.space
+    others = [levels(searched, strategy.levels) for name, searched in space.items() if name != "lr"]
+    sizes = {
+        "survey": strategy.rates if "lr" in space else 0,
+        "screen": 1 + sum(map(len, others)) if others else 0,
+    }
+    shares = {"survey": 0.0, "screen": strategy.screen_at}
+    step = situation.values["batch_size"] / situation.images_per_epoch
+    # what matters least is left out first
+    for left_out in ((), ("screen",), ("screen", "rates"), tuple(sizes)):
+        kept = {name: size for name, size in sizes.items() if size and name not in left_out}
+        if "rates" in left_out and kept:
+            kept["survey"] = strategy.kept
+        stages = []
+        for name, size in kept.items():
+            wanted = first + round(shares[name] * (situation.epochs - first + 1))
+            allowed = (epoch for epoch in strategy.decision_epochs if epoch >= wanted)
+            stages.append((next(allowed, strategy.decision_epochs[-1]), name, size))
+        unit = longest(strategy, stages, (strategy.budget - 1) * situation.epochs, step)
+        if unit >= LEAST_STEPS * step:
+            break
+    return {"plan": [[epoch, name] for epoch, name, _ in stages], "unit": unit, "rates": kept.get("survey", 0)}
+
+
+def longest(strategy: Shape, stages: Sequence[tuple[int, str, int]], spare: float, step: float) -> float:
+    """The length of a survey's probe, in epochs, with which all stages waste no more than `spare` epochs.
+
+    What the winner of a stage was trained is no waste, except that the run does one epoch more for each end of an epoch
+    that it came past.
+
+    Args:
+        strategy: says how long the stages are, one to the other.
+        stages: epoch, name and number of candidates of each.
+        spare: epochs that may be wasted.
+        step: a batch in epochs, by which a probe may be rounded.
+    """
+
+    def waste(unit: float) -> float:
+        total, place, before = 0.0, 0.0, 0
+        for epoch, name, size in stages:
+            if epoch != before:
+                total, place, before = total + math.floor(place), 0.0, epoch
+            total += size * step
+            if name == "survey":
+                kept = min(strategy.kept, size)
+                total += (size - 1 + 2 * (kept - 1)) * unit
+                place += 3 * unit + 2 * step
+            else:
+                total += (size - 1) * strategy.length * unit
+                place += strategy.length * unit + step
+        return total + math.floor(place)
+
+    low, high = 0.0, max(spare, step)
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (middle, high) if waste(middle) <= spare else (low, middle)
+    return low
+
+
+def levels(searched: Range, places: Sequence[float]) -> list[float]:
+    """Values at these places of a range, without repeats."""
+    whole = HYPERPARAMETERS[searched.name].whole
+    return list(dict.fromkeys(float(round(v)) if whole else v for v in map(searched.at, places)))
