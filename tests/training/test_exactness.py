@@ -182,6 +182,17 @@ def test_stopped_and_resumed_equals_uninterrupted_where_winners_go_on(
     stop_and_resume(made, tmp_path, straight, stop_after)
 
 
+def test_a_survey_ends_at_the_same_weights_from_any_start(ingredients: Make) -> None:
+    """The learning rate of the start is tried by nobody who searches the whole range."""
+    ends = []
+    for rate in (1e-3, 1e-1):
+        settings = {"strategy": "adaptive", "optimizer": "sgd", "epochs": 4, "budget": 4.0}
+        run, _ = make_run(ingredients(**settings, set={"batch_size": 20, "lr": rate}))
+        assert run.execute()
+        ends.append(dict(run.delivered_weights()))
+    assert_same(*ends)
+
+
 @pytest.mark.parametrize("stop_after", [30, 75, 120])
 def test_a_population_is_resumed_with_the_weights_of_all_members(
     ingredients: Make, tmp_path: Path, stop_after: int
