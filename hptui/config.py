@@ -111,7 +111,7 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     def decision_epochs(self) -> tuple[int, ...]:
         """Epochs, counted from 1, before which a strategy that decides is asked."""
-        return tuple(self.decide_at or range(1, self.epochs + 1, self.decide_every))
+        return tuple(sorted(set(self.decide_at or range(1, self.epochs + 1, self.decide_every))))
 
 
 FIELDS: dict[str, Any] = typing.get_type_hints(StudyConfig, include_extras=True)

@@ -8,7 +8,7 @@ from test_adaptive import BOTH, Loss, basin, measure, situation
 
 from hptui.space import Values, default_values
 from hptui.strategies import Candidate, Choice
-from hptui.strategies.pbt import Pbt
+from hptui.strategies.pbt import ONE_BATCH, Pbt
 
 
 def decide(strategy: Pbt, epoch: int, loss: Loss, search: dict[str, str] = BOTH) -> tuple[list[Candidate], Choice]:
@@ -22,22 +22,24 @@ def decide(strategy: Pbt, epoch: int, loss: Loss, search: dict[str, str] = BOTH)
 
 
 def test_the_worst_member_takes_over_weights_and_values_of_the_best_and_steps_aside() -> None:
-    strategy = Pbt(10, (1, 2), seed=3)
+    strategy = Pbt(10, (1, 4), seed=3)
     first, choice = decide(strategy, 1, basin)
-    assert all(one.start is None and one.keep for one in first)
+    assert all(one.start is None and one.keep and one.horizon == ONE_BATCH for one in first)
     assert len({one.values["lr"] for one in first}) == 4
     scores = [basin(default_values() | one.values) for one in first]
     best, worst = scores.index(min(scores)), scores.index(max(scores))
     assert choice.candidate == best
     assert choice.values == first[best].values
-    second, _ = decide(strategy, 2, basin)
+    second, _ = decide(strategy, 4, basin)
     assert second[best].values == first[best].values
-    assert second[worst].start == second[best].start == choice.start
+    assert (second[best].start, second[best].horizon) == (None, ONE_BATCH)  # the run itself has trained it
+    assert (second[worst].start, second[worst].horizon) == (choice.start, 3)
     for name, value in second[worst].values.items():
         ratio = value / first[best].values[name]
         assert min(abs(ratio - 0.8), abs(ratio - 1.2)) < 1e-9 or value in (1e-4, 1.0, 1e-6, 1e-2)
-    others = [index for index in range(4) if index not in (best, worst)]
-    assert all(second[index].values == first[index].values for index in others)
+    for index in {0, 1, 2, 3} - {best, worst}:
+        assert second[index].values == first[index].values
+        assert second[index].start == {"reached by": first[index].values, "from": None}
 
 
 def test_it_finds_the_basin_in_the_end() -> None:

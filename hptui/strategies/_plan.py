@@ -34,7 +34,7 @@ def plan(strategy: Shape, situation: Situation) -> dict[str, Any]:
         "screen": 1 + sum(map(len, others)) if others else 0,
     }
     shares = {"survey": 0.0, "screen": strategy.screen_at}
-    step = situation.values["batch_size"] / situation.images_per_epoch
+    step = largest_batch(situation)
     # what matters least is left out first
     for left_out in ((), ("screen",), ("screen", "rates"), tuple(sizes)):
         kept = {name: size for name, size in sizes.items() if size and name not in left_out}
@@ -43,12 +43,39 @@ def plan(strategy: Shape, situation: Situation) -> dict[str, Any]:
         stages = []
         for name, size in kept.items():
             wanted = first + round(shares[name] * (situation.epochs - first + 1))
-            allowed = (epoch for epoch in strategy.decision_epochs if epoch >= wanted)
-            stages.append((next(allowed, strategy.decision_epochs[-1]), name, size))
+            allowed = (epoch for epoch in sorted(strategy.decision_epochs) if epoch >= wanted)
+            stages.append((next(allowed, max(strategy.decision_epochs)), name, size))
         unit = longest(strategy, stages, (strategy.budget - 1) * situation.epochs, step)
         if unit >= LEAST_STEPS * step:
             break
-    return {"plan": [[epoch, name] for epoch, name, _ in stages], "unit": unit, "rates": kept.get("survey", 0)}
+    return {
+        "due": [[epoch, name] for epoch, name, _ in stages],
+        "unit": unit,
+        "rates": kept.get("survey", 0),
+        "left_out": [name for name in space if ("survey" if name == "lr" else "screen") not in kept],
+    }
+
+
+def largest_batch(situation: Situation) -> float:
+    """Of all batches that may be tried, as a share of an epoch: what the length of a probe may be rounded by."""
+    searched = situation.space.get("batch_size")
+    largest = max(situation.values["batch_size"], searched.high if searched is not None else 0.0)
+    return largest / situation.images_per_epoch
+
+
+def affordable(strategy: Shape, situation: Situation, candidates: int, wanted: float) -> float:
+    """How long the probes of a screen may be at this moment, at most `wanted`; 0: too short to tell anything.
+
+    Ranges and epochs may have been changed since it was planned.
+    """
+    step, length = largest_batch(situation), wanted
+    done = (situation.images_trained + situation.images_probed) / situation.images_per_epoch
+    room = strategy.budget * situation.epochs - done - (situation.epochs - situation.epoch + 1)
+    while length >= LEAST_STEPS * step:
+        if candidates * (length + step) + 2 * step + math.floor(2 * length + 2 * step) <= room:
+            return length
+        length *= 0.95
+    return 0.0
 
 
 def longest(strategy: Shape, stages: Sequence[tuple[int, str, int]], spare: float, step: float) -> float:
@@ -74,9 +101,9 @@ def longest(strategy: Shape, stages: Sequence[tuple[int, str, int]], spare: floa
                 kept = min(strategy.kept, size)
                 total += (size - 1 + 2 * (kept - 1)) * unit
                 place += 3 * unit + 2 * step
-            else:
-                total += (size - 1) * strategy.length * unit
-                place += strategy.length * unit + step
+            else:  # and what was found of each hyperparameter alone is tried together
+                total += size * strategy.length * unit + 2 * step
+                place += 2 * (strategy.length * unit + step)
         return total + math.floor(place)
 
     low, high = 0.0, max(spare, step)

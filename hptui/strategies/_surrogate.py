@@ -7,10 +7,11 @@ import math
 import warnings
 from collections.abc import Sequence
 
-from hptui.space import SearchSpace
+from hptui.space import Range, SearchSpace
 from hptui.strategies import Measurement
 
 LEAST_POINTS = 4
+TINY = 1e-6
 SMOOTHNESS = 0.3
 """length scale at first, as a share of a range"""
 
@@ -30,9 +31,9 @@ def predicted_scores(space: SearchSpace, found: Sequence[Measurement], epochs: S
         epochs: how long each was trained from there.
     """
     points = [
-        ([min(max(entry.position(one.values[name]), 0.0), 1.0) for name, entry in space.items()], length, one.score)
+        ([place_of(entry, one.values.get(name, 0.0)) for name, entry in space.items()], length, max(one.score, TINY))
         for one, length in zip(found, epochs, strict=True)
-        if math.isfinite(one.score) and one.score > 0
+        if math.isfinite(one.score) and all(name in one.values for name in space)
     ]
     if len({tuple(place) for place, _, _ in points}) < LEAST_POINTS:
         return None
@@ -58,3 +59,8 @@ def predicted_scores(space: SearchSpace, found: Sequence[Measurement], epochs: S
             tried = axis[np.abs(axis - every[0, column]).argmin()]
             scores[cells[:, column] != tried] = np.nan
     return [float(score) for score in scores]
+
+
+def place_of(searched: Range, value: float) -> float:
+    """From 0 to 1 within a range."""
+    return min(max(searched.position(value), 0.0), 1.0)

@@ -11,8 +11,11 @@
 The run goes on with the weights of each winner, so that the images of its probe are not lost. A short probe flatters
 small rates and weak regularisation: of the candidates within one standard error of the best, paired over the validation
 images, the one with the largest rate, or the strongest regularisation, is taken (the one-standard-error rule of Breiman
-et al. 1984, Classification and Regression Trees, section 3.4.3). If the epoch after a choice goes wrong, the run goes
-back to where the choice was made, with a smaller rate.
+et al. 1984, Classification and Regression Trees, section 3.4.3). What is taken of each hyperparameter alone is tried
+together before it counts. If the epoch after a choice goes wrong, the run goes back to where the choice was made, with
+a smaller rate.
+
+Rates are compared by the validation loss, all else by the loss after temperature scaling, whatever --score says.
 
 Measured and left out (README, "What was measured"): a third stage that tries half a step of the rate up and down.
 """
@@ -26,7 +29,7 @@ from typing import TYPE_CHECKING
 
 from hptui.space import SearchSpace, Values, describe
 from hptui.strategies import Candidate, Choice, Measurement, Situation, Start, Strategy
-from hptui.strategies._plan import levels, plan
+from hptui.strategies._plan import affordable, levels, plan
 from hptui.strategies._surrogate import predicted_scores
 
 if TYPE_CHECKING:
@@ -39,8 +42,11 @@ Losses = Callable[[Measurement], "npt.NDArray[np.float32]"]
 Course = Generator[list[Candidate], Sequence[Measurement], Choice]
 STRONGER = ("weight_decay", "dropout", "augmentation", "label_smoothing")
 """regularisation: it costs at first and pays late, so more of it is the careful side of a tie"""
-FALLEN = 2.0
-"""an epoch went wrong if the validation loss is so many times what it was before"""
+FALLEN, RISE = 2.0, 0.5
+"""an epoch went wrong if the validation loss is so many times what it was before, and so many nats higher"""
+MOST_RETURNS = 2
+MOST = 0.05
+"""share of its loss within which the best may be given up for a stronger one; few images have large standard errors"""
 
 
 class Adaptive(Strategy):
@@ -75,9 +81,13 @@ class Adaptive(Strategy):
         return self.budget
 
     def decides(self, epoch: int, loss: float | None) -> bool:
-        if "plan" not in self.memory:
-            return epoch in self.decision_epochs
-        return self._went_wrong(epoch, loss) or any(epoch == at for at, _ in self.memory["plan"])
+        if self._went_wrong(epoch, loss):
+            return True
+        if epoch >= self.memory.get("watched", math.inf):  # all is well: the way back is not needed any more
+            for name in ("home", "loss", "watched"):
+                self.memory.pop(name, None)
+        due = self.memory.get("due", [[0, ""]])
+        return epoch in self.decision_epochs and any(at <= epoch for at, _ in due)
 
     def ask(self, situation: Situation) -> list[Candidate] | Choice:
         try:
@@ -86,7 +96,7 @@ class Adaptive(Strategy):
                 return next(self._course)
             return self._course.send(self._told)
         except StopIteration as end:
-            self._course = None
+            self._course, self._told = None, ()  # with the states that they hold
             choice: Choice = end.value
             return choice
 
@@ -96,58 +106,59 @@ class Adaptive(Strategy):
     def _decide(self, situation: Situation) -> Course:
         if self._went_wrong(situation.epoch, situation.loss):
             return self._go_back(situation)
-        if "plan" not in self.memory:
+        if "due" not in self.memory:
             self.memory |= plan(self, situation)
         stages: dict[str, Callable[[Stage], Course]] = {"survey": self._survey, "screen": self._screen}
         stage, choice = Stage(situation), Choice({}, self._nothing(situation))
-        for at, name in self.memory["plan"]:
-            if at == situation.epoch:
+        for name in [name for at, name in self.memory["due"] if at <= situation.epoch]:
+            self.memory["due"] = [entry for entry in self.memory["due"] if entry[1] != name]
+            if any((name == "survey") == (searched == "lr") for searched in situation.space):  # it may be gone since
                 choice = yield from stages[name](stage)
                 stage.go_on_from(choice)
-        if without := self._without(situation):
-            choice = replace(choice, reason=f"{choice.reason}; no budget to search {without}")
+        if left_out := [name for name in self.memory["left_out"] if name in situation.space]:
+            choice = replace(choice, reason=f"{choice.reason}; no budget to search {', '.join(left_out)}")
         if choice.start is not None:
-            self.memory |= {"home": choice.start, "loss": stage.loss, "watched": situation.epoch + 1}
+            self.memory |= {"home": choice.start, "loss": stage.loss, "watched": situation.epoch + 1, "returns": 0}
         return choice
 
     def _nothing(self, situation: Situation) -> str:
         """Why nothing is tried now."""
-        later = [at for at, _ in self.memory["plan"] if at > situation.epoch]
+        later = [at for at, _ in self.memory["due"] if at > situation.epoch]
         return f"the first candidates come before epoch {later[0]}" if later else "nothing was tried"
-
-    def _without(self, situation: Situation) -> str:
-        """What is to be searched but was left out of the plan."""
-        planned = {stage for _, stage in self.memory["plan"]}
-        left_out = [name for name in situation.space if ("survey" if name == "lr" else "screen") not in planned]
-        return ", ".join(left_out)
 
     def _went_wrong(self, epoch: int, loss: float | None) -> bool:
         """Whether the epoch after a choice made the network much worse."""
-        watched = self.memory.get("watched") == epoch and loss is not None
-        return watched and not float(loss or 0.0) <= FALLEN * self.memory["loss"]
+        if self.memory.get("watched") != epoch or loss is None:
+            return False
+        before = float(self.memory["loss"])
+        return not (loss <= FALLEN * before or loss <= before + RISE)
 
     def _go_back(self, situation: Situation) -> Choice:
-        searched = situation.space.get("lr")
+        home, before = self.memory.pop("home"), self.memory["loss"]
+        del self.memory["watched"]
+        values = {name: situation.values[name] for name in situation.space if name in situation.values}
+        searched, now = situation.space.get("lr"), situation.values["lr"]
+        why = f"the loss rose from {before:.3g} to {situation.loss:.3g}: back to where the last choice was made"
         if searched is None:
-            return Choice({}, f"the loss rose to {situation.loss:.3g}, but no rate is searched that could be lowered")
-        lower = searched.at(min(max(searched.position(situation.values["lr"]) - 1 / (self.rates - 1), 0.0), 1.0))
-        self.memory["watched"] = situation.epoch + 1
-        why = f"the loss rose from {self.memory['loss']:.3g} to {situation.loss:.3g}: back, with a smaller rate"
-        return Choice({"lr": lower}, why, start=self.memory["home"])
+            return Choice(values, f"{why}; no rate is searched that could be lowered", start=home)
+        values["lr"] = searched.at(min(max(searched.position(now) - 1 / (self.rates - 1), 0.0), 1.0))
+        self.memory["returns"] += 1
+        if values["lr"] < now and self.memory["returns"] < MOST_RETURNS:
+            self.memory |= {"home": home, "watched": situation.epoch + 1}
+        return Choice(values, f"{why}, with a smaller rate: {describe(values)}", start=home)
 
     def _survey(self, stage: Stage) -> Course:
         searched, unit = stage.space["lr"], self.memory["unit"]
         places = [index / (self.memory["rates"] - 1) for index in range(self.memory["rates"])]
-        first = yield stage.candidates([{"lr": searched.at(place)} for place in places], unit)
-        finite = sorted(stage.take(first, unit), key=lambda found: (found.score, -rate(found)))
+        found = yield stage.candidates([{"lr": searched.at(place)} for place in places], unit)
+        finite = sorted(stage.take(found, unit), key=lambda one: (one.score, -rate(one)))
         if not finite:
-            return Choice(stage.values | {"lr": searched.low}, f"all {len(first)} rates diverged: the smallest")
-        second = yield [
-            Candidate(found.candidate.values, horizon=2 * unit, keep=True, start=found.end)
-            for found in finite[: self.kept]
-        ]
-        taken = self._careful(stage.take(second, 3 * unit) or finite[:1], rate, plain)
-        return stage.choice(taken, f"survey of {len(first)} rates")
+            return Choice(stage.values | {"lr": searched.low}, f"all {len(found)} rates diverged: the smallest")
+        found = yield stage.following(finite[: self.kept], 2 * unit)
+        # where all of them diverge after all, a smaller rate is what is left
+        smallest = min(finite[: self.kept], key=rate)
+        left = stage.take(found, 3 * unit) or [one for one in finite if rate(one) < rate(smallest)] or [smallest]
+        return stage.choice(self._careful(left, rate, plain), f"survey of {len(places)} rates")
 
     def _screen(self, stage: Stage) -> Course:
         changes = [
@@ -155,31 +166,43 @@ class Adaptive(Strategy):
             for name, searched in stage.space.items()
             if name != "lr"
             for value in levels(searched, self.levels)
-            if value != stage.values[name]
+            if value != stage.values.get(name)
         ]
-        found = yield stage.candidates([{}, *changes], self._long)
-        finite = stage.take(found, self._long)
-        if not finite:
-            return Choice({}, f"all {len(found)} levels diverged; the values in force stay")
+        wanted = self.length * float(self.memory["unit"])
+        length = affordable(self, stage.situation, 1 + len(changes), wanted) if stage.is_first else wanted
+        if length == 0:
+            names = ", ".join(name for name in stage.space if name != "lr")
+            return Choice(stage.values, f"no budget is left to search {names}", start=stage.start)
         losses = calibrated if self.calibrated else plain
-        values = dict(stage.values)
+        found = yield stage.candidates([{}, *changes], length)
+        finite = stage.take(found, length)
+        if not finite:
+            reason = f"all {len(found)} levels diverged; the values in force stay"
+            return Choice(stage.values, reason, start=stage.start)
+        best = min(finite, key=lambda one: float(losses(one).mean()))
+        together = dict(best.candidate.values)
         for name in stage.space:
             own = [one for one in finite if changed(one, stage.values) <= {name}]
             if name != "lr" and own:
-                values[name] = self._careful(own, strength(name, stage.values), losses).candidate.values[name]
-        best = min(finite, key=lambda one: float(losses(one).mean()))
-        return stage.choice(best, f"screen of {len(changes)} levels", values)
-
-    @property
-    def _long(self) -> float:
-        return self.length * float(self.memory["unit"])
+                taken = self._careful(own, strength(name, stage.values), losses).candidate.values
+                together |= {name: taken[name]} if name in taken else {}
+        if together != best.candidate.values:
+            found = yield [*stage.following([best], length), *stage.following([best], length, together)]
+            if last := stage.take(found, 2 * length):
+                best = self._careful(last, lambda one: float(one.candidate.values == together), losses)
+        return stage.choice(best, f"screen of {len(changes)} levels")
 
     def _careful(
         self, found: Sequence[Measurement], strong: Callable[[Measurement], float], losses: Losses
     ) -> Measurement:
-        """The strongest of those that are not worse than the best by more than `ties` standard errors."""
+        """The strongest of those that are not worse than the best by more than `ties` standard errors, or MOST."""
         best = min(found, key=lambda one: float(losses(one).mean()))
-        tied = [one for one in found if one is best or lead(losses(best), losses(one)) <= self.ties]
+        most = (1 + MOST) * float(losses(best).mean())
+        tied = [
+            one
+            for one in found
+            if one is best or (lead(losses(best), losses(one)) <= self.ties and float(losses(one).mean()) <= most)
+        ]
         return max(tied, key=lambda one: (strong(one), -float(losses(one).mean())))
 
 
@@ -187,52 +210,59 @@ class Stage:
     """What one stage of a decision hands to the next."""
 
     def __init__(self, situation: Situation) -> None:
+        self.situation = situation
         self.space = situation.space
         self.values: Values = {
-            name: min(max(situation.values.get(name, searched.low), searched.low), searched.high)
+            name: min(max(situation.values[name], searched.low), searched.high)
             for name, searched in situation.space.items()
+            if name in situation.values  # a model may have several dropout rates of its own
         }
         """searched, within their ranges"""
         self.loss = situation.loss
-        self._start: Start | None = None
-        self._all: list[Measurement] = []
+        self.start: Start | None = None
+        self.is_first = True
+        self._asked: list[Candidate] = []
         self._lately: list[tuple[Measurement, float]] = []
         """since the last change of the weights, with the epochs trained from there"""
 
     def candidates(self, changes: Sequence[Values], horizon: float) -> list[Candidate]:
-        return [Candidate(self.values | change, horizon, self._start, keep=True) for change in changes]
+        """From where the decision stands, with these values changed."""
+        return [Candidate(self.values | change, horizon, self.start, keep=True) for change in changes]
+
+    def following(self, found: Sequence[Measurement], horizon: float, values: Values | None = None) -> list[Candidate]:
+        """From where other candidates ended, with their values or others."""
+        return [Candidate(values or one.candidate.values, horizon, one.end, keep=True) for one in found]
 
     def take(self, found: Sequence[Measurement], epochs: float) -> list[Measurement]:
         """Remember what was measured after so many epochs; those that are finite."""
-        self._all += found
-        self._lately += [(one, epochs) for one in found]
+        self._asked += [one.candidate for one in found]
+        self._lately += [(replace(one, end=None), epochs) for one in found]
         return [one for one in found if math.isfinite(one.score)]
 
-    def choice(self, taken: Measurement, how: str, values: Values | None = None) -> Choice:
-        """Go on with the weights of `taken`, and with its values or others."""
+    def choice(self, taken: Measurement, how: str) -> Choice:
+        """Go on with values and weights of `taken`."""
         self.loss = taken.loss
-        chosen = values or taken.candidate.values
-        index = next(index for index, one in enumerate(self._all) if one is taken)
-        reason = f"{how}: {describe(chosen)}; score {taken.score:.4g}"
         return Choice(
-            chosen,
-            reason,
-            candidate=index if chosen == taken.candidate.values else None,
+            taken.candidate.values,
+            f"{how}: {describe(taken.candidate.values)}; loss {taken.loss:.4g}",
+            candidate=next(index for index, one in enumerate(self._asked) if one is taken.candidate),
             start=taken.end,
             predicted=predicted_scores(self.space, *zip(*self._lately, strict=True)),
         )
 
     def go_on_from(self, choice: Choice) -> None:
+        """Let the next stage of the same decision begin where this one ended."""
         self.values = self.values | choice.values
-        self._start = choice.start or self._start
+        self.start = choice.start or self.start
+        self.is_first = False
         self._lately = []
 
 
 def strength(name: str, in_force: Values) -> Callable[[Measurement], float]:
     """The careful side of a hyperparameter: strong regularisation; else what is in force."""
     if name in STRONGER:
-        return lambda found: found.values[name]
-    return lambda found: float(found.candidate.values[name] == in_force[name])
+        return lambda found: found.values.get(name, 0.0)
+    return lambda found: float(found.candidate.values.get(name) == in_force.get(name))
 
 
 def lead(best: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> float:
@@ -245,7 +275,7 @@ def lead(best: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> float
 
 def changed(found: Measurement, values: Values) -> set[str]:
     """Names of which a candidate had other values."""
-    return {name for name, value in found.candidate.values.items() if value != values[name]}
+    return {name for name, value in found.candidate.values.items() if value != values.get(name)}
 
 
 def rate(found: Measurement) -> float:

@@ -1,9 +1,11 @@
 """Population-based training (Jaderberg et al. 2017, arXiv 1711.09846) in one process, for comparison.
 
-Members with values of their own train side by side, --horizon epochs per decision each. The worst member then takes
-over weights and values of the best (truncation selection), and its values are perturbed by a factor of 0.8 or 1.2. The
-run goes on with the weights of the best. It costs a training per member, and is as greedy as the grid: a small rate
-looks good at once (FIRE PBT, Dalibard and Jaderberg 2021, arXiv 2109.13800).
+Members with values of their own train side by side: the run itself is the best one, and at each decision the others are
+trained as far as it has come since the last. The worst member then takes over weights and values of the best
+(truncation selection), its values perturbed by a factor of 0.8 or 1.2, and the run goes on as the best.
+
+It costs a training per member, and is as greedy as the grid: a small rate looks good at once (FIRE PBT, Dalibard and
+Jaderberg 2021, arXiv 2109.13800).
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ from hptui.strategies import Candidate, Choice, Measurement, Situation, Strategy
 
 __all__ = ["Pbt"]
 
+ONE_BATCH = 1e-9
+"""the shortest probe there is, of a member that has come as far as the others already"""
 FACTORS = (0.8, 1.2)
 SHIFTS = (-0.2, 0.2)
 """of a linear range, where a factor would never leave zero"""
@@ -35,23 +39,27 @@ class Pbt(Strategy):
         if not self._told:
             if "population" not in self.memory:
                 drawn = [self._drawn(situation.space, random) for _ in range(self.members)]
-                self.memory["population"] = [{"values": values, "start": None} for values in drawn]
-            return [
-                Candidate(within(member["values"], situation.space, random), start=member["start"], keep=True)
-                for member in self.memory["population"]
-            ]
+                self.memory |= {"population": [{"values": values, "start": None} for values in drawn], "own": 0}
+            gap = situation.epoch - self.memory.get("at", situation.epoch)
+            candidates = []
+            for index, member in enumerate(self.memory["population"]):
+                values = within(member["values"], situation.space, random)
+                behind = gap > 0 and index != self.memory["own"]
+                start, horizon = (member["start"], float(gap)) if behind else (None, ONE_BATCH)
+                candidates.append(Candidate(values, horizon, start, keep=True))
+            return candidates
         told, self._told = self._told, ()
         order = sorted(range(len(told)), key=lambda index: told[index].score)
         best, worst = order[0], order[-1]
         if math.isinf(told[best].score):
-            del self.memory["population"]
+            self.memory = {}
             return Choice({}, f"all {len(told)} members diverged; the next decision draws new ones")
         population: list[dict[str, Any]] = [{"values": found.candidate.values, "start": found.end} for found in told]
         for index in order:
             if math.isinf(told[index].score) or (index == worst and worst != best):
                 values = perturbed(told[best].candidate.values, situation.space, random)
                 population[index] = {"values": values, "start": told[best].end}
-        self.memory["population"] = population
+        self.memory |= {"population": population, "own": best, "at": situation.epoch}
         winner = told[best].candidate.values
         reason = f"best of {len(told)} members: {describe(winner)}; score {told[best].score:.4g}"
         return Choice(winner, reason, candidate=best, start=told[best].end)
@@ -60,7 +68,8 @@ class Pbt(Strategy):
         self._told = measurements
 
     def planned_cost(self, space: SearchSpace, horizon: float) -> float:
-        return 1.0 + len(self.decision_epochs) * self.members * horizon / self.epochs
+        beside = max(self.decision_epochs, default=1) - min(self.decision_epochs, default=1)
+        return 1.0 + (self.members - 1) * beside / self.epochs
 
     def _drawn(self, space: SearchSpace, random: Random) -> Values:
         return {name: usable(searched, searched.at(random.random())) for name, searched in space.items()}

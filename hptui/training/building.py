@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -95,14 +95,14 @@ def check_optimizer(name: str) -> None:
         raise ConfigError(f"{name} needs the package {package}; install it with: pip install 'hptui[optimizers]'")
 
 
-def build_optimizer(name: str, parameters: Iterable[nn.Parameter], values: Values) -> torch.optim.Optimizer:
+def build_optimizer(name: str, network: nn.Module, values: Values) -> torch.optim.Optimizer:
     """SGD with momentum, Adam or AdamW, each in torch's fused form; or one from a package of its own.
 
     Fused kernels are wrong, silently, for a gradient whose strides differ from its weight's (seen with
     torch.func); gradients from `backward()` follow the weight's strides. tests/training checks them against
     the plain form.
     """
-    trained = [parameter for parameter in parameters if parameter.requires_grad]
+    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
     lr, weight_decay, momentum = values["lr"], values["weight_decay"], values["momentum"]
     match name:
         case "sgd":
@@ -112,6 +112,13 @@ def build_optimizer(name: str, parameters: Iterable[nn.Parameter], values: Value
         case "adamw":
             return torch.optim.AdamW(trained, lr, (momentum, 0.999), weight_decay=weight_decay, fused=True)
         case "schedule_free":
+            if momentum == 0:
+                raise ConfigError("schedule_free needs a momentum above 0: it trains between two points that it keeps.")
+            if any(buffer.endswith("running_mean") for buffer, _ in network.named_buffers()):
+                raise ConfigError(
+                    "schedule_free cannot train a model with BatchNorm here: it is read at other weights than those "
+                    "that the running statistics belong to."
+                )
             from schedulefree import AdamWScheduleFree
 
             schedule_free: torch.optim.Optimizer = AdamWScheduleFree(

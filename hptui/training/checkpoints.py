@@ -18,12 +18,16 @@ KEPT = 2
 def save_checkpoint(run: Path, step: int, content: dict[str, Any]) -> str:
     """Save and return the file's name relative to the run; older than the two newest are removed.
 
+    So are those of a later step: a strategy went back since, and on from there.
+
     Raises:
         TrainingError: it cannot be written; earlier checkpoints are untouched.
     """
     folder = run / CHECKPOINTS
     name = f"step-{step:09d}.pt"
     save_file(folder / name, content)
+    for left in [path for path in folder.glob("step-*.pt") if path.name > name]:
+        left.unlink(missing_ok=True)
     for old in sorted(folder.glob("step-*.pt"))[:-KEPT]:
         old.unlink(missing_ok=True)
     return f"{CHECKPOINTS}/{name}"

@@ -184,6 +184,8 @@ class Run:
             if self.progress.by_hand:
                 use_by_hand(self, epoch)
             elif self.strategy.decides(epoch, self.progress.scored_loss):
+                # probes train with the factor that the epoch begins with, whatever the last step before had
+                self.state.values.scale_rate(self.strategy.rate_factor((epoch - 1) / self.config.epochs))
                 decide(self, epoch)
             self.progress.decided = epoch
         self._train_epoch(epoch)
@@ -269,7 +271,7 @@ def new_state(ingredients: Ingredients, seed: int, strategy: Strategy | None = N
     network = build_network(ingredients.factory, config.model, data, seed)
     start = default_values() | (strategy.start_values(config.set) if strategy is not None else config.set)
     optimizer_name = (strategy.optimizer if strategy is not None else None) or config.optimizer
-    optimizer = build_optimizer(optimizer_name, network.parameters(), start)
+    optimizer = build_optimizer(optimizer_name, network, start)
     values = ValuesInForce(network, optimizer, start)
     order = BatchOrder(len(data.train), seed, device)
     augmentation = torch.Generator().manual_seed(seed)  # on the CPU, so that a checkpoint goes to any device

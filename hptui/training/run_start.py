@@ -36,7 +36,7 @@ def run_started(ingredients: Ingredients, strategy: Strategy, arm: Arm, seed: in
         dataset=data.name,
         model=without_folder(config.model),
         parameters=sum(weight.numel() for weight in state.network.parameters() if weight.requires_grad),
-        optimizer=config.optimizer,
+        optimizer=strategy.optimizer or config.optimizer,
         device=describe_device(ingredients.device),
         searched=axes(config.space) if strategy.searches else [],
         values=state.values.read(),

@@ -51,11 +51,15 @@ class TrainingState:
         if not hasattr(self.optimizer, "eval"):
             yield
             return
+        weights = [weight for group in self.optimizer.param_groups for weight in group["params"]]
+        trained = [weight.detach().clone() for weight in weights]
         self.optimizer.eval()
         try:
             yield
         finally:
             self.optimizer.train()  # type: ignore[attr-defined]  # who has the one has the other
+            with torch.no_grad():
+                torch._foreach_copy_(weights, trained)  # there and back leaves a rounding error
 
     def snapshot(self) -> Snapshot:
         """A copy that shares no memory with the training."""

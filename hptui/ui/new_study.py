@@ -26,7 +26,7 @@ from hptui.ui._range_row import SUGGESTED, RangeRow
 FORM = {
     "data and network": ("dataset", "data_dir", "model", "optimizer"),
     "study": ("strategy", "baseline", "epochs", "runs", "seed", "out"),
-    "decisions": ("decide_every", "decide_at", "horizon", "score", "set"),
+    "decisions": ("decide_every", "decide_at", "horizon", "budget", "score", "set"),
     "machine": ("device", "threads"),
 }
 MOST_CELLS = 10_000

@@ -23,6 +23,7 @@ from typing import Any
 from scipy import stats
 
 from hptui.space import parse_range
+from hptui.strategies import Strategy
 from hptui.training import train
 
 SELECTION_SEED = 100
@@ -58,8 +59,16 @@ def retrained(candidates: list[Settings]) -> Callable[[Settings], tuple[Settings
     return find
 
 
+class Decay(Strategy):
+    """Only what `adaptive` does in its second half: what of its gain is the search, and what the schedule?"""
+
+    def rate_factor(self, progress: float) -> float:
+        return min(1.0, 2 * (1 - progress))
+
+
 METHODS: dict[str, Settings | Callable[[Settings], tuple[Settings, float]]] = {
     "default": fixed(),
+    "default with decay": {"strategy": Decay},
     "best fixed of 25": retrained(
         [
             fixed(lr=lr, weight_decay=decay)
@@ -103,7 +112,7 @@ def run(options: argparse.Namespace) -> None:
             assert isinstance(method, dict)
             line = {"method": name, "seed": seed, "searched": searched, "settings": method, **one(job, method, seed)}
             with options.out.open("a") as file:
-                file.write(json.dumps(line) + "\n")
+                file.write(json.dumps(line, default=lambda strategy: strategy.__name__) + "\n")
             print(f"{name:<20} {seed:>3} {100 * line['test']:.2f} cost {line['cost']:.2f}", flush=True)
 
 

@@ -61,7 +61,7 @@ def bare_loop(ingredients: Ingredients, *, own_dropout: bool) -> Callable[[], No
             module.p = 0.5
     if not own_dropout:
         network = plain_dropout(network)
-    optimizer = build_optimizer("adam", network.parameters(), ingredients.config.start_values)
+    optimizer = build_optimizer("adam", network, ingredients.config.start_values)
     train = ingredients.data.train
 
     def block() -> None:

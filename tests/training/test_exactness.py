@@ -23,6 +23,7 @@ from hptui.events import (
 )
 from hptui.run_directory import RunFile, RunReader, create_run
 from hptui.training.building import load_factory
+from hptui.training.checkpoints import load_newest, save_checkpoint
 from hptui.training.control import Control
 from hptui.training.decisions import decide
 from hptui.training.run import Ingredients, Run
@@ -200,7 +201,8 @@ def test_a_population_is_resumed_with_the_weights_of_all_members(
     made = ingredients(strategy="pbt", epochs=4)
     straight, _ = make_run(made)
     assert straight.execute()
-    assert straight.progress.images_probed == 4 * 4 * 120
+    assert straight.state.step >= 4 * 12  # the run itself is one of the members: what it trained is not thrown away
+    assert straight.progress.images_probed == 4 * 20 + 3 * (20 + 3 * 240)
     stop_and_resume(made, tmp_path, straight, stop_after)
 
 
@@ -237,3 +239,15 @@ def test_chosen_values_are_those_trained_with(ingredients: Make) -> None:
             assert event.values == chosen
             trained += 1
     assert trained > 0
+
+
+def test_a_checkpoint_of_a_state_that_was_gone_back_to_is_the_newest(tmp_path: Path) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    for step in (10, 20, 30):
+        save_checkpoint(tmp_path, step, {"step": step})
+    save_checkpoint(tmp_path, 25, {"step": 25, "again": 1})
+    assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == [
+        "step-000000020.pt",
+        "step-000000025.pt",
+    ]
+    assert load_newest(tmp_path, torch.device("cpu")) == {"step": 25, "again": 1}

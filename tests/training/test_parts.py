@@ -87,7 +87,7 @@ def test_fused_optimizers_agree_with_plain_ones(name: str, model: str) -> None:
         network = build_network(load_factory(model), model, data, seed=0).double()
         network.eval()  # no dropout: both see the same function
         if fused:
-            optimizer = build_optimizer(name, network.parameters(), values)
+            optimizer = build_optimizer(name, network, values)
             assert optimizer.defaults["fused"]
         else:
             second = {"momentum": 0.9} if name == "sgd" else {"betas": (0.9, 0.999)}
@@ -122,7 +122,7 @@ def test_every_model_trains_on_grey_and_colour_of_any_size(name: str, channels: 
         assert torch.equal(one, other)
     network.train()
     values = default_values() | {"lr": 1e-3}
-    optimizer = build_optimizer("adam", network.parameters(), values)
+    optimizer = build_optimizer("adam", network, values)
     losses = []
     for _ in range(15):
         loss = F.cross_entropy(network(data.normalise(data.train.pixels)), data.train.labels)
@@ -255,7 +255,7 @@ def test_bfloat16_is_close_to_float32(ingredients: Make) -> None:
 @pytest.mark.parametrize("optimizer_name", ["sgd", "adam", "adamw"])
 def test_values_are_put_in_force_and_read_back_from_where_they_act(optimizer_name: str) -> None:
     network = nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.1), nn.Linear(4, 2), nn.Dropout2d(0.2))
-    optimizer = build_optimizer(optimizer_name, network.parameters(), default_values())
+    optimizer = build_optimizer(optimizer_name, network, default_values())
     values = ValuesInForce(network, optimizer, default_values())
     assert "dropout" not in values.read()  # two rates of its own: no one value to tell
     wanted = {
@@ -278,7 +278,7 @@ def test_values_are_put_in_force_and_read_back_from_where_they_act(optimizer_nam
 def test_dropout_without_a_dropout_layer_is_refused() -> None:
     network = nn.Linear(2, 2)
     with pytest.raises(ConfigError, match=r"no nn\.Dropout"):
-        ValuesInForce(network, build_optimizer("sgd", network.parameters(), default_values()), {"dropout": 0.5})
+        ValuesInForce(network, build_optimizer("sgd", network, default_values()), {"dropout": 0.5})
 
 
 class WrongOutput(nn.Module):
