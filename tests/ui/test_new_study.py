@@ -145,6 +145,7 @@ def test_every_setting_that_is_shown_comes_back_as_it_was() -> None:
         out="somewhere/new",
         decide_at=[1, 4],
         horizon=0.125,
+        budget=2.5,
         score="accuracy",
         set={"momentum": 0.5, "lr": 0.0123456789},
         device="cuda:1",
