@@ -172,6 +172,7 @@ class StudyListScreen(Screen[Path | None]):
         if afresh or shown != self._shown:
             self._shown = shown
             self._fill(lines, [fitted(row, widths) for row in rows], widths)
+            self.refresh_bindings()  # Enter opens something from now on, or nothing any more
         self._tell()
 
     def _why_empty(self, wanted: str) -> str:
