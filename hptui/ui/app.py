@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from hptui.ui.dashboard import Exporter
 
 POLL_SECONDS = 0.1
+FIRST_PICTURE_SECONDS = 0.02
+"""Textual draws every 1/60 s: a little later the first line is on the screen, and the rest may be imported"""
 SETTINGS = "screen.json"
 LEAVE = {"stop": "Stop with a checkpoint and quit"}
 
@@ -152,7 +154,7 @@ class HptuiApp(App[None]):
             self.push_screen(Preparing())
             self.call_after_refresh(self._begin_training)  # once this is on the screen
         else:
-            self.call_after_refresh(self.action_list)
+            self.set_timer(FIRST_PICTURE_SECONDS, self.action_list)
         self.set_interval(POLL_SECONDS, self._poll)
 
     def _begin_training(self) -> None:
