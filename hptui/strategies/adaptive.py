@@ -151,7 +151,7 @@ class Adaptive(Strategy):
         searched, unit = stage.space["lr"], self.memory["unit"]
         places = [index / (self.memory["rates"] - 1) for index in range(self.memory["rates"])]
         found = yield stage.candidates([{"lr": searched.at(place)} for place in places], unit)
-        finite = sorted(stage.take(found, unit), key=lambda one: (one.score, -rate(one)))
+        finite = sorted(stage.take(found, unit), key=lambda one: (one.loss, -rate(one)))
         if not finite:
             return Choice(stage.values | {"lr": searched.low}, f"all {len(found)} rates diverged: the smallest")
         found = yield stage.following(finite[: self.kept], 2 * unit)

@@ -77,7 +77,12 @@ class Scoring:
         weights = state.average.tensors() if averaged else None
         with state.as_delivered():
             return evaluate(
-                state.network, data, data.validation, weights=weights, precision=self.precision, calibrate=True
+                state.network,
+                data,
+                data.validation,
+                weights=weights,
+                precision=self.precision,
+                calibrate=averaged == (self.weights == "averaged"),  # only what is compared
             )
 
 
