@@ -34,15 +34,16 @@ from hptui.comparison import compare
 from hptui.errors import RunDirectoryError
 from hptui.events import AnyEvent, Axis, RunStopped
 from hptui.export import export, missing
-from hptui.export.figures import accuracies_figure
-from hptui.export.heatmaps import heatmap_page
-from hptui.export.style import literal, look, number
+from hptui.export.accuracies import accuracies_figure
+from hptui.export.heatmaps import heatmap_page, heatmap_panel
+from hptui.export.scales import number
+from hptui.export.style import literal, look
 from hptui.space import parse_range
 from hptui.studies import follow
 from hptui.study_directory import Study
 
 ARMS = ("baseline", "optimized")
-PICTURES = {"trajectories.png", "learning-curves.png", "accuracies.png"}
+PICTURES = {"trajectories.png", "learning-curves.png", "accuracies.png", "cost.png", "confusion.png"}
 
 
 def axis(name: str, low: float, high: float, steps: int, scale: str = "log") -> Axis:
@@ -158,8 +159,8 @@ def test_a_run_stopped_half_way_is_drawn_so_far(tmp_path: Path) -> None:
     files = export(follow(study.directory), tmp_path / "pictures", progress=lines.append)
     assert {file.name for file in files} == PICTURES | {"heatmaps-optimized-0-page1.png"}
     assert_sound(files)
-    assert lines[:4] == [f"{index}/4 {file.name}" for index, file in enumerate(files, start=1)]
-    assert lines[4:] == [
+    assert lines[:6] == [f"{index}/6 {file.name}" for index, file in enumerate(files, start=1)]
+    assert lines[6:] == [
         "missing: the end of 3 of 4 runs: optimized-0 (stopped), baseline-1 (waiting), optimized-1 (waiting)",
         "missing: heatmaps of optimized-1: no decision in the log",
     ]
@@ -173,7 +174,7 @@ def test_a_study_of_which_no_run_has_begun_says_what_is_missing(tmp_path: Path) 
         "heatmaps of optimized-0: no decision in the log",
         "trajectories: no run that searches has begun",
         "learning curves: no epoch is completed",
-        "accuracies: no run is completed",
+        "accuracies, cost and confusion: no run is completed",
     ]
 
 
@@ -227,7 +228,7 @@ def test_the_cells_carry_the_measured_numbers_and_marks(tmp_path: Path) -> None:
     study = searching_study(tmp_path / "study", axes, epochs=1, diverged_over=0.05)
     (decision,) = follow(study.directory).runs[1].state.decisions
     with look():
-        figure = heatmap_page([decision], "a", "b")
+        figure = heatmap_page([heatmap_panel(decision)], "a", "b")
     panel, bar = figure.axes
     losses = [candidate.loss for candidate in decision.candidates if candidate.loss is not None]
     assert [text.get_text() for text in panel.texts] == [f"{loss:.3f}" for loss in losses]
@@ -247,7 +248,7 @@ def test_it_works_in_a_worker_thread_and_leaves_settings_alone(tmp_path: Path) -
     worker = threading.Thread(target=lambda: files.extend(export(follow(study.directory), tmp_path / "pictures")))
     worker.start()
     worker.join()
-    assert len(files) == 5
+    assert len(files) == 7
     assert "matplotlib.pyplot" not in sys.modules
     assert [matplotlib.rcParams[key] for key in looks] == before
 
@@ -259,7 +260,7 @@ def test_it_stops_between_pictures(tmp_path: Path) -> None:
         follow(study.directory), tmp_path / "pictures", progress=lines.append, should_stop=lambda: len(lines) == 2
     )
     assert len(files) == 2
-    assert lines[-1] == "stopped after 2 of 4 pictures"
+    assert lines[-1] == "stopped after 2 of 6 files"
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -268,10 +269,10 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path, monkeypatch
     with pytest.raises(RunDirectoryError, match="cannot write"):
         export(follow(study.directory), tmp_path / "file")
 
-    def full(path: Path, content: bytes) -> None:
+    def full(path: Path) -> Any:
         raise OSError(28, "No space left on device", str(path))
 
-    monkeypatch.setattr(hptui.export, "replace_file", full)
+    monkeypatch.setattr(hptui.export, "replacing", full)
     with pytest.raises(RunDirectoryError, match="No space left on device"):
         export(follow(study.directory), tmp_path / "pictures")
 
