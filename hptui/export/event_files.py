@@ -47,8 +47,12 @@ def write_overview(study: FollowedStudy, file: BinaryIO) -> None:
     """Which hyperparameters and metrics the HPARAMS tab has."""
     from tensorboard.plugins.hparams import summary_v2 as hparams
 
-    names = dict.fromkeys(name for run in study.runs for name in facts(study, run))
-    columns = [hparams.HParam(name) for name in names]
+    found: dict[str, set[str | float]] = {}
+    for run in begun(study):
+        for name, value in facts(study, run).items():
+            found.setdefault(name, set()).add(value)
+    words = {name: sorted(w for w in values if isinstance(w, str)) for name, values in found.items()}
+    columns = [hparams.HParam(name, hparams.Discrete(words[name]) if words[name] else None) for name in found]
     metrics = [hparams.Metric(tag, display_name=title) for tag, title in FINAL.items()]
     created = study.study.created
     _write(file, created, [(created, 0, hparams.hparams_config_pb(columns, metrics, created))])
