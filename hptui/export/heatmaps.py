@@ -19,6 +19,7 @@ from matplotlib.patheffects import withStroke
 
 from hptui.export.scales import edges, number, text_colour, ticks
 from hptui.export.style import CHARACTER, NARROW, SMALL, VERMILION, WIDE, literal, new_figure, theme, title_of
+from hptui.metrics import METRIC_TITLES
 from hptui.run_state import Decision
 from hptui.views import Cell, HeatmapGrid, heatmap
 
@@ -110,8 +111,10 @@ def _heading(grid: HeatmapGrid, decision: Decision) -> str:
 
 def _measure_title(grid: HeatmapGrid, decision: Decision) -> str:
     """With its unit; the name of a score comes from a file."""
+    if grid.measure in METRIC_TITLES:
+        return f"validation {METRIC_TITLES[grid.measure]}"
     name = decision.started.score_name if grid.measure == "score" else grid.measure
-    known = {"loss": "validation loss (nats)", "accuracy": "1 - validation accuracy"}
+    known = {"loss": "validation loss (nats)"} | {key: f"1 - validation {word}" for key, word in METRIC_TITLES.items()}
     return known.get(name) or literal(f"score: {name}")
 
 

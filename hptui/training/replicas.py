@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from hptui.events import ClassCounts
+from hptui.metrics import metric
 from hptui.strategies import Candidate, Measurement
 from hptui.training.control import Control
 from hptui.training.evaluation import Evaluation, evaluate
@@ -36,7 +37,7 @@ class Scoring:
     """How candidates are compared."""
 
     score: str
-    """loss, calibrated_loss, or accuracy (compared as its complement, so that lower is better)"""
+    """loss, calibrated_loss, or one of hptui.metrics.METRICS (compared as 1 - it, so that lower is better)"""
     weights: str
     """averaged or last"""
     precision: str
@@ -52,15 +53,10 @@ class Scoring:
         guessing = math.log(len(trainer.data.class_names))
         limit = EXPLODED * max(guessing, start_loss if math.isfinite(start_loss) else 0.0)
         diverged = not all(loss <= limit for loss in (raw.loss, scored.loss)) or not math.isfinite(train_loss)
-        found = {
-            "loss": scored.loss,
-            "calibrated_loss": scored.calibrated_loss,
-            "accuracy": 1 - scored.accuracy,
-        }[self.score]
         measurement = Measurement(
             candidate=candidate,
             values=trainer.state.values.chosen(),
-            score=math.inf if diverged else found,
+            score=math.inf if diverged else self._score(scored),
             loss=scored.loss,
             accuracy=scored.accuracy,
             raw_loss=raw.loss,
@@ -72,9 +68,22 @@ class Scoring:
         )
         return Probe(measurement, scored.class_counts, 0, 0.0)
 
+    def _score(self, scored: Evaluation) -> float:
+        match self.score:
+            case "loss":
+                return scored.loss
+            case "calibrated_loss":
+                return scored.calibrated_loss
+            case "accuracy":
+                return 1 - scored.accuracy
+        assert scored.predictions is not None
+        found = metric(self.score, scored.predictions)
+        return math.inf if found is None else 1 - found  # None: it cannot rank; all candidates see the same images
+
     def _evaluate(self, trainer: Trainer, *, averaged: bool) -> Evaluation:
         state, data = trainer.state, trainer.data
         weights = state.average.tensors() if averaged else None
+        is_scored = averaged == (self.weights == "averaged")
         with state.as_delivered():
             return evaluate(
                 state.network,
@@ -82,7 +91,9 @@ class Scoring:
                 data.validation,
                 weights=weights,
                 precision=self.precision,
-                calibrate=averaged == (self.weights == "averaged"),  # only what is compared
+                calibrate=is_scored,  # only what is compared
+                keep=is_scored and self.score not in ("loss", "calibrated_loss", "accuracy"),
+                by_class=True,
             )
 
 
