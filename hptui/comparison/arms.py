@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -121,6 +121,21 @@ def measure(run: FollowedRun, question: Question, *, with_interval: bool = False
         image_influence(question.metric, found or counted, cut),
         metrics.predicted_classes(found, cut) == found.labels if found is not None else None,
     )
+
+
+def class_metrics(run: FollowedRun, question: Question) -> list[metrics.ClassMetrics]:
+    """Every class of a completed run against the rest; without saved predictions there is no AUC.
+
+    Raises:
+        UsageError: a threshold is asked for, and the run saved no predictions.
+    """
+    found = read_predictions(run.directory, question.model, "test")
+    if found is not None:
+        return metrics.per_class(found, _threshold(run, question))
+    if question.threshold_for is not None:
+        raise _not_saved(run, question)
+    logged = metrics.per_class(of_confusion(decisive_test(run.state, question.model).confusion))
+    return [replace(row, auc=None) for row in logged]
 
 
 def _threshold(run: FollowedRun, question: Question) -> float | None:

@@ -131,18 +131,18 @@ def conclusion(difference: Difference, sampling: SamplingError | None = None, me
     if difference.low <= 0 <= difference.high:
         return (
             f"With {n} pairs the difference{of} cannot be told from zero: anything from {signed(difference.low)} to "
-            f"{signed(difference.high)} points fits the data.{_on_other_images(difference, sampling)}"
+            f"{signed(difference.high)} points fits the data.{on_other_images(difference, sampling)}"
         )
     better = "better" if difference.mean > 0 else "worse"
     caution = " With so few pairs the interval itself is uncertain." if n < 5 else ""
     return (
         f"Over {n} pairs the optimized runs are {better}{of} by {100 * abs(difference.mean):.2f} points "
         f"(95 % interval {signed(difference.low)} to {signed(difference.high)}).{caution}"
-        f"{_on_other_images(difference, sampling)}"
+        f"{on_other_images(difference, sampling)}"
     )
 
 
-def _on_other_images(difference: Difference, sampling: SamplingError | None) -> str:
+def on_other_images(difference: Difference, sampling: SamplingError | None) -> str:
     """What the test set adds to the doubt.
 
     The spread over pairs and that over images are added as if they had nothing in common. A little they have: which
