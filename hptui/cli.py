@@ -222,6 +222,21 @@ def export(directory: Path, to: Path | None, formats: str, theme: Literal["light
     return DONE
 
 
+@cli.command()
+@click.argument("directory", type=click.Path(path_type=Path), metavar="DIR")
+@click.option("--to", type=click.Path(path_type=Path), metavar="FILE.html", help="Default: DIR/report.html.")
+def report(directory: Path, to: Path | None) -> int:
+    """Write one HTML page that needs no network: result, figures, decisions, settings, and how to repeat it."""
+    open_study(directory)  # a folder that is no study is told before matplotlib is imported
+    from hptui.report import REPORT_FILE, write_report
+    from hptui.studies import follow
+
+    place = to or directory / REPORT_FILE
+    write_report(follow(directory), place, progress=lambda line: click.echo(line, err=True))
+    click.echo(place)
+    return DONE
+
+
 @cli.group(cls=SuggestingGroup, invoke_without_command=True)
 @click.pass_context
 def config(context: click.Context) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hptui.comparison.several import Contrast, Several
 from hptui.comparison.study import on_other_images
-from hptui.comparison.words import mean_sd, signed
+from hptui.comparison.words import between, mean_sd, probability, signed, two_digits
 from hptui.metrics import METRIC_TITLES
 
 ALPHA = 0.05
@@ -25,7 +25,7 @@ def several_rows(several: Several) -> list[tuple[str, ...]]:
             arm.strategy,
             f"{arm.n}/{comparison.planned}",
             mean_sd(arm.measured),
-            "-" if arm.cost.mean is None else f"{arm.cost.mean:.2f}",
+            two_digits(arm.cost.mean),
         )
         for name, comparison in zip(several.names, several.studies, strict=True)
         for arm_name, arm in (("baseline", comparison.baseline), ("optimized", comparison.optimized))
@@ -38,17 +38,14 @@ def contrast_cells(contrast: Contrast) -> tuple[str, ...]:
     found = contrast.difference
     if found is None or found.mean is None:
         return (contrast.other, contrast.one, *["-"] * 6)
-    interval = (
-        f"{signed(found.low)} to {signed(found.high)}" if found.low is not None and found.high is not None else "-"
-    )
     return (
         contrast.other,
         contrast.one,
         str(found.n),
         signed(found.mean),
-        interval,
-        "-" if found.p_value is None else f"{found.p_value:.3g}",
-        "-" if contrast.p_holm is None else f"{contrast.p_holm:.3g}",
+        between(found.low, found.high),
+        probability(found.p_value),
+        probability(contrast.p_holm),
         found.test,
     )
 

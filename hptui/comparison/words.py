@@ -56,7 +56,7 @@ def arm_cells(comparison: Comparison, name: str, arm: ArmSummary) -> tuple[str, 
         f"{arm.n}/{comparison.planned}",
         mean_sd(arm.test_accuracy),
         mean_sd(arm.balanced_accuracy),
-        "-" if arm.cost.mean is None else f"{arm.cost.mean:.2f}",
+        two_digits(arm.cost.mean),
         mean_sd(arm.seconds, 1, 1),
     )
     return (*cells, mean_sd(arm.measured)) if question_words(comparison) else cells
@@ -70,11 +70,11 @@ def difference_words(comparison: Comparison) -> str:
     of = f" in {METRIC_TITLES[comparison.metric]}" if comparison.metric != "accuracy" else ""
     text = f"difference{of} (optimized - baseline, points): {signed(found.mean)}"
     if found.low is not None and found.high is not None:
-        text += f", 95 % interval {signed(found.low)} to {signed(found.high)}"
+        text += f", 95 % interval {between(found.low, found.high)}"
     if found.p_value is not None:
-        text += f", {found.test} p = {found.p_value:.3g}"
+        text += f", {found.test} p = {probability(found.p_value)}"
     if found.effect_size is not None:
-        text += f", effect size d = {found.effect_size:.2f}"
+        text += f", effect size d = {two_digits(found.effect_size)}"
     return f"{text}, n = {found.n}"
 
 
@@ -82,11 +82,11 @@ def other_statistics(difference: Difference) -> str:
     """What stands beside the t test: signed ranks, bootstrap, effect size without bias; empty if there is none."""
     parts = []
     if difference.wilcoxon_p is not None:
-        how = "exact" if difference.wilcoxon_exact else "normal approximation"
-        parts.append(f"Wilcoxon signed ranks p = {difference.wilcoxon_p:.3g} ({how}{_smallest(difference)})")
+        p_value, how = probability(difference.wilcoxon_p), _how(difference)
+        parts.append(f"Wilcoxon signed ranks p = {p_value} ({how}{_smallest(difference)})")
     if difference.bootstrap_low is not None and difference.bootstrap_high is not None:
-        low, high = signed(difference.bootstrap_low), signed(difference.bootstrap_high)
-        parts.append(f"bootstrap 95 % interval (BCa over pairs) {low} to {high}")
+        interval = between(difference.bootstrap_low, difference.bootstrap_high)
+        parts.append(f"bootstrap 95 % interval (BCa over pairs) {interval}")
     if difference.effect_size_corrected is not None:
         parts.append(f"effect size without small-sample bias {difference.effect_size_corrected:.2f}")
     return ", ".join(parts)
@@ -107,7 +107,7 @@ def sampling_words(sampling: SamplingError | None) -> str:
     text += f", {100 * sampling.difference:.2f} of the difference"
     if sampling.discordant is None:
         return f"{text} at most (no predictions saved by these runs)"
-    return f"{text} ({percent(sampling.discordant)} % of them are right in one run of a pair alone)"
+    return f"{text} (of {percent(sampling.discordant)} % of them just one run of a pair is right)"
 
 
 def comparison_lines(comparison: Comparison) -> tuple[str, ...]:
@@ -120,3 +120,49 @@ def comparison_lines(comparison: Comparison) -> tuple[str, ...]:
         comparison.conclusion,
     )
     return tuple(line for line in lines if line)
+
+
+def statistics_rows(comparison: Comparison) -> list[tuple[str, str]]:
+    """Every number of the difference with its name; empty where there is no difference yet."""
+    found, sampling = comparison.difference, comparison.sampling
+    if found.mean is None:
+        return []
+    rows = [
+        ("pairs", str(found.n)),
+        ("mean difference, optimized - baseline (points)", signed(found.mean)),
+        ("95 % interval (Student, over pairs)", between(found.low, found.high)),
+        ("95 % interval (bootstrap, BCa over pairs)", between(found.bootstrap_low, found.bootstrap_high)),
+        ("standard deviation of the differences (points)", percent(found.sd)),
+        (f"p ({found.test}, two-sided)", probability(found.p_value)),
+        (f"p (Wilcoxon signed ranks, {_how(found)})", probability(found.wilcoxon_p)),
+        ("effect size dz (mean / standard deviation)", two_digits(found.effect_size)),
+        ("effect size without small-sample bias (Hedges)", two_digits(found.effect_size_corrected)),
+    ]
+    if sampling is not None:
+        at_most = ", at most" if sampling.how == "upper bound" else ""
+        rows += [
+            ("test images", str(sampling.images)),
+            ("standard error that they leave of one run (points)", percent(sampling.one)),
+            (f"standard error that they leave of the difference (points{at_most})", percent(sampling.difference)),
+            ("test images that just one run of a pair has right (%)", percent(sampling.discordant)),
+        ]
+    return rows
+
+
+def between(low: float | None, high: float | None) -> str:
+    """An interval in points; a dash for none."""
+    return "-" if low is None or high is None else f"{signed(low)} to {signed(high)}"
+
+
+def probability(p_value: float | None) -> str:
+    """Three digits; a dash for none."""
+    return "-" if p_value is None else f"{p_value:.3g}"
+
+
+def two_digits(value: float | None) -> str:
+    """A plain number; a dash for none."""
+    return "-" if value is None else f"{value:.2f}"
+
+
+def _how(difference: Difference) -> str:
+    return "exact" if difference.wilcoxon_exact else "normal approximation"
