@@ -102,7 +102,7 @@ def probe_one_by_one(
     candidates: Sequence[Candidate],
     home: Snapshot,
     *,
-    horizon: float,
+    horizon: Callable[[Candidate], float],
     start_loss: float,
     scoring: Scoring,
     control: Control,
@@ -111,6 +111,16 @@ def probe_one_by_one(
     """Measure all candidates; the training is back at `home` afterwards, also when StopRequested is raised.
 
     All see the same batches, the same random numbers and the same validation images, so differences are paired.
+
+    Args:
+        trainer: of the run.
+        candidates: of one `ask`.
+        home: the state that they start from, unless they have a start of their own.
+        horizon: for how many epochs each is trained.
+        start_loss: validation loss of `home`.
+        scoring: how they are compared.
+        control: checked before every step.
+        on_probe: called with each.
     """
     measurements = []
     try:
@@ -120,7 +130,7 @@ def probe_one_by_one(
             trainer.state.restore(start)  # type: ignore[arg-type]  # only the engine makes a Start: a Snapshot
             trainer.state.values.set(candidate.values)
             losses = LossSum(trainer.state.device)
-            batches = trainer.batches(horizon if candidate.horizon is None else candidate.horizon)
+            batches = trainer.batches(horizon(candidate))
             trainer.train(batches, control, after_step=losses.add)
             probe = scoring.measure(trainer, candidate, losses.read(), start_loss)
             on_probe(replace(probe, images=losses.images, seconds=control.clock() - began))
