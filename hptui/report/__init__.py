@@ -38,10 +38,11 @@ def write_report(study: FollowedStudy, to: Path, *, progress: Callable[[str], No
     Raises:
         RunDirectoryError: the file cannot be written, or a run cannot be read.
     """
-    content = page(study, progress=progress)
+    if to.is_dir():
+        raise RunDirectoryError(f"cannot write {to}: it is a folder; name a file, as in --to {to / REPORT_FILE}.")
     try:
-        to.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(to, content.encode("utf-8", "replace"))
+        to.parent.mkdir(parents=True, exist_ok=True)  # a place that cannot be used is told before anything is drawn
+        replace_file(to, page(study, progress=progress).encode("utf-8", "replace"))
     except OSError as error:
         raise RunDirectoryError(f"cannot write {to}: {error.strerror or error}.") from None
 

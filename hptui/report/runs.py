@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 
+from hptui.cautions import cautions
 from hptui.comparison.words import percent
 from hptui.events import CandidateScored
 from hptui.report.tables import Table
 from hptui.run_state import Decision
 from hptui.space import describe
 from hptui.studies import FollowedRun, FollowedStudy
-from hptui.views import Trajectory, trajectories
 
 RUN_HEADINGS = ("run", "state", "device", "values at the end", "epochs", "test acc. %", "cost", "seconds")
 DECISION_HEADINGS = ("before epoch", "chosen", "reason", "tried", "diverged", "best score")
@@ -70,7 +70,7 @@ def warnings(study: FollowedStudy) -> list[str]:
     """In plain sentences, the gravest first."""
     return [
         *chain.from_iterable(_of_run(run) for run in study.runs),
-        *_edges(study),
+        *_cautions(study),
         *_mixed(study),
     ]
 
@@ -91,20 +91,14 @@ def _of_run(run: FollowedRun) -> Iterator[str]:
         yield f"{run.name} refused a request of {refused.by}: {refused.reason}"
 
 
-def _edges(study: FollowedStudy) -> Iterator[str]:
-    """A value on the edge of its range: the best may lie outside."""
-    found: dict[str, list[Trajectory]] = {}
+def _cautions(study: FollowedStudy) -> Iterator[str]:
+    """What the choices of the runs make one careful about; what holds for several runs is said once."""
+    found: dict[str, list[str]] = {}
     for run in study.runs:
-        for trajectory in trajectories(run.state):
-            found.setdefault(trajectory.title, []).append(trajectory)
-    for title, paths in found.items():
-        points = [point for path in paths for point in path.points if path.edges]
-        on_edge = sum(point.on_edge is not None for point in points)
-        if on_edge:
-            yield (
-                f"{title}: on an edge of its range in {on_edge} of {len(points)} epochs; the best may lie outside "
-                "(change the range with --search)"
-            )
+        for line in cautions(run.state):
+            found.setdefault(line, []).append(run.name)
+    for line, names in found.items():
+        yield f"{line} ({', '.join(names)})"
 
 
 def _mixed(study: FollowedStudy) -> Iterator[str]:
