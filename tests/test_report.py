@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 from answers import answered_study
 from fabricate import (
@@ -30,6 +31,7 @@ from hptui.__main__ import main
 from hptui.cli import cli
 from hptui.config import Layer, resolve
 from hptui.events import CommandRefused, RunFailed, RunStopped
+from hptui.predictions import PREDICTIONS_FILE, read_predictions, write_predictions
 from hptui.report import page
 from hptui.report.repeat import repeat_command
 from hptui.studies import follow
@@ -176,7 +178,7 @@ def test_a_running_study_says_what_is_missing(tmp_path: Path) -> None:
     found = read(tmp_path / "s")
     assert "No pair of runs is completed yet" in found.text
     assert "the end of 3 of 4 runs: optimized-0 (lost), baseline-1 (waiting), optimized-1 (waiting)" in found.text
-    assert "AUC: no predictions saved by baseline-0" in found.text
+    assert "AUC of baseline-0: no predictions saved by this run" in found.text
     assert "optimized-0 has no end in its log" in found.text
     assert found.row("AUC")[1:] == ["-"] * 5
     assert found.row("2", "-", "not chosen yet")[3] == "2"
@@ -197,6 +199,20 @@ def test_a_torn_last_line_is_not_there_yet(tmp_path: Path) -> None:
     log.write_bytes(log.read_bytes()[:-20])
     found = read(tmp_path / "s")
     assert "the end of 1 of 2 runs: optimized-0 (lost)" in found.text
+
+
+def test_damaged_and_diverged_predictions_are_told(tmp_path: Path) -> None:
+    answered_study(tmp_path / "s", [1.0, 1.1], [1.5, 1.6])
+    (tmp_path / "s" / "baseline-1" / PREDICTIONS_FILE).write_bytes(b"torn")
+    diverged = read_predictions(tmp_path / "s" / "optimized-0")
+    assert diverged is not None
+    diverged.probabilities[:] = np.nan
+    write_predictions(tmp_path / "s" / "optimized-0", {("final", "test"): diverged})
+    found = read(tmp_path / "s")
+    assert "AUC of baseline-1: predictions.npz cannot be read" in found.text
+    assert "AUC of optimized-0: a class has no test images, or the network has diverged" in found.text
+    assert found.row("AUC")[1:] == ["-"] * 5
+    assert "-" not in found.row("accuracy")
 
 
 def test_a_study_of_one_arm(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import msgspec
 
 from hptui import metrics
 from hptui.comparison.sampling import image_influence
-from hptui.errors import RunDirectoryError, UsageError
+from hptui.errors import ConfigError, RunDirectoryError, UsageError
 from hptui.events import Evaluated
 from hptui.predictions import Model, Predictions, read_predictions
 from hptui.run_state import Epoch, RunState
@@ -140,7 +140,7 @@ def class_metrics(run: FollowedRun, question: Question) -> list[metrics.ClassMet
     Raises:
         UsageError: a threshold is asked for, and the run saved no predictions.
     """
-    found = read_predictions(run.directory, question.model, "test")
+    found = _saved(run, question)
     if found is not None:
         return metrics.per_class(found, _threshold(run, question), resamples=_resamples(found))
     if question.threshold_for is not None:
@@ -166,7 +166,10 @@ def _threshold(run: FollowedRun, question: Question) -> float | None:
     validation = read_predictions(run.directory, question.model, "validation")
     if validation is None:
         raise _not_saved(run, question)
-    return metrics.choose_threshold(validation, question.threshold_for)
+    try:
+        return metrics.choose_threshold(validation, question.threshold_for)
+    except ConfigError as error:
+        raise ConfigError(f"{run.name}: {error}") from None
 
 
 def _not_saved(run: FollowedRun, question: Question) -> UsageError:

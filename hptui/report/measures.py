@@ -10,8 +10,8 @@ from hptui.comparison.by_class import CLASS_HEADINGS, by_class, class_cells
 from hptui.comparison.study import completed
 from hptui.comparison.words import arm_cells, between, headings, mean_sd, probability, signed, statistics_rows
 from hptui.errors import RunDirectoryError, UsageError
-from hptui.metrics import METRIC_TITLES, METRICS
-from hptui.predictions import Model, read_predictions
+from hptui.metrics import METRIC_TITLES, METRICS, metric
+from hptui.predictions import PREDICTIONS_FILE, Model, read_predictions
 from hptui.report.tables import Table
 from hptui.studies import FollowedRun, FollowedStudy
 
@@ -40,7 +40,7 @@ def metric_tables(study: FollowedStudy) -> Iterator[Table]:
     if not any(completed(study, arm) for arm in study.study.config.arms):
         return
     for model in get_args(Model):
-        rows = [_metric_row(study, Question(metric, model)) for metric in METRICS]
+        rows = [_metric_row(study, Question(name, model)) for name in METRICS]
         yield Table(f"Test images, {MODELS[model]}", METRIC_HEADINGS, rows)
 
 
@@ -72,17 +72,22 @@ def class_table(study: FollowedStudy) -> Table | None:
 
 
 def gaps(study: FollowedStudy) -> list[str]:
-    """What the tables lack."""
-    runs = [run for arm in study.study.config.arms for run in completed(study, arm)]
-    without = [run.name for run in runs if (problem := _problem(run)) == "none"]
-    damaged = [problem for run in runs if (problem := _problem(run)) not in ("", "none")]
-    lines = [f"AUC: no predictions saved by {', '.join(without)}"] if without else []
-    return [*lines, *damaged]
+    """What the tables lack, and why."""
+    found: dict[str, list[str]] = {}
+    for arm in study.study.config.arms:
+        for run in completed(study, arm):
+            if problem := _problem(run):
+                found.setdefault(problem, []).append(run.name)
+    return [f"AUC of {', '.join(names)}: {problem}" for problem, names in found.items()]
 
 
 def _problem(run: FollowedRun) -> str:
-    """Empty: predictions are there; "none": they are not; else what is wrong with them."""
+    """Why a run has no AUC; empty if it has one."""
     try:
-        return "" if read_predictions(run.directory) is not None else "none"
-    except RunDirectoryError as error:
-        return str(error)
+        predictions = read_predictions(run.directory)
+    except RunDirectoryError:  # its message names a place on this machine
+        return f"{PREDICTIONS_FILE} cannot be read"
+    if predictions is None:
+        return "no predictions saved by this run"
+    undefined = metric("auc", predictions) is None
+    return "a class has no test images, or the network has diverged" if undefined else ""
