@@ -66,6 +66,7 @@ def export(
     """
     say = progress or _say_nothing
     written: list[Path] = []
+    gaps = missing(study)  # as the runs are now: drawing takes a while
     products = list(_products(study, set(formats), theme, each_decision))
     for index, product in enumerate(products):
         if should_stop is not None and should_stop():
@@ -73,7 +74,7 @@ def export(
             return written
         say(f"{index + 1}/{len(products)} {product.name}")
         written.append(_write(to, product))
-    for line in missing(study):
+    for line in gaps:
         say(f"missing: {line}")
     return written
 

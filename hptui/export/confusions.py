@@ -10,7 +10,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize, PowerNorm
 from matplotlib.figure import Figure
 
-from hptui.export.scales import number, text_colour
+from hptui.export.scales import text_colour
 from hptui.export.style import CHARACTER, NARROW, SMALL, WIDE, literal, new_figure, theme
 from hptui.outcomes import Confusion
 
@@ -19,20 +19,24 @@ FEW_CLASSES = 4
 LONGEST_NAME = 16
 """characters of a class's name on paper"""
 SIDE = 2.5
-"""inches, about, of one matrix"""
+"""inches of one matrix at most"""
 
 
 def confusions_figure(confusions: Sequence[Confusion], title: str) -> Figure:
     """One matrix for each arm; rows are the true class."""
     n = ", ".join(f"{found.arm} n = {found.n} run{'s' * (found.n != 1)}" for found in confusions)
     subtitle = f"test images, share of each true class in %, mean over the runs: {n}"
-    figure = new_figure(NARROW if len(confusions) == 1 else WIDE, SIDE + 1.2, title, subtitle)
+    width = NARROW if len(confusions) == 1 else WIDE
+    longest = max((len(_short(name)) for found in confusions for name in found.class_names), default=2)
+    # of one matrix, in inches: what names, axis titles and the colour bar leave
+    side = min(SIDE, (width - 0.8) / len(confusions) - 0.3 - longest * SMALL * CHARACTER / 72)
+    figure = new_figure(width, side + 1.2, title, subtitle)
     figure.set_layout_engine("compressed")  # the one that knows of square panels
     panels = figure.subplots(1, len(confusions), squeeze=False).ravel()
     # square roots: on a linear scale a mistake of 3 % looks like none
     colours, norm = _colours(), PowerNorm(0.5, 0, 100)
     for panel, found in zip(panels, confusions, strict=True):
-        _draw(panel, found, colours, norm)
+        _draw(panel, found, colours, norm, 72 * side / len(found.counts))
     bar = figure.colorbar(ScalarMappable(norm, colours), ax=list(panels), aspect=25, pad=0.02)
     bar.set_label("share of the true class (%)", fontsize=SMALL)
     bar.set_ticks([0, 1, 5, 10, 25, 50, 100])
@@ -44,7 +48,8 @@ def _colours() -> Colormap:
     return LinearSegmentedColormap.from_list("share", [theme().paper, theme().runs[0]])
 
 
-def _draw(axes: Axes, found: Confusion, colours: Colormap, norm: Normalize) -> None:
+def _draw(axes: Axes, found: Confusion, colours: Colormap, norm: Normalize, cell: float) -> None:
+    """With cells of `cell` points."""
     classes = len(found.counts)
     shares = [[math.nan if share is None else 100 * share for share in row] for row in found.shares]
     axes.set_facecolor(theme().faint)
@@ -56,7 +61,6 @@ def _draw(axes: Axes, found: Confusion, colours: Colormap, norm: Normalize) -> N
     axes.set_xlabel("predicted class")
     axes.set_ylabel("true class")
     names = [_short(name) for name in found.class_names] or [str(index) for index in range(classes)]
-    cell = SIDE * 72 / classes  # points
     widest = max(map(len, names)) * SMALL * CHARACTER
     step = math.ceil((SMALL + 2) / cell)
     ticks = list(range(0, classes, step))
@@ -83,9 +87,14 @@ def _write_shares(axes: Axes, found: Confusion, colours: Colormap, norm: Normali
                 continue
             words = percent(share)
             if len(found.counts) <= FEW_CLASSES:
-                words += f"\n({number(round(found.counts[row][column], 1))} images)"
+                words += f"\n({_images(found.counts[row][column])} images)"
             colour = text_colour(colours(float(norm(100 * share))))
             axes.text(column, row, words, color=colour, fontsize=size, ha="center", va="center")
+
+
+def _images(count: float) -> str:
+    """A mean over runs, with one decimal where it has one."""
+    return f"{count:,.1f}".removesuffix(".0")
 
 
 def percent(share: float) -> str:

@@ -7,6 +7,7 @@ mathtext: study names and class labels come from files, and a `$` in them is a `
 from __future__ import annotations
 
 import logging
+import re
 import textwrap
 import threading
 from collections.abc import Iterator
@@ -154,7 +155,8 @@ def new_figure(width: float, height: float, title: str, subtitle: str) -> Figure
 
 def wrapped(text: str, width: float, size: float, lines: int) -> list[str]:
     """At most so many lines of `width` inches."""
-    shown = literal(text)
+    # "n = 3" stays on one line: textwrap does not break at these spaces
+    shown = re.sub(r"\bn = (?=\d)", "n\u00a0=\u00a0", literal(text))
     mean = max(CHARACTER * size, 1.05 * _breadth(shown, size) / max(len(shown), 1))
     fitting = max(10, int((width - 0.2) * 72 / mean))
     return textwrap.wrap(shown, fitting, max_lines=lines, placeholder=" ...")
