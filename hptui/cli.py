@@ -121,10 +121,7 @@ def resume(directory: Path, data_dir: str | None, device: str | None, headless: 
         RunReader(folder).read(0)  # a run of another version is told before data are read and anything is written
     config = localized(study, data_dir)
     if device is not None:
-        try:
-            config = msgspec.structs.replace(config, device=convert_field("device", device))
-        except ConfigError as error:
-            raise ConfigError(f"--device: {error}") from None
+        config = msgspec.structs.replace(config, device=given_device(device))
     return train(old_study(study, config), headless=headless, as_json=as_json)
 
 
@@ -198,6 +195,23 @@ def export(directory: Path, to: Path | None) -> int:
     return DONE
 
 
+@cli.command()
+@click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
+@click.option("--to", type=click.Path(path_type=Path), metavar="DIR", help="Keep the second run there.")
+@click.option("--data-dir", metavar="VALUE", help="where the data are now, if they have moved")
+@click.option("--device", metavar="VALUE", help=description("device"))
+def replay(run: Path, to: Path | None, data_dir: str | None, device: str | None) -> int:
+    """Train a completed run again with its recorded values, without search, and compare the final weights.
+
+    On a CPU they have to be equal; the exit code is 1 if they are not.
+    """
+    from hptui.replay import replay as train_again
+
+    found = train_again(run, to, data_dir=data_dir, device=given_device(device), tell=tell)
+    click.echo("\n".join(found.lines))
+    return FAILED if found.comparable and not found.equal else DONE
+
+
 @cli.group(cls=SuggestingGroup, invoke_without_command=True)
 @click.pass_context
 def config(context: click.Context) -> None:
@@ -248,6 +262,14 @@ def doctor(data_dir: Path | None, as_json: bool) -> int:
     else:
         print_result(pairs_table(("", ""), ((key, value) for key, value in found.items())))
     return DONE
+
+
+def given_device(device: str | None) -> str | None:
+    """Check --device of a command that takes no other settings."""
+    try:
+        return None if device is None else str(convert_field("device", device))
+    except ConfigError as error:
+        raise ConfigError(f"--device: {error}") from None
 
 
 def resolve_layers(config: Path | None, flags: dict[str, Any]) -> Resolved:

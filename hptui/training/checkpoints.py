@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import pickle
 from pathlib import Path
@@ -74,6 +75,28 @@ def load_newest(run: Path, device: torch.device) -> dict[str, Any] | None:
             f"no checkpoint of {run.name} can be read ({problem}); remove its checkpoints folder to begin it anew."
         )
     return None
+
+
+def largest_difference(one: Path, other: Path) -> tuple[str, int, float]:
+    """Of the networks in two files of `save_file`: where it is, how many tensors there are, and the difference.
+
+    0: equal to the bit, but for the sign of a zero; not-a-number equals itself, and is infinitely far from a number.
+    """
+    first, second = (torch.load(path, map_location="cpu", weights_only=True)["network"] for path in (one, other))
+    names = sorted(first.keys() | second.keys())
+    found = {name: _difference(first.get(name), second.get(name)) for name in names}
+    largest = max(found, key=found.__getitem__)
+    return largest, sum(isinstance(value, torch.Tensor) for value in first.values()), found[largest]
+
+
+def _difference(one: Any, other: Any) -> float:
+    if not (isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor)):
+        return 0.0 if one == other else math.inf
+    if one.shape != other.shape or one.dtype != other.dtype:
+        return math.inf
+    if torch.allclose(one, other, rtol=0, atol=0, equal_nan=True):
+        return 0.0
+    return float((one.double() - other.double()).abs().nan_to_num(nan=math.inf).max())
 
 
 def require_plain(tree: object, owner: str) -> None:
