@@ -26,7 +26,7 @@ from hptui.config import (
 )
 from hptui.errors import ConfigError, RunDirectoryError, UsageError, nearest
 from hptui.foreground import has_terminal, new_study, old_study, show_screen, silence, tell, train
-from hptui.presence import refuse_if_written
+from hptui.presence import refuse_if_written, replace_file
 from hptui.run_directory import RunReader
 from hptui.study_directory import localized, new_directory, open_study, studies_folder
 
@@ -210,6 +210,42 @@ def replay(run: Path, to: Path | None, data_dir: str | None, device: str | None)
     found = train_again(run, to, data_dir=data_dir, device=given_device(device), tell=tell)
     click.echo("\n".join(found.lines))
     return FAILED if found.comparable and not found.equal else DONE
+
+
+@cli.command()
+@click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
+@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="IMAGES...")
+@click.option(
+    "--model", type=click.Choice(["final", "best"]), default="final", help="Of the last epoch, or of the best."
+)
+@click.option(
+    "--threshold-for", metavar="METRIC=VALUE", help="sensitivity=0.95 or specificity=0.9, on validation images."
+)
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE.csv", help="Where to write (default: stdout).")
+@click.option("--device", metavar="VALUE", help=description("device"))
+def predict(
+    run: Path, images: tuple[Path, ...], model: str, threshold_for: str | None, out: Path | None, device: str | None
+) -> int:
+    """Put images to the network of a completed run: class and probabilities as CSV.
+
+    IMAGES are image files, folders of them, or .npz archives. What cannot be read is named and left out (exit code 1).
+    """
+    from hptui.predict import predict as put_to
+
+    table = put_to(
+        run,
+        images,
+        model="best" if model == "best" else "final",
+        threshold_for=threshold_for,
+        device=given_device(device),
+        tell=tell,
+    )
+    if out is None:
+        for line in table.lines():
+            click.echo(line)
+    else:
+        replace_file(out, ("\n".join(table.lines()) + "\n").encode())
+    return FAILED if table.unreadable else DONE
 
 
 @cli.group(cls=SuggestingGroup, invoke_without_command=True)

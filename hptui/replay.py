@@ -70,8 +70,10 @@ def replay(
         localized(study, data_dir), **{"device": device} if device else {}, **_threads(started)
     )
     from hptui.training import gather
+    from hptui.training.checkpoints import load_file
     from hptui.training.replaying import train_again
 
+    load_file(run / MODEL_FILE)  # a damaged one is told before hours of training, not after
     ingredients = gather(config)
     if ingredients.data.fingerprint != study.fingerprint:
         raise ConfigError(f"{ingredients.data.name}: these are not the images that the study began with.")
@@ -100,8 +102,6 @@ def _read(run: Path) -> tuple[RunFile, list[AnyEvent]]:
     events = RunReader(run).read()
     if not events or not isinstance(events[-1], RunCompleted):
         raise RunDirectoryError(f"{run} is not completed; there are no final weights to come to (hptui resume).")
-    if not (run / MODEL_FILE).exists():
-        raise RunDirectoryError(f"{run} has no {MODEL_FILE} to compare with.")
     return recorded, events
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from hptui.errors import TrainingError
+from hptui.errors import RunDirectoryError, TrainingError
 from hptui.run_directory import CHECKPOINTS
 
 KEPT = 2
@@ -77,12 +77,26 @@ def load_newest(run: Path, device: torch.device) -> dict[str, Any] | None:
     return None
 
 
+def load_file(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
+    """What `save_file` wrote, with its tensors on `device`.
+
+    Raises:
+        RunDirectoryError: it is not there, or damaged.
+    """
+    try:
+        content: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    except Exception as error:  # zip archive, pickle and torch's older format each fail in their own ways
+        reason = error.strerror if isinstance(error, OSError) else (str(error).splitlines() or ["damaged"])[0]
+        raise RunDirectoryError(f"{path} cannot be read: {reason}.") from error
+    return content
+
+
 def largest_difference(one: Path, other: Path) -> tuple[str, int, float]:
     """Of the networks in two files of `save_file`: where it is, how many tensors there are, and the difference.
 
     0: equal to the bit, but for the sign of a zero; not-a-number equals itself, and is infinitely far from a number.
     """
-    first, second = (torch.load(path, map_location="cpu", weights_only=True)["network"] for path in (one, other))
+    first, second = (load_file(path)["network"] for path in (one, other))
     names = sorted(first.keys() | second.keys())
     found = {name: _difference(first.get(name), second.get(name)) for name in names}
     largest = max(found, key=found.__getitem__)
