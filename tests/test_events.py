@@ -23,6 +23,7 @@ FORMAT = {
     "CandidateScored": "decision candidate values score loss accuracy raw_loss raw_accuracy diverged classes images "
     "seconds start steps",
     "LandscapePredicted": "decision scores",
+    "DecisionRepeated": "decision times values changed images seconds",
     "HyperparametersChosen": "decision epoch step candidate values reason images_probed seconds start",
     "BatchesTrained": "epoch step batch batches images loss values seconds",
     "Evaluated": "epoch step split weights images loss accuracy confusion seconds",

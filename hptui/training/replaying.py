@@ -152,8 +152,8 @@ def train_again(
         TrainingError: the training ends before the recipe does.
     """
     strategy = Replayed(new_strategy(ingredients.config, arm, seed), recipe)
-    # values that were chosen within ranges that were changed since are not to be refused
-    ingredients.config = msgspec.structs.replace(ingredients.config, search={}, epochs=recipe.epochs[0][1])
+    # values that were chosen within ranges that were changed since are not to be refused, and nothing is checked twice
+    ingredients.config = msgspec.structs.replace(ingredients.config, search={}, greed_check=0)
     control = StopAtPosition()
     run = Run(ingredients, strategy, arm, seed, emit=emit, control=control, directory=directory)
     control.progress = lambda: run.progress

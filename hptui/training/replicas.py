@@ -106,7 +106,7 @@ def probe_one_by_one(  # noqa: PLR0913 (all but three by name)
     home: Snapshot,
     *,
     first: Identity,
-    horizon: float,
+    horizon: Callable[[Candidate], float],
     start_loss: float,
     scoring: Scoring,
     control: Control,
@@ -117,15 +117,15 @@ def probe_one_by_one(  # noqa: PLR0913 (all but three by name)
     All see the same batches, the same random numbers and the same validation images, so differences are paired.
 
     Args:
-        trainer: trains them.
-        candidates: what the strategy asked for.
-        home: the run's own state.
+        trainer: of the run.
+        candidates: of one `ask`.
+        home: the state that they start from, unless they have a start of their own.
         first: decision, and number of the first candidate within it: what an end that is kept is known by from now on.
-        horizon: of candidates that bring none, in epochs.
-        start_loss: validation loss of `home`, for telling what diverged.
+        horizon: for how many epochs each is trained.
+        start_loss: validation loss of `home`.
         scoring: how they are compared.
         control: checked before every step.
-        on_probe: called with each probe when it is done.
+        on_probe: called with each.
     """
     measurements = []
     try:
@@ -135,7 +135,7 @@ def probe_one_by_one(  # noqa: PLR0913 (all but three by name)
             trainer.state.restore(start)  # type: ignore[arg-type]  # only the engine makes a Start: a Snapshot
             trainer.state.values.set(candidate.values)
             losses = LossSum(trainer.state.device)
-            batches = trainer.batches(horizon if candidate.horizon is None else candidate.horizon)
+            batches = trainer.batches(horizon(candidate))
             trainer.train(batches, control, after_step=losses.add)
             probe = scoring.measure(trainer, candidate, losses.read(), start_loss)
             if probe.measurement.end is not None:

@@ -41,6 +41,7 @@ RUN = RunFile(1, "0", "optimized", 0, {})
 SETTINGS: dict[str, dict[str, Any]] = {
     "grid": {"strategy": "grid", "search": {"lr": "1e-3:1e-1:log:3", "batch_size": "10:40:log:2"}},
     "cosine": {"strategy": "cosine", "epochs": 3},
+    "greed": {"strategy": "adaptive", "epochs": 4, "budget": 6.0, "greed_check": 1},
     "adaptive": {"strategy": "adaptive", "epochs": 8, "budget": 6.0},
     "pbt": {"strategy": "pbt", "epochs": 4},
 }
@@ -78,7 +79,7 @@ def test_a_replay_ends_at_the_same_weights(ingredients: Make, tmp_path: Path, na
     assert before.images_trained == now.images_trained
     if name == "grid":
         assert now.images_probed == 0 < before.images_probed
-    if name in ("adaptive", "pbt"):
+    if name in ("adaptive", "greed", "pbt"):
         assert 0 < now.images_probed < before.images_probed
 
 
