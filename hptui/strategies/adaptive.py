@@ -36,7 +36,6 @@ __all__ = ["Adaptive"]
 Course = Generator[list[Candidate], Sequence[Measurement], Choice]
 FALLEN, RISE = 2.0, 0.5
 """an epoch went wrong if the validation loss is so many times what it was before, and so many nats higher"""
-MOST_RETURNS = 2
 MOST = 0.05
 """share of its loss within which the best may be given up for a stronger one; few images have large standard errors"""
 
@@ -62,6 +61,8 @@ class Adaptive(Strategy):
     """whether what a model of the landscape takes for the best cell is tried together with the winners"""
     calibrated = True
     """whether regularisers are compared after temperature scaling"""
+    returns = 2
+    """times that it goes back, at most, from where the epochs after a choice went wrong"""
     decay = 0.5
     """share of the run over which the rate falls to zero"""
 
@@ -129,7 +130,7 @@ class Adaptive(Strategy):
                 stage.go_on_from(choice)
         if left_out := [name for name in self.memory["left_out"] if name in situation.space]:
             choice = replace(choice, reason=f"{choice.reason}; no budget to search {', '.join(left_out)}")
-        if choice.start is not None:
+        if choice.start is not None and self.returns:
             self.memory |= {"home": choice.start, "loss": stage.loss, "watched": situation.epoch + 1, "returns": 0}
         return choice
 
@@ -155,7 +156,7 @@ class Adaptive(Strategy):
             return Choice(values, f"{why}; no rate is searched that could be lowered", start=home)
         values["lr"] = searched.at(min(max(searched.position(now) - 1 / (self.rates - 1), 0.0), 1.0))
         self.memory["returns"] += 1
-        if values["lr"] < now and self.memory["returns"] < MOST_RETURNS:
+        if values["lr"] < now and self.memory["returns"] < self.returns:
             self.memory |= {"home": home, "watched": situation.epoch + 1}
         return Choice(values, f"{why}, with a smaller rate: {describe(values)}", start=home)
 

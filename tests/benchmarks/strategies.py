@@ -20,7 +20,7 @@ import math
 import multiprocessing
 import statistics
 import sys
-from collections.abc import Iterable
+from multiprocessing.pool import Pool
 from pathlib import Path
 from typing import Any
 
@@ -93,47 +93,51 @@ def medical(network: torch.nn.Module, job: Job) -> Line:
 
 def run(options: argparse.Namespace) -> None:
     """Append one line per run; first those that something is chosen from, then all else."""
-    table = TABLES[options.table]
-    job = table.job(options.data) | {"device": options.device}
-    first, _, last = (options.seeds or table.seeds).partition("-")
-    seeds = range(int(first), int(last or first) + 1)
-    methods = options.methods or list(table.methods)
-    if unknown := set(methods) - set(table.methods):
-        raise SystemExit(f"table {options.table} has no {', '.join(unknown)}; it has {', '.join(table.methods)}")
-    retrained = {name: found for name in methods if isinstance(found := table.methods[name], list)}
-    work(
-        options,
-        [(options.table, name, SELECTION_SEED, n, job) for name, found in retrained.items() for n in range(len(found))],
-    )
-    best = {name: best_candidate(lines_of([options.out], options.table), name) for name in retrained}
-    work(options, [(options.table, name, seed, best.get(name), job) for name in methods for seed in seeds])
+    methods = [(table, name) for table in options.table for name in options.methods or TABLES[table].methods]
+    jobs = {table: TABLES[table].job(options.data) | {"device": options.device} for table in options.table}
+    for table, name in methods:
+        if name not in TABLES[table].methods:
+            raise SystemExit(f"table {table} has no {name}; it has {', '.join(TABLES[table].methods)}")
+    tried = [
+        (table, name, SELECTION_SEED, number, jobs[table])
+        for table, name in methods
+        if isinstance(found := TABLES[table].methods[name], list)
+        for number in range(len(found))
+    ]
+    with multiprocessing.get_context("spawn").Pool(options.workers) as pool:
+        work(pool, options.out, tried)
+        best = {(table, name): best_candidate(options.out, table, name) for table, name, *_ in tried}
+        tasks = [
+            (table, name, seed, best.get((table, name)), jobs[table])
+            for table, name in methods
+            for seed in seeds(options.seeds or TABLES[table].seeds)
+        ]
+        work(pool, options.out, tasks)
 
 
-def best_candidate(lines: Iterable[Line], method: str) -> int:
+def seeds(text: str) -> range:
+    """FIRST-LAST, or one."""
+    first, _, last = text.partition("-")
+    return range(int(first), int(last or first) + 1)
+
+
+def best_candidate(out: Path, table: str, method: str) -> int:
     """By validation accuracy."""
-    tried = [line for line in lines if line["method"] == method and line["seed"] == SELECTION_SEED]
+    tried = [line for line in lines_of([out], table) if (line["method"], line["seed"]) == (method, SELECTION_SEED)]
     return int(max(tried, key=lambda line: line["validation"])["candidate"])
 
 
-def work(options: argparse.Namespace, tasks: list[Task]) -> None:
-    there = {
-        (line["method"], line["seed"], line["candidate"])
-        for line in (lines_of([options.out], options.table) if options.out.exists() else [])
-    }
-    left = [task for task in tasks if task[1:4] not in there]
-    if not left:
-        return
-    with multiprocessing.get_context("spawn").Pool(min(options.workers, len(left))) as pool:
-        for line in pool.imap_unordered(one, left):
-            with options.out.open("a") as file:
-                file.write(json.dumps(line) + "\n")
-            print(
-                f"{line['method']:<28} {line['seed']:>3} {100 * line['test']:.2f} cost {line['cost']:.2f}", flush=True
-            )
+def work(pool: Pool, out: Path, tasks: list[Task]) -> None:
+    there = [(line["table"], line["method"], line["seed"], line["candidate"]) for line in lines_of([out])]
+    left = [task for task in tasks if task[:4] not in there]
+    for line in pool.imap_unordered(one, left):
+        with out.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+        print(f"{line['table']} {line['method']:<28} {line['seed']:>3} {100 * line['test']:.2f}", flush=True)
 
 
 def lines_of(files: list[Path], table: str | None = None) -> list[Line]:
-    lines = [json.loads(line) for path in files for line in path.read_text().splitlines()]
+    lines = [json.loads(line) for path in files if path.exists() for line in path.read_text().splitlines()]
     return [line for line in lines if table in (None, line["table"])]
 
 
@@ -185,7 +189,7 @@ def main() -> None:
     commands = parser.add_subparsers(required=True)
     running = commands.add_parser("run")
     running.add_argument("--data", required=True)
-    running.add_argument("--table", choices=TABLES, default="mnist")
+    running.add_argument("--table", nargs="+", choices=TABLES, default=["mnist"])
     running.add_argument("--out", type=Path, required=True)
     running.add_argument("--methods", nargs="+")
     running.add_argument("--seeds", help="FIRST-LAST; default: the table's own")

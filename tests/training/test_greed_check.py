@@ -44,7 +44,7 @@ def test_it_changes_nothing_but_the_cost(ingredients: Make, strategy: str) -> No
     assert len(decided) >= 2
     for event in repeated:
         probes = [e.images for e in logs[1] if isinstance(e, CandidateScored) and e.decision == event.decision]
-        assert event.images == pytest.approx(2 * sum(probes), rel=0.2)
+        assert sum(probes) < event.images < 2.2 * sum(probes)  # a round that one of them has, the other may not need
     first, second = (log[-1] for log in logs)
     assert isinstance(first, RunCompleted)
     assert isinstance(second, RunCompleted)
