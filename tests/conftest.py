@@ -10,17 +10,19 @@ from pathlib import Path
 
 import pytest
 
-GPUS = os.environ.get("CUDA_VISIBLE_DEVICES")
-os.environ["CUDA_VISIBLE_DEVICES"] = ""  # equal bits are promised on the CPU alone; test_gpu.py sets it back
+# Equal bits are promised on the CPU alone. Here and not in a fixture: before anything imports torch; and with what was
+# there before kept where the processes of pytest-xdist, which inherit all of it, find it too.
+os.environ.setdefault("TESTS_CUDA_VISIBLE_DEVICES", os.environ.get("CUDA_VISIBLE_DEVICES", "all"))
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="session")
 def gpu_environment() -> dict[str, str]:
     """The environment of a process that may see the GPUs of this machine."""
-    environment = {name: value for name, value in os.environ.items() if name != "CUDA_VISIBLE_DEVICES"}
-    if GPUS is not None:
-        environment["CUDA_VISIBLE_DEVICES"] = GPUS
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": os.environ["TESTS_CUDA_VISIBLE_DEVICES"]}
+    if environment["CUDA_VISIBLE_DEVICES"] == "all":
+        del environment["CUDA_VISIBLE_DEVICES"]
     if shutil.which("nvidia-smi") is None:
         pytest.skip("no GPU on this machine: there is no nvidia-smi")
     look = "import torch, sys; sys.exit(not torch.cuda.is_available())"

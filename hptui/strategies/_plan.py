@@ -27,7 +27,6 @@ class Shape(Protocol):
     screen_at: float
     length: float
     levels: tuple[float, ...]
-    guided: bool
 
 
 class Standing(Protocol):
@@ -119,8 +118,8 @@ def longest(strategy: Shape, stages: Sequence[tuple[int, str, int]], spare: floa
                 kept = min(strategy.kept, size)
                 total += (size - 1 + 2 * (kept - 1)) * unit
                 place += 3 * unit + 2 * step
-            else:  # and what was found of each hyperparameter alone is tried together, and a guess
-                total += (size + strategy.guided) * strategy.length * unit + (2 + strategy.guided) * step
+            else:  # and what was found of each hyperparameter alone is tried together
+                total += size * strategy.length * unit + 2 * step
                 place += 2 * (strategy.length * unit + step)
         return total + math.floor(place)
 

@@ -5,17 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from hptui.space import Values, describe
 from hptui.strategies import Candidate, Choice, Measurement, Situation, Start
-from hptui.strategies._surrogate import best_cell, predicted_scores
+from hptui.strategies._surrogate import predicted_scores
 
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-Losses = Callable[[Measurement], "npt.NDArray[np.float32]"]
 STRONGER = ("weight_decay", "dropout", "augmentation", "label_smoothing")
 """regularisation: it costs at first and pays late, so more of it is the careful side of a tie"""
 
@@ -78,14 +72,6 @@ class Stage:
         self.place += self._came
         self._came, self._lately = 0.0, []
 
-    def guess(self, found: Sequence[Measurement], length: float, losses: Losses) -> Values | None:
-        """What a model of these measurements takes for the best cell of the grid, at the rate in force."""
-        predicted = predicted_scores(
-            self.space, found, [length] * len(found), lambda one: float(losses(one).mean(dtype=float))
-        )
-        cell = best_cell(self.space, predicted)
-        return None if cell is None else cell | {name: self.values[name] for name in ("lr",) if name in self.values}
-
 
 def strength(name: str, in_force: Values) -> Callable[[Measurement], float]:
     """The careful side of a hyperparameter: strong regularisation; else what is in force."""
@@ -94,9 +80,14 @@ def strength(name: str, in_force: Values) -> Callable[[Measurement], float]:
     return lambda found: float(found.candidate.values.get(name) == in_force.get(name))
 
 
-def lead(best: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> float:
+def mean_loss(found: Measurement) -> float:
+    """Over the validation images, in nats."""
+    return float(found.losses.mean(dtype=float))
+
+
+def lead(best: Measurement, other: Measurement) -> float:
     """By how many standard errors the losses of `other` are higher, over the same validation images."""
-    difference = other.astype(float) - best
+    difference = other.losses.astype(float) - best.losses
     error = float(difference.std(ddof=1)) / math.sqrt(len(difference))
     mean = float(difference.mean())
     return mean / error if error > 0 else math.copysign(math.inf, mean) if mean else 0.0
@@ -110,13 +101,3 @@ def changed(found: Measurement, values: Values) -> set[str]:
 def rate(found: Measurement) -> float:
     """The careful side of the learning rate."""
     return found.values["lr"]
-
-
-def plain(found: Measurement) -> npt.NDArray[np.float32]:
-    """What rates are compared by: noise that makes a network too sure of itself has to count."""
-    return found.losses
-
-
-def calibrated(found: Measurement) -> npt.NDArray[np.float32]:
-    """What regularisers are compared by: that they make a network less sure, at first, is no fault."""
-    return found.calibrated_losses

@@ -15,9 +15,10 @@ et al. 1984, Classification and Regression Trees, section 3.4.3). What is taken 
 together before it counts. If the epoch after a choice goes wrong, the run goes back to where the choice was made, with
 a smaller rate.
 
-Rates are compared by the validation loss, all else by the loss after temperature scaling, whatever --score says.
+Candidates are compared by their validation losses, image by image, whatever --score says.
 
-Measured and left out (README, "What was measured"): a third stage that tries half a step of the rate up and down.
+Measured and left out (README, "What was measured"): a third stage that tries half a step of the rate up and down;
+losses after temperature scaling; a candidate that a Gaussian process takes for the best of all cells.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from dataclasses import replace
 from hptui.space import SearchSpace, describe
 from hptui.strategies import Candidate, Choice, Measurement, Situation, Strategy
 from hptui.strategies._plan import LEAST_STEPS, affordable, largest_batch, levels, plan
-from hptui.strategies._stage import Losses, Stage, calibrated, changed, lead, plain, rate, strength
+from hptui.strategies._stage import Stage, changed, lead, mean_loss, rate, strength
 
 __all__ = ["Adaptive"]
 
@@ -57,10 +58,6 @@ class Adaptive(Strategy):
     """of each further hyperparameter: places in its range"""
     ties = 1.0
     """standard errors by which the best has to be better"""
-    guided = True
-    """whether what a model of the landscape takes for the best cell is tried together with the winners"""
-    calibrated = True
-    """whether regularisers are compared after temperature scaling"""
     returns = 2
     """times that it goes back, at most, from where the epochs after a choice went wrong"""
     decay = 0.5
@@ -193,7 +190,7 @@ class Adaptive(Strategy):
         # where all of them diverge after all, a smaller rate is what is left
         smallest = min(finite[: self.kept], key=rate)
         left = stage.take(found, 3 * unit) or [one for one in finite if rate(one) < rate(smallest)] or [smallest]
-        return stage.choice(self._careful(left, rate, plain), f"survey of {len(places)} rates")
+        return stage.choice(self._careful(left, rate), f"survey of {len(places)} rates")
 
     def _screen(self, stage: Stage, names: Sequence[str] = ()) -> Course:
         """Levels of these, or of all but the learning rate."""
@@ -204,40 +201,31 @@ class Adaptive(Strategy):
             for value in levels(stage.space[name], self.memory["levels"])
             if value != stage.values.get(name)
         ]
-        length = affordable(self, stage, 1 + len(changes) + self.guided, self.length * float(self.memory["unit"]))
+        length = affordable(self, stage, 1 + len(changes), self.length * float(self.memory["unit"]))
         if length == 0:
             return Choice(stage.values, f"no budget is left to search {', '.join(names)}", start=stage.start)
-        losses = calibrated if self.calibrated else plain
         found = yield stage.candidates([{}, *changes], length)
         finite = stage.take(found, length)
         if not finite:
             reason = f"all {len(found)} levels diverged; the values in force stay"
             return Choice(stage.values, reason, start=stage.start)
-        best = min(finite, key=lambda one: float(losses(one).mean()))
+        best = min(finite, key=mean_loss)
         together = dict(best.candidate.values)
         for name in stage.space:
             own = [one for one in finite if changed(one, stage.values) <= {name}]
             if name != "lr" and own:
-                taken = self._careful(own, strength(name, stage.values), losses).candidate.values
+                taken = self._careful(own, strength(name, stage.values)).candidate.values
                 together |= {name: taken[name]} if name in taken else {}
         tried = [best.candidate.values]
-        guess = stage.guess(finite, length, losses) if self.guided else None
-        tried += [values for values in (together, guess) if values is not None and values not in tried]
-        if len(tried) > 1:
-            found = yield [one for values in tried for one in stage.following([best], length, values)]
+        if together not in tried:
+            found = yield [one for values in (*tried, together) for one in stage.following([best], length, values)]
             if last := stage.take(found, 2 * length):
-                best = self._careful(last, lambda one: float(one.candidate.values == together), losses)
+                best = self._careful(last, lambda one: float(one.candidate.values == together))
         return stage.choice(best, f"screen of {len(changes)} levels")
 
-    def _careful(
-        self, found: Sequence[Measurement], strong: Callable[[Measurement], float], losses: Losses
-    ) -> Measurement:
+    def _careful(self, found: Sequence[Measurement], strong: Callable[[Measurement], float]) -> Measurement:
         """The strongest of those that are not worse than the best by more than `ties` standard errors, or MOST."""
-        best = min(found, key=lambda one: float(losses(one).mean()))
-        most = (1 + MOST) * float(losses(best).mean())
-        tied = [
-            one
-            for one in found
-            if one is best or (lead(losses(best), losses(one)) <= self.ties and float(losses(one).mean()) <= most)
-        ]
-        return max(tied, key=lambda one: (strong(one), -float(losses(one).mean())))
+        best = min(found, key=mean_loss)
+        most = (1 + MOST) * mean_loss(best)
+        tied = [one for one in found if one is best or (lead(best, one) <= self.ties and mean_loss(one) <= most)]
+        return max(tied, key=lambda one: (strong(one), -mean_loss(one)))

@@ -105,13 +105,12 @@ def adaptive(search: dict[str, str], base: type[Strategy] = Adaptive, **attribut
 
 
 def plain(base: type[Strategy] = Adaptive, **attributes: Any) -> Settings:
-    """Of four, without what the model of the landscape guesses: what the variants are of."""
-    return adaptive(FOUR, base, guided=False, **attributes)
+    """Of four: what the variants are of."""
+    return adaptive(FOUR, base, **attributes)
 
 
 VARIANTS: dict[str, Method] = {
     "adaptive": plain(),
-    "with the model's guess": adaptive(FOUR),
     "scored by the last weights": plain() | {"score_weights": "last"},
     **{f"averaged over {window} epochs": plain() | {"average_window": window} for window in (0.1, 0.25, 1.0)},
     **{f"horizon {unit}": plain(Unplanned, unit=unit) for unit in (0.05, 0.1, 0.25, 0.5, 1.0)},
@@ -127,8 +126,6 @@ VARIANTS: dict[str, Method] = {
     "screen's probes half as long": plain(length=2.0),
     "best, without regard to ties": plain(ties=0.0),
     "ties of two standard errors": plain(ties=2.0),
-    "losses not calibrated": plain(calibrated=False),
-    "losses not calibrated, budget 1.25": plain(calibrated=False) | {"budget": 1.25},
     "no decay": plain(decay=0.0),
     "decay over a quarter": plain(decay=0.25),
 }
@@ -180,7 +177,7 @@ TABLES: dict[str, Table] = {
         {
             f"rates to {high:g}, {name}": adaptive(SGD_FOUR | {"lr": f"1e-3:{high:g}:log:7"}, **attributes)
             for high in (1.0, 30.0)
-            for name, attributes in (("with it", {"guided": True}), ("without", {"returns": 0}))
+            for name, attributes in (("with it", {}), ("without", {"returns": 0}))
         },
         "0-4",
     ),

@@ -9,7 +9,7 @@ images of all candidates count together: 13 epochs at a budget of 1.5. Searched 
 weight decay, 1e-6 to 1e-2; in the second job dropout, 0 to 0.6, and augmentation, 0 to 1, too. `DIR` has
 MNIST/raw/*.gz.
 
-Variants for comparison: `--variant screen_at=0.3 calibrated=False` sets attributes of the strategy.
+Variants for comparison: `--variant screen_at=0.3 ties=0.0` sets attributes of the strategy.
 
 CPU time is told apart: inside training, probes and evaluation, and all else after the imports.
 """

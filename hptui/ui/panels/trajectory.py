@@ -86,7 +86,7 @@ class TrajectoryPanel(Panel):
         drawn = [(trajectory, _series(trajectory)) for trajectory in page]
         words = _legend([part for _, series in drawn for part in series], width, palette)
         words += [_caution(line, width, palette) for line in cautions(self._scene.run.state)]
-        words = words[: max(height - len(page) * (CHART_LINES + 1), 0)]
+        words = words[: max(height - len(page) * CHART_LINES, 0)]
         epochs = [point[0] for _, series in drawn for part in series for point in part.points]  # one axis for all
         lines: list[Text] = []
         for index, (trajectory, series) in enumerate(drawn):
