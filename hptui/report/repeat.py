@@ -9,6 +9,7 @@ import msgspec
 
 from hptui import registry
 from hptui.config import DEFAULT_SEARCH, LOCAL, StudyConfig, resolve
+from hptui.run_directory import run_name
 from hptui.study_directory import OWN_FILES, SOURCES, WITH_PATH, Study
 
 
@@ -51,5 +52,7 @@ def repeat_notes(study: Study) -> list[str]:
         notes.append(f"Run it in the study's folder, which keeps a copy of the own files ({', '.join(own)}).")
     if config.dataset.partition(":")[0] in WITH_PATH:
         notes.append("Add --data-dir FOLDER if the images lie elsewhere.")
+    first = run_name(config.arms[-1], config.seed)
+    notes.append(f"One run again, with the values it recorded and without search: hptui replay {first}")
     notes.append(f"Images and labels have the fingerprint (SHA-256) {study.fingerprint}.")
     return notes

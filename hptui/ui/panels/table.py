@@ -53,7 +53,7 @@ class TablePanel(Panel, can_focus=False):
     DEFAULT_CSS = """
     TablePanel { layout: vertical; height: 1fr; }
     TablePanel DataTable { height: 1fr; }
-    TablePanel Static { height: 4; }
+    TablePanel Static { height: auto; min-height: 4; max-height: 9; }
     """
 
     class Look(Message):
@@ -129,7 +129,7 @@ class TablePanel(Panel, can_focus=False):
 
     def on_table_panel_compared(self, message: Compared) -> None:
         message.stop()
-        self.query_one(Static).update(Text(message.words), layout=False)
+        self.query_one(Static).update(Text(message.words))
 
     def _update(self, name: str, row: tuple[str, ...]) -> None:
         before = self._rows.get(name)
