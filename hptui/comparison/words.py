@@ -123,7 +123,7 @@ def comparison_lines(comparison: Comparison) -> tuple[str, ...]:
 
 
 def statistics_rows(comparison: Comparison) -> list[tuple[str, str]]:
-    """Every number of the difference with its name; empty where there is no difference yet."""
+    """Every number of the difference that is known, with its name; empty where there is no difference yet."""
     found, sampling = comparison.difference, comparison.sampling
     if found.mean is None:
         return []
@@ -146,7 +146,7 @@ def statistics_rows(comparison: Comparison) -> list[tuple[str, str]]:
             (f"standard error that they leave of the difference (points{at_most})", percent(sampling.difference)),
             ("test images that just one run of a pair has right (%)", percent(sampling.discordant)),
         ]
-    return rows
+    return [(name, value) for name, value in rows if value != "-"]
 
 
 def between(low: float | None, high: float | None) -> str:
