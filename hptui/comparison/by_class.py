@@ -15,7 +15,7 @@ from hptui.metrics import METRIC_TITLES, ClassMetrics
 from hptui.studies import FollowedStudy
 
 CLASS_METRICS = ("sensitivity", "specificity", "f1", "auc")
-CLASS_HEADINGS = ("arm", "class", "images", *(f"{METRIC_TITLES[name]} % (95 % interval)" for name in CLASS_METRICS))
+CLASS_HEADINGS = ("arm", "class", "images", *(f"{METRIC_TITLES[name]} %" for name in CLASS_METRICS))
 
 
 class ClassEstimate(msgspec.Struct, frozen=True):
@@ -79,4 +79,4 @@ def _estimate_words(estimate: ClassEstimate | None) -> str:
         return "-"
     if estimate.low is None or estimate.high is None:
         return percent(estimate.mean)
-    return f"{percent(estimate.mean)} ({percent(estimate.low)} to {percent(estimate.high)})"
+    return f"{percent(estimate.mean)} ({percent(estimate.low)}-{percent(estimate.high)})"
