@@ -84,8 +84,18 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             description="repeat every N-th decision with probes twice as long, to see whether it changes; 0: never",
         ),
     ] = 0
-    score: Literal["loss", "calibrated_loss", "accuracy"] = "loss"
+    score: Literal[
+        "loss",
+        "calibrated_loss",
+        "accuracy",
+        "balanced_accuracy",
+        "sensitivity",
+        "specificity",
+        "auc",
+        "f1",
+    ] = "loss"
     score_weights: Literal["averaged", "last"] = "averaged"
+    class_weights: Literal["none", "balanced"] = "none"
     average_window: Annotated[float, Meta(gt=0, le=100, description="window of the averaged weights, in epochs")] = 0.5
     device: Annotated[str, Meta(description="auto, cpu, cuda or cuda:INDEX")] = "auto"
     threads: Annotated[
@@ -126,6 +136,7 @@ _DESCRIPTIONS = {
     "optimizer": "SGD with momentum, Adam or AdamW",
     "score": "what a decision compares on the validation images; calibrated: after temperature scaling",
     "score_weights": "weights that are scored; averaging takes the noise out of every candidate alike",
+    "class_weights": "balanced: in training and validation losses an image counts n / (classes * images of its class)",
     "precision": "arithmetic of the forward pass",
 }
 

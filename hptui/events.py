@@ -65,6 +65,8 @@ class RunStarted(Event, frozen=True, kw_only=True):
     values: dict[str, float]
     """hyperparameters in force, read back from optimizer, model and loss"""
     versions: dict[str, str]
+    threads: int = 0
+    """of the CPU, which the last bits depend on; 0: an older hptui did not record it"""
 
 
 class RunResumed(Event, frozen=True, kw_only=True):
@@ -119,6 +121,10 @@ class CandidateScored(Event, frozen=True, kw_only=True):
     images: int
     """training images of this probe"""
     seconds: float
+    start: tuple[int, int] | None = None
+    """(decision, candidate) at whose end the probe began; null: at the run's own state"""
+    steps: int = 0
+    """optimizer steps of this probe; 0: an older hptui recorded neither these nor where a probe began"""
 
 
 class LandscapePredicted(Event, frozen=True, kw_only=True):
@@ -156,6 +162,8 @@ class HyperparametersChosen(Event, frozen=True, kw_only=True):
     """in the run so far"""
     seconds: float
     """the whole decision took"""
+    start: tuple[int, int] | None = None
+    """(decision, candidate) at whose end the run goes on; null: at its own state"""
 
 
 class BatchesTrained(Event, frozen=True, kw_only=True):
@@ -182,6 +190,7 @@ class Evaluated(Event, frozen=True, kw_only=True):
     """last or averaged"""
     images: int
     loss: float | None
+    """where the study weighs its classes, that of validation images is weighted, and that of test images is not"""
     accuracy: float
     confusion: list[list[int]]
     """(classes, classes); row: true class, column: predicted class"""
@@ -272,6 +281,8 @@ class RunCompleted(Event, frozen=True, kw_only=True):
     cost: float
     """images of probes and training together, as a multiple of one plain training"""
     seconds: float
+    best_epoch: int = 0
+    """whose delivered weights had the lowest validation loss (best.pt); 0: an older hptui did not keep them"""
 
 
 AnyEvent = (

@@ -6,6 +6,8 @@
                      events.jsonl  one fact per line (hptui.events), append-only
                      checkpoints/  the two newest
                      model.pt      the delivered weights, once the run is completed
+                     best.pt       those of the epoch with the lowest validation loss
+                     predictions.npz  of both, on validation and test images (hptui.predictions)
                      error.log     the traceback, if the run failed
                      lock, heartbeat.json   while it is written
 
@@ -45,7 +47,7 @@ from hptui.presence import Presence, replace_file
 RUN_FILE = "run.json"
 EVENTS_FILE = "events.jsonl"
 CHECKPOINTS = "checkpoints"
-MODEL_FILE = "model.pt"
+MODEL_FILE, BEST_FILE = "model.pt", "best.pt"
 ERROR_FILE = "error.log"
 
 READ_BYTES = 1 << 20

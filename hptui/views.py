@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from hptui.events import Axis, CandidateScored, ClassCounts, Evaluated
+from hptui.events import Axis, CandidateScored, Evaluated
+from hptui.metrics import class_counts, sensitivity, specificity
 from hptui.run_state import Decision, RunState
 from hptui.space import HYPERPARAMETERS
 
@@ -165,36 +166,6 @@ def measured(candidate: CandidateScored, measure: Measure) -> float | None:
         case _:
             value: float | None = getattr(candidate, measure)
             return value
-
-
-def sensitivity(classes: ClassCounts) -> float | None:
-    """Two classes: the share of the second (positive) class that was found. More: mean over the classes that occur."""
-    shares = [hits / support for hits, support in zip(classes.hits, classes.support, strict=True) if support]
-    if len(classes.support) == 2:
-        return classes.hits[1] / classes.support[1] if classes.support[1] else None
-    return sum(shares) / len(shares) if shares else None
-
-
-def specificity(classes: ClassCounts) -> float | None:
-    """Two classes: the share of the first (negative) class that was called so. More: mean of one class against all."""
-    total = sum(classes.support)
-    if len(classes.support) == 2:
-        return classes.hits[0] / classes.support[0] if classes.support[0] else None
-    shares = [
-        (total - support - predicted + hits) / (total - support)
-        for support, predicted, hits in zip(classes.support, classes.predicted, classes.hits, strict=True)
-        if total > support
-    ]
-    return sum(shares) / len(shares) if shares else None
-
-
-def class_counts(confusion: Sequence[Sequence[int]]) -> ClassCounts:
-    """Rows: true class, columns: predicted class."""
-    return ClassCounts(
-        support=[sum(row) for row in confusion],
-        predicted=[sum(column) for column in zip(*confusion, strict=True)],
-        hits=[row[index] for index, row in enumerate(confusion)],
-    )
 
 
 @dataclass(frozen=True)

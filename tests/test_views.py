@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 from fabricate import (
     AXIS,
@@ -15,11 +14,10 @@ from fabricate import (
     values,
     whole_run,
 )
-from sklearn.metrics import confusion_matrix, recall_score
 
-from hptui.events import AnyEvent, Axis, ClassCounts, LandscapePredicted
+from hptui.events import AnyEvent, Axis, LandscapePredicted
 from hptui.run_state import Decision, replay
-from hptui.views import class_counts, heatmap, learning_curve, sensitivity, specificity, trajectories
+from hptui.views import heatmap, learning_curve, trajectories
 
 DECAY = Axis(name="weight_decay", low=1e-6, high=1e-2, scale="log", values=[1e-6, 1e-4, 1e-2])
 DROPOUT = Axis(name="dropout", low=0.0, high=0.6, scale="linear", values=[0.0, 0.3, 0.6])
@@ -103,27 +101,6 @@ def test_of_more_hyperparameters_a_cell_shows_its_best_candidate() -> None:
         heatmap(decision, x="momentum")
     with pytest.raises(ValueError, match="nothing"):
         heatmap(grid_decision([], []))
-
-
-@pytest.mark.parametrize("classes", [2, 3, 5])
-def test_sensitivity_and_specificity_agree_with_scikit_learn(classes: int) -> None:
-    random = np.random.default_rng(classes)
-    true, said = random.integers(0, classes, 200), random.integers(0, classes, 200)
-    counts = class_counts(confusion_matrix(true, said).tolist())
-    if classes == 2:
-        assert sensitivity(counts) == pytest.approx(recall_score(true, said))
-        assert specificity(counts) == pytest.approx(recall_score(true, said, pos_label=0))
-    else:
-        assert sensitivity(counts) == pytest.approx(recall_score(true, said, average="macro"))
-        one_against_all = [recall_score(true != k, said != k) for k in range(classes)]
-        assert specificity(counts) == pytest.approx(np.mean(one_against_all))
-
-
-def test_classes_that_do_not_occur_do_not_divide_by_zero() -> None:
-    assert sensitivity(ClassCounts(support=[5, 0], predicted=[5, 0], hits=[5, 0])) is None
-    assert specificity(ClassCounts(support=[0, 5], predicted=[0, 5], hits=[0, 5])) is None
-    assert sensitivity(ClassCounts(support=[5, 0, 5], predicted=[5, 0, 5], hits=[5, 0, 5])) == 1.0
-    assert sensitivity(ClassCounts(support=[0, 0, 0], predicted=[0, 0, 0], hits=[0, 0, 0])) is None
 
 
 def test_trajectories_have_edges_overlay_and_marks() -> None:

@@ -32,6 +32,7 @@ from hptui.export.style import (
     ticks,
     title_of,
 )
+from hptui.metrics import METRIC_TITLES
 from hptui.run_state import Decision
 from hptui.views import Cell, HeatmapGrid, heatmap
 
@@ -96,8 +97,10 @@ def _panel_title(grid: HeatmapGrid, decision: Decision) -> str:
 
 def _measure_title(grid: HeatmapGrid, decision: Decision) -> str:
     """With its unit; the name of a score comes from a file."""
+    if grid.measure in METRIC_TITLES:
+        return f"validation {METRIC_TITLES[grid.measure]}"
     name = decision.started.score_name if grid.measure == "score" else grid.measure
-    known = {"loss": "validation loss (nats)", "accuracy": "1 - validation accuracy"}
+    known = {"loss": "validation loss (nats)"} | {key: f"1 - validation {word}" for key, word in METRIC_TITLES.items()}
     return known.get(name) or literal(f"score: {name}")
 
 

@@ -14,6 +14,7 @@ from hptui.datasets import ImageDataset
 from hptui.datasets._prepare import check as check_dataset
 from hptui.errors import ConfigError
 from hptui.events import AnyEvent, RunCompleted
+from hptui.predictions import Model, Predictions
 from hptui.strategies import Strategy
 from hptui.training.building import ModelFactory
 from hptui.training.control import Control
@@ -34,6 +35,8 @@ class TrainingResult:
     validation_accuracy: float | None
     test_accuracy: float | None
     """fractions; None if the training was stopped before its end"""
+    predictions: dict[tuple[Model, str], Predictions]
+    """of the network and of the best epoch's ("final", "best") on "validation" and "test"; empty if it was stopped"""
     cost: float | None
     """images of probes and training, as a multiple of one plain training"""
 
@@ -87,6 +90,7 @@ def train(
         values=run.state.values.chosen(),
         validation_accuracy=done.validation_accuracy if done else None,
         test_accuracy=done.test_accuracy if done else None,
+        predictions=run.delivery.predictions,
         cost=done.cost if done else None,
     )
 

@@ -17,26 +17,34 @@ LEAST, MOST = 1e-3, 1e3
 """of the inverse temperature"""
 
 
-def calibrated_losses(logits: Tensor, labels: Tensor) -> Tensor:
+def calibrated_losses(logits: Tensor, labels: Tensor, weights: Tensor | None = None) -> Tensor:
     """(N,) cross-entropy per image at the temperature with the lowest mean, from (N, C) logits and (N,) labels.
+
+    With (N,) `weights` of mean 1 both the mean and the losses are weighted.
 
     The mean is convex in the inverse temperature; Newton's method finds its minimum in a few steps. Logits that are
     not finite are left as they are: such a network has diverged.
     """
     scaled = logits.double()
     if not bool(torch.isfinite(scaled).all()):
-        return F.cross_entropy(logits, labels, reduction="none")
+        return _losses(logits, labels, weights)
     true = scaled.gather(1, labels[:, None].long()).squeeze(1)
     inverse = 1.0
     for _ in range(STEPS):
         shares = torch.softmax(inverse * scaled, 1)
         expected = (shares * scaled).sum(1)
-        slope = (expected - true).mean()
-        curvature = ((shares * scaled**2).sum(1) - expected**2).mean()
+        slopes, curvatures = expected - true, (shares * scaled**2).sum(1) - expected**2
+        slope = (slopes if weights is None else weights * slopes).mean()
+        curvature = (curvatures if weights is None else weights * curvatures).mean()
         wanted = inverse - float(slope / curvature) if float(curvature) > 0 else inverse
         # a step of Newton's method may go too far where the loss is nearly linear
         wanted = min(max(wanted, inverse / 3, LEAST), inverse * 3, MOST)
         if abs(wanted - inverse) <= TOLERANCE * inverse:
             break
         inverse = wanted
-    return F.cross_entropy(inverse * scaled, labels, reduction="none").float()
+    return _losses(inverse * scaled, labels, weights).float()
+
+
+def _losses(logits: Tensor, labels: Tensor, weights: Tensor | None) -> Tensor:
+    plain = F.cross_entropy(logits, labels, reduction="none")
+    return plain if weights is None else plain * weights

@@ -16,6 +16,7 @@ from hptui.strategies import Candidate, Choice, Situation, Strategy
 from hptui.training.evaluation import Evaluation
 from hptui.training.replicas import Probe, Scoring, probe_one_by_one
 from hptui.training.run_start import axes
+from hptui.training.state import identity
 
 if TYPE_CHECKING:
     from hptui.training.run import Run
@@ -62,6 +63,7 @@ def decide(run: Run, epoch: int) -> None:
                 run.trainer,
                 answer,
                 home,
+                first=(run.progress.decisions, count),
                 horizon=lambda one: times * (config.horizon if one.horizon is None else one.horizon),
                 start_loss=start.loss,
                 scoring=scoring,
@@ -204,6 +206,8 @@ def _candidate_scored(decision: int, candidate: int, probe: Probe) -> CandidateS
         classes=probe.classes,
         images=probe.images,
         seconds=probe.seconds,
+        start=probe.start,
+        steps=probe.steps,
     )
 
 
@@ -225,4 +229,5 @@ def _chosen(run: Run, epoch: int, choice: Choice, values: Values, seconds: float
         reason=choice.reason,
         images_probed=run.progress.images_probed,
         seconds=seconds,
+        start=identity(choice.start) if choice.start is not None else None,
     )

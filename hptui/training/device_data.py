@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from hptui.datasets import ImageDataset, Images, Pixels
+from hptui.errors import ConfigError
 
 Statistic = npt.NDArray[np.float64]
 
@@ -47,6 +48,8 @@ class DeviceDataset:
     """(1, C, 1, 1) float32"""
     fingerprint: str
     """SHA-256 of pixels and labels: a resumed run must see the same images"""
+    class_weights: Tensor | None = None
+    """(classes,) float32, of each image in the training loss and in validation losses; None: all count the same"""
 
     @property
     def channels(self) -> int:
@@ -60,9 +63,21 @@ class DeviceDataset:
         """(B, C, H, W) uint8 or float in 0..255 -> float32 with mean 0 and deviation 1 over the training pixels."""
         return (pixels - self.mean).div_(self.std)
 
+    def image_weights(self, labels: Tensor) -> Tensor:
+        """(N,) weights of a split's images by their class, scaled to a mean of 1: a loss stays comparable to log C."""
+        assert self.class_weights is not None
+        weights = self.class_weights[labels]
+        return weights / weights.mean()
 
-def to_device(dataset: ImageDataset, fingerprint: str, device: torch.device) -> tuple[DeviceDataset, DeviceImages]:
-    """Copy all splits to `device` once; test images apart. `dataset` has validation images."""
+
+def to_device(
+    dataset: ImageDataset, fingerprint: str, device: torch.device, class_weights: str = "none"
+) -> tuple[DeviceDataset, DeviceImages]:
+    """Copy all splits to `device` once; test images apart. `dataset` has validation images.
+
+    Raises:
+        ConfigError: classes are to be balanced, and one has no training image.
+    """
     assert dataset.validation is not None
     mean, std = _mean_and_std(dataset.train.pixels)
 
@@ -77,8 +92,24 @@ def to_device(dataset: ImageDataset, fingerprint: str, device: torch.device) -> 
         mean=channel(mean),
         std=channel(std),
         fingerprint=fingerprint,
+        class_weights=torch.tensor(balanced(dataset), device=device) if class_weights == "balanced" else None,
     )
     return learning, _images(dataset.test, device)
+
+
+def balanced(dataset: ImageDataset) -> npt.NDArray[np.float32]:
+    """(classes,) n / (classes * count) over the training labels: all classes weigh the same together.
+
+    Raises:
+        ConfigError: a class has no training image, so there is nothing to weigh.
+    """
+    classes = len(dataset.class_names)
+    counts = np.bincount(dataset.train.labels, minlength=classes)
+    if not counts.all():
+        absent = dataset.class_names[int(counts.argmin())]
+        raise ConfigError(f"class_weights: no training image of {dataset.name} is of class {absent!r}; use none.")
+    weights: npt.NDArray[np.float32] = (counts.sum() / (classes * counts)).astype(np.float32)
+    return weights
 
 
 def _mean_and_std(pixels: Pixels, chunk: int = 1000) -> tuple[Statistic, Statistic]:

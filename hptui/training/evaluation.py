@@ -1,8 +1,9 @@
-"""Loss and confusion matrix of some weights on some images."""
+"""Losses, confusion matrix and, where they are wanted, probabilities of some weights on some images."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from hptui.events import ClassCounts
+from hptui.predictions import Predictions
 from hptui.training.calibration import calibrated_losses
 from hptui.training.device_data import DeviceDataset, DeviceImages
 
@@ -28,11 +30,14 @@ class Evaluation:
     """What one pass over a split found."""
 
     losses: npt.NDArray[np.float32]
-    """(N,) cross-entropy per image in nats, without label smoothing, in the split's own order"""
+    """(N,) cross-entropy per image in nats, without label smoothing, in the split's own order; where the study weighs
+    its classes and that was asked for, times the image's weight, whose mean over the split is 1"""
     confusion: npt.NDArray[np.int64]
     """(classes, classes); row: true class, column: predicted class"""
     calibrated_losses: npt.NDArray[np.float32]
     """(N,) after temperature scaling; the same as `losses` where that was not asked for"""
+    predictions: Predictions | None = None
+    """where they were asked for"""
 
     @property
     def loss(self) -> float:
@@ -75,26 +80,64 @@ def evaluate(
     weights: dict[str, Tensor] | None = None,
     precision: str = "float32",
     calibrate: bool = False,
+    keep: bool = False,
+    by_class: bool = False,
 ) -> Evaluation:
-    """Evaluate `network`, with `weights` (by name) in place of its own if given; waits for the device at the end."""
+    """Evaluate a network; waits for the device at the end.
+
+    Args:
+        network: its mode (training or not) and weights are as before afterwards.
+        data: how images are normalised, and the weights of the classes.
+        images: a split.
+        weights: by name, in place of the network's own.
+        precision: of the forward pass.
+        calibrate: fit the temperature, for `Evaluation.calibrated_losses`.
+        keep: hand back the predictions.
+        by_class: weigh the losses by the study's class weights, if it has any (validation images, which decide).
+    """
     was_training = network.training
     network.eval()
     device = images.pixels.device
-    size = CPU_BATCH if device.type == "cpu" else max(1, GPU_PIXELS // images.pixels[0].numel())
     classes = len(data.class_names)
+    weighted = by_class and data.class_weights is not None
+    image_weights = data.image_weights(images.labels) if weighted else None
     losses, cells, logits = [], [], []
     with torch.inference_mode(), forward_precision(precision, device):
-        for start in range(0, len(images), size):
-            pixels, labels = images.pixels[start : start + size], images.labels[start : start + size]
+        for batch in _batches(images.pixels):
+            pixels, labels = images.pixels[batch], images.labels[batch]
             inputs = data.normalise(pixels)
             output = network(inputs) if weights is None else functional_call(network, weights, (inputs,))
-            if calibrate:
+            if calibrate or keep:
                 logits.append(output.float())
             losses.append(F.cross_entropy(output.float(), labels, reduction="none"))
             cells.append(labels * classes + output.argmax(1))
         counts = torch.bincount(torch.cat(cells), minlength=classes**2)
-        plain = torch.cat(losses)
-        calibrated = calibrated_losses(torch.cat(logits), images.labels) if calibrate else plain
+        plain = torch.cat(losses) if image_weights is None else torch.cat(losses) * image_weights
+        calibrated = calibrated_losses(torch.cat(logits), images.labels, image_weights) if calibrate else plain
+        kept = _predictions(torch.cat(logits), images.labels) if keep else None
     network.train(was_training)
     confusion = counts.cpu().numpy().reshape(classes, classes)
-    return Evaluation(plain.cpu().numpy(), confusion, calibrated.cpu().numpy())
+    return Evaluation(plain.cpu().numpy(), confusion, calibrated.cpu().numpy(), kept)
+
+
+def probabilities(
+    network: nn.Module, data: DeviceDataset, pixels: Tensor, precision: str = "float32"
+) -> npt.NDArray[np.float32]:
+    """(N, classes) softmax of the logits for (N, C, H, W) uint8 images without labels, in batches as `evaluate` has."""
+    network.eval()
+    with torch.inference_mode(), forward_precision(precision, pixels.device):
+        logits = torch.cat([network(data.normalise(pixels[batch])).float() for batch in _batches(pixels)])
+        found: npt.NDArray[np.float32] = torch.softmax(logits, 1).cpu().numpy()
+    return found
+
+
+def _batches(pixels: Tensor) -> Iterator[slice]:
+    """One after another through (N, C, H, W)."""
+    size = CPU_BATCH if pixels.device.type == "cpu" else max(1, GPU_PIXELS // pixels[0].numel())
+    for start in range(0, len(pixels), size):
+        yield slice(start, start + size)
+
+
+def _predictions(logits: Tensor, labels: Tensor) -> Predictions:
+    """Of (N, classes) float32 logits."""
+    return Predictions(labels.cpu().numpy(), torch.softmax(logits, 1).cpu().numpy())

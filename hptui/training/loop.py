@@ -95,7 +95,12 @@ class Trainer:
             pixels = augment(pixels, values.augmentation, state.augmentation)
         with forward_precision(self._precision, pixels.device):
             output = state.network(self.data.normalise(pixels))  # (B, classes)
-        loss = F.cross_entropy(output.float(), train.labels[chosen], label_smoothing=values.label_smoothing)
+        loss = F.cross_entropy(
+            output.float(),
+            train.labels[chosen],
+            weight=self.data.class_weights,
+            label_smoothing=values.label_smoothing,
+        )
         state.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         state.optimizer.step()

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from hptui.events import EpochCompleted, Evaluated, RunCompleted
-from hptui.run_directory import MODEL_FILE
-from hptui.training.checkpoints import keep_newest, save_file
+from hptui.predictions import Predictions
+from hptui.training.checkpoints import keep_newest
+from hptui.training.delivery import deliver
 from hptui.training.device_data import DeviceImages
 from hptui.training.evaluation import Evaluation, evaluate
 
@@ -31,6 +32,8 @@ def record_epoch(run: Run, epoch: int, train_loss: float) -> None:
         "validation": (found[delivered].loss, found[delivered].accuracy),
         "test": (test.loss, test.accuracy),
     }
+    predictions = {"validation": _predictions(found[delivered]), "test": _predictions(test)}
+    run.delivery.take(run, found[delivered].loss, predictions)
     run.emit(
         EpochCompleted(
             epoch=epoch,
@@ -48,9 +51,16 @@ def record_epoch(run: Run, epoch: int, train_loss: float) -> None:
 def _evaluate(
     run: Run, epoch: int, split: str, name: str, weights: dict[str, Tensor] | None, images: DeviceImages
 ) -> Evaluation:
-    precision = run.config.precision
     with run.state.as_delivered():
-        found = evaluate(run.network, run.ingredients.data, images, weights=weights, precision=precision)
+        found = evaluate(
+            run.network,
+            run.ingredients.data,
+            images,
+            weights=weights,
+            precision=run.config.precision,
+            keep=True,
+            by_class=split == "validation",
+        )
     run.emit(
         Evaluated(
             epoch=epoch,
@@ -67,6 +77,11 @@ def _evaluate(
     return found
 
 
+def _predictions(found: Evaluation) -> Predictions:
+    assert found.predictions is not None
+    return found.predictions
+
+
 def complete(run: Run) -> None:
     at = run.progress
     (validation_loss, validation_accuracy), (test_loss, test_accuracy) = (
@@ -75,7 +90,7 @@ def complete(run: Run) -> None:
     )
     if run.directory is not None:
         keep_newest(run.directory)
-        save_file(run.directory / MODEL_FILE, {"network": run.delivered_weights()})
+    best = deliver(run)
     plain = run.config.epochs * len(run.ingredients.data.train)
     run.emit(
         RunCompleted(
@@ -90,5 +105,6 @@ def complete(run: Run) -> None:
             images_probed=at.images_probed,
             cost=(at.images_trained + at.images_probed) / plain,
             seconds=at.seconds,
+            best_epoch=best.epoch,
         )
     )

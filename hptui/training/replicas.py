@@ -11,11 +11,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from hptui.events import ClassCounts
+from hptui.metrics import metric
 from hptui.strategies import Candidate, Measurement
 from hptui.training.control import Control
 from hptui.training.evaluation import Evaluation, evaluate
 from hptui.training.loop import LossSum, Trainer
-from hptui.training.state import Snapshot
+from hptui.training.state import Identity, Snapshot, identity
 
 EXPLODED = 3.0
 """a candidate is diverged if a loss is not finite, or this many times what guessing, or the start, would have"""
@@ -29,6 +30,9 @@ class Probe:
     classes: ClassCounts
     images: int
     seconds: float
+    start: Identity | None = None
+    """of the end of another probe that this one began at; None: the run's own state"""
+    steps: int = 0
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class Scoring:
     """How candidates are compared."""
 
     score: str
-    """loss, calibrated_loss, or accuracy (compared as its complement, so that lower is better)"""
+    """loss, calibrated_loss, or one of hptui.metrics.METRICS (compared as 1 - it, so that lower is better)"""
     weights: str
     """averaged or last"""
     precision: str
@@ -52,15 +56,10 @@ class Scoring:
         guessing = math.log(len(trainer.data.class_names))
         limit = EXPLODED * max(guessing, start_loss if math.isfinite(start_loss) else 0.0)
         diverged = not all(loss <= limit for loss in (raw.loss, scored.loss)) or not math.isfinite(train_loss)
-        found = {
-            "loss": scored.loss,
-            "calibrated_loss": scored.calibrated_loss,
-            "accuracy": 1 - scored.accuracy,
-        }[self.score]
         measurement = Measurement(
             candidate=candidate,
             values=trainer.state.values.chosen(),
-            score=math.inf if diverged else found,
+            score=math.inf if diverged else self._score(scored),
             loss=scored.loss,
             accuracy=scored.accuracy,
             raw_loss=raw.loss,
@@ -72,9 +71,22 @@ class Scoring:
         )
         return Probe(measurement, scored.class_counts, 0, 0.0)
 
+    def _score(self, scored: Evaluation) -> float:
+        match self.score:
+            case "loss":
+                return scored.loss
+            case "calibrated_loss":
+                return scored.calibrated_loss
+            case "accuracy":
+                return 1 - scored.accuracy
+        assert scored.predictions is not None
+        found = metric(self.score, scored.predictions)
+        return math.inf if found is None else 1 - found  # None: it cannot rank; all candidates see the same images
+
     def _evaluate(self, trainer: Trainer, *, averaged: bool) -> Evaluation:
         state, data = trainer.state, trainer.data
         weights = state.average.tensors() if averaged else None
+        is_scored = averaged == (self.weights == "averaged")
         with state.as_delivered():
             return evaluate(
                 state.network,
@@ -82,15 +94,18 @@ class Scoring:
                 data.validation,
                 weights=weights,
                 precision=self.precision,
-                calibrate=averaged == (self.weights == "averaged"),  # only what is compared
+                calibrate=is_scored,  # only what is compared
+                keep=is_scored and self.score not in ("loss", "calibrated_loss", "accuracy"),
+                by_class=True,
             )
 
 
-def probe_one_by_one(
+def probe_one_by_one(  # noqa: PLR0913 (all but three by name)
     trainer: Trainer,
     candidates: Sequence[Candidate],
     home: Snapshot,
     *,
+    first: Identity,
     horizon: Callable[[Candidate], float],
     start_loss: float,
     scoring: Scoring,
@@ -105,6 +120,7 @@ def probe_one_by_one(
         trainer: of the run.
         candidates: of one `ask`.
         home: the state that they start from, unless they have a start of their own.
+        first: decision, and number of the first candidate within it: what an end that is kept is known by from now on.
         horizon: for how many epochs each is trained.
         start_loss: validation loss of `home`.
         scoring: how they are compared.
@@ -113,7 +129,7 @@ def probe_one_by_one(
     """
     measurements = []
     try:
-        for candidate in candidates:
+        for number, candidate in enumerate(candidates, first[1]):
             began = control.clock()
             start = home if candidate.start is None else candidate.start
             trainer.state.restore(start)  # type: ignore[arg-type]  # only the engine makes a Start: a Snapshot
@@ -122,7 +138,10 @@ def probe_one_by_one(
             batches = trainer.batches(horizon(candidate))
             trainer.train(batches, control, after_step=losses.add)
             probe = scoring.measure(trainer, candidate, losses.read(), start_loss)
-            on_probe(replace(probe, images=losses.images, seconds=control.clock() - began))
+            if probe.measurement.end is not None:
+                probe.measurement.end["identity"] = [first[0], number]  # type: ignore[index]  # a Snapshot, again
+            seconds = control.clock() - began
+            on_probe(replace(probe, images=losses.images, seconds=seconds, start=identity(start), steps=batches))
             measurements.append(probe.measurement)
     finally:
         trainer.state.restore(home)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from hptui.config import Arm, StudyConfig
+from hptui.errors import TrainingError
 from hptui.events import (
     AnyEvent,
     BatchesTrained,
@@ -25,6 +26,7 @@ from hptui.training.building import ModelFactory, build_network, build_optimizer
 from hptui.training.checkpoints import load_newest, require_plain, save_checkpoint
 from hptui.training.control import Control, StopRequested
 from hptui.training.decisions import decide
+from hptui.training.delivery import BestEpoch, Delivery
 from hptui.training.device_data import BatchOrder, DeviceDataset, DeviceImages
 from hptui.training.hyperparameters import ValuesInForce
 from hptui.training.loop import LossSum, Trainer
@@ -96,6 +98,7 @@ class Run:
         self.emit = emit
         self.control = control
         self.progress = Progress()
+        self.delivery = Delivery()
         self.directory = directory
         self._lap_began = control.clock()
         self.trainer = Trainer(
@@ -165,6 +168,7 @@ class Run:
             self.state.restore(saved["snapshot"])
             self.progress = Progress(**saved["progress"])
             self.strategy.memory = saved["strategy_memory"]
+            self.delivery = Delivery(best=self._saved_best(saved))
         at = self.progress
         self.emit(
             RunResumed(
@@ -178,6 +182,14 @@ class Run:
                 by_hand=at.by_hand,
             )
         )
+
+    def _saved_best(self, saved: dict[str, Any]) -> BestEpoch | None:
+        if "best" not in saved:
+            raise TrainingError(
+                f"the checkpoints of {self.name} were written by an older hptui, which did not keep the best epoch; "
+                "remove its checkpoints folder to begin it anew."
+            )
+        return BestEpoch(**saved["best"], predictions=None) if saved["best"] is not None else None
 
     def _epoch(self, epoch: int) -> None:
         if self.progress.decided < epoch:
@@ -261,6 +273,7 @@ class Run:
             "snapshot": self.state.snapshot(),
             "progress": asdict(self.progress),
             "strategy_memory": self.strategy.memory,
+            "best": self.delivery.best.state() if self.delivery.best is not None else None,
         }
         file = save_checkpoint(self.directory, self.state.step, content)
         self.emit(CheckpointSaved(epoch=self.progress.epoch, step=self.state.step, file=file))

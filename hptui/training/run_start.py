@@ -40,6 +40,7 @@ def run_started(ingredients: Ingredients, strategy: Strategy, arm: Arm, seed: in
         device=describe_device(ingredients.device),
         searched=axes(config.space) if strategy.searches else [],
         values=state.values.read(),
+        threads=torch.get_num_threads(),
         versions={"python": platform.python_version(), "torch": str(torch.__version__)},
     )
 

@@ -7,12 +7,16 @@ import os
 import traceback
 from pathlib import Path
 
+import numpy as np
+
 from hptui import registry
 from hptui.config import Arm, StudyConfig
 from hptui.datasets import ImageDataset
 from hptui.datasets._prepare import fingerprint, prepare, request_dataset
 from hptui.errors import ConfigError, HptuiError, ModelError, TrainingError
 from hptui.events import RunCompleted, RunFailed
+from hptui.metrics import METRICS, metric
+from hptui.predictions import Predictions
 from hptui.presence import Presence
 from hptui.run_directory import ERROR_FILE, RunWriter, last_event
 from hptui.strategies import Strategy
@@ -20,8 +24,9 @@ from hptui.study_directory import Study, create_study
 from hptui.training.building import ModelFactory, check_optimizer, first_line, load_factory
 from hptui.training.control import Control
 from hptui.training.decisions import LONGER
+from hptui.training.delivery import remove_predictions
 from hptui.training.device import resolve_device, use_threads
-from hptui.training.device_data import to_device
+from hptui.training.device_data import DeviceDataset, to_device
 from hptui.training.loop import LossSum, Trainer
 from hptui.training.run import Ingredients, Run, new_state
 
@@ -51,10 +56,23 @@ def gather(
         validation_size=config.validation_size,
         split_seed=config.split_seed,
     )
-    data, test = to_device(split, fingerprint(split), device)
+    data, test = to_device(split, fingerprint(split), device, config.class_weights)
+    _check_score(config, data)
     ingredients = Ingredients(config, data, test, factory, device)
     _try_out(ingredients)
     return ingredients
+
+
+def _check_score(config: StudyConfig, data: DeviceDataset) -> None:
+    """A metric that the validation images do not define would make all candidates equal."""
+    if config.score not in METRICS:
+        return
+    labels, classes = data.validation.labels.cpu().numpy(), len(data.class_names)
+    guess = Predictions(labels, np.full((len(labels), classes), 1 / classes, np.float32))
+    if metric(config.score, guess) is None:
+        raise ConfigError(
+            f"score {config.score!r} is not defined on the validation images of {data.name}: a class has none."
+        )
 
 
 def _planned_cost(config: StudyConfig, arm: Arm) -> float:
@@ -165,6 +183,8 @@ def train_run(directory: Path, ingredients: Ingredients, arm: Arm, seed: int, co
         last = last_event(directory)
         if isinstance(last, RunCompleted) and last.epoch >= ingredients.config.epochs:
             return True
+        if isinstance(last, RunCompleted):
+            remove_predictions(directory)
         run = Run(
             ingredients,
             new_strategy(ingredients.config, arm, seed),

@@ -15,11 +15,11 @@ from textual.widgets import DataTable, Static
 from textual.worker import get_current_worker
 
 from hptui.comparison import Comparison, compare
+from hptui.metrics import class_counts, sensitivity, specificity
 from hptui.studies import FollowedRun, FollowedStudy, Status
 from hptui.ui._strip import clock
 from hptui.ui.panels import Panel, Scene
 from hptui.ui.tables import difference_words
-from hptui.views import class_counts, sensitivity, specificity
 
 __all__ = ["TablePanel"]
 
