@@ -45,6 +45,7 @@ class Adaptive(Strategy):
     """Plans its decisions and the length of their probes from the budget; --decide-at says where they may be."""
 
     searches = True
+    compares_score = False
 
     rates = 7
     """of the survey"""
