@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
@@ -17,17 +18,17 @@ from hptui.outcomes import Confusion
 FEW_CLASSES = 4
 """as many have room for the images below the share"""
 LONGEST_NAME = 16
-"""characters of a class's name on paper"""
+"""characters of a line of a class's name"""
 SIDE = 2.5
 """inches of one matrix at most"""
 
 
 def confusions_figure(confusions: Sequence[Confusion], title: str) -> Figure:
     """One matrix for each arm; rows are the true class."""
-    n = ", ".join(f"{found.arm} n = {found.n} run{'s' * (found.n != 1)}" for found in confusions)
-    subtitle = f"test images, share of each true class in %, mean over the runs: {n}"
+    n = ", ".join(f"{found.arm} n = {found.n}" for found in confusions)
+    subtitle = f"test images, share of each true class in %, mean over runs: {n}"
     width = NARROW if len(confusions) == 1 else WIDE
-    longest = max((len(_short(name)) for found in confusions for name in found.class_names), default=2)
+    longest = max(len(line) for found in confusions for name in _names(found) for line in name.split("\n"))
     # of one matrix, in inches: what names, axis titles and the colour bar leave
     side = min(SIDE, (width - 0.8) / len(confusions) - 0.3 - longest * SMALL * CHARACTER / 72)
     figure = new_figure(width, side + 1.2, title, subtitle)
@@ -60,8 +61,8 @@ def _draw(axes: Axes, found: Confusion, colours: Colormap, norm: Normalize, cell
     axes.set_title(found.arm)
     axes.set_xlabel("predicted class")
     axes.set_ylabel("true class")
-    names = [_short(name) for name in found.class_names] or [str(index) for index in range(classes)]
-    widest = max(map(len, names)) * SMALL * CHARACTER
+    names = _names(found)
+    widest = max(len(line) for name in names for line in name.split("\n")) * SMALL * CHARACTER
     step = math.ceil((SMALL + 2) / cell)
     ticks = list(range(0, classes, step))
     sideways = widest + 3 < cell * step
@@ -71,9 +72,9 @@ def _draw(axes: Axes, found: Confusion, colours: Colormap, norm: Normalize, cell
     _write_shares(axes, found, colours, norm, cell)
 
 
-def _short(name: str) -> str:
-    shown = literal(name)
-    return shown if len(shown) <= LONGEST_NAME else shown[: LONGEST_NAME - 3] + "..."
+def _short(name: str, lines: int = 1) -> str:
+    """As much of a class's name as has room."""
+    return "\n".join(textwrap.wrap(literal(name), LONGEST_NAME, max_lines=lines, placeholder="...")) or " "
 
 
 def _write_shares(axes: Axes, found: Confusion, colours: Colormap, norm: Normalize, cell: float) -> None:
@@ -90,6 +91,12 @@ def _write_shares(axes: Axes, found: Confusion, colours: Colormap, norm: Normali
                 words += f"\n({_images(found.counts[row][column])} images)"
             colour = text_colour(colours(float(norm(100 * share))))
             axes.text(column, row, words, color=colour, fontsize=size, ha="center", va="center")
+
+
+def _names(found: Confusion) -> list[str]:
+    """Of the classes, with a second line where they are few."""
+    lines = 2 if len(found.class_names) <= FEW_CLASSES else 1
+    return [_short(name, lines) for name in found.class_names]
 
 
 def _images(count: float) -> str:
