@@ -26,7 +26,7 @@ from hptui.config import (
 )
 from hptui.errors import ConfigError, RunDirectoryError, UsageError, nearest
 from hptui.foreground import has_terminal, new_study, old_study, show_screen, silence, tell, train
-from hptui.presence import refuse_if_written
+from hptui.presence import refuse_if_written, replace_file
 from hptui.run_directory import RunReader
 from hptui.study_directory import localized, new_directory, open_study, studies_folder
 
@@ -121,10 +121,7 @@ def resume(directory: Path, data_dir: str | None, device: str | None, headless: 
         RunReader(folder).read(0)  # a run of another version is told before data are read and anything is written
     config = localized(study, data_dir)
     if device is not None:
-        try:
-            config = msgspec.structs.replace(config, device=convert_field("device", device))
-        except ConfigError as error:
-            raise ConfigError(f"--device: {error}") from None
+        config = msgspec.structs.replace(config, device=given_device(device))
     return train(old_study(study, config), headless=headless, as_json=as_json)
 
 
@@ -205,6 +202,61 @@ def export(directory: Path, to: Path | None, formats: str, theme: Literal["light
     return DONE
 
 
+@cli.command()
+@click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
+@click.option("--to", type=click.Path(path_type=Path), metavar="DIR", help="Keep the second run there.")
+@click.option("--data-dir", metavar="VALUE", help="where the data are now, if they have moved")
+@click.option("--device", metavar="VALUE", help=description("device"))
+def replay(run: Path, to: Path | None, data_dir: str | None, device: str | None) -> int:
+    """Train a completed run again with its recorded values, without search, and compare the final weights.
+
+    On a CPU they have to be equal; the exit code is 1 if they are not.
+    """
+    from hptui.replay import replay as train_again
+
+    found = train_again(run, to, data_dir=data_dir, device=given_device(device), tell=tell)
+    click.echo("\n".join(found.lines))
+    return FAILED if found.comparable and not found.equal else DONE
+
+
+@cli.command()
+@click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
+@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="IMAGES...")
+@click.option(
+    "--model", type=click.Choice(["final", "best"]), default="final", help="Of the last epoch, or of the best."
+)
+@click.option(
+    "--threshold-for", metavar="METRIC=VALUE", help="sensitivity=0.95 or specificity=0.9, on validation images."
+)
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE.csv", help="Where to write (default: stdout).")
+@click.option("--device", metavar="VALUE", help=description("device"))
+def predict(
+    run: Path, images: tuple[Path, ...], model: str, threshold_for: str | None, out: Path | None, device: str | None
+) -> int:
+    """Put images to the network of a completed run: class and probabilities as CSV.
+
+    IMAGES are image files, folders of them, or .npz archives. What cannot be read is named and left out (exit code 1).
+    """
+    from hptui.predict import predict as put_to
+
+    if out is not None and not out.parent.is_dir():
+        raise UsageError(f"--out: there is no folder {out.parent}.")
+    table = put_to(
+        run,
+        images,
+        model="best" if model == "best" else "final",
+        threshold_for=threshold_for,
+        device=given_device(device),
+        tell=tell,
+    )
+    if out is None:
+        for line in table.lines():
+            click.echo(line)
+    else:
+        replace_file(out, ("\n".join(table.lines()) + "\n").encode())
+    return FAILED if table.unreadable else DONE
+
+
 @cli.group(cls=SuggestingGroup, invoke_without_command=True)
 @click.pass_context
 def config(context: click.Context) -> None:
@@ -255,6 +307,14 @@ def doctor(data_dir: Path | None, as_json: bool) -> int:
     else:
         print_result(pairs_table(("", ""), ((key, value) for key, value in found.items())))
     return DONE
+
+
+def given_device(device: str | None) -> str | None:
+    """Check --device of a command that takes no other settings."""
+    try:
+        return None if device is None else str(convert_field("device", device))
+    except ConfigError as error:
+        raise ConfigError(f"--device: {error}") from None
 
 
 def resolve_layers(config: Path | None, flags: dict[str, Any]) -> Resolved:

@@ -77,6 +77,13 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         float,
         Meta(gt=1, le=1000, description="adaptive: images of probes and training together, in plain trainings"),
     ] = 1.5
+    greed_check: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="repeat every N-th decision with probes twice as long, to see whether it changes; 0: never",
+        ),
+    ] = 0
     score: Literal[
         "loss",
         "calibrated_loss",

@@ -135,6 +135,20 @@ class LandscapePredicted(Event, frozen=True, kw_only=True):
     """of the grid's cells, the last axis of the decision running fastest; null: no prediction"""
 
 
+class DecisionRepeated(Event, frozen=True, kw_only=True):
+    """A greed check: the same decision with longer probes, which changes nothing but the cost."""
+
+    decision: int
+    times: float
+    """as long as those of the decision"""
+    values: dict[str, float]
+    """of the searched hyperparameters, as it would have chosen them"""
+    changed: list[str]
+    """names for which that is another value than the decision's"""
+    images: int
+    seconds: float
+
+
 class HyperparametersChosen(Event, frozen=True, kw_only=True):
     decision: int
     epoch: int
@@ -277,6 +291,7 @@ AnyEvent = (
     | DecisionStarted
     | CandidateScored
     | LandscapePredicted
+    | DecisionRepeated
     | HyperparametersChosen
     | BatchesTrained
     | Evaluated

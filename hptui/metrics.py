@@ -19,7 +19,12 @@ from hptui.events import ClassCounts
 from hptui.predictions import Predictions
 
 if TYPE_CHECKING:  # a tenth of a second that a screen need not wait for
+    import numpy as np
+    import numpy.typing as npt
+
     from hptui.resampling import Counts, Floats
+
+    Probabilities = npt.NDArray[np.float32]
 
 METRIC_TITLES: dict[str, str] = {
     "accuracy": "accuracy",
@@ -63,15 +68,20 @@ def predicted_classes(predictions: Predictions, threshold: float | None = None) 
     Raises:
         ValueError: a threshold for other than two classes.
     """
+    return called_classes(predictions.probabilities, threshold)
+
+
+def called_classes(probabilities: Probabilities, threshold: float | None = None) -> Counts:
+    """(N,) the same of (N, classes) probabilities, for images whose true classes nobody knows."""
     import numpy as np
 
     if threshold is None:
-        most_probable: Counts = predictions.probabilities.argmax(1)
+        most_probable: Counts = probabilities.argmax(1)
         return most_probable
-    if predictions.classes != 2:
-        raise ValueError(f"a threshold needs two classes, not {predictions.classes}")
+    if probabilities.shape[1] != 2:
+        raise ValueError(f"a threshold needs two classes, not {probabilities.shape[1]}")
     # in double precision, or the threshold would be rounded to the precision of the probabilities first
-    positive: Counts = (predictions.probabilities[:, 1].astype(np.float64) >= threshold).astype(np.int64)
+    positive: Counts = (probabilities[:, 1].astype(np.float64) >= threshold).astype(np.int64)
     return positive
 
 

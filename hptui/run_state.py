@@ -10,6 +10,7 @@ from hptui.events import (
     BatchesTrained,
     CandidateScored,
     CommandRefused,
+    DecisionRepeated,
     DecisionStarted,
     EpochCompleted,
     EpochsAdded,
@@ -34,6 +35,8 @@ class Decision:
     started: DecisionStarted
     candidates: list[CandidateScored] = field(default_factory=list)
     predicted: LandscapePredicted | None = None
+    repeated: DecisionRepeated | None = None
+    """the greed check"""
     chosen: HyperparametersChosen | None = None
 
 
@@ -102,6 +105,9 @@ class RunState:
                 self.seconds += event.seconds
             case LandscapePredicted():
                 self.decisions[-1].predicted = event
+            case DecisionRepeated():
+                self.decisions[-1].repeated = event
+                self.images_probed += event.images
             case HyperparametersChosen():
                 self.decisions[-1].chosen = event
                 self.values, self.images_probed = event.values, event.images_probed

@@ -242,10 +242,25 @@ def localized(study: Study, data_dir: str | None = None) -> StudyConfig:
         value: str = getattr(study.config, field)
         if field == "dataset" and value.partition(":")[0] in WITH_PATH:
             changes[field] = _data_place(value, data_dir, places.get(field))
-        elif registry.own_file(value) is not None:
-            name = value.rpartition(":")[2]
-            changes[field] = f"{_source_place(study, field, value, places.get(field))}:{name}"
+        else:
+            changes[field] = _own_object(study, field, places)
     return msgspec.structs.replace(study.config, **changes)
+
+
+def localized_model(study: Study) -> str:
+    """The setting `model` alone with the path of this machine put back, for who needs no data.
+
+    Raises:
+        ConfigError: the own file has changed since the study began.
+    """
+    return _own_object(study, "model", _recall(study.id))
+
+
+def _own_object(study: Study, field: str, places: dict[str, str]) -> str:
+    value: str = getattr(study.config, field)
+    if registry.own_file(value) is None:
+        return value
+    return f"{_source_place(study, field, value, places.get(field))}:{value.rpartition(':')[2]}"
 
 
 def _portable(config: StudyConfig) -> tuple[StudyConfig, dict[str, str]]:

@@ -197,6 +197,8 @@ class Trajectory:
     points: tuple[TrajectoryPoint, ...]
     edges: tuple[RangeEdge, ...]
     baseline: tuple[TrajectoryPoint, ...] = ()
+    repeated: tuple[TrajectoryPoint, ...] = ()
+    """what longer probes would have chosen, where a greed check found another value"""
 
 
 def trajectories(run: RunState, baseline: RunState | None = None) -> tuple[Trajectory, ...]:
@@ -231,6 +233,11 @@ def _trajectory(name: str, scale: str, run: RunState, baseline: RunState | None)
         baseline=tuple(
             TrajectoryPoint(epoch, value)
             for epoch, value in (_values_by_epoch(name, baseline) if baseline else {}).items()
+        ),
+        repeated=tuple(
+            TrajectoryPoint(decision.started.epoch, decision.repeated.values[name])
+            for decision in run.decisions
+            if decision.repeated is not None and name in decision.repeated.changed
         ),
     )
 

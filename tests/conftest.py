@@ -3,11 +3,30 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+GPUS = os.environ.get("CUDA_VISIBLE_DEVICES")
+os.environ["CUDA_VISIBLE_DEVICES"] = ""  # equal bits are promised on the CPU alone; test_gpu.py sets it back
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def gpu_environment() -> dict[str, str]:
+    """The environment of a process that may see the GPUs of this machine."""
+    environment = {name: value for name, value in os.environ.items() if name != "CUDA_VISIBLE_DEVICES"}
+    if GPUS is not None:
+        environment["CUDA_VISIBLE_DEVICES"] = GPUS
+    if shutil.which("nvidia-smi") is None:
+        pytest.skip("no GPU on this machine: there is no nvidia-smi")
+    look = "import torch, sys; sys.exit(not torch.cuda.is_available())"
+    if subprocess.run([sys.executable, "-c", look], env=environment, check=False).returncode:
+        pytest.skip("torch sees no GPU on this machine")
+    return environment
 
 
 @pytest.fixture(scope="session")

@@ -17,13 +17,14 @@ from hptui.events import AnyEvent, Axis, ClassCounts, Event, RunStarted, decode,
 
 FORMAT = {
     "RunStarted": "schema hptui arm seed strategy epochs images_per_epoch validation_images test_images class_names "
-    "dataset model parameters optimizer device searched values versions",
+    "dataset model parameters optimizer device searched values versions threads",
     "RunResumed": "epoch epochs step images_trained images_probed seconds decisions by_hand",
     "DecisionStarted": "decision epoch step axes values loss accuracy score_name score_weights",
     "CandidateScored": "decision candidate values score loss accuracy raw_loss raw_accuracy diverged classes images "
-    "seconds",
+    "seconds start steps",
     "LandscapePredicted": "decision scores",
-    "HyperparametersChosen": "decision epoch step candidate values reason images_probed seconds",
+    "DecisionRepeated": "decision times values changed images seconds",
+    "HyperparametersChosen": "decision epoch step candidate values reason images_probed seconds start",
     "BatchesTrained": "epoch step batch batches images loss values seconds",
     "Evaluated": "epoch step split weights images loss accuracy confusion seconds",
     "EpochCompleted": "epoch step train_loss values delivered images_trained images_probed seconds",
@@ -37,9 +38,16 @@ FORMAT = {
     "RunStopped": "reason epoch step",
     "RunFailed": "error",
     "RunCompleted": "epoch step delivered validation_loss validation_accuracy test_loss test_accuracy images_trained "
-    "images_probed cost seconds",
+    "images_probed cost seconds best_epoch",
 }
 """a change of this table is a change of the format: old logs have to stay readable, or SCHEMA is raised"""
+ABSENT_FROM_OLD_LOGS = {
+    "RunStarted": {"threads": 0},
+    "CandidateScored": {"start": None, "steps": 0},
+    "HyperparametersChosen": {"start": None},
+    "RunCompleted": {"best_epoch": 0},
+}
+"""fields that came later, and what stands for them in a log that was written before"""
 KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in typing.get_args(AnyEvent)}
 
 
@@ -57,6 +65,8 @@ def any_of(hint: Any) -> st.SearchStrategy[Any]:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is list:
         return st.lists(any_of(arguments[0]), max_size=3)
+    if origin is tuple:
+        return st.tuples(*map(any_of, arguments))
     if origin is dict:
         return st.dictionaries(any_of(arguments[0]), any_of(arguments[1]), max_size=3)
     if origin in (types.UnionType, typing.Union):
@@ -126,10 +136,20 @@ def test_what_is_not_an_event_is_refused(line: bytes) -> None:
 def test_every_missing_or_mistyped_field_is_noticed() -> None:
     plain = msgspec.json.decode(encode(run_completed()))
     for field in FORMAT["RunCompleted"].split():
+        if field in ABSENT_FROM_OLD_LOGS["RunCompleted"]:
+            continue
         with pytest.raises(msgspec.ValidationError, match=field):
             decode(msgspec.json.encode({key: value for key, value in plain.items() if key != field}))
         with pytest.raises(msgspec.ValidationError, match=field):
             decode(msgspec.json.encode(plain | {field: {}}))
+
+
+def test_what_came_later_is_absent_from_old_logs_and_nothing_else_is() -> None:
+    found = {
+        name: {field.name: field.default for field in msgspec.structs.fields(kind) if not field.required}
+        for name, kind in KINDS.items()
+    }
+    assert {name: of for name, of in found.items() if of.pop("time") == 0.0 and of} == ABSENT_FROM_OLD_LOGS
 
 
 def test_events_cannot_be_changed() -> None:

@@ -32,18 +32,23 @@ def is_grey(path: Path) -> bool:
 
 
 def read_square(path: Path, size: int, *, grey: bool) -> Pixels:
-    """Pixels (C, size, size): upright by its EXIF tag, over white where transparent, stretched to a square.
+    """Pixels (C, size, size), see `read_stretched`."""
+    return read_stretched(path, size, size, grey=grey)
+
+
+def read_stretched(path: Path, height: int, width: int, *, grey: bool) -> Pixels:
+    """Pixels (C, height, width): upright by its EXIF tag, over white where transparent, whatever its proportions.
 
     Raises:
         DatasetError: the file is damaged, or its pixels have no defined range (32 bit, floating point).
     """
     try:
         with Image.open(path) as image:
-            image.draft(None, (2 * size, 2 * size))  # a JPEG is decoded at 1/2, 1/4 or 1/8: several times faster
+            image.draft(None, (2 * width, 2 * height))  # a JPEG is decoded at 1/2, 1/4 or 1/8: several times faster
             upright = _eight_bit(path, image)
             flat = _over_white(upright).convert("L" if grey else "RGB")
             # Pillow's filters widen with the reduction, so this one does not alias.
-            values = np.asarray(flat.resize((size, size), Image.Resampling.BICUBIC))
+            values = np.asarray(flat.resize((width, height), Image.Resampling.BICUBIC))
     except DatasetError:
         raise
     except Exception as error:

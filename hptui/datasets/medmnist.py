@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from hptui.datasets import DatasetRequest, ImageDataset, Images, Labels, Pixels
+from hptui.datasets import DatasetRequest, ImageDataset, Images, Labels
+from hptui.datasets._arrays import check_pixels
 from hptui.datasets._request import locate, one_line
 from hptui.errors import DatasetError
 
@@ -124,29 +125,13 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _split(path: Path, arrays: dict[str, Any], split: str) -> Images:
-    pixels = _pixels(path, f"{split}_images", arrays[f"{split}_images"])
+    pixels = check_pixels(path, f"{split}_images", arrays[f"{split}_images"])
     labels = _labels(path, f"{split}_labels", arrays[f"{split}_labels"])
     if len(pixels) != len(labels):
         raise DatasetError(f"{path}: {len(labels)} {split}_labels for {len(pixels)} {split}_images.")
     if len(labels) == 0:
         raise DatasetError(f"{path}: {split}_images is empty.")
     return Images(pixels, labels)
-
-
-def _pixels(path: Path, key: str, images: Any) -> Pixels:
-    """(N, H, W) or (N, H, W, 3) to (N, C, H, W)."""
-    if images.dtype != np.uint8:
-        raise DatasetError(f"{path}: {key} holds {images.dtype}, not uint8 (0 to 255).")
-    if images.ndim == 3:
-        return np.ascontiguousarray(images[:, np.newaxis])
-    if images.ndim == 4 and images.shape[3] == 3:
-        return np.ascontiguousarray(images.transpose(0, 3, 1, 2))
-    if images.ndim in {4, 5}:
-        raise DatasetError(
-            f"{path}: {key} of shape {images.shape} holds 3D volumes; "
-            f"only 2D images (N, H, W) or (N, H, W, 3) can be used."
-        )
-    raise DatasetError(f"{path}: {key} has shape {images.shape}, not (N, H, W) or (N, H, W, 3).")
 
 
 def _labels(path: Path, key: str, labels: Any) -> Labels:

@@ -86,6 +86,7 @@ class Situation:
     images_per_epoch: int
     images_trained: int
     images_probed: int
+    """without those of greed checks"""
     values: Values
     """in force"""
     space: SearchSpace
@@ -112,6 +113,8 @@ class Strategy:
     """the study's --budget: images of probes and training together, in plain trainings, for strategies that plan"""
     searches = False
     """whether it needs a range to search"""
+    has_horizon = True
+    """whether its probes could be longer; a greed check asks"""
     optimizer: ClassVar[str | None] = None
     """of its own, in place of the study's"""
 
@@ -127,6 +130,9 @@ class Strategy:
             loss: validation loss after the epoch before, of the weights that are scored; None before the first.
         """
         return self.searches and epoch in self.decision_epochs
+
+    def ranges_changed(self, old: SearchSpace, new: SearchSpace) -> None:
+        """Somebody changed the ranges; from the next decision on the new ones hold."""
 
     def ask(self, situation: Situation) -> list[Candidate] | Choice:
         """Candidates to probe next, or the choice that ends this decision."""

@@ -13,6 +13,10 @@ LEAST_STEPS = 10
 """of the shortest probe; a budget that allows fewer does without a stage"""
 
 
+ONE_LEVEL = (0.5,)
+"""of each further hyperparameter, where the budget allows no more"""
+
+
 class Shape(Protocol):
     """What a plan has to know of its strategy."""
 
@@ -23,23 +27,34 @@ class Shape(Protocol):
     screen_at: float
     length: float
     levels: tuple[float, ...]
+    guided: bool
+
+
+class Standing(Protocol):
+    """How far a decision has come."""
+
+    situation: Situation
+    wasted: float
+    place: float
 
 
 def plan(strategy: Shape, situation: Situation) -> dict[str, Any]:
     """Which stage comes before which epoch, the length of a survey's probe in epochs, and its number of rates."""
     first, space = situation.epoch, situation.space
-    others = [levels(searched, strategy.levels) for name, searched in space.items() if name != "lr"]
-    sizes = {
-        "survey": strategy.rates if "lr" in space else 0,
-        "screen": 1 + sum(map(len, others)) if others else 0,
-    }
     shares = {"survey": 0.0, "screen": strategy.screen_at}
     step = largest_batch(situation)
     # what matters least is left out first
-    for left_out in ((), ("screen",), ("screen", "rates"), tuple(sizes)):
+    for rates, places, left_out in (
+        (strategy.rates, strategy.levels, ()),
+        (strategy.rates, ONE_LEVEL, ()),
+        (strategy.kept, ONE_LEVEL, ()),
+        (strategy.rates, (), ("screen",)),
+        (strategy.kept, (), ("screen",)),
+        (0, (), ("survey", "screen")),
+    ):
+        others = [levels(searched, places) for name, searched in space.items() if name != "lr"]
+        sizes = {"survey": rates if "lr" in space else 0, "screen": 1 + sum(map(len, others)) if others else 0}
         kept = {name: size for name, size in sizes.items() if size and name not in left_out}
-        if "rates" in left_out and kept:
-            kept["survey"] = strategy.kept
         stages = []
         for name, size in kept.items():
             wanted = first + round(shares[name] * (situation.epochs - first + 1))
@@ -52,6 +67,7 @@ def plan(strategy: Shape, situation: Situation) -> dict[str, Any]:
         "due": [[epoch, name] for epoch, name, _ in stages],
         "unit": unit,
         "rates": kept.get("survey", 0),
+        "levels": list(places or ONE_LEVEL),
         "left_out": [name for name in space if ("survey" if name == "lr" else "screen") not in kept],
     }
 
@@ -63,16 +79,18 @@ def largest_batch(situation: Situation) -> float:
     return largest / situation.images_per_epoch
 
 
-def affordable(strategy: Shape, situation: Situation, candidates: int, wanted: float) -> float:
+def affordable(strategy: Shape, stage: Standing, candidates: int, wanted: float) -> float:
     """How long the probes of a screen may be at this moment, at most `wanted`; 0: too short to tell anything.
 
     Ranges and epochs may have been changed since it was planned.
     """
-    step, length = largest_batch(situation), wanted
-    done = (situation.images_trained + situation.images_probed) / situation.images_per_epoch
+    situation, length = stage.situation, wanted
+    step = largest_batch(situation)
+    done = (situation.images_trained + situation.images_probed) / situation.images_per_epoch + stage.wasted
     room = strategy.budget * situation.epochs - done - (situation.epochs - situation.epoch + 1)
     while length >= LEAST_STEPS * step:
-        if candidates * (length + step) + 2 * step + math.floor(2 * length + 2 * step) <= room:
+        waste = candidates * (length + step) + 2 * step + math.floor(stage.place + 2 * length + 2 * step)
+        if waste <= room:
             return length
         length *= 0.95
     return 0.0
@@ -101,8 +119,8 @@ def longest(strategy: Shape, stages: Sequence[tuple[int, str, int]], spare: floa
                 kept = min(strategy.kept, size)
                 total += (size - 1 + 2 * (kept - 1)) * unit
                 place += 3 * unit + 2 * step
-            else:  # and what was found of each hyperparameter alone is tried together
-                total += size * strategy.length * unit + 2 * step
+            else:  # and what was found of each hyperparameter alone is tried together, and a guess
+                total += (size + strategy.guided) * strategy.length * unit + (2 + strategy.guided) * step
                 place += 2 * (strategy.length * unit + step)
         return total + math.floor(place)
 

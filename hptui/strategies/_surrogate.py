@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from hptui.space import Range, SearchSpace
+from hptui.space import Range, SearchSpace, Values, grid
 from hptui.strategies import Measurement
 
 LEAST_POINTS = 4
@@ -16,7 +16,17 @@ SMOOTHNESS = 0.3
 """length scale at first, as a share of a range"""
 
 
-def predicted_scores(space: SearchSpace, found: Sequence[Measurement], epochs: Sequence[float]) -> list[float] | None:
+def own_score(found: Measurement) -> float:
+    """What the study compares."""
+    return found.score
+
+
+def predicted_scores(
+    space: SearchSpace,
+    found: Sequence[Measurement],
+    epochs: Sequence[float],
+    score: Callable[[Measurement], float] = own_score,
+) -> list[float] | None:
     """Score of every cell of `hptui.space.grid(space)`, in its order; None where too little was measured to tell.
 
     NaN for cells that differ from all that was measured in a hyperparameter of which only one value was tried.
@@ -29,9 +39,10 @@ def predicted_scores(space: SearchSpace, found: Sequence[Measurement], epochs: S
         space: searched ranges.
         found: measurements from the same state of the training.
         epochs: how long each was trained from there.
+        score: what is predicted; lower is better.
     """
     points = [
-        ([place_of(entry, one.values.get(name, 0.0)) for name, entry in space.items()], length, max(one.score, TINY))
+        ([place_of(entry, one.values.get(name, 0.0)) for name, entry in space.items()], length, max(score(one), TINY))
         for one, length in zip(found, epochs, strict=True)
         if math.isfinite(one.score) and all(name in one.values for name in space)
     ]
@@ -59,6 +70,15 @@ def predicted_scores(space: SearchSpace, found: Sequence[Measurement], epochs: S
             tried = axis[np.abs(axis - every[0, column]).argmin()]
             scores[cells[:, column] != tried] = np.nan
     return [float(score) for score in scores]
+
+
+def best_cell(space: SearchSpace, predicted: Sequence[float] | None) -> Values | None:
+    """The cell with the lowest prediction; None where there is none."""
+    if predicted is None:
+        return None
+    finite = ((score, index) for index, score in enumerate(predicted) if math.isfinite(score))
+    best = min(finite, default=None)
+    return grid(space)[best[1]] if best is not None else None
 
 
 def place_of(searched: Range, value: float) -> float:

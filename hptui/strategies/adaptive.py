@@ -25,26 +25,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from hptui.space import SearchSpace, Values, describe
-from hptui.strategies import Candidate, Choice, Measurement, Situation, Start, Strategy
-from hptui.strategies._plan import affordable, levels, plan
-from hptui.strategies._surrogate import predicted_scores
-
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
+from hptui.space import SearchSpace, describe
+from hptui.strategies import Candidate, Choice, Measurement, Situation, Strategy
+from hptui.strategies._plan import LEAST_STEPS, affordable, largest_batch, levels, plan
+from hptui.strategies._stage import Losses, Stage, calibrated, changed, lead, plain, rate, strength
 
 __all__ = ["Adaptive"]
 
-Losses = Callable[[Measurement], "npt.NDArray[np.float32]"]
 Course = Generator[list[Candidate], Sequence[Measurement], Choice]
-STRONGER = ("weight_decay", "dropout", "augmentation", "label_smoothing")
-"""regularisation: it costs at first and pays late, so more of it is the careful side of a tie"""
 FALLEN, RISE = 2.0, 0.5
 """an epoch went wrong if the validation loss is so many times what it was before, and so many nats higher"""
-MOST_RETURNS = 2
 MOST = 0.05
 """share of its loss within which the best may be given up for a stronger one; few images have large standard errors"""
 
@@ -66,8 +57,12 @@ class Adaptive(Strategy):
     """of each further hyperparameter: places in its range"""
     ties = 1.0
     """standard errors by which the best has to be better"""
+    guided = True
+    """whether what a model of the landscape takes for the best cell is tried together with the winners"""
     calibrated = True
     """whether regularisers are compared after temperature scaling"""
+    returns = 2
+    """times that it goes back, at most, from where the epochs after a choice went wrong"""
     decay = 0.5
     """share of the run over which the rate falls to zero"""
 
@@ -89,6 +84,20 @@ class Adaptive(Strategy):
         due = self.memory.get("due", [[0, ""]])
         return epoch in self.decision_epochs and any(at <= epoch for at, _ in due)
 
+    def ranges_changed(self, old: SearchSpace, new: SearchSpace) -> None:
+        if "due" not in self.memory:
+            return  # everything is still to come
+        to_come = [stage for _, stage in self.memory["due"] if stage != "changed"]
+        names = [
+            name
+            for name, searched in new.items()
+            if searched != old.get(name) and ("survey" if name == "lr" else "screen") not in to_come
+        ]
+        if names:
+            others = [entry for entry in self.memory["due"] if entry[1] != "changed"]
+            known = self.memory.get("changed", [])
+            self.memory |= {"due": [*others, [0, "changed"]], "changed": [*known, *(set(names) - set(known))]}
+
     def ask(self, situation: Situation) -> list[Candidate] | Choice:
         try:
             if self._course is None:
@@ -108,16 +117,20 @@ class Adaptive(Strategy):
             return self._go_back(situation)
         if "due" not in self.memory:
             self.memory |= plan(self, situation)
-        stages: dict[str, Callable[[Stage], Course]] = {"survey": self._survey, "screen": self._screen}
+        stages: dict[str, Callable[[Stage], Course]] = {
+            "survey": self._survey,
+            "screen": self._screen,
+            "changed": self._search_changed,
+        }
         stage, choice = Stage(situation), Choice({}, self._nothing(situation))
         for name in [name for at, name in self.memory["due"] if at <= situation.epoch]:
             self.memory["due"] = [entry for entry in self.memory["due"] if entry[1] != name]
-            if any((name == "survey") == (searched == "lr") for searched in situation.space):  # it may be gone since
+            if any(self._concerns(name, searched) for searched in situation.space):  # it may be gone since
                 choice = yield from stages[name](stage)
                 stage.go_on_from(choice)
         if left_out := [name for name in self.memory["left_out"] if name in situation.space]:
             choice = replace(choice, reason=f"{choice.reason}; no budget to search {', '.join(left_out)}")
-        if choice.start is not None:
+        if choice.start is not None and self.returns:
             self.memory |= {"home": choice.start, "loss": stage.loss, "watched": situation.epoch + 1, "returns": 0}
         return choice
 
@@ -143,9 +156,31 @@ class Adaptive(Strategy):
             return Choice(values, f"{why}; no rate is searched that could be lowered", start=home)
         values["lr"] = searched.at(min(max(searched.position(now) - 1 / (self.rates - 1), 0.0), 1.0))
         self.memory["returns"] += 1
-        if values["lr"] < now and self.memory["returns"] < MOST_RETURNS:
+        if values["lr"] < now and self.memory["returns"] < self.returns:
             self.memory |= {"home": home, "watched": situation.epoch + 1}
         return Choice(values, f"{why}, with a smaller rate: {describe(values)}", start=home)
+
+    def _concerns(self, stage: str, name: str) -> bool:
+        """Whether a stage searches this hyperparameter."""
+        return name in self.memory["changed"] if stage == "changed" else (stage == "survey") == (name == "lr")
+
+    def _search_changed(self, stage: Stage) -> Course:
+        """What got another range after its own stage, as far as the budget goes."""
+        names = [name for name in self.memory.pop("changed") if name in stage.space]
+        unit = max(self.memory["unit"], LEAST_STEPS * largest_batch(stage.situation))
+        choice = Choice(stage.values, f"within the new range of {', '.join(names)}")
+        if "lr" in names:
+            length = affordable(self, stage, self.rates + 2 * self.kept, unit)
+            if length == 0:
+                choice = Choice(stage.values, "within the new range of lr; no budget is left to search it")
+            else:
+                self.memory |= {"unit": length, "rates": self.rates}
+                choice = yield from self._survey(stage)
+                stage.go_on_from(choice)
+        if others := [name for name in names if name != "lr"]:
+            self.memory["unit"] = unit
+            choice = yield from self._screen(stage, others)
+        return choice
 
     def _survey(self, stage: Stage) -> Course:
         searched, unit = stage.space["lr"], self.memory["unit"]
@@ -160,19 +195,18 @@ class Adaptive(Strategy):
         left = stage.take(found, 3 * unit) or [one for one in finite if rate(one) < rate(smallest)] or [smallest]
         return stage.choice(self._careful(left, rate, plain), f"survey of {len(places)} rates")
 
-    def _screen(self, stage: Stage) -> Course:
+    def _screen(self, stage: Stage, names: Sequence[str] = ()) -> Course:
+        """Levels of these, or of all but the learning rate."""
+        names = names or [name for name in stage.space if name != "lr"]
         changes = [
             {name: value}
-            for name, searched in stage.space.items()
-            if name != "lr"
-            for value in levels(searched, self.levels)
+            for name in names
+            for value in levels(stage.space[name], self.memory["levels"])
             if value != stage.values.get(name)
         ]
-        wanted = self.length * float(self.memory["unit"])
-        length = affordable(self, stage.situation, 1 + len(changes), wanted) if stage.is_first else wanted
+        length = affordable(self, stage, 1 + len(changes) + self.guided, self.length * float(self.memory["unit"]))
         if length == 0:
-            names = ", ".join(name for name in stage.space if name != "lr")
-            return Choice(stage.values, f"no budget is left to search {names}", start=stage.start)
+            return Choice(stage.values, f"no budget is left to search {', '.join(names)}", start=stage.start)
         losses = calibrated if self.calibrated else plain
         found = yield stage.candidates([{}, *changes], length)
         finite = stage.take(found, length)
@@ -186,8 +220,11 @@ class Adaptive(Strategy):
             if name != "lr" and own:
                 taken = self._careful(own, strength(name, stage.values), losses).candidate.values
                 together |= {name: taken[name]} if name in taken else {}
-        if together != best.candidate.values:
-            found = yield [*stage.following([best], length), *stage.following([best], length, together)]
+        tried = [best.candidate.values]
+        guess = stage.guess(finite, length, losses) if self.guided else None
+        tried += [values for values in (together, guess) if values is not None and values not in tried]
+        if len(tried) > 1:
+            found = yield [one for values in tried for one in stage.following([best], length, values)]
             if last := stage.take(found, 2 * length):
                 best = self._careful(last, lambda one: float(one.candidate.values == together), losses)
         return stage.choice(best, f"screen of {len(changes)} levels")
@@ -204,90 +241,3 @@ class Adaptive(Strategy):
             if one is best or (lead(losses(best), losses(one)) <= self.ties and float(losses(one).mean()) <= most)
         ]
         return max(tied, key=lambda one: (strong(one), -float(losses(one).mean())))
-
-
-class Stage:
-    """What one stage of a decision hands to the next."""
-
-    def __init__(self, situation: Situation) -> None:
-        self.situation = situation
-        self.space = situation.space
-        self.values: Values = {
-            name: min(max(situation.values[name], searched.low), searched.high)
-            for name, searched in situation.space.items()
-            if name in situation.values  # a model may have several dropout rates of its own
-        }
-        """searched, within their ranges"""
-        self.loss = situation.loss
-        self.start: Start | None = None
-        self.is_first = True
-        self._asked: list[Candidate] = []
-        self._lately: list[tuple[Measurement, float]] = []
-        """since the last change of the weights, with the epochs trained from there"""
-
-    def candidates(self, changes: Sequence[Values], horizon: float) -> list[Candidate]:
-        """From where the decision stands, with these values changed."""
-        return [Candidate(self.values | change, horizon, self.start, keep=True) for change in changes]
-
-    def following(self, found: Sequence[Measurement], horizon: float, values: Values | None = None) -> list[Candidate]:
-        """From where other candidates ended, with their values or others."""
-        return [Candidate(values or one.candidate.values, horizon, one.end, keep=True) for one in found]
-
-    def take(self, found: Sequence[Measurement], epochs: float) -> list[Measurement]:
-        """Remember what was measured after so many epochs; those that are finite."""
-        self._asked += [one.candidate for one in found]
-        self._lately += [(replace(one, end=None), epochs) for one in found]
-        return [one for one in found if math.isfinite(one.score)]
-
-    def choice(self, taken: Measurement, how: str) -> Choice:
-        """Go on with values and weights of `taken`."""
-        self.loss = taken.loss
-        return Choice(
-            taken.candidate.values,
-            f"{how}: {describe(taken.candidate.values)}; loss {taken.loss:.4g}",
-            candidate=next(index for index, one in enumerate(self._asked) if one is taken.candidate),
-            start=taken.end,
-            predicted=predicted_scores(self.space, *zip(*self._lately, strict=True)),
-        )
-
-    def go_on_from(self, choice: Choice) -> None:
-        """Let the next stage of the same decision begin where this one ended."""
-        self.values = self.values | choice.values
-        self.start = choice.start or self.start
-        self.is_first = False
-        self._lately = []
-
-
-def strength(name: str, in_force: Values) -> Callable[[Measurement], float]:
-    """The careful side of a hyperparameter: strong regularisation; else what is in force."""
-    if name in STRONGER:
-        return lambda found: found.values.get(name, 0.0)
-    return lambda found: float(found.candidate.values.get(name) == in_force.get(name))
-
-
-def lead(best: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> float:
-    """By how many standard errors the losses of `other` are higher, over the same validation images."""
-    difference = other.astype(float) - best
-    error = float(difference.std(ddof=1)) / math.sqrt(len(difference))
-    mean = float(difference.mean())
-    return mean / error if error > 0 else math.copysign(math.inf, mean) if mean else 0.0
-
-
-def changed(found: Measurement, values: Values) -> set[str]:
-    """Names of which a candidate had other values."""
-    return {name for name, value in found.candidate.values.items() if value != values.get(name)}
-
-
-def rate(found: Measurement) -> float:
-    """The careful side of the learning rate."""
-    return found.values["lr"]
-
-
-def plain(found: Measurement) -> npt.NDArray[np.float32]:
-    """What rates are compared by: noise that makes a network too sure of itself has to count."""
-    return found.losses
-
-
-def calibrated(found: Measurement) -> npt.NDArray[np.float32]:
-    """What regularisers are compared by: that they make a network less sure, at first, is no fault."""
-    return found.calibrated_losses

@@ -31,6 +31,7 @@ class Pbt(Strategy):
     """A population of a few members, kept in the memory of the run with their weights."""
 
     searches = True
+    has_horizon = False  # what looks like a probe is the training of a member
     members = 4
     _told: Sequence[Measurement] = ()
 

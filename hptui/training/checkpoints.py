@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import pickle
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import torch
 
-from hptui.errors import TrainingError
+from hptui.errors import RunDirectoryError, TrainingError
 from hptui.run_directory import CHECKPOINTS
 
 KEPT = 2
@@ -74,6 +75,42 @@ def load_newest(run: Path, device: torch.device) -> dict[str, Any] | None:
             f"no checkpoint of {run.name} can be read ({problem}); remove its checkpoints folder to begin it anew."
         )
     return None
+
+
+def load_file(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
+    """What `save_file` wrote, with its tensors on `device`.
+
+    Raises:
+        RunDirectoryError: it is not there, or damaged.
+    """
+    try:
+        content: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    except Exception as error:  # zip archive, pickle and torch's older format each fail in their own ways
+        reason = error.strerror if isinstance(error, OSError) else (str(error).splitlines() or ["damaged"])[0]
+        raise RunDirectoryError(f"{path} cannot be read: {reason}.") from error
+    return content
+
+
+def largest_difference(one: Path, other: Path) -> tuple[str, int, float]:
+    """Of the networks in two files of `save_file`: where it is, how many tensors there are, and the difference.
+
+    0: equal to the bit, but for the sign of a zero; not-a-number equals itself, and is infinitely far from a number.
+    """
+    first, second = (load_file(path)["network"] for path in (one, other))
+    names = sorted(first.keys() | second.keys())
+    found = {name: _difference(first.get(name), second.get(name)) for name in names}
+    largest = max(found, key=found.__getitem__)
+    return largest, sum(isinstance(value, torch.Tensor) for value in first.values()), found[largest]
+
+
+def _difference(one: Any, other: Any) -> float:
+    if not (isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor)):
+        return 0.0 if one == other else math.inf
+    if one.shape != other.shape or one.dtype != other.dtype:
+        return math.inf
+    if torch.allclose(one, other, rtol=0, atol=0, equal_nan=True):
+        return 0.0
+    return float((one.double() - other.double()).abs().nan_to_num(nan=math.inf).max())
 
 
 def require_plain(tree: object, owner: str) -> None:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import copy
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from hptui.errors import ConfigError, TrainingError
-from hptui.events import CandidateScored, DecisionStarted, HyperparametersChosen, LandscapePredicted
+from hptui.events import CandidateScored, DecisionRepeated, DecisionStarted, HyperparametersChosen, LandscapePredicted
 from hptui.space import Values, hyperparameter
-from hptui.strategies import Candidate, Choice, Situation
+from hptui.strategies import Candidate, Choice, Situation, Strategy
 from hptui.training.evaluation import Evaluation
 from hptui.training.replicas import Probe, Scoring, probe_one_by_one
 from hptui.training.run_start import axes
+from hptui.training.state import identity
 
 if TYPE_CHECKING:
     from hptui.training.run import Run
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 EDGE = 1e-9
 """relative: what rounding may add to the end of a range"""
+LONGER = 2.0
+"""times the length of a probe that a greed check repeats"""
 
 
 def decide(run: Run, epoch: int) -> None:
@@ -38,7 +42,10 @@ def decide(run: Run, epoch: int) -> None:
     home = state.snapshot()
     start = scoring.evaluate_start(run.trainer)
     announce(run, epoch, start)
-    probed_before, memory_before = run.progress.images_probed, copy.deepcopy(run.strategy.memory)
+    images_before = run.progress.images_probed, run.progress.images_checked
+    memory_before = copy.deepcopy(run.strategy.memory)
+    checked = config.greed_check > 0 and run.progress.decisions % config.greed_check == 0
+    twin = _twin(run.strategy) if checked else None
     count = 0
 
     def record(probe: Probe) -> None:
@@ -48,22 +55,31 @@ def decide(run: Run, epoch: int) -> None:
         count += 1
 
     situation = _situation(run, epoch, start)
-    try:
-        while not isinstance(answer := _answer(run, situation), Choice):
+
+    def choose(strategy: Strategy, times: float, on_probe: Callable[[Probe], None]) -> Choice:
+        """Ask and tell until a choice is made; probes are so many times as long as the strategy wants them."""
+        while not isinstance(answer := _answer(run, strategy, situation), Choice):
             measurements = probe_one_by_one(
                 run.trainer,
                 answer,
                 home,
-                horizon=config.horizon,
+                first=(run.progress.decisions, count),
+                horizon=lambda one: times * (config.horizon if one.horizon is None else one.horizon),
                 start_loss=start.loss,
                 scoring=scoring,
                 control=run.control,
-                on_probe=record,
+                on_probe=on_probe,
             )
-            run.strategy.tell(measurements)
+            strategy.tell(measurements)
+        return answer
+
+    try:
+        answer = choose(run.strategy, 1.0, record)
+        if twin is not None:
+            run.emit(_repeated(run, answer, partial(choose, twin, LONGER)))
     except BaseException:
         # the decision is void and will be made again
-        run.progress.images_probed, run.strategy.memory = probed_before, memory_before
+        (run.progress.images_probed, run.progress.images_checked), run.strategy.memory = images_before, memory_before
         raise
     if answer.predicted is not None:
         run.emit(_predicted(run, answer.predicted, type(run.strategy).__name__))
@@ -75,15 +91,48 @@ def decide(run: Run, epoch: int) -> None:
     run.progress.decisions += 1
 
 
-def _answer(run: Run, situation: Situation) -> list[Candidate] | Choice:
+def _twin(strategy: Strategy) -> Strategy:
+    """Decides the same, and leaves no trace in `strategy`."""
+    twin = copy.copy(strategy)
+    twin.memory = copy.deepcopy(strategy.memory)
+    return twin
+
+
+def _repeated(run: Run, taken: Choice, again: Callable[[Callable[[Probe], None]], Choice]) -> DecisionRepeated:
+    """The greed check: would probes of twice the length have chosen otherwise? Their images count as cost."""
+    began, images = run.control.clock(), 0
+
+    def count(probe: Probe) -> None:
+        nonlocal images
+        run.progress.images_probed += probe.images
+        run.progress.images_checked += probe.images
+        images += probe.images
+
+    found, in_force = again(count), run.state.values.chosen()
+    names = [name for name in run.config.space if name in in_force]
+    return DecisionRepeated(
+        decision=run.progress.decisions,
+        times=LONGER,
+        values={name: found.values.get(name, in_force[name]) for name in names},
+        changed=[
+            name
+            for name in names
+            if not math.isclose(found.values.get(name, in_force[name]), taken.values.get(name, in_force[name]))
+        ],
+        images=images,
+        seconds=run.control.clock() - began,
+    )
+
+
+def _answer(run: Run, strategy: Strategy, situation: Situation) -> list[Candidate] | Choice:
     """What the strategy answers, checked: own strategies make mistakes, and must not hang or train nonsense.
 
     Raises:
         TrainingError: no candidates, unknown hyperparameters, values out of bounds or outside the ranges.
     """
     run.control.check()  # a strategy that asks for ever can still be stopped
-    answer = run.strategy.ask(situation)
-    name = type(run.strategy).__name__
+    answer = strategy.ask(situation)
+    name = type(strategy).__name__
     if isinstance(answer, Choice):
         return dataclasses.replace(answer, values=_checked(answer.values, situation, name))
     if not isinstance(answer, list) or not answer or not all(isinstance(entry, Candidate) for entry in answer):
@@ -133,7 +182,7 @@ def _situation(run: Run, epoch: int, start: Evaluation) -> Situation:
         epochs=run.config.epochs,
         images_per_epoch=len(run.ingredients.data.train),
         images_trained=run.progress.images_trained,
-        images_probed=run.progress.images_probed,
+        images_probed=run.progress.images_probed - run.progress.images_checked,
         values=run.state.values.chosen(),
         space=run.config.space,
         loss=start.loss,
@@ -157,6 +206,8 @@ def _candidate_scored(decision: int, candidate: int, probe: Probe) -> CandidateS
         classes=probe.classes,
         images=probe.images,
         seconds=probe.seconds,
+        start=probe.start,
+        steps=probe.steps,
     )
 
 
@@ -178,4 +229,5 @@ def _chosen(run: Run, epoch: int, choice: Choice, values: Values, seconds: float
         reason=choice.reason,
         images_probed=run.progress.images_probed,
         seconds=seconds,
+        start=identity(choice.start) if choice.start is not None else None,
     )

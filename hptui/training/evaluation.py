@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -97,14 +98,13 @@ def evaluate(
     was_training = network.training
     network.eval()
     device = images.pixels.device
-    size = CPU_BATCH if device.type == "cpu" else max(1, GPU_PIXELS // images.pixels[0].numel())
     classes = len(data.class_names)
     weighted = by_class and data.class_weights is not None
     image_weights = data.image_weights(images.labels) if weighted else None
     losses, cells, logits = [], [], []
     with torch.inference_mode(), forward_precision(precision, device):
-        for start in range(0, len(images), size):
-            pixels, labels = images.pixels[start : start + size], images.labels[start : start + size]
+        for batch in _batches(images.pixels):
+            pixels, labels = images.pixels[batch], images.labels[batch]
             inputs = data.normalise(pixels)
             output = network(inputs) if weights is None else functional_call(network, weights, (inputs,))
             if calibrate or keep:
@@ -118,6 +118,24 @@ def evaluate(
     network.train(was_training)
     confusion = counts.cpu().numpy().reshape(classes, classes)
     return Evaluation(plain.cpu().numpy(), confusion, calibrated.cpu().numpy(), kept)
+
+
+def probabilities(
+    network: nn.Module, data: DeviceDataset, pixels: Tensor, precision: str = "float32"
+) -> npt.NDArray[np.float32]:
+    """(N, classes) softmax of the logits for (N, C, H, W) uint8 images without labels, in batches as `evaluate` has."""
+    network.eval()
+    with torch.inference_mode(), forward_precision(precision, pixels.device):
+        logits = torch.cat([network(data.normalise(pixels[batch])).float() for batch in _batches(pixels)])
+        found: npt.NDArray[np.float32] = torch.softmax(logits, 1).cpu().numpy()
+    return found
+
+
+def _batches(pixels: Tensor) -> Iterator[slice]:
+    """One after another through (N, C, H, W)."""
+    size = CPU_BATCH if pixels.device.type == "cpu" else max(1, GPU_PIXELS // pixels[0].numel())
+    for start in range(0, len(pixels), size):
+        yield slice(start, start + size)
 
 
 def _predictions(logits: Tensor, labels: Tensor) -> Predictions:

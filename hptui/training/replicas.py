@@ -16,7 +16,7 @@ from hptui.strategies import Candidate, Measurement
 from hptui.training.control import Control
 from hptui.training.evaluation import Evaluation, evaluate
 from hptui.training.loop import LossSum, Trainer
-from hptui.training.state import Snapshot
+from hptui.training.state import Identity, Snapshot, identity
 
 EXPLODED = 3.0
 """a candidate is diverged if a loss is not finite, or this many times what guessing, or the start, would have"""
@@ -30,6 +30,9 @@ class Probe:
     classes: ClassCounts
     images: int
     seconds: float
+    start: Identity | None = None
+    """of the end of another probe that this one began at; None: the run's own state"""
+    steps: int = 0
 
 
 @dataclass(frozen=True)
@@ -97,12 +100,13 @@ class Scoring:
             )
 
 
-def probe_one_by_one(
+def probe_one_by_one(  # noqa: PLR0913 (all but three by name)
     trainer: Trainer,
     candidates: Sequence[Candidate],
     home: Snapshot,
     *,
-    horizon: float,
+    first: Identity,
+    horizon: Callable[[Candidate], float],
     start_loss: float,
     scoring: Scoring,
     control: Control,
@@ -111,19 +115,33 @@ def probe_one_by_one(
     """Measure all candidates; the training is back at `home` afterwards, also when StopRequested is raised.
 
     All see the same batches, the same random numbers and the same validation images, so differences are paired.
+
+    Args:
+        trainer: of the run.
+        candidates: of one `ask`.
+        home: the state that they start from, unless they have a start of their own.
+        first: decision, and number of the first candidate within it: what an end that is kept is known by from now on.
+        horizon: for how many epochs each is trained.
+        start_loss: validation loss of `home`.
+        scoring: how they are compared.
+        control: checked before every step.
+        on_probe: called with each.
     """
     measurements = []
     try:
-        for candidate in candidates:
+        for number, candidate in enumerate(candidates, first[1]):
             began = control.clock()
             start = home if candidate.start is None else candidate.start
             trainer.state.restore(start)  # type: ignore[arg-type]  # only the engine makes a Start: a Snapshot
             trainer.state.values.set(candidate.values)
             losses = LossSum(trainer.state.device)
-            batches = trainer.batches(horizon if candidate.horizon is None else candidate.horizon)
+            batches = trainer.batches(horizon(candidate))
             trainer.train(batches, control, after_step=losses.add)
             probe = scoring.measure(trainer, candidate, losses.read(), start_loss)
-            on_probe(replace(probe, images=losses.images, seconds=control.clock() - began))
+            if probe.measurement.end is not None:
+                probe.measurement.end["identity"] = [first[0], number]  # type: ignore[index]  # a Snapshot, again
+            seconds = control.clock() - began
+            on_probe(replace(probe, images=losses.images, seconds=seconds, start=identity(start), steps=batches))
             measurements.append(probe.measurement)
     finally:
         trainer.state.restore(home)

@@ -52,8 +52,10 @@ def _change(run: Run, **changes: object) -> None:
     config: StudyConfig = resolve([Layer("change", plain | changes)]).config
     if "dropout" in config.space:
         run.state.values.require_dropout()
-    run.ingredients.config = config
+    old, run.ingredients.config = run.config.space, config
     run.strategy.epochs, run.strategy.decision_epochs = config.epochs, config.decision_epochs()
+    if config.space != old:
+        run.strategy.ranges_changed(old, config.space)
     if run.directory is not None:
         save_steering(run.directory.parent, Steering(config.epochs, config.search))
 

@@ -23,6 +23,7 @@ from hptui.strategies import Strategy
 from hptui.study_directory import Study, create_study
 from hptui.training.building import ModelFactory, check_optimizer, first_line, load_factory
 from hptui.training.control import Control
+from hptui.training.decisions import LONGER
 from hptui.training.delivery import remove_predictions
 from hptui.training.device import resolve_device, use_threads
 from hptui.training.device_data import DeviceDataset, to_device
@@ -85,7 +86,7 @@ def _planned_cost(config: StudyConfig, arm: Arm) -> float:
         ) from error
     if not 0 < cost < math.inf:
         raise ConfigError(f"strategy {type(strategy).__name__} plans a cost of {cost}.")
-    return cost
+    return cost + (LONGER * (cost - 1) / config.greed_check if config.greed_check and strategy.searches else 0.0)
 
 
 def _try_out(ingredients: Ingredients) -> None:
@@ -130,6 +131,8 @@ def new_strategy(config: StudyConfig, arm: Arm, seed: int = 0, own: type[Strateg
     strategy.budget = config.budget
     if strategy.optimizer is not None:
         check_optimizer(strategy.optimizer)
+    if config.greed_check and strategy.searches and not strategy.has_horizon:
+        raise ConfigError(f"greed_check: strategy {name!r} has no probes that could be twice as long; set it to 0.")
     if strategy.searches and not config.search:
         raise ConfigError(f"strategy {name!r} has nothing to search; name at least one range with --search.")
     return strategy

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from hptui.cautions import cautions
 from hptui.events import Axis
 from hptui.run_state import RunState
 from hptui.space import Range, describe
@@ -35,6 +36,7 @@ class ProgressReport:
         self._console = console
         self._lines = 0
         self._told: dict[str, int] = {run.name: run.state.epochs_completed for run in followed.runs}
+        self._ended = {run.name for run in followed.runs if run.state.completed}
         self._bar = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=None),
@@ -59,6 +61,7 @@ class ProgressReport:
         self._followed.refresh()
         for run in self._followed.runs:
             self._tell_epochs(run)
+            self._tell_cautions(run)
         runs = self._followed.runs
         current = next((run for run in runs if run.state.started and not run.state.completed), None)
         done = sum(work_done(run.state) for run in runs) / sum(expected_work(self._followed, run) for run in runs)
@@ -87,6 +90,13 @@ class ProgressReport:
                 soft_wrap=True,
             )
         self._told[run.name] = len(epochs)
+
+    def _tell_cautions(self, run: FollowedRun) -> None:
+        """Once, at the end of a run."""
+        if run.state.completed and run.name not in self._ended:
+            self._ended.add(run.name)
+            for line in cautions(run.state):
+                self._console.print(f"{run.name}  {line}", markup=False, highlight=False, soft_wrap=True)
 
 
 def expected_work(followed: FollowedStudy, run: FollowedRun) -> float:

@@ -1,12 +1,15 @@
 """Strategies against each other on real images; not a test, run by hand.
 
-    python tests/benchmarks/strategies.py run --data DIR --out results.jsonl --methods default adaptive --seeds 0-9
+    python tests/benchmarks/strategies.py run --data DIR --table mnist --out results.jsonl [--methods default adaptive]
     python tests/benchmarks/strategies.py report results.jsonl
 
-`--data` is a folder with MNIST/raw/*.gz. 20,000 training, 5,000 validation and 10,000 test images; dtu_cnn, Adam,
-batch 100, 10 epochs, one thread. What a method has to find by retraining is chosen by validation accuracy of one run
-each, with a seed of its own (100), and then trained with all seeds; its cost counts all of that. The test images are
-read once, of the weights that validation preferred after the last epoch, in every method alike.
+`--data` is a folder with MNIST/raw/*.gz and MedMNIST/pneumoniamnist.npz. What the tables compare stands in
+`_tables.py`. `--workers 8 --device cuda` trains eight at a time on one GPU; a run that is in the file is not trained
+again, so an interrupted table goes on.
+
+What a method has to find by retraining is chosen by validation accuracy of one run each, with a seed of its own (100),
+and then trained with all seeds; its cost counts all of that. The test images are read once, of the weights that
+validation preferred after the last epoch, in every method alike.
 """
 
 from __future__ import annotations
@@ -14,125 +17,164 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import multiprocessing
 import statistics
 import sys
-from collections.abc import Callable
+from multiprocessing.pool import Pool
 from pathlib import Path
 from typing import Any
 
+import torch
+from _tables import TABLES, Job, Settings
 from scipy import stats
+from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
-from hptui.space import parse_range
-from hptui.strategies import Strategy
+from hptui.config import Layer, resolve
+from hptui.events import CandidateScored, HyperparametersChosen
 from hptui.training import train
+from hptui.training.study import gather
 
 SELECTION_SEED = 100
-RATES = "1e-4:1e-2:log:5"
-DECAYS = "1e-6:1e-2:log:5"
-JOB: dict[str, Any] = {
-    "dataset": "mnist",
-    "train_size": 20_000,
-    "validation_size": 5_000,
-    "model": "dtu_cnn",
-    "optimizer": "adam",
-    "epochs": 10,
-    "threads": 1,
-}
-TWO = {"lr": RATES, "weight_decay": DECAYS}
-FOUR = {**TWO, "dropout": "0:0.8:lin:5", "augmentation": "0:1:lin:5"}
 
-Settings = dict[str, Any]
+Line = dict[str, Any]
+Task = tuple[str, str, int, int | None, Job]
+"""table, method, seed, number of the candidate where one is to be chosen by retraining, and the job"""
 
 
-def fixed(strategy: str = "fixed", **values: float) -> Settings:
-    """Values that stay, apart from a schedule."""
-    return {"strategy": strategy, "set": values}
+def settings_of(table: str, method: str, candidate: int | None) -> Settings:
+    """What is trained: a method, or one of the candidates that it chooses from by retraining."""
+    found = TABLES[table].methods[method]
+    if isinstance(found, list):
+        assert candidate is not None
+        return found[candidate]
+    return found
 
 
-def retrained(candidates: list[Settings]) -> Callable[[Settings], tuple[Settings, float]]:
-    """The best of several settings by validation, and what finding it cost."""
-
-    def find(job: Settings) -> tuple[Settings, float]:
-        found = [(one(job, settings, SELECTION_SEED)["validation"], settings) for settings in candidates]
-        return max(found, key=lambda pair: pair[0])[1], float(len(candidates))
-
-    return find
-
-
-class Decay(Strategy):
-    """Only what `adaptive` does in its second half: what of its gain is the search, and what the schedule?"""
-
-    def rate_factor(self, progress: float) -> float:
-        return min(1.0, 2 * (1 - progress))
-
-
-METHODS: dict[str, Settings | Callable[[Settings], tuple[Settings, float]]] = {
-    "default": fixed(),
-    "default with decay": {"strategy": Decay},
-    "best fixed of 25": retrained(
-        [
-            fixed(lr=lr, weight_decay=decay)
-            for lr in parse_range("lr", RATES).values()
-            for decay in parse_range("weight_decay", DECAYS).values()
-        ]
-    ),
-    "best cosine of 5": retrained([fixed("cosine", lr=lr) for lr in parse_range("lr", RATES).values()]),
-    "Schedule-Free": fixed("schedule_free"),
-    "Prodigy": fixed("prodigy"),
-    "grid": {"strategy": "grid", "search": {"lr": RATES, "weight_decay": "1e-6:1e-2:log:3"}},
-    "adaptive lr": {"strategy": "adaptive", "search": {"lr": RATES}},
-    "adaptive": {"strategy": "adaptive", "search": TWO},
-    "adaptive of 4": {"strategy": "adaptive", "search": FOUR},
-}
-
-
-def one(job: Settings, settings: Settings, seed: int) -> dict[str, Any]:
-    """Train once; shares of right answers, and what it cost."""
+def one(task: Task) -> Line:
+    """Train once; shares of right answers, what it cost, and what was chosen at each decision."""
+    table, method, seed, candidate, job = task
+    settings = settings_of(table, method, candidate)
     done = train(**{**job, **settings, "seed": seed})
-    return {
+    line: Line = {
+        "table": table,
+        "method": method,
+        "seed": seed,
+        "candidate": candidate,
         "test": done.test_accuracy,
         "validation": done.validation_accuracy,
         "cost": done.cost,
-        "values": {name: float(f"{value:.3g}") for name, value in done.values.items()},
+        "values": short(done.values),
+        "chosen": [[e.epoch, short(e.values), e.reason] for e in done.events if isinstance(e, HyperparametersChosen)],
+        "diverged": sum(e.diverged for e in done.events if isinstance(e, CandidateScored)),
+        "device": torch.cuda.get_device_name() if job["device"] == "cuda" else "cpu",
+    }
+    if TABLES[table].medical:
+        line |= medical(done.network, job)
+    return line
+
+
+def short(values: dict[str, float]) -> dict[str, float]:
+    """Three digits."""
+    return {name: float(f"{value:.3g}") for name, value in values.items()}
+
+
+def medical(network: torch.nn.Module, job: Job) -> Line:
+    """Balanced accuracy, at a threshold of one half, and AUC on the test images of two classes."""
+    ingredients = gather(resolve([Layer("benchmark", job)]).config)
+    with torch.inference_mode():
+        output = network(ingredients.data.normalise(ingredients.test.pixels))
+        positive = output.softmax(1)[:, 1].cpu().numpy()
+    labels = ingredients.test.labels.cpu().numpy()
+    return {
+        "balanced": float(balanced_accuracy_score(labels, positive > 0.5)),
+        "auc": float(roc_auc_score(labels, positive)),
     }
 
 
 def run(options: argparse.Namespace) -> None:
-    """Append one line per method and seed; what is there already is not trained again."""
-    first, _, last = options.seeds.partition("-")
-    job = JOB | {"data_dir": options.data}
-    lines = [json.loads(line) for line in options.out.read_text().splitlines()] if options.out.exists() else []
-    there = {(line["method"], line["seed"]) for line in lines}
-    for name in options.methods:
-        seeds = [seed for seed in range(int(first), int(last or first) + 1) if (name, seed) not in there]
-        method, searched = METHODS[name], 0.0
-        if seeds and callable(method):
-            method, searched = method(job)
-        for seed in seeds:
-            assert isinstance(method, dict)
-            line = {"method": name, "seed": seed, "searched": searched, "settings": method, **one(job, method, seed)}
-            with options.out.open("a") as file:
-                file.write(json.dumps(line, default=lambda strategy: strategy.__name__) + "\n")
-            print(f"{name:<20} {seed:>3} {100 * line['test']:.2f} cost {line['cost']:.2f}", flush=True)
+    """Append one line per run; first those that something is chosen from, then all else."""
+    methods = [(table, name) for table in options.table for name in options.methods or TABLES[table].methods]
+    jobs = {table: TABLES[table].job(options.data) | {"device": options.device} for table in options.table}
+    for table, name in methods:
+        if name not in TABLES[table].methods:
+            raise SystemExit(f"table {table} has no {name}; it has {', '.join(TABLES[table].methods)}")
+    tried = [
+        (table, name, SELECTION_SEED, number, jobs[table])
+        for table, name in methods
+        if isinstance(found := TABLES[table].methods[name], list)
+        for number in range(len(found))
+    ]
+    with multiprocessing.get_context("spawn").Pool(options.workers) as pool:
+        work(pool, options.out, tried)
+        best = {(table, name): best_candidate(options.out, table, name) for table, name, *_ in tried}
+        tasks = [
+            (table, name, seed, best.get((table, name)), jobs[table])
+            for table, name in methods
+            for seed in seeds(options.seeds or TABLES[table].seeds)
+        ]
+        work(pool, options.out, tasks)
+
+
+def seeds(text: str) -> range:
+    """FIRST-LAST, or one."""
+    first, _, last = text.partition("-")
+    return range(int(first), int(last or first) + 1)
+
+
+def best_candidate(out: Path, table: str, method: str) -> int:
+    """By validation accuracy."""
+    tried = [line for line in lines_of([out], table) if (line["method"], line["seed"]) == (method, SELECTION_SEED)]
+    return int(max(tried, key=lambda line: line["validation"])["candidate"])
+
+
+def work(pool: Pool, out: Path, tasks: list[Task]) -> None:
+    there = [(line["table"], line["method"], line["seed"], line["candidate"]) for line in lines_of([out])]
+    left = [task for task in tasks if task[:4] not in there]
+    for line in pool.imap_unordered(one, left):
+        with out.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+        print(f"{line['table']} {line['method']:<28} {line['seed']:>3} {100 * line['test']:.2f}", flush=True)
+
+
+def lines_of(files: list[Path], table: str | None = None) -> list[Line]:
+    lines = [json.loads(line) for path in files if path.exists() for line in path.read_text().splitlines()]
+    return [line for line in lines if table in (None, line["table"])]
 
 
 def report(options: argparse.Namespace) -> None:
-    """A table in Markdown, each method paired by seed with the first one."""
-    found: dict[str, dict[int, dict[str, Any]]] = {}
-    for path in options.files:
-        for line in map(json.loads, path.read_text().splitlines()):
-            found.setdefault(line["method"], {})[line["seed"]] = line
-    base = found.get(options.base, {})
-    print(f"| method | n | test accuracy % | worst | cost | against {options.base} (95 % interval) |")
+    """Tables in Markdown, each method paired by seed with the first one."""
+    lines = lines_of(options.files)
+    for name in dict.fromkeys(line["table"] for line in lines):
+        table = TABLES[name]
+        measures = {"test accuracy %": "test"}
+        if table.medical:
+            measures |= {"balanced accuracy %": "balanced", "AUC %": "auc"}
+        for title, key in measures.items():
+            print(f"\n**{name}: {title}**; {lines[0]['device']}\n")
+            print_table(name, title, key, [line for line in lines if line["table"] == name])
+
+
+def print_table(table: str, title: str, key: str, lines: list[Line]) -> None:
+    found = {
+        method: {line["seed"]: line for line in lines if line["method"] == method and line["seed"] != SELECTION_SEED}
+        for method in TABLES[table].methods
+    }
+    found = {method: by_seed for method, by_seed in found.items() if by_seed}
+    reference = next(iter(found))
+    print(f"| method | n | {title} (mean ± sd) | worst | cost | against {reference} (95 % interval) |")
     print("| --- | --- | --- | --- | --- | --- |")
-    for name, lines in found.items():
-        tests = [100 * line["test"] for line in lines.values()]
-        cost = statistics.mean(line["cost"] for line in lines.values()) + next(iter(lines.values()))["searched"]
-        spread = f" ± {statistics.stdev(tests):.2f}" if len(tests) > 1 else ""
-        pairs = [100 * (lines[seed]["test"] - base[seed]["test"]) for seed in sorted(lines.keys() & base.keys())]
-        words = interval(pairs) if name != options.base and len(pairs) > 1 else "-"
-        mean = statistics.mean(tests)
-        print(f"| {name} | {len(tests)} | {mean:.2f}{spread} | {min(tests):.2f} | {cost:.2f} | {words} |")
+    for method, by_seed in found.items():
+        numbers = [100 * line[key] for line in by_seed.values()]
+        searched = sum(line["cost"] for line in lines if line["method"] == method and line["seed"] == SELECTION_SEED)
+        cost = statistics.mean(line["cost"] for line in by_seed.values()) + searched
+        spread = f" ± {statistics.stdev(numbers):.2f}" if len(numbers) > 1 else ""
+        pairs = [
+            100 * (by_seed[seed][key] - found[reference][seed][key])
+            for seed in sorted(by_seed.keys() & found[reference].keys())
+        ]
+        words = interval(pairs) if method != reference and len(pairs) > 1 else "-"
+        mean = statistics.mean(numbers)
+        print(f"| {method} | {len(numbers)} | {mean:.2f}{spread} | {min(numbers):.2f} | {cost:.2f} | {words} |")
 
 
 def interval(differences: list[float]) -> str:
@@ -147,13 +189,15 @@ def main() -> None:
     commands = parser.add_subparsers(required=True)
     running = commands.add_parser("run")
     running.add_argument("--data", required=True)
+    running.add_argument("--table", nargs="+", choices=TABLES, default=["mnist"])
     running.add_argument("--out", type=Path, required=True)
-    running.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
-    running.add_argument("--seeds", default="0-9")
+    running.add_argument("--methods", nargs="+")
+    running.add_argument("--seeds", help="FIRST-LAST; default: the table's own")
+    running.add_argument("--workers", type=int, default=1)
+    running.add_argument("--device", default="cpu")
     running.set_defaults(do=run)
     reporting = commands.add_parser("report")
     reporting.add_argument("files", nargs="+", type=Path)
-    reporting.add_argument("--base", default="default")
     reporting.set_defaults(do=report)
     options = parser.parse_args()
     options.do(options)

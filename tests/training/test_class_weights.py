@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from sklearn.utils.class_weight import compute_class_weight
 from torch.nn import functional as F
 
+from hptui.config import Layer, resolve
 from hptui.datasets import ImageDataset, Images
 from hptui.errors import ConfigError
 from hptui.events import BatchesTrained, CandidateScored, DecisionStarted, Evaluated, HyperparametersChosen
@@ -21,6 +23,7 @@ from hptui.training.calibration import calibrated_losses
 from hptui.training.control import Control
 from hptui.training.evaluation import evaluate
 from hptui.training.run import Ingredients, Run
+from hptui.training.study import gather
 
 from .conftest import stripes
 from .test_exactness import assert_same, make_run
@@ -125,6 +128,23 @@ def test_both_arms_train_with_the_same_weights(made: Make) -> None:
     assert plain.execute()
     assert not torch.equal(ends[0]["output.weight"], plain.delivered_weights()["output.weight"])
     assert all(event.loss is not None for event in events if isinstance(event, BatchesTrained))
+
+
+@pytest.mark.real_data
+def test_pneumonia_is_trained_with_balanced_classes(real_data: Path) -> None:
+    """Three of four training images are of the second class, and its weight is a third of the first one's."""
+    settings = {
+        "dataset": f"medmnist:{real_data / 'MedMNIST' / 'pneumoniamnist.npz'}", "model": "lenet", "epochs": 1,
+        "train_size": 400, "validation_size": 100, "score": "balanced_accuracy", "class_weights": "balanced",
+        "search": {"lr": "1e-3:1e-2:log:2"}, "threads": 1, "device": "cpu",
+    }  # fmt: skip
+    pneumonia = gather(resolve([Layer("test", settings)]).config)
+    healthy, ill = pneumonia.data.class_weights.tolist()  # type: ignore[union-attr]
+    assert 2.5 < healthy / ill < 3.2
+    run, events = make_run(pneumonia)
+    assert run.execute()
+    assert all(event.loss is not None for event in events if isinstance(event, Evaluated))
+    assert 0.3 < metric("balanced_accuracy", run.delivery.predictions["final", "test"]) <= 1  # type: ignore[operator]
 
 
 def test_a_class_without_training_images_cannot_be_weighed(ingredients: Make, unbalanced: ImageDataset) -> None:

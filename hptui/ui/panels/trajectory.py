@@ -8,6 +8,7 @@ from typing import ClassVar
 from rich.text import Text
 from textual.binding import Binding, BindingType
 
+from hptui.cautions import cautions
 from hptui.run_state import RunState
 from hptui.ui._charts import BASELINE, OPTIMIZED, Series, chart, legend
 from hptui.ui._literal import literal
@@ -84,7 +85,8 @@ class TrajectoryPanel(Panel):
             return Text("baseline: nothing is searched" if baseline else "no data yet", no_wrap=True)
         drawn = [(trajectory, _series(trajectory)) for trajectory in page]
         words = _legend([part for _, series in drawn for part in series], width, palette)
-        words = words if height - len(words) >= len(page) * CHART_LINES else []
+        words += [_caution(line, width, palette) for line in cautions(self._scene.run.state)]
+        words = words[: max(height - len(page) * (CHART_LINES + 1), 0)]
         epochs = [point[0] for _, series in drawn for part in series for point in part.points]  # one axis for all
         lines: list[Text] = []
         for index, (trajectory, series) in enumerate(drawn):
@@ -119,6 +121,7 @@ def _series(trajectory: Trajectory) -> list[Series]:
         Series("chosen", chosen, colour=OPTIMIZED),
         Series("on the high edge", on_high, "dots", OPTIMIZED, "▲"),
         Series("on the low edge", on_low, "dots", OPTIMIZED, "▼"),
+        Series("probes twice as long", _points(trajectory.repeated), "dots", BASELINE, "◇"),
     ]
 
 
@@ -135,6 +138,13 @@ def _legend(series: list[Series], width: int, palette: Palette) -> list[Text]:
     """Of all charts together: each label once."""
     by_label = {part.label: part for part in series if part.points}
     return legend(list(by_label.values()), width=width, palette=palette)
+
+
+def _caution(words: str, width: int, palette: Palette) -> Text:
+    """What one should be careful about, as much of it as one line holds."""
+    line = Text(literal(f"! {words}", palette), style="bold", no_wrap=True)
+    line.truncate(width, overflow="crop" if palette.ascii else "ellipsis")
+    return line
 
 
 def _heading(trajectory: Trajectory, width: int, palette: Palette) -> Text:

@@ -1,0 +1,122 @@
+"""What the stages of the adaptive strategy share: where a decision stands, and how candidates are compared."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from hptui.space import Values, describe
+from hptui.strategies import Candidate, Choice, Measurement, Situation, Start
+from hptui.strategies._surrogate import best_cell, predicted_scores
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+Losses = Callable[[Measurement], "npt.NDArray[np.float32]"]
+STRONGER = ("weight_decay", "dropout", "augmentation", "label_smoothing")
+"""regularisation: it costs at first and pays late, so more of it is the careful side of a tie"""
+
+
+class Stage:
+    """What one stage of a decision hands to the next."""
+
+    def __init__(self, situation: Situation) -> None:
+        self.situation = situation
+        self.space = situation.space
+        self.values: Values = {
+            name: min(max(situation.values[name], searched.low), searched.high)
+            for name, searched in situation.space.items()
+            if name in situation.values  # a model may have several dropout rates of its own
+        }
+        """searched, within their ranges"""
+        self.loss = situation.loss
+        self.start: Start | None = None
+        self.wasted = 0.0
+        """epochs of probes, without those that the run goes on from"""
+        self.place = 0.0
+        """epochs that the run came on by going on from the winners"""
+        self._came = 0.0
+        self._asked: list[Candidate] = []
+        self._lately: list[tuple[Measurement, float]] = []
+        """since the last change of the weights, with the epochs trained from there"""
+
+    def candidates(self, changes: Sequence[Values], horizon: float) -> list[Candidate]:
+        """From where the decision stands, with these values changed."""
+        return [Candidate(self.values | change, horizon, self.start, keep=True) for change in changes]
+
+    def following(self, found: Sequence[Measurement], horizon: float, values: Values | None = None) -> list[Candidate]:
+        """From where other candidates ended, with their values or others."""
+        return [Candidate(values or one.candidate.values, horizon, one.end, keep=True) for one in found]
+
+    def take(self, found: Sequence[Measurement], epochs: float) -> list[Measurement]:
+        """Remember what was measured after so many epochs; those that are finite."""
+        self._asked += [one.candidate for one in found]
+        self.wasted += sum(one.candidate.horizon or 0.0 for one in found)
+        self._lately += [(replace(one, end=None), epochs) for one in found]
+        return [one for one in found if math.isfinite(one.score)]
+
+    def choice(self, taken: Measurement, how: str) -> Choice:
+        """Go on with values and weights of `taken`."""
+        self.loss = taken.loss
+        self._came = next(epochs for one, epochs in self._lately if one.candidate is taken.candidate)
+        return Choice(
+            taken.candidate.values,
+            f"{how}: {describe(taken.candidate.values)}; loss {taken.loss:.4g}",
+            candidate=next(index for index, one in enumerate(self._asked) if one is taken.candidate),
+            start=taken.end,
+            predicted=predicted_scores(self.space, [one for one, _ in self._lately], [e for _, e in self._lately]),
+        )
+
+    def go_on_from(self, choice: Choice) -> None:
+        """Let the next stage of the same decision begin where this one ended."""
+        self.values = self.values | choice.values
+        self.start = choice.start or self.start
+        self.wasted -= self._came
+        self.place += self._came
+        self._came, self._lately = 0.0, []
+
+    def guess(self, found: Sequence[Measurement], length: float, losses: Losses) -> Values | None:
+        """What a model of these measurements takes for the best cell of the grid, at the rate in force."""
+        predicted = predicted_scores(
+            self.space, found, [length] * len(found), lambda one: float(losses(one).mean(dtype=float))
+        )
+        cell = best_cell(self.space, predicted)
+        return None if cell is None else cell | {name: self.values[name] for name in ("lr",) if name in self.values}
+
+
+def strength(name: str, in_force: Values) -> Callable[[Measurement], float]:
+    """The careful side of a hyperparameter: strong regularisation; else what is in force."""
+    if name in STRONGER:
+        return lambda found: found.values.get(name, 0.0)
+    return lambda found: float(found.candidate.values.get(name) == in_force.get(name))
+
+
+def lead(best: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> float:
+    """By how many standard errors the losses of `other` are higher, over the same validation images."""
+    difference = other.astype(float) - best
+    error = float(difference.std(ddof=1)) / math.sqrt(len(difference))
+    mean = float(difference.mean())
+    return mean / error if error > 0 else math.copysign(math.inf, mean) if mean else 0.0
+
+
+def changed(found: Measurement, values: Values) -> set[str]:
+    """Names of which a candidate had other values."""
+    return {name for name, value in found.candidate.values.items() if value != values.get(name)}
+
+
+def rate(found: Measurement) -> float:
+    """The careful side of the learning rate."""
+    return found.values["lr"]
+
+
+def plain(found: Measurement) -> npt.NDArray[np.float32]:
+    """What rates are compared by: noise that makes a network too sure of itself has to count."""
+    return found.losses
+
+
+def calibrated(found: Measurement) -> npt.NDArray[np.float32]:
+    """What regularisers are compared by: that they make a network less sure, at first, is no fault."""
+    return found.calibrated_losses

@@ -1,0 +1,86 @@
+"""A completed run's network, put to images that are not part of its study."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from hptui.datasets import Pixels
+from hptui.errors import ModelError, RunDirectoryError
+from hptui.training.building import build_network, first_line, load_factory
+from hptui.training.checkpoints import load_file
+from hptui.training.device import resolve_device, use_threads
+from hptui.training.device_data import DeviceDataset, DeviceImages
+from hptui.training.evaluation import probabilities
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """Network and preprocessing of one run."""
+
+    network: nn.Module
+    data: DeviceDataset
+    """how images are normalised; it holds none of the study"""
+    precision: str
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return self.data.class_names
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) that the network takes."""
+        return (self.data.channels, *self.data.image_shape)
+
+    def predict(self, pixels: Pixels) -> npt.NDArray[np.float32]:
+        """(N, classes) probabilities of (N, C, H, W) uint8 images, prepared as in training."""
+        images = torch.tensor(pixels, device=self.data.mean.device)
+        return probabilities(self.network, self.data, images, self.precision)
+
+
+def load_predictor(
+    file: Path, model: str, *, device: str, threads: int | None = None, precision: str = "float32"
+) -> Predictor:
+    """Build the network and put the weights of `file` into it.
+
+    Args:
+        file: model.pt or best.pt of a completed run.
+        model: what --model was, with the path of an own file on this machine.
+        device: as in --device.
+        threads: as in --threads.
+        precision: of the forward pass.
+
+    Raises:
+        RunDirectoryError: the file is damaged, or lacks how images are prepared.
+        ModelError: the network is another one by now.
+        ConfigError: there is no such model or device.
+    """
+    where = resolve_device(device)
+    use_threads(threads)
+    saved = _load(file, where)
+    shape = (2, saved["channels"], *saved["image_shape"])
+    black = torch.zeros(shape, dtype=torch.uint8, device=where)  # for the check that the network takes such images
+    images = DeviceImages(black, torch.zeros(2, dtype=torch.int64, device=where))
+    names = tuple(saved["class_names"])
+    data = DeviceDataset(file.parent.name, names, images, images, saved["mean"], saved["std"], fingerprint="")
+    network = build_network(load_factory(model), model, data, seed=0)
+    try:
+        network.load_state_dict(saved["network"])
+    except RuntimeError as error:
+        raise ModelError(f"the weights in {file} do not fit model {model!r}: {first_line(error)}") from error
+    return Predictor(network, data, precision)
+
+
+def _load(file: Path, device: torch.device) -> dict[str, Any]:
+    saved = load_file(file, device)
+    if not {"network", "mean", "std", "channels", "image_shape", "class_names"} <= saved.keys():
+        raise RunDirectoryError(
+            f"{file} was written by an older hptui, which did not store how images are prepared; train the run again."
+        )
+    return saved

@@ -1,0 +1,301 @@
+"""A completed run trained again with its recorded values, without search, comes to the same weights."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import torch
+
+from hptui.commands import AddEpochs, ChangeRanges, CommandInbox, CommandSender, StopStudy, UseValues
+from hptui.errors import RunDirectoryError
+from hptui.events import (
+    AnyEvent,
+    BatchesTrained,
+    CandidateScored,
+    DecisionStarted,
+    EpochCompleted,
+    EpochsAdded,
+    HyperparametersChosen,
+    RunCompleted,
+    RunResumed,
+    RunStarted,
+)
+from hptui.replay import epochs_by_position, recipe_of
+from hptui.run_directory import EVENTS_FILE, RunFile, RunReader, RunWriter, create_run
+from hptui.strategies.adaptive import Adaptive
+from hptui.training.checkpoints import largest_difference
+from hptui.training.control import Control
+from hptui.training.replaying import Recipe, train_again
+from hptui.training.run import Ingredients
+from hptui.training.study import train_run
+
+from .test_exactness import StopAfter
+
+Make = Callable[..., Ingredients]
+RUN = RunFile(1, "0", "optimized", 0, {})
+SETTINGS: dict[str, dict[str, Any]] = {
+    "grid": {"strategy": "grid", "search": {"lr": "1e-3:1e-1:log:3", "batch_size": "10:40:log:2"}},
+    "cosine": {"strategy": "cosine", "epochs": 3},
+    "greed": {"strategy": "adaptive", "epochs": 4, "budget": 6.0, "greed_check": 1},
+    "adaptive": {"strategy": "adaptive", "epochs": 8, "budget": 6.0},
+    "pbt": {"strategy": "pbt", "epochs": 4},
+}
+
+
+def train(made: Ingredients, run: Path, control: Control | None = None) -> bool:
+    create_run(run, RUN)
+    return train_run(run, made, "optimized", 0, control or Control())
+
+
+def of(run: Path, kind: type) -> list[Any]:
+    return [event for event in RunReader(run).read() if isinstance(event, kind)]
+
+
+def train_as_recorded(made: Ingredients, run: Path, to: Path, recipe: Recipe | None = None) -> float:
+    """Largest difference of the final weights."""
+    create_run(to, RUN)
+    own = dataclasses.replace(made)  # the engine changes epochs and ranges in it
+    with RunWriter(to) as writer:
+        recipe = recipe or recipe_of(RunReader(run).read(), run)
+        train_again(own, recipe, "optimized", 0, to, writer.append)
+    return largest_difference(run / "model.pt", to / "model.pt")[2]
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_replay_ends_at_the_same_weights(ingredients: Make, tmp_path: Path, name: str) -> None:
+    made = ingredients(**SETTINGS[name])
+    assert train(made, tmp_path / "run")
+    assert train_as_recorded(made, tmp_path / "run", tmp_path / "again") == 0
+    before, now = (RunReader(tmp_path / place).read()[-1] for place in ("run", "again"))
+    assert isinstance(before, RunCompleted)
+    assert isinstance(now, RunCompleted)
+    assert before.test_accuracy == now.test_accuracy
+    assert before.best_epoch == now.best_epoch
+    assert before.images_trained == now.images_trained
+    if name == "grid":
+        assert now.images_probed == 0 < before.images_probed
+    if name in ("adaptive", "greed", "pbt"):
+        assert 0 < now.images_probed < before.images_probed
+
+
+def test_another_choice_ends_at_other_weights(ingredients: Make, tmp_path: Path) -> None:
+    """The comparison can fail, and a replay does obey what it is given."""
+    made = ingredients(**SETTINGS["grid"])
+    assert train(made, tmp_path / "run")
+    recipe = recipe_of(RunReader(tmp_path / "run").read(), tmp_path)
+    last = recipe.decisions[2]
+    other = dataclasses.replace(last, values=last.values | {"lr": last.values["lr"] * 1.01})
+    changed = dataclasses.replace(recipe, decisions={**recipe.decisions, 2: other})
+    assert train_as_recorded(made, tmp_path / "run", tmp_path / "again", changed) > 1e-6
+
+
+@pytest.mark.parametrize("name", ["adaptive", "pbt"])
+def test_only_ancestors_are_probed_again(ingredients: Make, tmp_path: Path, name: str) -> None:
+    made = ingredients(**SETTINGS[name])
+    assert train(made, tmp_path / "run")
+    scored = of(tmp_path / "run", CandidateScored)
+    recipe = recipe_of(RunReader(tmp_path / "run").read(), tmp_path)
+    probes = {(d.number, number): probe for d in recipe.decisions.values() for number, probe in d.probes.items()}
+    assert 0 < len(probes) < len(scored)
+    followed = {event.start for event in of(tmp_path / "run", HyperparametersChosen)} | {
+        p.start for p in probes.values()
+    }
+    assert followed - {None} == set(probes)
+    assert any(probe.start is not None for probe in probes.values())  # some began at the end of another
+    assert sum(event.steps for event in scored if event.steps) > 0
+    assert all(event.images <= 1.5 * event.steps * event.values["batch_size"] for event in scored)
+    train_as_recorded(made, tmp_path / "run", tmp_path / "again")
+    assert len(of(tmp_path / "again", CandidateScored)) == len(probes)
+
+
+def test_going_back_to_an_earlier_state_is_replayed(
+    ingredients: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second time after stops in between, so that the state gone back to comes from a checkpoint."""
+    made = ingredients(**SETTINGS["adaptive"])
+    monkeypatch.setattr(Adaptive, "_went_wrong", lambda self, epoch, loss: self.memory.get("watched") == epoch)
+    for place in ("run", "stopped"):
+        while place == "stopped" and not train(made, tmp_path / place, StopWhileWatched(tmp_path / place)):
+            pass
+        assert train(made, tmp_path / place)
+        events = RunReader(tmp_path / place).read()
+        back = [e for e in events if isinstance(e, HyperparametersChosen) and "back to where" in e.reason]
+        assert len(back) == 4  # twice after the survey, and after the screen
+        assert [event.start for event in back[:2]] == [back[0].start] * 2
+        assert all(event.start is not None and event.start[0] < event.decision for event in back)
+        assert sum(isinstance(event, RunResumed) for event in events) == (6 if place == "stopped" else 0)
+        assert train_as_recorded(made, tmp_path / place, tmp_path / f"{place}-again") == 0
+    assert largest_difference(tmp_path / "run" / "model.pt", tmp_path / "stopped" / "model.pt")[2] == 0
+
+
+class StopWhileWatched(Control):
+    """Stops after each choice that brought weights with it, before the first batch."""
+
+    def __init__(self, run: Path) -> None:
+        super().__init__()
+        self._directory = run
+
+    def check(self, *, now: bool = False) -> None:
+        events = RunReader(self._directory).read()
+        if isinstance(events[-1], HyperparametersChosen) and events[-1].start is not None:
+            self.stop("test")
+        super().check(now=now)
+
+
+@pytest.mark.parametrize(("name", "stops"), [("grid", [5, 60]), ("adaptive", [120, 300]), ("pbt", [30, 75, 20])])
+def test_a_run_that_was_stopped_and_resumed_is_replayed(
+    ingredients: Make, tmp_path: Path, name: str, stops: list[int]
+) -> None:
+    """In a decision, which is then made again, and in an epoch."""
+    made = ingredients(**SETTINGS[name])
+    for stop in stops:
+        assert not train(made, tmp_path / "run", StopAfter(stop))
+    assert train(made, tmp_path / "run")
+    assert len(of(tmp_path / "run", RunResumed)) == len(stops)
+    assert train_as_recorded(made, tmp_path / "run", tmp_path / "again") == 0
+
+
+class Scripted(Control):
+    """Sends commands through a real command file when given events happen."""
+
+    def __init__(self, folder: Path, script: dict[Callable[[AnyEvent], bool], list[Any]]) -> None:
+        folder.mkdir(exist_ok=True)
+        super().__init__(CommandInbox(folder))
+        self._sender, self._script = CommandSender(folder), dict(script)
+
+    def begin(self, run: str, tell: Callable[[AnyEvent], object]) -> None:
+        super().begin(run, tell)
+        self._log = tell.__self__  # type: ignore[attr-defined]
+
+    def check(self, *, now: bool = False) -> None:
+        events = RunReader(self._log._directory).read()
+        for condition in [c for c in self._script if any(c(event) for event in events)]:
+            for command in self._script.pop(condition):
+                self._sender.send(command)
+        super().check(now=True)
+
+
+def after_epoch(number: int) -> Callable[[AnyEvent], bool]:
+    return lambda event: isinstance(event, EpochCompleted) and event.epoch == number
+
+
+def within_epoch(number: int) -> Callable[[AnyEvent], bool]:
+    return lambda event: isinstance(event, BatchesTrained) and event.epoch == number
+
+
+def test_what_was_steered_is_replayed(ingredients: Make, tmp_path: Path) -> None:
+    """Values by hand, ranges that leave the old ones, more epochs at their time, and a stop in between."""
+    made = ingredients(strategy="adaptive", epochs=4, budget=6.0)
+    script = {
+        after_epoch(1): [UseValues(run="optimized-0", values={"lr": 0.5, "batch_size": 30})],
+        after_epoch(2): [
+            UseValues(run="optimized-0", values={}),
+            ChangeRanges(search={"lr": "1e-5:1e-4:log:3", "batch_size": "10:20:lin:2"}),
+        ],
+        within_epoch(3): [AddEpochs(epochs=2), StopStudy()],
+    }
+    assert not train(made, tmp_path / "run", Scripted(tmp_path, script))
+    assert train(made, tmp_path / "run", Scripted(tmp_path, {after_epoch(5): [AddEpochs(epochs=1)]}))
+    assert [event.epochs for event in of(tmp_path / "run", EpochsAdded)] == [6, 7]
+    assert any(event.reason == "chosen by hand" for event in of(tmp_path / "run", HyperparametersChosen))
+    recipe = recipe_of(RunReader(tmp_path / "run").read(), tmp_path)
+    # the stop came within the third epoch, whose rate then fell to an end that was further away
+    (first, four), (second, six), (third, seven) = recipe.epochs
+    assert (first, four, second[0], six, third, seven) == ((1, -1), 4, 3, 6, (6, -1), 7)
+    assert second[1] > 0
+    other = ingredients(strategy="adaptive", epochs=7, budget=6.0)  # as the study's settings are in the end
+    assert train_as_recorded(other, tmp_path / "run", tmp_path / "again") == 0
+    too_late = dataclasses.replace(recipe, epochs=[(first, four), ((4, -1), six), (third, seven)])
+    assert train_as_recorded(other, tmp_path / "run", tmp_path / "late", too_late) > 0
+
+
+def test_a_completed_run_that_went_on_is_replayed(ingredients: Make, tmp_path: Path) -> None:
+    made = ingredients(strategy="cosine", epochs=2)
+    assert train(made, tmp_path / "run")
+    made.config = msgspec.structs.replace(made.config, epochs=3)
+    assert train(made, tmp_path / "run")
+    assert epochs_by_position(RunReader(tmp_path / "run").read()) == [((1, -1), 2), ((3, -1), 3)]
+    assert train_as_recorded(made, tmp_path / "run", tmp_path / "again") == 0
+
+
+def started(epochs: int) -> RunStarted:
+    plain = {field: 0 for field in RunStarted.__struct_fields__ if field not in ("time", "threads")}
+    texts = dict.fromkeys(("hptui", "arm", "strategy", "dataset", "model", "optimizer", "device"), "")
+    return RunStarted(
+        **plain | texts | {"class_names": [], "searched": [], "values": {}, "versions": {}, "epochs": epochs}
+    )  # type: ignore[arg-type]
+
+
+def resumed(epoch: int, epochs: int, step: int, decisions: int = 0) -> RunResumed:
+    at = {"epoch": epoch, "epochs": epochs, "step": step, "decisions": decisions}
+    return RunResumed(**at, images_trained=0, images_probed=0, seconds=0.0, by_hand={})  # type: ignore[arg-type]
+
+
+def trained(epoch: int, batch: int, step: int) -> BatchesTrained:
+    return BatchesTrained(epoch=epoch, step=step, batch=batch, batches=9, images=0, loss=None, values={}, seconds=0)
+
+
+def ended(epoch: int) -> EpochCompleted:
+    facts = {"step": 0, "train_loss": 0, "values": {}, "delivered": "", "images_trained": 0, "images_probed": 0}
+    return EpochCompleted(epoch=epoch, seconds=0, **facts)  # type: ignore[arg-type]
+
+
+def chosen(epoch: int, decision: int) -> HyperparametersChosen:
+    facts = {"step": 0, "candidate": None, "values": {}, "reason": "", "images_probed": 0, "seconds": 0}
+    return HyperparametersChosen(decision=decision, epoch=epoch, **facts)  # type: ignore[arg-type]
+
+
+ADDED = EpochsAdded(by="", epochs=8)
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        ([started(5)], [((1, -1), 5)]),
+        ([started(5), ADDED], [((1, -1), 8)]),
+        ([started(5), chosen(1, 0), ADDED, resumed(0, 8, 0, 1)], [((1, -1), 5), ((1, 0), 8)]),
+        ([started(5), trained(1, 4, 4), ADDED, resumed(0, 8, 4)], [((1, -1), 5), ((1, 4), 8)]),
+        # killed: the checkpoint is from before the epochs were added, but what was added holds
+        ([started(5), ended(1), ADDED, trained(2, 3, 12), resumed(1, 8, 9)], [((1, -1), 5), ((2, -1), 8)]),
+        ([started(5), trained(1, 9, 9), ended(1), ended(2), ADDED, resumed(0, 8, 0)], [((1, -1), 8)]),
+        # added while another run was trained
+        ([started(5), trained(1, 3, 3), resumed(0, 8, 3)], [((1, -1), 5), ((1, 3), 8)]),
+        # a decision that was void, and the stop in it
+        ([started(5), ended(1), resumed(1, 8, 9, 0), chosen(2, 0)], [((1, -1), 5), ((2, -1), 8)]),
+    ],
+)
+def test_epochs_are_changed_where_they_were(events: list[AnyEvent], expected: list[Any]) -> None:
+    assert epochs_by_position(events) == expected
+
+
+def test_a_run_without_lineage_is_told(ingredients: Make, tmp_path: Path) -> None:
+    assert train(ingredients(**SETTINGS["grid"]), tmp_path)
+    log = tmp_path / EVENTS_FILE
+    lines = [msgspec.json.decode(line) for line in log.read_bytes().splitlines()]
+    older = [{key: value for key, value in line.items() if key not in ("start", "steps")} for line in lines]
+    log.write_bytes(b"".join(msgspec.json.encode(line) + b"\n" for line in older))
+    events = RunReader(tmp_path).read()
+    assert any(isinstance(event, DecisionStarted) for event in events)
+    with pytest.raises(RunDirectoryError, match=r"older hptui.*cannot be replayed"):
+        recipe_of(events, tmp_path)
+
+
+def test_differences_are_found_wherever_they_are(tmp_path: Path) -> None:
+    def written(name: str, **network: Any) -> Path:
+        torch.save({"network": network}, tmp_path / name)
+        return tmp_path / name
+
+    a, b = torch.tensor([1.0, 2.0]), torch.tensor([1.0, 2.5])
+    nan = torch.tensor([1.0, torch.nan])
+    one = written("one", w=a, steps=torch.tensor(3))
+    assert largest_difference(one, one) == ("steps", 2, 0.0)
+    assert largest_difference(one, written("two", w=b, steps=torch.tensor(3))) == ("w", 2, 0.5)
+    assert largest_difference(one, written("three", w=a, steps=torch.tensor(9))) == ("steps", 2, 6.0)
+    assert largest_difference(one, written("four", w=a))[2] == float("inf")
+    assert largest_difference(one, written("five", w=nan, steps=torch.tensor(3)))[2] == float("inf")
+    assert largest_difference(tmp_path / "five", tmp_path / "five")[2] == 0
