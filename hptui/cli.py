@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 import msgspec
@@ -181,16 +181,23 @@ def compare(directories: tuple[Path, ...], as_json: bool) -> int:
 @cli.command()
 @click.argument("directory", type=click.Path(path_type=Path), metavar="DIR")
 @click.option("--to", type=click.Path(path_type=Path), metavar="DIR", help="Where to write (default: DIR/export).")
-def export(directory: Path, to: Path | None) -> int:
-    """Write heatmaps, trajectories, learning curves and accuracies of a study as PNG."""
-    open_study(directory)  # a folder that is no study is told before matplotlib is imported
+@click.option(
+    "--format", "formats", default="png", metavar="LIST", help="Of png, svg, pdf, csv, tensorboard, gif; with commas."
+)
+@click.option("--theme", type=click.Choice(["light", "dark"]), default="light", help="For white or for dark paper.")
+@click.option("--each-decision", is_flag=True, help="A picture for each decision too, not only pages of them.")
+def export(directory: Path, to: Path | None, formats: str, theme: Literal["light", "dark"], each_decision: bool) -> int:
+    """Write figures and tables of a study: heatmaps, trajectories, curves, accuracies, confusion, ROC, cost."""
     from hptui.export import export as export_study
+    from hptui.export.formats import parse_formats
     from hptui.studies import follow
 
     def progress(line: str) -> None:
         click.echo(line, err=True)
 
-    for file in export_study(follow(directory), to or directory / "export", progress=progress):
+    asked, place = parse_formats(formats), to or directory / "export"
+    study = follow(directory)
+    for file in export_study(study, place, asked, theme=theme, each_decision=each_decision, progress=progress):
         click.echo(file)
     return DONE
 

@@ -124,7 +124,7 @@ def show_screen(prepare: Prepare | None = None, watch: Path | None = None) -> in
 
     sys.setswitchinterval(SWITCH_SECONDS)
     app = HptuiApp(
-        watch=watch, begin=partial(begin, prepare) if prepare is not None else None, start=start, export=export_pictures
+        watch=watch, begin=partial(begin, prepare) if prepare is not None else None, start=start, export=export_files
     )
     on_signals(_AppAndTraining(app, started), screen=True)
     app.run()
@@ -158,12 +158,16 @@ def old_study(study: Study, config: StudyConfig) -> Prepare:
     return prepare
 
 
-def export_pictures(directory: Path, should_stop: Callable[[], bool]) -> list[Path]:
-    """Write the pictures of a study beside it."""
+def export_files(
+    directory: Path, formats: str, progress: Callable[[str], None], should_stop: Callable[[], bool]
+) -> list[Path]:
+    """Write pictures or tables of a study beside it."""
     from hptui.export import export
+    from hptui.export.formats import parse_formats
     from hptui.studies import follow
 
-    return export(follow(directory), directory / "export", should_stop=should_stop)
+    asked, place = parse_formats(formats), directory / "export"
+    return export(follow(directory), place, asked, progress=progress, should_stop=should_stop)
 
 
 def conclude(session: Session, *, as_json: bool) -> int:

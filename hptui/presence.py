@@ -14,8 +14,10 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
+from typing import BinaryIO
 
 import msgspec
 
@@ -86,19 +88,26 @@ class Presence:
             replace_file(self._directory / HEARTBEAT, msgspec.json.encode(beat))
 
 
-def replace_file(path: Path, content: bytes) -> None:
-    """Write `content` so that a reader sees the old file or the new one, never half of it."""
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write; at the end of the block it takes the place of `path`: a reader sees the old or the new one."""
     # A name per process: a half-written file of a killed process is overwritten, never met by another writer.
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         with partial.open("wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
-    except OSError:
+    except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write `content` so that a reader sees the old file or the new one, never half of it."""
+    with replacing(path) as file:
+        file.write(content)
 
 
 def refuse_if_written(directory: Path) -> None:

@@ -231,7 +231,7 @@ def test_a_whole_sitting_in_a_small_terminal(  # noqa: PLR0915 (one sitting is o
     terminal.press("f")
     terminal.until(lambda: f"decision {newest.decision + 1}/{newest.decision + 1}" in terminal.shown)
     terminal.press("e")
-    terminal.until(lambda: "3 pictures in" in terminal.shown)
+    terminal.until(lambda: "3 files in" in terminal.shown)
     assert (study / "export" / "heatmaps-optimized-0-page1.png").is_file()
     terminal.press("q")
     terminal.until(lambda: "Stop with a checkpoint" in terminal.shown)
@@ -395,6 +395,6 @@ def test_a_finished_study_is_replayed_where_there_is_no_torch(
     terminal.press("h")
     terminal.until(lambda: "decision 1/2" in terminal.shown)
     terminal.press("e")
-    terminal.until(lambda: "pictures in" in terminal.shown)
+    terminal.until(lambda: "files in" in terminal.shown)
     terminal.press("q")
     assert terminal.ended() == 0

@@ -14,32 +14,21 @@ from matplotlib.collections import PolyCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Ellipse, Patch
+from matplotlib.patches import Patch, Rectangle
 from matplotlib.patheffects import withStroke
 
-from hptui.export.style import (
-    BLACK,
-    CHARACTER,
-    LIGHT,
-    NARROW,
-    SMALL,
-    VERMILION,
-    WIDE,
-    edges,
-    literal,
-    new_figure,
-    number,
-    ticks,
-    title_of,
-)
+from hptui.export.scales import edges, number, text_colour, ticks
+from hptui.export.style import CHARACTER, NARROW, SMALL, VERMILION, WIDE, literal, new_figure, theme, title_of
 from hptui.metrics import METRIC_TITLES
 from hptui.run_state import Decision
 from hptui.views import Cell, HeatmapGrid, heatmap
 
 PER_PAGE = 12
-SMALLEST_RING = 6.0
+SMALLEST_FRAME = 6.0
 """points"""
 HATCH = "/////"
+FILLED: dict[str, Any] = {"edgecolors": "face", "lw": 0.1}
+"""else a viewer of vector files shows the paper between two cells"""
 PREDICTED: dict[str, Any] = {"fc": "none", "ec": "white", "hatch": "....", "lw": 0.0}
 
 
@@ -60,26 +49,51 @@ class _Map:
         return left, bottom, right - left, top - bottom
 
 
-def heatmap_page(decisions: Sequence[Decision], title: str, subtitle: str) -> Figure:
-    """Up to PER_PAGE decisions as small multiples; each searched at least one hyperparameter."""
-    grids = [heatmap(decision) for decision in decisions]
+@dataclass(frozen=True)
+class Panel:
+    """One heatmap with the words around it."""
+
+    grid: HeatmapGrid
+    heading: str
+    measure: str
+
+
+def heatmap_panel(decision: Decision) -> Panel:
+    """Of a decision that searched at least one hyperparameter."""
+    grid = heatmap(decision)
+    return Panel(grid, _heading(grid, decision), _measure_title(grid, decision))
+
+
+def heatmap_page(
+    shown: Sequence[Panel], title: str, subtitle: str, *, marks: Sequence[HeatmapGrid] = (), height: float = 0.0
+) -> Figure:
+    """Up to PER_PAGE heatmaps as small multiples.
+
+    Args:
+        shown: the heatmaps, in reading order.
+        title: of the study.
+        subtitle: which run and decisions.
+        marks: the legend explains what occurs in these too, so that all frames of an animation have the same one.
+        height: of the figure at least, in inches.
+    """
+    grids = [panel.grid for panel in shown]
     flat = all(grid.y is None for grid in grids)
     columns = min(len(grids), 2 if flat or len(grids) == 4 else 3)
     rows = math.ceil(len(grids) / columns)
     width = NARROW if columns == 1 else WIDE
     panel_width = width / columns
-    panel_height = 1.35 if flat else 2.05 if columns == 3 else 2.8
+    panel_height = max(1.35 if flat else 2.05 if columns == 3 else 2.8, (height - 0.8) / rows)
     figure = new_figure(width, rows * panel_height + 0.8, title, subtitle)
-    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    places = figure.subplots(rows, columns, squeeze=False).ravel()
     maps = []
-    for index, (panel, grid, decision) in enumerate(zip(panels, grids, decisions, strict=False)):
+    for index, (place, panel) in enumerate(zip(places, shown, strict=False)):
         size = (panel_width - (0.3 if flat else 1.15)) * 72, (panel_height - 0.65) * 72
         last_of_row = columns < 3 or index % columns == columns - 1 or index == len(grids) - 1
-        maps.append(_draw(panel, grid, _measure_title(grid, decision) if last_of_row else "", size))
-        panel.set_title(_panel_title(grid, decision))
-    for panel in panels[len(grids) :]:
-        panel.set_visible(False)
-    if handles := _legend(grids):
+        maps.append(_draw(place, panel.grid, panel.measure if last_of_row else "", size))
+        place.set_title(panel.heading)
+    for place in places[len(grids) :]:
+        place.set_visible(False)
+    if handles := _legend([*grids, *marks]):
         figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
     figure.draw_without_rendering()  # lays it out, so that the room in the cells is known
     figure.set_layout_engine("none")
@@ -89,7 +103,7 @@ def heatmap_page(decisions: Sequence[Decision], title: str, subtitle: str) -> Fi
     return figure
 
 
-def _panel_title(grid: HeatmapGrid, decision: Decision) -> str:
+def _heading(grid: HeatmapGrid, decision: Decision) -> str:
     if decision.chosen is None:
         return f"epoch {grid.epoch} (not decided)"
     return f"epoch {grid.epoch}" + ("" if grid.chosen else " (none taken)")
@@ -109,9 +123,11 @@ def _draw(axes: Axes, grid: HeatmapGrid, measure: str, size: tuple[float, float]
     x_edges = edges(grid.x)
     y_edges = edges(grid.y) if grid.y is not None else [-0.5, 0.5]
     drawn = _Map(grid, axes, x_edges, y_edges, _norm(grid))
-    axes.set_facecolor(LIGHT)
+    axes.set_facecolor(theme().faint)
     values = np.array([[math.nan if c.shown is None else shade(grid, c.shown) for c in row] for row in grid.cells])
-    mesh = axes.pcolormesh(x_edges, y_edges, np.ma.masked_invalid(values), cmap=_colour_map(grid), norm=drawn.norm)
+    mesh = axes.pcolormesh(
+        x_edges, y_edges, np.ma.masked_invalid(values), cmap=_colour_map(grid), norm=drawn.norm, **FILLED
+    )
     axes.set_xlim(x_edges[0], x_edges[-1])
     axes.set_ylim(y_edges[0], y_edges[-1])
     places, labels = ticks(grid.x, size[0], sideways=True)
@@ -198,21 +214,20 @@ def _write_numbers(drawn: _Map) -> None:
     for (row, column), text in texts.items():
         left, bottom, width, height = boxes[row, column]
         value = grid.cells[row][column].value or 0.0
-        red, green, blue, _ = _colour_map(grid)(float(drawn.norm(shade(grid, value))))
-        colour = BLACK if 0.299 * red + 0.587 * green + 0.114 * blue > 0.5 else "white"
+        colour = text_colour(_colour_map(grid)(float(drawn.norm(shade(grid, value)))))
         at = (left + width / 2, bottom + height / 2)
         drawn.axes.text(*at, text, color=colour, fontsize=size, ha="center", va="center_baseline")
 
 
 def _mark(drawn: _Map) -> None:
-    """A ring around the chosen cell; hatching and a cross on diverged ones, dots on predicted ones."""
+    """A frame around the chosen cell; hatching and a cross on diverged ones, dots on predicted ones."""
     x_unit, y_unit = _points_per_unit(drawn.axes)
     guessed = [drawn.box(row, column) for row, column, cell in _cells(drawn.grid) if _only_predicted(cell)]
     if guessed:
         drawn.axes.add_collection(PolyCollection(_corners(guessed), **PREDICTED), autolim=False)
     lost = [drawn.box(row, column) for row, column, cell in _cells(drawn.grid) if cell.diverged]
     if lost:  # as two artists, because a page may have thousands
-        lost_area = PolyCollection(_corners(lost), fc="white", ec=BLACK, hatch=HATCH, lw=0.3)
+        lost_area = PolyCollection(_corners(lost), fc=theme().paper, ec=theme().ink, hatch=HATCH, lw=0.3)
         drawn.axes.add_collection(lost_area, autolim=False)
         cross = 0.5 * min(14, *(min(w * x_unit, h * y_unit) for _, _, w, h in lost))
         centres = [x + w / 2 for x, _, w, _ in lost], [y + h / 2 for _, y, _, h in lost]
@@ -220,11 +235,13 @@ def _mark(drawn: _Map) -> None:
     if drawn.grid.chosen is None:
         return
     left, bottom, width, height = drawn.box(*drawn.grid.chosen)
-    size = max(0.94 * width, SMALLEST_RING / x_unit), max(0.92 * height, SMALLEST_RING / y_unit)
-    ring = Ellipse((left + width / 2, bottom + height / 2), *size, fill=False, edgecolor=VERMILION, lw=1.2, zorder=5)
-    ring.set_path_effects([withStroke(linewidth=2.4, foreground="white")])
-    ring.set_clip_on(False)
-    drawn.axes.add_patch(ring)
+    # around the cell, below its number; a tiny cell has a larger frame
+    wide, high = max(width, SMALLEST_FRAME / x_unit), max(height, SMALLEST_FRAME / y_unit)
+    corner = left - (wide - width) / 2, bottom - (high - height) / 2
+    frame = Rectangle(corner, wide, high, fill=False, edgecolor=VERMILION, lw=1.4, zorder=2.5)
+    frame.set_path_effects([withStroke(linewidth=2.6, foreground="white")])
+    frame.set_clip_on(False)
+    drawn.axes.add_patch(frame)
 
 
 def _corners(boxes: Sequence[tuple[float, float, float, float]]) -> list[list[tuple[float, float]]]:
@@ -240,11 +257,11 @@ def _legend(grids: Sequence[HeatmapGrid]) -> list[Patch | Line2D]:
     cells = [cell for grid in grids for _, _, cell in _cells(grid)]
     handles: list[Patch | Line2D] = []
     if any(grid.chosen for grid in grids):
-        handles.append(Line2D([], [], ls="", marker="o", ms=6, mfc="none", mec=VERMILION, label="chosen"))
+        handles.append(Line2D([], [], ls="", marker="s", ms=6, mfc="none", mec=VERMILION, label="chosen"))
     if any(cell.diverged for cell in cells):
-        handles.append(Patch(facecolor="white", edgecolor=BLACK, hatch=HATCH, lw=0.3, label="diverged"))
+        handles.append(Patch(facecolor=theme().paper, edgecolor=theme().ink, hatch=HATCH, lw=0.3, label="diverged"))
     if any(_only_predicted(cell) for cell in cells):
-        handles.append(Patch(label="predicted, not measured", **PREDICTED | {"fc": LIGHT}))
+        handles.append(Patch(label="predicted, not measured", **PREDICTED | {"fc": theme().faint}))
     if any(cell.shown is None and not cell.diverged for cell in cells):
-        handles.append(Patch(facecolor=LIGHT, edgecolor=BLACK, lw=0.3, label="not measured"))
+        handles.append(Patch(facecolor=theme().faint, edgecolor=theme().ink, lw=0.3, label="not measured"))
     return handles

@@ -7,22 +7,21 @@ mathtext: study names and class labels come from files, and a `$` in them is a `
 from __future__ import annotations
 
 import logging
-import math
+import re
 import textwrap
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import pairwise
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib.style
-from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
-from hptui.events import Axis
+from hptui.export.formats import ThemeName
 from hptui.space import HYPERPARAMETERS
 
 NARROW, WIDE = 3.5, 7.0
@@ -36,18 +35,59 @@ FONT = "DejaVu Sans"
 """comes with matplotlib, so that it is the same on every machine"""
 
 # Okabe and Ito 2008: told apart by colour-blind readers; lines and marks differ as well.
-BLUE, VERMILION, GREEN, ORANGE, SKY, PURPLE, BLACK = (
-    "#0072b2", "#d55e00", "#009e73", "#e69f00", "#56b4e9", "#cc79a7", "#000000",
+BLUE, VERMILION, GREEN, ORANGE, SKY, PURPLE, YELLOW = (
+    "#0072b2", "#d55e00", "#009e73", "#e69f00", "#56b4e9", "#cc79a7", "#f0e442",
 )  # fmt: skip
-GREY, LIGHT = "#7f7f7f", "#e4e4e4"
-ARM_COLOURS = {"baseline": GREY, "optimized": BLUE}
 ARM_MARKS = {"baseline": ("--", "s"), "optimized": ("-", "o")}
-RUN_COLOURS = (BLUE, GREEN, ORANGE, PURPLE, SKY, BLACK)
-EDGE_MARK: dict[str, Any] = {"ls": "", "marker": "^", "ms": 3.5, "color": VERMILION, "mew": 0, "clip_on": False}
-POINT: dict[str, Any] = {"ls": "", "ms": 4, "mec": "white", "mew": 0.4}
-MEAN: dict[str, Any] = {"color": BLACK, "marker": "D", "ms": 4, "capsize": 3, "lw": 1}
 MANY_EPOCHS = 30
 """a line through more of them carries no marks"""
+
+
+@dataclass(frozen=True)
+class Theme:
+    """The colours that depend on the paper."""
+
+    paper: str
+    ink: str
+    faint: str
+    """areas behind the data: searched ranges, cells that were not measured"""
+    grey: str
+    """the baseline, told from ink and from paper"""
+    runs: tuple[str, ...]
+    """told apart on this paper, the first one also for the optimized arm"""
+
+    @property
+    def arms(self) -> dict[str, str]:
+        return {"baseline": self.grey, "optimized": self.runs[0]}
+
+    @property
+    def point(self) -> dict[str, Any]:
+        """The mark of one run."""
+        return {"ls": "", "ms": 4, "mec": self.paper, "mew": 0.4}
+
+    @property
+    def mean(self) -> dict[str, Any]:
+        """The mark of a mean with its error bars."""
+        return {"color": self.ink, "marker": "D", "ms": 4, "capsize": 3, "lw": 1}
+
+    @property
+    def on_edge(self) -> dict[str, Any]:
+        """The mark of a value that sits on an edge of its range."""
+        return {"ls": "", "marker": "^", "ms": 3.5, "color": VERMILION, "mew": 0, "clip_on": False}
+
+    def run(self, index: int, n: int) -> dict[str, Any]:
+        """Told apart while they are few, the first ones wider, so that they show under those that agree with them."""
+        if n > len(self.runs):
+            return {"color": self.runs[0], "alpha": 0.35}
+        over = n - 1 - index
+        return {"color": self.runs[index], "lw": 1 + 0.8 * over, "ms": 3 + 1.4 * over}
+
+
+THEMES: dict[ThemeName, Theme] = {
+    "light": Theme("#ffffff", "#000000", "#e4e4e4", "#7f7f7f", (BLUE, GREEN, ORANGE, PURPLE, SKY, "#000000")),
+    "dark": Theme("#14171a", "#f2f2f2", "#3b4046", "#a0a0a0", (SKY, ORANGE, GREEN, PURPLE, YELLOW, "#f2f2f2")),
+}
+_theme: ContextVar[Theme] = ContextVar("theme", default=THEMES["light"])
 
 _LOOK = {
     "font.family": FONT,
@@ -73,6 +113,11 @@ _LOOK = {
     "lines.linewidth": 1.0,
     "lines.markersize": 3.0,
     "hatch.linewidth": 0.4,
+    # A PDF carries its font, so its text stays text. An SVG cannot, and few machines have this one: with another
+    # font the labels that were measured here would overlap, so its text becomes outlines.
+    "pdf.fonttype": 42,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "hptui",  # else the names within the file are random, and no two exports are equal
 }
 _drawing = threading.Lock()
 
@@ -81,10 +126,22 @@ logging.getLogger("matplotlib").addHandler(logging.NullHandler())
 
 
 @contextmanager
-def look() -> Iterator[None]:
+def look(name: ThemeName = "light") -> Iterator[None]:
     """Our settings while the block lasts; one thread at a time, because matplotlib keeps them for the whole process."""
-    with _drawing, matplotlib.style.context(_LOOK, after_reset=True):
-        yield
+    chosen = THEMES[name]
+    inks = ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color", "hatch.color")
+    colours = dict.fromkeys(inks, chosen.ink) | dict.fromkeys(("figure.facecolor", "axes.facecolor"), chosen.paper)
+    with _drawing, matplotlib.style.context(_LOOK | colours, after_reset=True):
+        before = _theme.set(chosen)
+        try:
+            yield
+        finally:
+            _theme.reset(before)
+
+
+def theme() -> Theme:
+    """The colours of the `look` that this thread is in."""
+    return _theme.get()
 
 
 def new_figure(width: float, height: float, title: str, subtitle: str) -> Figure:
@@ -98,13 +155,14 @@ def new_figure(width: float, height: float, title: str, subtitle: str) -> Figure
 
 def wrapped(text: str, width: float, size: float, lines: int) -> list[str]:
     """At most so many lines of `width` inches."""
-    shown = literal(text)
-    mean = max(CHARACTER * size, 1.05 * _breadth(shown, size) / max(len(shown), 1))
+    # "n = 3" stays on one line: textwrap does not break at these spaces
+    shown = re.sub(r"\bn = (?=\d)", "n\u00a0=\u00a0", literal(text))
+    mean = max(CHARACTER * size, 1.05 * breadth(shown, size) / max(len(shown), 1))
     fitting = max(10, int((width - 0.2) * 72 / mean))
     return textwrap.wrap(shown, fitting, max_lines=lines, placeholder=" ...")
 
 
-def _breadth(text: str, size: float) -> float:
+def breadth(text: str, size: float) -> float:
     """Points from the first character to the last, in one line."""
     font = get_font(findfont(FontProperties(family=FONT)))
     font.set_size(size, 72)
@@ -120,91 +178,3 @@ def literal(text: str) -> str:
 def title_of(name: str) -> str:
     """Of a hyperparameter; one that this version does not know keeps its name."""
     return HYPERPARAMETERS[name].title if name in HYPERPARAMETERS else literal(name)
-
-
-def number(value: float) -> str:
-    """Three digits, as short as they go: 0.001, 3.16e-4, 97.3."""
-    short = 1e-3 <= abs(value) < 1e5 or value == 0
-    mantissa, _, exponent = f"{value:.2e}".partition("e")
-    return (
-        f"{value:.5g}"
-        if abs(value) >= 1e3 and short
-        else f"{value:.3g}"
-        if short
-        else f"{float(mantissa):g}e{int(exponent)}"
-    )
-
-
-def position(value: float, axis: Axis) -> float:
-    """Where a value lies in its scale."""
-    return math.log10(max(value, 1e-300)) if axis.scale == "log" else value
-
-
-def edges(axis: Axis) -> list[float]:
-    """Between the cells of a grid, half way in the axis's scale."""
-    centres = [position(value, axis) for value in axis.values]
-    if len(centres) == 1:
-        return [centres[0] - 0.5, centres[0] + 0.5]
-    inner = [(a + b) / 2 for a, b in pairwise(centres)]
-    return [2 * centres[0] - inner[0], *inner, 2 * centres[-1] - inner[-1]]
-
-
-def ticks(axis: Axis, points: float, *, sideways: bool) -> tuple[list[float], list[str]]:
-    """Every cell's value where there is room, else powers of ten, else every second, third, ... cell.
-
-    Args:
-        axis: of the grid.
-        points: its length on paper.
-        sideways: labels stand side by side, not one above the other.
-    """
-
-    def room(values: Sequence[float]) -> float:
-        widest = max(len(number(value)) for value in values)
-        return max(points / (widest * SMALL * CHARACTER + 5 if sideways else SMALL + 2), 1)
-
-    values = axis.values
-    if len(values) > room(values) and axis.scale == "log":
-        low, high = position(values[0], axis), position(values[-1], axis)
-        decades = [10.0**exponent for exponent in range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1)]
-        values = decades if len(decades) > 1 else values
-    values = values[:: math.ceil(len(values) / room(values))]
-    return [position(value, axis) for value in values], [number(value) for value in values]
-
-
-def logarithmic(axes: Axes, low: float, high: float) -> None:
-    """A log scale upwards with room around `low` and `high`, and labelled ticks however near these are."""
-    room = max((high / low) ** 0.1, 1.02)
-    low, high = low / room, high * room
-    axes.set_yscale("log")
-    axes.set_ylim(low, high)
-    decades = [10.0**exponent for exponent in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)]
-    for steps in ((1,), (1, 2, 5), (1, 2, 3, 5, 7)):
-        places = [place for decade in decades for step in steps if low <= (place := decade * step) <= high]
-        if len(places) >= 3:
-            axes.yaxis.set_major_locator(FixedLocator(places[:: math.ceil(len(places) / 8)]))
-            break
-    else:
-        axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-        axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
-    axes.yaxis.set_minor_formatter(NullFormatter())
-
-
-def run_style(index: int, n: int) -> dict[str, Any]:
-    """Told apart while they are few, the first ones wider, so that they show under those that agree with them."""
-    if n > len(RUN_COLOURS):
-        return {"color": BLUE, "alpha": 0.35}
-    over = n - 1 - index
-    return {"color": RUN_COLOURS[index], "lw": 1 + 0.8 * over, "ms": 3 + 1.4 * over}
-
-
-def even(entries: int, most: int) -> int:
-    """Columns of a legend whose rows are about equally long."""
-    return math.ceil(entries / math.ceil(entries / most))
-
-
-def epochs(axes: Axes) -> None:
-    """Whole numbers along the x axis."""
-    axes.set_xlabel("epoch")
-    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
-    axes.spines[["top", "right"]].set_visible(False)

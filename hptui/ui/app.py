@@ -30,7 +30,7 @@ from hptui.ui._plain_lines import PlainLines
 from hptui.ui.colours import MAPS, MapName, Palette
 
 if TYPE_CHECKING:
-    from hptui.ui.dashboard import Exporter
+    from hptui.ui._exporting import Exporter
 
 POLL_SECONDS = 0.1
 FIRST_PICTURE_SECONDS = 0.02

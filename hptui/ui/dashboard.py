@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
-from textual import events, work
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Grid
 from textual.widgets import Footer, Tab, Tabs
-from textual.worker import get_current_worker
 
 from hptui import registry
-from hptui.errors import HptuiError
 from hptui.studies import FollowedStudy
+from hptui.ui._exporting import Exporter, ExportingScreen, ExportLine
 from hptui.ui._pace import ALONE, Pace
-from hptui.ui._steering import SteeringScreen
 from hptui.ui._strip import StatusStrip
 from hptui.ui._viewer import Viewer
 from hptui.ui.colours import Palette
@@ -38,11 +35,8 @@ ROOM = (120, 36)
 PANELS: list[type[Panel]] = [registry.load("ui.panels", name) for name in registry.names("ui.panels")]
 PANELS.sort(key=lambda panel: panel.place)
 
-Exporter = Callable[[Path, Callable[[], bool]], list[Path]]
-"""writes the pictures of a study (its folder) until it is asked to stop, and names the files"""
 
-
-class Dashboard(SteeringScreen):
+class Dashboard(ExportingScreen):
     """All panels of one study; in a terminal below ROOM they are tabs."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (150, "-wide")]  # noqa: RUF012 (as the base class declares it)
@@ -68,7 +62,6 @@ class Dashboard(SteeringScreen):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("e", "export", "Export"),
         Binding("z", "zoom", "Zoom"),
         Binding("left_square_bracket", "look(-1)", "Earlier run", show=False),
         Binding("right_square_bracket", "look(1)", "Later run", show=False),
@@ -82,9 +75,8 @@ class Dashboard(SteeringScreen):
         self, directory: Path, palette: Palette, export: Exporter | None = None, *, share: float = ALONE
     ) -> None:
         """Show the study in `directory`; drawing it takes `share` of one processor at most."""
-        super().__init__(Viewer(directory))
+        super().__init__(Viewer(directory), export)
         self.palette = palette
-        self._export = export
         self._panels = [panel() for panel in PANELS]
         self._pace = Pace(share)
         self._looked_for_signs = self._shown = 0.0
@@ -94,7 +86,6 @@ class Dashboard(SteeringScreen):
         """how many refusals were there; None until all logs are read"""
         self._behind = True
         """old lines of a log are still to be read"""
-        self._exporting = False
         self._zoomed = False
 
     def compose(self) -> ComposeResult:
@@ -102,6 +93,7 @@ class Dashboard(SteeringScreen):
         yield Tabs(*(Tab(f"{n} {panel.heading}", id=f"tab-{n}") for n, panel in enumerate(self._panels, 1)))
         with Grid():
             yield from self._panels
+        yield ExportLine(markup=False)
         yield Footer(compact=True, show_command_palette=False)
 
     @property
@@ -204,28 +196,3 @@ class Dashboard(SteeringScreen):
 
     def on_heatmap_panel_use_cell(self, message: HeatmapPanel.UseCell) -> None:
         self.use(message.values)
-
-    def action_export(self) -> None:
-        """Write the pictures in the background, once at a time."""
-        if self._export is None:
-            self.notify("export is not available here", severity="warning")
-        elif not self._exporting:
-            self._exporting = True
-            self.notify("writing pictures ...")
-            self._write_pictures(self._export)
-
-    @work(thread=True, exit_on_error=False)
-    def _write_pictures(self, export: Exporter) -> None:
-        """Leaving the screen ends it after the picture at hand."""
-        worker = get_current_worker()
-        try:
-            files = export(self.followed.study.directory, lambda: worker.is_cancelled)
-        except Exception as error:  # a picture that cannot be drawn is no reason to lose the screen
-            known = isinstance(error, HptuiError)
-            words = str(error) if known else f"{type(error).__name__}: {error}"
-            self.notify(words, title="export failed", severity="error", timeout=30, markup=False)
-        else:
-            where = files[0].parent if files else "nowhere: there is nothing to draw yet"
-            self.notify(f"{len(files)} pictures in {where}", markup=False)
-        finally:
-            self._exporting = False

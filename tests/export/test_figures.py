@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import pytest
@@ -27,6 +27,7 @@ from fabricate import (
 )
 from matplotlib.text import Text
 from PIL import Image
+from readable import assert_readable
 
 import hptui.export
 from hptui.__main__ import main
@@ -34,15 +35,17 @@ from hptui.comparison import compare
 from hptui.errors import RunDirectoryError
 from hptui.events import AnyEvent, Axis, RunStopped
 from hptui.export import export, missing
-from hptui.export.figures import accuracies_figure
-from hptui.export.heatmaps import heatmap_page
-from hptui.export.style import literal, look, number
+from hptui.export.accuracies import accuracies_figure
+from hptui.export.heatmaps import heatmap_page, heatmap_panel
+from hptui.export.pictures import pictures
+from hptui.export.scales import number
+from hptui.export.style import literal, look
 from hptui.space import parse_range
 from hptui.studies import follow
 from hptui.study_directory import Study
 
 ARMS = ("baseline", "optimized")
-PICTURES = {"trajectories.png", "learning-curves.png", "accuracies.png"}
+PICTURES = {"trajectories.png", "learning-curves.png", "accuracies.png", "cost.png", "confusion.png"}
 
 
 def axis(name: str, low: float, high: float, steps: int, scale: str = "log") -> Axis:
@@ -148,6 +151,20 @@ def test_every_picture_of_a_study_is_sound(tmp_path: Path, case: str) -> None:
     assert_sound(files)
 
 
+@pytest.mark.parametrize("case", ["25 cells a side", "14 decisions", "missing and diverged", "one hyperparameter once"])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_no_words_are_cut_or_over_others(tmp_path: Path, case: str, theme: Literal["light", "dark"]) -> None:
+    axes, settings = CASES[case]
+    study = searching_study(tmp_path / "study", axes, **settings)
+    drawn = 0
+    for picture in pictures(follow(study.directory), each_decision=True):
+        if "decision" not in picture.name or picture.name.endswith("001"):
+            with look(theme):
+                assert_readable(picture.draw())
+            drawn += 1
+    assert drawn >= 6
+
+
 def test_a_run_stopped_half_way_is_drawn_so_far(tmp_path: Path) -> None:
     axes = [axis("lr", 1e-4, 1e-1, 3), axis("dropout", 0, 0.5, 3, "lin")]
     study = make_study(tmp_path / "study", runs=2, epochs=3)
@@ -158,8 +175,8 @@ def test_a_run_stopped_half_way_is_drawn_so_far(tmp_path: Path) -> None:
     files = export(follow(study.directory), tmp_path / "pictures", progress=lines.append)
     assert {file.name for file in files} == PICTURES | {"heatmaps-optimized-0-page1.png"}
     assert_sound(files)
-    assert lines[:4] == [f"{index}/4 {file.name}" for index, file in enumerate(files, start=1)]
-    assert lines[4:] == [
+    assert lines[:6] == [f"{index}/6 {file.name}" for index, file in enumerate(files, start=1)]
+    assert lines[6:] == [
         "missing: the end of 3 of 4 runs: optimized-0 (stopped), baseline-1 (waiting), optimized-1 (waiting)",
         "missing: heatmaps of optimized-1: no decision in the log",
     ]
@@ -173,7 +190,7 @@ def test_a_study_of_which_no_run_has_begun_says_what_is_missing(tmp_path: Path) 
         "heatmaps of optimized-0: no decision in the log",
         "trajectories: no run that searches has begun",
         "learning curves: no epoch is completed",
-        "accuracies: no run is completed",
+        "accuracies, cost and confusion: no run is completed",
     ]
 
 
@@ -227,7 +244,7 @@ def test_the_cells_carry_the_measured_numbers_and_marks(tmp_path: Path) -> None:
     study = searching_study(tmp_path / "study", axes, epochs=1, diverged_over=0.05)
     (decision,) = follow(study.directory).runs[1].state.decisions
     with look():
-        figure = heatmap_page([decision], "a", "b")
+        figure = heatmap_page([heatmap_panel(decision)], "a", "b")
     panel, bar = figure.axes
     losses = [candidate.loss for candidate in decision.candidates if candidate.loss is not None]
     assert [text.get_text() for text in panel.texts] == [f"{loss:.3f}" for loss in losses]
@@ -247,7 +264,7 @@ def test_it_works_in_a_worker_thread_and_leaves_settings_alone(tmp_path: Path) -
     worker = threading.Thread(target=lambda: files.extend(export(follow(study.directory), tmp_path / "pictures")))
     worker.start()
     worker.join()
-    assert len(files) == 5
+    assert len(files) == 7
     assert "matplotlib.pyplot" not in sys.modules
     assert [matplotlib.rcParams[key] for key in looks] == before
 
@@ -259,7 +276,7 @@ def test_it_stops_between_pictures(tmp_path: Path) -> None:
         follow(study.directory), tmp_path / "pictures", progress=lines.append, should_stop=lambda: len(lines) == 2
     )
     assert len(files) == 2
-    assert lines[-1] == "stopped after 2 of 4 pictures"
+    assert lines[-1] == "stopped after 2 of 6 files"
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -268,10 +285,10 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path, monkeypatch
     with pytest.raises(RunDirectoryError, match="cannot write"):
         export(follow(study.directory), tmp_path / "file")
 
-    def full(path: Path, content: bytes) -> None:
+    def full(path: Path) -> Any:
         raise OSError(28, "No space left on device", str(path))
 
-    monkeypatch.setattr(hptui.export, "replace_file", full)
+    monkeypatch.setattr(hptui.export, "replacing", full)
     with pytest.raises(RunDirectoryError, match="No space left on device"):
         export(follow(study.directory), tmp_path / "pictures")
 

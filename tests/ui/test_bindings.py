@@ -155,7 +155,7 @@ class At:
 
 Scenario = Callable[[At, str], Awaitable[None]]
 Start = Callable[[ExitStack], tuple[HptuiApp, Study | None]]
-exported: list[Path] = []
+exported: list[tuple[Path, str]] = []
 begun: list[StudyConfig] = []
 """what the app was asked for since the test began"""
 
@@ -184,7 +184,12 @@ def trained(stack: ExitStack) -> tuple[HptuiApp, Study]:
     study = write_study(studies_folder() / "study")
     stack.enter_context(Presence(study.directory))
     stack.enter_context(Presence(study.directory / "optimized-0"))
-    return HptuiApp(watch=study.directory, export=lambda directory, stopped: exported.append(directory) or []), study
+
+    def export(directory: Path, formats: str, progress: object, stopped: object) -> list[Path]:
+        exported.append((directory, formats))
+        return []
+
+    return HptuiApp(watch=study.directory, export=export), study
 
 
 def listed(stack: ExitStack) -> tuple[HptuiApp, None]:
@@ -327,11 +332,20 @@ async def _(at: At, key: str) -> None:
 # ---- the dashboard
 
 
-@scenario("Dashboard", "e")
+@scenario("ExportingScreen", "e")
 async def _(at: At, key: str) -> None:
     await at.press(key)
     await at.until(lambda: exported, "the pictures")
-    assert exported == [at.app.screen.followed.study.directory]
+    assert exported == [(at.app.screen.followed.study.directory, "png")]
+
+
+@scenario("ExportingScreen", "E")
+async def _(at: At, key: str) -> None:
+    await at.press(key)
+    await at.on(ChoiceDialog)
+    await at.press("right", "right", "right", "enter")
+    await at.until(lambda: exported, "the tables")
+    assert exported == [(at.app.screen.followed.study.directory, "csv")]
 
 
 @scenario("Dashboard", "z", size=LARGE)

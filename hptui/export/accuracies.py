@@ -1,0 +1,81 @@
+"""The accuracies of both arms, run by run, and what the pairs show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from hptui.comparison import ArmSummary, Comparison
+from hptui.export.style import ARM_MARKS, TEXT, WIDE, new_figure, theme, wrapped
+from hptui.outcomes import mean_interval
+
+
+def accuracies_figure(comparison: Comparison) -> Figure:
+    """Left both arms, right the difference of each pair with the 95 % interval of their mean."""
+    arms = [("baseline", comparison.baseline), ("optimized", comparison.optimized)]
+    arms = [(name, arm) for name, arm in arms if arm.n]
+    n = ", ".join(f"{name} n = {arm.n}" for name, arm in arms)
+    pairs = _pairs(comparison)
+    subtitle = f"{n} of {comparison.planned} planned, {len(pairs)} pair{'s' * (len(pairs) != 1)}"
+    figure = new_figure(WIDE, 3.2, comparison.study, subtitle)
+    left, *rest = figure.subplots(1, 2, width_ratios=(3, 2)) if pairs else [figure.subplots()]
+    for pair in pairs:
+        left.plot([0, 1], pair, color=theme().grey, lw=0.6, alpha=0.6, zorder=0)
+    for place, (name, arm) in enumerate(arms):
+        _draw_arm(left, place if len(arms) == 2 else 0, name, arm)
+    left.set_xticks(range(len(arms)), [f"{name}\n({arm.strategy})" for name, arm in arms], fontsize=TEXT)
+    left.set_xlim(-0.5, len(arms) - 0.5)
+    left.set_ylabel("test accuracy (%)")
+    left.set_title("runs, and mean of each arm with 95 % interval")
+    for right in rest:
+        _draw_difference(right, comparison)
+    for panel in (left, *rest):
+        panel.spines[["top", "right"]].set_visible(False)
+    figure.supxlabel("\n".join(wrapped(comparison.conclusion, WIDE, TEXT, lines=3)), fontsize=TEXT)
+    return figure
+
+
+def _draw_arm(axes: Axes, place: int, name: str, arm: ArmSummary) -> None:
+    """Each run as a point; beside them the mean with its 95 % interval."""
+    colour, mark = theme().arms[name], ARM_MARKS[name][1]
+    values = [100 * value for value in arm.test_accuracy.values]
+    axes.plot([place] * len(values), values, marker=mark, color=colour, **theme().point)
+    found = mean_interval(values)
+    if found.low is not None:
+        side = place + (0.22 if name == "optimized" else -0.22)
+        axes.errorbar(side, found.mean, found.mean - found.low, **theme().mean)
+
+
+def _pairs(comparison: Comparison) -> list[tuple[float, float]]:
+    """Test accuracy of both runs of each seed that both arms completed, in percent."""
+    arms = comparison.baseline, comparison.optimized
+    baseline, optimized = (dict(zip(arm.seeds, arm.test_accuracy.values, strict=True)) for arm in arms)
+    return [(100 * baseline[seed], 100 * optimized[seed]) for seed in sorted(baseline.keys() & optimized.keys())]
+
+
+def _draw_difference(axes: Axes, comparison: Comparison) -> None:
+    differences = [optimized - baseline for baseline, optimized in _pairs(comparison)]
+    difference = comparison.difference
+    axes.set_title("difference within pairs")
+    axes.axhline(0, color=theme().ink, lw=0.6, ls=":")
+    axes.plot(_beside(differences), differences, marker="o", color=theme().runs[0], **theme().point)
+    if difference.mean is not None:
+        mean = 100 * difference.mean
+        low, high = difference.low, difference.high
+        bars = [[mean - 100 * low], [100 * high - mean]] if low is not None and high is not None else None
+        axes.errorbar([0.7], [mean], bars, **theme().mean)
+    axes.set_xlim(-0.6, 1.3)
+    axes.set_xticks([0, 0.7], ["each\npair", "mean, 95 %\ninterval"], fontsize=TEXT)
+    axes.set_ylabel("optimized - baseline (points)")
+
+
+def _beside(values: Sequence[float]) -> list[float]:
+    """Places that keep equal values apart."""
+    near = max((max(values) - min(values)) * 0.02, 1e-9) if values else 1.0
+    places: list[float] = []
+    for index, value in enumerate(values):
+        before = sum(abs(value - other) < near for other in values[:index])
+        places.append(0.06 * ((before + 1) // 2) * (-1) ** before)
+    return places

@@ -1,0 +1,52 @@
+"""What the accuracy of each run cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from hptui.export.style import ARM_MARKS, NARROW, new_figure, theme
+from hptui.outcomes import CostPoint, MeanInterval, mean_interval
+
+
+def costs_figure(points: Sequence[CostPoint], title: str) -> Figure:
+    """A point for each run; for each arm the mean with 95 % intervals in both directions."""
+    arms = list(dict.fromkeys(point.arm for point in points))
+    n = ", ".join(f"{arm} n = {sum(point.arm == arm for point in points)}" for arm in arms)
+    figure = new_figure(NARROW, 3.1, title, f"runs: {n}")
+    axes = figure.subplots()
+    handles = []
+    for arm in arms:
+        own = [point for point in points if point.arm == arm]
+        costs, accuracies = [point.cost for point in own], [100 * point.test_accuracy for point in own]
+        look = {"marker": ARM_MARKS[arm][1], "color": theme().arms[arm], **theme().point}
+        axes.plot(costs, accuracies, zorder=2, **look)
+        _draw_mean(axes, mean_interval(costs), mean_interval(accuracies))
+        handles.append(Line2D([], [], label=arm, **look))
+    handles.append(Line2D([], [], ls="", label="mean, 95 % interval", **_mean_mark()))
+    axes.set_xlabel("cost (images of probes and training, in plain trainings)")
+    axes.set_ylabel("test accuracy (%)")
+    axes.margins(0.12)
+    axes.set_xlim(left=min(0.0, axes.get_xlim()[0]))
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+    return figure
+
+
+def _mean_mark() -> dict[str, Any]:
+    """Hollow: the points often lie within a mark's width of their mean."""
+    return {"marker": "D", "ms": 8, "mfc": "none", "color": theme().ink, "lw": 0.8}
+
+
+def _draw_mean(axes: Axes, cost: MeanInterval, accuracy: MeanInterval) -> None:
+    axes.errorbar(cost.mean, accuracy.mean, _bars(accuracy), _bars(cost), zorder=3, capsize=3, **_mean_mark())
+
+
+def _bars(found: MeanInterval) -> list[list[float]] | None:
+    if found.low is None or found.high is None:
+        return None
+    return [[found.mean - found.low], [found.high - found.mean]]

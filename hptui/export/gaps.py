@@ -1,0 +1,24 @@
+"""What an export of a study cannot hold yet, in plain sentences."""
+
+from __future__ import annotations
+
+from hptui.outcomes import roc_curves, trajectories_by_seed
+from hptui.studies import FollowedStudy
+
+
+def missing(study: FollowedStudy) -> list[str]:
+    """What cannot be drawn or written of the study as it was last refreshed, and why."""
+    lines = []
+    unfinished = [f"{run.name} ({run.status})" for run in study.runs if run.state.completed is None]
+    if unfinished:
+        lines.append(f"the end of {len(unfinished)} of {len(study.runs)} runs: {', '.join(unfinished)}")
+    undecided = [run.name for run in study.runs if run.arm == "optimized" and not run.state.decisions]
+    if undecided:
+        lines.append(f"heatmaps of {', '.join(undecided)}: no decision in the log")
+    if not any(found for _, found in trajectories_by_seed(study)):
+        lines.append("trajectories: no run that searches has begun")
+    if not any(run.state.epochs_completed for run in study.runs):
+        lines.append("learning curves: no epoch is completed")
+    if not any(run.state.completed for run in study.runs):
+        lines.append("accuracies, cost and confusion: no run is completed")
+    return [*lines, *(f"ROC curve of {problem}" for problem in roc_curves(study)[1])]

@@ -1,0 +1,100 @@
+"""Which pictures a study has so far, and what draws each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import pairwise
+from typing import NamedTuple
+
+from matplotlib.figure import Figure
+
+from hptui.comparison import compare
+from hptui.export.accuracies import accuracies_figure
+from hptui.export.confusions import confusions_figure
+from hptui.export.costs import costs_figure
+from hptui.export.curves import curves_figure
+from hptui.export.heatmaps import PER_PAGE, heatmap_page, heatmap_panel
+from hptui.export.roc import roc_figure
+from hptui.export.style import literal, title_of
+from hptui.export.trajectories import trajectories_figure
+from hptui.outcomes import RocCurve, confusions, cost_points, roc_curves, trajectories_by_seed
+from hptui.studies import FollowedRun, FollowedStudy
+
+
+class Picture(NamedTuple):
+    """To be drawn within `hptui.export.style.look`."""
+
+    name: str
+    """of the file, without its ending; with a folder before it where there are many"""
+    draw: Callable[[], Figure]
+
+
+def pictures(study: FollowedStudy, *, each_decision: bool = False) -> Iterator[Picture]:
+    """All that can be drawn of the study as it was last refreshed.
+
+    Args:
+        study: read already.
+        each_decision: one picture for each decision too, beside the pages: there may be thousands.
+    """
+    name = study.study.name
+    paths = trajectories_by_seed(study)
+    if any(path.points or path.edges for _, found in paths for path in found):
+        yield Picture("trajectories", partial(trajectories_figure, paths, name, _n(study, "optimized")))
+    if any(run.state.epochs_completed for run in study.runs):
+        arms = {arm: [r.state for r in study.runs if r.arm == arm] for arm in study.study.config.arms}
+        yield Picture("learning-curves", partial(curves_figure, arms, name))
+    if points := cost_points(study):
+        yield Picture("accuracies", partial(accuracies_figure, compare(study)))
+        yield Picture("cost", partial(costs_figure, points, name))
+    if found := confusions(study):
+        yield Picture("confusion", partial(confusions_figure, found, name))
+    curves, _ = roc_curves(study)
+    if curves:
+        yield Picture("roc", partial(roc_figure, curves, name, _positive(study, curves)))
+    for run in study.runs:
+        yield from _heatmaps(study, run)
+    if each_decision:
+        for run in study.runs:
+            for index in searching(run):
+                draw = partial(draw_heatmaps, study, run, [index])
+                yield Picture(f"heatmaps/{run.name}-decision-{index + 1:03}", draw)
+
+
+def _n(study: FollowedStudy, arm: str) -> str:
+    begun = sum(run.state.started is not None for run in study.runs if run.arm == arm)
+    return f"n = {begun} of {study.study.config.runs} {arm} runs"
+
+
+def _positive(study: FollowedStudy, curves: tuple[RocCurve, ...]) -> str:
+    """Name of the second class."""
+    starts = {run.name: run.state.started for run in study.runs}
+    started = starts[curves[0].run]
+    assert started is not None
+    return literal(started.class_names[1])
+
+
+def searching(run: FollowedRun) -> list[int]:
+    """Indices of the decisions that searched something."""
+    return [index for index, decision in enumerate(run.state.decisions) if decision.started.axes]
+
+
+def _heatmaps(study: FollowedStudy, run: FollowedRun) -> Iterator[Picture]:
+    found = searching(run)
+    for page, (first, end) in enumerate(pairwise([*range(0, len(found), PER_PAGE), len(found)]), start=1):
+        yield Picture(f"heatmaps-{run.name}-page{page}", partial(draw_heatmaps, study, run, found[first:end]))
+
+
+def draw_heatmaps(study: FollowedStudy, run: FollowedRun, decisions: list[int]) -> Figure:
+    """Candidates are read when they are drawn, a page at a time."""
+    panels = [heatmap_panel(run.decision(index)) for index in decisions]
+    return heatmap_page(panels, study.study.name, about(study, run, decisions))
+
+
+def about(study: FollowedStudy, run: FollowedRun, decisions: list[int]) -> str:
+    """Which run, which decisions, and over what each cell is the best."""
+    first, last, of = decisions[0] + 1, decisions[-1] + 1, len(run.state.decisions)
+    span = f"decisions {first} to {last} of {of}" if last > first else f"decision {first} of {of}"
+    others = {title_of(axis.name) for index in decisions for axis in run.state.decisions[index].started.axes[2:]}
+    best = f"; best over {' and '.join(sorted(others))}" if others else ""
+    return f"{run.name}, n = 1 run of {study.study.config.runs}, {span}{best}"

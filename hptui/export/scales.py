@@ -1,0 +1,99 @@
+"""Numbers along the axes: how they are written, where ticks stand, where cells begin and end."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
+
+from hptui.events import Axis
+from hptui.export.style import CHARACTER, SMALL
+
+
+def number(value: float) -> str:
+    """Three digits, as short as they go: 0.001, 3.16e-4, 97.3."""
+    short = 1e-3 <= abs(value) < 1e5 or value == 0
+    mantissa, _, exponent = f"{value:.2e}".partition("e")
+    return (
+        f"{value:.5g}"
+        if abs(value) >= 1e3 and short
+        else f"{value:.3g}"
+        if short
+        else f"{float(mantissa):g}e{int(exponent)}"
+    )
+
+
+def position(value: float, axis: Axis) -> float:
+    """Where a value lies in its scale."""
+    return math.log10(max(value, 1e-300)) if axis.scale == "log" else value
+
+
+def edges(axis: Axis) -> list[float]:
+    """Between the cells of a grid, half way in the axis's scale."""
+    centres = [position(value, axis) for value in axis.values]
+    if len(centres) == 1:
+        return [centres[0] - 0.5, centres[0] + 0.5]
+    inner = [(a + b) / 2 for a, b in pairwise(centres)]
+    return [2 * centres[0] - inner[0], *inner, 2 * centres[-1] - inner[-1]]
+
+
+def ticks(axis: Axis, points: float, *, sideways: bool) -> tuple[list[float], list[str]]:
+    """Every cell's value where there is room, else powers of ten, else every second, third, ... cell.
+
+    Args:
+        axis: of the grid.
+        points: its length on paper.
+        sideways: labels stand side by side, not one above the other.
+    """
+
+    def room(values: Sequence[float]) -> float:
+        widest = max(len(number(value)) for value in values)
+        return max(points / (widest * SMALL * CHARACTER + 5 if sideways else SMALL + 2), 1)
+
+    values = axis.values
+    if len(values) > room(values) and axis.scale == "log":
+        low, high = position(values[0], axis), position(values[-1], axis)
+        decades = [10.0**exponent for exponent in range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1)]
+        values = decades if len(decades) > 1 else values
+    values = values[:: math.ceil(len(values) / room(values))]
+    return [position(value, axis) for value in values], [number(value) for value in values]
+
+
+def logarithmic(axes: Axes, low: float, high: float) -> None:
+    """A log scale upwards with room around `low` and `high`, and labelled ticks however near these are."""
+    room = max((high / low) ** 0.1, 1.02)
+    low, high = low / room, high * room
+    axes.set_yscale("log")
+    axes.set_ylim(low, high)
+    decades = [10.0**exponent for exponent in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)]
+    for steps in ((1,), (1, 2, 5), (1, 2, 3, 5, 7)):
+        places = [place for decade in decades for step in steps if low <= (place := decade * step) <= high]
+        if len(places) >= 3:
+            axes.yaxis.set_major_locator(FixedLocator(places[:: math.ceil(len(places) / 8)]))
+            break
+    else:
+        axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+        axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def even(entries: int, most: int) -> int:
+    """Columns of a legend whose rows are about equally long."""
+    return math.ceil(entries / math.ceil(entries / most))
+
+
+def epochs(axes: Axes) -> None:
+    """Whole numbers along the x axis."""
+    axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def text_colour(background: tuple[float, float, float, float]) -> str:
+    """What can be read on a colour (red, green, blue, alpha in 0 to 1)."""
+    red, green, blue, _ = background
+    return "black" if 0.299 * red + 0.587 * green + 0.114 * blue > 0.5 else "white"
