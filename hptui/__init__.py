@@ -8,8 +8,8 @@ append-only file per run (`hptui.run_directory`); everything else is computed fr
 
 Who may import whom is a contract in pyproject.toml, checked by import-linter:
 torch only under training, strategies, datasets and models; the training side and the reading side never
-import each other, both know only events, space, config, registry and run_directory; `cli` is the one place
-where they meet.
+import each other, both know only events, space, config, registry, run_directory, predictions and metrics; `cli`, and
+`replay` under it, are where they meet.
 
 From Python, without files and without a screen:
 

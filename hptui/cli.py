@@ -271,6 +271,8 @@ def predict(
     """
     from hptui.predict import predict as put_to
 
+    if out is not None and not out.parent.is_dir():
+        raise UsageError(f"--out: there is no folder {out.parent}.")
     table = put_to(
         run,
         images,

@@ -86,7 +86,6 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ] = 0
     score: Literal[
         "loss",
-        "calibrated_loss",
         "accuracy",
         "balanced_accuracy",
         "sensitivity",
@@ -134,7 +133,7 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 FIELDS: dict[str, Any] = typing.get_type_hints(StudyConfig, include_extras=True)
 _DESCRIPTIONS = {
     "optimizer": "SGD with momentum, Adam or AdamW",
-    "score": "what a decision compares on the validation images; calibrated: after temperature scaling",
+    "score": "what a decision compares on the validation images",
     "score_weights": "weights that are scored; averaging takes the noise out of every candidate alike",
     "class_weights": "balanced: in training and validation losses an image counts n / (classes * images of its class)",
     "precision": "arithmetic of the forward pass",

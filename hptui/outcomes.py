@@ -57,7 +57,9 @@ def confusions(study: FollowedStudy) -> tuple[Confusion, ...]:
         matrices = [test.confusion for _, test in tables if test is not None]
         names = next((started.class_names for started, _ in tables if started is not None), [])
         if matrices:
-            found.append(Confusion(arm, len(matrices), tuple(names), _mean_matrix(matrices)))
+            mean = _mean_matrix(matrices)
+            numbers = [str(index) for index in range(len(mean))]  # where the log does not name every class
+            found.append(Confusion(arm, len(matrices), tuple(names if len(names) == len(mean) else numbers), mean))
     return tuple(found)
 
 

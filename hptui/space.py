@@ -133,6 +133,10 @@ class Range:
             return -math.inf
         return (math.log(value) - math.log(self.low)) / (math.log(self.high) - math.log(self.low))
 
+    def inside(self, value: float) -> float:
+        """The nearest value of the range."""
+        return min(max(value, self.low), self.high)
+
     def __str__(self) -> str:
         return f"{self.low!r}:{self.high!r}:{'log' if self.scale == 'log' else 'lin'}:{self.steps}"
 

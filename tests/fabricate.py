@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from hptui.config import Layer, StudyConfig, resolve
 from hptui.events import (
     AnyEvent,
@@ -26,6 +28,7 @@ from hptui.events import (
     RunResumed,
     RunStarted,
 )
+from hptui.predictions import Predictions, write_predictions
 from hptui.run_directory import RunWriter
 from hptui.study_directory import Study, create_study
 
@@ -246,3 +249,25 @@ def python(code: str, *arguments: object, **options: Any) -> subprocess.Complete
     command = [sys.executable, "-c", code, *map(str, arguments)]
     settings = {"capture_output": True, "text": True, "timeout": PATIENCE_SECONDS, "env": environment()}
     return subprocess.run(command, check=False, **settings | options)
+
+
+def two_class_study(directory: Path, runs: int = 2, class_names: Iterable[str] = ("benign", "malignant")) -> Study:
+    """Finished; each run has predictions of 60 test images, the optimized ones better."""
+    import numpy as np
+
+    study = make_study(directory, runs=runs)
+    for arm, shift in (("baseline", 1.0), ("optimized", 2.0)):
+        for seed in range(runs):
+            random = np.random.default_rng(seed)
+            labels = np.arange(60) % 2
+            positive = 1 / (1 + np.exp(-(random.normal(size=60) + shift * (labels - 0.5))))
+            found = Predictions(labels, np.stack([1 - positive, positive], 1).astype(np.float32))
+            confusion = np.zeros((2, 2), int)
+            np.add.at(confusion, (labels, (positive > 0.5).astype(int)), 1)
+            started, *events = whole_run(
+                arm, seed, test_accuracy=float(confusion.trace()) / 60, confusion=confusion.tolist()
+            )
+            started = msgspec.structs.replace(started, class_names=list(class_names))
+            run = write_run(study, arm, seed, [started, *events])
+            write_predictions(run, {("final", "test"): found})
+    return study

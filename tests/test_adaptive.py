@@ -10,11 +10,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from hptui.config import Layer, resolve
+from hptui.errors import ConfigError
 from hptui.space import Values, default_values, grid, parse_range
 from hptui.strategies import Candidate, Choice, Measurement, Situation
 from hptui.strategies._plan import LEAST_STEPS, levels, longest, plan
 from hptui.strategies._surrogate import predicted_scores
 from hptui.strategies.adaptive import Adaptive, lead
+from hptui.training.study import new_strategy
 
 IMAGES = 400
 NOISE = np.random.default_rng(0).normal(0, 0.1, IMAGES).astype(np.float32)
@@ -62,7 +65,6 @@ def measure(candidate: Candidate, at: Situation, loss: float) -> Measurement:
         raw_accuracy=0.9,
         diverged=math.isinf(loss),
         losses=(loss + NOISE + own).astype(np.float32),
-        calibrated_losses=(loss + NOISE + own).astype(np.float32),
         end={"reached by": candidate.values, "from": candidate.start},  # type: ignore[arg-type]  # as opaque as a Start
     )
 
@@ -427,3 +429,9 @@ def test_two_hyperparameters_are_told_apart() -> None:
     best = grid(space)[predicted.index(min(predicted))]
     assert best["lr"] == pytest.approx(1e-2)
     assert best["weight_decay"] == pytest.approx(1e-6)
+
+
+def test_another_score_than_the_loss_is_refused() -> None:
+    config = resolve([Layer("test", {"strategy": "adaptive", "score": "auc"})]).config
+    with pytest.raises(ConfigError, match="score = 'auc': strategy 'adaptive' compares validation losses"):
+        new_strategy(config, "optimized")

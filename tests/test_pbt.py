@@ -15,7 +15,7 @@ def decide(strategy: Pbt, epoch: int, loss: Loss, search: dict[str, str] = BOTH)
     at = situation(epoch, search=search)
     candidates = strategy.ask(at)
     assert isinstance(candidates, list)
-    strategy.tell([measure(one, at, loss(at.values | one.values), 0.0) for one in candidates])
+    strategy.tell([measure(one, at, loss(at.values | one.values)) for one in candidates])
     choice = strategy.ask(at)
     assert isinstance(choice, Choice)
     return candidates, choice

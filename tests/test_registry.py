@@ -231,7 +231,6 @@ def measured(candidate: Candidate, situation: Situation, score: float) -> Measur
         raw_accuracy=0.5,
         diverged=not math.isfinite(score),
         losses=losses,
-        calibrated_losses=losses,
         end={"weights": [score]} if candidate.keep else None,
     )
 

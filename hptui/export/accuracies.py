@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from hptui.comparison import ArmSummary, Comparison
 from hptui.export.style import ARM_MARKS, TEXT, WIDE, new_figure, theme, wrapped
+from hptui.outcomes import mean_interval
 
 
 def accuracies_figure(comparison: Comparison) -> Figure:
@@ -27,7 +28,7 @@ def accuracies_figure(comparison: Comparison) -> Figure:
     left.set_xticks(range(len(arms)), [f"{name}\n({arm.strategy})" for name, arm in arms], fontsize=TEXT)
     left.set_xlim(-0.5, len(arms) - 0.5)
     left.set_ylabel("test accuracy (%)")
-    left.set_title("runs, and mean \u00b1 standard deviation of each arm")
+    left.set_title("runs, and mean of each arm with 95 % interval")
     for right in rest:
         _draw_difference(right, comparison)
     for panel in (left, *rest):
@@ -37,14 +38,14 @@ def accuracies_figure(comparison: Comparison) -> Figure:
 
 
 def _draw_arm(axes: Axes, place: int, name: str, arm: ArmSummary) -> None:
-    """Each run as a point; beside them the mean with one standard deviation."""
+    """Each run as a point; beside them the mean with its 95 % interval."""
     colour, mark = theme().arms[name], ARM_MARKS[name][1]
     values = [100 * value for value in arm.test_accuracy.values]
     axes.plot([place] * len(values), values, marker=mark, color=colour, **theme().point)
-    mean, sd = arm.test_accuracy.mean, arm.test_accuracy.sd
-    if mean is not None and sd is not None:
+    found = mean_interval(values)
+    if found.low is not None:
         side = place + (0.22 if name == "optimized" else -0.22)
-        axes.errorbar(side, 100 * mean, 100 * sd, **theme().mean)
+        axes.errorbar(side, found.mean, found.mean - found.low, **theme().mean)
 
 
 def _pairs(comparison: Comparison) -> list[tuple[float, float]]:

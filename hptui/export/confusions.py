@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
@@ -11,36 +13,65 @@ from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize, Powe
 from matplotlib.figure import Figure
 
 from hptui.export.scales import text_colour
-from hptui.export.style import CHARACTER, NARROW, SMALL, WIDE, literal, new_figure, theme
+from hptui.export.style import NARROW, SMALL, WIDE, breadth, literal, new_figure, theme
 from hptui.outcomes import Confusion
 
 FEW_CLASSES = 4
 """as many have room for the images below the share"""
 LONGEST_NAME = 16
-"""characters of a class's name on paper"""
-SIDE = 2.5
-"""inches of one matrix at most"""
+"""characters of a line of a class's name"""
+SIDE = 180.0
+"""points of one matrix at most"""
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Where the classes of one matrix go; lengths in points."""
+
+    names: list[str]
+    cell: float
+    step: int
+    """every first, second, ... class has a name"""
+    below: float
+    """what the names take below the matrix"""
+
+    @property
+    def sideways(self) -> bool:
+        """Names below the matrix stand side by side, else on end."""
+        return _widest(self.names) + 3 < self.cell * self.step
 
 
 def confusions_figure(confusions: Sequence[Confusion], title: str) -> Figure:
     """One matrix for each arm; rows are the true class."""
-    n = ", ".join(f"{found.arm} n = {found.n} run{'s' * (found.n != 1)}" for found in confusions)
-    subtitle = f"test images, share of each true class in %, mean over the runs: {n}"
+    n = ", ".join(f"{found.arm} n = {found.n}" for found in confusions)
+    subtitle = f"test images, share of each true class in %, mean over runs: {n}"
     width = NARROW if len(confusions) == 1 else WIDE
-    longest = max((len(_short(name)) for found in confusions for name in found.class_names), default=2)
-    # of one matrix, in inches: what names, axis titles and the colour bar leave
-    side = min(SIDE, (width - 0.8) / len(confusions) - 0.3 - longest * SMALL * CHARACTER / 72)
-    figure = new_figure(width, side + 1.2, title, subtitle)
+    layout = _layout(_names(confusions[0]), 72 * (width - 0.8) / len(confusions))
+    height = (layout.cell * len(layout.names) + layout.below) / 72 + 1.2
+    figure = new_figure(width, height, title, subtitle)
     figure.set_layout_engine("compressed")  # the one that knows of square panels
     panels = figure.subplots(1, len(confusions), squeeze=False).ravel()
     # square roots: on a linear scale a mistake of 3 % looks like none
     colours, norm = _colours(), PowerNorm(0.5, 0, 100)
     for panel, found in zip(panels, confusions, strict=True):
-        _draw(panel, found, colours, norm, 72 * side / len(found.counts))
+        _draw(panel, found, colours, norm, layout)
     bar = figure.colorbar(ScalarMappable(norm, colours), ax=list(panels), aspect=25, pad=0.02)
     bar.set_label("share of the true class (%)", fontsize=SMALL)
     bar.set_ticks([0, 1, 5, 10, 25, 50, 100])
     return figure
+
+
+def _layout(names: list[str], room: float) -> _Layout:
+    """As large as `room`, the width of a panel in points, allows beside names and axis titles."""
+    cell = min(SIDE, room - 22 - _widest(names)) / len(names)
+    step = math.ceil((SMALL + 2) / cell)
+    flat = _Layout(names, cell, step, below=0)
+    return flat if flat.sideways else replace(flat, below=_widest(names))
+
+
+def _widest(names: Sequence[str]) -> float:
+    """Points of the longest line."""
+    return max(breadth(line, SMALL) for name in names for line in name.split("\n"))
 
 
 def _colours() -> Colormap:
@@ -48,8 +79,7 @@ def _colours() -> Colormap:
     return LinearSegmentedColormap.from_list("share", [theme().paper, theme().runs[0]])
 
 
-def _draw(axes: Axes, found: Confusion, colours: Colormap, norm: Normalize, cell: float) -> None:
-    """With cells of `cell` points."""
+def _draw(axes: Axes, found: Confusion, colours: Colormap, norm: Normalize, layout: _Layout) -> None:
     classes = len(found.counts)
     shares = [[math.nan if share is None else 100 * share for share in row] for row in found.shares]
     axes.set_facecolor(theme().faint)
@@ -60,41 +90,46 @@ def _draw(axes: Axes, found: Confusion, colours: Colormap, norm: Normalize, cell
     axes.set_title(found.arm)
     axes.set_xlabel("predicted class")
     axes.set_ylabel("true class")
-    names = [_short(name) for name in found.class_names] or [str(index) for index in range(classes)]
-    widest = max(map(len, names)) * SMALL * CHARACTER
-    step = math.ceil((SMALL + 2) / cell)
-    ticks = list(range(0, classes, step))
-    sideways = widest + 3 < cell * step
-    axes.set_xticks(ticks, [names[index] for index in ticks], rotation=0 if sideways else 90)
-    axes.set_yticks(ticks, [names[index] for index in ticks])
-    axes.tick_params(length=0 if step == 1 else 2)
-    _write_shares(axes, found, colours, norm, cell)
+    ticks = list(range(0, classes, layout.step))
+    names = [layout.names[index] for index in ticks]
+    axes.set_xticks(ticks, names, rotation=0 if layout.sideways else 90)
+    axes.set_yticks(ticks, names)
+    axes.tick_params(length=0 if layout.step == 1 else 2)
+    _write_shares(axes, found, colours, norm, layout.cell)
 
 
-def _short(name: str) -> str:
-    shown = literal(name)
-    return shown if len(shown) <= LONGEST_NAME else shown[: LONGEST_NAME - 3] + "..."
+def _short(name: str, lines: int = 1) -> str:
+    """As much of a class's name as has room."""
+    return "\n".join(textwrap.wrap(literal(name), LONGEST_NAME, max_lines=lines, placeholder="...")) or " "
 
 
 def _write_shares(axes: Axes, found: Confusion, colours: Colormap, norm: Normalize, cell: float) -> None:
-    """In all cells, or in none if there is no room for four digits."""
-    size = next((size for size in (SMALL, SMALL - 1, SMALL - 1.5) if 4.6 * size * CHARACTER < cell), None)
+    """In all cells, or in none if one has no room; the images below them, where there is room for these too."""
+    size = next((size for size in (SMALL, SMALL - 1, SMALL - 1.5) if breadth(" 98.7 ", size) < cell), None)
     if size is None:
         return
+    below = _images(found, cell, size) if len(found.counts) <= FEW_CLASSES else None
     for row, line in enumerate(found.shares):
         for column, share in enumerate(line):
             if share is None:
                 continue
-            words = percent(share)
-            if len(found.counts) <= FEW_CLASSES:
-                words += f"\n({_images(found.counts[row][column])} images)"
+            words = percent(share) + (f"\n{below[row][column]}" if below else "")
             colour = text_colour(colours(float(norm(100 * share))))
             axes.text(column, row, words, color=colour, fontsize=size, ha="center", va="center")
 
 
-def _images(count: float) -> str:
-    """A mean over runs, with one decimal where it has one."""
-    return f"{count:,.1f}".removesuffix(".0")
+def _images(found: Confusion, room: float, size: float) -> list[list[str]] | None:
+    """Means over runs, with one decimal where they have one; None if `room`, in points, is too little."""
+    numbers = [[f"{count:,.1f}".removesuffix(".0") for count in row] for row in found.counts]
+    longest = max((number for row in numbers for number in row), key=len)
+    unit = next((unit for unit in (" images", "") if breadth(f" ({longest}{unit}) ", size) < room), None)
+    return None if unit is None else [[f"({number}{unit})" for number in row] for row in numbers]
+
+
+def _names(found: Confusion) -> list[str]:
+    """Of the classes, with a second line where they are few."""
+    lines = 2 if len(found.class_names) <= FEW_CLASSES else 1
+    return [_short(name, lines) for name in found.class_names]
 
 
 def percent(share: float) -> str:

@@ -17,14 +17,14 @@ def costs_figure(points: Sequence[CostPoint], title: str) -> Figure:
     """A point for each run; for each arm the mean with 95 % intervals in both directions."""
     arms = list(dict.fromkeys(point.arm for point in points))
     n = ", ".join(f"{arm} n = {sum(point.arm == arm for point in points)}" for arm in arms)
-    figure = new_figure(NARROW, 3.1, title, f"{n} runs")
+    figure = new_figure(NARROW, 3.1, title, f"runs: {n}")
     axes = figure.subplots()
     handles = []
     for arm in arms:
         own = [point for point in points if point.arm == arm]
         costs, accuracies = [point.cost for point in own], [100 * point.test_accuracy for point in own]
         look = {"marker": ARM_MARKS[arm][1], "color": theme().arms[arm], **theme().point}
-        axes.plot(costs, accuracies, zorder=4, **look)
+        axes.plot(costs, accuracies, zorder=2, **look)
         _draw_mean(axes, mean_interval(costs), mean_interval(accuracies))
         handles.append(Line2D([], [], label=arm, **look))
     handles.append(Line2D([], [], ls="", label="mean, 95 % interval", **_mean_mark()))
@@ -38,8 +38,8 @@ def costs_figure(points: Sequence[CostPoint], title: str) -> Figure:
 
 
 def _mean_mark() -> dict[str, Any]:
-    """Hollow, and below the points: they often lie within a mark's width of their mean."""
-    return {"marker": "D", "ms": 8, "mfc": "none", "color": theme().ink, "lw": 1}
+    """Hollow: the points often lie within a mark's width of their mean."""
+    return {"marker": "D", "ms": 8, "mfc": "none", "color": theme().ink, "lw": 0.8}
 
 
 def _draw_mean(axes: Axes, cost: MeanInterval, accuracy: MeanInterval) -> None:

@@ -14,7 +14,7 @@ from matplotlib.collections import PolyCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Ellipse, Patch
+from matplotlib.patches import Patch, Rectangle
 from matplotlib.patheffects import withStroke
 
 from hptui.export.scales import edges, number, text_colour, ticks
@@ -24,7 +24,7 @@ from hptui.run_state import Decision
 from hptui.views import Cell, HeatmapGrid, heatmap
 
 PER_PAGE = 12
-SMALLEST_RING = 6.0
+SMALLEST_FRAME = 6.0
 """points"""
 HATCH = "/////"
 FILLED: dict[str, Any] = {"edgecolors": "face", "lw": 0.1}
@@ -220,7 +220,7 @@ def _write_numbers(drawn: _Map) -> None:
 
 
 def _mark(drawn: _Map) -> None:
-    """A ring around the chosen cell; hatching and a cross on diverged ones, dots on predicted ones."""
+    """A frame around the chosen cell; hatching and a cross on diverged ones, dots on predicted ones."""
     x_unit, y_unit = _points_per_unit(drawn.axes)
     guessed = [drawn.box(row, column) for row, column, cell in _cells(drawn.grid) if _only_predicted(cell)]
     if guessed:
@@ -235,11 +235,13 @@ def _mark(drawn: _Map) -> None:
     if drawn.grid.chosen is None:
         return
     left, bottom, width, height = drawn.box(*drawn.grid.chosen)
-    size = max(0.94 * width, SMALLEST_RING / x_unit), max(0.92 * height, SMALLEST_RING / y_unit)
-    ring = Ellipse((left + width / 2, bottom + height / 2), *size, fill=False, edgecolor=VERMILION, lw=1.2, zorder=5)
-    ring.set_path_effects([withStroke(linewidth=2.4, foreground="white")])
-    ring.set_clip_on(False)
-    drawn.axes.add_patch(ring)
+    # around the cell, below its number; a tiny cell has a larger frame
+    wide, high = max(width, SMALLEST_FRAME / x_unit), max(height, SMALLEST_FRAME / y_unit)
+    corner = left - (wide - width) / 2, bottom - (high - height) / 2
+    frame = Rectangle(corner, wide, high, fill=False, edgecolor=VERMILION, lw=1.4, zorder=2.5)
+    frame.set_path_effects([withStroke(linewidth=2.6, foreground="white")])
+    frame.set_clip_on(False)
+    drawn.axes.add_patch(frame)
 
 
 def _corners(boxes: Sequence[tuple[float, float, float, float]]) -> list[list[tuple[float, float]]]:
@@ -255,7 +257,7 @@ def _legend(grids: Sequence[HeatmapGrid]) -> list[Patch | Line2D]:
     cells = [cell for grid in grids for _, _, cell in _cells(grid)]
     handles: list[Patch | Line2D] = []
     if any(grid.chosen for grid in grids):
-        handles.append(Line2D([], [], ls="", marker="o", ms=6, mfc="none", mec=VERMILION, label="chosen"))
+        handles.append(Line2D([], [], ls="", marker="s", ms=6, mfc="none", mec=VERMILION, label="chosen"))
     if any(cell.diverged for cell in cells):
         handles.append(Patch(facecolor=theme().paper, edgecolor=theme().ink, hatch=HATCH, lw=0.3, label="diverged"))
     if any(_only_predicted(cell) for cell in cells):

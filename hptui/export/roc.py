@@ -20,7 +20,7 @@ def roc_figure(curves: Sequence[RocCurve], title: str, positive: str) -> Figure:
     """One line for each run; the mean area under them in the legend."""
     arms = list(dict.fromkeys(curve.arm for curve in curves))
     n = ", ".join(f"{arm} n = {sum(curve.arm == arm for curve in curves)}" for arm in arms)
-    figure = new_figure(NARROW, NARROW + 0.7, title, f"ROC on test images, positive: {positive}; {n} runs")
+    figure = new_figure(NARROW, NARROW + 0.7, title, f"ROC on test images, positive: {positive}; runs: {n}")
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color=theme().ink, lw=0.6, ls=":")
     handles = []

@@ -157,12 +157,12 @@ def wrapped(text: str, width: float, size: float, lines: int) -> list[str]:
     """At most so many lines of `width` inches."""
     # "n = 3" stays on one line: textwrap does not break at these spaces
     shown = re.sub(r"\bn = (?=\d)", "n\u00a0=\u00a0", literal(text))
-    mean = max(CHARACTER * size, 1.05 * _breadth(shown, size) / max(len(shown), 1))
+    mean = max(CHARACTER * size, 1.05 * breadth(shown, size) / max(len(shown), 1))
     fitting = max(10, int((width - 0.2) * 72 / mean))
     return textwrap.wrap(shown, fitting, max_lines=lines, placeholder=" ...")
 
 
-def _breadth(text: str, size: float) -> float:
+def breadth(text: str, size: float) -> float:
     """Points from the first character to the last, in one line."""
     font = get_font(findfont(FontProperties(family=FONT)))
     font.set_size(size, 72)

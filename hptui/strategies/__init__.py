@@ -55,8 +55,6 @@ class Measurement:
     losses: npt.NDArray[np.float32]
     """(validation images,) loss of the scored weights per image, in the same order for every candidate: paired
     differences have a small and known standard error"""
-    calibrated_losses: npt.NDArray[np.float32]
-    """(validation images,) the same after temperature scaling: without what a network is too sure or not sure enough"""
     end: Start | None = None
 
 
@@ -113,6 +111,8 @@ class Strategy:
     """the study's --budget: images of probes and training together, in plain trainings, for strategies that plan"""
     searches = False
     """whether it needs a range to search"""
+    compares_score = True
+    """whether it compares what --score says; if not, another one than the loss is refused"""
     has_horizon = True
     """whether its probes could be longer; a greed check asks"""
     optimizer: ClassVar[str | None] = None

@@ -21,7 +21,7 @@ class Stage:
         self.situation = situation
         self.space = situation.space
         self.values: Values = {
-            name: min(max(situation.values[name], searched.low), searched.high)
+            name: searched.inside(situation.values[name])
             for name, searched in situation.space.items()
             if name in situation.values  # a model may have several dropout rates of its own
         }

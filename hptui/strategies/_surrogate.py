@@ -7,7 +7,7 @@ import math
 import warnings
 from collections.abc import Sequence
 
-from hptui.space import Range, SearchSpace
+from hptui.space import SearchSpace
 from hptui.strategies import Measurement
 
 LEAST_POINTS = 4
@@ -31,7 +31,11 @@ def predicted_scores(space: SearchSpace, found: Sequence[Measurement], epochs: S
         epochs: how long each was trained from there.
     """
     points = [
-        ([place_of(entry, one.values.get(name, 0.0)) for name, entry in space.items()], length, max(one.score, TINY))
+        (
+            [entry.position(entry.inside(one.values.get(name, 0.0))) for name, entry in space.items()],
+            length,
+            max(one.score, TINY),
+        )
         for one, length in zip(found, epochs, strict=True)
         if math.isfinite(one.score) and all(name in one.values for name in space)
     ]
@@ -59,8 +63,3 @@ def predicted_scores(space: SearchSpace, found: Sequence[Measurement], epochs: S
             tried = axis[np.abs(axis - every[0, column]).argmin()]
             scores[cells[:, column] != tried] = np.nan
     return [float(score) for score in scores]
-
-
-def place_of(searched: Range, value: float) -> float:
-    """From 0 to 1 within a range."""
-    return min(max(searched.position(value), 0.0), 1.0)

@@ -45,6 +45,7 @@ class Adaptive(Strategy):
     """Plans its decisions and the length of their probes from the budget; --decide-at says where they may be."""
 
     searches = True
+    compares_score = False
 
     rates = 7
     """of the survey"""
@@ -151,7 +152,7 @@ class Adaptive(Strategy):
         why = f"the loss rose from {before:.3g} to {situation.loss:.3g}: back to where the last choice was made"
         if searched is None:
             return Choice(values, f"{why}; no rate is searched that could be lowered", start=home)
-        values["lr"] = searched.at(min(max(searched.position(now) - 1 / (self.rates - 1), 0.0), 1.0))
+        values["lr"] = searched.inside(searched.at(searched.position(now) - 1 / (self.rates - 1)))
         self.memory["returns"] += 1
         if values["lr"] < now and self.memory["returns"] < self.returns:
             self.memory |= {"home": home, "watched": situation.epoch + 1}

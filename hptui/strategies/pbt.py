@@ -98,5 +98,5 @@ def within(values: Values, space: SearchSpace, random: Random) -> Values:
 
 def usable(searched: Range, value: float) -> float:
     """Within the range, and whole where it has to be."""
-    inside = min(max(value, searched.low), searched.high)
+    inside = searched.inside(value)
     return float(round(inside)) if HYPERPARAMETERS[searched.name].whole else inside

@@ -16,7 +16,6 @@ from torch.nn import functional as F
 
 from hptui.events import ClassCounts
 from hptui.predictions import Predictions
-from hptui.training.calibration import calibrated_losses
 from hptui.training.device_data import DeviceDataset, DeviceImages
 
 CPU_BATCH = 100
@@ -34,20 +33,14 @@ class Evaluation:
     its classes and that was asked for, times the image's weight, whose mean over the split is 1"""
     confusion: npt.NDArray[np.int64]
     """(classes, classes); row: true class, column: predicted class"""
-    calibrated_losses: npt.NDArray[np.float32]
-    """(N,) after temperature scaling; the same as `losses` where that was not asked for"""
     predictions: Predictions | None = None
     """where they were asked for"""
 
     @property
     def loss(self) -> float:
         """Mean; infinity if any image's loss is not finite."""
-        return _mean(self.losses)
-
-    @property
-    def calibrated_loss(self) -> float:
-        """Like `loss`, after temperature scaling."""
-        return _mean(self.calibrated_losses)
+        mean = float(self.losses.mean(dtype=np.float64))
+        return mean if math.isfinite(mean) else math.inf
 
     @property
     def accuracy(self) -> float:
@@ -62,11 +55,6 @@ class Evaluation:
         )
 
 
-def _mean(losses: npt.NDArray[np.float32]) -> float:
-    mean = float(losses.mean(dtype=np.float64))
-    return mean if math.isfinite(mean) else math.inf
-
-
 def forward_precision(precision: str, device: torch.device) -> AbstractContextManager[object]:
     """bfloat16: matrix products in half the bits; weights, loss and optimizer stay float32."""
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
@@ -79,7 +67,6 @@ def evaluate(
     *,
     weights: dict[str, Tensor] | None = None,
     precision: str = "float32",
-    calibrate: bool = False,
     keep: bool = False,
     by_class: bool = False,
 ) -> Evaluation:
@@ -91,7 +78,6 @@ def evaluate(
         images: a split.
         weights: by name, in place of the network's own.
         precision: of the forward pass.
-        calibrate: fit the temperature, for `Evaluation.calibrated_losses`.
         keep: hand back the predictions.
         by_class: weigh the losses by the study's class weights, if it has any (validation images, which decide).
     """
@@ -107,17 +93,16 @@ def evaluate(
             pixels, labels = images.pixels[batch], images.labels[batch]
             inputs = data.normalise(pixels)
             output = network(inputs) if weights is None else functional_call(network, weights, (inputs,))
-            if calibrate or keep:
+            if keep:
                 logits.append(output.float())
             losses.append(F.cross_entropy(output.float(), labels, reduction="none"))
             cells.append(labels * classes + output.argmax(1))
         counts = torch.bincount(torch.cat(cells), minlength=classes**2)
-        plain = torch.cat(losses) if image_weights is None else torch.cat(losses) * image_weights
-        calibrated = calibrated_losses(torch.cat(logits), images.labels, image_weights) if calibrate else plain
+        found = torch.cat(losses) if image_weights is None else torch.cat(losses) * image_weights
         kept = _predictions(torch.cat(logits), images.labels) if keep else None
     network.train(was_training)
     confusion = counts.cpu().numpy().reshape(classes, classes)
-    return Evaluation(plain.cpu().numpy(), confusion, calibrated.cpu().numpy(), kept)
+    return Evaluation(found.cpu().numpy(), confusion, kept)
 
 
 def probabilities(

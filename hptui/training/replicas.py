@@ -40,7 +40,7 @@ class Scoring:
     """How candidates are compared."""
 
     score: str
-    """loss, calibrated_loss, or one of hptui.metrics.METRICS (compared as 1 - it, so that lower is better)"""
+    """loss, or one of hptui.metrics.METRICS (compared as 1 - it, so that lower is better)"""
     weights: str
     """averaged or last"""
     precision: str
@@ -66,7 +66,6 @@ class Scoring:
             raw_accuracy=raw.accuracy,
             diverged=diverged,
             losses=scored.losses,
-            calibrated_losses=scored.calibrated_losses,
             end=trainer.state.snapshot() if candidate.keep else None,
         )
         return Probe(measurement, scored.class_counts, 0, 0.0)
@@ -75,8 +74,6 @@ class Scoring:
         match self.score:
             case "loss":
                 return scored.loss
-            case "calibrated_loss":
-                return scored.calibrated_loss
             case "accuracy":
                 return 1 - scored.accuracy
         assert scored.predictions is not None
@@ -94,8 +91,7 @@ class Scoring:
                 data.validation,
                 weights=weights,
                 precision=self.precision,
-                calibrate=is_scored,  # only what is compared
-                keep=is_scored and self.score not in ("loss", "calibrated_loss", "accuracy"),
+                keep=is_scored and self.score not in ("loss", "accuracy"),  # only what is compared
                 by_class=True,
             )
 

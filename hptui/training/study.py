@@ -133,6 +133,8 @@ def new_strategy(config: StudyConfig, arm: Arm, seed: int = 0, own: type[Strateg
         check_optimizer(strategy.optimizer)
     if config.greed_check and strategy.searches and not strategy.has_horizon:
         raise ConfigError(f"greed_check: strategy {name!r} has no probes that could be twice as long; set it to 0.")
+    if config.score != "loss" and strategy.searches and not strategy.compares_score:
+        raise ConfigError(f"score = {config.score!r}: strategy {name!r} compares validation losses, image by image.")
     if strategy.searches and not config.search:
         raise ConfigError(f"strategy {name!r} has nothing to search; name at least one range with --search.")
     return strategy

@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import pytest
@@ -27,6 +27,7 @@ from fabricate import (
 )
 from matplotlib.text import Text
 from PIL import Image
+from readable import assert_readable
 
 import hptui.export
 from hptui.__main__ import main
@@ -36,6 +37,7 @@ from hptui.events import AnyEvent, Axis, RunStopped
 from hptui.export import export, missing
 from hptui.export.accuracies import accuracies_figure
 from hptui.export.heatmaps import heatmap_page, heatmap_panel
+from hptui.export.pictures import pictures
 from hptui.export.scales import number
 from hptui.export.style import literal, look
 from hptui.space import parse_range
@@ -147,6 +149,20 @@ def test_every_picture_of_a_study_is_sound(tmp_path: Path, case: str) -> None:
     assert {file.name for file in files} == PICTURES | pages
     assert sorted(tmp_path.joinpath("pictures").iterdir()) == sorted(files)
     assert_sound(files)
+
+
+@pytest.mark.parametrize("case", ["25 cells a side", "14 decisions", "missing and diverged", "one hyperparameter once"])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_no_words_are_cut_or_over_others(tmp_path: Path, case: str, theme: Literal["light", "dark"]) -> None:
+    axes, settings = CASES[case]
+    study = searching_study(tmp_path / "study", axes, **settings)
+    drawn = 0
+    for picture in pictures(follow(study.directory), each_decision=True):
+        if "decision" not in picture.name or picture.name.endswith("001"):
+            with look(theme):
+                assert_readable(picture.draw())
+            drawn += 1
+    assert drawn >= 6
 
 
 def test_a_run_stopped_half_way_is_drawn_so_far(tmp_path: Path) -> None:

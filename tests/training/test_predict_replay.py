@@ -232,6 +232,7 @@ def test_what_cannot_predict_is_told_in_one_line(run: Path, tmp_path: Path, caps
         ((run, image, "--threshold-for", "recall=1"), "write sensitivity=0.95"),
         ((run, image, "--model", "first"), "--model"),
         ((tmp_path, image), "is not a run of hptui"),
+        ((run, image, "--out", tmp_path / "nowhere" / "table.csv"), "--out: there is no folder"),
         ((run,), "IMAGES"),
     ]:
         _, err = out_of(capsys, "predict", *arguments, code=2)

@@ -1,0 +1,136 @@
+"""An export from the dashboard: its progress on the screen, its end in a notice, the screen alive meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from fabricate import finished_study
+from textual.pilot import Pilot
+
+from hptui.errors import RunDirectoryError
+from hptui.export import export as export_study
+from hptui.export.formats import FORMATS, parse_formats
+from hptui.studies import follow
+from hptui.ui import _exporting
+from hptui.ui._exporting import ExportLine
+from hptui.ui.app import HptuiApp
+from hptui.ui.dashboard import Dashboard
+
+PATIENCE_SECONDS = 20
+
+
+async def until(pilot: Pilot[None], condition: Callable[[], object]) -> None:
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        await pilot.pause(0.01)
+
+
+def notices(app: HptuiApp) -> str:
+    return "\n".join(notice.message for notice in app._notifications)
+
+
+def test_the_dialog_offers_every_format() -> None:
+    assert {*_exporting.FORMATS} == {*FORMATS, "all"}
+    assert parse_formats(_exporting.ALL) == FORMATS
+    assert parse_formats(_exporting.USUAL) == ("png",)
+
+
+def test_progress_is_shown_while_the_screen_obeys_keys(tmp_path: Path) -> None:
+    study = finished_study(tmp_path / "study", [0.5], [0.7])
+    begun, go_on = threading.Event(), threading.Event()
+
+    def export(
+        directory: Path, formats: str, progress: Callable[[str], None], should_stop: Callable[[], bool]
+    ) -> list[Path]:
+        progress("1/2 trajectories.png")
+        begun.set()
+        assert go_on.wait(PATIENCE_SECONDS)
+        progress("missing: the end of everything")
+        return [directory / "export" / "a.png", directory / "export" / "tensorboard" / "b"]
+
+    async def main() -> None:
+        app = HptuiApp(watch=study.directory, export=export)
+        async with app.run_test(size=(120, 40)) as pilot:
+            await until(pilot, lambda: isinstance(app.screen, Dashboard))
+            line = app.screen.query_one(ExportLine)
+            assert not line.display
+            await pilot.press("e")
+            await until(pilot, lambda: begun.is_set() and "1/2 trajectories.png" in str(line.render()))
+            assert line.display
+            await pilot.press("z")  # the screen is not held up
+            await until(pilot, lambda: app.screen.has_class("one"))
+            await pilot.press("e")
+            await until(pilot, lambda: "written already" in notices(app))
+            go_on.set()
+            await until(pilot, lambda: "2 files in" in notices(app))
+            assert str(study.directory / "export") in notices(app)
+            assert "missing: the end of everything" in notices(app)
+            await until(pilot, lambda: not line.display)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [(RunDirectoryError("cannot write there."), "cannot write there."), (KeyError("x"), "KeyError: 'x'")],
+)
+def test_what_fails_is_told_and_the_next_export_may_begin(tmp_path: Path, error: Exception, words: str) -> None:
+    study = finished_study(tmp_path / "study", [0.5], [0.7])
+    asked: list[str] = []
+
+    def export(
+        directory: Path, formats: str, progress: Callable[[str], None], should_stop: Callable[[], bool]
+    ) -> list[Path]:
+        asked.append(formats)
+        raise error
+
+    async def main() -> None:
+        app = HptuiApp(watch=study.directory, export=export)
+        async with app.run_test(size=(120, 40)) as pilot:
+            await until(pilot, lambda: isinstance(app.screen, Dashboard))
+            for number in (1, 2):
+                await pilot.press("e")
+                await until(pilot, lambda number=number: notices(app).count(words) == number)
+            await until(pilot, lambda: not app.screen.query_one(ExportLine).display)
+
+    asyncio.run(main())
+    assert asked == ["png", "png"]
+
+
+def test_leaving_ends_it_after_the_file_at_hand(tmp_path: Path) -> None:
+    study = finished_study(tmp_path / "study", [0.5], [0.7])
+    written: list[list[Path]] = []
+
+    def export(
+        directory: Path, formats: str, progress: Callable[[str], None], should_stop: Callable[[], bool]
+    ) -> list[Path]:
+        def first_waits_for_the_end(line: str) -> None:
+            end = time.monotonic() + PATIENCE_SECONDS
+            while not should_stop() and time.monotonic() < end:
+                time.sleep(0.01)
+
+        files = export_study(
+            follow(directory), directory / "export", ("csv",), progress=first_waits_for_the_end, should_stop=should_stop
+        )
+        written.append(files)
+        return files
+
+    async def main() -> None:
+        app = HptuiApp(watch=study.directory, export=export)
+        async with app.run_test(size=(120, 40)) as pilot:
+            await until(pilot, lambda: isinstance(app.screen, Dashboard))
+            await pilot.press("e")
+            await pilot.pause(0.1)
+            await pilot.press("q")
+
+    asyncio.run(main())
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not written and time.monotonic() < end:
+        time.sleep(0.01)
+    assert [len(files) for files in written] == [1]
