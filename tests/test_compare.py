@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from answers import answered_study
 from fabricate import finished_study, whole_run, write_run
+from rich.console import Console
 from scipy import stats
 from sklearn.metrics import confusion_matrix, f1_score, roc_auc_score
 
@@ -17,6 +19,7 @@ from hptui.comparison import Question, compare, conclusion, paired_difference
 from hptui.comparison.sampling import SamplingError
 from hptui.predictions import PREDICTIONS_FILE, read_predictions
 from hptui.studies import follow
+from hptui.ui.comparing import comparison_text
 
 Captured = pytest.CaptureFixture[str]
 SKILLS = ([1.0, 1.1, 1.2, 1.0, 1.1], [1.6, 1.4, 1.9, 1.5, 1.6])
@@ -183,6 +186,17 @@ def test_every_class_with_intervals(here: Path, capsys: Captured) -> None:
     said = shown(capsys, "s", "--per-class")
     assert f"{100 * np.mean(values):.2f} (" in said
     assert "[b]" in said
+
+
+def test_tables_fit_80_columns(here: Path) -> None:
+    answered_study(here / "a", *SKILLS)
+    answered_study(here / "b", *SKILLS)
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(comparison_text([here / "a", here / "b"], Question(), classes=True))
+    text = console.export_text()
+    assert "…" not in text
+    assert "p (Holm)" in text
+    assert "specificity" in text
 
 
 def test_without_predictions_a_class_has_no_auc(here: Path, capsys: Captured) -> None:

@@ -79,4 +79,4 @@ def _estimate_words(estimate: ClassEstimate | None) -> str:
         return "-"
     if estimate.low is None or estimate.high is None:
         return percent(estimate.mean)
-    return f"{percent(estimate.mean)} ({percent(estimate.low)}-{percent(estimate.high)})"
+    return f"{percent(estimate.mean)} ({percent(estimate.low)} to {percent(estimate.high)})"

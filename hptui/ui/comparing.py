@@ -63,9 +63,8 @@ def _several(several: Several) -> RenderableType:
 
 
 def _classes(name: str, rows: Sequence[ClassRow]) -> RenderableType:
-    table = left_table(
-        CLASS_HEADINGS, f"classes of {name}: mean over the runs, of the value and of its 95 % interval", left=2
-    )
+    title = f"classes of {name}: mean over the runs, of the value and of its 95 % interval"
+    table = left_table(CLASS_HEADINGS, title, left=2)
     for row in rows:
         table.add_row(*map(Text, class_cells(row)))
     return table

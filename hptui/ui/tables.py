@@ -37,7 +37,8 @@ def left_table(headings: Iterable[str], title: str, left: int) -> Table:
     """An empty table of which the first columns hold words and the others numbers."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title=Text(title), title_justify="left")
     for index, heading in enumerate(headings):
-        table.add_column(heading, justify="left" if index < left else "right")
+        least = max(len(word) for word in heading.split())  # else a narrow terminal cuts words
+        table.add_column(heading, justify="left" if index < left else "right", min_width=least)
     return table
 
 
