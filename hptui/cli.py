@@ -26,6 +26,8 @@ from hptui.config import (
 )
 from hptui.errors import ConfigError, RunDirectoryError, UsageError, nearest
 from hptui.foreground import has_terminal, new_study, old_study, show_screen, silence, tell, train
+from hptui.metrics import METRICS, check_metric
+from hptui.predictions import Model
 from hptui.presence import refuse_if_written, replace_file
 from hptui.run_directory import RunReader
 from hptui.study_directory import localized, new_directory, open_study, studies_folder
@@ -162,19 +164,34 @@ def list_(folder: Path | None, as_json: bool) -> int:
 
 @cli.command()
 @studies_argument
+@click.option("--metric", default="accuracy", metavar="|".join(METRICS), help="What to compare, on test images.")
+@click.option(
+    "--threshold-for",
+    metavar="sensitivity=0.95|specificity=0.9",
+    help="Two classes: the operating threshold that reaches this on each run's validation images.",
+)
+@click.option("--model", default="final", type=click.Choice(["final", "best"]), help="best: lowest validation loss.")
+@click.option("--per-class", is_flag=True, help="Every class against the rest, with intervals.")
 @json_option
-def compare(directories: tuple[Path, ...], as_json: bool) -> int:
-    """Compare baseline with optimized runs of one or more studies."""
-    from hptui.comparison import compare as compare_study
-    from hptui.studies import follow
-    from hptui.ui.tables import comparison_table, print_result
+def compare(
+    directories: tuple[Path, ...],
+    metric: str,
+    threshold_for: str | None,
+    model: Model,
+    per_class: bool,
+    as_json: bool,
+) -> int:
+    """Compare baseline with optimized runs of a study, or the arms of several studies."""
+    check_metric(metric)
+    from hptui.comparison import Question
+    from hptui.ui.comparing import comparison_json, comparison_text
+    from hptui.ui.tables import print_result
 
-    comparisons = [compare_study(follow(directory)) for directory in directories]
+    question = Question(metric, model, threshold_for)
     if as_json:
-        click.echo(msgspec.json.encode(comparisons[0] if len(comparisons) == 1 else comparisons))
+        click.echo(comparison_json(directories, question, classes=per_class))
     else:
-        for comparison in comparisons:
-            print_result(comparison_table(comparison))
+        print_result(comparison_text(directories, question, classes=per_class))
     return DONE
 
 
@@ -199,6 +216,21 @@ def export(directory: Path, to: Path | None, formats: str, theme: Literal["light
     study = follow(directory)
     for file in export_study(study, place, asked, theme=theme, each_decision=each_decision, progress=progress):
         click.echo(file)
+    return DONE
+
+
+@cli.command()
+@click.argument("directory", type=click.Path(path_type=Path), metavar="DIR")
+@click.option("--to", type=click.Path(path_type=Path), metavar="FILE.html", help="Default: DIR/report.html.")
+def report(directory: Path, to: Path | None) -> int:
+    """Write one HTML page that needs no network: result, figures, decisions, settings, and how to repeat it."""
+    open_study(directory)  # a folder that is no study is told before matplotlib is imported
+    from hptui.report import REPORT_FILE, write_report
+    from hptui.studies import follow
+
+    place = to or directory / REPORT_FILE
+    write_report(follow(directory), place, progress=lambda line: click.echo(line, err=True))
+    click.echo(place)
     return DONE
 
 

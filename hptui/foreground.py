@@ -189,7 +189,7 @@ def print_comparison(followed: FollowedStudy, *, as_json: bool) -> None:
     from hptui.comparison import compare
     from hptui.ui.tables import comparison_table, print_result
 
-    comparison = compare(followed)
+    comparison = compare(followed, intervals=as_json)
     if as_json:
         click.echo(msgspec.json.encode(comparison))
     else:

@@ -114,6 +114,11 @@ BAD_INPUT = [
     ("compare nowhere", "nowhere is not a study"),
     ("compare done nowhere", "nowhere is not a study"),
     ("compare", "DIR"),
+    ("compare done done", "done is given twice"),
+    ("compare done --metric aucc", "Did you mean 'auc'?"),
+    ("report nowhere", "nowhere is not a study"),
+    ("report done --to good.toml/x.html", "cannot write good.toml/x.html"),
+    ("report done --to full", "it is a folder; name a file"),
     ("list nowhere", "there is no folder nowhere."),
     ("list good.toml", "there is no folder good.toml."),
 ]
@@ -373,8 +378,9 @@ def test_compare_as_json(here: Path, capsys: Captured) -> None:
     assert found["baseline"]["test_accuracy"]["values"] == [0.5, 0.6, 0.7]
     assert found["optimized"]["test_accuracy"]["values"] == [0.6, 0.65, 0.9]
     assert found["difference"]["mean"] == pytest.approx((0.1 + 0.05 + 0.2) / 3)
-    several = json.loads(out_of(capsys, "compare", "s", "s", "--json"))
-    assert several == [found, found]
+    finished_study(here / "t", [0.5], [0.6])
+    several = json.loads(out_of(capsys, "compare", "s", "t", "--json"))
+    assert several["studies"][0] == found
 
 
 def test_compare_as_a_table(here: Path, capsys: Captured) -> None:

@@ -10,7 +10,8 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from hptui.comparison import ArmSummary, Comparison, Summary
+from hptui.comparison import Comparison
+from hptui.comparison.words import arm_cells, comparison_lines, headings
 from hptui.studies import FollowedStudy
 from hptui.study_directory import shown
 
@@ -25,46 +26,19 @@ def print_result(result: RenderableType) -> None:
 
 def comparison_table(comparison: Comparison) -> RenderableType:
     """Both arms, their difference, and what it means."""
-    table = Table(
-        box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title=Text(f"study {comparison.study}"), title_justify="left"
-    )
-    for heading in ("arm", "strategy", "runs", "test acc. %", "balanced %", "cost", "seconds"):
-        table.add_column(heading, justify="left" if heading in ("arm", "strategy") else "right")
+    table = left_table(headings(comparison), f"study {comparison.study}", left=2)
     for name, arm in (("baseline", comparison.baseline), ("optimized", comparison.optimized)):
         if arm.strategy != "none":
-            table.add_row(name, Text(arm.strategy), f"{arm.n}/{comparison.planned}", *_numbers(arm))
-    return Group(table, Text(difference_words(comparison)), Text(comparison.conclusion))
+            table.add_row(*map(Text, arm_cells(comparison, name, arm)))
+    return Group(table, *map(Text, comparison_lines(comparison)))
 
 
-def _numbers(arm: ArmSummary) -> tuple[str, ...]:
-    return (
-        _mean_sd(arm.test_accuracy, 100, 2),
-        _mean_sd(arm.balanced_accuracy, 100, 2),
-        "-" if arm.cost.mean is None else f"{arm.cost.mean:.2f}",
-        _mean_sd(arm.seconds, 1, 1),
-    )
-
-
-def _mean_sd(summary: Summary, factor: float, digits: int) -> str:
-    if summary.mean is None:
-        return "-"
-    mean = f"{factor * summary.mean:.{digits}f}"
-    return mean if summary.sd is None else f"{mean} ± {factor * summary.sd:.{digits}f}"
-
-
-def difference_words(comparison: Comparison) -> str:
-    """Optimized minus baseline in points, with interval, p value and effect size as far as they are known."""
-    found = comparison.difference
-    if found.mean is None:
-        return "difference: none" if comparison.baseline.strategy == "none" else "difference: none yet"
-    text = f"difference (optimized - baseline, points): {100 * found.mean:+.2f}"
-    if found.low is not None and found.high is not None:
-        text += f", 95 % interval {100 * found.low:+.2f} to {100 * found.high:+.2f}"
-    if found.p_value is not None:
-        text += f", {found.test} p = {found.p_value:.3g}"
-    if found.effect_size is not None:
-        text += f", effect size d = {found.effect_size:.2f}"
-    return f"{text}, n = {found.n}"
+def left_table(headings: Iterable[str], title: str, left: int) -> Table:
+    """An empty table of which the first columns hold words and the others numbers."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title=Text(title), title_justify="left")
+    for index, heading in enumerate(headings):
+        table.add_column(heading, justify="left" if index < left else "right")
+    return table
 
 
 def study_rows(studies: Iterable[FollowedStudy]) -> list[dict[str, object]]:

@@ -14,6 +14,7 @@ from textual.binding import Binding
 from textual.pilot import Pilot
 from textual.widgets import Input, RichLog
 
+from hptui.comparison import compare
 from hptui.events import CheckpointSaved, EpochsAdded, RunFailed, RunPaused
 from hptui.presence import Presence
 from hptui.studies import FollowedRun, FollowedStudy, follow
@@ -75,6 +76,26 @@ def test_the_widest_words_of_a_row_stay_apart(tmp_path: Path) -> None:
         assert rows(whole(pilot))["optimized-1000"] == expected
 
     piloted(panel, script)
+
+
+def test_the_conclusion_is_shown_whole_in_a_quarter_of_a_screen(tmp_path: Path) -> None:
+    """A panel of the dashboard in 120 columns has some 55 for itself."""
+    study = finished_study(tmp_path / "study", [0.5, 0.6, 0.7, 0.55, 0.62], [0.6, 0.65, 0.9, 0.7, 0.66])
+    followed = follow(study.directory)
+    conclusion = compare(followed).conclusion
+    panel = TablePanel()
+
+    async def script(pilot: Pilot[None]) -> None:
+        panel.show(make_scene(followed, "optimized-0"))
+        await pilot.app.workers.wait_for_complete()
+        await pilot.pause()
+        shown = " ".join(" ".join(row.strip("│ ") for row in whole(pilot)).split())
+        assert "difference (optimized - baseline, points): +10.80, 95 % interval" in shown
+        assert conclusion in shown
+        assert conclusion.endswith("cannot be told.")
+        assert "optimized-0" in rows(whole(pilot))
+
+    piloted(panel, script, (55, 20))
 
 
 def test_a_run_that_waits_shows_how_many_epochs_it_will_have(tmp_path: Path) -> None:

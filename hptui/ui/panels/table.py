@@ -15,11 +15,11 @@ from textual.widgets import DataTable, Static
 from textual.worker import get_current_worker
 
 from hptui.comparison import Comparison, compare
+from hptui.comparison.words import difference_words
 from hptui.metrics import class_counts, sensitivity, specificity
 from hptui.studies import FollowedRun, FollowedStudy, Status
 from hptui.ui._strip import clock
 from hptui.ui.panels import Panel, Scene
-from hptui.ui.tables import difference_words
 
 __all__ = ["TablePanel"]
 
@@ -53,7 +53,7 @@ class TablePanel(Panel, can_focus=False):
     DEFAULT_CSS = """
     TablePanel { layout: vertical; height: 1fr; }
     TablePanel DataTable { height: 1fr; }
-    TablePanel Static { height: 4; }
+    TablePanel Static { height: auto; min-height: 4; max-height: 9; }
     """
 
     class Look(Message):
@@ -129,7 +129,7 @@ class TablePanel(Panel, can_focus=False):
 
     def on_table_panel_compared(self, message: Compared) -> None:
         message.stop()
-        self.query_one(Static).update(Text(message.words), layout=False)
+        self.query_one(Static).update(Text(message.words))
 
     def _update(self, name: str, row: tuple[str, ...]) -> None:
         before = self._rows.get(name)

@@ -1,0 +1,148 @@
+"""The arms of several studies side by side, and which of their differences can be tested.
+
+Within each study optimized against baseline; then the optimized arm of every later study against that of the first.
+Two arms of different studies are paired by seed where all that a seed stands for agrees: data, split, network and
+epochs; then one seed means the same initial weights and the same order of the images, and a pair differs in what was
+done with them. Where the test images are the same but one of these is not, a pair would be no pair: Welch's test of
+all runs, and the reason beside it. Where the test images differ, a difference would be one of the images: nothing is
+tested.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from hptui.comparison.arms import ArmSummary, Measured, Question
+from hptui.comparison.differences import Difference, holm, paired_difference, unpaired_difference
+from hptui.comparison.sampling import SamplingError
+from hptui.comparison.study import Comparison, compare, measure_arm, sampling_error
+from hptui.config import Arm
+from hptui.errors import UsageError
+from hptui.predictions import Model
+from hptui.studies import FollowedStudy
+from hptui.study_directory import Study, shown
+
+SEED_MEANS = ("model", "epochs", "train_size", "validation_size")
+"""settings that have to agree for one seed to mean the same initial weights and the same images in the same order"""
+TEST_MEANS = ("dataset", "image_size", "split_seed")
+"""settings that decide which the test images are; how many others are used does not change them"""
+
+
+class Contrast(msgspec.Struct, frozen=True):
+    """One arm against another."""
+
+    one: str
+    """STUDY: ARM"""
+    other: str
+    difference: Difference | None
+    """other minus one; null: not tested"""
+    p_holm: float | None
+    """of all differences that are tested here, adjusted for how many they are"""
+    sampling: SamplingError | None
+    note: str
+    """why it is not paired, or not tested; empty where it is paired"""
+
+
+class Several(msgspec.Struct, frozen=True):
+    """What `hptui compare A B ...` prints."""
+
+    metric: str
+    model: Model
+    threshold_for: str | None
+    names: list[str]
+    """of the studies: the folder's name, with the folder above it where two have the same"""
+    studies: list[Comparison]
+    contrasts: list[Contrast]
+
+
+class _Side(msgspec.Struct, frozen=True):
+    """One arm of one study."""
+
+    name: str
+    study: FollowedStudy
+    arm: ArmSummary
+    measured: dict[int, Measured]
+
+
+def compare_several(
+    studies: Sequence[FollowedStudy], question: Question | None = None, *, intervals: bool = False
+) -> Several:
+    """Compare two or more studies, each read already; see `hptui.comparison.study.compare`.
+
+    Raises:
+        UsageError: two of them are one folder, or a study cannot answer the question.
+    """
+    question = question or Question()
+    names = _names([followed.study.directory for followed in studies])
+    comparisons = [compare(followed, question, intervals=intervals) for followed in studies]
+    sides = {
+        (name, arm): _Side(f"{name}: {arm}", followed, summary, measure_arm(followed, arm, question))
+        for name, followed, comparison in zip(names, studies, comparisons, strict=True)
+        for arm, summary in _arms(comparison)
+    }
+    pairs = [(sides[name, "baseline"], sides[name, "optimized"]) for name in names if (name, "baseline") in sides]
+    pairs += [(sides[names[0], "optimized"], sides[name, "optimized"]) for name in names[1:]]
+    contrasts = [_contrast(one, other, question.metric) for one, other in pairs]
+    return Several(question.metric, question.model, question.threshold_for, names, comparisons, _adjusted(contrasts))
+
+
+def _arms(comparison: Comparison) -> list[tuple[Arm, ArmSummary]]:
+    arms: list[tuple[Arm, ArmSummary]] = [("baseline", comparison.baseline), ("optimized", comparison.optimized)]
+    return [(arm, summary) for arm, summary in arms if summary.strategy != "none"]
+
+
+def _names(directories: Sequence[Path]) -> list[str]:
+    for index, directory in enumerate(directories):
+        if directory in directories[:index]:
+            raise UsageError(f"{shown(directory)} is given twice; name each study once.")
+    short = [shown(directory.name) for directory in directories]
+    return [
+        name if short.count(name) == 1 else shown(f"{directory.parent.name}/{directory.name}")
+        for name, directory in zip(short, directories, strict=True)
+    ]
+
+
+def _contrast(one: _Side, other: _Side, metric: str) -> Contrast:
+    if not _same_test_images(one.study.study, other.study.study):
+        return Contrast(one.name, other.name, None, None, None, "not tested: the test images are not the same")
+    values = {side.name: dict(zip(side.arm.seeds, side.arm.measured.values, strict=True)) for side in (one, other)}
+    apart = _apart(one, other)
+    if not apart:
+        found = paired_difference(values[one.name], values[other.name])
+        return Contrast(one.name, other.name, found, None, sampling_error(one.measured, other.measured, metric), "")
+    found = unpaired_difference(one.arm.measured.values, other.arm.measured.values)
+    return Contrast(one.name, other.name, found, None, None, f"not paired: {apart}")
+
+
+def _same_test_images(one: Study, other: Study) -> bool:
+    """The fingerprint is of all splits together: it differs too where only fewer training images are used."""
+    sizes = any(getattr(one.config, name) != getattr(other.config, name) for name in ("train_size", "validation_size"))
+    named = all(getattr(one.config, name) == getattr(other.config, name) for name in TEST_MEANS)
+    return one.fingerprint == other.fingerprint or (sizes and named)
+
+
+def _apart(one: _Side, other: _Side) -> str:
+    """What keeps two arms from being paired by seed; empty if nothing does."""
+    if one.study is other.study:
+        return ""
+    first, second = one.study.study.config, other.study.study.config
+    differing = [name for name in SEED_MEANS if getattr(first, name) != getattr(second, name)]
+    if differing:
+        return f"{', '.join(differing)} {'differs' if len(differing) == 1 else 'differ'}"
+    common = set(one.arm.seeds) & set(other.arm.seeds)
+    if len(common) < min(one.arm.n, other.arm.n):
+        return f"of the completed seeds only {len(common)} are the same"
+    return ""
+
+
+def _adjusted(contrasts: Sequence[Contrast]) -> list[Contrast]:
+    """With p values for so many comparisons."""
+    p_values = [contrast.difference.p_value if contrast.difference else None for contrast in contrasts]
+    adjusted = iter(holm([value for value in p_values if value is not None]))
+    return [
+        msgspec.structs.replace(contrast, p_holm=next(adjusted)) if value is not None else contrast
+        for contrast, value in zip(contrasts, p_values, strict=True)
+    ]

@@ -1,0 +1,68 @@
+"""A study as one HTML page that needs nothing else: no network, no script, pictures inside.
+
+Like the export it reads the study's folder alone, takes all numbers from `hptui.views` and `hptui.comparison`, and
+says what is missing where a study is not finished. Whatever comes from outside (names, reasons, errors) is escaped
+by Jinja2, whose autoescape is on for every value; what is never escaped is the template itself.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import jinja2
+
+import hptui
+from hptui.errors import RunDirectoryError
+from hptui.presence import replace_file
+from hptui.report.content import after_pictures, before_pictures, headline
+from hptui.report.pictures import embedded_pictures
+from hptui.report.repeat import repeat_command, repeat_notes
+from hptui.studies import FollowedStudy
+
+__all__ = ["page", "write_report"]
+
+REPORT_FILE = "report.html"
+TEMPLATE = "page.html.jinja"
+
+
+def write_report(study: FollowedStudy, to: Path, *, progress: Callable[[str], None] | None = None) -> None:
+    """Write the page of a study that was read already.
+
+    Args:
+        study: it is not refreshed here.
+        to: the file; an earlier one is replaced.
+        progress: called with one line for each picture.
+
+    Raises:
+        RunDirectoryError: the file cannot be written, or a run cannot be read.
+    """
+    if to.is_dir():
+        raise RunDirectoryError(f"cannot write {to}: it is a folder; name a file, as in --to {to / REPORT_FILE}.")
+    try:
+        to.parent.mkdir(parents=True, exist_ok=True)  # a place that cannot be used is told before anything is drawn
+        replace_file(to, page(study, progress=progress).encode("utf-8", "replace"))
+    except OSError as error:
+        raise RunDirectoryError(f"cannot write {to}: {error.strerror or error}.") from None
+
+
+def page(study: FollowedStudy, *, progress: Callable[[str], None] | None = None) -> str:
+    """The page itself; see `write_report`."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("hptui.report", "."),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(TEMPLATE).render(
+        headline=headline(study),
+        before=list(before_pictures(study)),
+        after=list(after_pictures(study)),
+        pictures=embedded_pictures(study, progress or (lambda _: None)),
+        command=repeat_command(study.study),
+        notes=repeat_notes(study.study),
+        version=hptui.__version__,
+        written=time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
+    )

@@ -1,0 +1,131 @@
+"""What stands on the page, in the order it stands there: plain tables and sentences, nothing escaped yet."""
+
+from __future__ import annotations
+
+import time
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from hptui.comparison import compare
+from hptui.comparison.words import difference_words
+from hptui.config import LOCAL, resolve, to_plain
+from hptui.export import missing
+from hptui.report.measures import arms_table, class_table, gaps, metric_tables, statistics_table
+from hptui.report.runs import decision_tables, runs_table, warnings
+from hptui.report.tables import Table
+from hptui.studies import FollowedStudy
+from hptui.study_directory import STUDY_FILE, Study
+
+
+@dataclass(frozen=True)
+class Headline:
+    """What is read first."""
+
+    name: str
+    facts: str
+    conclusion: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading, sentences, tables."""
+
+    title: str
+    lines: Sequence[str] = ()
+    tables: Sequence[Table] = ()
+    remarks: Sequence[str] = ()
+    """as a list"""
+
+
+def headline(study: FollowedStudy) -> Headline:
+    """Name, what it is about, and the conclusion in words."""
+    config = study.study.config
+    begun = time.strftime("%Y-%m-%d", time.gmtime(study.study.created))
+    against = f"{config.strategy} against {config.baseline}" if config.baseline != "none" else config.strategy
+    facts = (
+        f"{config.dataset}, {config.model}, {config.epochs} epochs, {against}; {config.runs} runs of each arm planned, "
+        f"begun {begun}, {study.status}"
+    )
+    return Headline(study.study.name, facts, compare(study).conclusion)
+
+
+def before_pictures(study: FollowedStudy) -> Iterator[Section]:
+    """The result, and what is wrong with it."""
+    comparison = compare(study)
+    found = statistics_table(comparison)
+    tables = [arms_table(comparison), *([found] if found else [])]
+    yield Section("Result", [difference_words(comparison)], tables)
+    careful = warnings(study)
+    if careful:
+        yield Section("Warnings", remarks=careful)
+    absent = [*missing(study), *gaps(study)]
+    if absent:
+        yield Section("Missing", remarks=absent)
+    by_class = class_table(study)
+    metrics = [*metric_tables(study), *([by_class] if by_class else [])]
+    if metrics:
+        note = "Two classes: of the second one; more: mean of one class against the rest."
+        yield Section("Metrics", [note], metrics)
+
+
+def after_pictures(study: FollowedStudy) -> Iterator[Section]:
+    """How it came about."""
+    yield Section("Runs", tables=[runs_table(study)])
+    decisions = list(decision_tables(study))
+    if decisions:
+        yield Section("Decisions", tables=decisions)
+    yield Section("Configuration", tables=[_settings(study.study), _facts(study)])
+    yield Section("Versions", tables=[_versions(study)])
+
+
+def _settings(study: Study) -> Table:
+    """Every setting; where one came from, as far as the study's folder knows."""
+    default = msgspec.to_builtins(resolve([]).config)
+    begun = tomllib.loads((study.directory / STUDY_FILE).read_text("utf-8"))["config"]
+    rows: list[tuple[str, str, str]] = []
+    for name, value in msgspec.to_builtins(study.config).items():
+        if name in LOCAL:
+            continue
+        changed = name in begun and to_plain(study.config).get(name) != begun[name]
+        origin = "changed while it ran" if changed else "default" if value == default[name] else "set for this study"
+        rows.append((name, _setting(value), origin))
+    return Table("Settings", ("setting", "value", "from"), rows, words=3)
+
+
+def _setting(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} = {entry}" for name, entry in value.items()) or "-"
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return "-" if value is None else str(value)
+
+
+def _facts(study: FollowedStudy) -> Table:
+    """What the first run that began has found."""
+    started = next((run.state.started for run in study.runs if run.state.started is not None), None)
+    rows = [("fingerprint of images and labels (SHA-256)", study.study.fingerprint)]
+    if started is not None:
+        rows += [
+            ("data", started.dataset),
+            ("classes", ", ".join(started.class_names)),
+            ("training images in an epoch", str(started.images_per_epoch)),
+            ("validation images", str(started.validation_images)),
+            ("test images", str(started.test_images)),
+            ("network", started.model),
+            ("trainable weights", str(started.parameters)),
+            ("optimizer", started.optimizer),
+        ]
+    return Table("Data and network", ("fact", "value"), rows, words=2)
+
+
+def _versions(study: FollowedStudy) -> Table:
+    """Of every run that began, each set once."""
+    starts = [run.state.started for run in study.runs if run.state.started is not None]
+    rows = {
+        (start.hptui, start.device, ", ".join(f"{name} {number}" for name, number in start.versions.items()))
+        for start in starts
+    }
+    return Table("What the runs were trained with", ("hptui", "device", "versions"), sorted(rows), words=3)

@@ -1,0 +1,93 @@
+"""The comparison as tables: arms, statistics, every metric, every class; and which of it cannot be had."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import get_args
+
+from hptui.comparison import Comparison, Question, compare
+from hptui.comparison.by_class import CLASS_HEADINGS, by_class, class_cells
+from hptui.comparison.study import completed
+from hptui.comparison.words import arm_cells, between, headings, mean_sd, probability, signed, statistics_rows
+from hptui.errors import RunDirectoryError, UsageError
+from hptui.metrics import METRIC_TITLES, METRICS, metric
+from hptui.predictions import PREDICTIONS_FILE, Model, read_predictions
+from hptui.report.tables import Table
+from hptui.studies import FollowedRun, FollowedStudy
+
+MODELS: dict[Model, str] = {
+    "final": "delivered weights after the last epoch",
+    "best": "delivered weights of the epoch with the lowest validation loss",
+}
+METRIC_HEADINGS = ("metric", "baseline %", "optimized %", "difference (points)", "95 % interval", "p")
+
+
+def arms_table(comparison: Comparison) -> Table:
+    """As `hptui compare` shows it."""
+    arms = [("baseline", comparison.baseline), ("optimized", comparison.optimized)]
+    rows = [arm_cells(comparison, name, arm) for name, arm in arms if arm.strategy != "none"]
+    return Table("Arms: mean ± standard deviation over the completed runs", headings(comparison), rows, words=2)
+
+
+def statistics_table(comparison: Comparison) -> Table | None:
+    """None while there is no pair."""
+    rows = statistics_rows(comparison)
+    return Table("Difference in test accuracy", ("statistic", "value"), rows) if rows else None
+
+
+def metric_tables(study: FollowedStudy) -> Iterator[Table]:
+    """Every metric of both models; a dash where the runs saved no predictions, or it is not defined."""
+    if not any(completed(study, arm) for arm in study.study.config.arms):
+        return
+    for model in get_args(Model):
+        rows = [_metric_row(study, Question(name, model)) for name in METRICS]
+        yield Table(f"Test images, {MODELS[model]}", METRIC_HEADINGS, rows)
+
+
+def _metric_row(study: FollowedStudy, question: Question) -> tuple[str, ...]:
+    title = METRIC_TITLES[question.metric]
+    try:
+        found = compare(study, question)
+    except UsageError:  # `gaps` says why
+        return (title, *["-"] * (len(METRIC_HEADINGS) - 1))
+    difference = found.difference
+    return (
+        title,
+        mean_sd(found.baseline.measured),
+        mean_sd(found.optimized.measured),
+        "-" if difference.mean is None else signed(difference.mean),
+        between(difference.low, difference.high),
+        probability(difference.p_value),
+    )
+
+
+def class_table(study: FollowedStudy) -> Table | None:
+    """None while no run is completed."""
+    rows = [class_cells(row) for row in by_class(study, Question())]
+    caption = (
+        "Every class against the rest: mean over the runs of the value, and of the 95 % interval that the test images "
+        "leave of one run (Wilson for sensitivity and specificity, bootstrap over images for F1 and AUC)"
+    )
+    return Table(caption, CLASS_HEADINGS, rows, words=2) if rows else None
+
+
+def gaps(study: FollowedStudy) -> list[str]:
+    """What the tables lack, and why."""
+    found: dict[str, list[str]] = {}
+    for arm in study.study.config.arms:
+        for run in completed(study, arm):
+            if problem := _problem(run):
+                found.setdefault(problem, []).append(run.name)
+    return [f"AUC of {', '.join(names)}: {problem}" for problem, names in found.items()]
+
+
+def _problem(run: FollowedRun) -> str:
+    """Why a run has no AUC; empty if it has one."""
+    try:
+        predictions = read_predictions(run.directory)
+    except RunDirectoryError:  # its message names a place on this machine
+        return f"{PREDICTIONS_FILE} cannot be read"
+    if predictions is None:
+        return "no predictions saved by this run"
+    undefined = metric("auc", predictions) is None
+    return "a class has no test images, or the network has diverged" if undefined else ""

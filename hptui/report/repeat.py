@@ -1,0 +1,58 @@
+"""The command that repeats a study, from its settings alone."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+import msgspec
+
+from hptui import registry
+from hptui.config import DEFAULT_SEARCH, LOCAL, StudyConfig, resolve
+from hptui.run_directory import run_name
+from hptui.study_directory import OWN_FILES, SOURCES, WITH_PATH, Study
+
+
+def repeat_command(study: Study) -> str:
+    """One line for a POSIX shell; settings that are the default are left out."""
+    return shlex.join(["hptui", "run", *_flags(study.config)])
+
+
+def _flags(config: StudyConfig) -> list[str]:
+    default = msgspec.to_builtins(resolve([]).config)
+    flags: list[str] = []
+    for field, value in msgspec.to_builtins(config).items():
+        if field in LOCAL or value is None or value == default[field]:
+            continue
+        flag = "--" + field.replace("_", "-")
+        flags += [part for text in _texts(field, value) for part in (flag, text)]
+    return flags
+
+
+def _texts(field: str, value: Any) -> list[str]:
+    """What the flag takes, once for each time it is given."""
+    if field == "search":
+        searched = value or dict.fromkeys(DEFAULT_SEARCH, "off")
+        return [f"{name}={text}" for name, text in searched.items()]
+    if isinstance(value, dict):
+        return [f"{name}={number!r}" for name, number in value.items()]
+    if isinstance(value, list):
+        return [",".join(map(str, value))]
+    if field in OWN_FILES and registry.own_file(value) is not None:
+        return [f"{SOURCES}/{field}/{value}"]
+    return [str(value)]
+
+
+def repeat_notes(study: Study) -> list[str]:
+    """What the command supposes."""
+    config = study.config
+    notes = []
+    own = [field for field in OWN_FILES if registry.own_file(getattr(config, field)) is not None]
+    if own:
+        notes.append(f"Run it in the study's folder, which keeps a copy of the own files ({', '.join(own)}).")
+    if config.dataset.partition(":")[0] in WITH_PATH:
+        notes.append("Add --data-dir FOLDER if the images lie elsewhere.")
+    first = run_name(config.arms[-1], config.seed)
+    notes.append(f"One run again, with the values it recorded and without search: hptui replay {first}")
+    notes.append(f"Images and labels have the fingerprint (SHA-256) {study.fingerprint}.")
+    return notes

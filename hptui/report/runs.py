@@ -1,0 +1,113 @@
+"""Every run, every decision with its reason, and what should make a reader careful."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+
+from hptui.cautions import cautions
+from hptui.comparison.words import percent
+from hptui.events import CandidateScored
+from hptui.report.tables import Table
+from hptui.run_state import Decision
+from hptui.space import describe
+from hptui.studies import FollowedRun, FollowedStudy
+
+RUN_HEADINGS = ("run", "state", "device", "values at the end", "epochs", "test acc. %", "cost", "seconds")
+DECISION_HEADINGS = ("before epoch", "chosen", "reason", "tried", "diverged", "best score")
+
+
+def runs_table(study: FollowedStudy) -> Table:
+    """One row for each planned run."""
+    return Table("", RUN_HEADINGS, [_run_row(run) for run in study.runs], words=4)
+
+
+def _run_row(run: FollowedRun) -> tuple[str, ...]:
+    state = run.state
+    tests = [epoch.test for epoch in state.epochs if epoch.test is not None]
+    accuracy = state.completed.test_accuracy if state.completed else tests[-1].accuracy if tests else None
+    return (
+        run.name,
+        run.status,
+        state.started.device if state.started else "-",
+        describe(state.values) or "-",
+        f"{state.epochs_completed}/{state.epochs_planned or '-'}",
+        percent(accuracy),
+        f"{state.completed.cost if state.completed else state.cost:.2f}",
+        f"{state.seconds:.1f}",
+    )
+
+
+def decision_tables(study: FollowedStudy) -> Iterator[Table]:
+    """One for each run that decided; candidates are read from the log again, a decision at a time."""
+    for run in study.runs:
+        count = len(run.state.decisions)
+        if count:
+            rows = [_decision_row(run.decision(index)) for index in range(count)]
+            yield Table(
+                f"{run.name}: {count} decision{'s' * (count > 1)}", DECISION_HEADINGS, rows, words=3, folded=True
+            )
+
+
+def _decision_row(decision: Decision) -> tuple[str, ...]:
+    scores = [found.score for found in decision.candidates if found.score is not None]
+    chosen = decision.chosen
+    return (
+        str(decision.started.epoch),
+        describe(chosen.values) if chosen else "-",
+        chosen.reason if chosen else "not chosen yet",
+        str(len(decision.candidates)),
+        str(_diverged(decision.candidates)),
+        f"{min(scores):.5g}" if scores else "-",
+    )
+
+
+def _diverged(candidates: list[CandidateScored]) -> int:
+    return sum(candidate.diverged for candidate in candidates)
+
+
+def warnings(study: FollowedStudy) -> list[str]:
+    """In plain sentences, the gravest first."""
+    return [
+        *chain.from_iterable(_of_run(run) for run in study.runs),
+        *_cautions(study),
+        *_mixed(study),
+    ]
+
+
+def _of_run(run: FollowedRun) -> Iterator[str]:
+    state = run.state
+    if state.failed is not None and state.completed is None:
+        yield f"{run.name} failed: {state.failed.error}"
+    if state.stopped is not None and state.completed is None:
+        yield f"{run.name} was stopped after epoch {state.stopped.epoch}: {state.stopped.reason}"
+    if run.status == "lost":
+        yield f"{run.name} has no end in its log, and nobody writes it any more; hptui resume goes on with it"
+    if state.completed is not None and state.completed.test_loss is None:
+        yield f"{run.name} has diverged: its test loss is not finite"
+    if state.by_hand:
+        yield f"{run.name} was trained with values chosen by hand: {describe(state.by_hand)}"
+    for refused in state.refused:
+        yield f"{run.name} refused a request of {refused.by}: {refused.reason}"
+
+
+def _cautions(study: FollowedStudy) -> Iterator[str]:
+    """What the choices of the runs make one careful about; what holds for several runs is said once."""
+    found: dict[str, list[str]] = {}
+    for run in study.runs:
+        for line in cautions(run.state):
+            found.setdefault(line, []).append(run.name)
+    for line, names in found.items():
+        yield f"{line} ({', '.join(names)})"
+
+
+def _mixed(study: FollowedStudy) -> Iterator[str]:
+    """Runs that differ in more than their strategy and seed."""
+    starts = [run.state.started for run in study.runs if run.state.started is not None]
+    for what, values in (
+        ("devices", sorted({start.device for start in starts})),
+        ("versions of hptui", sorted({start.hptui for start in starts})),
+        ("versions of torch", sorted({start.versions.get("torch", "unknown") for start in starts})),
+    ):
+        if len(values) > 1:
+            yield f"the runs used different {what}: {', '.join(values)}"

@@ -1,0 +1,295 @@
+"""`hptui compare`: any metric of saved predictions, thresholds, classes, and several studies."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from answers import answered_study
+from fabricate import finished_study, whole_run, write_run
+from scipy import stats
+from sklearn.metrics import confusion_matrix, f1_score, roc_auc_score
+
+from hptui.__main__ import main
+from hptui.comparison import Question, compare, conclusion, paired_difference
+from hptui.comparison.sampling import SamplingError
+from hptui.predictions import PREDICTIONS_FILE, read_predictions
+from hptui.studies import follow
+
+Captured = pytest.CaptureFixture[str]
+SKILLS = ([1.0, 1.1, 1.2, 1.0, 1.1], [1.6, 1.4, 1.9, 1.5, 1.6])
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    return tmp_path
+
+
+def found(capsys: Captured, *arguments: str) -> dict:
+    assert main(["compare", *arguments, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def shown(capsys: Captured, *arguments: str) -> str:
+    assert main(["compare", *arguments]) == 0
+    return capsys.readouterr().out
+
+
+def refused(capsys: Captured, *arguments: str) -> str:
+    assert main(["compare", *arguments]) == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    return said
+
+
+def positive(study: Path, run: str, split: str = "test") -> tuple[np.ndarray, np.ndarray]:
+    """Labels, and probabilities of the second class."""
+    predictions = read_predictions(study / run, "final", split)
+    assert predictions is not None
+    return predictions.labels, predictions.probabilities[:, 1]
+
+
+def test_the_auc_of_every_run_agrees_with_scikit_learn(here: Path, capsys: Captured) -> None:
+    answered_study(here / "s", *SKILLS)
+    result = found(capsys, "s", "--metric", "auc")
+    for arm in ("baseline", "optimized"):
+        expected = [roc_auc_score(*positive(here / "s", f"{arm}-{seed}")) for seed in range(5)]
+        measured = result[arm]["measured"]
+        assert measured["values"] == pytest.approx(expected)
+        assert (measured["mean"], measured["sd"]) == pytest.approx((np.mean(expected), np.std(expected, ddof=1)))
+        for value, (low, high) in zip(expected, result[arm]["intervals"], strict=True):
+            assert low < value < high
+    test = stats.ttest_rel(result["optimized"]["measured"]["values"], result["baseline"]["measured"]["values"])
+    assert result["difference"]["p_value"] == pytest.approx(test.pvalue)
+    assert result["metric"] == "auc"
+    assert "in AUC" in result["conclusion"]
+
+
+@pytest.mark.parametrize("save", [True, False])
+def test_what_a_confusion_matrix_gives_needs_no_predictions(here: Path, capsys: Captured, save: bool) -> None:
+    answered_study(here / "s", *SKILLS)  # the same numbers with and without
+    answered_study(here / "t", *SKILLS, save=save)
+    labels, scores = positive(here / "s", "optimized-0")
+    (true_negative, false_positive), (false_negative, true_positive) = confusion_matrix(labels, scores > 0.5)
+    for metric, expected in (
+        ("sensitivity", true_positive / (true_positive + false_negative)),
+        ("specificity", true_negative / (true_negative + false_positive)),
+        ("f1", f1_score(labels, scores > 0.5)),
+        ("accuracy", (true_positive + true_negative) / len(labels)),
+    ):
+        result = found(capsys, "t", "--metric", metric)
+        assert result["optimized"]["measured"]["values"][0] == pytest.approx(expected)
+        assert result["sampling"]["how"] == ("paired images" if save else "upper bound")
+        assert (result["sampling"]["discordant"] is None) is not save
+
+
+def test_the_bound_without_predictions_is_one(here: Path) -> None:
+    answered_study(here / "s", *SKILLS)
+    for metric in ("accuracy", "sensitivity", "f1"):
+        with_predictions = compare(follow(here / "s"), Question(metric)).sampling
+        for file in (here / "s").rglob(PREDICTIONS_FILE):
+            file.rename(file.with_suffix(".aside"))
+        without = compare(follow(here / "s"), Question(metric)).sampling
+        for file in (here / "s").rglob("predictions.aside"):
+            file.rename(file.with_name(PREDICTIONS_FILE))
+        assert with_predictions is not None
+        assert without is not None
+        assert with_predictions.one == pytest.approx(without.one)
+        assert with_predictions.difference is not None
+        assert without.difference is not None
+        assert 0 < with_predictions.difference < without.difference
+
+
+def test_a_threshold_comes_from_the_validation_images_of_each_run(here: Path, capsys: Captured) -> None:
+    answered_study(here / "s", *SKILLS)
+    result = found(capsys, "s", "--metric", "sensitivity", "--threshold-for", "sensitivity=0.9")
+    assert result["threshold_for"] == "sensitivity=0.9"
+    for arm in ("baseline", "optimized"):
+        for seed, (cut, value) in enumerate(
+            zip(result[arm]["thresholds"], result[arm]["measured"]["values"], strict=True)
+        ):
+            labels, scores = positive(here / "s", f"{arm}-{seed}", "validation")
+            above = np.sort(scores[labels == 1])[::-1]
+            assert cut == above[int(np.ceil(0.9 * len(above))) - 1]  # the largest that finds nine of ten
+            labels, scores = positive(here / "s", f"{arm}-{seed}")
+            assert value == (scores[labels == 1] >= cut).mean()
+    said = shown(capsys, "s", "--metric", "sensitivity", "--threshold-for", "sensitivity=0.9")
+    assert "threshold for sensitivity=0.9 on validation images" in said
+
+
+def test_the_best_model_is_another(here: Path, capsys: Captured) -> None:
+    answered_study(here / "s", *SKILLS)
+    best = found(capsys, "s", "--metric", "auc", "--model", "best")
+    labels_and_scores = read_predictions(here / "s" / "baseline-3", "best", "test")
+    assert labels_and_scores is not None
+    expected = roc_auc_score(labels_and_scores.labels, labels_and_scores.probabilities[:, 1])
+    assert best["baseline"]["measured"]["values"][3] == pytest.approx(expected)
+    assert best["baseline"]["measured"] != found(capsys, "s", "--metric", "auc")["baseline"]["measured"]
+
+
+def test_a_study_of_an_older_hptui_says_what_it_lacks(here: Path, capsys: Captured) -> None:
+    answered_study(here / "s", [1.0], [1.5], save=False)
+    for arguments in (["--metric", "auc"], ["--threshold-for", "specificity=0.9"]):
+        said = refused(capsys, "s", *arguments)
+        assert " ".join(arguments[:2]) in said
+        assert "no predictions were saved by this run" in said
+        assert "baseline-0" in said
+
+
+def test_a_damaged_file_matters_only_where_it_is_needed(here: Path, capsys: Captured) -> None:
+    answered_study(here / "s", *SKILLS)
+    (here / "s" / "baseline-1" / PREDICTIONS_FILE).write_bytes(b"torn")
+    assert found(capsys, "s")["sampling"]["how"] == "upper bound"
+    assert "cannot be read" in refused(capsys, "s", "--metric", "auc")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--metric", "sens"], "Did you mean 'sensitivity'?"),
+        (["--threshold-for", "sensitivity"], "write sensitivity=0.95"),
+        (["--threshold-for", "sensitivity=2"], "not a share"),
+        (["--model", "worst"], "--model"),
+    ],
+)
+def test_bad_questions(here: Path, capsys: Captured, arguments: list[str], expected: str) -> None:
+    answered_study(here / "s", [1.0], [1.5])
+    assert main(["compare", "s", *arguments]) == 2
+    assert expected in capsys.readouterr().err
+
+
+def test_a_threshold_needs_two_classes(here: Path, capsys: Captured) -> None:
+    answered_study(here / "s", [1.0], [1.5], class_names="abc")
+    assert "two classes" in refused(capsys, "s", "--threshold-for", "sensitivity=0.9")
+
+
+def test_every_class_with_intervals(here: Path, capsys: Captured) -> None:
+    answered_study(here / "s", *SKILLS, class_names=("a", "[b]", "c"))
+    rows = found(capsys, "s", "--per-class")["classes"]["s"]
+    assert [(row["arm"], row["name"]) for row in rows] == [
+        (arm, name) for arm in ("baseline", "optimized") for name in ("a", "[b]", "c")
+    ]
+    values = []
+    for seed in range(5):
+        predictions = read_predictions(here / "s" / f"optimized-{seed}")
+        assert predictions is not None
+        values.append(roc_auc_score(predictions.labels == 1, predictions.probabilities[:, 1]))
+    assert rows[4]["auc"]["mean"] == pytest.approx(np.mean(values))
+    assert rows[4]["support"] == (predictions.labels == 1).sum()
+    assert all(row[name]["low"] < row[name]["mean"] < row[name]["high"] for row in rows for name in ("f1", "auc"))
+    said = shown(capsys, "s", "--per-class")
+    assert f"{100 * np.mean(values):.2f} (" in said
+    assert "[b]" in said
+
+
+def test_without_predictions_a_class_has_no_auc(here: Path, capsys: Captured) -> None:
+    answered_study(here / "s", [1.0], [1.5], save=False)
+    rows = found(capsys, "s", "--per-class")["classes"]["s"]
+    assert all(row["auc"] is None and row["f1"] is not None for row in rows)
+
+
+# ---- several studies
+
+
+def test_several_studies_are_paired_by_seed_and_corrected_for_how_many_they_are(here: Path, capsys: Captured) -> None:
+    answered_study(here / "a", *SKILLS)
+    answered_study(here / "b", SKILLS[0], [skill + 0.8 for skill in SKILLS[1]])
+    result = found(capsys, "a", "b")
+    assert [study["study"] for study in result["studies"]] == ["a", "b"]
+    pairs = [(contrast["one"], contrast["other"]) for contrast in result["contrasts"]]
+    assert pairs == [("a: baseline", "a: optimized"), ("b: baseline", "b: optimized"), ("a: optimized", "b: optimized")]
+    values = [result["studies"][index]["optimized"]["measured"]["values"] for index in (0, 1)]
+    across = result["contrasts"][2]
+    assert across["difference"]["p_value"] == pytest.approx(stats.ttest_rel(values[1], values[0]).pvalue)
+    assert (across["note"], across["sampling"]["how"]) == ("", "paired images")
+    raw = sorted((contrast["difference"]["p_value"], contrast["p_holm"]) for contrast in result["contrasts"])
+    assert raw[0][1] == pytest.approx(3 * raw[0][0])
+    assert raw[1][1] == pytest.approx(max(3 * raw[0][0], 2 * raw[1][0]))
+    said = shown(capsys, "a", "b")
+    assert "p (Holm) is adjusted for 3 comparisons" in said
+    assert "b: optimized is better than b: baseline by" in said
+
+
+def test_what_cannot_be_paired_is_compared_by_welch_and_says_why(here: Path, capsys: Captured) -> None:
+    finished_study(here / "a", [0.5, 0.6, 0.7], [0.6, 0.65, 0.9])
+    finished_study(here / "b", [0.5, 0.6], [0.7, 0.75], epochs=3)
+    across = found(capsys, "a", "b")["contrasts"][2]
+    assert across["note"] == "not paired: epochs differs"
+    expected = stats.ttest_ind([0.7, 0.75], [0.6, 0.65, 0.9], equal_var=False)
+    assert across["difference"]["test"] == "Welch's t-test"
+    assert across["difference"]["p_value"] == pytest.approx(expected.pvalue)
+    assert "b: optimized against a: optimized: not paired: epochs differs." in shown(capsys, "a", "b")
+
+
+def test_other_seeds_are_not_paired(here: Path, capsys: Captured) -> None:
+    finished_study(here / "a", [0.5, 0.6], [0.6, 0.65])
+    study = finished_study(here / "b", [], [], seed=5, runs=2)
+    for seed in (5, 6):
+        for arm in ("baseline", "optimized"):
+            write_run(study, arm, seed, whole_run(arm, seed, test_accuracy=0.7 + seed / 100))
+    across = found(capsys, "a", "b")["contrasts"][2]
+    assert across["note"] == "not paired: of the completed seeds only 0 are the same"
+    assert across["difference"]["n"] == 4
+
+
+def test_other_test_images_are_listed_and_not_tested(here: Path, capsys: Captured) -> None:
+    finished_study(here / "a", [0.5, 0.6], [0.6, 0.65])
+    other = finished_study(here / "b", [0.5, 0.6], [0.7, 0.75])
+    path = other.directory / "study.toml"
+    path.write_text(path.read_text("utf-8").replace("f" * 64, "e" * 64), "utf-8")
+    result = found(capsys, "a", "b")
+    assert result["contrasts"][2]["difference"] is None
+    assert result["contrasts"][2]["note"] == "not tested: the test images are not the same"
+    assert len(result["studies"]) == 2
+
+
+def test_fewer_training_images_leave_the_test_images_as_they_are(here: Path, capsys: Captured) -> None:
+    finished_study(here / "a", [0.5, 0.6], [0.6, 0.65])
+    other = finished_study(here / "b", [0.5, 0.6], [0.7, 0.75], train_size=100)
+    path = other.directory / "study.toml"
+    path.write_text(path.read_text("utf-8").replace("f" * 64, "e" * 64), "utf-8")
+    assert found(capsys, "a", "b")["contrasts"][2]["note"] == "not paired: train_size differs"
+
+
+def test_studies_of_one_name_are_told_apart_and_none_is_named_twice(here: Path, capsys: Captured) -> None:
+    finished_study(here / "x" / "s", [0.5, 0.6], [0.6, 0.65])
+    finished_study(here / "y" / "s", [0.5, 0.6], [0.6, 0.65])
+    assert found(capsys, "x/s", "y/s")["names"] == ["x/s", "y/s"]
+    assert "is given twice" in refused(capsys, "x/s", "y/s", "x/../x/s")
+
+
+# ---- the sentence
+
+
+def sampling(error: float, how: str = "paired images") -> SamplingError:
+    return SamplingError(500, 0.01, error, how, 0.1)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("differences", "error", "how", "expected"),
+    [
+        ([0.010, 0.012, 0.011, 0.009, 0.013], 0.001, "paired images", "by 0.20 points, too little to undo it."),
+        (
+            [0.010, 0.012, 0.011, 0.009, 0.013],
+            0.01,
+            "paired images",
+            "by 1.96 points: it holds for these test images, and may not for others.",
+        ),
+        (
+            [0.010, 0.012, 0.011, 0.009, 0.013],
+            0.01,
+            "upper bound",
+            "by at most 1.96 points: whether it holds on other images cannot be told.",
+        ),
+        ([0.010, -0.012, 0.011, 0.009, -0.013], 0.01, "paired images", "could move it by 1.96 points more."),
+    ],
+)
+def test_the_sentence_says_what_the_test_set_allows(
+    differences: list[float], error: float, how: str, expected: str
+) -> None:
+    found = paired_difference(dict.fromkeys(range(5), 0.5), {seed: 0.5 + d for seed, d in enumerate(differences)})
+    sentence = conclusion(found, sampling(error, how))
+    assert f"Another 500 test images could move it {expected.removeprefix('could move it ')}" in sentence

@@ -1,0 +1,289 @@
+"""The page of a report: everything on it, nothing unescaped, and what it says of a study that is not whole."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shlex
+import xml.etree.ElementTree as ET
+from html.parser import HTMLParser
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from answers import answered_study
+from fabricate import (
+    AXIS,
+    chosen,
+    decision,
+    decision_started,
+    finished_study,
+    make_study,
+    python,
+    run_started,
+    trained_epoch,
+    whole_run,
+    write_run,
+)
+
+from hptui.__main__ import main
+from hptui.cli import cli
+from hptui.config import Layer, resolve
+from hptui.events import CommandRefused, RunFailed, RunStopped
+from hptui.predictions import PREDICTIONS_FILE, read_predictions, write_predictions
+from hptui.report import page
+from hptui.report.repeat import repeat_command
+from hptui.studies import follow
+from hptui.study_directory import Steering, save_steering
+
+VOID = {"meta", "img", "br", "link"}
+SCRIPT = "<script>alert('x')</script>"
+
+
+class Page(HTMLParser):
+    """Tags in their order, the text, the cells of every table, and where the page would load something from."""
+
+    def __init__(self, content: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.open: list[str] = []
+        self.text = ""
+        self.rows: list[list[str]] = []
+        self.sources: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.feed(content)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+        self.sources += [value or "" for name, value in attrs if name in ("src", "href", "srcset", "data", "action")]
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.rows[-1].append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] in ("td", "th"):
+            self.rows[-1][-1] += data
+        if "style" not in self.open:
+            self.text += data
+
+    def row(self, *beginning: str) -> list[str]:
+        """The row that begins so."""
+        return next(row for row in self.rows if tuple(row[: len(beginning)]) == beginning)
+
+
+def read(directory: Path) -> Page:
+    return Page(page(follow(directory)))
+
+
+def test_the_page_is_whole_and_loads_nothing(tmp_path: Path) -> None:
+    answered_study(tmp_path / "s", [1.0] * 3, [1.5, 1.6, 1.7])
+    found = read(tmp_path / "s")
+    assert found.open == []
+    assert found.tags.count("title") == found.tags.count("h1") == found.tags.count("body") == 1
+    assert not {"script", "link", "iframe", "object", "form"} & set(found.tags)
+    assert found.sources
+    assert all(source.startswith("data:image/svg+xml;base64,") for source in found.sources)
+    assert not any(name.startswith("on") for name, _ in found.attributes)
+    assert any(value is not None and value.startswith("default-src 'none'") for _, value in found.attributes)
+
+
+def test_the_pictures_are_those_of_an_export(tmp_path: Path) -> None:
+    from hptui.export.pictures import pictures
+
+    answered_study(tmp_path / "s", [1.0, 1.1], [1.5, 1.6])
+    names = [picture.name for picture in pictures(follow(tmp_path / "s"))]
+    found = read(tmp_path / "s")
+    assert [value for name, value in found.attributes if name == "alt"] == names
+    assert {"accuracies", "roc", "confusion"} <= set(names)
+    for source in found.sources:
+        drawing = ET.fromstring(base64.b64decode(source.partition(",")[2]))
+        assert drawing.tag.endswith("svg")
+        assert float(drawing.attrib["width"].removesuffix("pt")) > 100
+
+
+def test_what_the_page_says_of_a_finished_study(tmp_path: Path) -> None:
+    answered_study(tmp_path / "s", [1.0, 1.1, 0.9, 1.0], [1.8, 1.7, 2.0, 1.9], class_names=("healthy", "ill"))
+    found = read(tmp_path / "s")
+    headings = ["Result", "Metrics", "Figures", "Runs", "Decisions", "Configuration", "Versions", "Repeat it"]
+    places = [found.text.index(f"\n{heading}\n") for heading in headings]
+    assert places == sorted(places)
+    assert "Over 4 pairs the optimized runs are better by" in found.text
+    assert found.row("optimized", "grid")[2] == "4/4"
+    assert len(found.row("AUC")) == 6
+    assert "-" not in found.row("AUC")
+    assert found.row("baseline", "ill")[2].isdigit()
+    assert found.row("optimized-3")[1] == "finished"
+    assert found.row("1", "lr 0.01, weight_decay 0, momentum 0.9, batch_size 20")[2:5] == ["lowest", "3", "0"]
+    assert found.row("epochs", "2")[2] == "set for this study"
+    assert found.row("horizon")[2] == "default"
+    assert found.row("0", "cpu")[2] == "python 3"
+    assert found.row("trainable weights") == ["trainable weights", "7"]
+    assert "Missing" not in found.text
+
+
+def test_whatever_comes_from_outside_is_escaped(tmp_path: Path) -> None:
+    """The study's and the classes' names, reasons, errors, requests, versions, and the data's name."""
+    name = "<script>alert(1)<&script>"  # no folder can have a slash in its name
+    study = make_study(tmp_path / name, runs=2)
+    facts = {
+        "class_names": [SCRIPT, '"><img src=x onerror=alert(2)>', "{{ 7 * 7 }}"],
+        "dataset": SCRIPT,
+        "versions": {SCRIPT: SCRIPT},
+        "device": SCRIPT,
+        "hptui": SCRIPT,
+        "optimizer": SCRIPT,
+        "model": SCRIPT,
+    }
+    started, *rest = whole_run()
+    write_run(study, "optimized", 0, [msgspec.structs.replace(started, **facts), *rest])
+    write_run(
+        study,
+        "optimized",
+        1,
+        [
+            run_started(seed=1, **facts),
+            decision_started(),
+            chosen(reason=SCRIPT),
+            CommandRefused(by=SCRIPT, reason=SCRIPT),
+            *trained_epoch(1),
+            RunFailed(error=SCRIPT),
+        ],
+    )
+    write_run(study, "baseline", 0, [run_started(arm="baseline"), RunStopped(reason=SCRIPT, epoch=0, step=0)])
+    content = page(follow(tmp_path / name))
+    assert "<script" not in content
+    assert content.count("&lt;script&gt;") >= 10
+    found = Page(content)
+    assert found.open == []
+    assert "script" not in found.tags
+    assert not any(name.startswith("on") for name, _ in found.attributes)
+    assert found.text.count(SCRIPT) >= 10
+    assert "{{ 7 * 7 }}" in found.text
+    assert all(source.startswith("data:") for source in found.sources)
+
+
+def test_a_running_study_says_what_is_missing(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "s", runs=2)
+    write_run(study, "baseline", 0, whole_run("baseline"))
+    write_run(study, "optimized", 0, [run_started(), *decision(0, 1), *trained_epoch(1), *decision(1, 2)[:3]])
+    found = read(tmp_path / "s")
+    assert "No pair of runs is completed yet" in found.text
+    assert "the end of 3 of 4 runs: optimized-0 (lost), baseline-1 (waiting), optimized-1 (waiting)" in found.text
+    assert "AUC of baseline-0: no predictions saved by this run" in found.text
+    assert "optimized-0 has no end in its log" in found.text
+    assert found.row("AUC")[1:] == ["-"] * 5
+    assert found.row("2", "-", "not chosen yet")[3] == "2"
+
+
+def test_an_empty_study_has_a_page(tmp_path: Path) -> None:
+    make_study(tmp_path / "s")
+    found = read(tmp_path / "s")
+    assert found.open == []
+    assert "no run is completed" in found.text
+    assert "Figures" not in found.text
+    assert found.row("optimized-0")[1] == "waiting"
+
+
+def test_a_torn_last_line_is_not_there_yet(tmp_path: Path) -> None:
+    finished_study(tmp_path / "s", [0.5], [0.6])
+    log = tmp_path / "s" / "optimized-0" / "events.jsonl"
+    log.write_bytes(log.read_bytes()[:-20])
+    found = read(tmp_path / "s")
+    assert "the end of 1 of 2 runs: optimized-0 (lost)" in found.text
+
+
+def test_damaged_and_diverged_predictions_are_told(tmp_path: Path) -> None:
+    answered_study(tmp_path / "s", [1.0, 1.1], [1.5, 1.6])
+    (tmp_path / "s" / "baseline-1" / PREDICTIONS_FILE).write_bytes(b"torn")
+    diverged = read_predictions(tmp_path / "s" / "optimized-0")
+    assert diverged is not None
+    diverged.probabilities[:] = np.nan
+    write_predictions(tmp_path / "s" / "optimized-0", {("final", "test"): diverged})
+    found = read(tmp_path / "s")
+    assert "AUC of baseline-1: predictions.npz cannot be read" in found.text
+    assert "AUC of optimized-0: a class has no test images, or the network has diverged" in found.text
+    assert found.row("AUC")[1:] == ["-"] * 5
+    assert "-" not in found.row("accuracy")
+
+
+def test_a_study_of_one_arm(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "s", baseline="none")
+    write_run(study, "optimized", 0, whole_run())
+    found = read(tmp_path / "s")
+    assert "This study has no baseline arm" in found.text
+    assert [row for row in found.rows if row and row[0] == "baseline"] == [["baseline", "none", "set for this study"]]
+
+
+def test_what_was_changed_while_it_ran_and_what_lies_on_an_edge(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "s", epochs=1, baseline="none")
+    save_steering(study.directory, Steering(epochs=2, search={"lr": "0.001:0.01:log:3"}))
+    low = chosen(lr=AXIS.low)
+    events = [run_started(), decision_started(), low, *trained_epoch(1), RunStopped(reason="by hand", epoch=1, step=5)]
+    write_run(study, "optimized", 0, events)
+    found = read(tmp_path / "s")
+    assert found.row("epochs", "2")[2] == "changed while it ran"
+    assert found.row("search")[2] == "changed while it ran"
+    assert "lr sits on the lower edge of its range, 0.001: better values may lie beyond it. (optimized-0)" in found.text
+    assert "optimized-0 was stopped after epoch 1: by hand" in found.text
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"search": {"lr": "1e-4:1:log:7", "dropout": "0:0.6:lin:4"}, "decide_at": [1, 2], "seed": 3},
+        {"search": {"lr": "off", "weight_decay": "off"}, "strategy": "cosine", "set": {"lr": 0.03, "momentum": 1 / 3}},
+        {"dataset": "medmnist:a file's name.npz", "baseline": "none", "threads": 2, "train_size": 100},
+        {"dataset": "folder:scans", "image_size": 64, "score": "accuracy", "horizon": 0.1},
+    ],
+)
+def test_the_command_repeats_the_study(tmp_path: Path, settings: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = make_study(tmp_path / "s", **settings)
+    program, command, *arguments = shlex.split(repeat_command(study))
+    assert (program, command) == ("hptui", "run")
+    flags: dict[str, object] = {}
+    run = cli.commands["run"]
+    with run.make_context("run", arguments) as context:
+        flags = {name: value for name, value in context.params.items() if value not in (None, (), False)}
+    assert resolve([Layer("flag", flags)]).config == study.config
+
+
+def test_the_command_finds_the_copy_of_the_users_own_files(tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text("class Net: pass\n", "utf-8")
+    study = make_study(tmp_path / "s", model=f"{tmp_path / 'net.py'}:Net")
+    command = shlex.split(repeat_command(study))
+    place = command[command.index("--model") + 1]
+    assert (study.directory / place.partition(":")[0]).read_text("utf-8") == "class Net: pass\n"
+    assert "Run it in the study's folder" in read(study.directory).text
+
+
+def test_the_command_line_writes_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    finished_study(tmp_path / "s", [0.5], [0.6])
+    assert main(["report", str(tmp_path / "s")]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.splitlines() == [str(tmp_path / "s" / "report.html")]
+    assert "accuracies" in captured.err
+    assert main(["report", str(tmp_path / "s"), "--to", str(tmp_path / "new" / "x.html")]) == 0
+    assert Page((tmp_path / "new" / "x.html").read_text("utf-8")).open == []
+    assert str(tmp_path) not in (tmp_path / "new" / "x.html").read_text("utf-8")  # it can be sent to anybody
+
+
+def test_a_report_needs_no_torch_and_no_screen(tmp_path: Path) -> None:
+    answered_study(tmp_path / "s", [1.0, 1.1], [1.5, 1.6])
+    code = (
+        "import json, sys\nfrom hptui.__main__ import main\ncode = main(sys.argv[1:])\n"
+        "print(json.dumps([code, sorted({name.partition('.')[0] for name in sys.modules})]))"
+    )
+    done = python(code, "report", tmp_path / "s")
+    code, modules = json.loads(done.stdout.splitlines()[-1])
+    assert code == 0, done.stderr
+    assert not {"torch", "torchvision", "textual", "plotext"} & set(modules)
