@@ -15,6 +15,8 @@ from hptui.config import convert_field
 from hptui.errors import ConfigError
 from hptui.ui._field import Field
 
+MANY_ANSWERS = 3
+"""more of them need narrow buttons to stand side by side in 80 columns"""
 CHOICE_CSS = """
 ChoiceDialog, NumberDialog { align: center middle; }
 ChoiceDialog > Vertical, NumberDialog > Vertical {
@@ -27,6 +29,7 @@ ChoiceDialog Horizontal, NumberDialog Horizontal {
 }
 ChoiceDialog Label, NumberDialog Label { max-width: 100%; }
 ChoiceDialog Button, NumberDialog Button { margin-right: 1; }
+ChoiceDialog .many Button { min-width: 6; }
 NumberDialog .error { color: $text-error; }
 """
 
@@ -48,7 +51,7 @@ class ChoiceDialog(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical():
             yield Label(Text(self._question))
-            with Horizontal():
+            with Horizontal(classes="many" if len(self.answers) > MANY_ANSWERS else ""):
                 for answer, words in self.answers.items():
                     yield Button(Text(words), id=answer, compact=True)
                 yield Button("Cancel", id="cancel", compact=True)

@@ -6,17 +6,20 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from fabricate import finished_study
 from textual.pilot import Pilot
+from textual.widgets import Button
 
 from hptui.errors import RunDirectoryError
 from hptui.export import export as export_study
 from hptui.export.formats import FORMATS, parse_formats
 from hptui.studies import follow
 from hptui.ui import _exporting
+from hptui.ui._dialogs import ChoiceDialog
 from hptui.ui._exporting import ExportLine
 from hptui.ui.app import HptuiApp
 from hptui.ui.dashboard import Dashboard
@@ -39,6 +42,24 @@ def test_the_dialog_offers_every_format() -> None:
     assert {*_exporting.FORMATS} == {*FORMATS, "all"}
     assert parse_formats(_exporting.ALL) == FORMATS
     assert parse_formats(_exporting.USUAL) == ("png",)
+
+
+def test_all_formats_fit_the_smallest_terminal(tmp_path: Path) -> None:
+    study = finished_study(tmp_path / "study", [0.5], [0.7])
+
+    async def main() -> None:
+        app = HptuiApp(watch=study.directory, export=lambda *_: [])
+        async with app.run_test(size=(80, 24)) as pilot:
+            await until(pilot, lambda: isinstance(app.screen, Dashboard))
+            await pilot.press("E")
+            await until(pilot, lambda: isinstance(app.screen, ChoiceDialog))
+            buttons = [button.region for button in app.screen.query(Button)]
+            assert len(buttons) == len(_exporting.FORMATS) + 1
+            for left, right in pairwise(buttons):
+                assert left.right < right.x
+            assert buttons[-1].right < 80
+
+    asyncio.run(main())
 
 
 def test_progress_is_shown_while_the_screen_obeys_keys(tmp_path: Path) -> None:

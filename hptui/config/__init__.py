@@ -1,0 +1,52 @@
+"""What the user asked for: defaults < file < environment (HPTUI_*) < flags, each value with where it came from.
+
+Nothing here imports torch: a configuration is checked in a blink, also on a laptop.
+"""
+
+from hptui.config._layers import (
+    Layer,
+    Resolved,
+    check,
+    environment_layer,
+    file_layer,
+    from_plain,
+    misspelt,
+    resolve,
+    to_plain,
+)
+from hptui.config._study import (
+    ARMS,
+    DEFAULT_SEARCH,
+    FIELDS,
+    LOCAL,
+    PLUG_INS,
+    SYNONYMS,
+    Arm,
+    StudyConfig,
+    choices,
+    description,
+)
+from hptui.config._values import convert_field
+
+__all__ = [
+    "ARMS",
+    "DEFAULT_SEARCH",
+    "FIELDS",
+    "LOCAL",
+    "PLUG_INS",
+    "SYNONYMS",
+    "Arm",
+    "Layer",
+    "Resolved",
+    "StudyConfig",
+    "check",
+    "choices",
+    "convert_field",
+    "description",
+    "environment_layer",
+    "file_layer",
+    "from_plain",
+    "misspelt",
+    "resolve",
+    "to_plain",
+]

@@ -1,0 +1,135 @@
+"""The settings of a study: names, types, defaults, and the words of their help."""
+
+from __future__ import annotations
+
+import typing
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from hptui.space import SearchSpace, Values, default_values, parse_range
+
+Arm = Literal["baseline", "optimized"]
+ARMS: tuple[Arm, ...] = ("baseline", "optimized")
+DEFAULT_SEARCH = {"lr": "1e-4:1e-2:log:5", "weight_decay": "1e-6:1e-2:log:3"}
+PLUG_INS = {"model": "models", "strategy": "strategies", "baseline": "strategies"}
+"""fields that name a plug-in, and its folder"""
+LOCAL = ("out", "data_dir")
+"""settings that hold for one machine; never written into a study"""
+SYNONYMS = {"batch_size": "images of one training step; the same as --set batch_size=VALUE"}
+"""keys, flags and variables that are another way to write an entry of `set`, and what they mean"""
+
+
+class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One study. Every field is a key of CONFIG.toml, a flag, and an environment variable."""
+
+    dataset: Annotated[
+        str,
+        Meta(description="mnist, fashion_mnist, digits, medmnist:PATH, folder:PATH or path/file.py:function"),
+    ] = "mnist"
+    data_dir: Annotated[str | None, Meta(description="where the data set's files are (default: the cache)")] = None
+    image_size: Annotated[
+        Annotated[int, Meta(ge=4, le=2048)] | None,
+        Meta(description="side in pixels, for data sets that resize"),
+    ] = None
+    train_size: Annotated[
+        Annotated[int, Meta(ge=2)] | None, Meta(description="take this many training images (default: all)")
+    ] = None
+    validation_size: Annotated[
+        Annotated[int, Meta(ge=2)] | None,
+        Meta(description="validation images taken from training (default: 15 %, at most 5000)"),
+    ] = None
+    split_seed: Annotated[int, Meta(ge=0, description="seed of the split, the same for all runs")] = 0
+    model: Annotated[str, Meta(description="dtu_cnn, lenet, small_resnet or path/file.py:Class")] = "dtu_cnn"
+    optimizer: Literal["sgd", "adam", "adamw"] = "adam"
+    epochs: Annotated[int, Meta(ge=1, le=100_000, description="epochs of each run")] = 10
+    runs: Annotated[int, Meta(ge=1, le=10_000, description="runs of each arm, paired by seed")] = 10
+    seed: Annotated[int, Meta(ge=0, le=2**31, description="seed of the first pair; the next pair has seed + 1")] = 0
+    strategy: Annotated[
+        str, Meta(description="how the optimized arm chooses: grid, adaptive, cosine, ..., file.py:Class")
+    ] = "grid"
+    baseline: Annotated[str, Meta(description="how the baseline arm chooses; none: no baseline arm")] = "fixed"
+    set: Annotated[dict[str, float], Meta(description="value in force from the start: NAME=VALUE")] = {}
+    search: Annotated[dict[str, str], Meta(description="range to search: NAME=LOW:HIGH:log|lin:STEPS, NAME=off")] = {}
+    decide_every: Annotated[int, Meta(ge=1, description="decide before every so many epochs, from the first on")] = 1
+    decide_at: Annotated[
+        list[Annotated[int, Meta(ge=1)]] | None, Meta(description="decide before these epochs: 1,2,5,9")
+    ] = None
+    horizon: Annotated[float, Meta(gt=0, le=100, description="how long each candidate is probed, in epochs")] = 0.2
+    budget: Annotated[
+        float,
+        Meta(gt=1, le=1000, description="adaptive: images of probes and training together, in plain trainings"),
+    ] = 1.5
+    greed_check: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="repeat every N-th decision with probes twice as long, to see whether it changes; 0: never",
+        ),
+    ] = 0
+    score: Literal[
+        "loss",
+        "accuracy",
+        "balanced_accuracy",
+        "sensitivity",
+        "specificity",
+        "auc",
+        "f1",
+    ] = "loss"
+    score_weights: Literal["averaged", "last"] = "averaged"
+    class_weights: Literal["none", "balanced"] = "none"
+    average_window: Annotated[float, Meta(gt=0, le=100, description="window of the averaged weights, in epochs")] = 0.5
+    device: Annotated[str, Meta(description="auto, cpu, cuda or cuda:INDEX")] = "auto"
+    threads: Annotated[
+        Annotated[int, Meta(ge=1, le=1024)] | None,
+        Meta(description="CPU threads of torch (default: half the cores)"),
+    ] = None
+    precision: Literal["float32", "bfloat16"] = "float32"
+    log_every: Annotated[int, Meta(ge=1, description="batches between two lines of the log")] = 20
+    out: Annotated[str | None, Meta(description="the study's folder (default: among the user's studies)")] = None
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        return ("optimized",) if self.baseline == "none" else ARMS
+
+    @property
+    def seeds(self) -> range:
+        return range(self.seed, self.seed + self.runs)
+
+    @property
+    def space(self) -> SearchSpace:
+        return {name: parse_range(name, text) for name, text in self.search.items()}
+
+    @property
+    def start_values(self) -> Values:
+        """Values in force before any decision; without `dropout` unless the user set it."""
+        return default_values() | self.set
+
+    def strategy_of(self, arm: Arm) -> str:
+        return self.baseline if arm == "baseline" else self.strategy
+
+    def decision_epochs(self) -> tuple[int, ...]:
+        """Epochs, counted from 1, before which a strategy that decides is asked."""
+        return tuple(sorted(set(self.decide_at or range(1, self.epochs + 1, self.decide_every))))
+
+
+FIELDS: dict[str, Any] = typing.get_type_hints(StudyConfig, include_extras=True)
+_DESCRIPTIONS = {
+    "optimizer": "SGD with momentum, Adam or AdamW",
+    "score": "what a decision compares on the validation images",
+    "score_weights": "weights that are scored; averaging takes the noise out of every candidate alike",
+    "class_weights": "balanced: in training and validation losses an image counts n / (classes * images of its class)",
+    "precision": "arithmetic of the forward pass",
+}
+
+
+def description(field: str) -> str:
+    """One line of help for a field."""
+    metadata = getattr(FIELDS[field], "__metadata__", ())
+    return next((meta.description for meta in metadata if meta.description), _DESCRIPTIONS.get(field, ""))
+
+
+def choices(field: str) -> tuple[str, ...]:
+    """The valid words of a field that takes one of a few; empty for other fields."""
+    return typing.get_args(FIELDS[field]) if typing.get_origin(FIELDS[field]) is Literal else ()
