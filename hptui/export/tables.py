@@ -168,18 +168,25 @@ def _heatmaps(study: FollowedStudy) -> Iterator[Row]:
                     yield of | names | place | found | {"chosen": grid.chosen == (row, column)}
 
 
-TRAJECTORY_COLUMNS = ("seed", "name", "arm", "epoch", "value", "on_edge", "low", "high")
+TRAJECTORY_COLUMNS = ("seed", "name", "arm", "epoch", "value", "on_edge", "low", "high", "longer_probes")
 
 
 def _trajectories(study: FollowedStudy) -> Iterator[Row]:
-    """The value in force in each epoch, and the range as it was when it was chosen."""
+    """The value in force in each epoch, the range as it was when it was chosen, and what a greed check would choose."""
     for seed, found in trajectories_by_seed(study):
         for trajectory in found:
             of = {"seed": seed, "name": trajectory.name}
+            longer = {point.epoch: point.value for point in trajectory.repeated}
             for point in trajectory.points:
                 before = [edge for edge in trajectory.edges if edge.epoch <= point.epoch]
                 edges = {"low": before[-1].low, "high": before[-1].high} if before else {}
-                yield of | {"arm": "optimized"} | msgspec.to_builtins(point) | edges
+                yield (
+                    of
+                    | {"arm": "optimized"}
+                    | msgspec.to_builtins(point)
+                    | edges
+                    | {"longer_probes": longer.get(point.epoch)}
+                )
             for point in trajectory.baseline:
                 yield of | {"arm": "baseline", "epoch": point.epoch, "value": point.value}
 

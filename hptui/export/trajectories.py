@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -55,7 +56,14 @@ def _draw_trajectories(axes: Axes, runs: Sequence[tuple[int, Trajectory]]) -> No
         axes.plot(
             *_columns(sorted(on_edge)), **theme().on_edge | {"marker": mark, "transform": beyond, "in_layout": False}
         )
+    longer = {(p.epoch, p.value) for trajectory in found for p in trajectory.repeated}
+    axes.plot(*_columns(sorted(longer)), zorder=6, **_longer_probes())
     _trajectory_axes(axes, found, last)
+
+
+def _longer_probes() -> dict[str, Any]:
+    """What a greed check would have chosen, where that is another value."""
+    return {"marker": "D", "ms": 5.5, "mfc": "none", "mec": theme().ink, "mew": 1.0, "ls": ""}
 
 
 def _draw_range(axes: Axes, edges: Sequence[RangeEdge], last: int) -> None:
@@ -100,4 +108,6 @@ def _trajectory_legend(seeds: Sequence[int], found: Sequence[Trajectory]) -> lis
         handles.append(Patch(facecolor=theme().faint, edgecolor=theme().ink, ls=":", lw=0.6, label="searched range"))
     if any(point.on_edge for trajectory in found for point in trajectory.points):
         handles.append(Line2D([], [], label="on an edge of the range", **theme().on_edge))
+    if any(trajectory.repeated for trajectory in found):
+        handles.append(Line2D([], [], label="probes twice as long would choose", **_longer_probes()))
     return handles
