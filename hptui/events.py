@@ -84,6 +84,9 @@ class RunResumed(Event, frozen=True, kw_only=True):
     """decisions that stand"""
     by_hand: dict[str, float]
     """values that somebody put in force, instead of the strategy"""
+    device: str = ""
+    threads: int = 0
+    """that it goes on with; empty and 0: not recorded"""
 
 
 class DecisionStarted(Event, frozen=True, kw_only=True):

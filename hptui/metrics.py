@@ -122,10 +122,10 @@ def sensitivity(classes: ClassCounts) -> float | None:
 
 
 def specificity(classes: ClassCounts) -> float | None:
-    """Two classes: the share of the first (negative) class that was called so. More: mean of one class against all."""
+    """Two classes: the share of the first (negative) class that was called so. More: mean over those that occur."""
     if len(classes.support) == 2:
         return _share(classes.hits[0], classes.support[0])
-    return _mean(_share(*_rejected(classes, index)) for index in range(len(classes.support)))
+    return _mean(_share(*_rejected(classes, index)) for index, support in enumerate(classes.support) if support)
 
 
 def f1(classes: ClassCounts) -> float | None:

@@ -56,7 +56,7 @@ class Table:
             classes = called_classes(found, self.threshold)
             for name, row, label in zip(batch.names, found.tolist(), classes.tolist(), strict=True):
                 at = [] if self.threshold is None else [repr(self.threshold)]
-                yield _line([name, names[label], _exact(row[label]), *at, *map(_exact, row)])
+                yield _line([name, names[label], repr(row[label]), *at, *map(repr, row)])
 
     def _batches(self) -> Iterator[Batch]:
         files: list[Path] = []
@@ -114,11 +114,6 @@ class Table:
     def _leave_out(self, error: DatasetError) -> None:
         self.unreadable += 1
         self.tell(f"hptui: left out: {error}")
-
-
-def _exact(probability: float) -> str:
-    """All of a float32: whoever applies a threshold to the table comes to the same classes."""
-    return f"{probability:.9g}"
 
 
 def _line(cells: Iterable[str]) -> str:

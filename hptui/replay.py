@@ -39,7 +39,7 @@ class Replay:
     equal: bool
     """to the bit"""
     comparable: bool
-    """whether they have to be: both on a CPU; a GPU adds in another order each time"""
+    """whether they have to be: both on a CPU with as many threads all along; else the order of additions differs"""
     lines: tuple[str, ...]
     """what was compared, for people"""
 
@@ -89,7 +89,13 @@ def replay(
 
         train_again(ingredients, recipe, recorded.arm, recorded.seed, place, emit)
         on_cpu = started.device.startswith("cpu") and ingredients.device.type == "cpu"
-        return _compared(run, place, comparable=on_cpu)
+        return _compared(run, place, comparable=on_cpu and not _moved(started, events))
+
+
+def _moved(started: RunStarted, events: Iterable[AnyEvent]) -> bool:
+    """Whether the run went on with another device or number of threads, which add in another order."""
+    resumed = [event for event in events if isinstance(event, RunResumed) and event.device]
+    return any((event.device, event.threads) != (started.device, started.threads) for event in resumed)
 
 
 def _threads(started: RunStarted) -> dict[str, int]:
@@ -197,7 +203,7 @@ def _compared(run: Path, again: Path, *, comparable: bool) -> Replay:
         weights = f"final weights: equal to the bit in {tensors} tensors"
     else:
         weights = f"final weights: different, by {difference:.3g} at most (in {name})"
-        weights += "" if comparable else "; on a GPU they may be"
+        weights += "" if comparable else "; on a GPU, or resumed with other threads, they may be"
     before, now = _end(run), _end(again)
     accuracies = f"test accuracy: recorded {before.test_accuracy:.6f}, now {now.test_accuracy:.6f}"
     searched = before.images_probed - now.images_probed

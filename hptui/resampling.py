@@ -5,6 +5,7 @@ Each routine here has a slow and obvious twin in the tests: scikit-learn, one re
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from hptui.predictions import Predictions
@@ -15,6 +16,9 @@ if TYPE_CHECKING:  # a tenth of a second that a screen need not wait for
 
     Floats = npt.NDArray[np.float64]
     Counts = npt.NDArray[np.int64]
+    Ranking = tuple[Counts, Counts, npt.NDArray[np.bool_]]
+    """of one class: (N,) images from the lowest probability up, where each run of equal ones begins, and (N,) in that
+    order whether they are of the class"""
 
 TAILS = (0.025, 0.975)
 CHUNK_VALUES = 1 << 20
@@ -54,7 +58,7 @@ def metric_of_matrices(name: str, matrices: Counts) -> Floats:
         return found[:, 1] if found.shape[1] == 2 else _mean_of_defined(found)
     if name == "specificity":
         others = support.sum(1, keepdims=True) - support
-        return _mean_of_defined(_divide(others - matrices.sum(1) + hits, others))
+        return _mean_of_defined(np.where(support > 0, _divide(others - matrices.sum(1) + hits, others), np.nan))
     return _mean_of_defined(_divide(hits, support))
 
 
@@ -91,13 +95,14 @@ def resampled_areas(predictions: Predictions, resamples: int, seed: int) -> Floa
     import numpy as np
 
     random, images = np.random.default_rng(seed), len(predictions)
+    rankings = _rankings(predictions)
     at_once = max(1, CHUNK_VALUES // max(images, 1))
     pieces = []
     for begin in range(0, resamples, at_once):
         rows = min(at_once, resamples - begin)
         drawn = random.integers(0, images, (rows, images)) + images * np.arange(rows)[:, None]
         weights = np.bincount(drawn.reshape(-1), minlength=rows * images).reshape(rows, images)
-        pieces.append(weighted_areas(predictions, weights.astype(np.float64)))
+        pieces.append(_areas(rankings, weights.astype(np.float64)))
     return np.concatenate(pieces)
 
 
@@ -108,16 +113,31 @@ def weighted_areas(predictions: Predictions, weights: Floats) -> Floats:
     probability; ties count half (Hanley and McNeil 1982). All weightings share one sorting, which makes a bootstrap
     many times faster than scikit-learn's roc_auc_score called for each resample; tests check one against the other.
     """
+    return _areas(_rankings(predictions), weights)
+
+
+def _rankings(predictions: Predictions) -> list[Ranking | None]:
+    """One for each class; None if the network has diverged, and ranks nothing."""
     import numpy as np
 
-    found = np.full((len(weights), predictions.classes), np.nan)
-    if not np.isfinite(predictions.probabilities).all():
-        return found  # a network that has diverged ranks nothing
+    found: list[Ranking | None] = []
     for index in range(predictions.classes):
-        order = np.argsort(predictions.probabilities[:, index], kind="stable")
-        scores = predictions.probabilities[order, index]
-        begins = np.flatnonzero(np.diff(scores, prepend=np.float32(-1)))  # of each run of equal probabilities
-        sorted_weights, is_class = weights[:, order], predictions.labels[order] == index
+        column = predictions.probabilities[:, index]
+        order = np.argsort(column, kind="stable")
+        begins = np.flatnonzero(np.diff(column[order], prepend=np.float32(-1)))
+        found.append((order, begins, predictions.labels[order] == index))
+    return found if np.isfinite(predictions.probabilities).all() else [None] * predictions.classes
+
+
+def _areas(rankings: Sequence[Ranking | None], weights: Floats) -> Floats:
+    import numpy as np
+
+    found = np.full((len(weights), len(rankings)), np.nan)
+    for index, ranking in enumerate(rankings):
+        if ranking is None:
+            continue
+        order, begins, is_class = ranking
+        sorted_weights = weights[:, order]
         inside = np.add.reduceat(sorted_weights * is_class, begins, axis=1)
         outside = np.add.reduceat(sorted_weights * ~is_class, begins, axis=1)
         below = outside.cumsum(1) - outside / 2

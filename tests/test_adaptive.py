@@ -230,6 +230,32 @@ def test_a_new_range_of_the_rate_is_surveyed_and_one_without_budget_holds_all_th
         assert ("no budget" in choice.reason) == (not searched)
 
 
+def test_a_range_that_changes_before_the_screen_takes_nothing_from_it() -> None:
+    """Both come in one decision, and the budget is for the screen."""
+    strategy = adaptive()
+    decide(strategy, situation(), basin)
+    narrow = BOTH | {"lr": "1e-3:1e-2:log:3"}
+    strategy.ranges_changed(situation().space, situation(search=narrow).space)
+    strategy.memory["due"] = [[2, stage] for _, stage in strategy.memory["due"]]
+    spent = strategy.memory["unit"] * 13
+    _, choice = decide(strategy, situation(2, search=narrow, lr=0.05, loss=0.1, probed=spent), basin)
+    assert choice.candidate is not None
+    assert choice.start is not None
+    assert strategy.memory["home"] is choice.start
+    assert choice.reason.startswith("screen of 2 levels")
+    assert "within the new range of lr; no budget to search lr" in choice.reason
+    assert choice.values["lr"] == 1e-2
+
+
+def test_going_back_keeps_within_ranges_that_were_changed() -> None:
+    strategy = adaptive()
+    decide(strategy, situation(), basin)
+    narrow = BOTH | {"weight_decay": "1e-5:1e-4:log:3"}
+    _, choice = decide(strategy, situation(2, search=narrow, lr=0.05, weight_decay=1e-2, loss=9.0), basin)
+    assert "back" in choice.reason
+    assert choice.values["weight_decay"] == 1e-4
+
+
 def test_a_range_that_changes_before_its_stage_is_no_decision_of_its_own() -> None:
     strategy = adaptive()
     strategy.ranges_changed({}, situation().space)
@@ -314,7 +340,7 @@ def test_more_ranges_than_were_planned_for_keep_to_the_budget() -> None:
     at = situation(3, search=ALL, lr=0.05, trained=2 - 3 * strategy.memory["unit"] % 1, probed=probed)
     rounds, choice = decide(strategy, at, basin)
     assert rounds == []
-    assert "no budget is left to search weight_decay, dropout" in choice.reason
+    assert "no budget to search weight_decay, dropout" in choice.reason
 
 
 @pytest.mark.parametrize("search", [LR, BOTH, ALL, {"dropout": "0:0.5:lin:3"}])

@@ -18,7 +18,7 @@ from hptui.events import AnyEvent, Axis, ClassCounts, Event, RunStarted, decode,
 FORMAT = {
     "RunStarted": "schema hptui arm seed strategy epochs images_per_epoch validation_images test_images class_names "
     "dataset model parameters optimizer device searched values versions threads",
-    "RunResumed": "epoch epochs step images_trained images_probed seconds decisions by_hand",
+    "RunResumed": "epoch epochs step images_trained images_probed seconds decisions by_hand device threads",
     "DecisionStarted": "decision epoch step axes values loss accuracy score_name score_weights",
     "CandidateScored": "decision candidate values score loss accuracy raw_loss raw_accuracy diverged classes images "
     "seconds start steps",
@@ -43,6 +43,7 @@ FORMAT = {
 """a change of this table is a change of the format: old logs have to stay readable, or SCHEMA is raised"""
 ABSENT_FROM_OLD_LOGS = {
     "RunStarted": {"threads": 0},
+    "RunResumed": {"device": "", "threads": 0},
     "CandidateScored": {"start": None, "steps": 0},
     "HyperparametersChosen": {"start": None},
     "RunCompleted": {"best_epoch": 0},

@@ -273,3 +273,12 @@ def test_an_unknown_metric_names_the_nearest() -> None:
 
 def test_every_metric_has_a_title() -> None:
     assert tuple(METRIC_TITLES) == METRICS
+
+
+def test_classes_without_images_count_in_no_mean() -> None:
+    """Two of five classes occur, and every image is called by the other one."""
+    labels = np.array([0, 0, 1, 1])
+    wrong = Predictions(labels, np.eye(5, dtype=np.float32)[1 - labels])
+    assert metric("specificity", wrong) == 0.0
+    assert metric("sensitivity", wrong) == 0.0
+    assert resampling.metric_of_matrices("specificity", confusion(wrong)[None]).tolist() == [0.0]

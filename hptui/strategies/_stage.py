@@ -33,6 +33,10 @@ class Stage:
         self.place = 0.0
         """epochs that the run came on by going on from the winners"""
         self._came = 0.0
+        self._passed = False
+        self._reasons: list[str] = []
+        self._candidate: int | None = None
+        self._predicted: Sequence[float] | None = None
         self._asked: list[Candidate] = []
         self._lately: list[tuple[Measurement, float]] = []
         """since the last change of the weights, with the epochs trained from there"""
@@ -67,10 +71,19 @@ class Stage:
     def go_on_from(self, choice: Choice) -> None:
         """Let the next stage of the same decision begin where this one ended."""
         self.values = self.values | choice.values
-        self.start = choice.start or self.start
+        self._passed = True
+        self._reasons += [choice.reason] if choice.reason else []
+        if choice.start is not None:
+            self.start, self._candidate, self._predicted = choice.start, choice.candidate, choice.predicted
         self.wasted -= self._came
         self.place += self._came
         self._came, self._lately = 0.0, []
+
+    def concluded(self, otherwise: str) -> Choice:
+        """What all stages of the decision came to, or that nothing was done."""
+        if not self._reasons:
+            return Choice(self.values if self._passed else {}, otherwise)
+        return Choice(self.values, "; ".join(self._reasons), self._candidate, self.start, self._predicted)
 
 
 def strength(name: str, in_force: Values) -> Callable[[Measurement], float]:

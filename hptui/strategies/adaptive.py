@@ -94,7 +94,10 @@ class Adaptive(Strategy):
         if names:
             others = [entry for entry in self.memory["due"] if entry[1] != "changed"]
             known = self.memory.get("changed", [])
-            self.memory |= {"due": [*others, [0, "changed"]], "changed": [*known, *(set(names) - set(known))]}
+            self.memory |= {
+                "due": [*others, [0, "changed"]],
+                "changed": [*known, *(n for n in names if n not in known)],
+            }
 
     def ask(self, situation: Situation) -> list[Candidate] | Choice:
         try:
@@ -120,12 +123,12 @@ class Adaptive(Strategy):
             "screen": self._screen,
             "changed": self._search_changed,
         }
-        stage, choice = Stage(situation), Choice({}, self._nothing(situation))
+        stage = Stage(situation)
         for name in [name for at, name in self.memory["due"] if at <= situation.epoch]:
             self.memory["due"] = [entry for entry in self.memory["due"] if entry[1] != name]
             if any(self._concerns(name, searched) for searched in situation.space):  # it may be gone since
-                choice = yield from stages[name](stage)
-                stage.go_on_from(choice)
+                stage.go_on_from((yield from stages[name](stage)))
+        choice = stage.concluded(self._nothing(situation))
         if left_out := [name for name in self.memory["left_out"] if name in situation.space]:
             choice = replace(choice, reason=f"{choice.reason}; no budget to search {', '.join(left_out)}")
         if choice.start is not None and self.returns:
@@ -147,7 +150,7 @@ class Adaptive(Strategy):
     def _go_back(self, situation: Situation) -> Choice:
         home, before = self.memory.pop("home"), self.memory["loss"]
         del self.memory["watched"]
-        values = {name: situation.values[name] for name in situation.space if name in situation.values}
+        values = Stage(situation).values
         searched, now = situation.space.get("lr"), situation.values["lr"]
         why = f"the loss rose from {before:.3g} to {situation.loss:.3g}: back to where the last choice was made"
         if searched is None:
@@ -166,19 +169,21 @@ class Adaptive(Strategy):
         """What got another range after its own stage, as far as the budget goes."""
         names = [name for name in self.memory.pop("changed") if name in stage.space]
         unit = max(self.memory["unit"], LEAST_STEPS * largest_batch(stage.situation))
-        choice = Choice(stage.values, f"within the new range of {', '.join(names)}")
         if "lr" in names:
             length = affordable(self, stage, self.rates + 2 * self.kept, unit)
-            if length == 0:
-                choice = Choice(stage.values, "within the new range of lr; no budget is left to search it")
-            else:
+            self._searched(["lr"], length > 0)
+            if length > 0:
                 self.memory |= {"unit": length, "rates": self.rates}
-                choice = yield from self._survey(stage)
-                stage.go_on_from(choice)
+                stage.go_on_from((yield from self._survey(stage)))
         if others := [name for name in names if name != "lr"]:
             self.memory["unit"] = unit
-            choice = yield from self._screen(stage, others)
-        return choice
+            stage.go_on_from((yield from self._screen(stage, others)))
+        return Choice({}, f"within the new range of {', '.join(names)}")
+
+    def _searched(self, names: Sequence[str], are: bool) -> None:
+        """Remember which hyperparameters the budget allows to search, and which not."""
+        others = [name for name in self.memory["left_out"] if name not in names]
+        self.memory["left_out"] = others if are else [*others, *names]
 
     def _survey(self, stage: Stage) -> Course:
         searched, unit = stage.space["lr"], self.memory["unit"]
@@ -203,13 +208,13 @@ class Adaptive(Strategy):
             if value != stage.values.get(name)
         ]
         length = affordable(self, stage, 1 + len(changes), self.length * float(self.memory["unit"]))
+        self._searched(names, length > 0)
         if length == 0:
-            return Choice(stage.values, f"no budget is left to search {', '.join(names)}", start=stage.start)
+            return Choice({}, "")
         found = yield stage.candidates([{}, *changes], length)
         finite = stage.take(found, length)
         if not finite:
-            reason = f"all {len(found)} levels diverged; the values in force stay"
-            return Choice(stage.values, reason, start=stage.start)
+            return Choice({}, f"all {len(found)} levels diverged; the values in force stay")
         best = min(finite, key=mean_loss)
         together = dict(best.candidate.values)
         for name in stage.space:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -65,9 +64,8 @@ def load_newest(run: Path, device: torch.device) -> dict[str, Any] | None:
     for path in sorted((run / CHECKPOINTS).glob("step-*.pt"), reverse=True):
         try:
             content: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-            # a damaged newest one is what the older one is kept for
-            problem = problem or f"{path.name}: {(str(error).splitlines() or ['damaged'])[0]}"
+        except Exception as error:  # see load_file; a damaged newest one is what the older one is kept for
+            problem = problem or f"{path.name}: {_reason(error)}"
             continue
         return content
     if problem:
@@ -86,9 +84,15 @@ def load_file(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
     try:
         content: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
     except Exception as error:  # zip archive, pickle and torch's older format each fail in their own ways
-        reason = error.strerror if isinstance(error, OSError) else (str(error).splitlines() or ["damaged"])[0]
-        raise RunDirectoryError(f"{path} cannot be read: {reason}.") from error
+        raise RunDirectoryError(f"{path} cannot be read: {_reason(error)}.") from error
+    if not isinstance(content, dict) or "network" not in content:
+        raise RunDirectoryError(f"{path} cannot be read: it holds no network.")
     return content
+
+
+def _reason(error: Exception) -> str:
+    """Torch's own words advise to load what may be malicious."""
+    return (error.strerror or "damaged") if isinstance(error, OSError) else "damaged"
 
 
 def largest_difference(one: Path, other: Path) -> tuple[str, int, float]:

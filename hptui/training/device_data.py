@@ -133,6 +133,11 @@ def _images(images: Images, device: torch.device) -> DeviceImages:
     )
 
 
+def batches_per_epoch(images: int, batch_size: int) -> int:
+    """A remainder of half a batch or less joins the batch before it."""
+    return max(1, math.ceil((2 * images - batch_size) / (2 * batch_size)))
+
+
 class BatchOrder:
     """A new permutation of the training images each epoch, from a generator of its own.
 
@@ -168,7 +173,7 @@ class BatchOrder:
     def batches_left(self, batch_size: int) -> int:
         """Batches left of this epoch."""
         left = self._images - self.position
-        return max(1, math.ceil((2 * left - batch_size) / (2 * batch_size))) if left else 0
+        return batches_per_epoch(left, batch_size) if left else 0
 
     def start_epoch(self) -> None:
         """Begin a new permutation unless the current one is untouched."""

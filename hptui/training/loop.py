@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from hptui.training.control import Control
-from hptui.training.device_data import DeviceDataset, augment
+from hptui.training.device_data import DeviceDataset, augment, batches_per_epoch
 from hptui.training.evaluation import forward_precision
 from hptui.training.state import TrainingState
 
@@ -53,8 +53,8 @@ class Trainer:
         self._precision = precision
 
     def batches(self, epochs: float) -> int:
-        """Steps in `epochs` with the batch size in force, at least one."""
-        return max(1, round(epochs * len(self.data.train) / self.state.values.batch_size))
+        """Steps in `epochs` with the batch size in force, at least one; of whole batches, as an epoch has them."""
+        return max(1, round(epochs * batches_per_epoch(len(self.data.train), self.state.values.batch_size)))
 
     def train(
         self,
@@ -95,13 +95,21 @@ class Trainer:
             pixels = augment(pixels, values.augmentation, state.augmentation)
         with forward_precision(self._precision, pixels.device):
             output = state.network(self.data.normalise(pixels))  # (B, classes)
-        loss = F.cross_entropy(
-            output.float(),
-            train.labels[chosen],
-            weight=self.data.class_weights,
-            label_smoothing=values.label_smoothing,
-        )
+        loss = self._loss(output.float(), train.labels[chosen])
         state.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         state.optimizer.step()
         return loss, len(chosen)
+
+    def _loss(self, output: Tensor, labels: Tensor) -> Tensor:
+        """Mean over the batch, each image by the weight of its class.
+
+        Not by the `weight` of cross_entropy: with label smoothing that weighs the smoothed part by the other classes,
+        and draws every image towards the rarest.
+        """
+        smoothing, weights = self.state.values.label_smoothing, self.data.class_weights
+        if weights is None:
+            return F.cross_entropy(output, labels, label_smoothing=smoothing)
+        of_images = weights[labels]
+        losses = F.cross_entropy(output, labels, label_smoothing=smoothing, reduction="none")
+        return (losses * of_images).sum() / of_images.sum()

@@ -20,7 +20,7 @@ from hptui.events import (
     RunStopped,
 )
 from hptui.run_directory import run_name
-from hptui.space import default_values
+from hptui.space import default_values, parse_range
 from hptui.strategies import Strategy
 from hptui.training.building import ModelFactory, build_network, build_optimizer
 from hptui.training.checkpoints import load_newest, require_plain, save_checkpoint
@@ -32,7 +32,7 @@ from hptui.training.hyperparameters import ValuesInForce
 from hptui.training.loop import LossSum, Trainer
 from hptui.training.random_state import seed_all
 from hptui.training.records import complete, record_epoch
-from hptui.training.run_start import run_started
+from hptui.training.run_start import describe_device, run_started
 from hptui.training.state import TrainingState, copy_tree
 from hptui.training.steering import apply_requests, use_by_hand
 
@@ -168,6 +168,9 @@ class Run:
             self.state.restore(saved["snapshot"])
             self.progress = Progress(**saved["progress"])
             self.strategy.memory = saved["strategy_memory"]
+            known = {name: parse_range(name, text) for name, text in saved["search"].items()}
+            if known != self.config.space:  # changed after this checkpoint, and kept for the study at once
+                self.strategy.ranges_changed(known, self.config.space)
             self.delivery = Delivery(best=self._saved_best(saved))
         at = self.progress
         self.emit(
@@ -180,6 +183,8 @@ class Run:
                 seconds=at.seconds,
                 decisions=at.decisions,
                 by_hand=at.by_hand,
+                device=describe_device(self.ingredients.device),
+                threads=torch.get_num_threads(),
             )
         )
 
@@ -273,6 +278,7 @@ class Run:
             "snapshot": self.state.snapshot(),
             "progress": asdict(self.progress),
             "strategy_memory": self.strategy.memory,
+            "search": dict(self.config.search),
             "best": self.delivery.best.state() if self.delivery.best is not None else None,
         }
         file = save_checkpoint(self.directory, self.state.step, content)

@@ -86,7 +86,12 @@ def _planned_cost(config: StudyConfig, arm: Arm) -> float:
         ) from error
     if not 0 < cost < math.inf:
         raise ConfigError(f"strategy {type(strategy).__name__} plans a cost of {cost}.")
-    return cost + (LONGER * (cost - 1) / config.greed_check if config.greed_check and strategy.searches else 0.0)
+    if not (config.greed_check and strategy.searches):
+        return cost
+    decisions = max(1, sum(epoch <= config.epochs for epoch in config.decision_epochs()))
+    return (
+        cost + LONGER * (cost - 1) * math.ceil(decisions / config.greed_check) / decisions
+    )  # the first one is checked
 
 
 def _try_out(ingredients: Ingredients) -> None:

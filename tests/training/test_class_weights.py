@@ -73,6 +73,17 @@ def test_a_step_follows_the_weighted_loss(made: Make) -> None:
         assert torch.allclose(dict(run.network.named_parameters())[name], moved, atol=1e-5), name
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.3])
+def test_a_network_that_knows_nothing_is_drawn_to_no_class(made: Make, smoothing: float) -> None:
+    """Label smoothing must not undo what the weights are for."""
+    run, _ = make_run(made(set={"label_smoothing": smoothing, "batch_size": 140}))
+    labels = run.ingredients.data.train.labels
+    bias = torch.zeros(3, requires_grad=True)
+    run.trainer._loss(bias.expand(len(labels), 3), labels).backward()  # type: ignore[no-untyped-call]
+    assert bias.grad is not None
+    assert bias.grad.tolist() == pytest.approx([0, 0, 0], abs=1e-6)
+
+
 def test_validation_losses_are_weighted_with_a_mean_of_one_and_test_losses_are_not(made: Make) -> None:
     balanced = made()
     network = build_network(balanced.factory, "own", balanced.data, seed=0)

@@ -117,5 +117,6 @@ def test_its_cost_is_planned_and_a_population_has_none(ingredients: Make) -> Non
     assert _planned_cost(config, "optimized") == pytest.approx(1 + 6 * 0.5)
     assert _planned_cost(ingredients(greed_check=2).config, "optimized") == pytest.approx(1 + 2 * 6 * 0.5)
     assert _planned_cost(ingredients(greed_check=2).config, "baseline") == 1
+    assert _planned_cost(ingredients(greed_check=5).config, "optimized") == pytest.approx(1 + 2 * 6 * 0.5)
     with pytest.raises(ConfigError, match=r"greed_check: strategy 'pbt' has no probes that could be twice as long"):
         new_strategy(ingredients(strategy="pbt", greed_check=1).config, "optimized")

@@ -25,7 +25,7 @@ from hptui.events import (
     RunResumed,
     RunStarted,
 )
-from hptui.replay import epochs_by_position, recipe_of
+from hptui.replay import _moved, epochs_by_position, recipe_of
 from hptui.run_directory import EVENTS_FILE, RunFile, RunReader, RunWriter, create_run
 from hptui.strategies.adaptive import Adaptive
 from hptui.training.checkpoints import largest_difference
@@ -186,6 +186,14 @@ def after_epoch(number: int) -> Callable[[AnyEvent], bool]:
 
 def within_epoch(number: int) -> Callable[[AnyEvent], bool]:
     return lambda event: isinstance(event, BatchesTrained) and event.epoch == number
+
+
+def test_a_run_that_went_on_with_other_threads_need_not_be_equal() -> None:
+    begun = msgspec.structs.replace(started(3), device="cpu", threads=1)
+    same, other = (msgspec.structs.replace(resumed(1, 3, 5), device="cpu", threads=threads) for threads in (1, 2))
+    assert not _moved(begun, [begun, same, resumed(1, 3, 5)])
+    assert _moved(begun, [begun, same, other])
+    assert _moved(begun, [begun, msgspec.structs.replace(same, device="cuda:0: card")])
 
 
 def test_what_was_steered_is_replayed(ingredients: Make, tmp_path: Path) -> None:

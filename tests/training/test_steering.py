@@ -238,6 +238,35 @@ def test_changed_ranges_hold_for_later_runs_and_survive_resume(study: tuple[Stud
     assert open_study(the_study.directory).config.search == {"lr": "0.002:0.02:log:2"}
 
 
+class Killed(BaseException):
+    """As SIGKILL does: nothing is written any more."""
+
+
+def test_ranges_that_were_changed_just_before_a_kill_are_searched_after_resume(
+    ingredients: Make, tmp_path: Path
+) -> None:
+    """They are kept for the study at once, what the strategy remembers only with the next checkpoint."""
+    made = ingredients(epochs=10, strategy="adaptive", budget=6.0, search={"lr": "1e-3:1e-1:log:3"})
+    change = ChangeRanges(search={"lr": "1e-6:1e-5:log:3"})
+
+    class KilledAfter(Scripted):
+        def check(self, *, now: bool = False) -> None:
+            if self.of(RangesChanged) and self.of(BatchesTrained)[-1].epoch == 5:
+                raise Killed
+            super().check(now=now)
+
+    (tmp_path / "run" / "checkpoints").mkdir(parents=True)
+    control = KilledAfter(tmp_path / "commands", {epoch_done(4): change})
+    killed, _ = make_run(made, emit=control.emit, control=control, directory=tmp_path / "run")
+    with pytest.raises(Killed):
+        killed.execute()
+    assert made.config.search == {"lr": "1e-06:1e-05:log:3"}
+    again, events = make_run(made, directory=tmp_path / "run")
+    assert again.execute(resume=True)
+    (chosen,) = [event for event in events if isinstance(event, HyperparametersChosen)]
+    assert 1e-6 <= chosen.values["lr"] <= 1e-5
+
+
 def test_added_epochs_are_trained_in_runs_that_were_done_already(study: tuple[Study, Ingredients]) -> None:
     the_study, made = study
     assert train_study(the_study, made, AtEvent(the_study, "optimized-0", 3, AddEpochs(epochs=1)))
