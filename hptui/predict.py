@@ -89,6 +89,8 @@ class Table:
         from hptui.datasets._decode import read_stretched
 
         channels, height, width = self.predictor.image_shape
+        if not path.exists():
+            return DatasetError(f"there is no file {path}.")
         try:
             return read_stretched(path, height, width, grey=channels == 1)
         except DatasetError as error:

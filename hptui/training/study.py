@@ -139,7 +139,10 @@ def new_strategy(config: StudyConfig, arm: Arm, seed: int = 0, own: type[Strateg
     if config.greed_check and strategy.searches and not strategy.has_horizon:
         raise ConfigError(f"greed_check: strategy {name!r} has no probes that could be twice as long; set it to 0.")
     if config.score != "loss" and strategy.searches and not strategy.compares_score:
-        raise ConfigError(f"score = {config.score!r}: strategy {name!r} compares validation losses, image by image.")
+        raise ConfigError(
+            f"score = {config.score!r}: strategy {name!r} compares validation losses, "
+            "image by image; leave score at loss, or take grid or pbt."
+        )
     if strategy.searches and not config.search:
         raise ConfigError(f"strategy {name!r} has nothing to search; name at least one range with --search.")
     return strategy
