@@ -24,7 +24,7 @@ from hptui.ui._form import Row, SettingRow
 from hptui.ui._range_row import SUGGESTED, RangeRow
 
 FORM = {
-    "data and network": ("dataset", "data_dir", "model", "optimizer"),
+    "data and network": ("dataset", "data_dir", "class_weights", "model", "optimizer"),
     "study": ("strategy", "baseline", "epochs", "runs", "seed", "out"),
     "decisions": ("decide_every", "decide_at", "horizon", "budget", "score", "set"),
     "machine": ("device", "threads"),

@@ -135,6 +135,7 @@ def test_every_setting_that_is_shown_comes_back_as_it_was() -> None:
     given = configuration(
         dataset="medmnist:here/pneumonia.npz",
         data_dir="/data",
+        class_weights="balanced",
         model="my/net.py:Net",
         optimizer="sgd",
         strategy="cosine",
