@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -273,6 +274,25 @@ def test_studies_of_one_name_are_told_apart_and_none_is_named_twice(here: Path, 
     finished_study(here / "y" / "s", [0.5, 0.6], [0.6, 0.65])
     assert found(capsys, "x/s", "y/s")["names"] == ["x/s", "y/s"]
     assert "is given twice" in refused(capsys, "x/s", "y/s", "x/../x/s")
+
+
+def test_studies_that_share_the_folder_above_too_keep_their_own_numbers(here: Path, capsys: Captured) -> None:
+    finished_study(here / "a" / "x" / "s", [0.5, 0.6], [0.6, 0.65])
+    finished_study(here / "b" / "x" / "s", [0.7, 0.75], [0.8, 0.95])
+    finished_study(here / "c", [0.1, 0.2], [0.3, 0.5])
+    result = found(capsys, "a/x/s", "b/x/s", "c", "--per-class")
+    assert result["names"] == ["a/x/s", "b/x/s", "c"]
+    assert list(result["classes"]) == result["names"]
+    means = [contrast["difference"]["mean"] for contrast in result["contrasts"]]
+    assert means == pytest.approx([0.075, 0.15, 0.25, 0.25, -0.225])
+    assert [contrast["one"] for contrast in result["contrasts"][3:]] == ["a/x/s: optimized"] * 2
+
+
+def test_folders_that_differ_in_what_cannot_be_shown_are_numbered(here: Path, capsys: Captured) -> None:
+    names = [os.fsdecode(b"s\xfe"), os.fsdecode(b"s\xff")]
+    for name in names:
+        finished_study(here / name, [0.5, 0.6], [0.6, 0.65])
+    assert found(capsys, *names)["names"] == ["s\ufffd", "s\ufffd #2"]
 
 
 # ---- the sentence

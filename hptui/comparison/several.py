@@ -10,6 +10,7 @@ tested.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,7 +19,7 @@ import msgspec
 from hptui.comparison.arms import ArmSummary, Measured, Question
 from hptui.comparison.differences import Difference, holm, paired_difference, unpaired_difference
 from hptui.comparison.sampling import SamplingError
-from hptui.comparison.study import Comparison, compare, measure_arm, sampling_error
+from hptui.comparison.study import Comparison, by_seed, compare, measure_arm, sampling_error
 from hptui.config import Arm
 from hptui.errors import UsageError
 from hptui.predictions import Model
@@ -53,7 +54,7 @@ class Several(msgspec.Struct, frozen=True):
     model: Model
     threshold_for: str | None
     names: list[str]
-    """of the studies: the folder's name, with the folder above it where two have the same"""
+    """of the studies: the folder's name, with as many folders above it as tell them apart"""
     studies: list[Comparison]
     contrasts: list[Contrast]
 
@@ -78,13 +79,15 @@ def compare_several(
     question = question or Question()
     names = _names([followed.study.directory for followed in studies])
     comparisons = [compare(followed, question, intervals=intervals) for followed in studies]
-    sides = {
-        (name, arm): _Side(f"{name}: {arm}", followed, summary, measure_arm(followed, arm, question))
+    sides = [
+        {
+            arm: _Side(f"{name}: {arm}", followed, summary, measure_arm(followed, arm, question))
+            for arm, summary in _arms(comparison)
+        }
         for name, followed, comparison in zip(names, studies, comparisons, strict=True)
-        for arm, summary in _arms(comparison)
-    }
-    pairs = [(sides[name, "baseline"], sides[name, "optimized"]) for name in names if (name, "baseline") in sides]
-    pairs += [(sides[names[0], "optimized"], sides[name, "optimized"]) for name in names[1:]]
+    ]
+    pairs = [(arms["baseline"], arms["optimized"]) for arms in sides if "baseline" in arms]
+    pairs += [(sides[0]["optimized"], arms["optimized"]) for arms in sides[1:]]
     contrasts = [_contrast(one, other, question.metric) for one, other in pairs]
     return Several(question.metric, question.model, question.threshold_for, names, comparisons, _adjusted(contrasts))
 
@@ -98,20 +101,39 @@ def _names(directories: Sequence[Path]) -> list[str]:
     for index, directory in enumerate(directories):
         if directory in directories[:index]:
             raise UsageError(f"{shown(directory)} is given twice; name each study once.")
-    short = [shown(directory.name) for directory in directories]
-    return [
-        name if short.count(name) == 1 else shown(f"{directory.parent.name}/{directory.name}")
-        for name, directory in zip(short, directories, strict=True)
-    ]
+    paths = [Path(shown(directory)).parts for directory in directories]
+    kept = [1] * len(paths)
+    """how many of its last folders name each study"""
+
+    def name(index: int) -> str:
+        return "/".join(paths[index][-kept[index] :])
+
+    def lengthened(index: int) -> bool:
+        """Another study has its name now, and a longer one tells them apart."""
+        others = (path for other, path in enumerate(paths) if name(other) == name(index))
+        return kept[index] < len(paths[index]) - 1 and any(path != paths[index] for path in others)
+
+    while longer := [index for index in range(len(paths)) if lengthened(index)]:
+        for index in longer:
+            kept[index] += 1
+    return _numbered([name(index) for index in range(len(paths))])
+
+
+def _numbered(names: Sequence[str]) -> list[str]:
+    """Paths that differ only in what cannot be shown are told apart by their order."""
+    found: list[str] = []
+    for name in names:
+        repeated = (f"{name} #{number}" for number in itertools.count(2))
+        found.append(name if name not in found else next(other for other in repeated if other not in found))
+    return found
 
 
 def _contrast(one: _Side, other: _Side, metric: str) -> Contrast:
     if not _same_test_images(one.study.study, other.study.study):
         return Contrast(one.name, other.name, None, None, None, "not tested: the test images are not the same")
-    values = {side.name: dict(zip(side.arm.seeds, side.arm.measured.values, strict=True)) for side in (one, other)}
     apart = _apart(one, other)
     if not apart:
-        found = paired_difference(values[one.name], values[other.name])
+        found = paired_difference(by_seed(one.arm), by_seed(other.arm))
         return Contrast(one.name, other.name, found, None, sampling_error(one.measured, other.measured, metric), "")
     found = unpaired_difference(one.arm.measured.values, other.arm.measured.values)
     return Contrast(one.name, other.name, found, None, None, f"not paired: {apart}")
