@@ -1,4 +1,4 @@
-"""How much another test set of the same size could change a number: the standard error of drawing N images.
+"""How much a number depends on which N test images were drawn: its standard error, against all images of their kind.
 
 Seeds say nothing about it: all runs of a study read the same test images. Every metric is taken as a mean over
 images, at least to first order (its influence function, one number per image; for accuracy `correct - accuracy`,

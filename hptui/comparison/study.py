@@ -143,21 +143,24 @@ def conclusion(difference: Difference, sampling: SamplingError | None = None, me
 
 
 def on_other_images(difference: Difference, sampling: SamplingError | None) -> str:
-    """What the test set adds to the doubt.
+    """What the test set adds to the doubt: how far the difference may be from that on all images of its kind.
 
     The spread over pairs and that over images are added as if they had nothing in common. A little they have: which
-    images a network happens to get right differs from seed to seed. So this errs on the side of doubt.
+    images a network happens to get right differs from seed to seed. So this errs on the side of doubt. Two test sets
+    of this size differ by sqrt(2) times as much.
     """
     if sampling is None or sampling.difference is None or difference.low is None or difference.high is None:
         return ""
     assert difference.mean is not None
     reach = NORMAL * sampling.difference
     most = "at most " if sampling.how == "upper bound" else ""
-    moved = f" Another {sampling.images} test images could move it by {most}{100 * reach:.2f} points"
+    left = (
+        f" The choice of these {sampling.images} test images leaves {most}another ±{100 * reach:.2f} points open (95 %)"
+    )
     if difference.low <= 0 <= difference.high:
-        return f"{moved} more."
+        return f"{left}."
     if abs(difference.mean) > math.hypot((difference.high - difference.low) / 2, reach):
-        return f"{moved}, too little to undo it."
+        return f"{left}, too little to undo it."
     if most:
-        return f"{moved}: whether it holds on other images cannot be told."
-    return f"{moved}: it holds for these test images, and may not for others."
+        return f"{left}: whether it holds on other images cannot be told."
+    return f"{left}: it holds for these test images, and may not for others."
