@@ -14,7 +14,7 @@ from hptui.comparison import CONFIDENCE, summarize, test_accuracy
 from hptui.config import Arm
 from hptui.errors import RunDirectoryError
 from hptui.metrics import metric
-from hptui.predictions import read_predictions
+from hptui.predictions import PREDICTIONS_FILE, read_predictions
 from hptui.studies import FollowedRun, FollowedStudy
 from hptui.views import Trajectory, trajectories
 
@@ -101,8 +101,8 @@ def _roc_curve(run: FollowedRun) -> RocCurve | str:
     """Of a completed run, or why there is none."""
     try:
         predictions = read_predictions(run.directory)
-    except RunDirectoryError as error:
-        return str(error)
+    except RunDirectoryError:  # its message names a place on this machine, and a page is passed on
+        return f"{PREDICTIONS_FILE} cannot be read"
     if predictions is None:
         return "no predictions saved by this run"
     import numpy as np

@@ -23,6 +23,7 @@ from fabricate import (
     python,
     run_started,
     trained_epoch,
+    two_class_study,
     whole_run,
     write_run,
 )
@@ -33,6 +34,7 @@ from hptui.config import Layer, resolve
 from hptui.events import CommandRefused, RunFailed, RunStopped
 from hptui.predictions import PREDICTIONS_FILE, read_predictions, write_predictions
 from hptui.report import page
+from hptui.report.places import without_folders
 from hptui.report.repeat import repeat_command
 from hptui.studies import follow
 from hptui.study_directory import Steering, save_steering
@@ -213,6 +215,36 @@ def test_damaged_and_diverged_predictions_are_told(tmp_path: Path) -> None:
     assert "AUC of optimized-0: a class has no test images, or the network has diverged" in found.text
     assert found.row("AUC")[1:] == ["-"] * 5
     assert "-" not in found.row("accuracy")
+
+
+def test_no_place_of_this_machine_is_on_the_page(tmp_path: Path) -> None:
+    study = two_class_study(tmp_path / "s", runs=2)
+    (study.directory / "baseline-1" / PREDICTIONS_FILE).write_bytes(b"torn")
+    failure = f"FileNotFoundError: [Errno 2] No such file: '{tmp_path}/my data/scan 1.png' (in {tmp_path}/own/net.py:3)"
+    (study.directory / "optimized-1" / "events.jsonl").unlink()
+    write_run(study, "optimized", 1, [run_started(seed=1), RunFailed(error=failure)])
+    content = page(follow(study.directory))
+    assert str(tmp_path) not in content
+    assert str(tmp_path.parent) not in content
+    text = Page(content).text
+    assert "optimized-1 failed: FileNotFoundError: [Errno 2] No such file: 'scan 1.png' (in net.py:3)" in text
+    assert "ROC curve of baseline-1: predictions.npz cannot be read" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("cannot read /home/me/images/a.png.", "cannot read a.png."),
+        ("folder:/home/me/images/ is empty", "folder:images is empty"),
+        ("file:///home/me/a.npz", "a.npz"),
+        (r"C:\Users\me\a.npz and 'D:/my data/b.npz'", "a.npz and 'b.npz'"),
+        ("/a/b:/c/d", "b:d"),
+        ("/ and/or 3 images/s of data/train, ./x/y, https://host.org/a/b", None),
+        (SCRIPT, None),
+    ],
+)
+def test_absolute_paths_are_cut_to_their_last_part(text: str, expected: str | None) -> None:
+    assert without_folders(text) == (text if expected is None else expected)
 
 
 def test_a_study_of_one_arm(tmp_path: Path) -> None:
