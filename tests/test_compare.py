@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from answers import answered_study
+from answers import answered_study, answers
 from fabricate import finished_study, whole_run, write_run
 from rich.console import Console
 from scipy import stats
@@ -18,7 +18,7 @@ from sklearn.metrics import confusion_matrix, f1_score, roc_auc_score
 from hptui.__main__ import main
 from hptui.comparison import Question, compare, conclusion, paired_difference
 from hptui.comparison.sampling import SamplingError
-from hptui.predictions import PREDICTIONS_FILE, read_predictions
+from hptui.predictions import PREDICTIONS_FILE, read_predictions, write_predictions
 from hptui.studies import follow
 from hptui.ui.comparing import comparison_text
 
@@ -148,6 +148,20 @@ def test_a_damaged_file_matters_only_where_it_is_needed(here: Path, capsys: Capt
     (here / "s" / "baseline-1" / PREDICTIONS_FILE).write_bytes(b"torn")
     assert found(capsys, "s")["sampling"]["how"] == "upper bound"
     assert "cannot be read" in refused(capsys, "s", "--metric", "auc")
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_predictions_of_other_images_than_the_log_counted_are_not_used(
+    here: Path, capsys: Captured, classes: int
+) -> None:
+    answered_study(here / "s", *SKILLS)
+    others = np.random.default_rng(9).integers(0, classes, 200)
+    write_predictions(
+        here / "s" / "baseline-1", {("final", "test"): answers(np.random.default_rng(1), others, classes, 1.0)}
+    )
+    assert found(capsys, "s")["sampling"]["how"] == "upper bound"
+    said = refused(capsys, "s", "--metric", "auc")
+    assert f"it has 200 test images of {classes} classes, and not those that the run's log counted (200 of 2" in said
 
 
 @pytest.mark.parametrize(

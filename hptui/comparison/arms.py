@@ -17,7 +17,7 @@ from hptui import metrics
 from hptui.comparison.sampling import image_influence
 from hptui.errors import ConfigError, RunDirectoryError, UsageError
 from hptui.events import Evaluated
-from hptui.predictions import Model, Predictions, read_predictions
+from hptui.predictions import PREDICTIONS_FILE, Model, Predictions, read_predictions
 from hptui.run_state import Epoch, RunState
 from hptui.studies import FollowedRun
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 
 MANY_PROBABILITIES = 20_000
+UNREADABLE = f"{PREDICTIONS_FILE} cannot be read, or is not of the images that the log counted"
+"""for a page that is passed on: the errors themselves name places on this machine"""
 
 
 @dataclass(frozen=True)
@@ -152,11 +154,30 @@ def class_metrics(run: FollowedRun, question: Question) -> list[metrics.ClassMet
 def _saved(run: FollowedRun, question: Question) -> Predictions | None:
     """The predictions of the test images; a damaged file is none, where the log can answer the question as well."""
     try:
-        return read_predictions(run.directory, question.model, "test")
+        return saved_predictions(run, question.model)
     except RunDirectoryError:
         if question.needs_predictions:
             raise
         return None
+
+
+def saved_predictions(run: FollowedRun, model: Model) -> Predictions | None:
+    """What a completed run saved of its test images; None: nothing.
+
+    Raises:
+        RunDirectoryError: the file is damaged, or it is not of the images that the log counted.
+    """
+    found = read_predictions(run.directory, model, "test")
+    if found is None:
+        return None
+    counted = [sum(row) for row in decisive_test(run.state, model).confusion]
+    images = metrics.confusion(found).sum(axis=1).tolist() if found.classes == len(counted) else None
+    if images != counted:
+        raise RunDirectoryError(
+            f"{run.directory / PREDICTIONS_FILE} cannot be used: it has {len(found)} test images of {found.classes} "
+            f"classes, and not those that the run's log counted ({sum(counted)} of {len(counted)} classes)."
+        )
+    return found
 
 
 def _threshold(run: FollowedRun, question: Question) -> float | None:
