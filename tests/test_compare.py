@@ -18,6 +18,7 @@ from sklearn.metrics import confusion_matrix, f1_score, roc_auc_score
 from hptui.__main__ import main
 from hptui.comparison import Question, compare, conclusion, paired_difference
 from hptui.comparison.sampling import SamplingError
+from hptui.events import Evaluated
 from hptui.predictions import PREDICTIONS_FILE, read_predictions, write_predictions
 from hptui.studies import follow
 from hptui.ui.comparing import comparison_text
@@ -162,6 +163,19 @@ def test_predictions_of_other_images_than_the_log_counted_are_not_used(
     assert found(capsys, "s")["sampling"]["how"] == "upper bound"
     said = refused(capsys, "s", "--metric", "auc")
     assert f"it has 200 test images of {classes} classes, and not those that the run's log counted (200 of 2" in said
+
+
+@pytest.mark.parametrize("kept", [(), ("validation",)])
+@pytest.mark.parametrize("arguments", [[], ["--per-class"], ["--model", "best"], ["--metric", "f1", "--json"]])
+def test_a_completed_run_without_a_test_in_its_log_is_told(
+    here: Path, capsys: Captured, kept: tuple[str, ...], arguments: list[str]
+) -> None:
+    study = finished_study(here / "s", [0.5, 0.6], [0.6, 0.65])
+    (here / "s" / "baseline-1" / "events.jsonl").unlink()
+    events = [event for event in whole_run("baseline", 1) if not isinstance(event, Evaluated) or event.split in kept]
+    write_run(study, "baseline", 1, events)
+    said = refused(capsys, "s", *arguments)
+    assert "baseline-1 is damaged: its log says that the run is completed, but no test images were counted." in said
 
 
 @pytest.mark.parametrize(

@@ -106,10 +106,11 @@ def measure(run: FollowedRun, question: Question, *, with_interval: bool = False
     What the log knows is taken from the log, so that it is what a screen showed when nothing was saved yet.
 
     Raises:
+        RunDirectoryError: its log or its predictions are damaged.
         UsageError: the run saved no predictions and the question needs them, or the metric is not defined for it.
     """
     found = _saved(run, question)
-    counted = found if question.needs_predictions else of_confusion(decisive_test(run.state, question.model).confusion)
+    counted = found if question.needs_predictions else of_confusion(decisive_test(run, question.model).confusion)
     if counted is None:
         raise _not_saved(run, question)
     cut = _threshold(run, question)
@@ -147,7 +148,7 @@ def class_metrics(run: FollowedRun, question: Question) -> list[metrics.ClassMet
         return metrics.per_class(found, _threshold(run, question), resamples=_resamples(found))
     if question.threshold_for is not None:
         raise _not_saved(run, question)
-    logged = metrics.per_class(of_confusion(decisive_test(run.state, question.model).confusion))
+    logged = metrics.per_class(of_confusion(decisive_test(run, question.model).confusion))
     return [replace(row, auc=None) for row in logged]
 
 
@@ -170,7 +171,7 @@ def saved_predictions(run: FollowedRun, model: Model) -> Predictions | None:
     found = read_predictions(run.directory, model, "test")
     if found is None:
         return None
-    counted = [sum(row) for row in decisive_test(run.state, model).confusion]
+    counted = [sum(row) for row in decisive_test(run, model).confusion]
     images = metrics.confusion(found).sum(axis=1).tolist() if found.classes == len(counted) else None
     if images != counted:
         raise RunDirectoryError(
@@ -210,7 +211,7 @@ def summarize_arm(runs: Sequence[FollowedRun], strategy: str, by_seed: Mapping[i
         strategy=strategy,
         seeds=[run.seed for run in runs],
         test_accuracy=summarize(end.test_accuracy for end in ends),
-        balanced_accuracy=summarize(_balanced(run.state) for run in runs),
+        balanced_accuracy=summarize(_balanced(run) for run in runs),
         cost=summarize(end.cost for end in ends),
         seconds=summarize(end.seconds for end in ends),
         measured=summarize(found.value for found in measured),
@@ -228,16 +229,24 @@ def test_accuracy(state: RunState) -> float:
 test_accuracy.__test__ = False  # type: ignore[attr-defined]  # not a test, whatever pytest makes of its name
 
 
-def decisive_test(state: RunState, model: Model) -> Evaluated:
-    """Of a completed run: of the last epoch, or of the one whose delivered weights had the lowest validation loss."""
+def decisive_test(run: FollowedRun, model: Model) -> Evaluated:
+    """Of a completed run: of the last epoch, or of the one whose delivered weights had the lowest validation loss.
+
+    Raises:
+        RunDirectoryError: its log is damaged: there is no such test.
+    """
 
     def loss(epoch: Epoch) -> float:
         found = epoch.validation.loss if epoch.validation is not None else None
         return math.inf if found is None else found
 
-    tested = [epoch for epoch in state.epochs if epoch.test is not None]
-    test = (tested[-1] if model == "final" else min(tested, key=loss)).test
-    assert test is not None
+    tested = [epoch for epoch in run.state.epochs if epoch.test is not None]
+    test = (tested[-1] if model == "final" else min(tested, key=loss)).test if tested else None
+    square = test is not None and all(len(row) == len(test.confusion) for row in test.confusion)
+    if test is None or not square or not sum(map(sum, test.confusion)):
+        raise RunDirectoryError(
+            f"{run.directory} is damaged: its log says that the run is completed, but no test images were counted."
+        )
     return test
 
 
@@ -251,7 +260,7 @@ def of_confusion(confusion: Sequence[Sequence[int]]) -> Predictions:
     return Predictions(labels.astype(np.int64), np.eye(len(counts), dtype=np.float32)[predicted])
 
 
-def _balanced(state: RunState) -> float:
-    found = metrics.balanced_accuracy(metrics.class_counts(decisive_test(state, "final").confusion))
+def _balanced(run: FollowedRun) -> float:
+    found = metrics.balanced_accuracy(metrics.class_counts(decisive_test(run, "final").confusion))
     assert found is not None  # there are test images
     return found
