@@ -337,21 +337,28 @@ def sampling(error: float, how: str = "paired images") -> SamplingError:
             [0.010, 0.012, 0.011, 0.009, 0.013],
             0.001,
             "paired images",
-            "leaves another ±0.20 points open (95 %), too little to undo it.",
+            "leaves another 0.20 points to either side open (95 %), too little to undo it.",
         ),
         (
             [0.010, 0.012, 0.011, 0.009, 0.013],
             0.01,
             "paired images",
-            "leaves another ±1.96 points open (95 %): it holds for these test images, and may not for others.",
+            "leaves another 1.96 points to either side open (95 %): "
+            "it holds for these test images, and may not for others.",
         ),
         (
             [0.010, 0.012, 0.011, 0.009, 0.013],
             0.01,
             "upper bound",
-            "leaves at most another ±1.96 points open (95 %): whether it holds on other images cannot be told.",
+            "leaves at most another 1.96 points to either side open (95 %): "
+            "whether it holds on other images cannot be told.",
         ),
-        ([0.010, -0.012, 0.011, 0.009, -0.013], 0.01, "paired images", "leaves another ±1.96 points open (95 %)."),
+        (
+            [0.010, -0.012, 0.011, 0.009, -0.013],
+            0.01,
+            "paired images",
+            "leaves another 1.96 points to either side open (95 %).",
+        ),
     ],
 )
 def test_the_sentence_says_what_the_test_set_allows(

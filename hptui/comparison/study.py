@@ -154,9 +154,8 @@ def on_other_images(difference: Difference, sampling: SamplingError | None) -> s
     assert difference.mean is not None
     reach = NORMAL * sampling.difference
     most = "at most " if sampling.how == "upper bound" else ""
-    left = (
-        f" The choice of these {sampling.images} test images leaves {most}another ±{100 * reach:.2f} points open (95 %)"
-    )
+    images, points = sampling.images, f"{100 * reach:.2f} points"
+    left = f" The choice of these {images} test images leaves {most}another {points} to either side open (95 %)"
     if difference.low <= 0 <= difference.high:
         return f"{left}."
     if abs(difference.mean) > math.hypot((difference.high - difference.low) / 2, reach):
