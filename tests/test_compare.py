@@ -7,6 +7,7 @@ import json
 import os
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from answers import answered_study, answers
@@ -18,9 +19,11 @@ from sklearn.metrics import confusion_matrix, f1_score, roc_auc_score
 from hptui.__main__ import main
 from hptui.comparison import Question, compare, conclusion, paired_difference
 from hptui.comparison.sampling import SamplingError
-from hptui.events import Evaluated
-from hptui.predictions import PREDICTIONS_FILE, read_predictions, write_predictions
+from hptui.events import AnyEvent, Evaluated
+from hptui.predictions import PREDICTIONS_FILE, Predictions, read_predictions, write_predictions
+from hptui.run_directory import RunReader
 from hptui.studies import follow
+from hptui.study_directory import Study
 from hptui.ui.comparing import comparison_text
 
 Captured = pytest.CaptureFixture[str]
@@ -289,12 +292,54 @@ def test_other_test_images_are_listed_and_not_tested(here: Path, capsys: Capture
     assert len(result["studies"]) == 2
 
 
+def other_fingerprint(study: Study) -> None:
+    path = study.directory / "study.toml"
+    path.write_text(path.read_text("utf-8").replace("f" * 64, "e" * 64), "utf-8")
+
+
 def test_fewer_training_images_leave_the_test_images_as_they_are(here: Path, capsys: Captured) -> None:
     finished_study(here / "a", [0.5, 0.6], [0.6, 0.65])
-    other = finished_study(here / "b", [0.5, 0.6], [0.7, 0.75], train_size=100)
-    path = other.directory / "study.toml"
-    path.write_text(path.read_text("utf-8").replace("f" * 64, "e" * 64), "utf-8")
+    other_fingerprint(finished_study(here / "b", [0.5, 0.6], [0.7, 0.75], train_size=100))
     assert found(capsys, "a", "b")["contrasts"][2]["note"] == "not paired: train_size differs"
+    answered_study(here / "c", *SKILLS)
+    other_fingerprint(answered_study(here / "d", *SKILLS, train_size=100))
+    assert found(capsys, "c", "d")["contrasts"][2]["note"] == "not paired: train_size differs"
+
+
+@pytest.mark.parametrize("dataset", ["folder:scans", "medmnist:pneumoniamnist.npz", "own.py:images"])
+def test_own_images_with_another_fingerprint_are_not_tested(here: Path, capsys: Captured, dataset: str) -> None:
+    (here / "own.py").write_text("def images():\n    pass\n")
+    finished_study(here / "a", [0.5, 0.6], [0.6, 0.65], dataset=dataset)
+    other_fingerprint(finished_study(here / "b", [0.5, 0.6], [0.7, 0.75], dataset=dataset, train_size=100))
+    assert found(capsys, "a", "b")["contrasts"][2]["note"] == "not tested: the test images are not the same"
+
+
+@pytest.mark.parametrize("facts", [{"images": 199}, {"class_names": ("ill", "healthy")}, {"first": 1}, {"order": -1}])
+def test_test_images_that_were_counted_otherwise_are_not_tested(here: Path, capsys: Captured, facts: dict) -> None:
+    """Fewer images; other names; one image of another class; the same images in another order."""
+    changes = {name: value for name, value in facts.items() if name in ("images", "class_names")}
+    answered_study(here / "a", *SKILLS, save="order" in facts)
+    study = answered_study(here / "b", *SKILLS, save="order" in facts, train_size=100, **changes)
+    other_fingerprint(study)
+    for run in study.directory.glob("optimized-*"):
+        if "first" in facts:
+            events = list(RunReader(run).read())
+            (run / "events.jsonl").unlink()
+            write_run(study, "optimized", int(run.name[-1]), map(with_one_more, events))
+        if "order" in facts:
+            predictions = read_predictions(run)
+            assert predictions is not None
+            turned = Predictions(predictions.labels[::-1], predictions.probabilities[::-1])
+            write_predictions(run, {("final", "test"): turned})
+    assert found(capsys, "a", "b")["contrasts"][2]["note"] == "not tested: the test images are not the same"
+
+
+def with_one_more(event: AnyEvent) -> AnyEvent:
+    """Of the first class, and one less of the second."""
+    if not isinstance(event, Evaluated) or event.split != "test":
+        return event
+    (first, *others), (second, *right) = event.confusion
+    return msgspec.structs.replace(event, confusion=[[first + 1, *others], [second - 1, *right]])
 
 
 def test_studies_of_one_name_are_told_apart_and_none_is_named_twice(here: Path, capsys: Captured) -> None:

@@ -16,17 +16,19 @@ from pathlib import Path
 
 import msgspec
 
-from hptui.comparison.arms import ArmSummary, Measured, Question
+from hptui.comparison.arms import ArmSummary, Measured, Question, decisive_test, saved_predictions
 from hptui.comparison.differences import Difference, holm, paired_difference, unpaired_difference
 from hptui.comparison.sampling import SamplingError
-from hptui.comparison.study import Comparison, by_seed, compare, measure_arm, sampling_error
+from hptui.comparison.study import Comparison, by_seed, compare, completed, measure_arm, sampling_error
 from hptui.config import Arm
-from hptui.errors import UsageError
-from hptui.predictions import Model
-from hptui.studies import FollowedStudy
-from hptui.study_directory import Study, shown
+from hptui.errors import RunDirectoryError, UsageError
+from hptui.predictions import Model, Predictions
+from hptui.studies import FollowedRun, FollowedStudy
+from hptui.study_directory import shown
 
-SEED_MEANS = ("model", "epochs", "train_size", "validation_size")
+USED = ("train_size", "validation_size")
+"""settings that decide how many images are used, of which those for the test are not"""
+SEED_MEANS = ("model", "epochs", *USED)
 """settings that have to agree for one seed to mean the same initial weights and the same images in the same order"""
 TEST_MEANS = ("dataset", "image_size", "split_seed")
 """settings that decide which the test images are; how many others are used does not change them"""
@@ -64,6 +66,7 @@ class _Side(msgspec.Struct, frozen=True):
 
     name: str
     study: FollowedStudy
+    arm_name: Arm
     arm: ArmSummary
     measured: dict[int, Measured]
 
@@ -81,7 +84,7 @@ def compare_several(
     comparisons = [compare(followed, question, intervals=intervals) for followed in studies]
     sides = [
         {
-            arm: _Side(f"{name}: {arm}", followed, summary, measure_arm(followed, arm, question))
+            arm: _Side(f"{name}: {arm}", followed, arm, summary, measure_arm(followed, arm, question))
             for arm, summary in _arms(comparison)
         }
         for name, followed, comparison in zip(names, studies, comparisons, strict=True)
@@ -129,7 +132,7 @@ def _numbered(names: Sequence[str]) -> list[str]:
 
 
 def _contrast(one: _Side, other: _Side, metric: str) -> Contrast:
-    if not _same_test_images(one.study.study, other.study.study):
+    if one.study is not other.study and not _same_test_images(one, other):
         return Contrast(one.name, other.name, None, None, None, "not tested: the test images are not the same")
     apart = _apart(one, other)
     if not apart:
@@ -139,11 +142,41 @@ def _contrast(one: _Side, other: _Side, metric: str) -> Contrast:
     return Contrast(one.name, other.name, found, None, None, f"not paired: {apart}")
 
 
-def _same_test_images(one: Study, other: Study) -> bool:
-    """The fingerprint is of all splits together: it differs too where only fewer training images are used."""
-    sizes = any(getattr(one.config, name) != getattr(other.config, name) for name in ("train_size", "validation_size"))
-    named = all(getattr(one.config, name) == getattr(other.config, name) for name in TEST_MEANS)
-    return one.fingerprint == other.fingerprint or (sizes and named)
+def _same_test_images(one: _Side, other: _Side) -> bool:
+    """The fingerprint is of all splits together: it differs too where only fewer training images are used.
+
+    Then the settings have to name the same test images, and the runs must have counted the same. Of the user's own
+    data the settings name a place, at which other images may have lain.
+    """
+    first, second = one.study.study, other.study.study
+    if first.fingerprint == second.fingerprint:
+        return True
+    fewer = any(getattr(first.config, name) != getattr(second.config, name) for name in USED)
+    named = all(getattr(first.config, name) == getattr(second.config, name) for name in TEST_MEANS)
+    return fewer and named and ":" not in first.config.dataset and _counted_alike(one, other)
+
+
+def _counted_alike(one: _Side, other: _Side) -> bool:
+    """Number and names of the classes, images of each, and their order as far as predictions were saved."""
+    runs = [run for side in (one, other) for run in completed(side.study, side.arm_name)[:1]]
+    counted = [
+        (
+            run.state.started.test_images if run.state.started else None,
+            run.state.started.class_names if run.state.started else None,
+            [sum(row) for row in decisive_test(run, "final").confusion],
+        )
+        for run in runs
+    ]
+    labels = [found.labels.tolist() for found in map(_saved, runs) if found is not None]
+    return all(found == counted[0] for found in counted) and all(found == labels[0] for found in labels)
+
+
+def _saved(run: FollowedRun) -> Predictions | None:
+    """Of test images; None too where they cannot be read."""
+    try:
+        return saved_predictions(run, "final")
+    except RunDirectoryError:
+        return None
 
 
 def _apart(one: _Side, other: _Side) -> str:
