@@ -39,7 +39,9 @@ class SamplingError(msgspec.Struct, frozen=True):
     how: How
     """paired images: from the saved predictions; upper bound: without them, were both arms wrong on different images"""
     discordant: float | None
-    """share of the images that just one of a pair gets right, mean over the pairs; null: no predictions saved"""
+    """share of the images that just one of a pair gets right, mean over the pairs; null: predictions are missing"""
+    readable: int = 0
+    """runs of both arms whose predictions are there"""
 
 
 def image_influence(metric: str, predictions: Predictions, threshold: float | None = None) -> Numbers:

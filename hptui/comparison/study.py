@@ -101,18 +101,19 @@ def sampling_error(
     every = [*baseline.values(), *optimized.values()]
     if not every:
         return None
-    images = len(every[0].influence)
+    images, readable = len(every[0].influence), sum(found.right is not None for found in every)
     one = _mean([standard_error(found.influence) for found in every])
     pairs = [(baseline[seed], optimized[seed]) for seed in sorted(baseline.keys() & optimized.keys())]
     right = [(a.right, b.right) for a, b in pairs if a.right is not None and b.right is not None]
     if pairs and len(right) == len(pairs):
         error = paired_error([a.influence for a, _ in pairs], [b.influence for _, b in pairs])
-        return SamplingError(images, one, error, "paired images", _mean([float((a != b).mean()) for a, b in right]))
+        discordant = _mean([float((a != b).mean()) for a, b in right])
+        return SamplingError(images, one, error, "paired images", discordant, readable)
     if metric == "accuracy":
         bounds = [largest_paired_error(a.value, b.value, images) for a, b in pairs]
     else:
         bounds = [standard_error(a.influence) + standard_error(b.influence) for a, b in pairs]
-    return SamplingError(images, one, _mean(bounds) if pairs else None, "upper bound", None)
+    return SamplingError(images, one, _mean(bounds) if pairs else None, "upper bound", None, readable)
 
 
 def _mean(numbers: Sequence[float]) -> float:
