@@ -16,6 +16,7 @@ from rich.console import Console
 from scipy import stats
 from sklearn.metrics import confusion_matrix, f1_score, roc_auc_score
 
+from hptui import resampling
 from hptui.__main__ import main
 from hptui.comparison import Question, compare, conclusion, paired_difference
 from hptui.comparison.sampling import SamplingError
@@ -151,7 +152,11 @@ def test_a_damaged_file_matters_only_where_it_is_needed(here: Path, capsys: Capt
     answered_study(here / "s", *SKILLS)
     (here / "s" / "baseline-1" / PREDICTIONS_FILE).write_bytes(b"torn")
     assert found(capsys, "s")["sampling"]["how"] == "upper bound"
+    assert "at most (not all of these runs have readable predictions)" in shown(capsys, "s")
     assert "cannot be read" in refused(capsys, "s", "--metric", "auc")
+    for file in (here / "s").rglob(PREDICTIONS_FILE):
+        file.write_bytes(b"torn")
+    assert "at most (these runs have no readable predictions)" in shown(capsys, "s")
 
 
 @pytest.mark.parametrize("classes", [2, 3])
@@ -231,7 +236,8 @@ def test_tables_fit_80_columns(here: Path) -> None:
     assert "specificity" in text
 
 
-def test_without_predictions_a_class_has_no_auc(here: Path, capsys: Captured) -> None:
+def test_without_predictions_a_class_has_no_auc(here: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(resampling, "resampled_areas")  # none is computed either
     answered_study(here / "s", [1.0], [1.5], save=False)
     rows = found(capsys, "s", "--per-class")["classes"]["s"]
     assert all(row["auc"] is None and row["f1"] is not None for row in rows)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -148,8 +148,7 @@ def class_metrics(run: FollowedRun, question: Question) -> list[metrics.ClassMet
         return metrics.per_class(found, _threshold(run, question), resamples=_resamples(found))
     if question.threshold_for is not None:
         raise _not_saved(run, question)
-    logged = metrics.per_class(of_confusion(decisive_test(run, question.model).confusion))
-    return [replace(row, auc=None) for row in logged]
+    return metrics.per_class(of_confusion(decisive_test(run, question.model).confusion), areas=False)
 
 
 def _saved(run: FollowedRun, question: Question) -> Predictions | None:
