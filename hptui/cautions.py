@@ -39,10 +39,14 @@ def _of_one(axis: Axis, values: Sequence[float]) -> Iterator[str]:
         return
     steps = [after - before for before, after in itertools.pairwise(values)]
     if sum(step < 0 for step in steps) >= FALLS and not any(step > 0 for step in steps):
-        yield (
-            f"{axis.name} only falls, from {values[0]:.3g} to {values[-1]:.3g} over {len(values)} decisions: "
-            "short probes flatter small values (short-horizon bias). Try a longer horizon, or the strategy adaptive."
-        )
+        fall = f"{axis.name} only falls, from {values[0]:.3g} to {values[-1]:.3g} over {len(values)} decisions"
+        if axis.name == "lr":  # shown of rates alone (Wu et al. 2018); other values may have their own reasons to fall
+            yield (
+                f"{fall}: short probes flatter small values (short-horizon bias). Try a longer horizon, or the "
+                "strategy adaptive."
+            )
+        else:
+            yield f"{fall}. Try a longer horizon to see whether it still does."
     for edge, bound in (("lower", axis.low), ("upper", axis.high)):
         off = edge == "lower" and axis.name in CAN_BE_OFF
         if math.isclose(values[-1], bound, rel_tol=1e-9) and not off:

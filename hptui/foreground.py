@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 import click
 import msgspec
 
+from hptui.errors import UsageError
 from hptui.session import Prepare, Session
 from hptui.study_directory import Study, new_directory, open_study
 
@@ -161,13 +162,22 @@ def old_study(study: Study, config: StudyConfig) -> Prepare:
 def export_files(
     directory: Path, formats: str, progress: Callable[[str], None], should_stop: Callable[[], bool]
 ) -> list[Path]:
-    """Write pictures or tables of a study beside it."""
+    """Write pictures or tables of a study beside it; of all formats, those that can be had here."""
     from hptui.export import export
-    from hptui.export.formats import parse_formats
+    from hptui.export.event_files import require_tensorboard
+    from hptui.export.formats import FORMATS, parse_formats
     from hptui.studies import follow
 
-    asked, place = parse_formats(formats), directory / "export"
-    return export(follow(directory), place, asked, progress=progress, should_stop=should_stop)
+    asked, place, absent = parse_formats(formats), directory / "export", ""
+    if asked == FORMATS:
+        try:
+            require_tensorboard()
+        except UsageError as error:
+            asked, absent = tuple(name for name in asked if name != "tensorboard"), f"missing: {error}"
+    files = export(follow(directory), place, asked, progress=progress, should_stop=should_stop)
+    if absent:
+        progress(absent)
+    return files
 
 
 def conclude(session: Session, *, as_json: bool) -> int:

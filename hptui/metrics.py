@@ -201,7 +201,7 @@ def interval(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> tuple[float, float] | None:
-    """95 % interval of `metric`: how far another test set of this size may lie off. None where it is not defined.
+    """95 % interval of `metric`: what a test set of this size leaves open. None where it is not defined.
 
     Args:
         name: see `metric`.
@@ -229,9 +229,17 @@ def interval(
 
 
 def per_class(
-    predictions: Predictions, threshold: float | None = None, *, resamples: int = RESAMPLES, seed: int = 0
+    predictions: Predictions,
+    threshold: float | None = None,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    areas: bool = True,
 ) -> list[ClassMetrics]:
-    """Every class against the rest, in the order of the classes; arguments as of `interval`."""
+    """Every class against the rest, in the order of the classes; arguments as of `interval`.
+
+    `areas`: also the area under the ROC curve, for which probabilities have to be known.
+    """
     import numpy as np
 
     from hptui import resampling
@@ -239,8 +247,9 @@ def per_class(
     matrix = confusion(predictions, threshold)
     counts = class_counts(matrix.tolist())
     f1s = resampling.f1_of_matrices(resampling.resampled_matrices(matrix, resamples, seed))  # (resamples, classes)
-    areas = resampling.resampled_areas(predictions, resamples, seed)  # (resamples, classes)
-    area = resampling.weighted_areas(predictions, np.ones((1, len(predictions))))[0]
+    if areas:
+        resampled = resampling.resampled_areas(predictions, resamples, seed)  # (resamples, classes)
+        area = resampling.weighted_areas(predictions, np.ones((1, len(predictions))))[0]
     return [
         ClassMetrics(
             label=index,
@@ -248,7 +257,7 @@ def per_class(
             sensitivity=_share_with_interval(counts.hits[index], counts.support[index]),
             specificity=_share_with_interval(*_rejected(counts, index)),
             f1=_estimate(_f1(counts, index), f1s[:, index]),
-            auc=_estimate(float(area[index]), areas[:, index]),
+            auc=_estimate(float(area[index]), resampled[:, index]) if areas else None,
         )
         for index in range(predictions.classes)
     ]

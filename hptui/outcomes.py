@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hptui.comparison import CONFIDENCE, summarize, test_accuracy
+from hptui.comparison.arms import UNREADABLE, saved_predictions
 from hptui.config import Arm
 from hptui.errors import RunDirectoryError
 from hptui.metrics import metric
-from hptui.predictions import read_predictions
 from hptui.studies import FollowedRun, FollowedStudy
 from hptui.views import Trajectory, trajectories
 
@@ -100,9 +100,9 @@ def roc_curves(study: FollowedStudy) -> tuple[tuple[RocCurve, ...], tuple[str, .
 def _roc_curve(run: FollowedRun) -> RocCurve | str:
     """Of a completed run, or why there is none."""
     try:
-        predictions = read_predictions(run.directory)
-    except RunDirectoryError as error:
-        return str(error)
+        predictions = saved_predictions(run, "final")
+    except RunDirectoryError:
+        return UNREADABLE
     if predictions is None:
         return "no predictions saved by this run"
     import numpy as np

@@ -8,12 +8,10 @@ The reading side needs no torch for it. Images are in the split's own order, the
 from __future__ import annotations
 
 import io
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from hptui.errors import RunDirectoryError, TrainingError
 from hptui.presence import replace_file
@@ -88,8 +86,21 @@ def read_predictions(run: Path, model: Model = "final", split: str = "test") -> 
             labels, probabilities = archive[f"{split}_labels"], archive[f"{model}_{split}"]
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except Exception as error:  # of a damaged archive zipfile and NumPy raise nearly anything, down to their parsers'
         raise RunDirectoryError(f"{path} cannot be read ({(str(error).splitlines() or ['damaged'])[0]}).") from None
+    if problem := _damage(labels, probabilities):
+        raise RunDirectoryError(f"{path} is damaged: {problem}.")
+    return Predictions(labels.astype(np.int64, copy=False), probabilities)
+
+
+def _damage(labels: Any, probabilities: Any) -> str:
+    """Why two arrays are no predictions; empty if they are."""
+    if labels.dtype.kind not in "iu" or probabilities.dtype.kind != "f":
+        return f"labels of type {labels.dtype}, probabilities of type {probabilities.dtype}"
     if labels.ndim != 1 or probabilities.ndim != 2 or len(labels) != len(probabilities):
-        raise RunDirectoryError(f"{path} is damaged: {labels.shape} labels for probabilities {probabilities.shape}.")
-    return Predictions(labels, probabilities)
+        return f"{labels.shape} labels for probabilities {probabilities.shape}"
+    if len(labels) == 0:
+        return "no images"
+    if labels.min() < 0 or labels.max() >= probabilities.shape[1]:
+        return f"labels {labels.min()} to {labels.max()} for {probabilities.shape[1]} classes"
+    return ""

@@ -58,6 +58,15 @@ def test_a_value_that_only_falls_is_told(values: list[float], falls: bool) -> No
         assert told[0].startswith("lr only falls, from 0.03 to 0.001 over")
 
 
+def test_only_of_the_learning_rate_is_short_horizon_bias_said() -> None:
+    (told,) = cautions(run_of(RATE, [3e-2, 1e-2, 3e-3, 1e-3]))
+    assert told.endswith("short-horizon bias). Try a longer horizon, or the strategy adaptive.")
+    (told,) = cautions(run_of(DROPOUT, [0.5, 0.4, 0.3, 0.2]))
+    assert told == (
+        "dropout only falls, from 0.5 to 0.2 over 4 decisions. Try a longer horizon to see whether it still does."
+    )
+
+
 def test_a_value_on_its_edge_is_told_unless_it_is_off() -> None:
     assert cautions(run_of(RATE, [1e-2, 1e-1])) == (
         "lr sits on the upper edge of its range, 0.1: better values may lie beyond it.",

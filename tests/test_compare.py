@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
-from answers import answered_study
+from answers import answered_study, answers
 from fabricate import finished_study, whole_run, write_run
 from rich.console import Console
 from scipy import stats
 from sklearn.metrics import confusion_matrix, f1_score, roc_auc_score
 
+from hptui import resampling
 from hptui.__main__ import main
 from hptui.comparison import Question, compare, conclusion, paired_difference
 from hptui.comparison.sampling import SamplingError
-from hptui.predictions import PREDICTIONS_FILE, read_predictions
+from hptui.events import AnyEvent, Evaluated
+from hptui.predictions import PREDICTIONS_FILE, Predictions, read_predictions, write_predictions
+from hptui.run_directory import RunReader
 from hptui.studies import follow
+from hptui.study_directory import Study
 from hptui.ui.comparing import comparison_text
 
 Captured = pytest.CaptureFixture[str]
@@ -146,7 +152,38 @@ def test_a_damaged_file_matters_only_where_it_is_needed(here: Path, capsys: Capt
     answered_study(here / "s", *SKILLS)
     (here / "s" / "baseline-1" / PREDICTIONS_FILE).write_bytes(b"torn")
     assert found(capsys, "s")["sampling"]["how"] == "upper bound"
+    assert "at most (not all of these runs have readable predictions)" in shown(capsys, "s")
     assert "cannot be read" in refused(capsys, "s", "--metric", "auc")
+    for file in (here / "s").rglob(PREDICTIONS_FILE):
+        file.write_bytes(b"torn")
+    assert "at most (these runs have no readable predictions)" in shown(capsys, "s")
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_predictions_of_other_images_than_the_log_counted_are_not_used(
+    here: Path, capsys: Captured, classes: int
+) -> None:
+    answered_study(here / "s", *SKILLS)
+    others = np.random.default_rng(9).integers(0, classes, 200)
+    write_predictions(
+        here / "s" / "baseline-1", {("final", "test"): answers(np.random.default_rng(1), others, classes, 1.0)}
+    )
+    assert found(capsys, "s")["sampling"]["how"] == "upper bound"
+    said = refused(capsys, "s", "--metric", "auc")
+    assert f"it has 200 test images of {classes} classes, and not those that the run's log counted (200 of 2" in said
+
+
+@pytest.mark.parametrize("kept", [(), ("validation",)])
+@pytest.mark.parametrize("arguments", [[], ["--per-class"], ["--model", "best"], ["--metric", "f1", "--json"]])
+def test_a_completed_run_without_a_test_in_its_log_is_told(
+    here: Path, capsys: Captured, kept: tuple[str, ...], arguments: list[str]
+) -> None:
+    study = finished_study(here / "s", [0.5, 0.6], [0.6, 0.65])
+    (here / "s" / "baseline-1" / "events.jsonl").unlink()
+    events = [event for event in whole_run("baseline", 1) if not isinstance(event, Evaluated) or event.split in kept]
+    write_run(study, "baseline", 1, events)
+    said = refused(capsys, "s", *arguments)
+    assert "baseline-1 is damaged: its log says that the run is completed, but no test images were counted." in said
 
 
 @pytest.mark.parametrize(
@@ -199,7 +236,8 @@ def test_tables_fit_80_columns(here: Path) -> None:
     assert "specificity" in text
 
 
-def test_without_predictions_a_class_has_no_auc(here: Path, capsys: Captured) -> None:
+def test_without_predictions_a_class_has_no_auc(here: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(resampling, "resampled_areas")  # none is computed either
     answered_study(here / "s", [1.0], [1.5], save=False)
     rows = found(capsys, "s", "--per-class")["classes"]["s"]
     assert all(row["auc"] is None and row["f1"] is not None for row in rows)
@@ -260,12 +298,54 @@ def test_other_test_images_are_listed_and_not_tested(here: Path, capsys: Capture
     assert len(result["studies"]) == 2
 
 
+def other_fingerprint(study: Study) -> None:
+    path = study.directory / "study.toml"
+    path.write_text(path.read_text("utf-8").replace("f" * 64, "e" * 64), "utf-8")
+
+
 def test_fewer_training_images_leave_the_test_images_as_they_are(here: Path, capsys: Captured) -> None:
     finished_study(here / "a", [0.5, 0.6], [0.6, 0.65])
-    other = finished_study(here / "b", [0.5, 0.6], [0.7, 0.75], train_size=100)
-    path = other.directory / "study.toml"
-    path.write_text(path.read_text("utf-8").replace("f" * 64, "e" * 64), "utf-8")
+    other_fingerprint(finished_study(here / "b", [0.5, 0.6], [0.7, 0.75], train_size=100))
     assert found(capsys, "a", "b")["contrasts"][2]["note"] == "not paired: train_size differs"
+    answered_study(here / "c", *SKILLS)
+    other_fingerprint(answered_study(here / "d", *SKILLS, train_size=100))
+    assert found(capsys, "c", "d")["contrasts"][2]["note"] == "not paired: train_size differs"
+
+
+@pytest.mark.parametrize("dataset", ["folder:scans", "medmnist:pneumoniamnist.npz", "own.py:images"])
+def test_own_images_with_another_fingerprint_are_not_tested(here: Path, capsys: Captured, dataset: str) -> None:
+    (here / "own.py").write_text("def images():\n    pass\n")
+    finished_study(here / "a", [0.5, 0.6], [0.6, 0.65], dataset=dataset)
+    other_fingerprint(finished_study(here / "b", [0.5, 0.6], [0.7, 0.75], dataset=dataset, train_size=100))
+    assert found(capsys, "a", "b")["contrasts"][2]["note"] == "not tested: the test images are not the same"
+
+
+@pytest.mark.parametrize("facts", [{"images": 199}, {"class_names": ("ill", "healthy")}, {"first": 1}, {"order": -1}])
+def test_test_images_that_were_counted_otherwise_are_not_tested(here: Path, capsys: Captured, facts: dict) -> None:
+    """Fewer images; other names; one image of another class; the same images in another order."""
+    changes = {name: value for name, value in facts.items() if name in ("images", "class_names")}
+    answered_study(here / "a", *SKILLS, save="order" in facts)
+    study = answered_study(here / "b", *SKILLS, save="order" in facts, train_size=100, **changes)
+    other_fingerprint(study)
+    for run in study.directory.glob("optimized-*"):
+        if "first" in facts:
+            events = list(RunReader(run).read())
+            (run / "events.jsonl").unlink()
+            write_run(study, "optimized", int(run.name[-1]), map(with_one_more, events))
+        if "order" in facts:
+            predictions = read_predictions(run)
+            assert predictions is not None
+            turned = Predictions(predictions.labels[::-1], predictions.probabilities[::-1])
+            write_predictions(run, {("final", "test"): turned})
+    assert found(capsys, "a", "b")["contrasts"][2]["note"] == "not tested: the test images are not the same"
+
+
+def with_one_more(event: AnyEvent) -> AnyEvent:
+    """Of the first class, and one less of the second."""
+    if not isinstance(event, Evaluated) or event.split != "test":
+        return event
+    (first, *others), (second, *right) = event.confusion
+    return msgspec.structs.replace(event, confusion=[[first + 1, *others], [second - 1, *right]])
 
 
 def test_studies_of_one_name_are_told_apart_and_none_is_named_twice(here: Path, capsys: Captured) -> None:
@@ -273,6 +353,25 @@ def test_studies_of_one_name_are_told_apart_and_none_is_named_twice(here: Path, 
     finished_study(here / "y" / "s", [0.5, 0.6], [0.6, 0.65])
     assert found(capsys, "x/s", "y/s")["names"] == ["x/s", "y/s"]
     assert "is given twice" in refused(capsys, "x/s", "y/s", "x/../x/s")
+
+
+def test_studies_that_share_the_folder_above_too_keep_their_own_numbers(here: Path, capsys: Captured) -> None:
+    finished_study(here / "a" / "x" / "s", [0.5, 0.6], [0.6, 0.65])
+    finished_study(here / "b" / "x" / "s", [0.7, 0.75], [0.8, 0.95])
+    finished_study(here / "c", [0.1, 0.2], [0.3, 0.5])
+    result = found(capsys, "a/x/s", "b/x/s", "c", "--per-class")
+    assert result["names"] == ["a/x/s", "b/x/s", "c"]
+    assert list(result["classes"]) == result["names"]
+    means = [contrast["difference"]["mean"] for contrast in result["contrasts"]]
+    assert means == pytest.approx([0.075, 0.15, 0.25, 0.25, -0.225])
+    assert [contrast["one"] for contrast in result["contrasts"][3:]] == ["a/x/s: optimized"] * 2
+
+
+def test_folders_that_differ_in_what_cannot_be_shown_are_numbered(here: Path, capsys: Captured) -> None:
+    names = [os.fsdecode(b"s\xfe"), os.fsdecode(b"s\xff")]
+    for name in names:
+        finished_study(here / name, [0.5, 0.6], [0.6, 0.65])
+    assert found(capsys, *names)["names"] == ["s\ufffd", "s\ufffd #2"]
 
 
 # ---- the sentence
@@ -285,20 +384,32 @@ def sampling(error: float, how: str = "paired images") -> SamplingError:
 @pytest.mark.parametrize(
     ("differences", "error", "how", "expected"),
     [
-        ([0.010, 0.012, 0.011, 0.009, 0.013], 0.001, "paired images", "by 0.20 points, too little to undo it."),
+        (
+            [0.010, 0.012, 0.011, 0.009, 0.013],
+            0.001,
+            "paired images",
+            "leaves another 0.20 points to either side open (95 %), too little to undo it.",
+        ),
         (
             [0.010, 0.012, 0.011, 0.009, 0.013],
             0.01,
             "paired images",
-            "by 1.96 points: it holds for these test images, and may not for others.",
+            "leaves another 1.96 points to either side open (95 %): "
+            "it holds for these test images, and may not for others.",
         ),
         (
             [0.010, 0.012, 0.011, 0.009, 0.013],
             0.01,
             "upper bound",
-            "by at most 1.96 points: whether it holds on other images cannot be told.",
+            "leaves at most another 1.96 points to either side open (95 %): "
+            "whether it holds on other images cannot be told.",
         ),
-        ([0.010, -0.012, 0.011, 0.009, -0.013], 0.01, "paired images", "could move it by 1.96 points more."),
+        (
+            [0.010, -0.012, 0.011, 0.009, -0.013],
+            0.01,
+            "paired images",
+            "leaves another 1.96 points to either side open (95 %).",
+        ),
     ],
 )
 def test_the_sentence_says_what_the_test_set_allows(
@@ -306,4 +417,4 @@ def test_the_sentence_says_what_the_test_set_allows(
 ) -> None:
     found = paired_difference(dict.fromkeys(range(5), 0.5), {seed: 0.5 + d for seed, d in enumerate(differences)})
     sentence = conclusion(found, sampling(error, how))
-    assert f"Another 500 test images could move it {expected.removeprefix('could move it ')}" in sentence
+    assert sentence.endswith(f" The choice of these 500 test images {expected}")

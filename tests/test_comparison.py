@@ -150,7 +150,7 @@ def test_a_finished_study_as_json(tmp_path: Path) -> None:
     difference = found["difference"]
     assert set(difference) == {
         "n", "mean", "low", "high", "p_value", "effect_size", "test", "sd", "effect_size_corrected", "wilcoxon_p",
-        "wilcoxon_exact", "bootstrap_low", "bootstrap_high",
+        "wilcoxon_exact", "wilcoxon_n", "bootstrap_low", "bootstrap_high",
     }  # fmt: skip
     assert difference["n"] == 10
     assert difference["mean"] == pytest.approx(0.00186, abs=1e-9)

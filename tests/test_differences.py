@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 
 from hptui.comparison.differences import Difference, hedges_factor, holm, paired_difference, unpaired_difference
+from hptui.comparison.words import other_statistics
 
 # Darwin's plants, cross- minus self-fertilised, eighths of an inch (Fisher 1935, The Design of Experiments, ch. 3).
 DARWIN = [49, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48]
@@ -60,7 +61,20 @@ def test_wilcoxon_against_the_table_of_critical_values(n: int, smallest: int, cr
 def test_ties_and_zeros_are_counted_over_all_signs() -> None:
     """By hand: differences 0, 1, 1, 1, 2; without the zero all four are positive: two of sixteen signs, p = 1/8."""
     found = differ([0.0, 0.01, 0.01, 0.01, 0.02])
-    assert (found.wilcoxon_p, found.wilcoxon_exact) == (pytest.approx(2 / 16), True)
+    assert (found.wilcoxon_p, found.wilcoxon_exact, found.wilcoxon_n) == (pytest.approx(2 / 16), True, 4)
+
+
+@pytest.mark.parametrize(
+    ("differences", "expected"),
+    [
+        ([0.0, 0.01, 0.02, 0.03, 0.04], "(exact; 4 differing pairs allow no less than 0.125)"),
+        ([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.01, 0.02], "(exact; 2 differing pairs allow no less than 0.5)"),
+        ([0.0, 0.0, 0.01], "(exact; 1 differing pair allows no less than 1)"),
+        ([0.01, 0.02, 0.03, 0.04, 0.05, 0.06], "(exact)"),
+    ],
+)
+def test_the_smallest_p_value_is_that_of_the_pairs_that_differ(differences: list[float], expected: str) -> None:
+    assert expected in other_statistics(differ(differences))
 
 
 def test_differences_that_are_equal_but_for_rounding_are_ties() -> None:

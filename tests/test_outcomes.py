@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from fabricate import finished_study, make_study, run_started, two_class_study, whole_run, write_run
@@ -12,6 +13,7 @@ from scipy.stats import t
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from hptui.comparison import compare
+from hptui.comparison.arms import UNREADABLE
 from hptui.metrics import metric
 from hptui.outcomes import confusions, cost_points, mean_interval, roc_curves, trajectories_by_seed
 from hptui.predictions import PREDICTIONS_FILE, Predictions, read_predictions, write_predictions
@@ -62,16 +64,18 @@ def test_a_curve_that_cannot_be_drawn_up_says_why(tmp_path: Path) -> None:
     folder = study.directory
     (folder / "baseline-0" / PREDICTIONS_FILE).unlink()
     (folder / "baseline-1" / PREDICTIONS_FILE).write_bytes(b"no archive")
+    (folder / "optimized-0" / "events.jsonl").unlink()
+    started, *rest = whole_run("optimized", 0, confusion=[[0, 0], [2, 3]])
+    write_run(study, "optimized", 0, [msgspec.structs.replace(started, class_names=["a", "b"]), *rest])
     one_class = Predictions(np.ones(5, int), np.full((5, 2), 0.5, np.float32))
     write_predictions(folder / "optimized-0", {("final", "test"): one_class})
-    lost = Predictions(np.arange(4) % 2, np.full((4, 2), np.nan, np.float32))
+    lost = Predictions(np.arange(60) % 2, np.full((60, 2), np.nan, np.float32))
     write_predictions(folder / "optimized-1", {("final", "test"): lost})
     curves, problems = roc_curves(follow(folder))
     assert curves == ()
     assert problems[0] == "baseline-0: no predictions saved by this run"
     assert problems[1] == "optimized-0: the test images are all of one class"
-    assert problems[2].startswith("baseline-1: ")
-    assert PREDICTIONS_FILE in problems[2]
+    assert problems[2] == f"baseline-1: {UNREADABLE}"
     assert problems[3] == "optimized-1: the network has diverged, its probabilities are no numbers"
 
 

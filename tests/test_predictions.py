@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +88,51 @@ def test_pickled_objects_are_not_loaded(tmp_path: Path) -> None:
 def test_arrays_that_do_not_fit_each_other_are_told(tmp_path: Path) -> None:
     np.savez(tmp_path / PREDICTIONS_FILE, test_labels=np.zeros(4, np.int64), final_test=np.zeros((5, 2), np.float32))
     with pytest.raises(RunDirectoryError, match="damaged"):
+        read_predictions(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("labels", "probabilities"),
+    [
+        (np.array([0, 1, 3]), np.zeros((3, 3), np.float32)),
+        (np.array([0, -1, 2]), np.zeros((3, 3), np.float32)),
+        (np.array([0.0, 1.0, 2.0]), np.zeros((3, 3), np.float32)),
+        (np.array([0, 1, 2]), np.zeros((3, 3), np.int64)),
+        (np.array(["a", "b", "c"]), np.zeros((3, 3), np.float32)),
+        (np.array([0, 1, 2]), np.zeros((3, 3), np.complex64)),
+        (np.zeros(0, np.int64), np.zeros((0, 3), np.float32)),
+        (np.zeros((), np.int64), np.zeros((1, 3), np.float32)),
+    ],
+)
+def test_arrays_that_are_no_predictions_are_told(tmp_path: Path, labels: np.ndarray, probabilities: np.ndarray) -> None:
+    np.savez(tmp_path / PREDICTIONS_FILE, test_labels=labels, final_test=probabilities)
+    with pytest.raises(RunDirectoryError, match="is damaged"):
+        read_predictions(tmp_path)
+
+
+def test_whatever_a_damaged_byte_does_is_told_in_one_line(tmp_path: Path) -> None:
+    """Compression methods, encryption flags, array headers: zipfile and NumPy raise something else for each."""
+    write_predictions(tmp_path, {("final", "test"): made_up(8, 0)})
+    path = tmp_path / PREDICTIONS_FILE
+    whole, told = path.read_bytes(), 0
+    random = np.random.default_rng(0)
+    for place, byte in zip(random.integers(0, len(whole), 1500), random.integers(0, 256, 1500), strict=True):
+        path.write_bytes(whole[:place] + bytes([byte]) + whole[place + 1 :])
+        try:
+            read_predictions(tmp_path)
+        except RunDirectoryError as error:
+            told += len(str(error).splitlines()) == 1
+    assert told > 500
+
+
+def test_a_header_that_cannot_be_parsed_is_told(tmp_path: Path) -> None:
+    content = io.BytesIO()
+    np.save(content, np.zeros(3))
+    torn = content.getvalue().replace(b"'fortran_order'", b"'fortran_order(")
+    with zipfile.ZipFile(tmp_path / PREDICTIONS_FILE, "w") as archive:
+        archive.writestr("test_labels.npy", torn)
+        archive.writestr("final_test.npy", torn)
+    with pytest.raises(RunDirectoryError, match="cannot be read"):
         read_predictions(tmp_path)
 
 

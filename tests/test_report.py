@@ -15,24 +15,31 @@ import pytest
 from answers import answered_study
 from fabricate import (
     AXIS,
+    candidate_scored,
     chosen,
     decision,
     decision_started,
     finished_study,
     make_study,
     python,
+    run_completed,
     run_started,
     trained_epoch,
+    two_class_study,
     whole_run,
     write_run,
 )
+from matplotlib.figure import Figure
 
 from hptui.__main__ import main
 from hptui.cli import cli
 from hptui.config import Layer, resolve
-from hptui.events import CommandRefused, RunFailed, RunStopped
+from hptui.events import Axis, CommandRefused, RunFailed, RunStopped
+from hptui.export.pictures import Picture
 from hptui.predictions import PREDICTIONS_FILE, read_predictions, write_predictions
 from hptui.report import page
+from hptui.report.pictures import chosen_pictures
+from hptui.report.places import without_folders
 from hptui.report.repeat import repeat_command
 from hptui.studies import follow
 from hptui.study_directory import Steering, save_steering
@@ -108,6 +115,49 @@ def test_the_pictures_are_those_of_an_export(tmp_path: Path) -> None:
         drawing = ET.fromstring(base64.b64decode(source.partition(",")[2]))
         assert drawing.tag.endswith("svg")
         assert float(drawing.attrib["width"].removesuffix("pt")) > 100
+
+
+def page_of_heatmaps(run: str, number: int) -> Picture:
+    return Picture(f"heatmaps-{run}-page{number}", Figure, run)
+
+
+@pytest.mark.parametrize(
+    ("runs", "pages", "kept", "left"),
+    [
+        (3, 2, ["page1", "page2"], []),
+        (3, 9, ["page1", "page9"], ["21 of 27 pages of heatmaps are left out here; hptui export draws them all"]),
+        (20, 9, ["page9"], ["160 of 180 pages of heatmaps are left out here; hptui export draws them all"]),
+        (100, 1, ["page1"], ["76 of 100 pages of heatmaps are left out here; hptui export draws them all"]),
+        (0, 0, [], []),
+    ],
+)
+def test_a_page_holds_only_so_many_heatmaps(runs: int, pages: int, kept: list[str], left: list[str]) -> None:
+    offered = [page_of_heatmaps(f"optimized-{run}", number + 1) for run in range(runs) for number in range(pages)]
+    chosen, told = chosen_pictures([Picture("cost", Figure), *offered])
+    assert chosen[0].name == "cost"
+    assert [picture.name for picture in chosen[1:]] == [
+        f"heatmaps-optimized-{run}-{page}" for run in range(runs) for page in kept
+    ][:24]
+    assert told == left
+
+
+def test_many_decisions_are_left_out_and_many_cells_are_a_png(tmp_path: Path) -> None:
+    axes = [AXIS, Axis(name="weight_decay", low=0.0, high=1.0, scale="linear", values=[n / 69 for n in range(70)])]
+    study = make_study(tmp_path / "s", epochs=25, baseline="none")
+    events = [run_started(epochs=25)]
+    for epoch in range(1, 26):
+        cells = {"axes": axes} if epoch < 13 else {}
+        events += [decision_started(epoch - 1, epoch, **cells), candidate_scored(epoch - 1), chosen(epoch - 1, epoch)]
+        events += trained_epoch(epoch)
+    write_run(study, "optimized", 0, [*events, run_completed(25)])
+    found = read(tmp_path / "s")
+    assert "1 of 3 pages of heatmaps are left out here; hptui export draws them all" in found.text
+    names = [value for name, value in found.attributes if name == "alt"]
+    media = {name: source.partition(";")[0] for name, source in zip(names, found.sources, strict=True)}
+    assert {name: kind for name, kind in media.items() if "heatmaps" in name} == {
+        "heatmaps-optimized-0-page1": "data:image/png",
+        "heatmaps-optimized-0-page3": "data:image/svg+xml",
+    }
 
 
 def test_what_the_page_says_of_a_finished_study(tmp_path: Path) -> None:
@@ -213,6 +263,36 @@ def test_damaged_and_diverged_predictions_are_told(tmp_path: Path) -> None:
     assert "AUC of optimized-0: a class has no test images, or the network has diverged" in found.text
     assert found.row("AUC")[1:] == ["-"] * 5
     assert "-" not in found.row("accuracy")
+
+
+def test_no_place_of_this_machine_is_on_the_page(tmp_path: Path) -> None:
+    study = two_class_study(tmp_path / "s", runs=2)
+    (study.directory / "baseline-1" / PREDICTIONS_FILE).write_bytes(b"torn")
+    failure = f"FileNotFoundError: [Errno 2] No such file: '{tmp_path}/my data/scan 1.png' (in {tmp_path}/own/net.py:3)"
+    (study.directory / "optimized-1" / "events.jsonl").unlink()
+    write_run(study, "optimized", 1, [run_started(seed=1), RunFailed(error=failure)])
+    content = page(follow(study.directory))
+    assert str(tmp_path) not in content
+    assert str(tmp_path.parent) not in content
+    text = Page(content).text
+    assert "optimized-1 failed: FileNotFoundError: [Errno 2] No such file: 'scan 1.png' (in net.py:3)" in text
+    assert "ROC curve of baseline-1: predictions.npz cannot be read" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("cannot read /home/me/images/a.png.", "cannot read a.png."),
+        ("folder:/home/me/images/ is empty", "folder:images is empty"),
+        ("file:///home/me/a.npz", "a.npz"),
+        (r"C:\Users\me\a.npz and 'D:/my data/b.npz'", "a.npz and 'b.npz'"),
+        ("/a/b:/c/d", "b:d"),
+        ("/ and/or 3 images/s of data/train, ./x/y, https://host.org/a/b", None),
+        (SCRIPT, None),
+    ],
+)
+def test_absolute_paths_are_cut_to_their_last_part(text: str, expected: str | None) -> None:
+    assert without_folders(text) == (text if expected is None else expected)
 
 
 def test_a_study_of_one_arm(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -17,7 +17,7 @@ from hptui import metrics
 from hptui.comparison.sampling import image_influence
 from hptui.errors import ConfigError, RunDirectoryError, UsageError
 from hptui.events import Evaluated
-from hptui.predictions import Model, Predictions, read_predictions
+from hptui.predictions import PREDICTIONS_FILE, Model, Predictions, read_predictions
 from hptui.run_state import Epoch, RunState
 from hptui.studies import FollowedRun
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 
 MANY_PROBABILITIES = 20_000
+UNREADABLE = f"{PREDICTIONS_FILE} cannot be read, or is not of the images that the log counted"
+"""for a page that is passed on: the errors themselves name places on this machine"""
 
 
 @dataclass(frozen=True)
@@ -104,10 +106,11 @@ def measure(run: FollowedRun, question: Question, *, with_interval: bool = False
     What the log knows is taken from the log, so that it is what a screen showed when nothing was saved yet.
 
     Raises:
+        RunDirectoryError: its log or its predictions are damaged.
         UsageError: the run saved no predictions and the question needs them, or the metric is not defined for it.
     """
     found = _saved(run, question)
-    counted = found if question.needs_predictions else of_confusion(decisive_test(run.state, question.model).confusion)
+    counted = found if question.needs_predictions else of_confusion(decisive_test(run, question.model).confusion)
     if counted is None:
         raise _not_saved(run, question)
     cut = _threshold(run, question)
@@ -145,18 +148,36 @@ def class_metrics(run: FollowedRun, question: Question) -> list[metrics.ClassMet
         return metrics.per_class(found, _threshold(run, question), resamples=_resamples(found))
     if question.threshold_for is not None:
         raise _not_saved(run, question)
-    logged = metrics.per_class(of_confusion(decisive_test(run.state, question.model).confusion))
-    return [replace(row, auc=None) for row in logged]
+    return metrics.per_class(of_confusion(decisive_test(run, question.model).confusion), areas=False)
 
 
 def _saved(run: FollowedRun, question: Question) -> Predictions | None:
     """The predictions of the test images; a damaged file is none, where the log can answer the question as well."""
     try:
-        return read_predictions(run.directory, question.model, "test")
+        return saved_predictions(run, question.model)
     except RunDirectoryError:
         if question.needs_predictions:
             raise
         return None
+
+
+def saved_predictions(run: FollowedRun, model: Model) -> Predictions | None:
+    """What a completed run saved of its test images; None: nothing.
+
+    Raises:
+        RunDirectoryError: the file is damaged, or it is not of the images that the log counted.
+    """
+    found = read_predictions(run.directory, model, "test")
+    if found is None:
+        return None
+    counted = [sum(row) for row in decisive_test(run, model).confusion]
+    images = metrics.confusion(found).sum(axis=1).tolist() if found.classes == len(counted) else None
+    if images != counted:
+        raise RunDirectoryError(
+            f"{run.directory / PREDICTIONS_FILE} cannot be used: it has {len(found)} test images of {found.classes} "
+            f"classes, and not those that the run's log counted ({sum(counted)} of {len(counted)} classes)."
+        )
+    return found
 
 
 def _threshold(run: FollowedRun, question: Question) -> float | None:
@@ -189,7 +210,7 @@ def summarize_arm(runs: Sequence[FollowedRun], strategy: str, by_seed: Mapping[i
         strategy=strategy,
         seeds=[run.seed for run in runs],
         test_accuracy=summarize(end.test_accuracy for end in ends),
-        balanced_accuracy=summarize(_balanced(run.state) for run in runs),
+        balanced_accuracy=summarize(_balanced(run) for run in runs),
         cost=summarize(end.cost for end in ends),
         seconds=summarize(end.seconds for end in ends),
         measured=summarize(found.value for found in measured),
@@ -207,16 +228,24 @@ def test_accuracy(state: RunState) -> float:
 test_accuracy.__test__ = False  # type: ignore[attr-defined]  # not a test, whatever pytest makes of its name
 
 
-def decisive_test(state: RunState, model: Model) -> Evaluated:
-    """Of a completed run: of the last epoch, or of the one whose delivered weights had the lowest validation loss."""
+def decisive_test(run: FollowedRun, model: Model) -> Evaluated:
+    """Of a completed run: of the last epoch, or of the one whose delivered weights had the lowest validation loss.
+
+    Raises:
+        RunDirectoryError: its log is damaged: there is no such test.
+    """
 
     def loss(epoch: Epoch) -> float:
         found = epoch.validation.loss if epoch.validation is not None else None
         return math.inf if found is None else found
 
-    tested = [epoch for epoch in state.epochs if epoch.test is not None]
-    test = (tested[-1] if model == "final" else min(tested, key=loss)).test
-    assert test is not None
+    tested = [epoch for epoch in run.state.epochs if epoch.test is not None]
+    test = (tested[-1] if model == "final" else min(tested, key=loss)).test if tested else None
+    square = test is not None and all(len(row) == len(test.confusion) for row in test.confusion)
+    if test is None or not square or not sum(map(sum, test.confusion)):
+        raise RunDirectoryError(
+            f"{run.directory} is damaged: its log says that the run is completed, but no test images were counted."
+        )
     return test
 
 
@@ -230,7 +259,7 @@ def of_confusion(confusion: Sequence[Sequence[int]]) -> Predictions:
     return Predictions(labels.astype(np.int64), np.eye(len(counts), dtype=np.float32)[predicted])
 
 
-def _balanced(state: RunState) -> float:
-    found = metrics.balanced_accuracy(metrics.class_counts(decisive_test(state, "final").confusion))
+def _balanced(run: FollowedRun) -> float:
+    found = metrics.balanced_accuracy(metrics.class_counts(decisive_test(run, "final").confusion))
     assert found is not None  # there are test images
     return found

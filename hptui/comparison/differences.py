@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping, Sequence
+from typing import TypedDict
 
 import msgspec
 
@@ -48,6 +49,8 @@ class Difference(msgspec.Struct, frozen=True):
     """two-sided, signed ranks; differences of exactly zero are left out, as Wilcoxon did"""
     wilcoxon_exact: bool = False
     """counted over all signs, not from the normal approximation"""
+    wilcoxon_n: int = 0
+    """the differences that are left then"""
     bootstrap_low: float | None = None
     bootstrap_high: float | None = None
     """95 %, BCa over pairs; null for fewer than five pairs"""
@@ -66,9 +69,9 @@ def paired_difference(baseline: Mapping[int, float], optimized: Mapping[int, flo
     if n < 2:
         return Difference(n, differences[0] if n else None, None, None, None, None, PAIRED)
     mean, sd = math.fsum(differences) / n, statistics.stdev(differences)
-    wilcoxon_p, exact = _wilcoxon(differences)
+    signed = _wilcoxon(differences)
     if sd <= NO_SPREAD:  # equal differences: no spread to test against
-        return Difference(n, mean, None, None, None, None, PAIRED, sd=0.0, wilcoxon_p=wilcoxon_p, wilcoxon_exact=exact)
+        return Difference(n, mean, None, None, None, None, PAIRED, sd=0.0, **signed)
     low, high, p_value = _student(mean, sd / math.sqrt(n), n - 1)
     bootstrap_low, bootstrap_high = _bootstrap(differences)
     return Difference(
@@ -81,10 +84,9 @@ def paired_difference(baseline: Mapping[int, float], optimized: Mapping[int, flo
         PAIRED,
         sd=sd,
         effect_size_corrected=_corrected(mean / sd, n - 1),
-        wilcoxon_p=wilcoxon_p,
-        wilcoxon_exact=exact,
         bootstrap_low=bootstrap_low,
         bootstrap_high=bootstrap_high,
+        **signed,
     )
 
 
@@ -125,23 +127,33 @@ def hedges_factor(freedom: float) -> float:
     return math.exp(math.lgamma(freedom / 2) - math.lgamma((freedom - 1) / 2)) / math.sqrt(freedom / 2)
 
 
-def _wilcoxon(differences: Sequence[float]) -> tuple[float | None, bool]:
-    """The p value, and whether it is exact; no p value where no pair differs.
+class _SignedRanks(TypedDict, total=False):
+    """Fields of a Difference."""
+
+    wilcoxon_p: float
+    wilcoxon_exact: bool
+    wilcoxon_n: int
+
+
+def _wilcoxon(differences: Sequence[float]) -> _SignedRanks:
+    """The p value, and whether it is exact; nothing where no pair differs.
 
     Accuracies are multiples of 1/N: differences that are equal but for rounding are ties.
     """
     rounded = [value for value in (round(value, 12) for value in differences) if value != 0]
     if not rounded:
-        return None, False
+        return {}
     from scipy.stats import PermutationMethod, wilcoxon
 
     n = len(rounded)
     ties = len({abs(value) for value in rounded}) < n
     if not ties and n <= 50:
-        return float(wilcoxon(rounded, method="exact").pvalue), True
-    if n <= EXACT_PAIRS:
-        return float(wilcoxon(rounded, method=PermutationMethod(n_resamples=2**n)).pvalue), True
-    return float(wilcoxon(rounded, method="asymptotic").pvalue), False
+        p_value, exact = wilcoxon(rounded, method="exact").pvalue, True
+    elif n <= EXACT_PAIRS:
+        p_value, exact = wilcoxon(rounded, method=PermutationMethod(n_resamples=2**n)).pvalue, True
+    else:
+        p_value, exact = wilcoxon(rounded, method="asymptotic").pvalue, False
+    return {"wilcoxon_p": float(p_value), "wilcoxon_exact": exact, "wilcoxon_n": n}
 
 
 def _bootstrap(differences: Sequence[float]) -> tuple[float | None, float | None]:

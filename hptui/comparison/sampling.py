@@ -1,4 +1,4 @@
-"""How much another test set of the same size could change a number: the standard error of drawing N images.
+"""How much a number depends on which N test images were drawn: its standard error, against all images of their kind.
 
 Seeds say nothing about it: all runs of a study read the same test images. Every metric is taken as a mean over
 images, at least to first order (its influence function, one number per image; for accuracy `correct - accuracy`,
@@ -39,7 +39,9 @@ class SamplingError(msgspec.Struct, frozen=True):
     how: How
     """paired images: from the saved predictions; upper bound: without them, were both arms wrong on different images"""
     discordant: float | None
-    """share of the images that just one of a pair gets right, mean over the pairs; null: no predictions saved"""
+    """share of the images that just one of a pair gets right, mean over the pairs; null: predictions are missing"""
+    readable: int = 0
+    """runs of both arms whose predictions are there"""
 
 
 def image_influence(metric: str, predictions: Predictions, threshold: float | None = None) -> Numbers:

@@ -10,22 +10,25 @@ tested.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
-from hptui.comparison.arms import ArmSummary, Measured, Question
+from hptui.comparison.arms import ArmSummary, Measured, Question, decisive_test, saved_predictions
 from hptui.comparison.differences import Difference, holm, paired_difference, unpaired_difference
 from hptui.comparison.sampling import SamplingError
-from hptui.comparison.study import Comparison, compare, measure_arm, sampling_error
+from hptui.comparison.study import Comparison, by_seed, compare, completed, measure_arm, sampling_error
 from hptui.config import Arm
-from hptui.errors import UsageError
-from hptui.predictions import Model
-from hptui.studies import FollowedStudy
-from hptui.study_directory import Study, shown
+from hptui.errors import RunDirectoryError, UsageError
+from hptui.predictions import Model, Predictions
+from hptui.studies import FollowedRun, FollowedStudy
+from hptui.study_directory import shown
 
-SEED_MEANS = ("model", "epochs", "train_size", "validation_size")
+USED = ("train_size", "validation_size")
+"""settings that decide how many images are used, of which those for the test are not"""
+SEED_MEANS = ("model", "epochs", *USED)
 """settings that have to agree for one seed to mean the same initial weights and the same images in the same order"""
 TEST_MEANS = ("dataset", "image_size", "split_seed")
 """settings that decide which the test images are; how many others are used does not change them"""
@@ -53,7 +56,7 @@ class Several(msgspec.Struct, frozen=True):
     model: Model
     threshold_for: str | None
     names: list[str]
-    """of the studies: the folder's name, with the folder above it where two have the same"""
+    """of the studies: the folder's name, with as many folders above it as tell them apart"""
     studies: list[Comparison]
     contrasts: list[Contrast]
 
@@ -63,6 +66,7 @@ class _Side(msgspec.Struct, frozen=True):
 
     name: str
     study: FollowedStudy
+    arm_name: Arm
     arm: ArmSummary
     measured: dict[int, Measured]
 
@@ -78,13 +82,15 @@ def compare_several(
     question = question or Question()
     names = _names([followed.study.directory for followed in studies])
     comparisons = [compare(followed, question, intervals=intervals) for followed in studies]
-    sides = {
-        (name, arm): _Side(f"{name}: {arm}", followed, summary, measure_arm(followed, arm, question))
+    sides = [
+        {
+            arm: _Side(f"{name}: {arm}", followed, arm, summary, measure_arm(followed, arm, question))
+            for arm, summary in _arms(comparison)
+        }
         for name, followed, comparison in zip(names, studies, comparisons, strict=True)
-        for arm, summary in _arms(comparison)
-    }
-    pairs = [(sides[name, "baseline"], sides[name, "optimized"]) for name in names if (name, "baseline") in sides]
-    pairs += [(sides[names[0], "optimized"], sides[name, "optimized"]) for name in names[1:]]
+    ]
+    pairs = [(arms["baseline"], arms["optimized"]) for arms in sides if "baseline" in arms]
+    pairs += [(sides[0]["optimized"], arms["optimized"]) for arms in sides[1:]]
     contrasts = [_contrast(one, other, question.metric) for one, other in pairs]
     return Several(question.metric, question.model, question.threshold_for, names, comparisons, _adjusted(contrasts))
 
@@ -98,30 +104,79 @@ def _names(directories: Sequence[Path]) -> list[str]:
     for index, directory in enumerate(directories):
         if directory in directories[:index]:
             raise UsageError(f"{shown(directory)} is given twice; name each study once.")
-    short = [shown(directory.name) for directory in directories]
-    return [
-        name if short.count(name) == 1 else shown(f"{directory.parent.name}/{directory.name}")
-        for name, directory in zip(short, directories, strict=True)
-    ]
+    paths = [Path(shown(directory)).parts for directory in directories]
+    kept = [1] * len(paths)
+    """how many of its last folders name each study"""
+
+    def name(index: int) -> str:
+        return "/".join(paths[index][-kept[index] :])
+
+    def lengthened(index: int) -> bool:
+        """Another study has its name now, and a longer one tells them apart."""
+        others = (path for other, path in enumerate(paths) if name(other) == name(index))
+        return kept[index] < len(paths[index]) - 1 and any(path != paths[index] for path in others)
+
+    while longer := [index for index in range(len(paths)) if lengthened(index)]:
+        for index in longer:
+            kept[index] += 1
+    return _numbered([name(index) for index in range(len(paths))])
+
+
+def _numbered(names: Sequence[str]) -> list[str]:
+    """Paths that differ only in what cannot be shown are told apart by their order."""
+    found: list[str] = []
+    for name in names:
+        repeated = (f"{name} #{number}" for number in itertools.count(2))
+        found.append(name if name not in found else next(other for other in repeated if other not in found))
+    return found
 
 
 def _contrast(one: _Side, other: _Side, metric: str) -> Contrast:
-    if not _same_test_images(one.study.study, other.study.study):
+    if one.study is not other.study and not _same_test_images(one, other):
         return Contrast(one.name, other.name, None, None, None, "not tested: the test images are not the same")
-    values = {side.name: dict(zip(side.arm.seeds, side.arm.measured.values, strict=True)) for side in (one, other)}
     apart = _apart(one, other)
     if not apart:
-        found = paired_difference(values[one.name], values[other.name])
+        found = paired_difference(by_seed(one.arm), by_seed(other.arm))
         return Contrast(one.name, other.name, found, None, sampling_error(one.measured, other.measured, metric), "")
     found = unpaired_difference(one.arm.measured.values, other.arm.measured.values)
     return Contrast(one.name, other.name, found, None, None, f"not paired: {apart}")
 
 
-def _same_test_images(one: Study, other: Study) -> bool:
-    """The fingerprint is of all splits together: it differs too where only fewer training images are used."""
-    sizes = any(getattr(one.config, name) != getattr(other.config, name) for name in ("train_size", "validation_size"))
-    named = all(getattr(one.config, name) == getattr(other.config, name) for name in TEST_MEANS)
-    return one.fingerprint == other.fingerprint or (sizes and named)
+def _same_test_images(one: _Side, other: _Side) -> bool:
+    """The fingerprint is of all splits together: it differs too where only fewer training images are used.
+
+    Then the settings have to name the same test images, and the runs must have counted the same. Of the user's own
+    data the settings name a place, at which other images may have lain.
+    """
+    first, second = one.study.study, other.study.study
+    if first.fingerprint == second.fingerprint:
+        return True
+    fewer = any(getattr(first.config, name) != getattr(second.config, name) for name in USED)
+    named = all(getattr(first.config, name) == getattr(second.config, name) for name in TEST_MEANS)
+    return fewer and named and ":" not in first.config.dataset and _counted_alike(one, other)
+
+
+def _counted_alike(one: _Side, other: _Side) -> bool:
+    """Number and names of the classes, images of each, and their order as far as predictions were saved."""
+    runs = [run for side in (one, other) for run in completed(side.study, side.arm_name)[:1]]
+    counted = [
+        (
+            run.state.started.test_images if run.state.started else None,
+            run.state.started.class_names if run.state.started else None,
+            [sum(row) for row in decisive_test(run, "final").confusion],
+        )
+        for run in runs
+    ]
+    labels = [found.labels.tolist() for found in map(_saved, runs) if found is not None]
+    return all(found == counted[0] for found in counted) and all(found == labels[0] for found in labels)
+
+
+def _saved(run: FollowedRun) -> Predictions | None:
+    """Of test images; None too where they cannot be read."""
+    try:
+        return saved_predictions(run, "final")
+    except RunDirectoryError:
+        return None
 
 
 def _apart(one: _Side, other: _Side) -> str:

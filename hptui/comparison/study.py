@@ -101,18 +101,19 @@ def sampling_error(
     every = [*baseline.values(), *optimized.values()]
     if not every:
         return None
-    images = len(every[0].influence)
+    images, readable = len(every[0].influence), sum(found.right is not None for found in every)
     one = _mean([standard_error(found.influence) for found in every])
     pairs = [(baseline[seed], optimized[seed]) for seed in sorted(baseline.keys() & optimized.keys())]
     right = [(a.right, b.right) for a, b in pairs if a.right is not None and b.right is not None]
     if pairs and len(right) == len(pairs):
         error = paired_error([a.influence for a, _ in pairs], [b.influence for _, b in pairs])
-        return SamplingError(images, one, error, "paired images", _mean([float((a != b).mean()) for a, b in right]))
+        discordant = _mean([float((a != b).mean()) for a, b in right])
+        return SamplingError(images, one, error, "paired images", discordant, readable)
     if metric == "accuracy":
         bounds = [largest_paired_error(a.value, b.value, images) for a, b in pairs]
     else:
         bounds = [standard_error(a.influence) + standard_error(b.influence) for a, b in pairs]
-    return SamplingError(images, one, _mean(bounds) if pairs else None, "upper bound", None)
+    return SamplingError(images, one, _mean(bounds) if pairs else None, "upper bound", None, readable)
 
 
 def _mean(numbers: Sequence[float]) -> float:
@@ -143,21 +144,23 @@ def conclusion(difference: Difference, sampling: SamplingError | None = None, me
 
 
 def on_other_images(difference: Difference, sampling: SamplingError | None) -> str:
-    """What the test set adds to the doubt.
+    """What the test set adds to the doubt: how far the difference may be from that on all images of its kind.
 
     The spread over pairs and that over images are added as if they had nothing in common. A little they have: which
-    images a network happens to get right differs from seed to seed. So this errs on the side of doubt.
+    images a network happens to get right differs from seed to seed. So this errs on the side of doubt. Two test sets
+    of this size differ by sqrt(2) times as much.
     """
     if sampling is None or sampling.difference is None or difference.low is None or difference.high is None:
         return ""
     assert difference.mean is not None
     reach = NORMAL * sampling.difference
     most = "at most " if sampling.how == "upper bound" else ""
-    moved = f" Another {sampling.images} test images could move it by {most}{100 * reach:.2f} points"
+    images, points = sampling.images, f"{100 * reach:.2f} points"
+    left = f" The choice of these {images} test images leaves {most}another {points} to either side open (95 %)"
     if difference.low <= 0 <= difference.high:
-        return f"{moved} more."
+        return f"{left}."
     if abs(difference.mean) > math.hypot((difference.high - difference.low) / 2, reach):
-        return f"{moved}, too little to undo it."
+        return f"{left}, too little to undo it."
     if most:
-        return f"{moved}: whether it holds on other images cannot be told."
-    return f"{moved}: it holds for these test images, and may not for others."
+        return f"{left}: whether it holds on other images cannot be told."
+    return f"{left}: it holds for these test images, and may not for others."

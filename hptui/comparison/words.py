@@ -93,8 +93,10 @@ def other_statistics(difference: Difference) -> str:
 
 
 def _smallest(difference: Difference) -> str:
-    """Fewer than six pairs cannot have a p value below 0.05, whatever they show."""
-    return f"; {difference.n} pairs allow no less than {2.0 ** (1 - difference.n):.3g}" if difference.n < 6 else ""
+    """Fewer than six pairs that differ cannot have a p value below 0.05, whatever they show."""
+    n = difference.wilcoxon_n
+    pairs = "1 differing pair allows" if n == 1 else f"{n} differing pairs allow"
+    return f"; {pairs} no less than {2.0 ** (1 - n):.3g}" if n < 6 else ""
 
 
 def sampling_words(sampling: SamplingError | None) -> str:
@@ -106,7 +108,8 @@ def sampling_words(sampling: SamplingError | None) -> str:
         return text
     text += f", {100 * sampling.difference:.2f} of the difference"
     if sampling.discordant is None:
-        return f"{text} at most (no predictions saved by these runs)"
+        which = "not all of these runs have" if sampling.readable else "these runs have no"
+        return f"{text} at most ({which} readable predictions)"
     return f"{text} (of {percent(sampling.discordant)} % of them just one run of a pair is right)"
 
 

@@ -58,7 +58,7 @@ def export(
         theme: colours for white or for dark paper.
         each_decision: a picture for each decision too, in the sub-folder `heatmaps`.
         progress: called with one line for each file, and for whatever is missing.
-        should_stop: asked before each file.
+        should_stop: asked before each file, and within an animation before each frame.
 
     Raises:
         RunDirectoryError: the folder cannot be made or written.
@@ -67,16 +67,27 @@ def export(
     say = progress or _say_nothing
     written: list[Path] = []
     gaps = missing(study)  # as the runs are now: drawing takes a while
-    products = list(_products(study, set(formats), theme, each_decision))
-    for index, product in enumerate(products):
+
+    def go_on() -> None:
         if should_stop is not None and should_stop():
-            say(f"stopped after {len(written)} of {len(products)} files")
-            return written
-        say(f"{index + 1}/{len(products)} {product.name}")
-        written.append(_write(to, product))
+            raise _StoppedError
+
+    products = list(_products(study, set(formats), theme, each_decision, go_on))
+    try:
+        for index, product in enumerate(products):
+            go_on()
+            say(f"{index + 1}/{len(products)} {product.name}")
+            written.append(_write(to, product))
+    except _StoppedError:
+        say(f"stopped after {len(written)} of {len(products)} files")
+        return written
     for line in gaps:
         say(f"missing: {line}")
     return written
+
+
+class _StoppedError(Exception):
+    """The export is not wanted any more."""
 
 
 def _say_nothing(line: str) -> None:
@@ -94,7 +105,9 @@ def _write(to: Path, product: Product) -> Path:
     return path
 
 
-def _products(study: FollowedStudy, formats: set[Format], theme: ThemeName, each_decision: bool) -> Iterator[Product]:
+def _products(
+    study: FollowedStudy, formats: set[Format], theme: ThemeName, each_decision: bool, go_on: Callable[[], None]
+) -> Iterator[Product]:
     """Tables and event files first: they take no time."""
     if "csv" in formats:
         for table in tables(study):
@@ -110,7 +123,7 @@ def _products(study: FollowedStudy, formats: set[Format], theme: ThemeName, each
             for kind in kinds:
                 yield Product(f"{picture.name}.{kind}", partial(_draw, picture, kind, theme))
     if "gif" in formats:
-        yield from _animations(study, theme)
+        yield from _animations(study, theme, go_on)
 
 
 def _event_files(study: FollowedStudy) -> Iterator[Product]:
@@ -121,13 +134,13 @@ def _event_files(study: FollowedStudy) -> Iterator[Product]:
         yield Product(f"{FOLDER}/{run.name}/{EVENT_FILE}", partial(write_run, study, run))
 
 
-def _animations(study: FollowedStudy, theme: ThemeName) -> Iterator[Product]:
+def _animations(study: FollowedStudy, theme: ThemeName, go_on: Callable[[], None]) -> Iterator[Product]:
     from hptui.export.animation import write_animation
     from hptui.export.pictures import searching
 
     for run in study.runs:
         if searching(run):
-            yield Product(f"heatmaps-{run.name}.gif", partial(write_animation, study, run, theme))
+            yield Product(f"heatmaps-{run.name}.gif", partial(write_animation, study, run, theme, go_on))
 
 
 def _draw(picture: Picture, kind: Format, theme: ThemeName, file: BinaryIO) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import BinaryIO
 
@@ -24,20 +24,31 @@ MANY_FRAMES = 40
 """more of them go by twice as fast"""
 
 
-def write_animation(study: FollowedStudy, run: FollowedRun, theme: ThemeName, file: BinaryIO) -> None:
-    """One frame for each decision; they are drawn one after the other, and kept with 256 colours each."""
-    frames = list(_frames(study, run, theme))
+def write_animation(
+    study: FollowedStudy, run: FollowedRun, theme: ThemeName, go_on: Callable[[], None], file: BinaryIO
+) -> None:
+    """One frame for each decision; they are drawn one after the other, and kept with 256 colours each.
+
+    `go_on` is called before each step, of which a long run has many; what it raises ends the animation.
+    """
+    frames = list(_frames(study, run, theme, go_on))
     milliseconds = FRAME_MILLISECONDS // (2 if len(frames) > MANY_FRAMES else 1)
     durations = [milliseconds] * (len(frames) - 1) + [LAST_MILLISECONDS]
     first, *others = frames
     first.save(file, "GIF", save_all=True, append_images=others, duration=durations, loop=0)
 
 
-def _frames(study: FollowedStudy, run: FollowedRun, theme: ThemeName) -> Iterator[Image.Image]:
-    decisions = searching(run)
-    panels = _on_one_scale([heatmap_panel(run.decision(index)) for index in decisions])
+def _frames(
+    study: FollowedStudy, run: FollowedRun, theme: ThemeName, go_on: Callable[[], None]
+) -> Iterator[Image.Image]:
+    decisions, measured = searching(run), []
+    for index in decisions:
+        go_on()
+        measured.append(heatmap_panel(run.decision(index)))
+    panels = _on_one_scale(measured)
     grids = [panel.grid for panel in panels]
     for index, panel in zip(decisions, panels, strict=True):
+        go_on()
         with look(theme):  # for one frame at a time: others may draw in between
             subtitle = about(study, run, [index])
             figure = heatmap_page([panel], study.study.name, subtitle, marks=grids, height=HEIGHT)

@@ -17,7 +17,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.patheffects import withStroke
 
-from hptui.export.scales import edges, number, text_colour, ticks
+from hptui.export.scales import edges, legend_columns, number, text_colour, ticks
 from hptui.export.style import CHARACTER, NARROW, SMALL, VERMILION, WIDE, literal, new_figure, theme, title_of
 from hptui.metrics import METRIC_TITLES
 from hptui.run_state import Decision
@@ -94,7 +94,7 @@ def heatmap_page(
     for place in places[len(grids) :]:
         place.set_visible(False)
     if handles := _legend([*grids, *marks]):
-        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+        figure.legend(handles=handles, loc="outside lower center", ncols=legend_columns(handles, width))
     figure.draw_without_rendering()  # lays it out, so that the room in the cells is known
     figure.set_layout_engine("none")
     for drawn in maps:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import pairwise
@@ -28,6 +29,10 @@ class Picture(NamedTuple):
     name: str
     """of the file, without its ending; with a folder before it where there are many"""
     draw: Callable[[], Figure]
+    run: str = ""
+    """whose heatmaps it shows; empty: it is none of many"""
+    cells: int = 0
+    """of these heatmaps together"""
 
 
 def pictures(study: FollowedStudy, *, each_decision: bool = False) -> Iterator[Picture]:
@@ -82,7 +87,14 @@ def searching(run: FollowedRun) -> list[int]:
 def _heatmaps(study: FollowedStudy, run: FollowedRun) -> Iterator[Picture]:
     found = searching(run)
     for page, (first, end) in enumerate(pairwise([*range(0, len(found), PER_PAGE), len(found)]), start=1):
-        yield Picture(f"heatmaps-{run.name}-page{page}", partial(draw_heatmaps, study, run, found[first:end]))
+        draw = partial(draw_heatmaps, study, run, found[first:end])
+        cells = sum(_cells(run, index) for index in found[first:end])
+        yield Picture(f"heatmaps-{run.name}-page{page}", draw, run.name, cells)
+
+
+def _cells(run: FollowedRun, decision: int) -> int:
+    """A heatmap shows two hyperparameters."""
+    return math.prod(len(axis.values) for axis in run.state.decisions[decision].started.axes[:2])
 
 
 def draw_heatmaps(study: FollowedStudy, run: FollowedRun, decisions: list[int]) -> Figure:

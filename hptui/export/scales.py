@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
 from hptui.events import Axis
-from hptui.export.style import CHARACTER, SMALL
+from hptui.export.style import CHARACTER, SMALL, breadth
+
+LEGEND_HANDLE, LEGEND_GAP, LEGEND_BORDER = 2.8, 2.0, 3.0
+"""in sizes of its font, as matplotlib sets them: a mark with the room beside it, between columns, at both ends"""
 
 
 def number(value: float) -> str:
@@ -81,9 +85,20 @@ def logarithmic(axes: Axes, low: float, high: float) -> None:
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-def even(entries: int, most: int) -> int:
-    """Columns of a legend whose rows are about equally long."""
-    return math.ceil(entries / math.ceil(entries / most))
+def legend_columns(handles: Sequence[Artist], width: float) -> int:
+    """Columns of a legend below a figure of `width` inches: as few rows as fit, about equally long."""
+    breadths = [breadth(str(handle.get_label()), SMALL) + LEGEND_HANDLE * SMALL for handle in handles]
+    room = width * 72 - LEGEND_BORDER * SMALL
+
+    def fits(columns: int) -> bool:
+        """As matplotlib fills them: top to bottom, the first ones longer by one where it does not come out even."""
+        short, longer = divmod(len(breadths), columns)
+        ends = [0, *accumulate(short + (column < longer) for column in range(columns))]
+        widest = sum(max(breadths[first:end]) for first, end in pairwise(ends))
+        return widest + (columns - 1) * LEGEND_GAP * SMALL <= room
+
+    offered = (math.ceil(len(breadths) / rows) for rows in range(1, len(breadths) + 1))
+    return next((columns for columns in offered if fits(columns)), 1)
 
 
 def epochs(axes: Axes) -> None:

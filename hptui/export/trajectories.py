@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.transforms import ScaledTranslation
 
-from hptui.export.scales import epochs, even, logarithmic, number
+from hptui.export.scales import epochs, legend_columns, logarithmic, number
 from hptui.export.style import MANY_EPOCHS, NARROW, new_figure, theme
 from hptui.views import RangeEdge, Trajectory
 
@@ -32,7 +32,7 @@ def trajectories_figure(runs: Sequence[tuple[int, tuple[Trajectory, ...]]], titl
     for panel in panels[len(by_name) :]:
         panel.set_visible(False)
     handles = _trajectory_legend([seed for seed, _ in runs], [t for _, found in runs for t in found])
-    figure.legend(handles=handles, loc="outside lower center", ncols=even(len(handles), 8 if columns > 1 else 3))
+    figure.legend(handles=handles, loc="outside lower center", ncols=legend_columns(handles, columns * NARROW))
     return figure
 
 

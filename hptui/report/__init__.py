@@ -15,9 +15,10 @@ import jinja2
 
 import hptui
 from hptui.errors import RunDirectoryError
+from hptui.export.pictures import pictures as exported_pictures
 from hptui.presence import replace_file
 from hptui.report.content import after_pictures, before_pictures, headline
-from hptui.report.pictures import embedded_pictures
+from hptui.report.pictures import chosen_pictures, embedded_pictures
 from hptui.report.repeat import repeat_command, repeat_notes
 from hptui.studies import FollowedStudy
 
@@ -56,11 +57,12 @@ def page(study: FollowedStudy, *, progress: Callable[[str], None] | None = None)
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    chosen, left_out = chosen_pictures(list(exported_pictures(study)))
     return environment.get_template(TEMPLATE).render(
         headline=headline(study),
-        before=list(before_pictures(study)),
+        before=list(before_pictures(study, left_out)),
         after=list(after_pictures(study)),
-        pictures=embedded_pictures(study, progress or (lambda _: None)),
+        pictures=embedded_pictures(chosen, progress or (lambda _: None)),
         command=repeat_command(study.study),
         notes=repeat_notes(study.study),
         version=hptui.__version__,

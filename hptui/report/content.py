@@ -52,8 +52,8 @@ def headline(study: FollowedStudy) -> Headline:
     return Headline(study.study.name, facts, compare(study).conclusion)
 
 
-def before_pictures(study: FollowedStudy) -> Iterator[Section]:
-    """The result, and what is wrong with it."""
+def before_pictures(study: FollowedStudy, left_out: Sequence[str] = ()) -> Iterator[Section]:
+    """The result, and what is wrong with it; `left_out`: what the page has no room for."""
     comparison = compare(study)
     found = statistics_table(comparison)
     tables = [arms_table(comparison), *([found] if found else [])]
@@ -61,7 +61,7 @@ def before_pictures(study: FollowedStudy) -> Iterator[Section]:
     careful = warnings(study)
     if careful:
         yield Section("Warnings", remarks=careful)
-    absent = [*missing(study), *gaps(study)]
+    absent = [*missing(study), *gaps(study), *left_out]
     if absent:
         yield Section("Missing", remarks=absent)
     by_class = class_table(study)

@@ -1,16 +1,22 @@
-"""The pictures of an export as data within a page."""
+"""The pictures of an export as data within a page, as many as a browser and a mailbox take."""
 
 from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hptui.export import METADATA
-from hptui.export.pictures import pictures
+from hptui.export.formats import Format
+from hptui.export.pictures import Picture
 from hptui.export.style import look
-from hptui.studies import FollowedStudy
+
+MEDIA: dict[Format, str] = {"svg": "image/svg+xml", "png": "image/png"}
+HEATMAP_PAGES = 24
+"""of all runs together: about 10 MB"""
+VECTOR_CELLS = 1500
+"""a page of more heatmap cells becomes a PNG: as SVG each cell takes some 300 bytes, and time to be shown"""
 
 
 @dataclass(frozen=True)
@@ -25,16 +31,32 @@ class Embedded:
     """one of many: shown when it is asked for"""
 
 
-def embedded_pictures(study: FollowedStudy, progress: Callable[[str], None]) -> list[Embedded]:
-    """Whatever an export would draw, in its order, as SVG: sharp at any size."""
+def chosen_pictures(offered: Sequence[Picture]) -> tuple[list[Picture], list[str]]:
+    """Those for a page, in their order, and a sentence about heatmaps that are left out.
+
+    First and last page of each run; the last one alone where runs are many; and of too many runs the first ones.
+    """
+    by_run: dict[str, list[Picture]] = {}
+    for picture in offered:
+        if picture.run:
+            by_run.setdefault(picture.run, []).append(picture)
+    kept = {picture.name for pages in by_run.values() for picture in (pages[0], pages[-1])}
+    if len(kept) > HEATMAP_PAGES:
+        kept = {pages[-1].name for pages in list(by_run.values())[:HEATMAP_PAGES]}
+    pages = sum(map(len, by_run.values()))
+    left = f"{pages - len(kept)} of {pages} pages of heatmaps are left out here; hptui export draws them all"
+    return [picture for picture in offered if not picture.run or picture.name in kept], [left] * (len(kept) < pages)
+
+
+def embedded_pictures(chosen: Sequence[Picture], progress: Callable[[str], None]) -> list[Embedded]:
+    """As SVG, sharp at any size, but for heatmaps of very many cells."""
     found = []
-    offered = list(pictures(study))
-    for index, picture in enumerate(offered):
-        progress(f"{index + 1}/{len(offered)} {picture.name}")
+    for index, picture in enumerate(chosen):
+        progress(f"{index + 1}/{len(chosen)} {picture.name}")
+        kind: Format = "svg" if picture.cells <= VECTOR_CELLS else "png"
         content = io.BytesIO()
         with look():
-            picture.draw().savefig(content, format="svg", metadata=METADATA["svg"])
+            picture.draw().savefig(content, format=kind, metadata=METADATA[kind])
         data = base64.b64encode(content.getvalue()).decode("ascii")
-        folded = picture.name.startswith("heatmaps")  # a page or more for each run
-        found.append(Embedded(picture.name, f"data:image/svg+xml;base64,{data}", folded))
+        found.append(Embedded(picture.name, f"data:{MEDIA[kind]};base64,{data}", bool(picture.run)))
     return found

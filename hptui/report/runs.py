@@ -8,6 +8,7 @@ from itertools import chain
 from hptui.cautions import cautions
 from hptui.comparison.words import percent
 from hptui.events import CandidateScored
+from hptui.report.places import without_folders
 from hptui.report.tables import Table
 from hptui.run_state import Decision
 from hptui.space import describe
@@ -68,11 +69,8 @@ def _diverged(candidates: list[CandidateScored]) -> int:
 
 def warnings(study: FollowedStudy) -> list[str]:
     """In plain sentences, the gravest first."""
-    return [
-        *chain.from_iterable(_of_run(run) for run in study.runs),
-        *_cautions(study),
-        *_mixed(study),
-    ]
+    lines = chain(chain.from_iterable(_of_run(run) for run in study.runs), _cautions(study), _mixed(study))
+    return [without_folders(line) for line in lines]
 
 
 def _of_run(run: FollowedRun) -> Iterator[str]:

@@ -52,3 +52,17 @@ def test_nothing_measured_and_all_diverged(tmp_path: Path, axes: list[object]) -
     write_run(study, "optimized", 1, searched_run(axes, 2, skip=100))  # type: ignore[arg-type]
     for file in export(follow(study.directory), tmp_path / "out", ("gif",)):
         assert len(frames(file)[0]) == 2
+
+
+@pytest.mark.parametrize("asked", [2, 5, 8])
+def test_it_stops_within_an_animation_and_leaves_nothing_of_it(tmp_path: Path, asked: int) -> None:
+    """Asked once before the file, then before each of four decisions is read and each of four frames is drawn."""
+    study = searching_study(tmp_path / "study", [LR], epochs=4)
+    answers = iter([False] * asked + [True])
+    lines: list[str] = []
+    files = export(
+        follow(study.directory), tmp_path / "out", ("gif",), progress=lines.append, should_stop=lambda: next(answers)
+    )
+    assert files == []
+    assert list((tmp_path / "out").iterdir()) == []
+    assert lines == ["1/1 heatmaps-optimized-0.gif", "stopped after 0 of 1 files"]

@@ -25,6 +25,7 @@ from fabricate import (
     whole_run,
     write_run,
 )
+from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from PIL import Image
 from readable import assert_readable
@@ -33,16 +34,19 @@ import hptui.export
 from hptui.__main__ import main
 from hptui.comparison import compare
 from hptui.errors import RunDirectoryError
-from hptui.events import AnyEvent, Axis, RunStopped
+from hptui.events import AnyEvent, Axis, DecisionRepeated, HyperparametersChosen, RunStopped
 from hptui.export import export, missing
 from hptui.export.accuracies import accuracies_figure
 from hptui.export.heatmaps import heatmap_page, heatmap_panel
 from hptui.export.pictures import pictures
-from hptui.export.scales import number
+from hptui.export.scales import legend_columns, number
 from hptui.export.style import literal, look
+from hptui.export.trajectories import trajectories_figure
+from hptui.run_state import RunState
 from hptui.space import parse_range
 from hptui.studies import follow
 from hptui.study_directory import Study
+from hptui.views import trajectories
 
 ARMS = ("baseline", "optimized")
 PICTURES = {"trajectories.png", "learning-curves.png", "accuracies.png", "cost.png", "confusion.png"}
@@ -163,6 +167,36 @@ def test_no_words_are_cut_or_over_others(tmp_path: Path, case: str, theme: Liter
                 assert_readable(picture.draw())
             drawn += 1
     assert drawn >= 6
+
+
+@pytest.mark.parametrize("seeds", [1, 3, 4, 6, 7])
+@pytest.mark.parametrize("names", [["lr"], ["lr", "dropout"]], ids=["one panel", "two panels"])
+def test_the_longest_legend_of_trajectories_fits(seeds: int, names: list[str]) -> None:
+    searched = [axis("lr", 1e-4, 1e-2, 3), axis("dropout", 0, 0.5, 3, "lin")][: len(names)]
+    state, baseline = RunState(), RunState()
+    for event in whole_run("baseline"):
+        baseline.apply(event)
+    for event in searched_run(searched, 2):
+        if isinstance(event, HyperparametersChosen):
+            longer = {"values": event.values | {"lr": 1e-4}, "changed": ["lr"], "images": 10, "seconds": 1.0}
+            state.apply(DecisionRepeated(decision=event.decision, times=2.0, **longer))
+        state.apply(event)
+    runs = [(1000 + seed, trajectories(state, baseline)) for seed in range(seeds)]
+    with look():
+        figure = trajectories_figure(runs, "study", f"n = {seeds}")
+        (legend,) = figure.legends
+        assert {"baseline", "searched range", "on an edge of the range", "probes twice as long would choose"} <= {
+            text.get_text() for text in legend.get_texts()
+        }
+        assert_readable(figure)
+        box = legend.get_window_extent()
+    assert 0 <= box.x0 <= box.x1 <= figure.bbox.width
+
+
+def test_a_legend_has_as_few_rows_as_fit() -> None:
+    handles = [Line2D([], [], label="W" * 10)] * 5
+    assert [legend_columns(handles, width) for width in (10.0, 7.0, 5.0, 3.5, 1.0)] == [5, 5, 3, 2, 1]
+    assert legend_columns([], 3.5) == 1
 
 
 def test_a_run_stopped_half_way_is_drawn_so_far(tmp_path: Path) -> None:

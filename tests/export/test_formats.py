@@ -14,6 +14,7 @@ from hptui.__main__ import main
 from hptui.errors import UsageError
 from hptui.export import export
 from hptui.export.formats import FORMATS, parse_formats
+from hptui.foreground import export_files
 from hptui.presence import Presence
 from hptui.run_directory import EVENTS_FILE
 from hptui.studies import follow
@@ -144,6 +145,21 @@ def test_the_extra_that_is_not_installed_is_named(
     assert main(["export", str(tmp_path / "study"), "--format", "csv,tensorboard"]) == 2
     assert "pip install 'hptui[tensorboard]'" in capsys.readouterr().err
     assert not (tmp_path / "study" / "export").exists()
+
+
+def test_all_formats_without_the_extra_are_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = finished_study(tmp_path / "study", [0.5], [0.7])
+    for name in [name for name in sys.modules if name.partition(".")[0] == "tensorboard"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    lines: list[str] = []
+    files = export_files(study.directory, ",".join(FORMATS), lines.append, lambda: False)
+    assert {file.suffix for file in files} == {".png", ".svg", ".pdf", ".csv", ".gif"}
+    assert [line for line in lines if line.startswith("missing:")] == [
+        "missing: --format tensorboard needs the package tensorboard: pip install 'hptui[tensorboard]'."
+    ]
+    with pytest.raises(UsageError, match="needs the package tensorboard"):
+        export_files(study.directory, "tensorboard", lines.append, lambda: False)
 
 
 def test_tables_and_event_files_need_no_matplotlib_and_no_torch(tmp_path: Path) -> None:

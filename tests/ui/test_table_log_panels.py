@@ -78,6 +78,20 @@ def test_the_widest_words_of_a_row_stay_apart(tmp_path: Path) -> None:
     piloted(panel, script)
 
 
+def test_a_damaged_run_is_told_in_place_of_the_comparison(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "study", runs=1)
+    write_run(study, "optimized", 0, [run_started(), run_completed(1)])
+    panel = TablePanel()
+
+    async def script(pilot: Pilot[None]) -> None:
+        panel.show(make_scene(follow(study.directory), "optimized-0"))
+        await pilot.app.workers.wait_for_complete()
+        await pilot.pause()
+        assert "no test images were counted" in " ".join(" ".join(row.strip("│ ") for row in whole(pilot)).split())
+
+    piloted(panel, script)
+
+
 def test_the_conclusion_is_shown_whole_in_a_quarter_of_a_screen(tmp_path: Path) -> None:
     """A panel of the dashboard in 120 columns has some 55 for itself."""
     study = finished_study(tmp_path / "study", [0.5, 0.6, 0.7, 0.55, 0.62], [0.6, 0.65, 0.9, 0.7, 0.66])

@@ -16,6 +16,7 @@ from textual.worker import get_current_worker
 
 from hptui.comparison import Comparison, compare
 from hptui.comparison.words import difference_words
+from hptui.errors import RunDirectoryError
 from hptui.metrics import class_counts, sensitivity, specificity
 from hptui.studies import FollowedRun, FollowedStudy, Status
 from hptui.ui._strip import clock
@@ -123,7 +124,10 @@ class TablePanel(Panel, can_focus=False):
     def _compare(self, study: FollowedStudy) -> None:
         """Beside the screen: the first time SciPy has to be imported."""
         worker = get_current_worker()
-        words = _words(compare(study))
+        try:
+            words = _words(compare(study))
+        except RunDirectoryError as error:  # a log that lacks lines; the runs themselves can still be looked at
+            words = str(error)
         if not worker.is_cancelled:
             self.post_message(self.Compared(words))
 

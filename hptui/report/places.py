@@ -1,0 +1,22 @@
+"""No places of this machine on a page that is passed on: errors that the log keeps may name them."""
+
+from __future__ import annotations
+
+import re
+
+_ROOT = r"(?:file://)?/|[A-Za-z]:[\\/]|\\\\"
+_QUOTED = re.compile(rf"""(?P<quote>['"])(?:{_ROOT})[^'"\n]*?(?P<last>[^'"/\\\n]+)[/\\]*(?P=quote)""")
+"""within quotes a folder's name may hold spaces"""
+_BARE = re.compile(rf"""(?<![\w.~/\\<-])(?:{_ROOT})(?![/\\])(?:[^\s'"<>:;|/\\]+[/\\]+)+(?P<last>[^\s'"<>:;|/\\]*)""")
+"""of two parts at least: a unit (/s) or a closing tag is none"""
+
+
+def without_folders(text: str) -> str:
+    """With the last part in the place of every absolute path."""
+    quoted = _QUOTED.sub(lambda found: f"{found['quote']}{found['last']}{found['quote']}", text)
+    return _BARE.sub(_last_part, quoted)
+
+
+def _last_part(found: re.Match[str]) -> str:
+    """Of a folder that ends with a slash, its own name."""
+    return re.split(r"[/\\]+", found[0].rstrip("/\\"))[-1]
