@@ -6,11 +6,14 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 
-from hptui.events import Axis
+from hptui.events import NO_BUDGET, Axis
+from hptui.metrics import balanced_accuracy, class_counts
 from hptui.run_state import Decision, RunState
 
 FALLS = 3
 """strict falls, and no rise, from which on a value is said to only fall"""
+CHANCE = 1.05
+"""times what guessing has: no more is called no better"""
 CAN_BE_OFF = ("weight_decay", "dropout", "label_smoothing", "augmentation")
 """on the low edge of these nothing is missed: less of them is none at all"""
 
@@ -18,9 +21,44 @@ CAN_BE_OFF = ("weight_decay", "dropout", "label_smoothing", "augmentation")
 def cautions(run: RunState) -> tuple[str, ...]:
     """One sentence each; empty where there is nothing to say."""
     decided = [decision for decision in run.decisions if decision.chosen is not None]
+    if lost := tuple(_at_chance(run)):
+        return lost  # what was chosen is beside the point, and where an edge is, too
     searched: dict[str, Axis] = {axis.name: axis for decision in decided for axis in decision.started.axes}
-    lines = [line for name, axis in searched.items() for line in _of_one(axis, _chosen(decided, name))]
+    unsearched = _unsearched(decided)
+    lines = [
+        line
+        for name, axis in searched.items()
+        if name not in unsearched
+        for line in _of_one(axis, _chosen(decided, name))
+    ]
+    if unsearched:
+        lines.insert(
+            0, f"{NO_BUDGET} {', '.join(unsearched)}: it takes more epochs, smaller batches or a larger budget."
+        )
     return (*lines, *_greed(decided))
+
+
+def _at_chance(run: RunState) -> Iterator[str]:
+    """After its last epoch the network tells nothing apart."""
+    completed = [epoch.validation for epoch in run.epochs if epoch.validation is not None]
+    if not run.completed or not completed:
+        return
+    last = completed[-1]
+    share = balanced_accuracy(class_counts(last.confusion))
+    classes = len(last.confusion)
+    if share is not None and share <= CHANCE / classes:
+        before = max(balanced_accuracy(class_counts(found.confusion)) or 0.0 for found in completed)
+        better = " It was better before." if before > 1 / classes + 0.2 else ""
+        yield (
+            f"the network tells the {classes} classes no better than guessing (balanced accuracy {share:.1%} on "
+            f"validation images).{better} Try a smaller learning rate, a range that ends lower, or more epochs."
+        )
+
+
+def _unsearched(decided: Sequence[Decision]) -> list[str]:
+    """What the strategy says its budget did not allow, when it chose last."""
+    reason = decided[-1].chosen.reason if decided and decided[-1].chosen is not None else ""
+    return reason.rpartition(f"{NO_BUDGET} ")[2].split(", ") if NO_BUDGET in reason else []
 
 
 def _chosen(decided: Sequence[Decision], name: str) -> list[float]:

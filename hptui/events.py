@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import msgspec
 
+NO_BUDGET = "no budget to search"
+"""how the reason of a choice tells it; those who read the log look for these words"""
 SCHEMA = 1
 """raised when a reader of the old format could misread the new one"""
 

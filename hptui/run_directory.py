@@ -89,6 +89,8 @@ def read_run_file(directory: Path) -> RunFile:
     try:
         content = path.read_bytes()
     except OSError as error:
+        if (directory / "study.toml").exists():
+            raise RunDirectoryError(f"{directory} is a study; name one of its runs, {directory}/optimized-0.") from None
         raise RunDirectoryError(
             f"{directory} is not a run of hptui: cannot read {RUN_FILE}, {error.strerror}."
         ) from None

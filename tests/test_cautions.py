@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 import pytest
+from fabricate import run_completed, trained_epoch
 
 from hptui.cautions import cautions
-from hptui.events import Axis, DecisionRepeated, DecisionStarted, HyperparametersChosen
+from hptui.events import Axis, DecisionRepeated, DecisionStarted, Evaluated, HyperparametersChosen
 from hptui.run_state import RunState
 from hptui.views import trajectories
 
@@ -86,3 +88,31 @@ def test_a_greed_check_that_found_another_value_is_told_and_shown() -> None:
     assert [(point.epoch, point.value) for point in shown.repeated] == [(2, 1e-2)]
     assert run.seconds == 6.0
     assert cautions(run_of(RATE, [1e-2], [1e-2])) == ()
+
+
+@pytest.mark.parametrize(("before", "better"), [((40, 60, 55, 45), False), ((95, 5, 5, 95), True)])
+def test_a_network_that_ends_no_better_than_guessing_is_told_instead_of_edges(
+    before: tuple[int, int, int, int], better: bool
+) -> None:
+    run = run_of(RATE, [1e-2, 1e-1])
+    for epoch, cells in ((1, before), (2, (100, 0, 99, 1))):
+        confusion = [list(cells[:2]), list(cells[2:])]
+        for event in trained_epoch(epoch):
+            of_validation = isinstance(event, Evaluated) and event.split == "validation"
+            run.apply(msgspec.structs.replace(event, confusion=confusion) if of_validation else event)
+    assert "upper edge" in cautions(run)[0]  # it may still learn
+    run.apply(run_completed(2))
+    (line,) = cautions(run)
+    assert line.startswith("the network tells the 2 classes no better than guessing (balanced accuracy 50.5%")
+    assert ("It was better before" in line) == better
+
+
+def test_what_the_budget_did_not_allow_is_told_instead_of_its_edge() -> None:
+    run = run_of(RATE, [1e-1])
+    chosen = run.decisions[-1].chosen
+    assert chosen is not None
+    reason = "nothing was tried; no budget to search lr, dropout"
+    run.decisions[-1].chosen = msgspec.structs.replace(chosen, reason=reason)
+    assert cautions(run) == (
+        "no budget to search lr, dropout: it takes more epochs, smaller batches or a larger budget.",
+    )

@@ -27,6 +27,7 @@ import math
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 
+from hptui.events import NO_BUDGET
 from hptui.space import SearchSpace, describe
 from hptui.strategies import Candidate, Choice, Measurement, Situation, Strategy
 from hptui.strategies._plan import LEAST_STEPS, affordable, largest_batch, levels, plan
@@ -130,7 +131,7 @@ class Adaptive(Strategy):
                 stage.go_on_from((yield from stages[name](stage)))
         choice = stage.concluded(self._nothing(situation))
         if left_out := [name for name in self.memory["left_out"] if name in situation.space]:
-            choice = replace(choice, reason=f"{choice.reason}; no budget to search {', '.join(left_out)}")
+            choice = replace(choice, reason=f"{choice.reason}; {NO_BUDGET} {', '.join(left_out)}")
         if choice.start is not None and self.returns:
             self.memory |= {"home": choice.start, "loss": stage.loss, "watched": situation.epoch + 1, "returns": 0}
         return choice

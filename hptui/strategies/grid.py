@@ -2,7 +2,8 @@
 
 It is greedy by design: a choice looks no further than the probe. Scores of the last weights then favour ever
 smaller rates (short-horizon bias, Wu et al. 2018, arXiv 1803.02021), which is why a score is taken of averaged
-weights unless asked otherwise.
+weights unless asked otherwise. An average in turn may look well while the weights themselves are thrown about by a rate
+that ruins them in the epoch to come; cells whose last weights are far behind are left out.
 """
 
 from __future__ import annotations
@@ -14,6 +15,10 @@ from hptui.space import SearchSpace, describe, grid
 from hptui.strategies import Candidate, Choice, Measurement, Situation, Strategy
 
 __all__ = ["Grid"]
+
+
+FAR, SLACK = 2.0, 0.1
+"""the loss of the last weights may be so many times the lowest of all cells, and so many nats more"""
 
 
 class Grid(Strategy):
@@ -29,12 +34,14 @@ class Grid(Strategy):
         finite = [index for index, found in enumerate(told) if math.isfinite(found.score)]
         if not finite:
             return Choice({}, f"all {len(told)} cells diverged; the values in force stay")
-        best = self._best(finite, told, situation)
+        most = FAR * min(told[index].raw_loss for index in finite) + SLACK
+        sound = [index for index in finite if told[index].raw_loss <= most]
+        best = self._best(sound, told, situation)
         winner = told[best].candidate.values
-        reason = (
-            f"lowest score of {len(finite)} finite cells of {len(told)}: {told[best].score:.4g} at {describe(winner)}"
-        )
-        return Choice(winner, reason, candidate=best)
+        reason = f"lowest score of {len(told)} cells: {told[best].score:.4g} at {describe(winner)}"
+        diverged, far = len(told) - len(finite), len(finite) - len(sound)
+        left_out = [f"{diverged} diverged"] * (diverged > 0) + [f"{far} with last weights far behind"] * (far > 0)
+        return Choice(winner, reason + f" (left out: {', '.join(left_out)})" * bool(left_out), candidate=best)
 
     def _best(self, finite: Sequence[int], told: Sequence[Measurement], situation: Situation) -> int:
         """The lowest score; a tie is not broken by luck: the values in force stay, else the larger rate wins."""
