@@ -17,7 +17,7 @@ from hptui.strategies import Candidate, Choice, Measurement, Situation, Strategy
 __all__ = ["Grid"]
 
 
-FAR, SLACK = 2.0, 0.1
+FAR, SLACK = 1.5, 0.01
 """the loss of the last weights may be so many times the lowest of all cells, and so many nats more"""
 
 
