@@ -15,6 +15,7 @@ from hptui.comparison.arms import UNREADABLE, saved_predictions
 from hptui.config import Arm
 from hptui.errors import RunDirectoryError
 from hptui.metrics import metric
+from hptui.predictions import Predictions
 from hptui.studies import FollowedRun, FollowedStudy
 from hptui.views import Trajectory, trajectories
 
@@ -97,14 +98,20 @@ def roc_curves(study: FollowedStudy) -> tuple[tuple[RocCurve, ...], tuple[str, .
     return tuple(curves), tuple(problems)
 
 
-def _roc_curve(run: FollowedRun) -> RocCurve | str:
-    """Of a completed run, or why there is none."""
+def final_predictions(run: FollowedRun) -> Predictions | str:
+    """On test images, of a completed run, or why there are none."""
     try:
-        predictions = saved_predictions(run, "final")
+        found = saved_predictions(run, "final")
     except RunDirectoryError:
         return UNREADABLE
-    if predictions is None:
-        return "no predictions saved by this run"
+    return "no predictions saved by this run" if found is None else found
+
+
+def _roc_curve(run: FollowedRun) -> RocCurve | str:
+    """Of a completed run, or why there is none."""
+    predictions = final_predictions(run)
+    if isinstance(predictions, str):
+        return predictions
     import numpy as np
 
     if not np.isfinite(predictions.probabilities).all():

@@ -102,7 +102,7 @@ def resampled_areas(predictions: Predictions, resamples: int, seed: int) -> Floa
         rows = min(at_once, resamples - begin)
         drawn = random.integers(0, images, (rows, images)) + images * np.arange(rows)[:, None]
         weights = np.bincount(drawn.reshape(-1), minlength=rows * images).reshape(rows, images)
-        pieces.append(_areas(rankings, weights.astype(np.float64)))
+        pieces.append(_areas(rankings, weights.astype(np.float64), predictions.classes))
     return np.concatenate(pieces)
 
 
@@ -113,30 +113,29 @@ def weighted_areas(predictions: Predictions, weights: Floats) -> Floats:
     probability; ties count half (Hanley and McNeil 1982). All weightings share one sorting, which makes a bootstrap
     many times faster than scikit-learn's roc_auc_score called for each resample; tests check one against the other.
     """
-    return _areas(_rankings(predictions), weights)
+    return _areas(_rankings(predictions), weights, predictions.classes)
 
 
-def _rankings(predictions: Predictions) -> list[Ranking | None]:
-    """One for each class; None if the network has diverged, and ranks nothing."""
+def _rankings(predictions: Predictions) -> list[Ranking]:
+    """One for each class; none if the network has diverged, and ranks nothing."""
     import numpy as np
 
-    found: list[Ranking | None] = []
+    found: list[Ranking] = []
+    if not np.isfinite(predictions.probabilities).all():
+        return found
     for index in range(predictions.classes):
         column = predictions.probabilities[:, index]
         order = np.argsort(column, kind="stable")
         begins = np.flatnonzero(np.diff(column[order], prepend=np.float32(-1)))
         found.append((order, begins, predictions.labels[order] == index))
-    return found if np.isfinite(predictions.probabilities).all() else [None] * predictions.classes
+    return found
 
 
-def _areas(rankings: Sequence[Ranking | None], weights: Floats) -> Floats:
+def _areas(rankings: Sequence[Ranking], weights: Floats, classes: int) -> Floats:
     import numpy as np
 
-    found = np.full((len(weights), len(rankings)), np.nan)
-    for index, ranking in enumerate(rankings):
-        if ranking is None:
-            continue
-        order, begins, is_class = ranking
+    found = np.full((len(weights), classes), np.nan)
+    for index, (order, begins, is_class) in enumerate(rankings):
         sorted_weights = weights[:, order]
         inside = np.add.reduceat(sorted_weights * is_class, begins, axis=1)
         outside = np.add.reduceat(sorted_weights * ~is_class, begins, axis=1)

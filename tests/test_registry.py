@@ -9,6 +9,7 @@ import json
 import math
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from random import Random
@@ -385,3 +386,22 @@ def test_cosine_goes_from_one_to_zero_along_half_a_cosine() -> None:
     assert [strategy.rate_factor(at) for at in (0, 0.5, 1)] == pytest.approx([1, 0.5, 0])
     assert strategy.rate_factor(0.25) == pytest.approx((1 + math.sqrt(0.5)) / 2)
     assert new("fixed").rate_factor(0.7) == 1
+
+
+def test_grid_leaves_out_a_cell_whose_average_looks_well_while_its_last_weights_are_thrown_about() -> None:
+    strategy, at = new("grid"), situation_at(1, default_values())
+    cells = strategy.ask(at)
+    assert isinstance(cells, list)
+    told = [measured(cell, at, 1.0 - 0.01 * index) for index, cell in enumerate(cells)]
+    best = told[-1].score
+    told[-1] = replace(told[-1], raw_loss=5.0)
+    told[-2] = replace(told[-2], score=math.inf, diverged=True)
+    strategy.tell(told)
+    choice = strategy.ask(at)
+    assert isinstance(choice, Choice)
+    assert choice.candidate == len(cells) - 3
+    assert "(left out: 1 diverged, 1 with last weights far behind)" in choice.reason
+    strategy.tell([*told[:-1], replace(told[-1], raw_loss=1.4 * best)])  # noise of this size is no reason
+    choice = strategy.ask(at)
+    assert isinstance(choice, Choice)
+    assert choice.candidate == len(cells) - 1

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from typing import get_args
 
 from hptui.comparison import Comparison, Question, compare
-from hptui.comparison.arms import UNREADABLE, saved_predictions
 from hptui.comparison.by_class import CLASS_HEADINGS, by_class, class_cells
 from hptui.comparison.study import completed
 from hptui.comparison.words import arm_cells, between, headings, mean_sd, probability, signed, statistics_rows
-from hptui.errors import RunDirectoryError, UsageError
+from hptui.errors import UsageError
 from hptui.metrics import METRIC_TITLES, METRICS, metric
+from hptui.outcomes import final_predictions
 from hptui.predictions import Model
 from hptui.report.tables import Table
 from hptui.studies import FollowedRun, FollowedStudy
@@ -84,11 +84,8 @@ def gaps(study: FollowedStudy) -> list[str]:
 
 def _problem(run: FollowedRun) -> str:
     """Why a run has no AUC; empty if it has one."""
-    try:
-        predictions = saved_predictions(run, "final")
-    except RunDirectoryError:
-        return UNREADABLE
-    if predictions is None:
-        return "no predictions saved by this run"
+    predictions = final_predictions(run)
+    if isinstance(predictions, str):
+        return predictions
     undefined = metric("auc", predictions) is None
     return "a class has no test images, or the network has diverged" if undefined else ""

@@ -37,9 +37,9 @@ def decide(run: Run, epoch: int) -> None:
         StopRequested: within a probe; the training is back where the decision found it, and nothing is chosen.
     """
     began = run.control.clock()
-    state, config = run.state, run.config
+    config = run.config
     scoring = Scoring(config.score, config.score_weights, config.precision)
-    home = state.snapshot()
+    home = run.state.snapshot()
     start = scoring.evaluate_start(run.trainer)
     announce(run, epoch, start)
     images_before = run.progress.images_probed, run.progress.images_checked
@@ -81,13 +81,18 @@ def decide(run: Run, epoch: int) -> None:
         # the decision is void and will be made again
         (run.progress.images_probed, run.progress.images_checked), run.strategy.memory = images_before, memory_before
         raise
-    if answer.predicted is not None:
-        run.emit(_predicted(run, answer.predicted, type(run.strategy).__name__))
-    if answer.start is not None:
-        state.restore(answer.start)  # type: ignore[arg-type]  # only the engine makes a Start: a Snapshot
-    state.values.set(answer.values)
+    _put_in_force(run, epoch, answer, began)
+
+
+def _put_in_force(run: Run, epoch: int, choice: Choice, began: float) -> None:
+    """Go on with what was chosen, and record it."""
+    if choice.predicted is not None:
+        run.emit(_predicted(run, choice.predicted, type(run.strategy).__name__))
+    if choice.start is not None:
+        run.state.restore(choice.start)  # type: ignore[arg-type]  # only the engine makes a Start: a Snapshot
+    run.state.values.set(choice.values)
     run.lap()
-    run.emit(_chosen(run, epoch, answer, state.values.chosen(), run.control.clock() - began))
+    run.emit(_chosen(run, epoch, choice, run.state.values.chosen(), run.control.clock() - began))
     run.progress.decisions += 1
 
 

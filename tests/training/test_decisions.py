@@ -114,7 +114,7 @@ def test_a_baseline_that_diverges_ends_with_a_result(ingredients: Make) -> None:
 
 
 def test_every_cell_is_logged_with_the_values_read_back(ingredients: Make) -> None:
-    made = ingredients(search={"lr": "1e-3:1e-1:log:3", "weight_decay": "1e-6:1e-2:log:2", "batch_size": "10:40:log:3"})
+    made = ingredients(search={"lr": "1e-3:1e-2:log:3", "weight_decay": "1e-6:1e-2:log:2", "batch_size": "10:40:log:3"})
     run, events = make_run(made)
     decide(run, 1)
     started = next(event for event in events if isinstance(event, DecisionStarted))

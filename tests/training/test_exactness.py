@@ -251,3 +251,17 @@ def test_a_checkpoint_of_a_state_that_was_gone_back_to_is_the_newest(tmp_path: P
         "step-000000025.pt",
     ]
     assert load_newest(tmp_path, torch.device("cpu")) == {"step": 25, "again": 1}
+
+
+@pytest.mark.parametrize("damage", [b"", b"PK\x03\x04", b"\x80\x02\x8a", b"not a checkpoint at all"])
+def test_where_the_newest_checkpoint_is_damaged_the_one_before_is_taken(tmp_path: Path, damage: bytes) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    for step in (10, 20):
+        save_checkpoint(tmp_path, step, {"step": step})
+    newest = tmp_path / "checkpoints" / "step-000000020.pt"
+    newest.write_bytes(damage)
+    assert load_newest(tmp_path, torch.device("cpu")) == {"step": 10}
+    whole = tmp_path / "checkpoints" / "step-000000010.pt"
+    content = whole.read_bytes()
+    newest.write_bytes(content[: len(content) // 2] + damage + content[len(content) // 2 :])
+    assert load_newest(tmp_path, torch.device("cpu")) == {"step": 10}

@@ -247,7 +247,7 @@ def test_the_grid_does_not_break_ties_by_luck(ingredients: Make, in_force: float
         import dataclasses
 
         probe = original(self, *arguments)
-        return dataclasses.replace(probe, measurement=dataclasses.replace(probe.measurement, score=0.5))
+        return dataclasses.replace(probe, measurement=dataclasses.replace(probe.measurement, score=0.5, raw_loss=0.5))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Scoring, "measure", tied)
