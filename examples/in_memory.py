@@ -5,8 +5,8 @@ python examples/in_memory.py
 
 from __future__ import annotations
 
-from hptui.events import AnyEvent, EpochCompleted, HyperparametersChosen
-from hptui.run_state import replay
+from hptui.reading.run_state import replay
+from hptui.record.events import AnyEvent, EpochCompleted, HyperparametersChosen
 from hptui.space import describe
 from hptui.training import train
 

@@ -1,15 +1,20 @@
 """hptui: hyperparameters chosen while a network trains, watched and proven.
 
-One log, one fold, thin readers. The training side (`hptui.training`) writes facts (`hptui.events`) to one
-append-only file per run (`hptui.run_directory`); everything else is computed from that file
-(`hptui.run_state`), by any process, while the run goes on or years later:
+One log, one fold, thin readers. The training side writes facts (`record.events`) to one append-only file per run
+(`record.run_directory`); everything else is computed from that file, by any process, while the run goes on or years
+later. Wings, from the disk upwards; a module imports downwards only:
 
-    training -> events.jsonl -> RunReader -> RunState -> comparison, progress line, later the screen
+    record/     what is on the disk: events, folders of studies and runs, commands, predictions
+    metrics/    how well predictions fit labels
+    strategies/ datasets/ models/                          one file each, found by the registry
+    training/   engine/ (tensors, no events), run/ (one run, step by step), study, api, replaying, predicting
+    reading/    from the record to numbers: run state, studies, views, comparison
+    export/ report/                                        from numbers to files
+    ui/         from numbers to the screen
+    cli/        the commands: where training, screen and export meet
 
-Who may import whom is a contract in pyproject.toml, checked by import-linter:
-torch only under training, strategies, datasets and models; the training side and the reading side never
-import each other, both know only events, space, config, registry, run_directory, predictions and metrics; `cli`, and
-`replay` under it, are where they meet.
+torch only under training and models; textual, rich and plotext only under ui and cli; matplotlib only under export. The
+training side and the reading side never import each other. Import contracts in pyproject.toml keep all that true.
 
 From Python, without files and without a screen:
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import click
 import platformdirs
 
-from hptui.cli import DONE, FAILED, INTERRUPTED, USAGE, cli
+from hptui.cli.foreground import tell
+from hptui.cli.main import DONE, FAILED, INTERRUPTED, USAGE, cli
 from hptui.errors import HptuiError
-from hptui.foreground import tell
 
 DEBUG = "HPTUI_DEBUG"
 """set: an internal error is shown with its traceback"""

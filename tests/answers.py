@@ -11,9 +11,9 @@ import numpy as np
 from fabricate import make_study, whole_run, write_run
 from numpy.random import Generator
 
-from hptui import metrics
-from hptui.predictions import Predictions, write_predictions
-from hptui.study_directory import Study
+from hptui.metrics import metrics
+from hptui.record.predictions import Predictions, write_predictions
+from hptui.record.study_directory import Study
 
 
 def answers(random: Generator, labels: np.ndarray, classes: int, skill: float) -> Predictions:

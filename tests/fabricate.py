@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from hptui.config import Layer, StudyConfig, resolve
-from hptui.events import (
+from hptui.record.events import (
     AnyEvent,
     Axis,
     BatchesTrained,
@@ -28,9 +28,9 @@ from hptui.events import (
     RunResumed,
     RunStarted,
 )
-from hptui.predictions import Predictions, write_predictions
-from hptui.run_directory import RunWriter
-from hptui.study_directory import Study, create_study
+from hptui.record.predictions import Predictions, write_predictions
+from hptui.record.run_directory import RunWriter
+from hptui.record.study_directory import Study, create_study
 
 PATIENCE_SECONDS = 30
 IMAGES_PER_EPOCH = 100

@@ -19,16 +19,16 @@ from rich.console import Console
 from test_report import Page
 
 from hptui.__main__ import main
-from hptui.comparison import compare
+from hptui.cli.tables import comparison_table
 from hptui.export import export
+from hptui.reading.comparison import compare
+from hptui.reading.studies import FollowedStudy, follow
+from hptui.reading.views import heatmap, trajectories
+from hptui.record.run_directory import RunReader
 from hptui.report import page
-from hptui.run_directory import RunReader
-from hptui.studies import FollowedStudy, follow
-from hptui.ui._heatmap_lines import cell_number, heatmap_lines
-from hptui.ui.colours import Palette
+from hptui.ui.drawing.colours import Palette
+from hptui.ui.drawing.heatmap_lines import cell_number, heatmap_lines
 from hptui.ui.panels.table import Seen, _row, _words
-from hptui.ui.tables import comparison_table
-from hptui.views import heatmap, trajectories
 
 OWN_DATA = """
 import numpy as np

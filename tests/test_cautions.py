@@ -8,10 +8,10 @@ import msgspec
 import pytest
 from fabricate import run_completed, trained_epoch
 
-from hptui.cautions import cautions
-from hptui.events import Axis, DecisionRepeated, DecisionStarted, Evaluated, HyperparametersChosen
-from hptui.run_state import RunState
-from hptui.views import trajectories
+from hptui.reading.cautions import cautions
+from hptui.reading.run_state import RunState
+from hptui.reading.views import trajectories
+from hptui.record.events import Axis, DecisionRepeated, DecisionStarted, Evaluated, HyperparametersChosen
 
 RATE = Axis(name="lr", low=1e-4, high=1e-1, scale="log", values=[1e-4, 1e-3, 1e-2, 1e-1])
 DROPOUT = Axis(name="dropout", low=0.0, high=0.6, scale="linear", values=[0.0, 0.3, 0.6])

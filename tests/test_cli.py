@@ -13,10 +13,10 @@ from fabricate import finished_study, make_study, python, run_started, write_run
 
 from hptui import __version__
 from hptui.__main__ import main
+from hptui.cli.doctor import examine
 from hptui.config import FIELDS
-from hptui.doctor import examine
 from hptui.errors import TrainingError
-from hptui.presence import Presence
+from hptui.record.presence import Presence
 
 Captured = pytest.CaptureFixture[str]
 

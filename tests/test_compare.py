@@ -16,16 +16,16 @@ from rich.console import Console
 from scipy import stats
 from sklearn.metrics import confusion_matrix, f1_score, roc_auc_score
 
-from hptui import resampling
 from hptui.__main__ import main
-from hptui.comparison import Question, compare, conclusion, paired_difference
-from hptui.comparison.sampling import SamplingError
-from hptui.events import AnyEvent, Evaluated
-from hptui.predictions import PREDICTIONS_FILE, Predictions, read_predictions, write_predictions
-from hptui.run_directory import RunReader
-from hptui.studies import follow
-from hptui.study_directory import Study
-from hptui.ui.comparing import comparison_text
+from hptui.cli.comparing import comparison_text
+from hptui.metrics import resampling
+from hptui.reading.comparison import Question, compare, conclusion, paired_difference
+from hptui.reading.comparison.sampling import SamplingError
+from hptui.reading.studies import follow
+from hptui.record.events import AnyEvent, Evaluated
+from hptui.record.predictions import PREDICTIONS_FILE, Predictions, read_predictions, write_predictions
+from hptui.record.run_directory import RunReader
+from hptui.record.study_directory import Study
 
 Captured = pytest.CaptureFixture[str]
 SKILLS = ([1.0, 1.1, 1.2, 1.0, 1.1], [1.6, 1.4, 1.9, 1.5, 1.6])

@@ -12,8 +12,8 @@ import pytest
 from fabricate import finished_study, make_study, run_started, trained_epoch, whole_run, write_run
 from scipy import stats
 
-from hptui.comparison import Difference, compare, conclusion, paired_difference, summarize
-from hptui.studies import follow
+from hptui.reading.comparison import Difference, compare, conclusion, paired_difference, summarize
+from hptui.reading.studies import follow
 
 # Ten pairs in the manner of the reports that began this project: about 98.9 % against 99.1 % on MNIST.
 BASELINE = [0.9871, 0.9893, 0.9888, 0.9902, 0.9879, 0.9895, 0.9884, 0.9890, 0.9868, 0.9899]

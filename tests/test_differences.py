@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from hptui.comparison.differences import Difference, hedges_factor, holm, paired_difference, unpaired_difference
-from hptui.comparison.words import other_statistics
+from hptui.reading.comparison.differences import Difference, hedges_factor, holm, paired_difference, unpaired_difference
+from hptui.reading.comparison.words import other_statistics
 
 # Darwin's plants, cross- minus self-fertilised, eighths of an inch (Fisher 1935, The Design of Experiments, ch. 3).
 DARWIN = [49, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48]

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hptui.events import BatchesTrained, CandidateScored, CheckpointSaved, DecisionStarted, HyperparametersChosen
-from hptui.run_directory import RunReader
+from hptui.record.events import BatchesTrained, CandidateScored, CheckpointSaved, DecisionStarted, HyperparametersChosen
+from hptui.record.run_directory import RunReader
 
 PATIENCE_SECONDS = 120
 QUICK = ["--dataset", "digits", "--model", "lenet", "--search", "lr=1e-3:1e-1:log:2", "--threads", "1"]

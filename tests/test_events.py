@@ -13,7 +13,8 @@ from fabricate import batches_trained, run_completed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hptui.events import AnyEvent, Axis, ClassCounts, Event, RunStarted, decode, encode
+from hptui.record.events import AnyEvent, Axis, Event, RunStarted, decode, encode
+from hptui.record.predictions import ClassCounts
 
 FORMAT = {
     "RunStarted": "schema hptui arm seed strategy epochs images_per_epoch validation_images test_images class_names "

@@ -21,14 +21,14 @@ from fabricate import (
 )
 from rich.console import Console
 
+from hptui.cli import progress as headless
+from hptui.cli.progress import ProgressReport, work_done
+from hptui.cli.session import Session
 from hptui.errors import TrainingError
-from hptui.run_directory import RunWriter
-from hptui.run_state import replay
-from hptui.session import Session
-from hptui.studies import FollowedStudy, follow
-from hptui.study_directory import Study
-from hptui.ui import headless
-from hptui.ui.headless import ProgressReport, work_done
+from hptui.reading.run_state import replay
+from hptui.reading.studies import FollowedStudy, follow
+from hptui.record.run_directory import RunWriter
+from hptui.record.study_directory import Study
 
 
 def report(followed: FollowedStudy, *, terminal: bool = False) -> str:

@@ -13,10 +13,9 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from hptui import resampling
 from hptui.errors import ConfigError
-from hptui.events import ClassCounts
-from hptui.metrics import (
+from hptui.metrics import resampling
+from hptui.metrics.metrics import (
     METRIC_TITLES,
     METRICS,
     choose_threshold,
@@ -30,7 +29,7 @@ from hptui.metrics import (
     specificity,
     wilson,
 )
-from hptui.predictions import Predictions
+from hptui.record.predictions import ClassCounts, Predictions
 
 
 def made_up(classes: int, images: int = 300, seed: int = 0, digits: int = 2) -> Predictions:

@@ -12,12 +12,12 @@ from fabricate import finished_study, make_study, run_started, two_class_study, 
 from scipy.stats import t
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from hptui.comparison import compare
-from hptui.comparison.arms import UNREADABLE
-from hptui.metrics import metric
-from hptui.outcomes import confusions, cost_points, mean_interval, roc_curves, trajectories_by_seed
-from hptui.predictions import PREDICTIONS_FILE, Predictions, read_predictions, write_predictions
-from hptui.studies import follow
+from hptui.metrics.metrics import metric
+from hptui.reading.comparison import compare
+from hptui.reading.comparison.arms import UNREADABLE
+from hptui.reading.outcomes import confusions, cost_points, mean_interval, roc_curves, trajectories_by_seed
+from hptui.reading.studies import follow
+from hptui.record.predictions import PREDICTIONS_FILE, Predictions, read_predictions, write_predictions
 
 
 def test_a_confusion_matrix_is_the_mean_over_the_completed_runs(tmp_path: Path) -> None:

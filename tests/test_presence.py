@@ -16,14 +16,22 @@ import msgspec
 import pytest
 from fabricate import PATIENCE_SECONDS, environment, python, wait_until
 
-from hptui import presence
 from hptui.errors import RunDirectoryError
-from hptui.presence import HEARTBEAT, Heartbeat, Presence, is_written, read_heartbeat, refuse_if_written, replace_file
+from hptui.record import presence
+from hptui.record.presence import (
+    HEARTBEAT,
+    Heartbeat,
+    Presence,
+    is_written,
+    read_heartbeat,
+    refuse_if_written,
+    replace_file,
+)
 
 HOLD = """
 import sys
 from pathlib import Path
-from hptui.presence import Presence
+from hptui.record.presence import Presence
 with Presence(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.readline()
@@ -138,7 +146,7 @@ def test_a_killed_holder_leaves_the_lock_free(tmp_path: Path, holder: Callable[[
 
 
 def test_another_process_sees_this_one(tmp_path: Path) -> None:
-    code = "import sys; from pathlib import Path; from hptui.presence import Presence\n"
+    code = "import sys; from pathlib import Path; from hptui.record.presence import Presence\n"
     code += "try:\n    Presence(Path(sys.argv[1])).__enter__()\nexcept Exception as error:\n    print(error)"
     with Presence(tmp_path):
         assert f"is being written by process {os.getpid()}" in python(code, tmp_path).stdout

@@ -32,17 +32,17 @@ from fabricate import (
 from matplotlib.figure import Figure
 
 from hptui.__main__ import main
-from hptui.cli import cli
+from hptui.cli.main import cli
 from hptui.config import Layer, resolve
-from hptui.events import Axis, CommandRefused, RunFailed, RunStopped
 from hptui.export.pictures import Picture
-from hptui.predictions import PREDICTIONS_FILE, read_predictions, write_predictions
+from hptui.reading.studies import follow
+from hptui.record.events import Axis, CommandRefused, RunFailed, RunStopped
+from hptui.record.predictions import PREDICTIONS_FILE, read_predictions, write_predictions
+from hptui.record.study_directory import Steering, save_steering
 from hptui.report import page
 from hptui.report.pictures import chosen_pictures
 from hptui.report.places import without_folders
 from hptui.report.repeat import repeat_command
-from hptui.studies import follow
-from hptui.study_directory import Steering, save_steering
 
 VOID = {"meta", "img", "br", "link"}
 SCRIPT = "<script>alert('x')</script>"

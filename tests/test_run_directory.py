@@ -19,12 +19,12 @@ from fabricate import (
     whole_run,
 )
 
-from hptui import run_directory
 from hptui.config import to_plain
 from hptui.errors import RunDirectoryError, TrainingError
-from hptui.events import SCHEMA, AnyEvent, RunFailed, encode
-from hptui.presence import is_written, read_heartbeat
-from hptui.run_directory import (
+from hptui.record import run_directory
+from hptui.record.events import SCHEMA, AnyEvent, RunFailed, encode
+from hptui.record.presence import is_written, read_heartbeat
+from hptui.record.run_directory import (
     EVENTS_FILE,
     RUN_FILE,
     RunFile,
@@ -201,7 +201,7 @@ def test_a_damaged_last_line_is_told(tmp_path: Path) -> None:
 
 
 def test_two_writers_cannot_meet(tmp_path: Path) -> None:
-    code = "import sys; from pathlib import Path; from hptui.run_directory import RunWriter\n"
+    code = "import sys; from pathlib import Path; from hptui.record.run_directory import RunWriter\n"
     code += "try:\n    RunWriter(Path(sys.argv[1])).__enter__()\nexcept Exception as error:\n    print(error)"
     with RunWriter(tmp_path) as writer:
         writer.append(run_started())

@@ -21,8 +21,8 @@ from fabricate import (
     whole_run,
 )
 
-from hptui.events import AnyEvent, RunFailed, RunStopped
-from hptui.run_state import RunState, replay
+from hptui.reading.run_state import RunState, replay
+from hptui.record.events import AnyEvent, RunFailed, RunStopped
 
 
 def test_a_run_that_has_not_begun() -> None:

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from numpy.random import Generator
 
-from hptui import metrics
-from hptui.comparison.sampling import (
+from hptui.metrics import metrics
+from hptui.reading.comparison.sampling import (
     image_influence,
     largest_paired_error,
     paired_error,
     standard_error,
 )
-from hptui.predictions import Predictions
+from hptui.record.predictions import Predictions
 
 
 def made_up(random: Generator, labels: np.ndarray, classes: int, skill: float) -> Predictions:

@@ -20,13 +20,13 @@ from fabricate import (
     write_run,
 )
 
-from hptui import run_directory
 from hptui.errors import RunDirectoryError
-from hptui.events import AnyEvent, LandscapePredicted, RunFailed, RunPaused, RunStopped
-from hptui.presence import Presence
-from hptui.run_directory import RunReader, RunWriter
-from hptui.run_state import Decision, replay
-from hptui.studies import FollowedStudy, Status, follow, readable, study_directories
+from hptui.reading.run_state import Decision, replay
+from hptui.reading.studies import FollowedStudy, Status, follow, readable, study_directories
+from hptui.record import run_directory
+from hptui.record.events import AnyEvent, LandscapePredicted, RunFailed, RunPaused, RunStopped
+from hptui.record.presence import Presence
+from hptui.record.run_directory import RunReader, RunWriter
 
 BEGUN: list[AnyEvent] = [run_started(), *trained_epoch(1)]
 STOPPED: list[AnyEvent] = [*BEGUN, RunStopped(reason="SIGINT", epoch=1, step=5)]

@@ -13,11 +13,11 @@ import pytest
 import tomli_w
 from fabricate import configuration, make_study, whole_run, write_run
 
-from hptui import study_directory
 from hptui.config import StudyConfig
 from hptui.errors import ConfigError, RunDirectoryError
-from hptui.run_directory import read_run_file
-from hptui.study_directory import create_study, localized, new_directory, open_study, studies_folder
+from hptui.record import study_directory
+from hptui.record.run_directory import read_run_file
+from hptui.record.study_directory import create_study, localized, new_directory, open_study, studies_folder
 
 PLANNED = {"baseline": 1.0, "optimized": 1.5}
 

@@ -23,7 +23,7 @@ import pyte
 import pytest
 from fabricate import finished_study
 
-from hptui.events import (
+from hptui.record.events import (
     AnyEvent,
     CheckpointSaved,
     DecisionStarted,
@@ -35,7 +35,7 @@ from hptui.events import (
     RunPaused,
     RunStopped,
 )
-from hptui.run_directory import RunReader
+from hptui.record.run_directory import RunReader
 
 PATIENCE_SECONDS = 60
 LONG = [

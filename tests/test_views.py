@@ -15,9 +15,9 @@ from fabricate import (
     whole_run,
 )
 
-from hptui.events import AnyEvent, Axis, LandscapePredicted
-from hptui.run_state import Decision, replay
-from hptui.views import heatmap, learning_curve, trajectories
+from hptui.reading.run_state import Decision, replay
+from hptui.reading.views import heatmap, learning_curve, trajectories
+from hptui.record.events import AnyEvent, Axis, LandscapePredicted
 
 DECAY = Axis(name="weight_decay", low=1e-6, high=1e-2, scale="log", values=[1e-6, 1e-4, 1e-2])
 DROPOUT = Axis(name="dropout", low=0.0, high=0.6, scale="linear", values=[0.0, 0.3, 0.6])

@@ -3,7 +3,7 @@
 Nothing here imports torch: a configuration is checked in a blink, also on a laptop.
 """
 
-from hptui.config._layers import (
+from hptui.config.layers import (
     Layer,
     Resolved,
     check,
@@ -14,7 +14,7 @@ from hptui.config._layers import (
     resolve,
     to_plain,
 )
-from hptui.config._study import (
+from hptui.config.study import (
     ARMS,
     DEFAULT_SEARCH,
     FIELDS,
@@ -26,7 +26,7 @@ from hptui.config._study import (
     choices,
     description,
 )
-from hptui.config._values import convert_field
+from hptui.config.values import convert_field
 
 __all__ = [
     "ARMS",

@@ -1,8 +1,7 @@
 """A study as files to take home: pictures for a paper, tables, event files for TensorBoard, animations.
 
-All numbers come from `hptui.views`, `hptui.outcomes` and `hptui.comparison`, as those on screen do. It reads the
-study's folder alone, and is the only part that knows matplotlib, which is imported when the first picture is asked
-for: a table needs none.
+All numbers come from `hptui.reading`, as those on screen do. It reads the study's folder alone, and is the only part
+that knows matplotlib, which is imported when the first picture is asked for: a table needs none.
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ from hptui.export.event_files import EVENT_FILE, FOLDER, begun, require_tensorbo
 from hptui.export.formats import PICTURE_FORMATS, Format, ThemeName
 from hptui.export.gaps import missing
 from hptui.export.tables import tables, write_table
-from hptui.presence import replacing
-from hptui.studies import FollowedStudy
+from hptui.reading.studies import FollowedStudy
+from hptui.record.presence import replacing
 
 if TYPE_CHECKING:
     from hptui.export.pictures import Picture

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hptui.comparison import ArmSummary, Comparison
 from hptui.export.style import ARM_MARKS, TEXT, WIDE, new_figure, theme, wrapped
-from hptui.outcomes import mean_interval
+from hptui.reading.comparison import ArmSummary, Comparison
+from hptui.reading.outcomes import mean_interval
 
 
 def accuracies_figure(comparison: Comparison) -> Figure:

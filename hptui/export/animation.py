@@ -13,7 +13,7 @@ from hptui.export.formats import ThemeName
 from hptui.export.heatmaps import Panel, heatmap_page, heatmap_panel
 from hptui.export.pictures import about, searching
 from hptui.export.style import look
-from hptui.studies import FollowedRun, FollowedStudy
+from hptui.reading.studies import FollowedRun, FollowedStudy
 
 DPI = 160
 """of a screen, where an animation is seen: 560 pixels wide"""

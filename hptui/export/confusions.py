@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from hptui.export.scales import text_colour
 from hptui.export.style import NARROW, SMALL, WIDE, breadth, literal, new_figure, theme
-from hptui.outcomes import Confusion
+from hptui.reading.outcomes import Confusion
 
 FEW_CLASSES = 4
 """as many have room for the images below the share"""

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from hptui.export.style import ARM_MARKS, NARROW, new_figure, theme
-from hptui.outcomes import CostPoint, MeanInterval, mean_interval
+from hptui.reading.outcomes import CostPoint, MeanInterval, mean_interval
 
 
 def costs_figure(points: Sequence[CostPoint], title: str) -> Figure:

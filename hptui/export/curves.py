@@ -13,8 +13,8 @@ from matplotlib.patches import Patch
 from hptui.config import Arm
 from hptui.export.scales import epochs, logarithmic
 from hptui.export.style import ARM_MARKS, MANY_EPOCHS, WIDE, new_figure, theme
-from hptui.run_state import RunState
-from hptui.views import learning_curve
+from hptui.reading.run_state import RunState
+from hptui.reading.views import learning_curve
 
 CURVES: tuple[tuple[Literal["accuracy", "loss"], str, str], ...] = (
     ("loss", "validation", "validation loss (nats)"),

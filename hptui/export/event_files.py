@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from hptui.errors import UsageError
-from hptui.metrics import class_counts, sensitivity, specificity
-from hptui.run_state import Epoch
-from hptui.studies import FollowedRun, FollowedStudy
+from hptui.metrics.metrics import class_counts, sensitivity, specificity
+from hptui.reading.run_state import Epoch
+from hptui.reading.studies import FollowedRun, FollowedStudy
 
 if TYPE_CHECKING:
     from tensorboard.compat.proto.summary_pb2 import Summary

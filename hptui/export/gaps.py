@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hptui.outcomes import roc_curves, trajectories_by_seed
-from hptui.studies import FollowedStudy
+from hptui.reading.outcomes import roc_curves, trajectories_by_seed
+from hptui.reading.studies import FollowedStudy
 
 
 def missing(study: FollowedStudy) -> list[str]:

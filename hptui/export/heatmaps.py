@@ -19,9 +19,9 @@ from matplotlib.patheffects import withStroke
 
 from hptui.export.scales import edges, legend_columns, number, text_colour, ticks
 from hptui.export.style import CHARACTER, NARROW, SMALL, VERMILION, WIDE, literal, new_figure, theme, title_of
-from hptui.metrics import METRIC_TITLES
-from hptui.run_state import Decision
-from hptui.views import Cell, HeatmapGrid, heatmap
+from hptui.metrics.metrics import METRIC_TITLES
+from hptui.reading.run_state import Decision
+from hptui.reading.views import Cell, HeatmapGrid, heatmap
 
 PER_PAGE = 12
 SMALLEST_FRAME = 6.0

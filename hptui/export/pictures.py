@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
-from hptui.comparison import compare
 from hptui.export.accuracies import accuracies_figure
 from hptui.export.confusions import confusions_figure
 from hptui.export.costs import costs_figure
@@ -19,8 +18,9 @@ from hptui.export.heatmaps import PER_PAGE, heatmap_page, heatmap_panel
 from hptui.export.roc import roc_figure
 from hptui.export.style import literal, title_of
 from hptui.export.trajectories import trajectories_figure
-from hptui.outcomes import RocCurve, confusions, cost_points, roc_curves, trajectories_by_seed
-from hptui.studies import FollowedRun, FollowedStudy
+from hptui.reading.comparison import compare
+from hptui.reading.outcomes import RocCurve, confusions, cost_points, roc_curves, trajectories_by_seed
+from hptui.reading.studies import FollowedRun, FollowedStudy
 
 
 class Picture(NamedTuple):

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from hptui.export.style import ARM_MARKS, NARROW, new_figure, theme
-from hptui.outcomes import RocCurve
+from hptui.reading.outcomes import RocCurve
 
 FEW_RUNS = 5
 """more lines of one arm are drawn fainter"""

@@ -10,8 +10,8 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
-from hptui.events import Axis
 from hptui.export.style import CHARACTER, SMALL, breadth
+from hptui.record.events import Axis
 
 LEGEND_HANDLE, LEGEND_GAP, LEGEND_BORDER = 2.8, 2.0, 3.0
 """in sizes of its font, as matplotlib sets them: a mark with the room beside it, between columns, at both ends"""

@@ -1,7 +1,7 @@
 """Tables of a study as CSV: the data of each figure, all epochs, all candidates.
 
 RFC 4180 with a header; UTF-8; numbers with all their digits (`repr`); what is not there, or is not finite, is an
-empty field. Columns are named as in the log (`hptui.events`).
+empty field. Columns are named as in the log (`hptui.record.events`).
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
 
-from hptui.comparison import compare
-from hptui.events import Evaluated
-from hptui.metrics import class_counts, sensitivity, specificity
-from hptui.outcomes import confusions, cost_points, roc_curves, trajectories_by_seed
-from hptui.studies import FollowedRun, FollowedStudy
-from hptui.views import CURVE_MEASURES, heatmap, learning_curve
+from hptui.metrics.metrics import class_counts, sensitivity, specificity
+from hptui.reading.comparison import compare
+from hptui.reading.outcomes import confusions, cost_points, roc_curves, trajectories_by_seed
+from hptui.reading.studies import FollowedRun, FollowedStudy
+from hptui.reading.views import CURVE_MEASURES, heatmap, learning_curve
+from hptui.record.events import Evaluated
 
 Row = Mapping[str, Any]
 

@@ -1,8 +1,8 @@
 """A study as one HTML page that needs nothing else: no network, no script, pictures inside.
 
-Like the export it reads the study's folder alone, takes all numbers from `hptui.views` and `hptui.comparison`, and
-says what is missing where a study is not finished. Whatever comes from outside (names, reasons, errors) is escaped
-by Jinja2, whose autoescape is on for every value; what is never escaped is the template itself.
+Like the export it reads the study's folder alone, takes all numbers from `hptui.reading`, and says what is missing
+where a study is not finished. Whatever comes from outside (names, reasons, errors) is escaped by Jinja2, whose
+autoescape is on for every value; what is never escaped is the template itself.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import jinja2
 import hptui
 from hptui.errors import RunDirectoryError
 from hptui.export.pictures import pictures as exported_pictures
-from hptui.presence import replace_file
+from hptui.reading.studies import FollowedStudy
+from hptui.record.presence import replace_file
 from hptui.report.content import after_pictures, before_pictures, headline
 from hptui.report.pictures import chosen_pictures, embedded_pictures
 from hptui.report.repeat import repeat_command, repeat_notes
-from hptui.studies import FollowedStudy
 
 __all__ = ["page", "write_report"]
 

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 
 import msgspec
 
-from hptui.comparison import compare
-from hptui.comparison.words import difference_words
 from hptui.config import LOCAL, resolve, to_plain
 from hptui.export import missing
+from hptui.reading.comparison import compare
+from hptui.reading.comparison.words import difference_words
+from hptui.reading.studies import FollowedStudy
+from hptui.record.study_directory import STUDY_FILE, Study
 from hptui.report.measures import arms_table, class_table, gaps, metric_tables, statistics_table
 from hptui.report.runs import decision_tables, runs_table, warnings
 from hptui.report.tables import Table
-from hptui.studies import FollowedStudy
-from hptui.study_directory import STUDY_FILE, Study
 
 
 @dataclass(frozen=True)

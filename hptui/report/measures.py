@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import get_args
 
-from hptui.comparison import Comparison, Question, compare
-from hptui.comparison.by_class import CLASS_HEADINGS, by_class, class_cells
-from hptui.comparison.study import completed
-from hptui.comparison.words import arm_cells, between, headings, mean_sd, probability, signed, statistics_rows
 from hptui.errors import UsageError
-from hptui.metrics import METRIC_TITLES, METRICS, metric
-from hptui.outcomes import final_predictions
-from hptui.predictions import Model
+from hptui.metrics.metrics import METRIC_TITLES, METRICS, metric
+from hptui.reading.comparison import Comparison, Question, compare
+from hptui.reading.comparison.by_class import CLASS_HEADINGS, by_class, class_cells
+from hptui.reading.comparison.study import completed
+from hptui.reading.comparison.words import arm_cells, between, headings, mean_sd, probability, signed, statistics_rows
+from hptui.reading.outcomes import final_predictions
+from hptui.reading.studies import FollowedRun, FollowedStudy
+from hptui.record.predictions import Model
 from hptui.report.tables import Table
-from hptui.studies import FollowedRun, FollowedStudy
 
 MODELS: dict[Model, str] = {
     "final": "delivered weights after the last epoch",

@@ -9,8 +9,8 @@ import msgspec
 
 from hptui import registry
 from hptui.config import DEFAULT_SEARCH, LOCAL, StudyConfig, resolve
-from hptui.run_directory import run_name
-from hptui.study_directory import OWN_FILES, SOURCES, WITH_PATH, Study
+from hptui.record.run_directory import run_name
+from hptui.record.study_directory import OWN_FILES, SOURCES, WITH_PATH, Study
 
 
 def repeat_command(study: Study) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 
-from hptui.cautions import cautions
-from hptui.comparison.words import percent
-from hptui.events import CandidateScored
+from hptui.reading.cautions import cautions
+from hptui.reading.comparison.words import percent
+from hptui.reading.run_state import Decision
+from hptui.reading.studies import FollowedRun, FollowedStudy
+from hptui.record.events import CandidateScored
 from hptui.report.places import without_folders
 from hptui.report.tables import Table
-from hptui.run_state import Decision
 from hptui.space import describe
-from hptui.studies import FollowedRun, FollowedStudy
 
 RUN_HEADINGS = ("run", "state", "device", "values at the end", "epochs", "test acc. %", "cost", "seconds")
 DECISION_HEADINGS = ("before epoch", "chosen", "reason", "tried", "diverged", "best score")

@@ -27,7 +27,7 @@ import math
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 
-from hptui.events import NO_BUDGET
+from hptui.record.events import NO_BUDGET
 from hptui.space import SearchSpace, describe
 from hptui.strategies import Candidate, Choice, Measurement, Situation, Strategy
 from hptui.strategies._plan import LEAST_STEPS, affordable, largest_batch, levels, plan

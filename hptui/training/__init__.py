@@ -14,7 +14,7 @@ import os
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from hptui.training.api import TrainingResult, train
-from hptui.training.control import Control
+from hptui.training.run.control import Control
 from hptui.training.study import gather, start_study, train_study
 
 __all__ = ["Control", "TrainingResult", "gather", "start_study", "train", "train_study"]

@@ -13,12 +13,12 @@ from hptui.config import Layer, StudyConfig, resolve
 from hptui.datasets import ImageDataset
 from hptui.datasets._prepare import check as check_dataset
 from hptui.errors import ConfigError
-from hptui.events import AnyEvent, RunCompleted
-from hptui.predictions import Model, Predictions
+from hptui.record.events import AnyEvent, RunCompleted
+from hptui.record.predictions import Model, Predictions
 from hptui.strategies import Strategy
-from hptui.training.building import ModelFactory
-from hptui.training.control import Control
-from hptui.training.run import Run
+from hptui.training.engine.building import ModelFactory
+from hptui.training.run.control import Control
+from hptui.training.run.run import Run
 from hptui.training.study import gather, new_strategy
 
 
@@ -29,7 +29,7 @@ class TrainingResult:
     network: nn.Module
     """with the delivered weights: last or averaged, whichever validation prefers"""
     events: list[AnyEvent]
-    """the log; `hptui.run_state.replay(events)` gives every decision, epoch and value"""
+    """the log; `hptui.reading.run_state.replay(events)` gives every decision, epoch and value"""
     values: dict[str, float]
     """hyperparameters in force at the end"""
     validation_accuracy: float | None

@@ -13,11 +13,11 @@ from torch import nn
 
 from hptui.datasets import Pixels
 from hptui.errors import ModelError, RunDirectoryError
-from hptui.training.building import build_network, first_line, load_factory
-from hptui.training.checkpoints import load_file
-from hptui.training.device import resolve_device, use_threads
-from hptui.training.device_data import DeviceDataset, DeviceImages
-from hptui.training.evaluation import probabilities
+from hptui.training.engine.building import build_network, first_line, load_factory
+from hptui.training.engine.device import resolve_device, use_threads
+from hptui.training.engine.device_data import DeviceDataset, DeviceImages
+from hptui.training.engine.evaluation import probabilities
+from hptui.training.run.checkpoints import load_file
 
 
 @dataclass(frozen=True)

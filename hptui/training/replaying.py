@@ -16,16 +16,16 @@ import msgspec
 from hptui.errors import TrainingError
 from hptui.space import Values
 from hptui.strategies import Candidate, Choice, Measurement, Situation, Start, Strategy
-from hptui.training.control import Control, StopRequested
-from hptui.training.run import Ingredients, Progress, Run
-from hptui.training.state import Identity
+from hptui.training.engine.state import Identity
+from hptui.training.run.control import Control, StopRequested
+from hptui.training.run.run import Ingredients, Progress, Run
 from hptui.training.study import new_strategy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hptui.config import Arm
-    from hptui.events import AnyEvent
+    from hptui.record.events import AnyEvent
 
 Position = tuple[int, int]
 """(epoch, batches done in it); -1: before the decision for this epoch"""

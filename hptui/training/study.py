@@ -14,21 +14,21 @@ from hptui.config import Arm, StudyConfig
 from hptui.datasets import ImageDataset
 from hptui.datasets._prepare import fingerprint, prepare, request_dataset
 from hptui.errors import ConfigError, HptuiError, ModelError, TrainingError
-from hptui.events import RunCompleted, RunFailed
-from hptui.metrics import METRICS, metric
-from hptui.predictions import Predictions
-from hptui.presence import Presence
-from hptui.run_directory import ERROR_FILE, RunWriter, last_event
+from hptui.metrics.metrics import METRICS, metric
+from hptui.record.events import RunCompleted, RunFailed
+from hptui.record.predictions import Predictions
+from hptui.record.presence import Presence
+from hptui.record.run_directory import ERROR_FILE, RunWriter, last_event
+from hptui.record.study_directory import Study, create_study
 from hptui.strategies import Strategy
-from hptui.study_directory import Study, create_study
-from hptui.training.building import ModelFactory, check_optimizer, first_line, load_factory
-from hptui.training.control import Control
-from hptui.training.decisions import LONGER
-from hptui.training.delivery import remove_predictions
-from hptui.training.device import resolve_device, use_threads
-from hptui.training.device_data import DeviceDataset, to_device
-from hptui.training.loop import LossSum, Trainer
-from hptui.training.run import Ingredients, Run, new_state
+from hptui.training.engine.building import ModelFactory, check_optimizer, first_line, load_factory
+from hptui.training.engine.device import resolve_device, use_threads
+from hptui.training.engine.device_data import DeviceDataset, to_device
+from hptui.training.engine.loop import LossSum, Trainer
+from hptui.training.run.control import Control
+from hptui.training.run.decision import LONGER
+from hptui.training.run.delivery import remove_predictions
+from hptui.training.run.run import Ingredients, Run, new_state
 
 
 def gather(
@@ -113,7 +113,7 @@ def _try_step(ingredients: Ingredients, batch_size: int) -> None:
         strongest = config.space["augmentation"].high if "augmentation" in config.search else state.values.augmentation
         state.values.set({"batch_size": float(batch_size), "augmentation": strongest})
         trainer = Trainer(state, ingredients.data, average_window=1.0, precision=config.precision)
-        trainer.train(1, Control(), after_step=losses.add)
+        trainer.train(1, lambda: None, after_step=losses.add)
     except HptuiError:
         raise
     except (Exception, SystemExit) as error:

@@ -22,15 +22,15 @@ from textual.widgets import LoadingIndicator, Static
 
 from hptui.config import StudyConfig
 from hptui.errors import HptuiError
-from hptui.presence import replace_file
-from hptui.study_directory import studies_folder
-from hptui.ui._folder_line import FolderLine
-from hptui.ui._pace import ALONE, BESIDE_TRAINING
-from hptui.ui._plain_lines import PlainLines
-from hptui.ui.colours import MAPS, MapName, Palette
+from hptui.record.presence import replace_file
+from hptui.record.study_directory import studies_folder
+from hptui.ui.drawing.colours import MAPS, MapName, Palette
+from hptui.ui.drawing.plain_lines import PlainLines
+from hptui.ui.pace import ALONE, BESIDE_TRAINING
+from hptui.ui.widgets.folder_line import FolderLine
 
 if TYPE_CHECKING:
-    from hptui.ui._exporting import Exporter
+    from hptui.ui.screens.exporting import Exporter
 
 POLL_SECONDS = 0.1
 FIRST_PICTURE_SECONDS = 0.02
@@ -158,7 +158,7 @@ class HptuiApp(App[None]):
         self.set_interval(POLL_SECONDS, self._poll)
 
     def _begin_training(self) -> None:
-        import hptui.ui.dashboard  # noqa: F401 (while nothing else is imported: two imports at once wait for each other)
+        import hptui.ui.screens.dashboard  # noqa: F401 (while nothing else is imported: two imports at once wait for each other)
 
         assert self._begin is not None
         self._training = self._begin()
@@ -186,7 +186,7 @@ class HptuiApp(App[None]):
 
     def open_study(self, directory: Path) -> None:
         """Show a study; a folder that cannot be read is told, and the screen stays."""
-        from hptui.ui.dashboard import Dashboard  # a third of the time to the first frame, if it came before
+        from hptui.ui.screens.dashboard import Dashboard  # a third of the time to the first frame, if it came before
 
         trains = self._training is not None and self._training.alive
         share = BESIDE_TRAINING if trains else ALONE
@@ -197,7 +197,7 @@ class HptuiApp(App[None]):
 
     def action_list(self) -> None:
         """Show the studies of this user."""
-        from hptui.ui.study_list import StudyListScreen
+        from hptui.ui.screens.study_list import StudyListScreen
 
         if isinstance(self.screen, Preparing) and self._training is not None and self._training.alive:
             return  # the dashboard is about to come
@@ -219,7 +219,7 @@ class HptuiApp(App[None]):
         self._open_form()
 
     def _open_form(self, config: StudyConfig | None = None) -> None:
-        from hptui.ui.new_study import NewStudyScreen
+        from hptui.ui.screens.new_study import NewStudyScreen
 
         self.push_screen(NewStudyScreen(config))
 
@@ -242,7 +242,7 @@ class HptuiApp(App[None]):
         if training is None or not training.alive:
             self.exit()
             return
-        from hptui.ui._dialogs import ChoiceDialog  # its fields and buttons would hold up the first frame
+        from hptui.ui.screens.dialogs import ChoiceDialog  # its fields and buttons would hold up the first frame
 
         if isinstance(self.screen, ChoiceDialog) and self.screen.answers == LEAVE:  # Ctrl+C twice
             self.screen.dismiss("stop")
@@ -280,7 +280,7 @@ class HptuiApp(App[None]):
 
     def _remember(self, **changes: object) -> None:
         self._settings = msgspec.structs.replace(self._settings, **changes)
-        from hptui.ui.dashboard import Dashboard
+        from hptui.ui.screens.dashboard import Dashboard
 
         for screen in self.screen_stack:
             if isinstance(screen, Dashboard):

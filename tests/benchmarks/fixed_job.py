@@ -30,10 +30,10 @@ import numpy.typing as npt
 from sklearn import gaussian_process  # noqa: F401 (an import, and no cost of the search)
 
 from hptui.datasets import ImageDataset, Images
-from hptui.events import BatchesTrained, CandidateScored, Evaluated
+from hptui.record.events import BatchesTrained, CandidateScored, Evaluated
 from hptui.strategies.adaptive import Adaptive
 from hptui.training import train
-from hptui.training.control import Control
+from hptui.training.run.control import Control
 
 TRAIN, VALIDATION = 10_000, 5_000
 MOST_IMAGES = 200_000

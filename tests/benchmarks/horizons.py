@@ -14,7 +14,7 @@ import argparse
 import statistics
 from typing import Any
 
-from hptui.events import Evaluated
+from hptui.record.events import Evaluated
 from hptui.training import train
 
 EPOCHS = 14

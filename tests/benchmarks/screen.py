@@ -29,8 +29,9 @@ import fabricate
 import msgspec
 from test_terminal import Terminal
 
-from hptui.events import AnyEvent, Axis, ClassCounts, RunCompleted, encode
-from hptui.run_directory import EVENTS_FILE, RunReader, last_event
+from hptui.record.events import AnyEvent, Axis, RunCompleted, encode
+from hptui.record.predictions import ClassCounts
+from hptui.record.run_directory import EVENTS_FILE, RunReader, last_event
 
 DATA = """
 import numpy as np

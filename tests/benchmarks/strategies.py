@@ -30,7 +30,7 @@ from scipy import stats
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from hptui.config import Layer, resolve
-from hptui.events import CandidateScored, HyperparametersChosen
+from hptui.record.events import CandidateScored, HyperparametersChosen
 from hptui.training import train
 from hptui.training.study import gather
 

@@ -23,9 +23,9 @@ from hptui.config import Layer, resolve
 from hptui.datasets import ImageDataset, Images
 from hptui.models._layers import Dropout
 from hptui.training import Control, gather
-from hptui.training.building import build_network, build_optimizer
-from hptui.training.loop import LossSum, Trainer
-from hptui.training.run import Ingredients, new_state
+from hptui.training.engine.building import build_network, build_optimizer
+from hptui.training.engine.loop import LossSum, Trainer
+from hptui.training.run.run import Ingredients, new_state
 
 BLOCK = 20
 """steps between two looks at the clock"""
@@ -78,8 +78,8 @@ def bare_loop(ingredients: Ingredients, *, own_dropout: bool) -> Callable[[], No
 def engine(ingredients: Ingredients) -> Callable[[], None]:
     """The same number of steps by hptui, averaged weights and loss sum included."""
     trainer = Trainer(new_state(ingredients, 0), ingredients.data, average_window=0.5, precision="float32")
-    losses, control = LossSum(ingredients.device), Control()
-    return lambda: trainer.train(BLOCK, control, rate_factor=lambda _: 1.0, after_step=losses.add)
+    losses, check = LossSum(ingredients.device), Control().check
+    return lambda: trainer.train(BLOCK, check, rate_factor=lambda _: 1.0, after_step=losses.add)
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from test_figures import axis, searched_run, searching_study
 
 from hptui.export import export
 from hptui.export.animation import DPI, HEIGHT
-from hptui.studies import follow
+from hptui.reading.studies import follow
 
 LR, DROPOUT = axis("lr", 1e-4, 1e-1, 5), axis("dropout", 0, 0.6, 4, "lin")
 

@@ -10,7 +10,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams import metadata
 
 from hptui.export import export
-from hptui.studies import follow
+from hptui.reading.studies import follow
 
 
 def read(folder: Path) -> EventAccumulator:

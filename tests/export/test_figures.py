@@ -32,9 +32,7 @@ from readable import assert_readable
 
 import hptui.export
 from hptui.__main__ import main
-from hptui.comparison import compare
 from hptui.errors import RunDirectoryError
-from hptui.events import AnyEvent, Axis, DecisionRepeated, HyperparametersChosen, RunStopped
 from hptui.export import export, missing
 from hptui.export.accuracies import accuracies_figure
 from hptui.export.heatmaps import heatmap_page, heatmap_panel
@@ -42,11 +40,13 @@ from hptui.export.pictures import pictures
 from hptui.export.scales import legend_columns, number
 from hptui.export.style import literal, look
 from hptui.export.trajectories import trajectories_figure
-from hptui.run_state import RunState
+from hptui.reading.comparison import compare
+from hptui.reading.run_state import RunState
+from hptui.reading.studies import follow
+from hptui.reading.views import trajectories
+from hptui.record.events import AnyEvent, Axis, DecisionRepeated, HyperparametersChosen, RunStopped
+from hptui.record.study_directory import Study
 from hptui.space import parse_range
-from hptui.studies import follow
-from hptui.study_directory import Study
-from hptui.views import trajectories
 
 ARMS = ("baseline", "optimized")
 PICTURES = {"trajectories.png", "learning-curves.png", "accuracies.png", "cost.png", "confusion.png"}

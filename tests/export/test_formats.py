@@ -11,13 +11,13 @@ from fabricate import decision_started, finished_study, make_study, python, run_
 from PIL import Image
 
 from hptui.__main__ import main
+from hptui.cli.foreground import export_files
 from hptui.errors import UsageError
 from hptui.export import export
 from hptui.export.formats import FORMATS, parse_formats
-from hptui.foreground import export_files
-from hptui.presence import Presence
-from hptui.run_directory import EVENTS_FILE
-from hptui.studies import follow
+from hptui.reading.studies import follow
+from hptui.record.presence import Presence
+from hptui.record.run_directory import EVENTS_FILE
 
 EVERYTHING = ",".join(FORMATS)
 

@@ -9,7 +9,7 @@ from hptui.export.confusions import confusions_figure, percent
 from hptui.export.costs import costs_figure
 from hptui.export.roc import roc_figure
 from hptui.export.style import look
-from hptui.outcomes import Confusion, CostPoint, RocCurve
+from hptui.reading.outcomes import Confusion, CostPoint, RocCurve
 
 TISSUES = (
     "adipose", "background", "debris", "lymphocytes", "mucus", "smooth muscle", "normal colon mucosa",

@@ -22,13 +22,14 @@ from fabricate import (
     write_run,
 )
 
-from hptui.comparison import compare
-from hptui.events import ClassCounts, LandscapePredicted
 from hptui.export import export
-from hptui.outcomes import confusions, roc_curves, trajectories_by_seed
-from hptui.studies import follow
-from hptui.study_directory import Study
-from hptui.views import heatmap, learning_curve
+from hptui.reading.comparison import compare
+from hptui.reading.outcomes import confusions, roc_curves, trajectories_by_seed
+from hptui.reading.studies import follow
+from hptui.reading.views import heatmap, learning_curve
+from hptui.record.events import LandscapePredicted
+from hptui.record.predictions import ClassCounts
+from hptui.record.study_directory import Study
 
 
 def exported(study: Study, to: Path) -> dict[str, list[dict[str, str]]]:

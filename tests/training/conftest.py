@@ -12,7 +12,7 @@ from torch import nn
 
 from hptui.config import Layer, resolve
 from hptui.datasets import ImageDataset, Images
-from hptui.training.run import Ingredients
+from hptui.training.run.run import Ingredients
 from hptui.training.study import gather
 
 

@@ -15,13 +15,12 @@ from torch.nn import functional as F
 from hptui.config import Layer, resolve
 from hptui.datasets import ImageDataset, Images
 from hptui.errors import ConfigError
-from hptui.events import BatchesTrained, CandidateScored, DecisionStarted, Evaluated, HyperparametersChosen
-from hptui.metrics import METRICS, metric
-from hptui.training import replicas
-from hptui.training.building import build_network
-from hptui.training.control import Control
-from hptui.training.evaluation import evaluate
-from hptui.training.run import Ingredients, Run
+from hptui.metrics.metrics import METRICS, metric
+from hptui.record.events import BatchesTrained, CandidateScored, DecisionStarted, Evaluated, HyperparametersChosen
+from hptui.training.engine.building import build_network
+from hptui.training.engine.evaluation import evaluate
+from hptui.training.run import probing as replicas
+from hptui.training.run.run import Ingredients, Run
 from hptui.training.study import gather
 
 from .conftest import stripes
@@ -66,7 +65,7 @@ def test_a_step_follows_the_weighted_loss(made: Make) -> None:
     weights = torch.tensor([140 / (3 * count) for count in (80, 40, 20)])
     losses = F.cross_entropy(by_hand.train()(data.normalise(data.train.pixels)), labels, reduction="none")
     ((losses * weights[labels]).sum() / weights[labels].sum()).backward()
-    run.trainer.train(1, Control(), after_step=lambda loss, images: None)
+    run.trainer.train(1, lambda: None, after_step=lambda loss, images: None)
     for name, parameter in by_hand.named_parameters():
         assert parameter.grad is not None
         moved = parameter.detach() - 0.1 * parameter.grad

@@ -11,7 +11,7 @@ import torch
 
 from hptui.datasets import ImageDataset
 from hptui.errors import TrainingError
-from hptui.events import (
+from hptui.record.events import (
     CandidateScored,
     DecisionStarted,
     Evaluated,
@@ -20,11 +20,12 @@ from hptui.events import (
     RunCompleted,
 )
 from hptui.strategies import Candidate, Choice, Strategy
-from hptui.training import evaluation, records
-from hptui.training import run as run_module
-from hptui.training.decisions import decide
-from hptui.training.run import Ingredients
-from hptui.training.state import TrainingState
+from hptui.training.engine import evaluation
+from hptui.training.engine.state import TrainingState
+from hptui.training.run import records
+from hptui.training.run import run as run_module
+from hptui.training.run.decision import decide
+from hptui.training.run.run import Ingredients
 
 from .test_exactness import assert_same, make_run, timeless
 
@@ -74,7 +75,7 @@ def test_test_images_are_read_once_per_epoch_and_never_during_a_decision(
         inside.clear()
 
     monkeypatch.setattr(records, "evaluate", spy)
-    monkeypatch.setattr("hptui.training.replicas.evaluate", spy)
+    monkeypatch.setattr("hptui.training.run.probing.evaluate", spy)
     monkeypatch.setattr(run_module, "decide", decide_marked)
     run, _ = make_run(made)
     assert run.execute()
@@ -173,9 +174,8 @@ def test_candidates_may_start_from_a_kept_state_and_a_choice_may_go_on_from_it(i
     decide(run, 1)
     straight, _ = make_run(made)
     straight.state.values.set({"lr": 0.02})
-    from hptui.training.control import Control
 
-    straight.trainer.train(9, Control(), after_step=lambda loss, images: None)
+    straight.trainer.train(9, lambda: None, after_step=lambda loss, images: None)
     assert_same(run.state.snapshot(), straight.state.snapshot())
     assert run.state.step == 9
     assert [e.images for e in events if isinstance(e, CandidateScored)] == [120, 120, 60]

@@ -11,15 +11,16 @@ import pytest
 import torch
 
 from hptui.errors import TrainingError
-from hptui.events import AnyEvent, EpochCompleted, Evaluated, RunCompleted
-from hptui.metrics import confusion, metric
-from hptui.predictions import PREDICTIONS_FILE, Predictions, read_predictions
-from hptui.run_directory import RunFile, RunReader, create_run
-from hptui.training import delivery, records, train
-from hptui.training.checkpoints import load_newest, save_checkpoint
-from hptui.training.control import Control
-from hptui.training.evaluation import evaluate
-from hptui.training.run import Ingredients
+from hptui.metrics.metrics import confusion, metric
+from hptui.record.events import AnyEvent, EpochCompleted, Evaluated, RunCompleted
+from hptui.record.predictions import PREDICTIONS_FILE, Predictions, read_predictions
+from hptui.record.run_directory import RunFile, RunReader, create_run
+from hptui.training import train
+from hptui.training.engine.evaluation import evaluate
+from hptui.training.run import delivery, records
+from hptui.training.run.checkpoints import load_newest, save_checkpoint
+from hptui.training.run.control import Control
+from hptui.training.run.run import Ingredients
 from hptui.training.study import train_run
 
 from .test_exactness import StopAfter, assert_same, make_run
@@ -114,7 +115,7 @@ def test_killed_between_the_last_checkpoint_and_the_end(
     killed = tmp_path / "killed"
     create_run(killed, RUN)
     with monkeypatch.context() as patch:
-        patch.setattr("hptui.training.run.complete", lambda run: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr("hptui.training.run.run.complete", lambda run: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             train_run(killed, made, "optimized", 0, Control())
     trained(made, killed)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from hptui.events import (
+from hptui.record.events import (
     AnyEvent,
     BatchesTrained,
     CandidateScored,
@@ -21,12 +21,12 @@ from hptui.events import (
     RunResumed,
     RunStopped,
 )
-from hptui.run_directory import RunFile, RunReader, create_run
-from hptui.training.building import load_factory
-from hptui.training.checkpoints import load_newest, save_checkpoint
-from hptui.training.control import Control
-from hptui.training.decisions import decide
-from hptui.training.run import Ingredients, Run
+from hptui.record.run_directory import RunFile, RunReader, create_run
+from hptui.training.engine.building import load_factory
+from hptui.training.run.checkpoints import load_newest, save_checkpoint
+from hptui.training.run.control import Control
+from hptui.training.run.decision import decide
+from hptui.training.run.run import Ingredients, Run
 from hptui.training.study import new_strategy, train_run
 
 Make = Callable[..., Ingredients]
@@ -139,7 +139,7 @@ def test_restoring_twice_from_one_snapshot_gives_the_same_training(ingredients: 
     ends = []
     for _ in range(2):
         run.state.restore(home)
-        run.trainer.train(7, Control(), after_step=lambda loss, images: None)
+        run.trainer.train(7, lambda: None, after_step=lambda loss, images: None)
         ends.append(run.state.snapshot())
     assert_same(ends[0], ends[1])
 

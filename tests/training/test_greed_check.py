@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from hptui.errors import ConfigError
-from hptui.events import AnyEvent, CandidateScored, DecisionRepeated, HyperparametersChosen, RunCompleted
-from hptui.run_state import replay
+from hptui.reading.run_state import replay
+from hptui.record.events import AnyEvent, CandidateScored, DecisionRepeated, HyperparametersChosen, RunCompleted
 from hptui.strategies import Candidate, Choice, Measurement, Situation, Strategy
-from hptui.training.control import Control, StopRequested
-from hptui.training.decisions import decide
-from hptui.training.run import Ingredients
+from hptui.training.run.control import Control, StopRequested
+from hptui.training.run.decision import decide
+from hptui.training.run.run import Ingredients
 from hptui.training.study import _planned_cost, new_strategy
 
 from .test_exactness import assert_same, make_run, timeless
@@ -74,7 +74,7 @@ def test_it_says_what_longer_probes_would_have_chosen_every_so_many_decisions(
     ingredients: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = ingredients(epochs=4, greed_check=2)
-    monkeypatch.setattr("hptui.training.decisions._twin", twin_that_sees_more)
+    monkeypatch.setattr("hptui.training.run.decision._twin", twin_that_sees_more)
     run, events = make_run(made)
     run.strategy = Greedy(4, (1, 2, 3, 4))
     assert run.execute()

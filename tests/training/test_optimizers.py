@@ -11,11 +11,11 @@ import torch
 from torch import nn
 
 from hptui.errors import ConfigError
-from hptui.events import RunCompleted, RunStarted
-from hptui.run_directory import RunFile, RunReader, create_run
-from hptui.training.building import PACKAGES
-from hptui.training.control import Control
-from hptui.training.run import Ingredients, Run
+from hptui.record.events import RunCompleted, RunStarted
+from hptui.record.run_directory import RunFile, RunReader, create_run
+from hptui.training.engine.building import PACKAGES
+from hptui.training.run.control import Control
+from hptui.training.run.run import Ingredients, Run
 from hptui.training.study import new_strategy, train_run
 
 from .test_exactness import StopAfter, assert_same, make_run
@@ -91,7 +91,7 @@ def test_stopped_and_resumed_equals_uninterrupted(
 
 def test_schedule_free_is_read_at_its_average_and_trained_elsewhere(ingredients: Make) -> None:
     run, _ = new_run(ingredients(PlainNet, strategy="schedule_free"))
-    run.trainer.train(10, Control(), after_step=lambda loss, images: None)
+    run.trainer.train(10, lambda: None, after_step=lambda loss, images: None)
     trained = {name: weight.clone() for name, weight in run.network.named_parameters()}
     with run.state.as_delivered():
         read = {name: weight.clone() for name, weight in run.network.named_parameters()}

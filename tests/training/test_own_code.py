@@ -13,13 +13,13 @@ import torch
 from torch import nn
 
 from hptui.errors import ConfigError, HptuiError, ModelError, TrainingError
-from hptui.events import RunCompleted
-from hptui.run_directory import RunFile, RunReader, create_run
+from hptui.record.events import RunCompleted
+from hptui.record.run_directory import RunFile, RunReader, create_run
 from hptui.strategies import Candidate, Choice, Strategy
 from hptui.training import study as study_module
-from hptui.training.control import Control
-from hptui.training.evaluation import evaluate
-from hptui.training.run import Ingredients
+from hptui.training.engine.evaluation import evaluate
+from hptui.training.run.control import Control
+from hptui.training.run.run import Ingredients
 from hptui.training.study import _planned_cost, train_run
 
 from .conftest import NormDropNet
@@ -239,7 +239,7 @@ def test_a_failing_forward_pass_is_recorded(ingredients: Make, tmp_path: Path) -
 def test_the_grid_does_not_break_ties_by_luck(ingredients: Make, in_force: float, expected: float) -> None:
     made = ingredients(search={"lr": "1e-3:1e-1:log:3"}, set={"lr": in_force, "batch_size": 20})
     run, _ = make_run(made)
-    from hptui.training.replicas import Scoring
+    from hptui.training.run.probing import Scoring
 
     original = Scoring.measure
 
@@ -251,7 +251,7 @@ def test_the_grid_does_not_break_ties_by_luck(ingredients: Make, in_force: float
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Scoring, "measure", tied)
-        from hptui.training.decisions import decide
+        from hptui.training.run.decision import decide
 
         decide(run, 1)
     assert run.state.values.chosen()["lr"] == expected

@@ -17,12 +17,12 @@ from hptui.datasets import ImageDataset, Images
 from hptui.errors import ConfigError, ModelError
 from hptui.models._layers import Dropout
 from hptui.space import default_values
-from hptui.training.averaging import AveragedWeights
-from hptui.training.building import build_network, build_optimizer, load_factory
-from hptui.training.device_data import BatchOrder, DeviceDataset, augment, to_device
-from hptui.training.evaluation import evaluate
-from hptui.training.hyperparameters import ValuesInForce
-from hptui.training.run import Ingredients
+from hptui.training.engine.averaging import AveragedWeights
+from hptui.training.engine.building import build_network, build_optimizer, load_factory
+from hptui.training.engine.device_data import BatchOrder, DeviceDataset, augment, to_device
+from hptui.training.engine.evaluation import evaluate
+from hptui.training.engine.hyperparameters import ValuesInForce
+from hptui.training.run.run import Ingredients
 
 Make = Callable[..., Ingredients]
 CPU = torch.device("cpu")
@@ -319,7 +319,7 @@ def test_a_model_that_does_not_fit_is_refused_in_one_line(ingredients: Make, fac
 
 
 def test_cosine_reaches_every_step_and_ends_near_zero(ingredients: Make) -> None:
-    from hptui.events import BatchesTrained
+    from hptui.record.events import BatchesTrained
 
     from .test_exactness import make_run
 

@@ -14,9 +14,9 @@ from PIL import Image
 
 from hptui.__main__ import main
 from hptui.config import Layer, resolve
-from hptui.metrics import choose_threshold, metric
-from hptui.predictions import PREDICTIONS_FILE, read_predictions
-from hptui.training.control import Control
+from hptui.metrics.metrics import choose_threshold, metric
+from hptui.record.predictions import PREDICTIONS_FILE, read_predictions
+from hptui.training.run.control import Control
 from hptui.training.study import start_study, train_study
 
 from .test_exactness import StopAfter

@@ -11,9 +11,10 @@ import msgspec
 import pytest
 import torch
 
-from hptui.commands import AddEpochs, ChangeRanges, CommandInbox, CommandSender, StopStudy, UseValues
+from hptui.cli.replay import _moved, epochs_by_position, recipe_of
 from hptui.errors import RunDirectoryError
-from hptui.events import (
+from hptui.record.commands import AddEpochs, ChangeRanges, CommandInbox, CommandSender, StopStudy, UseValues
+from hptui.record.events import (
     AnyEvent,
     BatchesTrained,
     CandidateScored,
@@ -25,13 +26,12 @@ from hptui.events import (
     RunResumed,
     RunStarted,
 )
-from hptui.replay import _moved, epochs_by_position, recipe_of
-from hptui.run_directory import EVENTS_FILE, RunFile, RunReader, RunWriter, create_run
+from hptui.record.run_directory import EVENTS_FILE, RunFile, RunReader, RunWriter, create_run
 from hptui.strategies.adaptive import Adaptive
-from hptui.training.checkpoints import largest_difference
-from hptui.training.control import Control
 from hptui.training.replaying import Recipe, train_again
-from hptui.training.run import Ingredients
+from hptui.training.run.checkpoints import largest_difference
+from hptui.training.run.control import Control
+from hptui.training.run.run import Ingredients
 from hptui.training.study import train_run
 
 from .test_exactness import StopAfter

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from hptui.commands import (
+from hptui.record.commands import (
     AddEpochs,
     AnyCommand,
     ChangeRanges,
@@ -23,7 +23,7 @@ from hptui.commands import (
     StopStudy,
     UseValues,
 )
-from hptui.events import (
+from hptui.record.events import (
     AnyEvent,
     BatchesTrained,
     CommandRefused,
@@ -38,10 +38,10 @@ from hptui.events import (
     RunStopped,
     ValuesRequested,
 )
-from hptui.run_directory import RunReader
-from hptui.study_directory import Study, create_study, open_study
-from hptui.training.control import Control
-from hptui.training.run import Ingredients
+from hptui.record.run_directory import RunReader
+from hptui.record.study_directory import Study, create_study, open_study
+from hptui.training.run.control import Control
+from hptui.training.run.run import Ingredients
 from hptui.training.study import train_study
 
 from .test_exactness import assert_same, make_run

@@ -10,8 +10,8 @@ from textual.app import App, ComposeResult
 from textual.geometry import Region
 from textual.pilot import Pilot
 
-from hptui.studies import FollowedStudy
-from hptui.ui.colours import Palette
+from hptui.reading.studies import FollowedStudy
+from hptui.ui.drawing.colours import Palette
 from hptui.ui.panels import Panel, Scene
 
 

@@ -37,7 +37,8 @@ from textual.widget import Widget
 from textual.widgets import DataTable, Input, OptionList, RichLog
 
 import hptui.ui
-from hptui.commands import (
+from hptui.config import StudyConfig
+from hptui.record.commands import (
     AddEpochs,
     ChangeRanges,
     CommandInbox,
@@ -46,19 +47,18 @@ from hptui.commands import (
     StopStudy,
     UseValues,
 )
-from hptui.config import StudyConfig
-from hptui.events import Axis
-from hptui.presence import Presence
-from hptui.study_directory import Study, studies_folder
-from hptui.ui._dialogs import ChoiceDialog, NumberDialog
-from hptui.ui._form import Check, Row
-from hptui.ui._ranges_dialog import RangesDialog
+from hptui.record.events import Axis
+from hptui.record.presence import Presence
+from hptui.record.study_directory import Study, studies_folder
 from hptui.ui.app import HptuiApp, Preparing
-from hptui.ui.dashboard import Dashboard
-from hptui.ui.new_study import NewStudyScreen
 from hptui.ui.panels import Panel
 from hptui.ui.panels.heatmap import HeatmapPanel
-from hptui.ui.study_list import StudyListScreen
+from hptui.ui.screens.dashboard import Dashboard
+from hptui.ui.screens.dialogs import ChoiceDialog, NumberDialog
+from hptui.ui.screens.new_study import NewStudyScreen
+from hptui.ui.screens.ranges_dialog import RangesDialog
+from hptui.ui.screens.study_list import StudyListScreen
+from hptui.ui.widgets.form import Check, Row
 
 PATIENCE_SECONDS = 20
 LR = Axis(name="lr", low=0.001, high=0.1, scale="log", values=[0.001, 0.01, 0.1])
@@ -236,7 +236,7 @@ def play(start: Start, size: tuple[int, int], script: Callable[[At], Awaitable[N
 @pytest.fixture(autouse=True)
 def from_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     """The list is read again only when asked: else a test might wait until that happens anyway."""
-    monkeypatch.setattr("hptui.ui.study_list.REFRESH_SECONDS", 3600.0)
+    monkeypatch.setattr("hptui.ui.screens.study_list.REFRESH_SECONDS", 3600.0)
     monkeypatch.delenv("NO_COLOR", raising=False)
     exported.clear()
     begun.clear()

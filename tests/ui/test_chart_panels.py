@@ -23,9 +23,9 @@ from textual.binding import Binding
 from textual.geometry import Region
 from textual.pilot import Pilot
 
-from hptui.events import AnyEvent, Axis
-from hptui.studies import FollowedStudy, follow
-from hptui.ui.colours import Palette
+from hptui.reading.studies import FollowedStudy, follow
+from hptui.record.events import AnyEvent, Axis
+from hptui.ui.drawing.colours import Palette
 from hptui.ui.panels import Panel
 from hptui.ui.panels.curves import CurvesPanel
 from hptui.ui.panels.trajectory import TrajectoryPanel

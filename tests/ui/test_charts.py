@@ -9,10 +9,10 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from hptui.ui._chart_ticks import epoch_ticks, value_ticks
-from hptui.ui._charts import BASELINE, OPTIMIZED, Band, Series, chart, legend
-from hptui.ui._literal import literal
-from hptui.ui.colours import Palette
+from hptui.ui.drawing.chart_ticks import epoch_ticks, value_ticks
+from hptui.ui.drawing.charts import BASELINE, OPTIMIZED, Band, Series, chart, legend
+from hptui.ui.drawing.colours import Palette
+from hptui.ui.drawing.literal import literal
 
 COLOUR, MONO, ASCII = Palette(), Palette(colour=False), Palette(colour=False, ascii=True)
 FALLING = Series("chosen", tuple((epoch, 10 ** -(epoch / 5)) for epoch in range(1, 21)), colour=OPTIMIZED)

@@ -24,7 +24,7 @@ from fabricate import (
 from textual.pilot import Pilot
 from textual.widgets import Input, Tab, Tabs
 
-from hptui.commands import (
+from hptui.record.commands import (
     AddEpochs,
     ChangeRanges,
     CommandInbox,
@@ -35,15 +35,15 @@ from hptui.commands import (
     StopStudy,
     UseValues,
 )
-from hptui.events import Axis, CommandRefused, RunPaused
-from hptui.presence import Presence
-from hptui.study_directory import Study
-from hptui.ui._dialogs import ChoiceDialog
-from hptui.ui._ranges_dialog import RangesDialog
+from hptui.record.events import Axis, CommandRefused, RunPaused
+from hptui.record.presence import Presence
+from hptui.record.study_directory import Study
 from hptui.ui.app import HptuiApp
-from hptui.ui.dashboard import Dashboard
 from hptui.ui.panels.curves import CurvesPanel
 from hptui.ui.panels.heatmap import HeatmapPanel
+from hptui.ui.screens.dashboard import Dashboard
+from hptui.ui.screens.dialogs import ChoiceDialog
+from hptui.ui.screens.ranges_dialog import RangesDialog
 
 PATIENCE_SECONDS = 20
 LR = Axis(name="lr", low=0.001, high=0.1, scale="log", values=[0.001, 0.01, 0.1])
@@ -225,7 +225,7 @@ def test_every_steering_key_sends_its_command(study: Study) -> None:
 
 
 def write_run_more(study: Study, event: Any) -> None:
-    from hptui.run_directory import RunWriter
+    from hptui.record.run_directory import RunWriter
 
     with RunWriter(study.directory / "optimized-0") as writer:
         writer.append(event)
@@ -450,7 +450,7 @@ def test_configurations_reach_the_one_who_trains() -> None:
     started = []
 
     async def main() -> None:
-        from hptui.ui.new_study import NewStudyScreen
+        from hptui.ui.screens.new_study import NewStudyScreen
 
         app = HptuiApp(start=lambda wanted: started.append(wanted) or FakeTraining())
         async with app.run_test(size=(80, 24)) as pilot:
@@ -469,7 +469,7 @@ def test_a_start_from_the_form_that_fails_brings_the_form_back(monkeypatch: pyte
     config = configuration(epochs=7)
 
     async def main() -> None:
-        from hptui.ui.new_study import NewStudyScreen
+        from hptui.ui.screens.new_study import NewStudyScreen
 
         training = FakeTraining()
         app = HptuiApp(start=lambda wanted: training)

@@ -15,10 +15,10 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Select, Static
 
 from hptui.space import HYPERPARAMETERS, SearchSpace, parse_range
-from hptui.ui._dialogs import ChoiceDialog, NumberDialog
-from hptui.ui._form import Check, Row
-from hptui.ui._range_row import SUGGESTED, RangeRow
-from hptui.ui._ranges_dialog import NOTHING, RangesDialog, grid_words, shortened
+from hptui.ui.screens.dialogs import ChoiceDialog, NumberDialog
+from hptui.ui.screens.ranges_dialog import NOTHING, RangesDialog, grid_words, shortened
+from hptui.ui.widgets.form import Check, Row
+from hptui.ui.widgets.range_row import SUGGESTED, RangeRow
 
 VALUES = {"lr": 0.001, "weight_decay": 1e-5, "momentum": 0.9, "label_smoothing": 0.0123456, "batch_size": 100.0}
 ANSWERS = {"run": "This run, begin the next", "study": "The whole study"}

@@ -17,12 +17,12 @@ from textual.widgets import Button
 from hptui.errors import RunDirectoryError
 from hptui.export import export as export_study
 from hptui.export.formats import FORMATS, parse_formats
-from hptui.studies import follow
-from hptui.ui import _exporting
-from hptui.ui._dialogs import ChoiceDialog
-from hptui.ui._exporting import ExportLine
+from hptui.reading.studies import follow
 from hptui.ui.app import HptuiApp
-from hptui.ui.dashboard import Dashboard
+from hptui.ui.screens import exporting as _exporting
+from hptui.ui.screens.dashboard import Dashboard
+from hptui.ui.screens.dialogs import ChoiceDialog
+from hptui.ui.screens.exporting import ExportLine
 
 PATIENCE_SECONDS = 20
 

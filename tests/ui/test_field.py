@@ -7,7 +7,7 @@ import asyncio
 from textual import events
 from textual.app import App, ComposeResult
 
-from hptui.ui._field import Field
+from hptui.ui.widgets.field import Field
 
 
 class Host(App[None]):

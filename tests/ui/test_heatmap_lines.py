@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 from textual.strip import Strip
 
-from hptui.events import Axis
-from hptui.ui._heatmap_lines import cell_at, heatmap_lines, layout, share_of
-from hptui.ui.colours import MAPS, Palette, readable_on
-from hptui.views import Cell, HeatmapGrid
+from hptui.reading.views import Cell, HeatmapGrid
+from hptui.record.events import Axis
+from hptui.ui.drawing.colours import MAPS, Palette, readable_on
+from hptui.ui.drawing.heatmap_lines import cell_at, heatmap_lines, layout, share_of
 
 
 def axis(name: str, count: int, low: float = 1e-6, high: float = 10.0) -> Axis:

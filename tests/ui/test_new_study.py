@@ -17,9 +17,9 @@ from textual.widgets import Button, Input, Select, Static
 
 from hptui.config import Layer, StudyConfig, resolve
 from hptui.space import HYPERPARAMETERS
-from hptui.ui._form import OWN, Check, Row
-from hptui.ui._range_row import SUGGESTED, RangeRow
-from hptui.ui.new_study import FORM, NewStudyScreen, plan
+from hptui.ui.screens.new_study import FORM, NewStudyScreen, plan
+from hptui.ui.widgets.form import OWN, Check, Row
+from hptui.ui.widgets.range_row import SUGGESTED, RangeRow
 
 SIZES = [(80, 24), (160, 48)]
 DEFAULT = resolve([]).config

@@ -46,16 +46,16 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from hptui.config import StudyConfig
-from hptui.events import AnyEvent, Axis, LandscapePredicted, RunFailed, RunPaused, RunStopped, encode
-from hptui.presence import Presence
-from hptui.run_directory import EVENTS_FILE
-from hptui.study_directory import STUDY_FILE, Study, open_study
-from hptui.ui._form import Row
-from hptui.ui._load import MachineLoad
-from hptui.ui._pace import Pace
-from hptui.ui._strip import Rate
+from hptui.record.events import AnyEvent, Axis, LandscapePredicted, RunFailed, RunPaused, RunStopped, encode
+from hptui.record.presence import Presence
+from hptui.record.run_directory import EVENTS_FILE
+from hptui.record.study_directory import STUDY_FILE, Study, open_study
 from hptui.ui.app import HptuiApp, Settings, save_settings
-from hptui.ui.dashboard import Dashboard
+from hptui.ui.load import MachineLoad
+from hptui.ui.pace import Pace
+from hptui.ui.screens.dashboard import Dashboard
+from hptui.ui.widgets.form import Row
+from hptui.ui.widgets.strip import Rate
 
 PATIENCE_SECONDS = 60
 BEGUN = 1_750_000_000.0
@@ -90,11 +90,11 @@ def same_every_time(tmp_path: Path) -> Iterator[None]:
         patch.setattr(Rate, "take", lambda rate, work, now: work / 100)
         # five looks a second, and everything is looked for at each of them: a picture is complete after one
         patch.setattr(Pace, "seconds", lambda pace: 0.2)
-        patch.setattr("hptui.ui.dashboard.SIGNS_SECONDS", 0.0)
+        patch.setattr("hptui.ui.screens.dashboard.SIGNS_SECONDS", 0.0)
         patch.setattr("hptui.ui.panels.table.STATUS_SECONDS", 0.0)
         patch.setattr("textual.widgets._loading_indicator.time", lambda: 0.0)
-        patch.setattr("hptui.ui.study_list.studies_folder", lambda: STUDIES)
-        patch.setattr("hptui.ui._study_lines.open_study", open_relative)
+        patch.setattr("hptui.ui.screens.study_list.studies_folder", lambda: STUDIES)
+        patch.setattr("hptui.ui.study_lines.open_study", open_relative)
         yield
     time.tzset()
 

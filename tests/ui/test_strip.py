@@ -21,12 +21,12 @@ from fabricate import (
 )
 from textual.app import App, ComposeResult
 
-from hptui.events import Axis
-from hptui.run_directory import RunWriter
-from hptui.studies import FollowedStudy, follow
-from hptui.ui._load import GIB, MachineLoad
-from hptui.ui._strip import Rate, StatusStrip
-from hptui.ui.headless import expected_work, work_done
+from hptui.reading.progress import expected_work, work_done
+from hptui.reading.studies import FollowedStudy, follow
+from hptui.record.events import Axis
+from hptui.record.run_directory import RunWriter
+from hptui.ui.load import GIB, MachineLoad
+from hptui.ui.widgets.strip import Rate, StatusStrip
 
 
 class NVMLError(Exception):
@@ -168,7 +168,7 @@ def test_the_real_module_is_quiet_where_there_is_no_library() -> None:
     """In a process of its own, which no other test has given a module."""
     code = """
 import sys, threading
-import hptui.ui._strip as strip
+import hptui.ui.widgets.strip as strip
 assert "pynvml" not in sys.modules  # loaded late: it would hold up the first screen
 load = strip.MachineLoad()
 load.words("cuda:0")

@@ -28,15 +28,15 @@ from textual.message import Message
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
-from hptui.events import AnyEvent, RunContinued, RunFailed, RunPaused, RunStopped
-from hptui.presence import Presence
-from hptui.run_directory import EVENTS_FILE, RunWriter
-from hptui.studies import FollowedRun
-from hptui.study_directory import STUDY_FILE, open_study, studies_folder
-from hptui.ui import study_list
-from hptui.ui._literal import literal
-from hptui.ui._study_lines import COLUMNS, StudyReader, column_widths, fitted
-from hptui.ui.study_list import StudyListScreen
+from hptui.reading.studies import FollowedRun
+from hptui.record.events import AnyEvent, RunContinued, RunFailed, RunPaused, RunStopped
+from hptui.record.presence import Presence
+from hptui.record.run_directory import EVENTS_FILE, RunWriter
+from hptui.record.study_directory import STUDY_FILE, open_study, studies_folder
+from hptui.ui.drawing.literal import literal
+from hptui.ui.screens import study_list
+from hptui.ui.screens.study_list import StudyListScreen
+from hptui.ui.study_lines import COLUMNS, StudyReader, column_widths, fitted
 
 BEGUN: list[AnyEvent] = [run_started(), *trained_epoch(1)]
 ENDS: dict[str, list[AnyEvent]] = {
@@ -493,10 +493,10 @@ def test_without_colour_the_words_stay(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_the_list_and_the_form_load_neither_torch_nor_the_training() -> None:
-    code = "import sys, hptui.ui.study_list, hptui.ui.new_study; print(*sys.modules)"
+    code = "import sys, hptui.ui.screens.study_list, hptui.ui.screens.new_study; print(*sys.modules)"
     done = python(code)
     assert done.returncode == 0, done.stderr
     loaded = set(done.stdout.split())
     forbidden = {"torch", "hptui.training", "hptui.strategies", "hptui.datasets", "hptui.models"}
-    assert "hptui.ui.new_study" in loaded
+    assert "hptui.ui.screens.new_study" in loaded
     assert not forbidden & loaded

@@ -14,12 +14,12 @@ from textual.binding import Binding
 from textual.pilot import Pilot
 from textual.widgets import Input, RichLog
 
-from hptui.comparison import compare
-from hptui.events import CheckpointSaved, EpochsAdded, RunFailed, RunPaused
-from hptui.presence import Presence
-from hptui.studies import FollowedRun, FollowedStudy, follow
-from hptui.ui._event_words import event_words
-from hptui.ui.colours import Palette
+from hptui.reading.comparison import compare
+from hptui.reading.studies import FollowedRun, FollowedStudy, follow
+from hptui.record.events import CheckpointSaved, EpochsAdded, RunFailed, RunPaused
+from hptui.record.presence import Presence
+from hptui.ui.drawing.colours import Palette
+from hptui.ui.drawing.event_words import event_words
 from hptui.ui.panels import table as table_module
 from hptui.ui.panels.log import LogPanel
 from hptui.ui.panels.table import COLUMNS, TablePanel

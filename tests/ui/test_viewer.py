@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from fabricate import candidate_scored, decision, finished_study, make_study, run_started, whole_run, write_run
 
-from hptui.events import encode
-from hptui.run_directory import EVENTS_FILE, RunWriter
-from hptui.studies import FollowedRun
-from hptui.ui._pace import LEAST_SECONDS, MOST_SECONDS, Pace
-from hptui.ui._viewer import Viewer
-from hptui.ui.colours import Palette
+from hptui.reading.studies import FollowedRun
+from hptui.record.events import encode
+from hptui.record.run_directory import EVENTS_FILE, RunWriter
+from hptui.ui.drawing.colours import Palette
+from hptui.ui.pace import LEAST_SECONDS, MOST_SECONDS, Pace
+from hptui.ui.viewer import Viewer
 
 
 def test_the_run_that_was_written_last_is_looked_at_until_somebody_chooses(tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ from typing import ClassVar
 
 from textual.widget import Widget
 
-from hptui.run_state import Decision, RunState
-from hptui.studies import FollowedRun, FollowedStudy
-from hptui.ui.colours import Palette
+from hptui.reading.run_state import Decision, RunState
+from hptui.reading.studies import FollowedRun, FollowedStudy
+from hptui.ui.drawing.colours import Palette
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from typing import ClassVar, Literal
 from rich.text import Text
 from textual.binding import Binding, BindingType
 
-from hptui.run_state import RunState
-from hptui.ui._charts import BASELINE, LEAST_HEIGHT, OPTIMIZED, Band, Series, chart, legend
-from hptui.ui.colours import Rgb
+from hptui.reading.run_state import RunState
+from hptui.reading.views import CURVE_MEASURES, CurveMeasure, CurvePoint, learning_curve
+from hptui.ui.drawing.charts import BASELINE, LEAST_HEIGHT, OPTIMIZED, Band, Series, chart, legend
+from hptui.ui.drawing.colours import Rgb
 from hptui.ui.panels import Panel, Scene
-from hptui.views import CURVE_MEASURES, CurveMeasure, CurvePoint, learning_curve
 
 __all__ = ["CurvesPanel"]
 

@@ -9,10 +9,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Input, RichLog
 
-from hptui.ui._event_words import event_words
-from hptui.ui._field import Field
-from hptui.ui._literal import literal
+from hptui.ui.drawing.event_words import event_words
+from hptui.ui.drawing.literal import literal
 from hptui.ui.panels import Panel, Scene
+from hptui.ui.widgets.field import Field
 
 __all__ = ["LogPanel"]
 

@@ -14,13 +14,13 @@ from textual.message import Message
 from textual.widgets import DataTable, Static
 from textual.worker import get_current_worker
 
-from hptui.comparison import Comparison, compare
-from hptui.comparison.words import difference_words
 from hptui.errors import RunDirectoryError
-from hptui.metrics import class_counts, sensitivity, specificity
-from hptui.studies import FollowedRun, FollowedStudy, Status
-from hptui.ui._strip import clock
+from hptui.metrics.metrics import class_counts, sensitivity, specificity
+from hptui.reading.comparison import Comparison, compare
+from hptui.reading.comparison.words import difference_words
+from hptui.reading.studies import FollowedRun, FollowedStudy, Status
 from hptui.ui.panels import Panel, Scene
+from hptui.ui.widgets.strip import clock
 
 __all__ = ["TablePanel"]
 

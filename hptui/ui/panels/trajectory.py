@@ -8,13 +8,13 @@ from typing import ClassVar
 from rich.text import Text
 from textual.binding import Binding, BindingType
 
-from hptui.cautions import cautions
-from hptui.run_state import RunState
-from hptui.ui._charts import BASELINE, OPTIMIZED, Series, chart, legend
-from hptui.ui._literal import literal
-from hptui.ui.colours import Palette
+from hptui.reading.cautions import cautions
+from hptui.reading.run_state import RunState
+from hptui.reading.views import Trajectory, TrajectoryPoint, trajectories
+from hptui.ui.drawing.charts import BASELINE, OPTIMIZED, Series, chart, legend
+from hptui.ui.drawing.colours import Palette
+from hptui.ui.drawing.literal import literal
 from hptui.ui.panels import Panel, Scene
-from hptui.views import Trajectory, TrajectoryPoint, trajectories
 
 __all__ = ["TrajectoryPanel"]
 

@@ -1,0 +1,70 @@
+"""What `hptui compare` prints: one study, several, and every class where asked; as tables or as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from hptui.cli.tables import comparison_table, left_table
+from hptui.reading.comparison import Question, compare
+from hptui.reading.comparison.by_class import CLASS_HEADINGS, ClassRow, by_class, class_cells
+from hptui.reading.comparison.several import Several, compare_several
+from hptui.reading.comparison.several_words import (
+    CONTRAST_HEADINGS,
+    contrast_cells,
+    several_headings,
+    several_lines,
+    several_rows,
+)
+from hptui.reading.studies import follow
+
+
+def comparison_json(directories: Sequence[Path], question: Question, *, classes: bool) -> bytes:
+    """One study as `hptui.reading.comparison.Comparison`, more as `Several`, with `classes` by study where asked."""
+    studies = [follow(directory) for directory in directories]
+    found = (
+        compare(studies[0], question, intervals=True)
+        if len(studies) == 1
+        else compare_several(studies, question, intervals=True)
+    )
+    plain: dict[str, Any] = msgspec.to_builtins(found)
+    if classes:
+        names = found.names if isinstance(found, Several) else [found.study]
+        plain["classes"] = {name: by_class(followed, question) for name, followed in zip(names, studies, strict=True)}
+    return msgspec.json.encode(plain)
+
+
+def comparison_text(directories: Sequence[Path], question: Question, *, classes: bool) -> RenderableType:
+    """The same as tables and sentences."""
+    studies = [follow(directory) for directory in directories]
+    if len(studies) == 1:
+        parts, names = [comparison_table(compare(studies[0], question))], [studies[0].study.name]
+    else:
+        several = compare_several(studies, question)
+        parts, names = [_several(several)], several.names
+    if classes:
+        parts += [_classes(name, by_class(study, question)) for name, study in zip(names, studies, strict=True)]
+    return Group(*parts)
+
+
+def _several(several: Several) -> RenderableType:
+    arms = left_table(several_headings(several), f"{len(several.studies)} studies", left=3)
+    for row in several_rows(several):
+        arms.add_row(*map(Text, row))
+    contrasts = left_table(CONTRAST_HEADINGS, "differences", left=2)
+    for contrast in several.contrasts:
+        contrasts.add_row(*map(Text, contrast_cells(contrast)))
+    return Group(arms, contrasts, *map(Text, several_lines(several)))
+
+
+def _classes(name: str, rows: Sequence[ClassRow]) -> RenderableType:
+    title = f"classes of {name}: mean over the runs, of the value and of its 95 % interval"
+    table = left_table(CLASS_HEADINGS, title, left=2)
+    for row in rows:
+        table.add_row(*map(Text, class_cells(row)))
+    return table

@@ -1,0 +1,246 @@
+"""A training in the foreground: its progress on stderr, or the screen; then the comparison on stdout.
+
+Exit codes: 0 all runs done, 1 failed, 3 stopped and resumable, 130 left at once at a second Ctrl+C.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+import click
+import msgspec
+
+from hptui.cli.session import Prepare, Session
+from hptui.errors import UsageError
+from hptui.record.study_directory import Study, new_directory, open_study
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from hptui.config import StudyConfig
+    from hptui.reading.studies import FollowedStudy
+    from hptui.training.run.run import Ingredients
+    from hptui.ui.app import HptuiApp
+
+DONE, STOPPED, INTERRUPTED = 0, 3, 130
+POLL_SECONDS = 0.05
+SWITCH_SECONDS = 0.0002
+"""how long the screen may keep the interpreter from the training; Python's own 5 ms are half a batch of a small
+network, and every operation of the training waits anew while the screen draws"""
+GRACE_SECONDS = 0.7
+"""for the app to restore the terminal, once the checkpoint is written"""
+
+
+class Stoppable(Protocol):
+    """What a signal stops."""
+
+    @property
+    def reason(self) -> str:
+        """Why it was stopped; empty if it was not."""
+
+    def stop(self, reason: str) -> None:
+        """Ask for a checkpoint and the end."""
+
+
+def train(prepare: Prepare, *, headless: bool, as_json: bool) -> int:
+    """Train with a screen if there is a terminal and nobody asked for none."""
+    if headless or as_json or not has_terminal():
+        return train_headless(prepare, as_json=as_json)
+    return show_screen(prepare)
+
+
+def has_terminal() -> bool:
+    """Whether a screen can be drawn (Textual writes it to stderr) and keys can be read."""
+    streams = (sys.stdin, sys.stdout, sys.stderr)
+    return all(stream.isatty() for stream in streams) and os.environ.get("TERM", "") not in ("", "dumb")
+
+
+def train_headless(prepare: Prepare, *, as_json: bool) -> int:
+    """Train in a worker thread, follow the log in this one, print the comparison."""
+    with contextlib.redirect_stdout(sys.stderr):  # stdout is for the result: own code may print what it likes
+        session = Session(prepare)
+        on_signals(session)
+        while session.study is None and session.alive:
+            time.sleep(POLL_SECONDS)
+        if session.study is not None:
+            report_progress(session, session.study)
+        session.join()
+    return conclude(session, as_json=as_json)
+
+
+def report_progress(session: Session, directory: Path) -> None:
+    """Tell on stderr how far the training is. If that fails, the training goes on untold; signals still stop it."""
+    from hptui.cli.progress import ProgressConsole, ProgressReport
+    from hptui.reading.studies import FollowedStudy
+
+    try:
+        study = open_study(directory)
+        planned = ", ".join(f"{arm} {cost:.2f}" for arm, cost in study.planned_cost.items())
+        tell(f"study {study.directory}\nplanned cost in plain trainings: {planned}")
+        ProgressReport(FollowedStudy(study), ProgressConsole()).follow(session.finished)
+    except OSError:  # whoever read our stderr has gone: `2>&1 | head`, a terminal that was closed
+        silence(sys.stderr)
+    except Exception as error:
+        tell(f"hptui: no more progress is shown, the training goes on: {type(error).__name__}: {error}")
+
+
+def tell(line: str) -> None:
+    """Print to stderr, if anybody still reads it."""
+    try:
+        click.echo(line, err=True)
+    except OSError:
+        silence(sys.stderr)
+
+
+def silence(stream: TextIO) -> None:
+    """The reader of `stream` has gone: from here on, what is written to it goes nowhere, and fails no more."""
+    with contextlib.suppress(OSError, ValueError):  # a stream in memory has no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def show_screen(prepare: Prepare | None = None, watch: Path | None = None) -> int:
+    """The screen: on a training in this process, on a folder, or on the list of studies.
+
+    The training begins after the first paint: importing torch would hold it up by seconds.
+    """
+    from hptui.ui.app import HptuiApp
+
+    started: list[Session] = []
+
+    def begin(to_prepare: Prepare) -> Session:
+        started.append(Session(to_prepare))
+        return started[-1]
+
+    def start(config: StudyConfig) -> Session:
+        return begin(new_study(config))
+
+    sys.setswitchinterval(SWITCH_SECONDS)
+    app = HptuiApp(
+        watch=watch, begin=partial(begin, prepare) if prepare is not None else None, start=start, export=export_files
+    )
+    on_signals(_AppAndTraining(app, started), screen=True)
+    app.run()
+    if not started:
+        return DONE
+    started[-1].stop("quit")
+    started[-1].join()
+    return conclude(started[-1], as_json=False)
+
+
+def new_study(config: StudyConfig) -> Prepare:
+    """Prepare a study that does not exist yet; torch is imported by whoever calls the result."""
+
+    def prepare() -> tuple[Study, Ingredients]:
+        directory = new_directory(config)
+        from hptui.training import start_study
+
+        return start_study(config, directory)
+
+    return prepare
+
+
+def old_study(study: Study, config: StudyConfig) -> Prepare:
+    """Prepare to go on with a study."""
+
+    def prepare() -> tuple[Study, Ingredients]:
+        from hptui.training import gather
+
+        return study, gather(config)
+
+    return prepare
+
+
+def export_files(
+    directory: Path, formats: str, progress: Callable[[str], None], should_stop: Callable[[], bool]
+) -> list[Path]:
+    """Write pictures or tables of a study beside it; of all formats, those that can be had here."""
+    from hptui.export import export
+    from hptui.export.event_files import require_tensorboard
+    from hptui.export.formats import FORMATS, parse_formats
+    from hptui.reading.studies import follow
+
+    asked, place, absent = parse_formats(formats), directory / "export", ""
+    if asked == FORMATS:
+        try:
+            require_tensorboard()
+        except UsageError as error:
+            asked, absent = tuple(name for name in asked if name != "tensorboard"), f"missing: {error}"
+    files = export(follow(directory), place, asked, progress=progress, should_stop=should_stop)
+    if absent:
+        progress(absent)
+    return files
+
+
+def conclude(session: Session, *, as_json: bool) -> int:
+    """Print what the study shows; raise what failed."""
+    if session.failure is not None:
+        raise session.failure
+    if session.study is None or not session.completed:
+        where = f"; go on with: hptui resume {session.study}" if session.study is not None else ""
+        tell(f"stopped ({session.reason}){where}")
+        return STOPPED if session.study is not None else INTERRUPTED
+    from hptui.reading.studies import follow
+
+    print_comparison(follow(session.study), as_json=as_json)
+    return DONE
+
+
+def print_comparison(followed: FollowedStudy, *, as_json: bool) -> None:
+    """A table, or JSON."""
+    from hptui.cli.tables import comparison_table, print_result
+    from hptui.reading.comparison import compare
+
+    comparison = compare(followed, intervals=as_json)
+    if as_json:
+        click.echo(msgspec.json.encode(comparison))
+    else:
+        print_result(comparison_table(comparison))
+
+
+def on_signals(target: Stoppable, *, screen: bool = False) -> None:
+    """First signal: stop with a checkpoint. A second Ctrl+C: leave at once; the last checkpoint stays.
+
+    A signal that is ignored from the start stays ignored: that is how nohup keeps a training alive. Not so with a
+    screen, which cannot go on without its terminal.
+    """
+
+    def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        if target.reason and number == signal.SIGINT:
+            os._exit(INTERRUPTED)
+        target.stop(signal.Signals(number).name)
+
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and (screen or signal.getsignal(number) is not signal.SIG_IGN):
+            signal.signal(number, handle)
+
+
+class _AppAndTraining:
+    """With a screen a signal stops the training and then the app, also if its terminal has gone."""
+
+    def __init__(self, app: HptuiApp, started: list[Session]) -> None:
+        self._app, self._started = app, started
+        self.reason = ""
+
+    def stop(self, reason: str) -> None:
+        self.reason = reason
+        for session in self._started:
+            session.stop(reason)
+        self._app.hang_up = True
+        # An app whose terminal has gone may never come back from a write: leave without it.
+        threading.Thread(target=self._leave, name="hptui-leave", daemon=True).start()
+
+    def _leave(self) -> None:
+        for session in self._started:
+            session.finished.wait()
+        time.sleep(GRACE_SECONDS)
+        os._exit(STOPPED if self._started and not self._started[-1].completed else DONE)

@@ -1,0 +1,193 @@
+"""`hptui predict RUN IMAGES...`: class and probabilities of images, as a table."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hptui.errors import DatasetError, RunDirectoryError, UsageError
+from hptui.metrics.metrics import called_classes, choose_threshold
+from hptui.record.predictions import Model, read_predictions
+from hptui.record.run_directory import BEST_FILE, MODEL_FILE, read_run_file
+from hptui.record.study_directory import localized_model, open_study, shown
+
+if TYPE_CHECKING:
+    from hptui.datasets import Pixels
+    from hptui.training.predicting import Predictor
+
+FILES: dict[Model, str] = {"final": MODEL_FILE, "best": BEST_FILE}
+AT_ONCE = 200
+"""images decoded before they are put to the network: 20 MB at 224 x 224 in colour"""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A few images of one shape, with what each is called in the table."""
+
+    names: Sequence[str]
+    pixels: Pixels
+    """(N, C, H, W) uint8"""
+
+
+@dataclass
+class Table:
+    """The table of all images, row by row."""
+
+    predictor: Predictor
+    threshold: float | None
+    """on the probability of the second of two classes"""
+    images: Sequence[Path]
+    tell: Callable[[str], object]
+    unreadable: int = 0
+    """files that were left out so far"""
+
+    def lines(self) -> Iterator[str]:
+        """CSV: a heading, then one line per image. Files that cannot be read are told and left out."""
+        names = self.predictor.class_names
+        at = [] if self.threshold is None else ["threshold"]
+        yield _line(["file", "class", "probability", *at, *(f"p({name})" for name in names)])
+        for batch in self._batches():
+            found = self.predictor.predict(batch.pixels)
+            classes = called_classes(found, self.threshold)
+            for name, row, label in zip(batch.names, found.tolist(), classes.tolist(), strict=True):
+                at = [] if self.threshold is None else [repr(self.threshold)]
+                yield _line([name, names[label], repr(row[label]), *at, *map(repr, row)])
+
+    def _batches(self) -> Iterator[Batch]:
+        files: list[Path] = []
+        for path in self.images:
+            if path.suffix.lower() == ".npz":
+                yield from self._files(files)
+                files = []
+                yield from self._archive(path)
+            else:
+                files.append(path)
+        yield from self._files(files)
+
+    def _files(self, paths: Sequence[Path]) -> Iterator[Batch]:
+        import numpy as np
+
+        with ThreadPoolExecutor() as pool:  # decoding releases the interpreter lock
+            for begin in range(0, len(paths), AT_ONCE):
+                some = paths[begin : begin + AT_ONCE]
+                names, kept = [], []
+                for path, found in zip(some, pool.map(self._decode, some), strict=True):
+                    if isinstance(found, DatasetError):
+                        self._leave_out(found)
+                    else:
+                        names.append(shown(path))
+                        kept.append(found)
+                if kept:
+                    yield Batch(names, np.stack(kept))
+
+    def _decode(self, path: Path) -> Pixels | DatasetError:
+        from hptui.datasets._decode import read_stretched
+
+        channels, height, width = self.predictor.image_shape
+        if not path.exists():
+            return DatasetError(f"there is no file {path}.")
+        try:
+            return read_stretched(path, height, width, grey=channels == 1)
+        except DatasetError as error:
+            return error
+
+    def _archive(self, path: Path) -> Iterator[Batch]:
+        from hptui.datasets._arrays import read_image_arrays
+
+        try:
+            arrays = read_image_arrays(path)
+            for key, pixels in arrays.items():
+                if pixels.shape[1:] != self.predictor.image_shape:
+                    has, takes = ("x".join(map(str, shape)) for shape in (pixels.shape[1:], self.predictor.image_shape))
+                    raise DatasetError(f"{path}: {key} has images of {has}; the network takes {takes}.")
+        except DatasetError as error:
+            self._leave_out(error)
+            return
+        for key, pixels in arrays.items():
+            for begin in range(0, len(pixels), AT_ONCE):
+                some = pixels[begin : begin + AT_ONCE]
+                yield Batch([f"{shown(path)}:{key}[{begin + index}]" for index in range(len(some))], some)
+
+    def _leave_out(self, error: DatasetError) -> None:
+        self.unreadable += 1
+        self.tell(f"hptui: left out: {error}")
+
+
+def _line(cells: Iterable[str]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(cells)
+    return text.getvalue()
+
+
+def predict(
+    run: Path,
+    images: Sequence[Path],
+    *,
+    model: Model = "final",
+    threshold_for: str | None = None,
+    device: str | None = None,
+    tell: Callable[[str], object],
+) -> Table:
+    """Get everything ready to put `images` to the network of a completed run.
+
+    Args:
+        run: its directory, within its study.
+        images: image files, folders of them (searched to the bottom), .npz archives with arrays of images.
+        model: final or best.
+        threshold_for: for example "sensitivity=0.95": what the threshold is to reach on the run's validation images.
+        device: where to compute, instead of where the study does.
+        tell: called with one line for each file that is left out.
+
+    Raises:
+        UsageError: no completed run, no such images, or no such threshold.
+    """
+    read_run_file(run)
+    study = open_study(run.parent)
+    threshold = _threshold(run, model, threshold_for) if threshold_for is not None else None
+    file = run / FILES[model]
+    if not file.exists():
+        raise RunDirectoryError(f"{run} has no {file.name}: it is not completed, or an older hptui trained it.")
+    found = _found(images)
+    from hptui.training.predicting import load_predictor
+
+    config = study.config
+    predictor = load_predictor(
+        file,
+        localized_model(study),
+        device=device or config.device,
+        threads=config.threads,
+        precision=config.precision,
+    )
+    return Table(predictor, threshold, found, tell)
+
+
+def _threshold(run: Path, model: Model, wanted: str) -> float:
+    validation = read_predictions(run, model, "validation")
+    if validation is None:
+        raise RunDirectoryError(f"no predictions saved by {run}, so no threshold can be chosen for {wanted}.")
+    return choose_threshold(validation, wanted)
+
+
+def _found(images: Sequence[Path]) -> list[Path]:
+    """The files, those of a folder sorted; raise UsageError if a folder has none."""
+    from hptui.datasets._decode import readable_suffixes
+
+    suffixes = readable_suffixes() | {".npz"}
+    files: list[Path] = []
+    for place in images:
+        if not place.is_dir():
+            files.append(place)
+            continue
+        visible = (
+            path for path in place.rglob("*") if not any(part.startswith(".") for part in path.relative_to(place).parts)
+        )
+        inside = sorted(path for path in visible if path.suffix.lower() in suffixes and path.is_file())
+        if not inside:
+            raise UsageError(f"{place} holds no image files.")
+        files += inside
+    return files

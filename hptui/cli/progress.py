@@ -1,0 +1,112 @@
+"""A study without a screen: progress on stderr, read from the same log as everything else."""
+
+from __future__ import annotations
+
+import threading
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from hptui.reading.cautions import cautions
+from hptui.reading.progress import expected_work, work_done
+from hptui.reading.run_state import RunState
+from hptui.reading.studies import FollowedRun, FollowedStudy
+from hptui.space import describe
+
+POLL_SECONDS = 0.2
+
+
+class ProgressConsole(Console):
+    """Writes to stderr; where its reader has gone, rich would end the program and redirect stdout to nowhere."""
+
+    def __init__(self) -> None:
+        super().__init__(stderr=True)
+
+    def on_broken_pipe(self) -> None:
+        raise  # noqa: PLE0704 (rich calls this while it handles the BrokenPipeError)
+
+
+class ProgressReport:
+    """One bar for the study in a terminal, one line per epoch elsewhere."""
+
+    def __init__(self, followed: FollowedStudy, console: Console) -> None:
+        self._followed = followed
+        self._console = console
+        self._lines = 0
+        self._told: dict[str, int] = {run.name: run.state.epochs_completed for run in followed.runs}
+        self._ended = {run.name for run in followed.runs if run.state.completed}
+        self._bar = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=None),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TextColumn("{task.fields[rate]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+
+    def follow(self, finished: threading.Event) -> None:
+        """Report until `finished` is set, then once more."""
+        with self._bar:
+            task = self._bar.add_task("starting", total=1.0, rate="")
+            while not finished.wait(POLL_SECONDS):
+                self._refresh(task)
+            self._refresh(task)
+
+    def _refresh(self, task: TaskID) -> None:
+        self._followed.refresh()
+        for run in self._followed.runs:
+            self._tell_epochs(run)
+            self._tell_cautions(run)
+        runs = self._followed.runs
+        current = next((run for run in runs if run.state.started and not run.state.completed), None)
+        done = sum(work_done(run.state) for run in runs) / sum(expected_work(self._followed, run) for run in runs)
+        self._bar.update(
+            task,
+            completed=min(done, 1.0),
+            description=_where(self._followed, current),
+            rate=f"{_rate(current.state):,.0f}/s" if current else "",
+        )
+
+    def _tell_epochs(self, run: FollowedRun) -> None:
+        epochs = [epoch for epoch in run.state.epochs if epoch.completed]
+        for epoch in epochs[self._told[run.name] :]:
+            validation, test = epoch.validation, epoch.test
+            assert epoch.completed is not None
+            assert validation is not None
+            assert test is not None
+            names = [axis.name for axis in run.state.started.searched] if run.state.started else []
+            chosen = describe(epoch.completed.values, names) if names else ""
+            self._console.print(
+                f"{run.name}  epoch {epoch.number}/{self._followed.study.config.epochs}  "
+                f"val {validation.accuracy:.2%}  test {test.accuracy:.2%}  "
+                f"{epoch.completed.seconds:.0f} s  {chosen}".rstrip(),
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
+            )
+        self._told[run.name] = len(epochs)
+
+    def _tell_cautions(self, run: FollowedRun) -> None:
+        """Once, at the end of a run."""
+        if run.state.completed and run.name not in self._ended:
+            self._ended.add(run.name)
+            for line in cautions(run.state):
+                self._console.print(f"{run.name}  {line}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _rate(state: RunState) -> float:
+    return (state.images_trained + state.images_probed) / state.seconds if state.seconds else 0.0
+
+
+def _where(followed: FollowedStudy, run: FollowedRun | None) -> str:
+    if run is None:
+        return "all runs done" if all(run.state.completed for run in followed.runs) else "between runs"
+    number = followed.runs.index(run) + 1
+    text = f"{number}/{len(followed.runs)} {run.name}"
+    decision = run.state.decisions[-1] if run.state.decisions else None
+    if decision is not None and decision.chosen is None:
+        return f"{text} decision {decision.started.decision + 1}.{len(decision.candidates) + 1}"
+    return f"{text} epoch {min(run.state.epochs_completed + 1, followed.study.config.epochs)}"

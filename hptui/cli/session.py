@@ -1,0 +1,79 @@
+"""A training in a worker thread of this process, for a screen or a progress report that only reads its files."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hptui.errors import HptuiError, TrainingError
+from hptui.record.commands import CommandInbox
+from hptui.record.study_directory import Study
+
+if TYPE_CHECKING:
+    from hptui.training import Control
+    from hptui.training.run.run import Ingredients
+
+Prepare = Callable[[], "tuple[Study, Ingredients]"]
+"""reads data and builds the network, in the worker thread; raises UsageError before anything is written"""
+
+
+class Session:
+    """Starts at once. All members may be used from any thread, `stop` also from a signal handler."""
+
+    def __init__(self, prepare: Prepare) -> None:
+        self._prepare = prepare
+        self._control: Control | None = None
+        self._stop_reason = ""
+        self.study: Path | None = None
+        self.failure: Exception | None = None
+        self.finished = threading.Event()
+        self.completed = False
+        """all runs of the study are done"""
+        self._thread = threading.Thread(target=self._work, name="hptui-training", daemon=True)
+        self._thread.start()
+
+    @property
+    def alive(self) -> bool:
+        return not self.finished.is_set()
+
+    @property
+    def error(self) -> str | None:
+        if self.failure is None:
+            return None
+        kind = "" if isinstance(self.failure, HptuiError) else f"{type(self.failure).__name__}: "
+        return f"{kind}{self.failure}"
+
+    @property
+    def reason(self) -> str:
+        """Why it was stopped; empty if it was not."""
+        return self._control.reason if self._control is not None else self._stop_reason
+
+    def stop(self, reason: str) -> None:
+        """Ask for a checkpoint and the end."""
+        self._stop_reason = self._stop_reason or reason
+        if self._control is not None:
+            self._control.stop(reason)
+
+    def join(self) -> None:
+        """Wait until it is finished and its thread is gone: a program that ends while torch unwinds is aborted."""
+        self.finished.wait()
+        self._thread.join()
+
+    def _work(self) -> None:
+        try:
+            study, ingredients = self._prepare()
+            from hptui.training import Control, train_study
+
+            self._control = Control(CommandInbox(study.directory))
+            if self._stop_reason:  # asked for while the data were read
+                self._control.stop(self._stop_reason)
+            self.study = study.directory
+            self.completed = train_study(study, ingredients, self._control)
+        except Exception as error:  # raised again, or shown, by the main thread
+            self.failure = error
+        except SystemExit as left:  # own code may leave; a thread would end without a word
+            self.failure = TrainingError(f"own code ended the training: SystemExit: {left}")
+        finally:
+            self.finished.set()

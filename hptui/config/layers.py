@@ -1,0 +1,156 @@
+"""Settings from several places laid over each other, and a configuration checked as a whole."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from hptui import registry
+from hptui.config.study import DEFAULT_SEARCH, FIELDS, LOCAL, SYNONYMS, Arm, StudyConfig
+from hptui.config.values import convert_field
+from hptui.errors import ConfigError, nearest
+from hptui.space import check_cells, parse_range
+
+ENVIRONMENT_PREFIX = "HPTUI_"
+OTHER_VARIABLES = ("HPTUI_TEST_DATA", "HPTUI_ASCII", "HPTUI_DEBUG")
+"""of the environment, and no settings"""
+NEAR = 0.75
+"""similarity (difflib) from which on an unknown variable is taken for a mistyped one"""
+
+
+class Layer(msgspec.Struct, frozen=True):
+    """Settings from one place, with the words that name the place in a message."""
+
+    origin: str
+    settings: Mapping[str, Any]
+
+
+class Resolved(msgspec.Struct, frozen=True):
+    """A checked configuration and the origin of each value."""
+
+    config: StudyConfig
+    origins: dict[str, str]
+
+
+def file_layer(path: Path) -> Layer:
+    """Read CONFIG.toml; raise ConfigError if it is missing or not TOML."""
+    try:
+        settings = tomllib.loads(path.read_text("utf-8-sig"))  # Windows editors begin a file with a mark
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from None
+    except OSError as error:
+        raise ConfigError(f"cannot read the configuration {path}: {error.strerror}.") from None
+    return Layer(str(path), settings)
+
+
+def environment_layer(environment: Mapping[str, str] = os.environ) -> Layer:
+    """Settings from HPTUI_EPOCHS, HPTUI_SEARCH ("lr=1e-4:1:log:7 dropout=0:0.6:lin:4") and so on."""
+    settings = {
+        field: environment[variable]
+        for field in (*FIELDS, *SYNONYMS)
+        if (variable := ENVIRONMENT_PREFIX + field.upper()) in environment
+    }
+    return Layer("environment", settings)
+
+
+def misspelt(environment: Mapping[str, str] = os.environ) -> list[str]:
+    """A line for each variable that is read by nobody but looks like one of the settings."""
+    known = [field.upper() for field in (*FIELDS, *SYNONYMS)]
+    lines = []
+    for variable in environment:
+        name = variable.removeprefix(ENVIRONMENT_PREFIX)
+        if name != variable and name not in known and variable not in OTHER_VARIABLES:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=NEAR)
+            lines += [f"{variable} is not used; did you mean {ENVIRONMENT_PREFIX}{word}?" for word in near]
+    return lines
+
+
+def resolve(layers: Iterable[Layer]) -> Resolved:
+    """Lay the layers over the defaults, later ones win; `set` and `search` are joined name by name.
+
+    Raises:
+        ConfigError: an unknown key, a value of the wrong kind or out of bounds (names key, value and origin).
+    """
+    merged: dict[str, Any] = {}
+    origins = dict.fromkeys(FIELDS, "default")
+    named = False
+    for layer in layers:
+        try:
+            settings = _layer_settings(layer)
+        except ConfigError as error:
+            raise ConfigError(f"{layer.origin}: {error}") from None
+        for field, value in settings.items():
+            merged[field] = merged.get(field, {}) | value if field in ("set", "search") else value
+            origins[field] = layer.origin
+        for one, other in (("decide_at", "decide_every"), ("decide_every", "decide_at")):
+            if settings.get(one) is not None and other not in settings and merged.pop(other, None):
+                origins[other] = "default"
+        # ranges, or that there is to be none at all; not only that one of the default ranges is off
+        named = named or ("search" in settings and set(settings["search"].values()) != {"off"})
+    search = merged.get("search", {}) if named else DEFAULT_SEARCH | merged.get("search", {})
+    kept = {name: str(parse_range(name, text)) for name, text in search.items() if text != "off"}
+    config = msgspec.structs.replace(StudyConfig(**merged), search=kept)
+    check(config)
+    return Resolved(config, origins)
+
+
+def _layer_settings(layer: Layer) -> dict[str, Any]:
+    """The settings of one place by field, converted; raise ConfigError where two of them say the same thing."""
+    settings: dict[str, Any] = {}
+    for key, raw in layer.settings.items():
+        name = key.replace("-", "_")
+        if name not in FIELDS and name not in SYNONYMS:
+            raise ConfigError(f"unknown key {key!r}.{nearest(name, (*FIELDS, *SYNONYMS))}")
+        field = "set" if name in SYNONYMS else name
+        value = convert_field(field, {name: raw} if name in SYNONYMS else raw)
+        if field == "set":
+            before = settings.get("set", {})
+            if both := sorted(before.keys() & value):
+                raise ConfigError(f"{both[0]} is given twice.")
+            value = before | value
+        elif field in settings:
+            raise ConfigError(f"{field} is given twice.")
+        settings[field] = value
+    # a whole configuration (of a form) repeats the default, as a number; text is what somebody wrote
+    every = layer.settings.get("decide_every", layer.settings.get("decide-every", 1))
+    if settings.get("decide_at") is not None and (isinstance(every, str) or every != 1):
+        raise ConfigError("decide_at and decide_every exclude each other; give one of them.")
+    return settings
+
+
+def check(config: StudyConfig) -> None:
+    """Check what one field alone cannot show; raise ConfigError with what to change."""
+    check_cells(config.space)
+    for arm in config.arms:
+        _check_strategy(config, arm)
+    late = [epoch for epoch in config.decide_at or () if epoch > config.epochs]
+    if late:
+        raise ConfigError(f"decide_at names epoch {late[0]}, but a run has {config.epochs} epochs.")
+
+
+def _check_strategy(config: StudyConfig, arm: Arm) -> None:
+    name = config.strategy_of(arm)
+    if registry.is_own(name):  # imported with the rest of the user's code, when training starts
+        return
+    if registry.load("strategies", name).searches and not config.search:
+        raise ConfigError(f"strategy {name!r} has a grid of no cells; name at least one range with --search.")
+
+
+def to_plain(config: StudyConfig) -> dict[str, Any]:
+    """The settings as TOML can hold them, without what holds for this machine alone."""
+    plain: dict[str, Any] = msgspec.to_builtins(config)
+    left_out = (*LOCAL, "decide_every") if config.decide_at is not None else LOCAL
+    return {key: value for key, value in plain.items() if value is not None and key not in left_out}
+
+
+def from_plain(settings: Mapping[str, Any], origin: str) -> StudyConfig:
+    """Inverse of `to_plain`; raise ConfigError naming `origin` if a key or value does not fit."""
+    if "decide_at" in settings:  # studies of an earlier hptui name both, and decide_at holds
+        settings = {key: value for key, value in settings.items() if key != "decide_every"}
+    return resolve([Layer(origin, settings)]).config

@@ -1,0 +1,108 @@
+"""Text of a flag, a variable or a form, and values of TOML, as the values of settings; mistakes in a user's words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from hptui import registry
+from hptui.config.study import FIELDS, LOCAL, PLUG_INS, choices
+from hptui.errors import ConfigError, nearest
+from hptui.space import hyperparameter, parse_range
+
+
+def convert_field(field: str, raw: object) -> Any:
+    """Turn text (a flag, a variable, a form) or a TOML value into the field's type; raise ConfigError."""
+    if field == "set":
+        return {
+            known.name: known.check(_number(name, value))
+            for name, value in _pairs(field, raw)
+            for known in [hyperparameter(name)]
+        }
+    if field == "search":
+        return {
+            hyperparameter(name).name: text if text == "off" else str(parse_range(name, text))
+            for name, text in _pairs(field, raw)
+        }
+    words = choices(field)
+    if words and raw not in words:
+        raise ConfigError(f"unknown {field} {raw!r}.{nearest(str(raw), words)}")
+    if field == "decide_at" and isinstance(raw, str):
+        raw = [part.strip() for part in raw.split(",") if part.strip()]
+    try:
+        value = msgspec.convert(raw, FIELDS[field], strict=False)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{field} = {raw!r}: {_plain(str(error))}") from None
+    if value == []:
+        raise ConfigError(f"{field} = {raw!r}: name at least one epoch.")
+    _check_name(field, value)
+    return value
+
+
+def _check_name(field: str, value: Any) -> None:
+    """Check what a type cannot: that a plug-in or a device has this name, and that a path can be one."""
+    if isinstance(value, str) and "\0" in value:
+        raise ConfigError(f"{field} = {value!r}: no name or path can have a null character.")
+    if field in LOCAL and value is not None:
+        try:
+            Path(value).expanduser()
+        except RuntimeError:
+            raise ConfigError(f"{field} = {value!r}: there is no such user's home folder.") from None
+    elif field == "dataset":
+        name = value.partition(":")[0]
+        if not registry.is_own(value) and not registry.is_known("datasets", name):
+            raise ConfigError(f"unknown dataset {value!r}.{nearest(name, registry.names('datasets'))}")
+    elif field in PLUG_INS and (field, value) != ("baseline", "none"):
+        registry.check_name(PLUG_INS[field], value, field)
+    elif field == "device" and value not in ("auto", "cpu", "cuda") and not re.fullmatch(r"cuda:[0-9]+", value):
+        raise ConfigError(f"unknown device {value!r}. It takes auto, cpu, cuda or cuda:INDEX.")
+
+
+def _number(name: str, raw: object) -> float:
+    try:
+        return float(str(raw))
+    except ValueError:
+        raise ConfigError(f"set {name} = {raw!r}: expected a number.") from None
+
+
+def _pairs(field: str, raw: object) -> list[tuple[str, Any]]:
+    """Names and values; raise ConfigError if two of them are of one hyperparameter."""
+    pairs = list(raw.items()) if isinstance(raw, Mapping) else _split_pairs(field, raw)
+    given: dict[str, str] = {}
+    for name, _ in pairs:
+        known = hyperparameter(name).name
+        if known in given:
+            both = "twice" if given[known] == name else f"as {given[known]} and as {name}"
+            raise ConfigError(f"{field} names {known} {both}.")
+        given[known] = name
+    return pairs
+
+
+def _split_pairs(field: str, raw: object) -> list[tuple[str, Any]]:
+    parts = raw.split() if isinstance(raw, str) else list(raw) if isinstance(raw, (list, tuple)) else [str(raw)]
+    pairs = [str(part).partition("=") for part in parts]
+    for name, equals, value in pairs:
+        if not (name and equals and value):
+            example = "lr=1e-4:1e-1:log:7" if field == "search" else "weight_decay=5e-4"
+            raise ConfigError(f"{field} {name + equals + value!r}: write NAME=..., for example {example}.")
+    return [(name, value) for name, _, value in pairs]
+
+
+def _plain(message: str) -> str:
+    """Msgspec's words in a user's words."""
+    message = message.split(" - at ", maxsplit=1)[0].split(", got ", maxsplit=1)[0]
+    for type_name, words in {
+        "`int | null`": "a whole number",
+        "`int`": "a whole number",
+        "`float | null`": "a number",
+        "`float`": "a number",
+        "`array | null`": "whole numbers with commas between",
+        "`str | null`": "text",
+        "`str`": "text",
+    }.items():
+        message = message.replace(type_name, words)
+    return message.lower() + "."

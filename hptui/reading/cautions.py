@@ -1,0 +1,102 @@
+"""What a run's choices should make one careful about, in plain sentences."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+
+from hptui.metrics.metrics import balanced_accuracy, class_counts
+from hptui.reading.run_state import Decision, RunState
+from hptui.record.events import NO_BUDGET, Axis
+
+FALLS = 3
+"""strict falls, and no rise, from which on a value is said to only fall"""
+CHANCE = 1.05
+"""times what guessing has: no more is called no better"""
+CAN_BE_OFF = ("weight_decay", "dropout", "label_smoothing", "augmentation")
+"""on the low edge of these nothing is missed: less of them is none at all"""
+
+
+def cautions(run: RunState) -> tuple[str, ...]:
+    """One sentence each; empty where there is nothing to say."""
+    decided = [decision for decision in run.decisions if decision.chosen is not None]
+    if lost := tuple(_at_chance(run)):
+        return lost  # what was chosen is beside the point, and where an edge is, too
+    searched: dict[str, Axis] = {axis.name: axis for decision in decided for axis in decision.started.axes}
+    unsearched = _unsearched(decided)
+    lines = [
+        line
+        for name, axis in searched.items()
+        if name not in unsearched
+        for line in _of_one(axis, _chosen(decided, name))
+    ]
+    if unsearched:
+        lines.insert(
+            0, f"{NO_BUDGET} {', '.join(unsearched)}: it takes more epochs, smaller batches or a larger budget."
+        )
+    return (*lines, *_greed(decided))
+
+
+def _at_chance(run: RunState) -> Iterator[str]:
+    """After its last epoch the network tells nothing apart."""
+    completed = [epoch.validation for epoch in run.epochs if epoch.validation is not None]
+    if not run.completed or not completed:
+        return
+    last = completed[-1]
+    share = balanced_accuracy(class_counts(last.confusion))
+    classes = len(last.confusion)
+    if share is not None and share <= CHANCE / classes:
+        before = max(balanced_accuracy(class_counts(found.confusion)) or 0.0 for found in completed)
+        better = " It was better before." if before > 1 / classes + 0.2 else ""
+        yield (
+            f"the network tells the {classes} classes no better than guessing (balanced accuracy {share:.1%} on "
+            f"validation images).{better} Try a smaller learning rate, a range that ends lower, or more epochs."
+        )
+
+
+def _unsearched(decided: Sequence[Decision]) -> list[str]:
+    """What the strategy says its budget did not allow, when it chose last."""
+    reason = decided[-1].chosen.reason if decided and decided[-1].chosen is not None else ""
+    return reason.rpartition(f"{NO_BUDGET} ")[2].split(", ") if NO_BUDGET in reason else []
+
+
+def _chosen(decided: Sequence[Decision], name: str) -> list[float]:
+    """Its values in force after each decision that searched it."""
+    return [
+        decision.chosen.values[name]
+        for decision in decided
+        if decision.chosen is not None
+        and name in decision.chosen.values
+        and any(axis.name == name for axis in decision.started.axes)
+    ]
+
+
+def _of_one(axis: Axis, values: Sequence[float]) -> Iterator[str]:
+    if not values:
+        return
+    steps = [after - before for before, after in itertools.pairwise(values)]
+    if sum(step < 0 for step in steps) >= FALLS and not any(step > 0 for step in steps):
+        fall = f"{axis.name} only falls, from {values[0]:.3g} to {values[-1]:.3g} over {len(values)} decisions"
+        if axis.name == "lr":  # shown of rates alone (Wu et al. 2018); other values may have their own reasons to fall
+            yield (
+                f"{fall}: short probes flatter small values (short-horizon bias). Try a longer horizon, or the "
+                "strategy adaptive."
+            )
+        else:
+            yield f"{fall}. Try a longer horizon to see whether it still does."
+    for edge, bound in (("lower", axis.low), ("upper", axis.high)):
+        off = edge == "lower" and axis.name in CAN_BE_OFF
+        if math.isclose(values[-1], bound, rel_tol=1e-9) and not off:
+            yield f"{axis.name} sits on the {edge} edge of its range, {bound:g}: better values may lie beyond it."
+
+
+def _greed(decided: Sequence[Decision]) -> Iterator[str]:
+    repeated = [decision.repeated for decision in decided if decision.repeated is not None]
+    other = [found for found in repeated if found.changed]
+    if other:
+        names = dict.fromkeys(name for found in other for name in found.changed)
+        yield (
+            f"greed check: probes {other[0].times:g} times as long would have chosen otherwise in {len(other)} of "
+            f"{len(repeated)} decisions ({', '.join(names)})."
+        )

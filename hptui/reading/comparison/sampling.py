@@ -1,0 +1,139 @@
+"""How much a number depends on which N test images were drawn: its standard error, against all images of their kind.
+
+Seeds say nothing about it: all runs of a study read the same test images. Every metric is taken as a mean over
+images, at least to first order (its influence function, one number per image; for accuracy `correct - accuracy`,
+for the AUC the placements of DeLong et al. 1988, for F1 the delta method). The standard error of one run's metric
+is then that of a mean, and the standard error of a difference that of the mean difference image by image: images
+that both arms get right or wrong alike cancel, as in McNemar's test, and what is common to all seeds stays.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from hptui.metrics.metrics import predicted_classes
+from hptui.record.predictions import Predictions
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Numbers = NDArray[np.float64]
+
+How = Literal["paired images", "upper bound"]
+
+
+class SamplingError(msgspec.Struct, frozen=True):
+    """Standard errors that N test images leave, as fractions."""
+
+    images: int
+    """N"""
+    one: float
+    """of one run's metric: mean over the runs of both arms"""
+    difference: float | None
+    """of the mean difference of the arms; null where there is no pair"""
+    how: How
+    """paired images: from the saved predictions; upper bound: without them, were both arms wrong on different images"""
+    discordant: float | None
+    """share of the images that just one of a pair gets right, mean over the pairs; null: predictions are missing"""
+    readable: int = 0
+    """runs of both arms whose predictions are there"""
+
+
+def image_influence(metric: str, predictions: Predictions, threshold: float | None = None) -> Numbers:
+    """How each image moves a metric, mean zero: the metric's standard error is sqrt(sum of squares) / N.
+
+    Args:
+        metric: of `hptui.metrics.metrics.METRICS`; two classes: of the second, more: mean over one against the rest.
+        predictions: of one network on N images.
+        threshold: see `hptui.metrics.metrics.metric`.
+
+    Returns:
+        (N,) in the metric's unit. A class that has no images, or no others, adds nothing.
+    """
+    import numpy as np
+
+    labels, predicted = predictions.labels, predicted_classes(predictions, threshold)
+    if metric == "accuracy":
+        correct = (labels == predicted).astype(np.float64)
+        centred: Numbers = correct - correct.mean()
+        return centred
+    every = range(predictions.classes) if predictions.classes > 2 or metric == "balanced_accuracy" else [1]
+    found = [
+        _of_class(metric, labels == one, predicted == one, predictions.probabilities[:, one].astype(float))
+        for one in every
+    ]
+    known: list[Numbers] = [influence for influence in found if influence is not None]
+    total: Numbers = sum(known, np.zeros(len(labels))) / max(len(known), 1)
+    return total
+
+
+def _of_class(metric: str, true: Any, called: Any, score: Numbers) -> Numbers | None:
+    """Of one class against the rest; None where it is not defined."""
+    n = len(true)
+    if metric in ("sensitivity", "balanced_accuracy"):
+        return _of_share(true, called)
+    if metric == "specificity":
+        return _of_share(~true, ~called)
+    if metric == "f1":  # 2 hits / (images of the class + images called so)
+        size = int(true.sum() + called.sum())
+        if not true.any():
+            return None
+        hits = true & called
+        f1 = 2 * hits.sum() / size
+        moved: Numbers = n * (2.0 * hits - f1 * (true.astype(float) + called)) / size
+        return moved
+    return _of_auc(true, score)
+
+
+def _of_share(among: Any, hit: Any) -> Numbers | None:
+    """A share of the images `among` which it is counted."""
+    size = int(among.sum())
+    if not size:
+        return None
+    influence: Numbers = among * (hit - (hit & among).sum() / size) * (len(among) / size)
+    return influence
+
+
+def _of_auc(true: Any, score: Numbers) -> Numbers | None:
+    """Placements: the share of the other class's images that an image is on the right side of, ties half."""
+    import numpy as np
+    from scipy.stats import rankdata
+
+    positive, negative = int(true.sum()), int((~true).sum())
+    if not positive or not negative:
+        return None
+    ranks = rankdata(score)
+    above = (ranks[true] - rankdata(score[true])) / negative
+    below = 1 - (ranks[~true] - rankdata(score[~true])) / positive
+    n, influence = len(true), np.zeros(len(true))
+    influence[true] = (above - above.mean()) * n / positive
+    influence[~true] = (below - below.mean()) * n / negative
+    return influence
+
+
+def standard_error(influence: Numbers) -> float:
+    """Of the metric whose influence (N,) this is."""
+    return float(math.sqrt(float((influence**2).sum())) / len(influence))
+
+
+def paired_error(baseline: Sequence[Numbers], optimized: Sequence[Numbers]) -> float:
+    """Of the mean difference over pairs: influences (N,) of one metric on the same images, in the same order."""
+    import numpy as np
+
+    return standard_error(np.mean(np.asarray(optimized) - np.asarray(baseline), axis=0))
+
+
+def largest_paired_error(baseline: float, optimized: float, images: int) -> float:
+    """Upper bound for two accuracies on N images of which nothing more is known.
+
+    With shares b and c of images that only one gets right, the variance of the difference d = c - b is
+    (b + c - d^2) / N (McNemar 1947); b is at most min(baseline, 1 - optimized).
+    """
+    apart = optimized - baseline
+    discordant = 2 * min(baseline, 1 - optimized) + apart
+    return math.sqrt(max(discordant - apart**2, 0.0) / images)

@@ -1,0 +1,166 @@
+"""Baseline against optimized runs of one study, paired by seed, as far as it is done."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from hptui.config import ARMS, Arm
+from hptui.metrics.metrics import METRIC_TITLES
+from hptui.reading.comparison.arms import ArmSummary, Measured, Question, measure, summarize_arm
+from hptui.reading.comparison.differences import Difference, paired_difference
+from hptui.reading.comparison.sampling import (
+    SamplingError,
+    largest_paired_error,
+    paired_error,
+    standard_error,
+)
+from hptui.reading.comparison.words import signed
+from hptui.reading.studies import FollowedRun, FollowedStudy
+from hptui.record.predictions import Model
+
+NO_BASELINE = "This study has no baseline arm, so there is nothing to compare the optimized runs with."
+NORMAL = 1.959964
+"""standard errors to either side that hold 95 %"""
+
+
+class Comparison(msgspec.Struct, frozen=True):
+    """What `hptui compare` prints."""
+
+    study: str
+    planned: int
+    """runs of each arm"""
+    baseline: ArmSummary
+    optimized: ArmSummary
+    difference: Difference
+    """of the metric"""
+    conclusion: str
+    metric: str = "accuracy"
+    model: Model = "final"
+    threshold_for: str | None = None
+    sampling: SamplingError | None = None
+    """null: no run is completed"""
+
+
+def compare(followed: FollowedStudy, question: Question | None = None, *, intervals: bool = False) -> Comparison:
+    """Compare the arms of one study as far as it is done.
+
+    Args:
+        followed: read already.
+        question: what to compare; None: the test accuracy of the delivered weights.
+        intervals: also of each run's metric, which takes a bootstrap for most metrics.
+
+    Raises:
+        UsageError: a completed run saved no predictions and the question needs them, or the metric is not defined.
+    """
+    question = question or Question()
+    config = followed.study.config
+    measured = {arm: measure_arm(followed, arm, question, intervals=intervals) for arm in ARMS}
+    baseline, optimized = (
+        summarize_arm(completed(followed, arm), config.strategy_of(arm), measured[arm]) for arm in ARMS
+    )
+    difference = paired_difference(by_seed(baseline), by_seed(optimized))
+    sampling = sampling_error(measured["baseline"], measured["optimized"], question.metric)
+    return Comparison(
+        study=followed.study.name,
+        planned=config.runs,
+        baseline=baseline,
+        optimized=optimized,
+        difference=difference,
+        conclusion=conclusion(difference, sampling, question.metric) if "baseline" in config.arms else NO_BASELINE,
+        metric=question.metric,
+        model=question.model,
+        threshold_for=question.threshold_for,
+        sampling=sampling,
+    )
+
+
+def completed(followed: FollowedStudy, arm: Arm) -> list[FollowedRun]:
+    """The runs of one arm that have come to their end, by seed."""
+    return [run for run in followed.runs if run.arm == arm and run.state.completed is not None]
+
+
+def measure_arm(
+    followed: FollowedStudy, arm: Arm, question: Question, *, intervals: bool = False
+) -> dict[int, Measured]:
+    """Every completed run of one arm, by seed; see `compare`."""
+    return {run.seed: measure(run, question, with_interval=intervals) for run in completed(followed, arm)}
+
+
+def by_seed(arm: ArmSummary) -> dict[int, float]:
+    """The metric of each run."""
+    return dict(zip(arm.seeds, arm.measured.values, strict=True))
+
+
+def sampling_error(
+    baseline: Mapping[int, Measured], optimized: Mapping[int, Measured], metric: str
+) -> SamplingError | None:
+    """Of two arms, by seed, whose runs read the same test images; None: no run is completed."""
+    every = [*baseline.values(), *optimized.values()]
+    if not every:
+        return None
+    images, readable = len(every[0].influence), sum(found.right is not None for found in every)
+    one = _mean([standard_error(found.influence) for found in every])
+    pairs = [(baseline[seed], optimized[seed]) for seed in sorted(baseline.keys() & optimized.keys())]
+    right = [(a.right, b.right) for a, b in pairs if a.right is not None and b.right is not None]
+    if pairs and len(right) == len(pairs):
+        error = paired_error([a.influence for a, _ in pairs], [b.influence for _, b in pairs])
+        discordant = _mean([float((a != b).mean()) for a, b in right])
+        return SamplingError(images, one, error, "paired images", discordant, readable)
+    if metric == "accuracy":
+        bounds = [largest_paired_error(a.value, b.value, images) for a, b in pairs]
+    else:
+        bounds = [standard_error(a.influence) + standard_error(b.influence) for a, b in pairs]
+    return SamplingError(images, one, _mean(bounds) if pairs else None, "upper bound", None, readable)
+
+
+def _mean(numbers: Sequence[float]) -> float:
+    return math.fsum(numbers) / len(numbers)
+
+
+def conclusion(difference: Difference, sampling: SamplingError | None = None, metric: str = "accuracy") -> str:
+    """What this many pairs and this many test images allow one to conclude, in plain words."""
+    n, of = difference.n, "" if metric == "accuracy" else f" in {METRIC_TITLES[metric]}"
+    if difference.mean is None:
+        return "No pair of runs is completed yet, so there is nothing to compare."
+    if n > 1 and difference.low is None:
+        return f"All {n} differences{of} are equal ({signed(difference.mean)} points), so no interval can be given."
+    if difference.low is None or difference.high is None:
+        return f"{n} pair cannot show a difference{of}: its spread is unknown. Use --runs 10 or more."
+    if difference.low <= 0 <= difference.high:
+        return (
+            f"With {n} pairs the difference{of} cannot be told from zero: anything from {signed(difference.low)} to "
+            f"{signed(difference.high)} points fits the data.{on_other_images(difference, sampling)}"
+        )
+    better = "better" if difference.mean > 0 else "worse"
+    caution = " With so few pairs the interval itself is uncertain." if n < 5 else ""
+    return (
+        f"Over {n} pairs the optimized runs are {better}{of} by {100 * abs(difference.mean):.2f} points "
+        f"(95 % interval {signed(difference.low)} to {signed(difference.high)}).{caution}"
+        f"{on_other_images(difference, sampling)}"
+    )
+
+
+def on_other_images(difference: Difference, sampling: SamplingError | None) -> str:
+    """What the test set adds to the doubt: how far the difference may be from that on all images of its kind.
+
+    The spread over pairs and that over images are added as if they had nothing in common. A little they have: which
+    images a network happens to get right differs from seed to seed. So this errs on the side of doubt. Two test sets
+    of this size differ by sqrt(2) times as much.
+    """
+    if sampling is None or sampling.difference is None or difference.low is None or difference.high is None:
+        return ""
+    assert difference.mean is not None
+    reach = NORMAL * sampling.difference
+    most = "at most " if sampling.how == "upper bound" else ""
+    images, points = sampling.images, f"{100 * reach:.2f} points"
+    left = f" The choice of these {images} test images leaves {most}another {points} to either side open (95 %)"
+    if difference.low <= 0 <= difference.high:
+        return f"{left}."
+    if abs(difference.mean) > math.hypot((difference.high - difference.low) / 2, reach):
+        return f"{left}, too little to undo it."
+    if most:
+        return f"{left}: whether it holds on other images cannot be told."
+    return f"{left}: it holds for these test images, and may not for others."

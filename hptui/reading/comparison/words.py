@@ -1,0 +1,171 @@
+"""Numbers and sentences of a comparison, the same on a screen, in a table of the command line and on a page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hptui.metrics.metrics import METRIC_TITLES
+
+if TYPE_CHECKING:
+    from hptui.reading.comparison.arms import ArmSummary, Summary
+    from hptui.reading.comparison.differences import Difference
+    from hptui.reading.comparison.sampling import SamplingError
+    from hptui.reading.comparison.study import Comparison
+
+ARM_HEADINGS = ("arm", "strategy", "runs", "test acc. %", "balanced %", "cost", "seconds")
+
+
+def signed(fraction: float) -> str:
+    """In points, with its sign."""
+    return f"{100 * fraction:+.2f}"
+
+
+def percent(fraction: float | None) -> str:
+    """With two digits; a dash for none."""
+    return "-" if fraction is None else f"{100 * fraction:.2f}"
+
+
+def mean_sd(summary: Summary, factor: float = 100, digits: int = 2) -> str:
+    """Mean and standard deviation; a dash for none."""
+    if summary.mean is None:
+        return "-"
+    mean = f"{factor * summary.mean:.{digits}f}"
+    return mean if summary.sd is None else f"{mean} ± {factor * summary.sd:.{digits}f}"
+
+
+def question_words(comparison: Comparison) -> str:
+    """What was measured, where it is not the plain test accuracy of the delivered weights."""
+    parts = [METRIC_TITLES[comparison.metric]] if comparison.metric != "accuracy" else []
+    parts += ["best model (lowest validation loss)"] if comparison.model == "best" else []
+    if comparison.threshold_for is not None:
+        parts.append(f"threshold for {comparison.threshold_for} on validation images")
+    return ", ".join(parts)
+
+
+def headings(comparison: Comparison) -> tuple[str, ...]:
+    """Of `arm_cells`."""
+    asked = question_words(comparison)
+    return (*ARM_HEADINGS, f"{METRIC_TITLES[comparison.metric]} %") if asked else ARM_HEADINGS
+
+
+def arm_cells(comparison: Comparison, name: str, arm: ArmSummary) -> tuple[str, ...]:
+    """One arm as a row under `headings`."""
+    cells = (
+        name,
+        arm.strategy,
+        f"{arm.n}/{comparison.planned}",
+        mean_sd(arm.test_accuracy),
+        mean_sd(arm.balanced_accuracy),
+        two_digits(arm.cost.mean),
+        mean_sd(arm.seconds, 1, 1),
+    )
+    return (*cells, mean_sd(arm.measured)) if question_words(comparison) else cells
+
+
+def difference_words(comparison: Comparison) -> str:
+    """Optimized minus baseline in points, with interval, p value and effect size as far as they are known."""
+    found = comparison.difference
+    if found.mean is None:
+        return "difference: none" if comparison.baseline.strategy == "none" else "difference: none yet"
+    of = f" in {METRIC_TITLES[comparison.metric]}" if comparison.metric != "accuracy" else ""
+    text = f"difference{of} (optimized - baseline, points): {signed(found.mean)}"
+    if found.low is not None and found.high is not None:
+        text += f", 95 % interval {between(found.low, found.high)}"
+    if found.p_value is not None:
+        text += f", {found.test} p = {probability(found.p_value)}"
+    if found.effect_size is not None:
+        text += f", effect size d = {two_digits(found.effect_size)}"
+    return f"{text}, n = {found.n}"
+
+
+def other_statistics(difference: Difference) -> str:
+    """What stands beside the t test: signed ranks, bootstrap, effect size without bias; empty if there is none."""
+    parts = []
+    if difference.wilcoxon_p is not None:
+        p_value, how = probability(difference.wilcoxon_p), _how(difference)
+        parts.append(f"Wilcoxon signed ranks p = {p_value} ({how}{_smallest(difference)})")
+    if difference.bootstrap_low is not None and difference.bootstrap_high is not None:
+        interval = between(difference.bootstrap_low, difference.bootstrap_high)
+        parts.append(f"bootstrap 95 % interval (BCa over pairs) {interval}")
+    if difference.effect_size_corrected is not None:
+        parts.append(f"effect size without small-sample bias {difference.effect_size_corrected:.2f}")
+    return ", ".join(parts)
+
+
+def _smallest(difference: Difference) -> str:
+    """Fewer than six pairs that differ cannot have a p value below 0.05, whatever they show."""
+    n = difference.wilcoxon_n
+    pairs = "1 differing pair allows" if n == 1 else f"{n} differing pairs allow"
+    return f"; {pairs} no less than {2.0 ** (1 - n):.3g}" if n < 6 else ""
+
+
+def sampling_words(sampling: SamplingError | None) -> str:
+    """What the size of the test set leaves open; empty if no run is completed."""
+    if sampling is None:
+        return ""
+    text = f"test set: {sampling.images} images, standard error {100 * sampling.one:.2f} points of one run"
+    if sampling.difference is None:
+        return text
+    text += f", {100 * sampling.difference:.2f} of the difference"
+    if sampling.discordant is None:
+        which = "not all of these runs have" if sampling.readable else "these runs have no"
+        return f"{text} at most ({which} readable predictions)"
+    return f"{text} (of {percent(sampling.discordant)} % of them just one run of a pair is right)"
+
+
+def comparison_lines(comparison: Comparison) -> tuple[str, ...]:
+    """All that is said below the table of the arms."""
+    lines = (
+        f"measured: {asked}" if (asked := question_words(comparison)) else "",
+        difference_words(comparison),
+        other_statistics(comparison.difference),
+        sampling_words(comparison.sampling),
+        comparison.conclusion,
+    )
+    return tuple(line for line in lines if line)
+
+
+def statistics_rows(comparison: Comparison) -> list[tuple[str, str]]:
+    """Every number of the difference that is known, with its name; empty where there is no difference yet."""
+    found, sampling = comparison.difference, comparison.sampling
+    if found.mean is None:
+        return []
+    rows = [
+        ("pairs", str(found.n)),
+        ("mean difference, optimized - baseline (points)", signed(found.mean)),
+        ("95 % interval (Student, over pairs)", between(found.low, found.high)),
+        ("95 % interval (bootstrap, BCa over pairs)", between(found.bootstrap_low, found.bootstrap_high)),
+        ("standard deviation of the differences (points)", percent(found.sd)),
+        (f"p ({found.test}, two-sided)", probability(found.p_value)),
+        (f"p (Wilcoxon signed ranks, {_how(found)})", probability(found.wilcoxon_p)),
+        ("effect size dz (mean / standard deviation)", two_digits(found.effect_size)),
+        ("effect size without small-sample bias (Hedges)", two_digits(found.effect_size_corrected)),
+    ]
+    if sampling is not None:
+        at_most = ", at most" if sampling.how == "upper bound" else ""
+        rows += [
+            ("test images", str(sampling.images)),
+            ("standard error that they leave of one run (points)", percent(sampling.one)),
+            (f"standard error that they leave of the difference (points{at_most})", percent(sampling.difference)),
+            ("test images that just one run of a pair has right (%)", percent(sampling.discordant)),
+        ]
+    return [(name, value) for name, value in rows if value != "-"]
+
+
+def between(low: float | None, high: float | None) -> str:
+    """An interval in points; a dash for none."""
+    return "-" if low is None or high is None else f"{signed(low)} to {signed(high)}"
+
+
+def probability(p_value: float | None) -> str:
+    """Three digits; a dash for none."""
+    return "-" if p_value is None else f"{p_value:.3g}"
+
+
+def two_digits(value: float | None) -> str:
+    """A plain number; a dash for none."""
+    return "-" if value is None else f"{value:.2f}"
+
+
+def _how(difference: Difference) -> str:
+    return "exact" if difference.wilcoxon_exact else "normal approximation"

@@ -1,0 +1,171 @@
+"""What a whole study came to, for figures and tables: trajectories by seed, confusion, ROC, cost against accuracy.
+
+Plain numbers, as `hptui.reading.views` has them for one run. Only completed runs count, but for the trajectories.
+Shares, rates and accuracies are fractions.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hptui.config import Arm
+from hptui.errors import RunDirectoryError
+from hptui.metrics.metrics import metric
+from hptui.reading.comparison import CONFIDENCE, summarize, test_accuracy
+from hptui.reading.comparison.arms import UNREADABLE, saved_predictions
+from hptui.reading.studies import FollowedRun, FollowedStudy
+from hptui.reading.views import Trajectory, trajectories
+from hptui.record.predictions import Predictions
+
+
+def trajectories_by_seed(study: FollowedStudy) -> list[tuple[int, tuple[Trajectory, ...]]]:
+    """Of all optimized runs that have begun, each beside the baseline of its seed."""
+    baseline = {run.seed: run.state for run in study.runs if run.arm == "baseline"}
+    begun = [run for run in study.runs if run.arm == "optimized" and run.state.started is not None]
+    return [(run.seed, trajectories(run.state, baseline.get(run.seed))) for run in begun]
+
+
+def completed_runs(study: FollowedStudy, arm: Arm) -> list[FollowedRun]:
+    """By seed."""
+    return [run for run in study.runs if run.arm == arm and run.state.completed is not None]
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """The test images of one arm, by true and predicted class."""
+
+    arm: Arm
+    n: int
+    """runs"""
+    class_names: tuple[str, ...]
+    counts: tuple[tuple[float, ...], ...]
+    """(classes, classes), images, mean over the runs; row: true class, column: predicted class"""
+
+    @property
+    def shares(self) -> tuple[tuple[float | None, ...], ...]:
+        """Of the true class; None: it has no image."""
+        return tuple(tuple(count / sum(row) if sum(row) else None for count in row) for row in self.counts)
+
+
+def confusions(study: FollowedStudy) -> tuple[Confusion, ...]:
+    """One for each arm that completed a run, of the delivered weights after the last epoch."""
+    found = []
+    for arm in study.study.config.arms:
+        states = [run.state for run in completed_runs(study, arm)]
+        tables = [(state.started, state.epochs[-1].test) for state in states if state.epochs]
+        matrices = [test.confusion for _, test in tables if test is not None]
+        names = next((started.class_names for started, _ in tables if started is not None), [])
+        if matrices:
+            mean = _mean_matrix(matrices)
+            numbers = [str(index) for index in range(len(mean))]  # where the log does not name every class
+            found.append(Confusion(arm, len(matrices), tuple(names if len(names) == len(mean) else numbers), mean))
+    return tuple(found)
+
+
+def _mean_matrix(matrices: Sequence[Sequence[Sequence[int]]]) -> tuple[tuple[float, ...], ...]:
+    return tuple(
+        tuple(sum(counts) / len(matrices) for counts in zip(*rows, strict=True)) for rows in zip(*matrices, strict=True)
+    )
+
+
+@dataclass(frozen=True)
+class RocCurve:
+    """Receiver operating characteristic of one run on the test images; the second class is positive."""
+
+    run: str
+    arm: Arm
+    seed: int
+    false_positive_rate: tuple[float, ...]
+    true_positive_rate: tuple[float, ...]
+    thresholds: tuple[float, ...]
+    """on the probability of the positive class, falling; the first one, infinite, calls nothing positive"""
+    auc: float
+
+
+def roc_curves(study: FollowedStudy) -> tuple[tuple[RocCurve, ...], tuple[str, ...]]:
+    """Curves of the completed runs with two classes, and why others of these have none; scikit-learn draws them up."""
+    curves, problems = [], []
+    for run in study.runs:
+        started = run.state.started
+        if run.state.completed is not None and started is not None and len(started.class_names) == 2:
+            found = _roc_curve(run)
+            if isinstance(found, RocCurve):
+                curves.append(found)
+            else:
+                problems.append(f"{run.name}: {found}")
+    return tuple(curves), tuple(problems)
+
+
+def final_predictions(run: FollowedRun) -> Predictions | str:
+    """On test images, of a completed run, or why there are none."""
+    try:
+        found = saved_predictions(run, "final")
+    except RunDirectoryError:
+        return UNREADABLE
+    return "no predictions saved by this run" if found is None else found
+
+
+def _roc_curve(run: FollowedRun) -> RocCurve | str:
+    """Of a completed run, or why there is none."""
+    predictions = final_predictions(run)
+    if isinstance(predictions, str):
+        return predictions
+    import numpy as np
+
+    if not np.isfinite(predictions.probabilities).all():
+        return "the network has diverged, its probabilities are no numbers"
+    area = metric("auc", predictions)
+    if area is None:
+        return "the test images are all of one class"
+    from sklearn.metrics import roc_curve  # a second: only where there is a curve
+
+    rates = roc_curve(predictions.labels, predictions.probabilities[:, 1])
+    false_positive, true_positive, thresholds = (tuple(map(float, numbers)) for numbers in rates)
+    return RocCurve(run.name, run.arm, run.seed, false_positive, true_positive, thresholds, area)
+
+
+@dataclass(frozen=True)
+class CostPoint:
+    """One completed run."""
+
+    run: str
+    arm: Arm
+    seed: int
+    cost: float
+    """images of probes and training together, as a multiple of one plain training"""
+    test_accuracy: float
+
+
+def cost_points(study: FollowedStudy) -> tuple[CostPoint, ...]:
+    """Of all completed runs, in the study's order."""
+    return tuple(
+        CostPoint(run.name, run.arm, run.seed, run.state.completed.cost, test_accuracy(run.state))
+        for run in study.runs
+        if run.state.completed is not None
+    )
+
+
+@dataclass(frozen=True)
+class MeanInterval:
+    """A mean with its 95 % interval."""
+
+    n: int
+    mean: float
+    low: float | None
+    high: float | None
+    """null for a single value"""
+
+
+def mean_interval(values: Sequence[float]) -> MeanInterval:
+    """Student's interval of the mean of at least one value."""
+    summary = summarize(values)
+    n = len(values)
+    assert summary.mean is not None
+    if summary.sd is None:
+        return MeanInterval(n, summary.mean, None, None)
+    from scipy.special import stdtrit  # a quarter of a second
+
+    reach = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2)) * summary.sd / math.sqrt(n)
+    return MeanInterval(n, summary.mean, summary.mean - reach, summary.mean + reach)

@@ -1,0 +1,52 @@
+"""How much of a study's work is done, and how much is left."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from hptui.reading.run_state import RunState
+from hptui.reading.studies import FollowedRun, FollowedStudy
+from hptui.record.events import Axis
+from hptui.space import Range
+
+
+def expected_work(followed: FollowedStudy, run: FollowedRun) -> float:
+    """Images this run will process in probes and training, relative to one epoch's: what is done, and what is left.
+
+    Epochs that were added count. Of a grid the probes go on to the end, and the size of the newest one counts, because
+    ranges may have been changed; another strategy keeps to what it planned for the whole run.
+    """
+    state, done = run.state, work_done(run.state)
+    if state.completed:
+        return done
+    config = followed.study.config
+    epochs = state.epochs_planned or max(config.epochs, *(other.state.epochs_planned for other in followed.runs))
+    probes = (followed.study.planned_cost[run.arm] - 1) * _newest_cells(followed) / _cells(config.space.values())
+    if state.started is None or not state.started.images_per_epoch:
+        return epochs * (1 + probes)
+    per_epoch = state.started.images_per_epoch
+    under_way = [decision for decision in state.decisions[-1:] if decision.chosen is None]
+    probed = sum(candidate.images for decision in under_way for candidate in decision.candidates) / per_epoch
+    left = max(epochs - state.images_trained / per_epoch, 0.0)
+    if state.started.strategy != "grid":
+        return max(followed.study.planned_cost[run.arm] * config.epochs + epochs - config.epochs, done + left)
+    return done + max(left * (1 + probes) - probed, 0.0)
+
+
+def _newest_cells(followed: FollowedStudy) -> int:
+    """Of the grid of the newest decision in the whole study; before the first one, of the study's ranges."""
+    started = [run.state.decisions[-1].started for run in followed.runs if run.state.decisions]
+    newest = max(started, key=lambda decision: decision.time, default=None)
+    return _cells(newest.axes if newest is not None else followed.study.config.space.values())
+
+
+def _cells(axes: Iterable[Axis | Range]) -> int:
+    return math.prod(len(axis.values() if isinstance(axis, Range) else axis.values) for axis in axes)
+
+
+def work_done(state: RunState) -> float:
+    """Images processed in probes and training, relative to one epoch's."""
+    if state.started is None or not state.started.images_per_epoch:
+        return 0.0
+    return (state.images_trained + state.images_probed) / state.started.images_per_epoch

@@ -1,0 +1,186 @@
+"""What a run is, computed from its events: the only code that interprets them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from hptui.record.events import (
+    AnyEvent,
+    BatchesTrained,
+    CandidateScored,
+    CommandRefused,
+    DecisionRepeated,
+    DecisionStarted,
+    EpochCompleted,
+    EpochsAdded,
+    Evaluated,
+    HyperparametersChosen,
+    LandscapePredicted,
+    RunCompleted,
+    RunContinued,
+    RunFailed,
+    RunPaused,
+    RunResumed,
+    RunStarted,
+    RunStopped,
+    ValuesRequested,
+)
+
+
+@dataclass
+class Decision:
+    """One decision with the candidates scored so far."""
+
+    started: DecisionStarted
+    candidates: list[CandidateScored] = field(default_factory=list)
+    predicted: LandscapePredicted | None = None
+    repeated: DecisionRepeated | None = None
+    """the greed check"""
+    chosen: HyperparametersChosen | None = None
+
+
+@dataclass
+class Epoch:
+    """One epoch; `evaluations` by (split, weights)."""
+
+    number: int
+    evaluations: dict[tuple[str, str], Evaluated] = field(default_factory=dict)
+    completed: EpochCompleted | None = None
+
+    @property
+    def validation(self) -> Evaluated | None:
+        """On validation images, of the weights that would be delivered."""
+        return self._delivered("validation")
+
+    @property
+    def test(self) -> Evaluated | None:
+        """On test images, of the weights that would be delivered."""
+        return self._delivered("test")
+
+    def _delivered(self, split: str) -> Evaluated | None:
+        return self.evaluations.get((split, self.completed.delivered)) if self.completed else None
+
+
+@dataclass
+class RunState:
+    """The fold of a run's events; `apply` takes one more."""
+
+    started: RunStarted | None = None
+    completed: RunCompleted | None = None
+    stopped: RunStopped | None = None
+    failed: RunFailed | None = None
+    paused: RunPaused | None = None
+    refused: list[CommandRefused] = field(default_factory=list)
+    """requests that were not done"""
+    by_hand: dict[str, float] = field(default_factory=dict)
+    """values that somebody put in force; empty while the strategy chooses"""
+    epochs_planned: int = 0
+    decisions: list[Decision] = field(default_factory=list)
+    epochs: list[Epoch] = field(default_factory=list)
+    last_batches: BatchesTrained | None = None
+    """of the epoch under way; None between epochs"""
+    values: dict[str, float] = field(default_factory=dict)
+    """in force, as last read back"""
+    images_trained: int = 0
+    images_probed: int = 0
+    seconds: float = 0.0
+    """spent in training, probes and evaluation, without pauses and interruptions"""
+    time: float = 0.0
+    """of the last event, seconds since 1970"""
+
+    def apply(self, event: AnyEvent) -> None:  # noqa: PLR0912 (one short branch per kind of event)
+        """Take in one more fact, in the order of the log."""
+        self.time = event.time
+        match event:
+            case RunStarted():
+                self.started, self.values, self.epochs_planned = event, event.values, event.epochs
+            case RunResumed():
+                self._go_back(event)
+            case DecisionStarted():
+                self.decisions.append(Decision(event))
+            case CandidateScored():
+                self.decisions[-1].candidates.append(event)
+                self.images_probed += event.images
+                self.seconds += event.seconds
+            case LandscapePredicted():
+                self.decisions[-1].predicted = event
+            case DecisionRepeated():
+                self.decisions[-1].repeated = event
+                self.images_probed += event.images
+            case HyperparametersChosen():
+                self.decisions[-1].chosen = event
+                self.values, self.images_probed = event.values, event.images_probed
+                # of the whole decision: what its probes took is counted already
+                self.seconds += event.seconds - sum(probe.seconds for probe in self.decisions[-1].candidates)
+            case BatchesTrained():
+                self.last_batches, self.values = event, event.values
+                self.images_trained += event.images
+                self.seconds += event.seconds
+            case Evaluated():
+                self._epoch(event.epoch).evaluations[event.split, event.weights] = event
+            case EpochCompleted():
+                self._epoch(event.epoch).completed = event
+                self.last_batches = None
+                self.values, self.seconds = event.values, event.seconds
+                self.images_trained, self.images_probed = event.images_trained, event.images_probed
+            case RunPaused():
+                self.paused = event
+            case RunContinued():
+                self.paused = None
+            case ValuesRequested():
+                self.by_hand = event.values
+            case CommandRefused():
+                self.refused.append(event)
+            case EpochsAdded():
+                self.epochs_planned = event.epochs
+            case RunStopped():
+                self.stopped = event
+            case RunFailed():
+                self.failed = event
+            case RunCompleted():
+                self.completed, self.seconds = event, event.seconds
+
+    def _epoch(self, number: int) -> Epoch:
+        if not self.epochs or self.epochs[-1].number != number:
+            self.epochs.append(Epoch(number))
+        return self.epochs[-1]
+
+    def _go_back(self, event: RunResumed) -> None:
+        """Forget what came after the checkpoint that the run went on from."""
+        self.stopped = self.failed = self.completed = self.paused = self.last_batches = None
+        self.epochs_planned, self.by_hand = event.epochs, event.by_hand
+        self.epochs = [epoch for epoch in self.epochs if epoch.number <= event.epoch and epoch.completed]
+        self.decisions = self.decisions[: event.decisions]
+        self.values = self._standing_values()
+        self.images_trained, self.images_probed = event.images_trained, event.images_probed
+        self.seconds = event.seconds
+
+    def _standing_values(self) -> dict[str, float]:
+        """In force as the last fact of the start, of a decision or of the end of an epoch tells."""
+        epoch = self.epochs[-1] if self.epochs else None
+        chosen = self.decisions[-1].chosen if self.decisions else None
+        if chosen is not None and (epoch is None or chosen.epoch > epoch.number):
+            return chosen.values
+        if epoch is not None and epoch.completed is not None:
+            return epoch.completed.values
+        return self.started.values if self.started is not None else {}
+
+    @property
+    def epochs_completed(self) -> int:
+        return sum(epoch.completed is not None for epoch in self.epochs)
+
+    @property
+    def cost(self) -> float:
+        """Images of probes and training so far, as a multiple of one plain training of all epochs."""
+        if self.started is None or self.started.images_per_epoch == 0:
+            return 0.0
+        return (self.images_trained + self.images_probed) / (self.epochs_planned * self.started.images_per_epoch)
+
+
+def replay(events: Iterable[AnyEvent]) -> RunState:
+    """The state after all `events`."""
+    state = RunState()
+    for event in events:
+        state.apply(event)
+    return state

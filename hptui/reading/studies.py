@@ -1,0 +1,130 @@
+"""Read studies: the state of every run and of the whole, from the folder alone."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from hptui.config import Arm
+from hptui.errors import RunDirectoryError
+from hptui.reading.run_state import Decision, RunState
+from hptui.record.events import AnyEvent, BatchesTrained, CandidateScored, DecisionStarted, LandscapePredicted
+from hptui.record.presence import is_written
+from hptui.record.run_directory import RunReader
+from hptui.record.study_directory import STUDY_FILE, Study, open_study
+
+Status = Literal["waiting", "running", "paused", "stopped", "lost", "failed", "finished"]
+
+NOTABLE = 2000
+UNREMARKABLE = (BatchesTrained, CandidateScored, LandscapePredicted)
+
+
+@dataclass
+class FollowedRun:
+    """One run of a study, followed while it is written.
+
+    Candidates are kept of its newest decision alone: `decision` reads those of an earlier one from the log. In
+    memory, those of 100 decisions with 25 x 25 cells would take 100 MB a run.
+    """
+
+    arm: Arm
+    seed: int
+    directory: Path
+    reader: RunReader
+    state: RunState
+    notable: deque[AnyEvent] = field(default_factory=lambda: deque(maxlen=NOTABLE))
+    """what is worth a line in a log: all but batches and candidates, which are many"""
+    notable_total: int = 0
+    """how many there were, also those that `notable` has forgotten"""
+    _read_again: Decision | None = None
+    """the earlier decision that was asked for last, with its candidates"""
+
+    @property
+    def name(self) -> str:
+        return self.directory.name
+
+    def refresh(self, seconds: float = float("inf")) -> None:
+        """Take in what was written since, for about `seconds` at most."""
+        for event in self.reader.read(seconds, skim=True):
+            self.state.apply(event)
+            if isinstance(event, DecisionStarted) and len(self.state.decisions) > 1:
+                self.state.decisions[-2].candidates = []
+            if not isinstance(event, UNREMARKABLE):
+                self.notable.append(event)
+                self.notable_total += 1
+
+    def decision(self, index: int) -> Decision:
+        """One of `state.decisions` with all its candidates."""
+        found = self.state.decisions[index]
+        if found is self.state.decisions[-1] and (found.candidates or found.chosen is None):
+            return found
+        if self._read_again is None or self._read_again.started is not found.started:
+            self._read_again = replace(found, candidates=self.reader.candidates(found.started.decision))
+        return self._read_again
+
+    @property
+    def status(self) -> Status:
+        """Lost: the log has no end, and nobody writes it any more."""
+        if self.state.completed is not None:
+            return "finished"
+        if is_written(self.directory):
+            return "paused" if self.state.paused is not None else "running"
+        if self.state.failed is not None:
+            return "failed"
+        if self.state.stopped is not None:
+            return "stopped"
+        return "lost" if self.state.started is not None else "waiting"
+
+
+class FollowedStudy:
+    """A study with all its planned runs; `refresh` takes in what was written since."""
+
+    def __init__(self, study: Study) -> None:
+        self.study = study
+        self.runs = [
+            FollowedRun(arm, seed, directory, RunReader(directory), RunState()) for arm, seed, directory in study.runs()
+        ]
+
+    def refresh(self) -> None:
+        """Read on in every run."""
+        for run in self.runs:
+            run.refresh()
+
+    @property
+    def status(self) -> Status:
+        """Of the whole: running while its process lives; else the worst that its runs show."""
+        statuses = {run.status for run in self.runs}
+        if statuses == {"finished"}:
+            return "finished"
+        if "paused" in statuses:
+            return "paused"
+        if "running" in statuses or is_written(self.study.directory):
+            return "running"
+        order: tuple[Status, ...] = ("failed", "lost", "stopped", "waiting")
+        worst = next(status for status in order if status in statuses)
+        return "stopped" if worst == "waiting" and "finished" in statuses else worst
+
+
+def follow(directory: Path) -> FollowedStudy:
+    """Open a study and read it as far as it is written."""
+    followed = FollowedStudy(open_study(directory))
+    followed.refresh()
+    return followed
+
+
+def study_directories(folder: Path) -> list[Path]:
+    """Folders within `folder` that hold a study, by name."""
+    return sorted(path.parent for path in folder.glob(f"*/{STUDY_FILE}"))
+
+
+def readable(directories: list[Path]) -> tuple[list[FollowedStudy], list[str]]:
+    """Those that can be read, newest first, and a message for each that cannot."""
+    studies, problems = [], []
+    for directory in directories:
+        try:
+            studies.append(follow(directory))
+        except RunDirectoryError as error:
+            problems.append(str(error))
+    return sorted(studies, key=lambda followed: followed.study.created, reverse=True), problems

@@ -1,0 +1,119 @@
+"""What a run's network says of every validation and test image, kept so that any metric can be computed later.
+
+    RUN/predictions.npz    SPLIT_labels (N,) int64; MODEL_SPLIT (N, classes) float32, for the models final and best
+
+The reading side needs no torch for it. Images are in the split's own order, the same for all runs of a study.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from hptui.errors import RunDirectoryError, TrainingError
+from hptui.record.presence import replace_file
+
+if TYPE_CHECKING:  # a tenth of a second that a screen need not wait for
+    import numpy as np
+    import numpy.typing as npt
+
+PREDICTIONS_FILE = "predictions.npz"
+
+Model = Literal["final", "best"]
+"""final: the delivered weights after the last epoch; best: those of the epoch whose delivered weights had the lowest
+validation loss"""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """One network's answers on one split."""
+
+    labels: npt.NDArray[np.int64]
+    """(N,) true classes"""
+    probabilities: npt.NDArray[np.float32]
+    """(N, classes) softmax of the logits; rows of a network that has diverged are not finite"""
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def classes(self) -> int:
+        return int(self.probabilities.shape[1])
+
+
+class ClassCounts(msgspec.Struct, frozen=True):
+    """What sensitivity and specificity of every class need; lists of length classes."""
+
+    support: list[int]
+    """images that are of the class"""
+    predicted: list[int]
+    """images said to be of the class"""
+    hits: list[int]
+    """images that are both"""
+
+
+def write_predictions(run: Path, found: Mapping[tuple[Model, str], Predictions]) -> None:
+    """Write all of a run's predictions, complete or not at all.
+
+    Args:
+        run: its directory.
+        found: by model and split ("validation" or "test"); both models see the same images of a split.
+
+    Raises:
+        TrainingError: the file cannot be written.
+    """
+    import numpy as np
+
+    arrays: dict[str, npt.NDArray[np.int64] | npt.NDArray[np.float32]] = {}
+    for (model, split), predictions in found.items():
+        labels = arrays.setdefault(f"{split}_labels", np.asarray(predictions.labels, np.int64))
+        if not np.array_equal(labels, predictions.labels):
+            raise ValueError(f"the labels of {split} differ between the models")
+        arrays[f"{model}_{split}"] = np.asarray(predictions.probabilities, np.float32)
+    content = io.BytesIO()
+    np.savez_compressed(content, **arrays)  # type: ignore[arg-type]  # the stub takes the names for its own options
+    try:
+        replace_file(run / PREDICTIONS_FILE, content.getvalue())
+    except OSError as error:
+        raise TrainingError(f"cannot save {run / PREDICTIONS_FILE}: {error.strerror}.") from error
+
+
+def read_predictions(run: Path, model: Model = "final", split: str = "test") -> Predictions | None:
+    """One network's predictions on one split; None if the run saved none (not completed, or by an older hptui).
+
+    Raises:
+        RunDirectoryError: the file is there but damaged.
+    """
+    import numpy as np
+
+    path = run / PREDICTIONS_FILE
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            if f"{model}_{split}" not in archive:
+                return None
+            labels, probabilities = archive[f"{split}_labels"], archive[f"{model}_{split}"]
+    except FileNotFoundError:
+        return None
+    except Exception as error:  # of a damaged archive zipfile and NumPy raise nearly anything, down to their parsers'
+        raise RunDirectoryError(f"{path} cannot be read ({(str(error).splitlines() or ['damaged'])[0]}).") from None
+    if problem := _damage(labels, probabilities):
+        raise RunDirectoryError(f"{path} is damaged: {problem}.")
+    return Predictions(labels.astype(np.int64, copy=False), probabilities)
+
+
+def _damage(labels: Any, probabilities: Any) -> str:
+    """Why two arrays are no predictions; empty if they are."""
+    if labels.dtype.kind not in "iu" or probabilities.dtype.kind != "f":
+        return f"labels of type {labels.dtype}, probabilities of type {probabilities.dtype}"
+    if labels.ndim != 1 or probabilities.ndim != 2 or len(labels) != len(probabilities):
+        return f"{labels.shape} labels for probabilities {probabilities.shape}"
+    if len(labels) == 0:
+        return "no images"
+    if labels.min() < 0 or labels.max() >= probabilities.shape[1]:
+        return f"labels {labels.min()} to {labels.max()} for {probabilities.shape[1]} classes"
+    return ""

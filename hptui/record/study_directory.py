@@ -1,0 +1,325 @@
+"""A study's folder: what was asked, the user's own files, and one folder per run. Known to writers and readers.
+
+Where data and own files lie on this machine is not part of a study (a folder can be copied anywhere); it is
+kept among the user's state, by the study's identity, so that `hptui resume` finds them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import time
+import tomllib
+import uuid
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import platformdirs
+import tomli_w
+
+import hptui
+from hptui import registry
+from hptui.config import Arm, StudyConfig, convert_field, from_plain, to_plain
+from hptui.errors import ConfigError, RunDirectoryError
+from hptui.record.events import SCHEMA
+from hptui.record.presence import HEARTBEAT, LOCK, Presence, replace_file
+from hptui.record.run_directory import RunFile, check_schema, create_run, run_name
+
+STUDY_FILE = "study.toml"
+STEERING_FILE = "steering.json"
+SOURCES = "sources"
+OWN_FILES = ("dataset", "model", "strategy", "baseline")
+"""settings that may name a file of the user's"""
+WITH_PATH = ("medmnist", "folder")
+"""data sets whose argument is a path"""
+
+
+class Steering(msgspec.Struct, frozen=True):
+    """What was changed since the study began; it holds for the current run and all later ones."""
+
+    epochs: int
+    search: dict[str, str]
+
+
+class Study(msgspec.Struct, frozen=True):
+    """An existing study."""
+
+    directory: Path
+    id: str
+    created: float
+    """seconds since 1970, UTC"""
+    config: StudyConfig
+    """without paths of this machine; with what was changed since it began"""
+    fingerprint: str
+    """SHA-256 of the images and labels; a resumed study has to read the same"""
+    planned_cost: dict[str, float]
+    """images of probes and training that each arm is expected to need, as a multiple of one plain training"""
+
+    @property
+    def name(self) -> str:
+        """As it can be shown and written in JSON: bytes that are no UTF-8 are replaced."""
+        return shown(self.directory.name)
+
+    def runs(self) -> list[tuple[Arm, int, Path]]:
+        """All planned runs (arm, seed, folder) in the order they are trained: pair by pair."""
+        return [
+            (arm, seed, self.directory / run_name(arm, seed)) for seed in self.config.seeds for arm in self.config.arms
+        ]
+
+    def create_run(self, arm: Arm, seed: int, directory: Path) -> None:
+        """Make the folder of one of `runs`."""
+        create_run(directory, RunFile(SCHEMA, hptui.__version__, arm, seed, to_plain(self.config)))
+
+
+def shown(path: str | Path) -> str:
+    """A file name as it can be printed anywhere: bytes that are no UTF-8 are replaced."""
+    return os.fsencode(path).decode("utf-8", "replace")
+
+
+def studies_folder() -> Path:
+    """Where studies are kept unless --out says otherwise."""
+    return platformdirs.user_data_path("hptui") / "studies"
+
+
+def new_directory(config: StudyConfig) -> Path:
+    """A folder for a new study, not made yet: --out, or a new name among the user's studies.
+
+    Raises:
+        RunDirectoryError: --out exists and is not an empty folder, or no folder can be made there.
+    """
+    if config.out is None:
+        label = config.dataset.partition(":")[0].rpartition("/")[2].removesuffix(".py")
+        stem = f"{time.strftime('%Y%m%d-%H%M%S')}-{label}-{config.strategy.rpartition(':')[2]}"
+        names = (stem if number == 1 else f"{stem}-{number}" for number in range(1, 1000))
+        return next(path for name in names if not (path := studies_folder() / name).exists())
+    directory = Path(config.out).expanduser()
+    try:
+        if directory.exists():
+            _refuse_used(directory)
+        existing = next(place for place in (directory, *directory.absolute().parents) if place.exists())
+        if not existing.is_dir() or not os.access(existing, os.W_OK):
+            raise RunDirectoryError(f"cannot write in {existing}; choose another --out.")
+    except OSError as error:
+        raise RunDirectoryError(f"cannot use {directory}: {error.strerror}.") from None
+    return directory
+
+
+def _refuse_used(directory: Path) -> None:
+    """Raise RunDirectoryError unless this is an empty folder, or one in which a start left only its lock."""
+    if (directory / STUDY_FILE).exists():
+        raise RunDirectoryError(
+            f"{directory} already holds a study; go on with it (hptui resume), or choose another --out."
+        )
+    if not directory.is_dir() or not all(_is_left_over(path.name) for path in directory.iterdir()):
+        raise RunDirectoryError(f"{directory} is not an empty folder; choose another --out.")
+
+
+def _is_left_over(name: str) -> bool:
+    return name in (LOCK, HEARTBEAT) or (name.startswith(".") and name.endswith(".partial"))
+
+
+def create_study(directory: Path, config: StudyConfig, fingerprint: str, planned_cost: dict[str, float]) -> Study:
+    """Make the folder, copy the user's own files into it, and write study.toml last.
+
+    `new_directory` looked at the folder before data were read, which takes seconds: another start may have taken
+    it meanwhile. It is claimed here; a name that hptui chose is then replaced by the next free one.
+
+    Raises:
+        RunDirectoryError: another study was begun in the folder meanwhile, or it cannot be written.
+    """
+    portable, places = _portable(config)
+    study = Study(directory.resolve(), uuid.uuid4().hex, time.time(), portable, fingerprint, planned_cost)
+    try:
+        study = _claim_free_name(study, config)
+        with Presence(study.directory):
+            _refuse_used(study.directory)
+            _write(study, places)
+    except OSError as error:
+        raise RunDirectoryError(f"cannot write in {directory}: {error.strerror}.") from None
+    if config.data_dir is not None:
+        places["data_dir"] = str(Path(config.data_dir).expanduser().resolve())
+    _remember(study.id, places)
+    return study
+
+
+def _claim_free_name(study: Study, config: StudyConfig) -> Study:
+    """Make the folder; among the user's studies, where no --out was given, one that nobody else has made."""
+    named = config.out is not None or study.directory.parent != studies_folder().resolve()
+    while True:
+        try:
+            study.directory.mkdir(parents=True, exist_ok=named)
+        except FileExistsError:
+            if named:
+                raise
+            study = msgspec.structs.replace(study, directory=new_directory(config).resolve())
+        else:
+            return study
+
+
+def _write(study: Study, places: dict[str, str]) -> None:
+    """Write sources and study.toml; what a failure leaves does not stand in the way of the next start."""
+    head = {
+        "schema": SCHEMA,
+        "hptui": hptui.__version__,
+        "id": study.id,
+        "created": study.created,
+        "fingerprint": study.fingerprint,
+        "planned_cost": study.planned_cost,
+    }
+    # Copied beside their place, so that a killed start leaves nothing that looks like the user's.
+    partial = study.directory / f".{SOURCES}.{os.getpid()}.partial"
+    try:
+        for field, place in places.items():
+            if Path(place).suffix == ".py":
+                (partial / field).mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(place, partial / field / Path(place).name)
+        if partial.exists():
+            partial.replace(study.directory / SOURCES)
+        replace_file(study.directory / STUDY_FILE, tomli_w.dumps(head | {"config": to_plain(study.config)}).encode())
+    except BaseException:
+        with contextlib.suppress(OSError):
+            for remains in (partial, study.directory / SOURCES):
+                shutil.rmtree(remains, ignore_errors=True)
+        raise
+
+
+def open_study(directory: Path) -> Study:
+    """Read study.toml.
+
+    Raises:
+        RunDirectoryError: it is not there, damaged, written by another version, or names what is not here.
+    """
+    path = directory / STUDY_FILE
+    try:
+        content = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise RunDirectoryError(f"{directory} is not a study: cannot read {STUDY_FILE}, {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RunDirectoryError(f"{path} is damaged: {error}.") from None
+    check_schema(content.get("schema"), path)
+    try:
+        config = steered(from_plain(msgspec.convert(content.get("config"), dict[str, Any]), "config"), directory)
+        return msgspec.convert(content | {"directory": directory.resolve(), "config": config}, Study)
+    except ConfigError as error:
+        raise RunDirectoryError(f"{path} cannot be used here: {error}") from None
+    except msgspec.ValidationError as error:
+        raise RunDirectoryError(f"{path} is damaged: {error}.") from None
+
+
+def save_steering(directory: Path, steering: Steering) -> None:
+    """Keep a change, so that later runs and `hptui resume` obey it too."""
+    try:
+        replace_file(directory / STEERING_FILE, msgspec.json.encode(steering))
+    except OSError as error:
+        raise RunDirectoryError(f"cannot write in {directory}: {error.strerror}.") from None
+
+
+def steered(config: StudyConfig, directory: Path) -> StudyConfig:
+    """The settings with what was changed since the study began."""
+    path = directory / STEERING_FILE
+    try:
+        steering = msgspec.json.decode(path.read_bytes(), type=Steering)
+    except FileNotFoundError:
+        return config
+    except (OSError, msgspec.DecodeError) as error:
+        raise RunDirectoryError(f"{path} is damaged: {error}.") from None
+    return msgspec.structs.replace(config, epochs=steering.epochs, search=steering.search)
+
+
+def localized(study: Study, data_dir: str | None = None) -> StudyConfig:
+    """The study's settings with the paths of this machine put back.
+
+    Raises:
+        ConfigError: an own file has changed since the study began, or the data are not found.
+    """
+    data_dir = convert_field("data_dir", data_dir)
+    places = _recall(study.id)
+    changes: dict[str, Any] = {"data_dir": data_dir or places.get("data_dir")}
+    for field in OWN_FILES:
+        value: str = getattr(study.config, field)
+        if field == "dataset" and value.partition(":")[0] in WITH_PATH:
+            changes[field] = _data_place(value, data_dir, places.get(field))
+        else:
+            changes[field] = _own_object(study, field, places)
+    return msgspec.structs.replace(study.config, **changes)
+
+
+def localized_model(study: Study) -> str:
+    """The setting `model` alone with the path of this machine put back, for who needs no data.
+
+    Raises:
+        ConfigError: the own file has changed since the study began.
+    """
+    return _own_object(study, "model", _recall(study.id))
+
+
+def _own_object(study: Study, field: str, places: dict[str, str]) -> str:
+    value: str = getattr(study.config, field)
+    if registry.own_file(value) is None:
+        return value
+    return f"{_source_place(study, field, value, places.get(field))}:{value.rpartition(':')[2]}"
+
+
+def _portable(config: StudyConfig) -> tuple[StudyConfig, dict[str, str]]:
+    """The settings with bare file names, and the absolute path behind each."""
+    changes: dict[str, Any] = {"out": None, "data_dir": None}
+    places: dict[str, str] = {}
+    for field in OWN_FILES:
+        value: str = getattr(config, field)
+        name, _, argument = value.partition(":")
+        if field == "dataset" and name in WITH_PATH and argument:
+            path = Path(argument).expanduser()
+            if path.exists():  # otherwise it is relative to --data-dir or to the cache, and stays so
+                places[field] = str(path.resolve())
+                changes[field] = f"{name}:{path.resolve().name}"
+        elif (file := registry.own_file(value)) is not None:
+            places[field] = str(file.resolve())
+            changes[field] = registry.without_folder(value)
+    return msgspec.structs.replace(config, **changes), places
+
+
+def _data_place(value: str, data_dir: str | None, place: str | None) -> str:
+    name, _, argument = value.partition(":")
+    if data_dir is None and place is not None and Path(place).exists():
+        return f"{name}:{place}"
+    if data_dir is not None and (moved := Path(data_dir).expanduser() / argument).exists():
+        return f"{name}:{moved}"
+    return value  # relative to the remembered --data-dir; the data set's own message says what is missing
+
+
+def _source_place(study: Study, field: str, value: str, place: str | None) -> Path:
+    copy = study.directory / SOURCES / field / value.rpartition(":")[0]
+    if place is None or not Path(place).exists():
+        return copy
+    if copy.exists() and _digest(copy) != _digest(Path(place)):
+        raise ConfigError(
+            f"{place} has changed since the study began; put the copy in {copy.parent} back, or start a new study."
+        )
+    return Path(place)  # not the copy: the file may read its neighbours
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _places_file(study_id: str) -> Path:
+    return platformdirs.user_state_path("hptui") / "places" / f"{study_id}.json"
+
+
+def _remember(study_id: str, places: dict[str, str]) -> None:
+    path = _places_file(study_id)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, msgspec.json.encode(places))
+    except OSError:
+        pass  # resume then asks for --data-dir; no reason to refuse the study
+
+
+def _recall(study_id: str) -> dict[str, str]:
+    try:
+        return msgspec.json.decode(_places_file(study_id).read_bytes(), type=dict[str, str])
+    except (OSError, msgspec.DecodeError):
+        return {}

@@ -1,0 +1,1 @@
+"""One run, step by step: decisions, records, checkpoints, and what the outside asks for."""

@@ -1,0 +1,60 @@
+"""The first fact of a run: what was trained, on what, with which versions."""
+
+from __future__ import annotations
+
+import platform
+from typing import TYPE_CHECKING
+
+import torch
+
+import hptui
+from hptui.config import Arm
+from hptui.record.events import SCHEMA, Axis, RunStarted
+from hptui.registry import without_folder
+from hptui.space import SearchSpace
+from hptui.strategies import Strategy
+from hptui.training.engine.state import TrainingState
+
+if TYPE_CHECKING:
+    from hptui.training.run.run import Ingredients
+
+
+def run_started(ingredients: Ingredients, strategy: Strategy, arm: Arm, seed: int, state: TrainingState) -> RunStarted:
+    """Describe a run that is about to begin."""
+    config, data = ingredients.config, ingredients.data
+    return RunStarted(
+        schema=SCHEMA,
+        hptui=hptui.__version__,
+        arm=arm,
+        seed=seed,
+        strategy=without_folder(config.strategy_of(arm)),
+        epochs=config.epochs,
+        images_per_epoch=len(data.train),
+        validation_images=len(data.validation),
+        test_images=len(ingredients.test),
+        class_names=list(data.class_names),
+        dataset=data.name,
+        model=without_folder(config.model),
+        parameters=sum(weight.numel() for weight in state.network.parameters() if weight.requires_grad),
+        optimizer=strategy.optimizer or config.optimizer,
+        device=describe_device(ingredients.device),
+        searched=axes(config.space) if strategy.searches else [],
+        values=state.values.read(),
+        threads=torch.get_num_threads(),
+        versions={"python": platform.python_version(), "torch": str(torch.__version__)},
+    )
+
+
+def axes(space: SearchSpace) -> list[Axis]:
+    """The searched ranges as the log has them."""
+    return [
+        Axis(name=name, low=entry.low, high=entry.high, scale=entry.scale, values=list(entry.values()))
+        for name, entry in space.items()
+    ]
+
+
+def describe_device(device: torch.device) -> str:
+    """Cpu with its threads, or the GPU's name."""
+    if device.type == "cuda":
+        return f"{device}: {torch.cuda.get_device_name(device)}"
+    return f"{device}, {torch.get_num_threads()} thread(s)"

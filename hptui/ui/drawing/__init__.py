@@ -1,0 +1,1 @@
+"""Lines of text and colour for the screen, made without an app."""

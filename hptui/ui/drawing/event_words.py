@@ -1,0 +1,83 @@
+"""Events in a person's words, one line each."""
+
+from __future__ import annotations
+
+import time
+
+from hptui.record.events import (
+    AnyEvent,
+    Axis,
+    CheckpointSaved,
+    CommandRefused,
+    DecisionRepeated,
+    DecisionStarted,
+    EpochCompleted,
+    EpochsAdded,
+    Evaluated,
+    HyperparametersChosen,
+    RangesChanged,
+    RunCompleted,
+    RunContinued,
+    RunFailed,
+    RunPaused,
+    RunResumed,
+    RunStarted,
+    RunStopped,
+    ValuesRequested,
+)
+from hptui.space import describe
+from hptui.ui.drawing.colours import Palette
+from hptui.ui.drawing.literal import literal
+
+
+def event_words(event: AnyEvent, palette: Palette | None = None) -> str:
+    """What happened, with its time; never more than one line, and names are shown literally."""
+    clock = time.strftime("%H:%M:%S", time.localtime(event.time))
+    return literal(f"{clock} {_what(event)}".replace("\n", " "), palette)
+
+
+def _what(event: AnyEvent) -> str:  # noqa: PLR0911, PLR0912 (one line per kind of event)
+    match event:
+        case RunStarted():
+            return f"started {event.arm} seed {event.seed}: {event.strategy} on {event.dataset}, {event.device}"
+        case RunResumed():
+            return f"resumed after epoch {event.epoch}, step {event.step}"
+        case DecisionStarted():
+            cells = " x ".join(f"{len(axis.values)} {axis.name}" for axis in event.axes)
+            return f"decision {event.decision + 1} for epoch {event.epoch}: {cells}"
+        case DecisionRepeated():
+            found = f"would choose {describe(event.values, event.changed)}" if event.changed else "chooses the same"
+            return f"greed check: a probe {event.times:g} times as long {found}"
+        case HyperparametersChosen():
+            return f"chosen for epoch {event.epoch}: {event.reason}"
+        case Evaluated():
+            return f"epoch {event.epoch} {event.split} {event.accuracy:.2%} ({event.weights} weights)"
+        case EpochCompleted():
+            return f"epoch {event.epoch} completed, delivers {event.delivered} weights, {event.seconds:.0f} s"
+        case CheckpointSaved():
+            return f"checkpoint {event.file}"
+        case RunPaused():
+            return f"paused by {event.by}"
+        case RunContinued():
+            return f"continued by {event.by}"
+        case RangesChanged():
+            return f"ranges changed by {event.by} from {_ranges(event.old)} to {_ranges(event.new)}"
+        case ValuesRequested():
+            wanted = describe(event.values) or "the strategy chooses again"
+            return f"by hand, {event.by}: {wanted}"
+        case EpochsAdded():
+            return f"epochs are now {event.epochs}, by {event.by}"
+        case CommandRefused():
+            return f"refused to {event.by}: {event.reason}"
+        case RunStopped():
+            return f"stopped: {event.reason}"
+        case RunFailed():
+            return f"failed: {event.error}"
+        case RunCompleted():
+            return f"completed: test {event.test_accuracy:.2%} at cost {event.cost:.2f}"
+        case _:
+            return type(event).__name__
+
+
+def _ranges(axes: list[Axis]) -> str:
+    return ", ".join(f"{axis.name} {axis.low:g}..{axis.high:g} ({len(axis.values)})" for axis in axes) or "none"

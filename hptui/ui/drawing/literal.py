@@ -1,0 +1,16 @@
+"""Names and messages that come from files, as they may stand on a screen."""
+
+from __future__ import annotations
+
+from hptui.ui.drawing.colours import Palette
+
+
+def literal(text: str, palette: Palette | None = None) -> str:
+    """`text` without what a terminal would obey: control characters, and bytes that are no text.
+
+    With a palette that shows only ASCII, without other signs too.
+    """
+    shown = "".join(sign if sign.isprintable() else "?" for sign in text)
+    if palette is None or not palette.ascii:
+        return shown
+    return "".join(sign if sign.isascii() else "?" for sign in shown)

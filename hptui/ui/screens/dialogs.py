@@ -1,0 +1,108 @@
+"""Small questions over the dashboard: what to stop, how many epochs more."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, Label, Static
+
+from hptui.config import convert_field
+from hptui.errors import ConfigError
+from hptui.ui.widgets.field import Field
+
+MANY_ANSWERS = 3
+"""more of them need narrow buttons to stand side by side in 80 columns"""
+CHOICE_CSS = """
+ChoiceDialog, NumberDialog { align: center middle; }
+ChoiceDialog > Vertical, NumberDialog > Vertical {
+    width: auto; max-width: 100%; height: auto; max-height: 100%; overflow-y: auto; scrollbar-size: 0 0; padding: 0 1;
+    border: round $primary; background: $surface;
+}
+NumberDialog > Vertical { width: 64; }
+ChoiceDialog Horizontal, NumberDialog Horizontal {
+    width: auto; max-width: 100%; height: auto; overflow-x: auto; scrollbar-size: 0 0;
+}
+ChoiceDialog Label, NumberDialog Label { max-width: 100%; }
+ChoiceDialog Button, NumberDialog Button { margin-right: 1; }
+ChoiceDialog .many Button { min-width: 6; }
+NumberDialog .error { color: $text-error; }
+"""
+
+
+class ChoiceDialog(ModalScreen[str | None]):
+    """A question with a few answers; Esc answers None."""
+
+    DEFAULT_CSS = CHOICE_CSS
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss(None)", "Cancel"),
+        Binding("left,h", "app.focus_previous", "Previous", show=False),
+        Binding("right,l", "app.focus_next", "Next", show=False),
+    ]
+
+    def __init__(self, question: str, answers: dict[str, str]) -> None:
+        super().__init__()
+        self._question, self.answers = question, answers
+
+    def compose(self) -> ComposeResult:
+        with Vertical():
+            yield Label(Text(self._question))
+            with Horizontal(classes="many" if len(self.answers) > MANY_ANSWERS else ""):
+                for answer, words in self.answers.items():
+                    yield Button(Text(words), id=answer, compact=True)
+                yield Button("Cancel", id="cancel", compact=True)
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        self.dismiss(event.button.id if event.button.id in self.answers else None)
+
+
+class NumberDialog(ModalScreen[int | None]):
+    """How many epochs more."""
+
+    DEFAULT_CSS = CHOICE_CSS
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel")]
+
+    def __init__(self, question: str) -> None:
+        super().__init__()
+        self._question = question
+
+    def compose(self) -> ComposeResult:
+        with Vertical():
+            yield Label(Text(self._question))
+            yield Field("5", compact=True, id="number")
+            yield Static("", classes="error", markup=False)
+            with Horizontal():
+                yield Button("OK (enter)", id="ok", compact=True)
+                yield Button("Cancel (esc)", id="cancel", compact=True)
+
+    def _check(self) -> int | None:
+        """Show what is wrong; None if anything is."""
+        number, problem = None, ""
+        try:
+            number = convert_field("epochs", self.query_one(Input).value.strip())
+        except ConfigError as error:
+            problem = str(error)
+        self.query_one(".error", Static).update(problem)
+        self.query_one("#ok", Button).disabled = bool(problem)
+        return number
+
+    def on_input_changed(self) -> None:
+        self._check()
+
+    def on_input_submitted(self) -> None:
+        self._answer()
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        if event.button.id == "ok":
+            self._answer()
+        else:
+            self.dismiss(None)
+
+    def _answer(self) -> None:
+        number = self._check()
+        if number is not None:
+            self.dismiss(number)

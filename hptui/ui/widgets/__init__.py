@@ -1,0 +1,1 @@
+"""Pieces of screens: fields, rows of a form, the strip at the top."""

@@ -1,0 +1,195 @@
+"""Rows of a form: one setting each, with the message about it beside it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Checkbox, Input, Select, Static
+
+from hptui import registry
+from hptui.config import PLUG_INS, StudyConfig, choices, convert_field, description
+from hptui.errors import ConfigError
+from hptui.record.study_directory import WITH_PATH
+from hptui.ui.widgets.field import Field
+
+DEFAULTS = StudyConfig()
+OWN = ":"
+"""the choice of something of the user's own, which is written below it; no plug-in has this name"""
+OWN_FORM = {"dataset": "path/file.py:function"}
+EXAMPLES = {"decide_at": "such as 1,2,5,9", "set": "such as momentum=0.95"}
+
+
+class Check(Checkbox):
+    """A box whose state shows without colour, and in ASCII."""
+
+    DEFAULT_CSS = "Check > .toggle--button, Check.-on > .toggle--button { background: transparent; color: $text; }"
+    BUTTON_LEFT, BUTTON_RIGHT = "", ""
+
+    @property
+    def BUTTON_INNER(self) -> str:  # type: ignore[override]
+        return "[X]" if self.value else "[ ]"
+
+
+class Row(Widget):
+    """One line of a form."""
+
+    DEFAULT_CSS = """
+    Row { height: auto; width: 1fr; }
+    Row Select:focus > SelectCurrent { background: $block-cursor-background; text-style: $block-cursor-text-style; }
+    Row Select:focus > SelectCurrent Static#label, Row Select:focus > SelectCurrent .arrow {
+        color: $block-cursor-foreground;
+    }
+    Row Input:disabled { color: $text-disabled; }
+    Row .problem { color: $text-error; height: auto; }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down,j", "app.focus_next", "Next field", show=False),
+        Binding("up,k", "app.focus_previous", "Field before", show=False),
+    ]
+
+    class Changed(Message):
+        """Something in the row was changed."""
+
+    def __init__(self, setting: str) -> None:
+        super().__init__()
+        self.setting = setting
+        """the field of the configuration, or search.NAME"""
+
+    @property
+    def help_words(self) -> str:
+        """What it is for."""
+        raise NotImplementedError
+
+    def take_into(self, settings: dict[str, Any]) -> None:
+        """Put the checked value among `settings`; raise ConfigError if it cannot be used."""
+        raise NotImplementedError
+
+    def tell(self, problem: str) -> None:
+        """Show what is wrong, or that nothing is."""
+        problem = re.sub(rf"^(search )?{self.setting.removeprefix('search.')}( = .*?: |: |=)", "", problem)
+        self.set_class(bool(problem), "-wrong")
+        self.query_one(".problem", Static).update(Text(f"! {problem}" if problem else ""))
+
+    def focus_first(self) -> None:
+        """Put the cursor into the row."""
+        next(child for child in self.query("*") if child.focusable).focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self.post_message(self.Changed())
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.app.action_focus_next()
+
+    def on_select_changed(self, event: Select.Changed) -> None:
+        event.stop()
+        self.post_message(self.Changed())
+
+
+class SettingRow(Row):
+    """A field of the configuration: a text, a choice, or a choice with a text."""
+
+    DEFAULT_CSS = """
+    SettingRow { layout: horizontal; }
+    SettingRow .label { width: 14; }
+    SettingRow Vertical { width: 30; height: auto; margin-right: 1; }
+    SettingRow .problem { width: 1fr; }
+    SettingRow Input.-unused { display: none; }
+    """
+
+    def __init__(self, field: str, value: Any) -> None:
+        super().__init__(field)
+        self._value = value
+        self._options = _options(field)
+
+    def compose(self) -> ComposeResult:
+        word, text = self._split()
+        yield Static(self.setting, classes="label", markup=False)
+        with Vertical():
+            if self._options:
+                yield Select(self._options, value=word, allow_blank=False, compact=True)
+            yield Field(text, placeholder=self._placeholder(word), compact=True)
+        yield Static(classes="problem", markup=False)
+
+    def on_mount(self) -> None:
+        self._show_input(self._split()[0])
+
+    def _split(self) -> tuple[str, str]:
+        """The value as a choice and the text that belongs to it."""
+        text = _as_text(self._value)
+        known = [word for _, word in self._options]
+        name, _, argument = text.partition(":")
+        if text in known or not known:
+            return text, "" if known else text
+        return (name, argument) if name in WITH_PATH and name in known else (OWN, text)
+
+    @property
+    def _word(self) -> str:
+        """The choice; nothing in a row that is only a text."""
+        select = self.query("Select").first(Select) if self._options else None
+        return "" if select is None else str(select.value)
+
+    @property
+    def text(self) -> str:
+        """The value as a flag would have it."""
+        typed = self.query_one(Input).value.strip()
+        if self._word in ("", OWN):
+            return typed
+        return f"{self._word}:{typed}" if self._word in WITH_PATH else self._word
+
+    @property
+    def help_words(self) -> str:
+        return f"{self.setting}: {description(self.setting)}"
+
+    def take_into(self, settings: dict[str, Any]) -> None:
+        if self.text.endswith(":"):
+            raise ConfigError(f"{self.setting}: write the path of your images.")
+        optional = getattr(DEFAULTS, self.setting) is None
+        settings[self.setting] = convert_field(self.setting, self.text or (None if optional else ""))
+
+    def on_select_changed(self, event: Select.Changed) -> None:
+        self._show_input(str(event.value))
+        super().on_select_changed(event)
+
+    def _show_input(self, word: str) -> None:
+        field = self.query_one(Input)
+        field.set_class(bool(self._options) and word != OWN and word not in WITH_PATH, "-unused")
+        field.placeholder = self._placeholder(word)
+
+    def _placeholder(self, word: str) -> str:
+        if word == OWN:
+            return f"({OWN_FORM.get(self.setting, 'path/file.py:Class')})"
+        if word in WITH_PATH:
+            return "(path)"
+        default = re.search(r"\(default: (.*)\)", description(self.setting))
+        hint = default[1] if default else EXAMPLES.get(self.setting)
+        return f"({hint})" if hint else ""  # in brackets, so that it is no value where there is no colour
+
+
+def _options(field: str) -> list[tuple[Text, str]]:
+    """(what is shown, the word) of a field that takes one of a few; empty for other fields."""
+    if choices(field):
+        return [(Text(word), word) for word in choices(field)]
+    if field != "dataset" and field not in PLUG_INS:
+        return []
+    names = registry.names(PLUG_INS.get(field, "datasets")) + (["none"] if field == "baseline" else [])
+    known = [(Text(f"{name}:" if field == "dataset" and name in WITH_PATH else name), name) for name in names]
+    return [*known, (Text("your own file"), OWN)]
+
+
+def _as_text(value: Any) -> str:
+    """A value of the configuration as a flag would have it."""
+    if isinstance(value, dict):
+        return " ".join(f"{name}={entry!r}" for name, entry in value.items())
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    return "" if value is None else str(value)
