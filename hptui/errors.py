@@ -41,6 +41,11 @@ class TrainingError(HptuiError):
     """Training could not go on (exit code 1); what was logged before stays readable."""
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of its message, for an error of one line."""
+    return (str(error).strip().splitlines() or [""])[0]
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Say which valid name is nearest: " Did you mean 'lenet'? Known: ..." (for the end of a message)."""
     names = sorted(known)

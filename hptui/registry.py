@@ -1,20 +1,22 @@
-"""Find datasets, models and strategies by name, and import one of them only when it is asked for.
+"""Find plug-ins by name, and import one of them only when it is asked for.
 
-A plug-in is one file in its folder (`hptui/datasets/`, `hptui/models/`, `hptui/strategies/`), named as the
-user types it, whose `__all__` holds exactly one name: the factory. Files that start with an underscore are
-shared helpers, not plug-ins. Outside packages join through an entry point in the group `hptui.datasets`,
-`hptui.models` or `hptui.strategies`; a user's own file joins as `path/file.py:name` or `module:name`.
+A plug-in is one file in the folder of its kind (`hptui/datasets/`, `hptui/models/`, `hptui/strategies/`, ...), named as
+the user types it, whose `__all__` holds exactly one name. Files that start with an underscore are shared by several,
+and no plug-ins. Outside packages join through an entry point in the group `hptui.datasets`, `hptui.models` and so on; a
+user's own file joins as `path/file.py:name` or `module:name`.
 """
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import importlib
 import importlib.util
 import pkgutil
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +25,16 @@ from hptui.errors import ConfigError, nearest
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-FOLDERS = {"datasets": "dataset", "models": "model", "strategies": "strategy", "ui.panels": "panel"}
+FOLDERS = {
+    "datasets": "dataset",
+    "models": "model",
+    "optimizers": "optimizer",
+    "losses": "loss",
+    "schedules": "schedule",
+    "strategies": "strategy",
+    "hyperparameters": "hyperparameter",
+    "ui.panels": "panel",
+}
 """the plug-in folders, and what one of their plug-ins is called"""
 
 
@@ -33,18 +44,27 @@ def names(folder: str) -> list[str]:
 
 
 def _built_in(folder: str) -> set[str]:
+    return {module.name for module in pkgutil.iter_modules(_places(folder)) if not module.name.startswith("_")}
+
+
+def _places(folder: str) -> list[str]:
     package = importlib.util.find_spec(f"hptui.{folder}")
     if package is None or package.submodule_search_locations is None:
         raise LookupError(f"no plug-in folder {folder!r}")
-    files = pkgutil.iter_modules(package.submodule_search_locations)
-    return {module.name for module in files if not module.name.startswith("_")}
+    return list(package.submodule_search_locations)
 
 
 def entry_points(folder: str) -> Iterable[EntryPoint]:
     """Plug-ins of installed packages; it opens a file of each, so only what is not built in is looked for here."""
+    points: Iterable[EntryPoint] = _all_entry_points().select(group=f"hptui.{folder}")
+    return points
+
+
+@cache
+def _all_entry_points() -> Any:
     from importlib import metadata  # 16 ms
 
-    return metadata.entry_points(group=f"hptui.{folder}")
+    return metadata.entry_points()
 
 
 def is_known(folder: str, name: str) -> bool:
@@ -58,7 +78,39 @@ def check_name(folder: str, name: str, word: str | None = None) -> None:
     The message calls it `word`; where none is given, what the folder holds.
     """
     if not is_own(name) and not is_known(folder, name):
-        raise ConfigError(f"unknown {word or FOLDERS[folder]} {name!r}.{nearest(name, names(folder))}")
+        other = next((kind for kind in FOLDERS if kind != folder and is_known(kind, name)), None)
+        hint = f" It is {_article(FOLDERS[other])}." if other is not None else nearest(name, names(folder))
+        raise ConfigError(f"unknown {word or FOLDERS[folder]} {name!r}.{hint}")
+
+
+def _article(word: str) -> str:
+    return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
+
+
+@cache
+def constant(folder: str, name: str, constant_name: str) -> Any:
+    """A constant at the top of a plug-in's file, read without importing it; None where there is none.
+
+    What a screen has to know of a plug-in that it must not import (a data set may need packages that are not here).
+    """
+    with suppress(OSError, SyntaxError, ValueError, ImportError):
+        for node in ast.parse(_file(folder, name).read_text("utf-8")).body:
+            targets = node.targets if isinstance(node, ast.Assign) else []
+            if isinstance(node, ast.Assign) and any(getattr(target, "id", "") == constant_name for target in targets):
+                return ast.literal_eval(node.value)
+    return None
+
+
+def _file(folder: str, name: str) -> Path:
+    """Where a plug-in is written; raise FileNotFoundError where that cannot be told."""
+    for place in _places(folder):
+        if (path := Path(place) / f"{name}.py").is_file():
+            return path
+    for point in entry_points(folder):
+        spec = importlib.util.find_spec(point.module) if point.name == name else None
+        if spec is not None and spec.origin is not None:
+            return Path(spec.origin)
+    raise FileNotFoundError(name)
 
 
 def load(folder: str, name: str) -> Any:

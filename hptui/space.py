@@ -1,4 +1,4 @@
-"""Hyperparameters and the ranges they are searched in. Plain data: no torch, no screen."""
+"""The ranges that hyperparameters are searched in. Plain data: no torch, no screen."""
 
 from __future__ import annotations
 
@@ -8,79 +8,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from hptui.errors import ConfigError, nearest
+from hptui.errors import ConfigError
+from hptui.hyperparameters import Values, hyperparameter
 
 Scale = Literal["log", "linear"]
-Values = dict[str, float]
-"""hyperparameter name -> value; batch_size is a whole number"""
-
 MOST_STEPS = 1000
 MOST_CELLS = 100_000
 _SCALES: dict[str, Scale] = {"log": "log", "lin": "linear", "linear": "linear"}
-
-
-@dataclass(frozen=True)
-class Hyperparameter:
-    """One thing that may be chosen while a network trains."""
-
-    name: str
-    title: str
-    """as it stands on an axis"""
-    default: float | None
-    """None: whatever the model was built with"""
-    low: float
-    high: float
-    """what makes sense at all; a range the user asks for lies within"""
-    low_open: bool = False
-    """the lower bound itself is not allowed (a learning rate of zero trains nothing)"""
-    high_open: bool = False
-    whole: bool = False
-    aliases: tuple[str, ...] = ()
-
-    def check(self, value: float) -> float:
-        """Return `value` as the training uses it; raise ConfigError where it makes no sense."""
-        below = value < self.low or (self.low_open and value == self.low)
-        above = value > self.high or (self.high_open and value == self.high)
-        if not math.isfinite(value) or below or above:
-            raise ConfigError(f"{self.name} = {value:g} is out of bounds; it takes {self.bounds}.")
-        if self.whole and value != round(value):
-            raise ConfigError(f"{self.name} = {value:g} has to be a whole number.")
-        return float(round(value)) if self.whole else float(value)
-
-    @property
-    def bounds(self) -> str:
-        left = f"more than {self.low:g}" if self.low_open else f"{self.low:g}"
-        if math.isinf(self.high):
-            return left if self.low_open else f"{left} or more"
-        return f"{left} to {'less than ' if self.high_open else ''}{self.high:g}"
-
-
-HYPERPARAMETERS: dict[str, Hyperparameter] = {
-    entry.name: entry
-    for entry in (
-        Hyperparameter("lr", "learning rate", 1e-3, 0.0, math.inf, low_open=True, aliases=("learning_rate",)),
-        Hyperparameter("weight_decay", "weight decay", 0.0, 0.0, math.inf, aliases=("wd",)),
-        Hyperparameter("momentum", "momentum (Adam: beta 1)", 0.9, 0.0, 1.0, high_open=True, aliases=("beta1",)),
-        Hyperparameter("dropout", "dropout", None, 0.0, 1.0, high_open=True),
-        Hyperparameter("label_smoothing", "label smoothing", 0.0, 0.0, 1.0, high_open=True),
-        Hyperparameter("batch_size", "batch size", 100.0, 1.0, 1e6, whole=True),
-        Hyperparameter("augmentation", "augmentation strength", 0.0, 0.0, 1.0),
-    )
-}
-_NAMES = {alias: entry.name for entry in HYPERPARAMETERS.values() for alias in (entry.name, *entry.aliases)}
-
-
-def hyperparameter(name: str) -> Hyperparameter:
-    """Look a hyperparameter up by name or alias; raise ConfigError naming the nearest valid one."""
-    canonical = name.strip().replace("-", "_")
-    if canonical not in _NAMES:
-        raise ConfigError(f"unknown hyperparameter {name!r}.{nearest(canonical, _NAMES)}")
-    return HYPERPARAMETERS[_NAMES[canonical]]
-
-
-def default_values() -> Values:
-    """Values in force where the user says nothing; dropout is missing: the model's own stays."""
-    return {entry.name: entry.default for entry in HYPERPARAMETERS.values() if entry.default is not None}
 
 
 @dataclass(frozen=True)
@@ -113,9 +47,7 @@ class Range:
         """The grid's values, ascending, ends exact; a whole-number hyperparameter is rounded, without repeats."""
         inner = (self.at(step / (self.steps - 1)) for step in range(1, self.steps - 1))
         values = (self.low, *inner, self.high)
-        if HYPERPARAMETERS[self.name].whole:
-            values = tuple(float(round(value)) for value in values)
-        return tuple(dict.fromkeys(values))
+        return tuple(dict.fromkeys(map(hyperparameter(self.name).rounded, values)))
 
     def at(self, position: float) -> float:
         """The value at `position` of the range, 0 (low) to 1 (high), equal steps in its scale."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -88,6 +89,7 @@ def decision_started(decision: int = 0, epoch: int = 1, **changes: Any) -> Decis
         "accuracy": 0.1,
         "score_name": "loss",
         "score_weights": "averaged",
+        "planned": math.prod(len(axis.values) for axis in changes.get("axes", [AXIS])),
     }
     return DecisionStarted(decision=decision, epoch=epoch, **facts | changes)
 

@@ -9,15 +9,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from deciding import run_decision
 
 from hptui.config import Layer, resolve
 from hptui.errors import ConfigError
-from hptui.space import Values, default_values, grid, parse_range
+from hptui.hyperparameters import Values, default_values
+from hptui.space import grid, parse_range
 from hptui.strategies import Candidate, Choice, Measurement, Situation
 from hptui.strategies._plan import LEAST_STEPS, levels, longest, plan
 from hptui.strategies._surrogate import predicted_scores
 from hptui.strategies.adaptive import Adaptive, lead
-from hptui.training.study import new_strategy
+from hptui.training.planning import new_strategy
 
 IMAGES = 400
 NOISE = np.random.default_rng(0).normal(0, 0.1, IMAGES).astype(np.float32)
@@ -65,21 +67,13 @@ def measure(candidate: Candidate, at: Situation, loss: float) -> Measurement:
         raw_accuracy=0.9,
         diverged=math.isinf(loss),
         losses=(loss + NOISE + own).astype(np.float32),
-        end={"reached by": candidate.values, "from": candidate.start},  # type: ignore[arg-type]  # as opaque as a Start
+        end={"reached by": candidate.values, "from": candidate.start},  # type: ignore[arg-type]  # a name that a strategy must not look into
     )
 
 
 def decide(strategy: Adaptive, at: Situation, loss: Loss) -> tuple[list[list[Candidate]], Choice]:
     """One decision: the rounds of candidates, and the choice."""
-    rounds = []
-    for _ in range(10):
-        answer = strategy.ask(at)
-        if isinstance(answer, Choice):
-            return rounds, answer
-        rounds.append(answer)
-        found = [(candidate, at.values | candidate.values) for candidate in answer]
-        strategy.tell([measure(one, at, loss(values)) for one, values in found])
-    raise AssertionError("no end")
+    return run_decision(strategy, at, lambda candidate: measure(candidate, at, loss(at.values | candidate.values)))
 
 
 def adaptive(epochs: int = 10, budget: float = 1.5) -> Adaptive:

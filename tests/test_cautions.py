@@ -112,7 +112,7 @@ def test_what_the_budget_did_not_allow_is_told_instead_of_its_edge() -> None:
     chosen = run.decisions[-1].chosen
     assert chosen is not None
     reason = "nothing was tried; no budget to search lr, dropout"
-    run.decisions[-1].chosen = msgspec.structs.replace(chosen, reason=reason)
+    run.decisions[-1].chosen = msgspec.structs.replace(chosen, reason=reason, left_out=["lr", "dropout"])
     assert cautions(run) == (
         "no budget to search lr, dropout: it takes more epochs, smaller batches or a larger budget.",
     )

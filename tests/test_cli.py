@@ -337,7 +337,7 @@ def test_list_of_an_empty_folder(here: Path, capsys: Captured) -> None:
 
 def test_list_as_json(here: Path, capsys: Captured) -> None:
     finished_study(here / "studies" / "done", [0.5, 0.5], [0.6, 0.6], dataset="digits")
-    begun = make_study(here / "studies" / "begun", strategy="cosine", search="lr=off")
+    begun = make_study(here / "studies" / "begun", strategy="fixed", search="lr=off")
     write_run(begun, "baseline", 0, [run_started()])
     rows = json.loads(out_of(capsys, "list", "studies", "--json"))
     by_name = {row["name"]: row for row in rows}

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from hptui.__main__ import main
 from hptui.config import (
-    DEFAULT_SEARCH,
     FIELDS,
     Layer,
     Resolved,
@@ -29,7 +28,7 @@ from hptui.config import (
     to_plain,
 )
 from hptui.errors import ConfigError
-from hptui.space import default_values
+from hptui.hyperparameters import default_search, default_values
 
 
 def layered(*settings: dict[str, Any]) -> Resolved:
@@ -50,7 +49,7 @@ def test_without_settings_the_defaults_hold() -> None:
     assert set(found.origins) == set(FIELDS)
     assert set(found.origins.values()) == {"default"}
     assert found.config.search == {"lr": "0.0001:0.01:log:5", "weight_decay": "1e-06:0.01:log:3"}
-    assert set(DEFAULT_SEARCH) == set(found.config.search)
+    assert set(default_search()) == set(found.config.search)
     assert found.config.start_values == default_values()
     assert msgspec.structs.replace(found.config, search={}) == StudyConfig()
 
@@ -79,9 +78,9 @@ def test_set_and_search_are_joined_name_by_name() -> None:
 def test_off_takes_a_range_out() -> None:
     found = layered({"search": "lr=0.1:1:log:3 dropout=0:0.5:lin:2"}, {"search": "lr=off"})
     assert list(found.config.search) == ["dropout"]
-    off = layered({"strategy": "cosine"}, {"search": "lr=off wd=off"})
+    off = layered({"strategy": "fixed"}, {"search": "lr=off wd=off"})
     assert off.config.search == {}
-    named = layered({"strategy": "cosine", "search": "lr=0.1:1:log:3"}, {"search": "lr=off"})
+    named = layered({"strategy": "fixed", "search": "lr=0.1:1:log:3"}, {"search": "lr=off"})
     assert named.config.search == {}  # the default ranges do not come back
 
 
@@ -107,9 +106,9 @@ def test_decision_epochs_at_a_distance() -> None:
 
 
 def test_arms_and_seeds() -> None:
-    config = layered({"runs": 3, "seed": 5, "baseline": "cosine"}).config
+    config = layered({"runs": 3, "seed": 5, "baseline": "pbt"}).config
     assert (config.arms, list(config.seeds)) == (("baseline", "optimized"), [5, 6, 7])
-    assert [config.strategy_of(arm) for arm in config.arms] == ["cosine", "grid"]
+    assert [config.strategy_of(arm) for arm in config.arms] == ["pbt", "grid"]
     assert layered({"baseline": "none"}).config.arms == ("optimized",)
 
 
@@ -139,7 +138,11 @@ BAD: list[tuple[str, object, str]] = [
     ("strategy", "gird", "unknown strategy 'gird'. Did you mean 'grid'?"),
     ("strategy", "none", "unknown strategy 'none'."),
     ("baseline", "fixd", "unknown baseline 'fixd'. Did you mean 'fixed'?"),
-    ("optimizer", "adan", "unknown optimizer 'adan'. Did you mean 'adam'? Known: adam, adamw, sgd."),
+    (
+        "optimizer",
+        "adan",
+        "unknown optimizer 'adan'. Did you mean 'adam'? Known: adam, adamw, prodigy, schedule_free, sgd.",
+    ),
     ("score", "los", "unknown score 'los'. Did you mean 'loss'?"),
     ("score", [1], "unknown score [1]."),
     ("score_weights", "best", "unknown score_weights 'best'."),
@@ -284,8 +287,10 @@ settings = st.fixed_dictionaries(
         "threads": st.none() | st.integers(1, 1024),
         "epochs": st.integers(5, 100),
         "optimizer": st.sampled_from(["sgd", "adam", "adamw"]),
-        "baseline": st.sampled_from(["none", "fixed", "cosine"]),
-        "strategy": st.sampled_from(["fixed", "cosine", "own.py:Mine"]),
+        "baseline": st.sampled_from(["none", "fixed", "adaptive"]),
+        "strategy": st.sampled_from(["fixed", "pbt", "own.py:Mine"]),
+        "schedule": st.none() | st.sampled_from(["cosine", "own.py:mine"]),
+        "loss": st.sampled_from(["cross_entropy", "own.py:Focal"]),
         "set": st.dictionaries(st.sampled_from(["lr", "weight_decay", "dropout"]), st.floats(1e-9, 0.9)),
         "search": st.dictionaries(
             st.sampled_from(["lr", "weight_decay", "dropout"]),
@@ -332,7 +337,8 @@ def test_every_field_is_a_flag_with_help(capsys: pytest.CaptureFixture[str], mon
 
 
 def test_choices_are_known_for_fields_of_a_few_words() -> None:
-    assert choices("optimizer") == ("sgd", "adam", "adamw")
+    assert choices("precision") == ("float32", "bfloat16")
+    assert choices("optimizer") == ()
     assert choices("epochs") == ()
     for field in FIELDS:
         assert all(word in typing.get_args(FIELDS[field]) for word in choices(field))

@@ -82,7 +82,7 @@ def test_a_small_study_on_real_digits(tmp_path: Path) -> None:
 
 def test_resuming_a_finished_study_only_compares(tmp_path: Path) -> None:
     study = tmp_path / "study"
-    settings = [*QUICK, "--runs", 1, "--epochs", 1, "--strategy", "cosine", "--out", study]
+    settings = [*QUICK, "--runs", 1, "--epochs", 1, "--strategy", "fixed", "--schedule", "cosine", "--out", study]
     assert hptui("run", *settings).returncode == 0
     before = {path: path.read_bytes() for path in study.rglob("events.jsonl")}
     assert len(before) == 2

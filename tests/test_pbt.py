@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import math
 
+from deciding import run_decision
 from test_adaptive import BOTH, Loss, basin, measure, situation
 
-from hptui.space import Values, default_values
+from hptui.hyperparameters import Values, default_values
 from hptui.strategies import Candidate, Choice
 from hptui.strategies.pbt import ONE_BATCH, Pbt
 
 
 def decide(strategy: Pbt, epoch: int, loss: Loss, search: dict[str, str] = BOTH) -> tuple[list[Candidate], Choice]:
     at = situation(epoch, search=search)
-    candidates = strategy.ask(at)
-    assert isinstance(candidates, list)
-    strategy.tell([measure(one, at, loss(at.values | one.values)) for one in candidates])
-    choice = strategy.ask(at)
-    assert isinstance(choice, Choice)
+    (candidates,), choice = run_decision(strategy, at, lambda one: measure(one, at, loss(at.values | one.values)))
     return candidates, choice
 
 

@@ -16,15 +16,16 @@ from random import Random
 
 import numpy as np
 import pytest
+from deciding import run_decision
 from fabricate import configuration, python, values
 
 from hptui import registry
 from hptui.errors import ConfigError
-from hptui.space import SearchSpace, Values, default_values, parse_range
+from hptui.hyperparameters import Values, default_values
+from hptui.space import SearchSpace, grid, parse_range
 from hptui.strategies import Candidate, Choice, Measurement, Situation, Strategy
 
 STRATEGIES = registry.names("strategies")
-MOST_ROUNDS = 200
 
 
 def refusal(action: Callable[..., object], *arguments: object) -> str:
@@ -45,7 +46,9 @@ def test_names_are_listed_without_importing_a_plug_in() -> None:
     found, imported, heavy = python(code).stdout.splitlines()
     assert "'digits', 'fashion_mnist', 'folder', 'medmnist', 'mnist'" in found
     assert "'dtu_cnn', 'lenet', 'small_resnet'" in found
-    assert "'adaptive', 'cosine', 'fixed', 'grid', 'pbt', 'prodigy', 'schedule_free'" in found
+    assert "'adaptive', 'fixed', 'grid', 'pbt'" in found
+    assert "'adam', 'adamw', 'prodigy', 'schedule_free', 'sgd'" in found
+    assert "'constant', 'cosine', 'late_decay'" in found
     assert (imported, heavy) == ("[]", "set()")
     assert "_" not in {name[0] for folder in registry.FOLDERS for name in registry.names(folder)}
 
@@ -70,8 +73,10 @@ def test_one_plug_in_is_loaded_by_name() -> None:
         (
             "strategies",
             "xyz",
-            "unknown strategy 'xyz'. Known: adaptive, cosine, fixed, grid, pbt, prodigy, schedule_free",
+            "unknown strategy 'xyz'. Known: adaptive, fixed, grid, pbt",
         ),
+        ("strategies", "cosine", "unknown strategy 'cosine'. It is a schedule."),
+        ("strategies", "prodigy", "unknown strategy 'prodigy'. It is an optimizer."),
         ("strategies", "_hidden", "unknown strategy '_hidden'."),
     ],
 )
@@ -262,16 +267,13 @@ def decide(strategy: Strategy, situation: Situation, score: Callable[[Values, Ra
     """One decision: all candidates that were probed, and the choice."""
     probed: list[Measurement] = []
     random = Random(situation.epoch)
-    for _ in range(MOST_ROUNDS):
-        answer = strategy.ask(situation)
-        if isinstance(answer, Choice):
-            return probed, answer
-        assert answer, "an empty round would never end"
-        assert all(isinstance(candidate, Candidate) for candidate in answer)
-        told = [measured(each, situation, score(situation.values | each.values, random)) for each in answer]
-        probed += told
-        strategy.tell(told)
-    raise AssertionError(f"no choice within {MOST_ROUNDS} rounds")
+
+    def measure(candidate: Candidate) -> Measurement:
+        probed.append(measured(candidate, situation, score(situation.values | candidate.values, random)))
+        return probed[-1]
+
+    _, choice = run_decision(strategy, situation, measure)
+    return probed, choice
 
 
 def new(name: str) -> Strategy:
@@ -353,10 +355,16 @@ def test_the_planned_cost_counts_at_least_the_training_itself(name: str) -> None
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
-def test_the_factor_of_the_rate_is_finite_and_not_negative(name: str) -> None:
-    strategy = new(name)
+def test_the_schedule_of_a_strategy_is_known(name: str) -> None:
+    registry.check_name("schedules", new(name).schedule)
+
+
+@pytest.mark.parametrize("name", registry.names("schedules"))
+def test_a_schedule_begins_at_one_and_is_finite_and_not_negative(name: str) -> None:
+    schedule = registry.load("schedules", name)
+    assert schedule(0.0) == 1
     for progress in np.linspace(0, 1, 21):
-        assert 0 <= strategy.rate_factor(float(progress)) < 100
+        assert 0 <= schedule(float(progress)) < 100
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
@@ -381,27 +389,28 @@ def test_grid_takes_the_best_of_all_cells_and_costs_what_it_planned() -> None:
     assert "all 12 cells diverged" in kept.reason
 
 
-def test_cosine_goes_from_one_to_zero_along_half_a_cosine() -> None:
-    strategy = new("cosine")
-    assert [strategy.rate_factor(at) for at in (0, 0.5, 1)] == pytest.approx([1, 0.5, 0])
-    assert strategy.rate_factor(0.25) == pytest.approx((1 + math.sqrt(0.5)) / 2)
-    assert new("fixed").rate_factor(0.7) == 1
+def test_schedules_fall_as_they_say() -> None:
+    cosine, late_decay = registry.load("schedules", "cosine"), registry.load("schedules", "late_decay")
+    assert [cosine(at) for at in (0, 0.5, 1)] == pytest.approx([1, 0.5, 0])
+    assert cosine(0.25) == pytest.approx((1 + math.sqrt(0.5)) / 2)
+    assert [late_decay(at) for at in (0, 0.5, 0.75, 1)] == pytest.approx([1, 1, 0.5, 0])
+    assert registry.load("schedules", "constant")(0.7) == 1
 
 
 def test_grid_leaves_out_a_cell_whose_average_looks_well_while_its_last_weights_are_thrown_about() -> None:
     strategy, at = new("grid"), situation_at(1, default_values())
-    cells = strategy.ask(at)
-    assert isinstance(cells, list)
-    told = [measured(cell, at, 1.0 - 0.01 * index) for index, cell in enumerate(cells)]
-    best = told[-1].score
-    told[-1] = replace(told[-1], raw_loss=5.0)
-    told[-2] = replace(told[-2], score=math.inf, diverged=True)
-    strategy.tell(told)
-    choice = strategy.ask(at)
-    assert isinstance(choice, Choice)
+    cells = grid(at.space)
+    scores = [measured(Candidate(cell), at, 1.0 - 0.01 * index) for index, cell in enumerate(cells)]
+    best = scores[-1].score
+    scores[-1] = replace(scores[-1], raw_loss=5.0)
+    scores[-2] = replace(scores[-2], score=math.inf, diverged=True)
+
+    def measure(candidate: Candidate) -> Measurement:
+        return replace(scores[cells.index(candidate.values)], candidate=candidate)
+
+    _, choice = run_decision(strategy, at, measure)
     assert choice.candidate == len(cells) - 3
     assert "(left out: 1 diverged, 1 with last weights far behind)" in choice.reason
-    strategy.tell([*told[:-1], replace(told[-1], raw_loss=1.4 * best)])  # noise of this size is no reason
-    choice = strategy.ask(at)
-    assert isinstance(choice, Choice)
+    scores[-1] = replace(scores[-1], raw_loss=1.4 * best)  # noise of this size is no reason
+    _, choice = run_decision(strategy, at, measure)
     assert choice.candidate == len(cells) - 1

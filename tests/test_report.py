@@ -321,7 +321,12 @@ def test_what_was_changed_while_it_ran_and_what_lies_on_an_edge(tmp_path: Path) 
     [
         {},
         {"search": {"lr": "1e-4:1:log:7", "dropout": "0:0.6:lin:4"}, "decide_at": [1, 2], "seed": 3},
-        {"search": {"lr": "off", "weight_decay": "off"}, "strategy": "cosine", "set": {"lr": 0.03, "momentum": 1 / 3}},
+        {
+            "search": {"lr": "off", "weight_decay": "off"},
+            "strategy": "fixed",
+            "schedule": "cosine",
+            "set": {"lr": 0.03, "momentum": 1 / 3},
+        },
         {"dataset": "medmnist:a file's name.npz", "baseline": "none", "threads": 2, "train_size": 100},
         {"dataset": "folder:scans", "image_size": 64, "score": "accuracy", "horizon": 0.1},
     ],

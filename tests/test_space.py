@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hptui.errors import ConfigError
-from hptui.space import HYPERPARAMETERS, Range, default_values, describe, grid, hyperparameter, parse_range
+from hptui.hyperparameters import default_values, hyperparameter, hyperparameters
+from hptui.space import Range, describe, grid, parse_range
 
 DIGITS = 1e-11
 """values are rounded to 12 significant digits"""
@@ -139,7 +140,7 @@ def test_bounds_of_every_hyperparameter(name: str, allowed: list[float], refused
 
 def test_the_table_above_covers_every_hyperparameter() -> None:
     marks = test_bounds_of_every_hyperparameter.pytestmark  # type: ignore[attr-defined]
-    assert {row[0] for row in marks[0].args[1]} == set(HYPERPARAMETERS)
+    assert {row[0] for row in marks[0].args[1]} == set(hyperparameters())
 
 
 @pytest.mark.parametrize(
@@ -153,7 +154,7 @@ def test_the_table_above_covers_every_hyperparameter() -> None:
     ],
 )
 def test_aliases_mean_the_same(alias: str, name: str) -> None:
-    assert hyperparameter(alias) is HYPERPARAMETERS[name]
+    assert hyperparameter(alias) is hyperparameters()[name]
     assert parse_range(alias, "0.1:0.9:lin:3" if name != "batch_size" else "1:9:lin:3").name == name
 
 
@@ -167,7 +168,7 @@ def test_an_unknown_hyperparameter_is_answered_with_the_nearest(wrong: str, righ
 
 def test_the_defaults_lie_within_their_bounds_and_dropout_is_the_models_own() -> None:
     defaults = default_values()
-    assert set(defaults) == set(HYPERPARAMETERS) - {"dropout"}
+    assert set(defaults) == set(hyperparameters()) - {"dropout"}
     assert {name: hyperparameter(name).check(value) for name, value in defaults.items()} == defaults
 
 

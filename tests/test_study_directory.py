@@ -55,7 +55,7 @@ def test_what_is_created_is_opened_again(tmp_path: Path) -> None:
 
 
 def test_a_study_with_nothing_to_search_is_opened_as_it_was(tmp_path: Path) -> None:
-    study = begin(tmp_path / "s", strategy="cosine", search="lr=off wd=off")
+    study = begin(tmp_path / "s", strategy="fixed", search="lr=off wd=off")
     assert open_study(tmp_path / "s").config.search == study.config.search == {}
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from hptui.config import StudyConfig
     from hptui.reading.studies import FollowedStudy
-    from hptui.training.run.run import Ingredients
+    from hptui.training import PreparedStudy
     from hptui.ui.app import HptuiApp
 
 DONE, STOPPED, INTERRUPTED = 0, 3, 130
@@ -139,7 +139,7 @@ def show_screen(prepare: Prepare | None = None, watch: Path | None = None) -> in
 def new_study(config: StudyConfig) -> Prepare:
     """Prepare a study that does not exist yet; torch is imported by whoever calls the result."""
 
-    def prepare() -> tuple[Study, Ingredients]:
+    def prepare() -> PreparedStudy:
         directory = new_directory(config)
         from hptui.training import start_study
 
@@ -151,10 +151,10 @@ def new_study(config: StudyConfig) -> Prepare:
 def old_study(study: Study, config: StudyConfig) -> Prepare:
     """Prepare to go on with a study."""
 
-    def prepare() -> tuple[Study, Ingredients]:
-        from hptui.training import gather
+    def prepare() -> PreparedStudy:
+        from hptui.training import PreparedStudy, prepare_inputs
 
-        return study, gather(config)
+        return PreparedStudy(study, config, prepare_inputs(config))
 
     return prepare
 

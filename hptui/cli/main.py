@@ -37,6 +37,14 @@ REPEATED = ("set", "search")
 """flags that may be given several times"""
 
 
+class SettingOption(click.Option):
+    """A flag whose help lists plug-ins: they are looked for when somebody asks, and not at every start."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        self.help = description(str(self.name))
+        return super().get_help_record(ctx)
+
+
 def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """One flag for every field of the configuration; values stay text, so that one place checks them all."""
     for synonym, words in SYNONYMS.items():
@@ -48,7 +56,7 @@ def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
             field,
             multiple=field in REPEATED,
             metavar=metavar,
-            help=description(field),
+            cls=SettingOption,
         )(command)
     return command
 

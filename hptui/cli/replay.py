@@ -28,7 +28,7 @@ from hptui.record.run_directory import MODEL_FILE, RunFile, RunReader, RunWriter
 from hptui.record.study_directory import localized, open_study
 
 if TYPE_CHECKING:
-    from hptui.training.engine.state import Identity
+    from hptui.strategies import StateName
     from hptui.training.replaying import Position, Recipe, RecordedProbe
 
 
@@ -69,14 +69,14 @@ def replay(
     config = msgspec.structs.replace(
         localized(study, data_dir), **{"device": device} if device else {}, **_threads(started)
     )
-    from hptui.training import gather
+    from hptui.training import prepare_inputs
     from hptui.training.replaying import train_again
     from hptui.training.run.checkpoints import load_file
 
     load_file(run / MODEL_FILE)  # a damaged one is told before hours of training, not after
-    ingredients = gather(config)
-    if ingredients.data.fingerprint != study.fingerprint:
-        raise ConfigError(f"{ingredients.data.name}: these are not the images that the study began with.")
+    inputs = prepare_inputs(config)
+    if inputs.data.fingerprint != study.fingerprint:
+        raise ConfigError(f"{inputs.data.name}: these are not the images that the study began with.")
     with ExitStack() as stack:
         place = to or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hptui-replay-")))
         create_run(place, recorded)
@@ -85,10 +85,10 @@ def replay(
         def emit(event: AnyEvent) -> None:
             writer.append(event)
             if isinstance(event, EpochCompleted):
-                tell(f"epoch {event.epoch}/{ingredients.config.epochs}")
+                tell(f"epoch {event.epoch}/{config.epochs}")
 
-        train_again(ingredients, recipe, recorded.arm, recorded.seed, place, emit)
-        on_cpu = started.device.startswith("cpu") and ingredients.device.type == "cpu"
+        train_again(config, inputs, recipe, recorded.arm, recorded.seed, directory=place, emit=emit)
+        on_cpu = started.device.startswith("cpu") and inputs.device.type == "cpu"
         return _compared(run, place, comparable=on_cpu and not _moved(started, events))
 
 
@@ -139,7 +139,7 @@ def recipe_of(events: Sequence[AnyEvent], run: Path) -> Recipe:
     return Recipe(decisions, epochs_by_position(events))
 
 
-def _needed(state: RunState) -> dict[Identity, RecordedProbe]:
+def _needed(state: RunState) -> dict[StateName, RecordedProbe]:
     """Probes at whose ends the run went on, and those that these began at, and so on; in the order of the log."""
     from hptui.training.replaying import RecordedProbe
 

@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING
 
 from hptui.errors import HptuiError, TrainingError
 from hptui.record.commands import CommandInbox
-from hptui.record.study_directory import Study
 
 if TYPE_CHECKING:
-    from hptui.training import Control
-    from hptui.training.run.run import Ingredients
+    from hptui.training import Control, PreparedStudy
 
-Prepare = Callable[[], "tuple[Study, Ingredients]"]
+Prepare = Callable[[], "PreparedStudy"]
 """reads data and builds the network, in the worker thread; raises UsageError before anything is written"""
 
 
@@ -63,14 +61,14 @@ class Session:
 
     def _work(self) -> None:
         try:
-            study, ingredients = self._prepare()
+            prepared = self._prepare()
             from hptui.training import Control, train_study
 
-            self._control = Control(CommandInbox(study.directory))
+            self._control = Control(CommandInbox(prepared.study.directory))
             if self._stop_reason:  # asked for while the data were read
                 self._control.stop(self._stop_reason)
-            self.study = study.directory
-            self.completed = train_study(study, ingredients, self._control)
+            self.study = prepared.study.directory
+            self.completed = train_study(prepared, self._control)
         except Exception as error:  # raised again, or shown, by the main thread
             self.failure = error
         except SystemExit as left:  # own code may leave; a thread would end without a word

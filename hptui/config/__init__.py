@@ -16,7 +16,6 @@ from hptui.config.layers import (
 )
 from hptui.config.study import (
     ARMS,
-    DEFAULT_SEARCH,
     FIELDS,
     LOCAL,
     PLUG_INS,
@@ -25,12 +24,14 @@ from hptui.config.study import (
     StudyConfig,
     choices,
     description,
+    own_form,
+    plug_in_forms,
+    takes_path,
 )
 from hptui.config.values import convert_field
 
 __all__ = [
     "ARMS",
-    "DEFAULT_SEARCH",
     "FIELDS",
     "LOCAL",
     "PLUG_INS",
@@ -47,6 +48,9 @@ __all__ = [
     "file_layer",
     "from_plain",
     "misspelt",
+    "own_form",
+    "plug_in_forms",
     "resolve",
+    "takes_path",
     "to_plain",
 ]

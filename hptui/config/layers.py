@@ -12,9 +12,10 @@ from typing import Any
 import msgspec
 
 from hptui import registry
-from hptui.config.study import DEFAULT_SEARCH, FIELDS, LOCAL, SYNONYMS, Arm, StudyConfig
+from hptui.config.study import FIELDS, LOCAL, SYNONYMS, Arm, StudyConfig
 from hptui.config.values import convert_field
 from hptui.errors import ConfigError, nearest
+from hptui.hyperparameters import default_search
 from hptui.space import check_cells, parse_range
 
 ENVIRONMENT_PREFIX = "HPTUI_"
@@ -93,7 +94,7 @@ def resolve(layers: Iterable[Layer]) -> Resolved:
                 origins[other] = "default"
         # ranges, or that there is to be none at all; not only that one of the default ranges is off
         named = named or ("search" in settings and set(settings["search"].values()) != {"off"})
-    search = merged.get("search", {}) if named else DEFAULT_SEARCH | merged.get("search", {})
+    search = merged.get("search", {}) if named else default_search() | merged.get("search", {})
     kept = {name: str(parse_range(name, text)) for name, text in search.items() if text != "off"}
     config = msgspec.structs.replace(StudyConfig(**merged), search=kept)
     check(config)

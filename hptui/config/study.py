@@ -8,12 +8,21 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from hptui.space import SearchSpace, Values, default_values, parse_range
+from hptui import registry
+from hptui.hyperparameters import Values, default_values
+from hptui.space import SearchSpace, parse_range
 
 Arm = Literal["baseline", "optimized"]
 ARMS: tuple[Arm, ...] = ("baseline", "optimized")
-DEFAULT_SEARCH = {"lr": "1e-4:1e-2:log:5", "weight_decay": "1e-6:1e-2:log:3"}
-PLUG_INS = {"model": "models", "strategy": "strategies", "baseline": "strategies"}
+PLUG_INS = {
+    "dataset": "datasets",
+    "model": "models",
+    "optimizer": "optimizers",
+    "loss": "losses",
+    "schedule": "schedules",
+    "strategy": "strategies",
+    "baseline": "strategies",
+}
 """fields that name a plug-in, and its folder"""
 LOCAL = ("out", "data_dir")
 """settings that hold for one machine; never written into a study"""
@@ -24,10 +33,7 @@ SYNONYMS = {"batch_size": "images of one training step; the same as --set batch_
 class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One study. Every field is a key of CONFIG.toml, a flag, and an environment variable."""
 
-    dataset: Annotated[
-        str,
-        Meta(description="mnist, fashion_mnist, digits, medmnist:PATH, folder:PATH or path/file.py:function"),
-    ] = "mnist"
+    dataset: Annotated[str, Meta(description="images and labels")] = "mnist"
     data_dir: Annotated[str | None, Meta(description="where the data set's files are (default: the cache)")] = None
     image_size: Annotated[
         Annotated[int, Meta(ge=4, le=2048)] | None,
@@ -41,15 +47,17 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         Meta(description="validation images taken from training (default: 15 %, at most 5000)"),
     ] = None
     split_seed: Annotated[int, Meta(ge=0, description="seed of the split, the same for all runs")] = 0
-    model: Annotated[str, Meta(description="dtu_cnn, lenet, small_resnet or path/file.py:Class")] = "dtu_cnn"
-    optimizer: Literal["sgd", "adam", "adamw"] = "adam"
+    model: Annotated[str, Meta(description="the network")] = "dtu_cnn"
+    optimizer: Annotated[str, Meta(description="what takes the steps")] = "adam"
+    loss: Annotated[str, Meta(description="what a training step makes smaller")] = "cross_entropy"
+    schedule: Annotated[
+        str | None, Meta(description="of the learning rate, between decisions too (default: the strategy's own)")
+    ] = None
     epochs: Annotated[int, Meta(ge=1, le=100_000, description="epochs of each run")] = 10
     runs: Annotated[int, Meta(ge=1, le=10_000, description="runs of each arm, paired by seed")] = 10
     seed: Annotated[int, Meta(ge=0, le=2**31, description="seed of the first pair; the next pair has seed + 1")] = 0
-    strategy: Annotated[
-        str, Meta(description="how the optimized arm chooses: grid, adaptive, cosine, ..., file.py:Class")
-    ] = "grid"
-    baseline: Annotated[str, Meta(description="how the baseline arm chooses; none: no baseline arm")] = "fixed"
+    strategy: Annotated[str, Meta(description="how the optimized arm chooses")] = "grid"
+    baseline: Annotated[str, Meta(description="how the baseline arm chooses, or none: no baseline arm")] = "fixed"
     set: Annotated[dict[str, float], Meta(description="value in force from the start: NAME=VALUE")] = {}
     search: Annotated[dict[str, str], Meta(description="range to search: NAME=LOW:HIGH:log|lin:STEPS, NAME=off")] = {}
     decide_every: Annotated[int, Meta(ge=1, description="decide before every so many epochs, from the first on")] = 1
@@ -116,7 +124,6 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 FIELDS: dict[str, Any] = typing.get_type_hints(StudyConfig, include_extras=True)
 _DESCRIPTIONS = {
-    "optimizer": "SGD with momentum, Adam or AdamW",
     "score": "what a decision compares on the validation images",
     "score_weights": "weights that are scored; averaging takes the noise out of every candidate alike",
     "class_weights": "balanced: in training and validation losses an image counts n / (classes * images of its class)",
@@ -125,9 +132,27 @@ _DESCRIPTIONS = {
 
 
 def description(field: str) -> str:
-    """One line of help for a field."""
+    """One line of help for a field; of one that takes a plug-in, with the names that the registry finds."""
     metadata = getattr(FIELDS[field], "__metadata__", ())
-    return next((meta.description for meta in metadata if meta.description), _DESCRIPTIONS.get(field, ""))
+    words = next((meta.description for meta in metadata if meta.description), _DESCRIPTIONS.get(field, ""))
+    return f"{words}: {', '.join(plug_in_forms(field))}" if field in PLUG_INS else words
+
+
+def plug_in_forms(field: str) -> list[str]:
+    """What may be written for a plug-in: every name, with PATH where it takes one, and the form of an own file."""
+    folder = PLUG_INS[field]
+    known = [f"{name}:PATH" if takes_path(folder, name) else name for name in registry.names(folder)]
+    return [*known, own_form(folder)]
+
+
+def own_form(folder: str) -> str:
+    """How a user's own plug-in is written."""
+    return "path/file.py:function" if folder in ("datasets", "schedules") else "path/file.py:Class"
+
+
+def takes_path(folder: str, name: str) -> bool:
+    """Whether a path follows the plug-in's name: its file says TAKES_PATH = True."""
+    return registry.constant(folder, name, "TAKES_PATH") is True
 
 
 def choices(field: str) -> tuple[str, ...]:

@@ -12,7 +12,8 @@ import msgspec
 from hptui import registry
 from hptui.config.study import FIELDS, LOCAL, PLUG_INS, choices
 from hptui.errors import ConfigError, nearest
-from hptui.space import hyperparameter, parse_range
+from hptui.hyperparameters import hyperparameter
+from hptui.space import parse_range
 
 
 def convert_field(field: str, raw: object) -> Any:
@@ -56,7 +57,7 @@ def _check_name(field: str, value: Any) -> None:
         name = value.partition(":")[0]
         if not registry.is_own(value) and not registry.is_known("datasets", name):
             raise ConfigError(f"unknown dataset {value!r}.{nearest(name, registry.names('datasets'))}")
-    elif field in PLUG_INS and (field, value) != ("baseline", "none"):
+    elif field in PLUG_INS and value is not None and (field, value) != ("baseline", "none"):
         registry.check_name(PLUG_INS[field], value, field)
     elif field == "device" and value not in ("auto", "cpu", "cuda") and not re.fullmatch(r"cuda:[0-9]+", value):
         raise ConfigError(f"unknown device {value!r}. It takes auto, cpu, cuda or cuda:INDEX.")

@@ -14,6 +14,8 @@ from hptui.datasets._split import percent, split_off
 from hptui.errors import DatasetError
 
 __all__ = ["folder"]
+TAKES_PATH = True
+"""read by screens, which must not import this"""
 
 _SIZE = 64  # pixels, where --image-size is not given
 

@@ -14,6 +14,8 @@ from hptui.datasets._request import locate, one_line
 from hptui.errors import DatasetError
 
 __all__ = ["medmnist"]
+TAKES_PATH = True
+"""read by screens, which must not import this"""
 
 _ORGANS = (
     "bladder",

@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 
 from hptui.export.formats import ThemeName
-from hptui.space import HYPERPARAMETERS
+from hptui.hyperparameters import title
 
 NARROW, WIDE = 3.5, 7.0
 """inches: one and two columns of a journal"""
@@ -177,4 +177,4 @@ def literal(text: str) -> str:
 
 def title_of(name: str) -> str:
     """Of a hyperparameter; one that this version does not know keeps its name."""
-    return HYPERPARAMETERS[name].title if name in HYPERPARAMETERS else literal(name)
+    return literal(title(name))

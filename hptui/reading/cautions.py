@@ -6,16 +6,15 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 
+from hptui.hyperparameters import hyperparameters
 from hptui.metrics.metrics import balanced_accuracy, class_counts
 from hptui.reading.run_state import Decision, RunState
-from hptui.record.events import NO_BUDGET, Axis
+from hptui.record.events import Axis
 
 FALLS = 3
 """strict falls, and no rise, from which on a value is said to only fall"""
 CHANCE = 1.05
 """times what guessing has: no more is called no better"""
-CAN_BE_OFF = ("weight_decay", "dropout", "label_smoothing", "augmentation")
-"""on the low edge of these nothing is missed: less of them is none at all"""
 
 
 def cautions(run: RunState) -> tuple[str, ...]:
@@ -33,7 +32,7 @@ def cautions(run: RunState) -> tuple[str, ...]:
     ]
     if unsearched:
         lines.insert(
-            0, f"{NO_BUDGET} {', '.join(unsearched)}: it takes more epochs, smaller batches or a larger budget."
+            0, f"no budget to search {', '.join(unsearched)}: it takes more epochs, smaller batches or a larger budget."
         )
     return (*lines, *_greed(decided))
 
@@ -57,8 +56,7 @@ def _at_chance(run: RunState) -> Iterator[str]:
 
 def _unsearched(decided: Sequence[Decision]) -> list[str]:
     """What the strategy says its budget did not allow, when it chose last."""
-    reason = decided[-1].chosen.reason if decided and decided[-1].chosen is not None else ""
-    return reason.rpartition(f"{NO_BUDGET} ")[2].split(", ") if NO_BUDGET in reason else []
+    return decided[-1].chosen.left_out if decided and decided[-1].chosen is not None else []
 
 
 def _chosen(decided: Sequence[Decision], name: str) -> list[float]:
@@ -86,7 +84,8 @@ def _of_one(axis: Axis, values: Sequence[float]) -> Iterator[str]:
         else:
             yield f"{fall}. Try a longer horizon to see whether it still does."
     for edge, bound in (("lower", axis.low), ("upper", axis.high)):
-        off = edge == "lower" and axis.name in CAN_BE_OFF
+        known = hyperparameters().get(axis.name)
+        off = edge == "lower" and known is not None and known.can_be_off  # less of it is none at all
         if math.isclose(values[-1], bound, rel_tol=1e-9) and not off:
             yield f"{axis.name} sits on the {edge} edge of its range, {bound:g}: better values may lie beyond it."
 

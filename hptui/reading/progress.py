@@ -7,15 +7,15 @@ from collections.abc import Iterable
 
 from hptui.reading.run_state import RunState
 from hptui.reading.studies import FollowedRun, FollowedStudy
-from hptui.record.events import Axis
+from hptui.record.events import Axis, DecisionStarted
 from hptui.space import Range
 
 
 def expected_work(followed: FollowedStudy, run: FollowedRun) -> float:
     """Images this run will process in probes and training, relative to one epoch's: what is done, and what is left.
 
-    Epochs that were added count. Of a grid the probes go on to the end, and the size of the newest one counts, because
-    ranges may have been changed; another strategy keeps to what it planned for the whole run.
+    Epochs that were added count. Where decisions go through a grid, probes go on to the end, and the size of the newest
+    one counts, because ranges may have been changed; another strategy keeps to what it planned for the whole run.
     """
     state, done = run.state, work_done(run.state)
     if state.completed:
@@ -29,16 +29,26 @@ def expected_work(followed: FollowedStudy, run: FollowedRun) -> float:
     under_way = [decision for decision in state.decisions[-1:] if decision.chosen is None]
     probed = sum(candidate.images for decision in under_way for candidate in decision.candidates) / per_epoch
     left = max(epochs - state.images_trained / per_epoch, 0.0)
-    if state.started.strategy != "grid":
+    if not _goes_through_grid(followed):
         return max(followed.study.planned_cost[run.arm] * config.epochs + epochs - config.epochs, done + left)
     return done + max(left * (1 + probes) - probed, 0.0)
 
 
 def _newest_cells(followed: FollowedStudy) -> int:
     """Of the grid of the newest decision in the whole study; before the first one, of the study's ranges."""
-    started = [run.state.decisions[-1].started for run in followed.runs if run.state.decisions]
-    newest = max(started, key=lambda decision: decision.time, default=None)
+    newest = _newest_decision(followed)
     return _cells(newest.axes if newest is not None else followed.study.config.space.values())
+
+
+def _goes_through_grid(followed: FollowedStudy) -> bool:
+    """Whether the newest decision has a candidate for every cell."""
+    newest = _newest_decision(followed)
+    return newest is not None and newest.planned == _cells(newest.axes)
+
+
+def _newest_decision(followed: FollowedStudy) -> DecisionStarted | None:
+    started = [run.state.decisions[-1].started for run in followed.runs if run.state.decisions]
+    return max(started, key=lambda decision: decision.time, default=None)
 
 
 def _cells(axes: Iterable[Axis | Range]) -> int:

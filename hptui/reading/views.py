@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from hptui.hyperparameters import title
 from hptui.metrics.metrics import class_counts, sensitivity, specificity
 from hptui.reading.run_state import Decision, RunState
 from hptui.record.events import Axis, CandidateScored, Evaluated
-from hptui.space import HYPERPARAMETERS
 
 Measure = Literal["score", "loss", "accuracy", "raw_accuracy", "sensitivity", "specificity"]
 MEASURES: tuple[Measure, ...] = ("score", "loss", "accuracy", "raw_accuracy", "sensitivity", "specificity")
@@ -224,7 +224,7 @@ def _trajectory(name: str, scale: str, run: RunState, baseline: RunState | None)
     points = _values_by_epoch(name, run) | chosen
     return Trajectory(
         name=name,
-        title=HYPERPARAMETERS[name].title if name in HYPERPARAMETERS else name,
+        title=title(name),
         scale=scale,
         points=tuple(
             TrajectoryPoint(epoch, value, _edge(value, epoch, edges)) for epoch, value in sorted(points.items())

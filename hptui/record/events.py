@@ -11,8 +11,6 @@ import msgspec
 
 from hptui.record.predictions import ClassCounts
 
-NO_BUDGET = "no budget to search"
-"""how the reason of a choice tells it; those who read the log look for these words"""
 SCHEMA = 1
 """raised when a reader of the old format could misread the new one"""
 
@@ -60,6 +58,9 @@ class RunStarted(Event, frozen=True, kw_only=True):
     versions: dict[str, str]
     threads: int = 0
     """of the CPU, which the last bits depend on; 0: an older hptui did not record it"""
+    loss: str = "cross_entropy"
+    schedule: str = ""
+    """of the learning rate; empty: an older hptui had it as part of the strategy"""
 
 
 class RunResumed(Event, frozen=True, kw_only=True):
@@ -96,6 +97,8 @@ class DecisionStarted(Event, frozen=True, kw_only=True):
     accuracy: float | None
     score_name: str
     score_weights: str
+    planned: int | None = None
+    """candidates that it will have; null: that depends on what is found, or an older hptui did not record it"""
 
 
 class CandidateScored(Event, frozen=True, kw_only=True):
@@ -160,6 +163,8 @@ class HyperparametersChosen(Event, frozen=True, kw_only=True):
     """the whole decision took"""
     start: tuple[int, int] | None = None
     """(decision, candidate) at whose end the run goes on; null: at its own state"""
+    left_out: list[str] = []
+    """searched hyperparameters that the budget did not allow to search"""
 
 
 class BatchesTrained(Event, frozen=True, kw_only=True):

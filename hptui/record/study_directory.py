@@ -22,7 +22,7 @@ import tomli_w
 
 import hptui
 from hptui import registry
-from hptui.config import Arm, StudyConfig, convert_field, from_plain, to_plain
+from hptui.config import PLUG_INS, Arm, StudyConfig, convert_field, from_plain, to_plain
 from hptui.errors import ConfigError, RunDirectoryError
 from hptui.record.events import SCHEMA
 from hptui.record.presence import HEARTBEAT, LOCK, Presence, replace_file
@@ -31,10 +31,6 @@ from hptui.record.run_directory import RunFile, check_schema, create_run, run_na
 STUDY_FILE = "study.toml"
 STEERING_FILE = "steering.json"
 SOURCES = "sources"
-OWN_FILES = ("dataset", "model", "strategy", "baseline")
-"""settings that may name a file of the user's"""
-WITH_PATH = ("medmnist", "folder")
-"""data sets whose argument is a path"""
 
 
 class Steering(msgspec.Struct, frozen=True):
@@ -238,9 +234,11 @@ def localized(study: Study, data_dir: str | None = None) -> StudyConfig:
     data_dir = convert_field("data_dir", data_dir)
     places = _recall(study.id)
     changes: dict[str, Any] = {"data_dir": data_dir or places.get("data_dir")}
-    for field in OWN_FILES:
-        value: str = getattr(study.config, field)
-        if field == "dataset" and value.partition(":")[0] in WITH_PATH:
+    for field in PLUG_INS:
+        value: str | None = getattr(study.config, field)
+        if value is None:
+            continue
+        if field == "dataset" and _path_of(value):
             changes[field] = _data_place(value, data_dir, places.get(field))
         else:
             changes[field] = _own_object(study, field, places)
@@ -267,18 +265,28 @@ def _portable(config: StudyConfig) -> tuple[StudyConfig, dict[str, str]]:
     """The settings with bare file names, and the absolute path behind each."""
     changes: dict[str, Any] = {"out": None, "data_dir": None}
     places: dict[str, str] = {}
-    for field in OWN_FILES:
-        value: str = getattr(config, field)
-        name, _, argument = value.partition(":")
-        if field == "dataset" and name in WITH_PATH and argument:
-            path = Path(argument).expanduser()
+    for field in PLUG_INS:
+        value: str | None = getattr(config, field)
+        if value is None:
+            continue
+        if field == "dataset" and _path_of(value):
+            path = Path(_path_of(value)).expanduser()
             if path.exists():  # otherwise it is relative to --data-dir or to the cache, and stays so
                 places[field] = str(path.resolve())
-                changes[field] = f"{name}:{path.resolve().name}"
+                changes[field] = f"{value.partition(':')[0]}:{path.resolve().name}"
         elif (file := registry.own_file(value)) is not None:
             places[field] = str(file.resolve())
             changes[field] = registry.without_folder(value)
     return msgspec.structs.replace(config, **changes), places
+
+
+def _path_of(dataset: str) -> str:
+    """What follows the name of a data set that hptui knows; empty for all others.
+
+    Whatever it means to the data set, it may be a path of this machine, and none is written into a study.
+    """
+    name, _, argument = dataset.partition(":")
+    return argument if registry.is_known("datasets", name) else ""
 
 
 def _data_place(value: str, data_dir: str | None, place: str | None) -> str:

@@ -8,9 +8,10 @@ from typing import Any
 import msgspec
 
 from hptui import registry
-from hptui.config import DEFAULT_SEARCH, LOCAL, StudyConfig, resolve
+from hptui.config import LOCAL, PLUG_INS, StudyConfig, resolve, takes_path
+from hptui.hyperparameters import default_search
 from hptui.record.run_directory import run_name
-from hptui.record.study_directory import OWN_FILES, SOURCES, WITH_PATH, Study
+from hptui.record.study_directory import SOURCES, Study
 
 
 def repeat_command(study: Study) -> str:
@@ -32,13 +33,13 @@ def _flags(config: StudyConfig) -> list[str]:
 def _texts(field: str, value: Any) -> list[str]:
     """What the flag takes, once for each time it is given."""
     if field == "search":
-        searched = value or dict.fromkeys(DEFAULT_SEARCH, "off")
+        searched = value or dict.fromkeys(default_search(), "off")
         return [f"{name}={text}" for name, text in searched.items()]
     if isinstance(value, dict):
         return [f"{name}={number!r}" for name, number in value.items()]
     if isinstance(value, list):
         return [",".join(map(str, value))]
-    if field in OWN_FILES and registry.own_file(value) is not None:
+    if field in PLUG_INS and registry.own_file(value) is not None:
         return [f"{SOURCES}/{field}/{value}"]
     return [str(value)]
 
@@ -47,10 +48,10 @@ def repeat_notes(study: Study) -> list[str]:
     """What the command supposes."""
     config = study.config
     notes = []
-    own = [field for field in OWN_FILES if registry.own_file(getattr(config, field)) is not None]
+    own = [field for field in PLUG_INS if registry.own_file(getattr(config, field) or "") is not None]
     if own:
         notes.append(f"Run it in the study's folder, which keeps a copy of the own files ({', '.join(own)}).")
-    if config.dataset.partition(":")[0] in WITH_PATH:
+    if takes_path("datasets", config.dataset.partition(":")[0]):
         notes.append("Add --data-dir FOLDER if the images lie elsewhere.")
     first = run_name(config.arms[-1], config.seed)
     notes.append(f"One run again, with the values it recorded and without search: hptui replay {first}")

@@ -1,25 +1,32 @@
 """Strategies choose hyperparameters: one file each, every one a subclass of `Strategy`. No torch needed.
 
-At a decision the runner calls `ask` until it answers with a `Choice`; a list of candidates is probed, each
-from a snapshot, and the measurements are handed to `tell`. Whatever a strategy has to remember beyond one
-decision is in `memory`: plain data, and states of a training (`Start`), saved with every checkpoint.
+A decision is a generator: it yields candidates, which the runner probes, each from a state of the training; it gets
+their measurements, in the same order, as often as it likes; and it returns its choice:
+
+    def decide(self, situation):
+        measurements = yield [Candidate({"lr": rate}) for rate in (0.01, 0.1)]
+        best = min(measurements, key=lambda one: one.score)
+        return Choice(best.candidate.values, "the better of two")
+
+Whatever a strategy has to remember beyond one decision is in `memory`: plain data, saved with every checkpoint. A state
+of the training that it wants to go on from later is kept by the engine, and known to the strategy by its name alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Generator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from hptui.space import SearchSpace, Values
+from hptui.hyperparameters import Values
+from hptui.space import SearchSpace
 
 if TYPE_CHECKING:  # a tenth of a second that `hptui --help` need not wait for
     import numpy as np
     import numpy.typing as npt
 
-
-class Start(Protocol):
-    """A snapshot of a training, held by the engine; a strategy passes it on and never looks inside."""
+StateName = tuple[int, int]
+"""(decision, candidate): the state of the training at the end of that probe, as the engine keeps it"""
 
 
 @dataclass(frozen=True)
@@ -30,10 +37,10 @@ class Candidate:
     """only the names that it changes; the others stay as they are in force"""
     horizon: float | None = None
     """in epochs; None: the study's --horizon"""
-    start: Start | None = None
+    start: StateName | None = None
     """where the probe starts; None: the run's own state at the decision"""
     keep: bool = False
-    """hand back the state after the probe as `Measurement.end`, to go on from it later"""
+    """keep the state after the probe (`Measurement.end`) until the decision is over, and as long as `needed` has it"""
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,8 @@ class Measurement:
     losses: npt.NDArray[np.float32]
     """(validation images,) loss of the scored weights per image, in the same order for every candidate: paired
     differences have a small and known standard error"""
-    end: Start | None = None
+    end: StateName | None = None
+    """of the state after the probe, if the candidate was to be kept"""
 
 
 @dataclass(frozen=True)
@@ -67,11 +75,13 @@ class Choice:
     reason: str
     candidate: int | None = None
     """its place among all candidates of this decision; None: no candidate was taken"""
-    start: Start | None = None
+    start: StateName | None = None
     """go on from this state instead of the run's own (for strategies that keep a winner's weights)"""
     predicted: Sequence[float] | None = None
     """score that a model of the landscape expects of every cell of `hptui.space.grid(situation.space)`, in its
     order; shown where nothing was measured, apart from what was"""
+    left_out: tuple[str, ...] = ()
+    """searched hyperparameters that the budget did not allow to search"""
 
 
 @dataclass(frozen=True)
@@ -97,6 +107,10 @@ class Situation:
     """the study's --horizon in epochs"""
 
 
+Decision = Generator[list[Candidate], list[Measurement], Choice]
+"""yields candidates, gets their measurements, returns the choice"""
+
+
 @dataclass
 class Strategy:
     """Base: never decides, so the values of the start stay in force."""
@@ -113,14 +127,12 @@ class Strategy:
     """whether it needs a range to search"""
     compares_score = True
     """whether it compares what --score says; if not, another one than the loss is refused"""
-    has_horizon = True
+    uses_horizon = True
+    """whether its probes are as long as --horizon says; if not, another one than the default is refused"""
+    has_probes = True
     """whether its probes could be longer; a greed check asks"""
-    optimizer: ClassVar[str | None] = None
-    """of its own, in place of the study's"""
-
-    def start_values(self, given: Values) -> Values:
-        """What is in force from the start where the user set `given`, over the defaults."""
-        return given
+    schedule: ClassVar[str] = "constant"
+    """of the learning rate, where the study names none"""
 
     def decides(self, epoch: int, loss: float | None) -> bool:
         """Whether a decision comes before `epoch` (counted from 1).
@@ -131,19 +143,20 @@ class Strategy:
         """
         return self.searches and epoch in self.decision_epochs
 
+    def decide(self, situation: Situation) -> Decision | Choice:
+        """One decision: yield candidates to probe, get their measurements, return the choice."""
+        return Choice(dict(situation.values), "never decides")
+
+    def needed(self) -> Collection[StateName]:
+        """Kept states that later decisions may go on from; all others are forgotten once a decision is over."""
+        return ()
+
     def ranges_changed(self, old: SearchSpace, new: SearchSpace) -> None:
         """Somebody changed the ranges; from the next decision on the new ones hold."""
 
-    def ask(self, situation: Situation) -> list[Candidate] | Choice:
-        """Candidates to probe next, or the choice that ends this decision."""
-        return Choice(dict(situation.values), "never decides")
-
-    def tell(self, measurements: Sequence[Measurement]) -> None:
-        """Take in the measurements of the last `ask`, in the order of its candidates."""
-
-    def rate_factor(self, progress: float) -> float:
-        """The learning rate in force is the chosen one times this; progress runs from 0 to 1 over the run."""
-        return 1.0
+    def planned_candidates(self, space: SearchSpace) -> int | None:
+        """How many candidates a decision over `space` has; None: that depends on what it finds."""
+        return None
 
     def planned_cost(self, space: SearchSpace, horizon: float) -> float:
         """Images of probes and training it expects to need, as a multiple of one plain training."""

@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from hptui.space import HYPERPARAMETERS, Range
+from hptui.hyperparameters import hyperparameter
+from hptui.space import Range
 from hptui.strategies import Situation
 
 LEAST_STEPS = 10
@@ -132,5 +133,4 @@ def longest(strategy: Shape, stages: Sequence[tuple[int, str, int]], spare: floa
 
 def levels(searched: Range, places: Sequence[float]) -> list[float]:
     """Values at these places of a range, without repeats."""
-    whole = HYPERPARAMETERS[searched.name].whole
-    return list(dict.fromkeys(float(round(v)) if whole else v for v in map(searched.at, places)))
+    return list(dict.fromkeys(map(hyperparameter(searched.name).rounded, map(searched.at, places))))

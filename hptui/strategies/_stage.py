@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
-from hptui.space import Values, describe
-from hptui.strategies import Candidate, Choice, Measurement, Situation, Start
+from hptui.hyperparameters import Values, hyperparameter
+from hptui.space import describe
+from hptui.strategies import Candidate, Choice, Measurement, Situation, StateName
 from hptui.strategies._surrogate import predicted_scores
-
-STRONGER = ("weight_decay", "dropout", "augmentation", "label_smoothing")
-"""regularisation: it costs at first and pays late, so more of it is the careful side of a tie"""
 
 
 class Stage:
@@ -27,7 +24,7 @@ class Stage:
         }
         """searched, within their ranges"""
         self.loss = situation.loss
-        self.start: Start | None = None
+        self.start: StateName | None = None
         self.wasted = 0.0
         """epochs of probes, without those that the run goes on from"""
         self.place = 0.0
@@ -53,7 +50,7 @@ class Stage:
         """Remember what was measured after so many epochs; those that are finite."""
         self._asked += [one.candidate for one in found]
         self.wasted += sum(one.candidate.horizon or 0.0 for one in found)
-        self._lately += [(replace(one, end=None), epochs) for one in found]
+        self._lately += [(one, epochs) for one in found]
         return [one for one in found if math.isfinite(one.score)]
 
     def choice(self, taken: Measurement, how: str) -> Choice:
@@ -88,7 +85,7 @@ class Stage:
 
 def strength(name: str, in_force: Values) -> Callable[[Measurement], float]:
     """The careful side of a hyperparameter: strong regularisation; else what is in force."""
-    if name in STRONGER:
+    if hyperparameter(name).careful == "larger":
         return lambda found: found.values.get(name, 0.0)
     return lambda found: float(found.candidate.values.get(name) == in_force.get(name))
 

@@ -17,25 +17,23 @@ a smaller rate.
 
 Candidates are compared by their validation losses, image by image, whatever --score says.
 
-Measured and left out (README, "What was measured"): a third stage that tries half a step of the rate up and down;
+Measured and left out (tests/benchmarks/RESULTS.md): a third stage that tries half a step of the rate up and down;
 losses after temperature scaling; a candidate that a Gaussian process takes for the best of all cells.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from hptui.record.events import NO_BUDGET
 from hptui.space import SearchSpace, describe
-from hptui.strategies import Candidate, Choice, Measurement, Situation, Strategy
+from hptui.strategies import Choice, Decision, Measurement, Situation, StateName, Strategy
 from hptui.strategies._plan import LEAST_STEPS, affordable, largest_batch, levels, plan
 from hptui.strategies._stage import Stage, changed, lead, mean_loss, rate, strength
 
 __all__ = ["Adaptive"]
 
-Course = Generator[list[Candidate], Sequence[Measurement], Choice]
 FALLEN, RISE = 2.0, 0.5
 """an epoch went wrong if the validation loss is so many times what it was before, and so many nats higher"""
 MOST = 0.05
@@ -47,6 +45,8 @@ class Adaptive(Strategy):
 
     searches = True
     compares_score = False
+    uses_horizon = False
+    schedule = "late_decay"
 
     rates = 7
     """of the survey"""
@@ -62,14 +62,9 @@ class Adaptive(Strategy):
     """standard errors by which the best has to be better"""
     returns = 2
     """times that it goes back, at most, from where the epochs after a choice went wrong"""
-    decay = 0.5
-    """share of the run over which the rate falls to zero"""
 
-    _course: Course | None = None
-    _told: Sequence[Measurement] = ()
-
-    def rate_factor(self, progress: float) -> float:
-        return min(1.0, (1.0 - progress) / self.decay) if self.decay else 1.0
+    def needed(self) -> list[StateName]:
+        return [self.memory["home"]] if "home" in self.memory else []
 
     def planned_cost(self, space: SearchSpace, horizon: float) -> float:
         return self.budget
@@ -100,26 +95,12 @@ class Adaptive(Strategy):
                 "changed": [*known, *(n for n in names if n not in known)],
             }
 
-    def ask(self, situation: Situation) -> list[Candidate] | Choice:
-        try:
-            if self._course is None:
-                self._course = self._decide(situation)
-                return next(self._course)
-            return self._course.send(self._told)
-        except StopIteration as end:
-            self._course, self._told = None, ()  # with the states that they hold
-            choice: Choice = end.value
-            return choice
-
-    def tell(self, measurements: Sequence[Measurement]) -> None:
-        self._told = measurements
-
-    def _decide(self, situation: Situation) -> Course:
+    def decide(self, situation: Situation) -> Decision:
         if self._went_wrong(situation.epoch, situation.loss):
             return self._go_back(situation)
         if "due" not in self.memory:
             self.memory |= plan(self, situation)
-        stages: dict[str, Callable[[Stage], Course]] = {
+        stages: dict[str, Callable[[Stage], Decision]] = {
             "survey": self._survey,
             "screen": self._screen,
             "changed": self._search_changed,
@@ -130,8 +111,9 @@ class Adaptive(Strategy):
             if any(self._concerns(name, searched) for searched in situation.space):  # it may be gone since
                 stage.go_on_from((yield from stages[name](stage)))
         choice = stage.concluded(self._nothing(situation))
-        if left_out := [name for name in self.memory["left_out"] if name in situation.space]:
-            choice = replace(choice, reason=f"{choice.reason}; {NO_BUDGET} {', '.join(left_out)}")
+        if left_out := tuple(name for name in self.memory["left_out"] if name in situation.space):
+            reason = f"{choice.reason}; no budget to search {', '.join(left_out)}"
+            choice = replace(choice, reason=reason, left_out=left_out)
         if choice.start is not None and self.returns:
             self.memory |= {"home": choice.start, "loss": stage.loss, "watched": situation.epoch + 1, "returns": 0}
         return choice
@@ -166,7 +148,7 @@ class Adaptive(Strategy):
         """Whether a stage searches this hyperparameter."""
         return name in self.memory["changed"] if stage == "changed" else (stage == "survey") == (name == "lr")
 
-    def _search_changed(self, stage: Stage) -> Course:
+    def _search_changed(self, stage: Stage) -> Decision:
         """What got another range after its own stage, as far as the budget goes."""
         names = [name for name in self.memory.pop("changed") if name in stage.space]
         unit = max(self.memory["unit"], LEAST_STEPS * largest_batch(stage.situation))
@@ -186,7 +168,7 @@ class Adaptive(Strategy):
         others = [name for name in self.memory["left_out"] if name not in names]
         self.memory["left_out"] = others if are else [*others, *names]
 
-    def _survey(self, stage: Stage) -> Course:
+    def _survey(self, stage: Stage) -> Decision:
         searched, unit = stage.space["lr"], self.memory["unit"]
         places = [index / (self.memory["rates"] - 1) for index in range(self.memory["rates"])]
         found = yield stage.candidates([{"lr": searched.at(place)} for place in places], unit)
@@ -199,7 +181,7 @@ class Adaptive(Strategy):
         left = stage.take(found, 3 * unit) or [one for one in finite if rate(one) < rate(smallest)] or [smallest]
         return stage.choice(self._careful(left, rate), f"survey of {len(places)} rates")
 
-    def _screen(self, stage: Stage, names: Sequence[str] = ()) -> Course:
+    def _screen(self, stage: Stage, names: Sequence[str] = ()) -> Decision:
         """Levels of these, or of all but the learning rate."""
         names = names or [name for name in stage.space if name != "lr"]
         changes = [

@@ -12,7 +12,7 @@ import math
 from collections.abc import Sequence
 
 from hptui.space import SearchSpace, describe, grid
-from hptui.strategies import Candidate, Choice, Measurement, Situation, Strategy
+from hptui.strategies import Candidate, Choice, Decision, Measurement, Situation, Strategy
 
 __all__ = ["Grid"]
 
@@ -25,37 +25,34 @@ class Grid(Strategy):
     """One round of candidates per decision: all combinations of the searched values."""
 
     searches = True
-    _told: Sequence[Measurement] = ()
 
-    def ask(self, situation: Situation) -> list[Candidate] | Choice:
-        if not self._told:
-            return [Candidate(cell) for cell in grid(situation.space)]
-        told, self._told = self._told, ()
-        finite = [index for index, found in enumerate(told) if math.isfinite(found.score)]
+    def decide(self, situation: Situation) -> Decision:
+        measurements = yield [Candidate(cell) for cell in grid(situation.space)]
+        finite = [index for index, one in enumerate(measurements) if math.isfinite(one.score)]
         if not finite:
-            return Choice({}, f"all {len(told)} cells diverged; the values in force stay")
-        most = FAR * min(told[index].raw_loss for index in finite) + SLACK
-        sound = [index for index in finite if told[index].raw_loss <= most]
-        best = self._best(sound, told, situation)
-        winner = told[best].candidate.values
-        reason = f"lowest score of {len(told)} cells: {told[best].score:.4g} at {describe(winner)}"
-        diverged, far = len(told) - len(finite), len(finite) - len(sound)
-        left_out = [f"{diverged} diverged"] * (diverged > 0) + [f"{far} with last weights far behind"] * (far > 0)
-        return Choice(winner, reason + f" (left out: {', '.join(left_out)})" * bool(left_out), candidate=best)
+            return Choice({}, f"all {len(measurements)} cells diverged; the values in force stay")
+        most = FAR * min(measurements[index].raw_loss for index in finite) + SLACK
+        sound = [index for index in finite if measurements[index].raw_loss <= most]
+        best = self._best(sound, measurements, situation)
+        winner = measurements[best].candidate.values
+        reason = f"lowest score of {len(measurements)} cells: {measurements[best].score:.4g} at {describe(winner)}"
+        diverged, far = len(measurements) - len(finite), len(finite) - len(sound)
+        excluded = [f"{diverged} diverged"] * (diverged > 0) + [f"{far} with last weights far behind"] * (far > 0)
+        return Choice(winner, reason + f" (left out: {', '.join(excluded)})" * bool(excluded), candidate=best)
 
-    def _best(self, finite: Sequence[int], told: Sequence[Measurement], situation: Situation) -> int:
+    def _best(self, finite: Sequence[int], measurements: Sequence[Measurement], situation: Situation) -> int:
         """The lowest score; a tie is not broken by luck: the values in force stay, else the larger rate wins."""
-        lowest = min(told[index].score for index in finite)
-        tied = [index for index in finite if told[index].score == lowest]
+        lowest = min(measurements[index].score for index in finite)
+        tied = [index for index in finite if measurements[index].score == lowest]
         in_force = [
             index
             for index in tied
-            if all(situation.values.get(name) == value for name, value in told[index].candidate.values.items())
+            if all(situation.values.get(name) == value for name, value in measurements[index].candidate.values.items())
         ]
-        return in_force[0] if in_force else max(tied, key=lambda index: told[index].values["lr"])
+        return in_force[0] if in_force else max(tied, key=lambda index: measurements[index].values["lr"])
 
-    def tell(self, measurements: Sequence[Measurement]) -> None:
-        self._told = measurements
+    def planned_candidates(self, space: SearchSpace) -> int:
+        return len(grid(space))
 
     def planned_cost(self, space: SearchSpace, horizon: float) -> float:
         return 1.0 + len(self.decision_epochs) * len(grid(space)) * horizon / self.epochs

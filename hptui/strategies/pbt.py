@@ -11,12 +11,12 @@ Jaderberg 2021, arXiv 2109.13800).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from random import Random
 from typing import Any
 
-from hptui.space import HYPERPARAMETERS, Range, SearchSpace, Values, describe
-from hptui.strategies import Candidate, Choice, Measurement, Situation, Strategy
+from hptui.hyperparameters import Values, hyperparameter
+from hptui.space import Range, SearchSpace, describe
+from hptui.strategies import Candidate, Choice, Decision, Situation, StateName, Strategy
 
 __all__ = ["Pbt"]
 
@@ -28,45 +28,51 @@ SHIFTS = (-0.2, 0.2)
 
 
 class Pbt(Strategy):
-    """A population of a few members, kept in the memory of the run with their weights."""
+    """A population of a few members; their values are in the memory of the run, their weights are kept states."""
 
     searches = True
-    has_horizon = False  # what looks like a probe is the training of a member
+    uses_horizon = False
+    has_probes = False  # what looks like a probe is the training of a member
     members = 4
-    _told: Sequence[Measurement] = ()
 
-    def ask(self, situation: Situation) -> list[Candidate] | Choice:
+    def decide(self, situation: Situation) -> Decision:
+        measurements = yield self._train_on(situation, Random(f"{self.seed} {situation.epoch}"))
         random = Random(f"{self.seed} {situation.epoch}")
-        if not self._told:
-            if "population" not in self.memory:
-                drawn = [self._drawn(situation.space, random) for _ in range(self.members)]
-                self.memory |= {"population": [{"values": values, "start": None} for values in drawn], "own": 0}
-            gap = situation.epoch - self.memory.get("at", situation.epoch)
-            candidates = []
-            for index, member in enumerate(self.memory["population"]):
-                values = within(member["values"], situation.space, random)
-                behind = gap > 0 and index != self.memory["own"]
-                start, horizon = (member["start"], float(gap)) if behind else (None, ONE_BATCH)
-                candidates.append(Candidate(values, horizon, start, keep=True))
-            return candidates
-        told, self._told = self._told, ()
-        order = sorted(range(len(told)), key=lambda index: told[index].score)
+        order = sorted(range(len(measurements)), key=lambda index: measurements[index].score)
         best, worst = order[0], order[-1]
-        if math.isinf(told[best].score):
+        if math.isinf(measurements[best].score):
             self.memory = {}
-            return Choice({}, f"all {len(told)} members diverged; the next decision draws new ones")
-        population: list[dict[str, Any]] = [{"values": found.candidate.values, "start": found.end} for found in told]
+            return Choice({}, f"all {len(measurements)} members diverged; the next decision draws new ones")
+        population: list[dict[str, Any]] = [{"values": one.candidate.values, "start": one.end} for one in measurements]
         for index in order:
-            if math.isinf(told[index].score) or (index == worst and worst != best):
-                values = perturbed(told[best].candidate.values, situation.space, random)
-                population[index] = {"values": values, "start": told[best].end}
+            if math.isinf(measurements[index].score) or (index == worst and worst != best):
+                values = perturbed(measurements[best].candidate.values, situation.space, random)
+                population[index] = {"values": values, "start": measurements[best].end}
         self.memory |= {"population": population, "own": best, "at": situation.epoch}
-        winner = told[best].candidate.values
-        reason = f"best of {len(told)} members: {describe(winner)}; score {told[best].score:.4g}"
-        return Choice(winner, reason, candidate=best, start=told[best].end)
+        winner = measurements[best].candidate.values
+        reason = f"best of {len(measurements)} members: {describe(winner)}; score {measurements[best].score:.4g}"
+        return Choice(winner, reason, candidate=best, start=measurements[best].end)
 
-    def tell(self, measurements: Sequence[Measurement]) -> None:
-        self._told = measurements
+    def _train_on(self, situation: Situation, random: Random) -> list[Candidate]:
+        """Every member as far as the run has come; drawn, where there are none yet."""
+        if "population" not in self.memory:
+            drawn = [self._drawn(situation.space, random) for _ in range(self.members)]
+            self.memory |= {"population": [{"values": values, "start": None} for values in drawn], "own": 0}
+        gap = situation.epoch - self.memory.get("at", situation.epoch)
+        candidates = []
+        for index, member in enumerate(self.memory["population"]):
+            values = within(member["values"], situation.space, random)
+            behind = gap > 0 and index != self.memory["own"]
+            start, horizon = (member["start"], float(gap)) if behind else (None, ONE_BATCH)
+            candidates.append(Candidate(values, horizon, start, keep=True))
+        return candidates
+
+    def needed(self) -> list[StateName]:
+        starts = (member["start"] for member in self.memory.get("population", ()))
+        return [start for start in starts if start is not None]
+
+    def planned_candidates(self, space: SearchSpace) -> int:
+        return self.members
 
     def planned_cost(self, space: SearchSpace, horizon: float) -> float:
         beside = max(self.decision_epochs, default=1) - min(self.decision_epochs, default=1)
@@ -98,5 +104,4 @@ def within(values: Values, space: SearchSpace, random: Random) -> Values:
 
 def usable(searched: Range, value: float) -> float:
     """Within the range, and whole where it has to be."""
-    inside = searched.inside(value)
-    return float(round(inside)) if HYPERPARAMETERS[searched.name].whole else inside
+    return hyperparameter(searched.name).rounded(searched.inside(value))

@@ -14,7 +14,18 @@ import os
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from hptui.training.api import TrainingResult, train
+from hptui.training.inputs import prepare_inputs
 from hptui.training.run.control import Control
-from hptui.training.study import gather, start_study, train_study
+from hptui.training.study import PreparedStudy, RunPlan, start_study, train_run, train_study
 
-__all__ = ["Control", "TrainingResult", "gather", "start_study", "train", "train_study"]
+__all__ = [
+    "Control",
+    "PreparedStudy",
+    "RunPlan",
+    "TrainingResult",
+    "prepare_inputs",
+    "start_study",
+    "train",
+    "train_run",
+    "train_study",
+]

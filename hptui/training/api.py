@@ -16,10 +16,12 @@ from hptui.errors import ConfigError
 from hptui.record.events import AnyEvent, RunCompleted
 from hptui.record.predictions import Model, Predictions
 from hptui.strategies import Strategy
-from hptui.training.engine.building import ModelFactory
+from hptui.training.engine.plug_ins import ModelFactory
+from hptui.training.inputs import prepare_inputs
+from hptui.training.planning import new_strategy
 from hptui.training.run.control import Control
+from hptui.training.run.delivery import delivered_weights
 from hptui.training.run.run import Run
-from hptui.training.study import gather, new_strategy
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def train(
         UsageError: settings, data or model are wrong; the message says what to do.
     """
     config = _config(dataset, model, strategy, settings)
-    ingredients = gather(
+    inputs = prepare_inputs(
         config,
         dataset=check_dataset(dataset) if not isinstance(dataset, str) else None,
         factory=None if isinstance(model, str) else model,
@@ -78,9 +80,9 @@ def train(
         if on_event is not None:
             on_event(event)
 
-    run = Run(ingredients, chooser, "optimized", config.seed, emit=emit, control=control or Control())
+    run = Run(config, inputs, chooser, "optimized", config.seed, emit=emit, control=control or Control())
     run.execute()
-    run.network.load_state_dict(run.delivered_weights())
+    run.network.load_state_dict(delivered_weights(run.state, run.ledger.progress.delivered))
     run.network.eval()
     end = events[-1]
     done = end if isinstance(end, RunCompleted) else None

@@ -12,11 +12,12 @@ import torch
 from torch import nn
 
 from hptui.datasets import Pixels
-from hptui.errors import ModelError, RunDirectoryError
-from hptui.training.engine.building import build_network, first_line, load_factory
+from hptui.errors import ModelError, RunDirectoryError, first_line
+from hptui.training.engine.building import build_network
 from hptui.training.engine.device import resolve_device, use_threads
 from hptui.training.engine.device_data import DeviceDataset, DeviceImages
 from hptui.training.engine.evaluation import probabilities
+from hptui.training.engine.plug_ins import load_factory
 from hptui.training.run.checkpoints import load_file
 
 

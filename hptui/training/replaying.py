@@ -6,7 +6,7 @@ its weights, that probe is done again, and those whose ends it began at.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,18 +14,19 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hptui.errors import TrainingError
-from hptui.space import Values
-from hptui.strategies import Candidate, Choice, Measurement, Situation, Start, Strategy
-from hptui.training.engine.state import Identity
+from hptui.hyperparameters import Values
+from hptui.strategies import Candidate, Choice, Decision, Situation, StateName, Strategy
+from hptui.training.planning import new_strategy
 from hptui.training.run.control import Control, StopRequested
-from hptui.training.run.run import Ingredients, Progress, Run
-from hptui.training.study import new_strategy
+from hptui.training.run.ledger import Ledger
+from hptui.training.run.run import Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hptui.config import Arm
+    from hptui.config import Arm, StudyConfig
     from hptui.record.events import AnyEvent
+    from hptui.training.engine.building import StudyInputs
 
 Position = tuple[int, int]
 """(epoch, batches done in it); -1: before the decision for this epoch"""
@@ -38,7 +39,7 @@ class RecordedProbe:
 
     values: Values
     steps: int
-    start: Identity | None
+    start: StateName | None
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class RecordedDecision:
     number: int
     values: Values
     """all that were in force after it"""
-    start: Identity | None
+    start: StateName | None
     probes: Mapping[int, RecordedProbe]
     """by candidate; only those from whose ends the run, or a probe in here, went on"""
 
@@ -64,50 +65,42 @@ class Recipe:
 
 
 class Replayed(Strategy):
-    """Chooses what was chosen; optimizer, start and schedule are those of the original strategy."""
+    """Chooses what was chosen; the names of the states that it goes on from are those that this training gives them."""
 
     searches = True
 
     def __init__(self, original: Strategy, recipe: Recipe) -> None:
         super().__init__(original.epochs)
-        self.optimizer = original.optimizer  # type: ignore[misc]  # the engine asks the object, not the class
-        self._original, self._recipe = original, recipe
-        self._ends: dict[Identity, Start] = {}
-        self._asked: list[Identity] = []
+        self.schedule = original.schedule  # type: ignore[misc]  # the engine asks the object, not the class
+        self.memory = {"ends": {}}
+        self._recipe = recipe
 
-    def start_values(self, given: Values) -> Values:
-        return self._original.start_values(given)
-
-    def rate_factor(self, progress: float) -> float:
-        return self._original.rate_factor(progress)
-
-    def last_until(self, epochs: int) -> None:
-        """The run is to have so many epochs from now on."""
-        self.epochs = self._original.epochs = epochs
+    @property
+    def _ends(self) -> dict[StateName, StateName]:
+        """Kept states by the name that they have in the log."""
+        ends: dict[StateName, StateName] = self.memory["ends"]
+        return ends
 
     def decides(self, epoch: int, loss: float | None) -> bool:  # noqa: ARG002 (the engine names both)
         return epoch in self._recipe.decisions
 
-    def ask(self, situation: Situation) -> list[Candidate] | Choice:
-        decision = self._recipe.decisions[situation.epoch]
-        left = {(decision.number, number): probe for number, probe in decision.probes.items()}
-        ready = {
-            name: probe
-            for name, probe in left.items()
-            if name not in self._ends and (probe.start is None or probe.start in self._ends)
-        }
-        self._asked = list(ready)
-        if ready:
-            return [self._candidate(probe, situation) for probe in ready.values()]
-        start = None if decision.start is None else self._ends[decision.start]
+    def decide(self, situation: Situation) -> Decision:
+        recorded = self._recipe.decisions[situation.epoch]
+        left = {(recorded.number, number): probe for number, probe in recorded.probes.items()}
+        while left:
+            ready = {name: probe for name, probe in left.items() if probe.start is None or probe.start in self._ends}
+            measurements = yield [self._candidate(probe, situation) for probe in ready.values()]
+            for name, one in zip(ready, measurements, strict=True):
+                assert one.end is not None  # it was asked to be kept
+                self._ends[name] = one.end
+                del left[name]
+        start = None if recorded.start is None else self._ends[recorded.start]
         needed = self._needed_after(situation.epoch)
-        self._ends = {name: end for name, end in self._ends.items() if name in needed}
-        return Choice(decision.values, "as recorded", start=start)
+        self.memory["ends"] = {name: end for name, end in self._ends.items() if name in needed}
+        return Choice(recorded.values, "as recorded", start=start)
 
-    def tell(self, measurements: Sequence[Measurement]) -> None:
-        for name, found in zip(self._asked, measurements, strict=True):
-            assert found.end is not None  # it was asked to be kept
-            self._ends[name] = found.end
+    def needed(self) -> Collection[StateName]:
+        return self._ends.values()
 
     def _candidate(self, probe: RecordedProbe, situation: Situation) -> Candidate:
         # steps as a share of an epoch: the engine rounds it back to the same whole number
@@ -115,8 +108,8 @@ class Replayed(Strategy):
         start = None if probe.start is None else self._ends[probe.start]
         return Candidate(probe.values, horizon, start, keep=True)
 
-    def _needed_after(self, epoch: int) -> set[Identity]:
-        """Ends that a later decision goes on from."""
+    def _needed_after(self, epoch: int) -> set[StateName]:
+        """Names of ends, as in the log, that a later decision goes on from."""
         later = [decision for at, decision in self._recipe.decisions.items() if at > epoch]
         starts = {decision.start for decision in later} | {p.start for d in later for p in d.probes.values()}
         return {start for start in starts if start is not None}
@@ -125,24 +118,31 @@ class Replayed(Strategy):
 class StopAtPosition(Control):
     """Stops where the log says that the number of epochs was changed: there the engine is to go on with another."""
 
-    def __init__(self) -> None:
+    def __init__(self, position: Position | None) -> None:
         super().__init__()
-        self.progress: Callable[[], Progress] = Progress
-        self.position: Position | None = None
+        self._position = position
+        self._ledger: Ledger | None = None
+
+    def watch(self, ledger: Ledger) -> None:
+        """Look at where this run is."""
+        self._ledger = ledger
 
     def check(self, *, now: bool = False) -> None:
-        at = self.progress()
-        here = (at.epoch + 1, BEFORE_DECISION if at.decided <= at.epoch else at.batch)
-        if here == self.position:
-            raise StopRequested("the number of epochs was changed here")
+        if self._ledger is not None:
+            at = self._ledger.progress
+            here = (at.epoch + 1, BEFORE_DECISION if at.decided <= at.epoch else at.batch)
+            if here == self._position:
+                raise StopRequested("the number of epochs was changed here")
         super().check(now=now)
 
 
 def train_again(
-    ingredients: Ingredients,
+    config: StudyConfig,
+    inputs: StudyInputs,
     recipe: Recipe,
     arm: Arm,
     seed: int,
+    *,
     directory: Path,
     emit: Callable[[AnyEvent], None],
 ) -> None:
@@ -151,16 +151,15 @@ def train_again(
     Raises:
         TrainingError: the training ends before the recipe does.
     """
-    strategy = Replayed(new_strategy(ingredients.config, arm, seed), recipe)
+    strategy = Replayed(new_strategy(config, arm, seed), recipe)
     # values that were chosen within ranges that were changed since are not to be refused, and nothing is checked twice
-    ingredients.config = msgspec.structs.replace(ingredients.config, search={}, greed_check=0)
-    control = StopAtPosition()
-    run = Run(ingredients, strategy, arm, seed, emit=emit, control=control, directory=directory)
-    control.progress = lambda: run.progress
+    config = msgspec.structs.replace(config, search={}, greed_check=0)
     for index, (_, epochs) in enumerate(recipe.epochs):
-        ingredients.config = msgspec.structs.replace(ingredients.config, epochs=epochs)
-        strategy.last_until(epochs)
+        config = msgspec.structs.replace(config, epochs=epochs)
+        strategy.epochs = epochs
         is_last = index + 1 == len(recipe.epochs)
-        control.position = None if is_last else recipe.epochs[index + 1][0]
-        if run.execute(resume=index > 0) != is_last:
-            raise TrainingError(f"{run.name} ended in epoch {run.progress.epoch}, before its log does.")
+        control = StopAtPosition(None if is_last else recipe.epochs[index + 1][0])
+        run = Run(config, inputs, strategy, arm, seed, emit=emit, control=control, directory=directory)
+        control.watch(run.ledger)
+        if run.execute(resume=index > 0).completed != is_last:
+            raise TrainingError(f"{run.name} ended in epoch {run.ledger.progress.epoch}, before its log does.")

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from hptui.space import parse_range
-from hptui.strategies import Situation, Strategy
+from hptui.strategies import Decision, Situation, Strategy
 from hptui.strategies._plan import plan
-from hptui.strategies.adaptive import Adaptive, Course
+from hptui.strategies.adaptive import Adaptive
 
 Job = dict[str, Any]
 Settings = dict[str, Any]
@@ -68,9 +68,9 @@ SGD_FOUR = {**SGD_TWO, "dropout": "0:0.8:lin:5", "augmentation": "0:1:lin:5"}
 STARTS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 
 
-def fixed(strategy: str = "fixed", **values: float) -> Settings:
+def fixed(**values: float) -> Settings:
     """Values that stay, apart from a schedule."""
-    return {"strategy": strategy, "set": values}
+    return {"strategy": "fixed", "set": values}
 
 
 def every(rates: str, decays: str) -> list[Settings]:
@@ -81,11 +81,13 @@ def every(rates: str, decays: str) -> list[Settings]:
     ]
 
 
-class Decay(Strategy):
-    """Only what `adaptive` does in its second half: what of its gain is the search, and what the schedule?"""
+DECAY: Settings = {"strategy": "fixed", "schedule": "late_decay"}
+"""only what `adaptive` does in its second half: what of its gain is the search, and what the schedule?"""
 
-    def rate_factor(self, progress: float) -> float:
-        return min(1.0, 2 * (1 - progress))
+
+def decay_over_a_quarter(progress: float) -> float:
+    """A schedule: the rate as chosen, then linearly to zero over the last quarter."""
+    return min(1.0, 4 * (1 - progress))
 
 
 class Unplanned(Adaptive):
@@ -93,10 +95,10 @@ class Unplanned(Adaptive):
 
     unit = 0.1
 
-    def _decide(self, situation: Situation) -> Course:
+    def decide(self, situation: Situation) -> Decision:
         if "due" not in self.memory:
             self.memory |= plan(self, situation) | {"unit": self.unit}
-        return super()._decide(situation)
+        return super().decide(situation)
 
 
 def adaptive(search: dict[str, str], base: type[Strategy] = Adaptive, **attributes: Any) -> Settings:
@@ -126,8 +128,8 @@ VARIANTS: dict[str, Method] = {
     "screen's probes half as long": plain(length=2.0),
     "best, without regard to ties": plain(ties=0.0),
     "ties of two standard errors": plain(ties=2.0),
-    "no decay": plain(decay=0.0),
-    "decay over a quarter": plain(decay=0.25),
+    "no decay": plain() | {"schedule": "constant"},
+    "decay over a quarter": plain() | {"schedule": f"{__file__}:decay_over_a_quarter"},
 }
 
 TABLES: dict[str, Table] = {
@@ -135,11 +137,11 @@ TABLES: dict[str, Table] = {
         mnist,
         {
             "default": fixed(),
-            "default with decay": {"strategy": Decay},
+            "default with decay": DECAY,
             "best fixed of 25": every(RATES, DECAYS),
-            "best cosine of 5": [fixed("cosine", lr=lr) for lr in parse_range("lr", RATES).values()],
-            "Schedule-Free": fixed("schedule_free"),
-            "Prodigy": fixed("prodigy"),
+            "best cosine of 5": [fixed(lr=lr) | {"schedule": "cosine"} for lr in parse_range("lr", RATES).values()],
+            "Schedule-Free": fixed() | {"optimizer": "schedule_free"},
+            "Prodigy": fixed() | {"optimizer": "prodigy"},
             "grid": {"strategy": "grid", "search": {"lr": RATES, "weight_decay": "1e-6:1e-2:log:3"}},
             "adaptive lr": adaptive({"lr": RATES}),
             "adaptive": adaptive(TWO),
@@ -161,10 +163,10 @@ TABLES: dict[str, Table] = {
         pneumonia,
         {
             "default": fixed(),
-            "default with decay": {"strategy": Decay},
+            "default with decay": DECAY,
             "best fixed of 25": every(RATES, DECAYS),
-            "Schedule-Free": fixed("schedule_free"),
-            "Prodigy": fixed("prodigy"),
+            "Schedule-Free": fixed() | {"optimizer": "schedule_free"},
+            "Prodigy": fixed() | {"optimizer": "prodigy"},
             "adaptive": adaptive(TWO),
             "adaptive of 4": adaptive(FOUR),
         },

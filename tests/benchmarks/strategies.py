@@ -32,7 +32,7 @@ from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from hptui.config import Layer, resolve
 from hptui.record.events import CandidateScored, HyperparametersChosen
 from hptui.training import train
-from hptui.training.study import gather
+from hptui.training.study import prepare_inputs
 
 SELECTION_SEED = 100
 
@@ -80,11 +80,11 @@ def short(values: dict[str, float]) -> dict[str, float]:
 
 def medical(network: torch.nn.Module, job: Job) -> Line:
     """Balanced accuracy, at a threshold of one half, and AUC on the test images of two classes."""
-    ingredients = gather(resolve([Layer("benchmark", job)]).config)
+    inputs = prepare_inputs(resolve([Layer("benchmark", job)]).config)
     with torch.inference_mode():
-        output = network(ingredients.data.normalise(ingredients.test.pixels))
+        output = network(inputs.data.normalise(inputs.test.pixels))
         positive = output.softmax(1)[:, 1].cpu().numpy()
-    labels = ingredients.test.labels.cpu().numpy()
+    labels = inputs.test.labels.cpu().numpy()
     return {
         "balanced": float(balanced_accuracy_score(labels, positive > 0.5)),
         "auc": float(roc_auc_score(labels, positive)),

@@ -19,13 +19,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from hptui.config import Layer, resolve
+from hptui.config import Layer, StudyConfig, resolve
 from hptui.datasets import ImageDataset, Images
+from hptui.hyperparameters import default_values
 from hptui.models._layers import Dropout
-from hptui.training import Control, gather
-from hptui.training.engine.building import build_network, build_optimizer
+from hptui.training import Control, prepare_inputs
+from hptui.training.engine.building import StudyInputs, build_network, new_state
 from hptui.training.engine.loop import LossSum, Trainer
-from hptui.training.run.run import Ingredients, new_state
 
 BLOCK = 20
 """steps between two looks at the clock"""
@@ -37,12 +37,13 @@ def random_images(count: int) -> Images:
     return Images(random.integers(0, 256, (count, 1, 28, 28), dtype=np.uint8), random.integers(0, 10, count))
 
 
-def make_ingredients(model: str) -> Ingredients:
+def prepare(model: str) -> tuple[StudyInputs, StudyConfig]:
     """Course settings: Adam, batch 100, one thread."""
     names = tuple(str(digit) for digit in range(10))
     data = ImageDataset("noise", names, random_images(20_000), random_images(200), random_images(200))
     settings = {"dataset": "digits", "model": model, "threads": 1, "set": {"dropout": 0.5}}
-    return gather(resolve([Layer("benchmark", settings)]).config, dataset=data)
+    config = resolve([Layer("benchmark", settings)]).config
+    return prepare_inputs(config, dataset=data), config
 
 
 def plain_dropout(network: nn.Module) -> nn.Module:
@@ -53,21 +54,21 @@ def plain_dropout(network: nn.Module) -> nn.Module:
     return network
 
 
-def bare_loop(ingredients: Ingredients, *, own_dropout: bool) -> Callable[[], None]:
+def bare_loop(inputs: StudyInputs, *, own_dropout: bool) -> Callable[[], None]:
     """A block of steps as a script would write them: one tensor on the device, fused Adam, nothing else."""
-    network = build_network(ingredients.factory, "model", ingredients.data, seed=0).train()
+    network = build_network(inputs.factory, "model", inputs.data, seed=0).train()
     for module in network.modules():
         if isinstance(module, Dropout):
             module.p = 0.5
     if not own_dropout:
         network = plain_dropout(network)
-    optimizer = build_optimizer("adam", network, ingredients.config.start_values)
-    train = ingredients.data.train
+    optimizer = inputs.optimizer(network, default_values())
+    train = inputs.data.train
 
     def block() -> None:
         for _ in range(BLOCK):
             chosen = torch.randint(0, len(train), (100,))
-            loss = F.cross_entropy(network(ingredients.data.normalise(train.pixels[chosen])), train.labels[chosen])
+            loss = F.cross_entropy(network(inputs.data.normalise(train.pixels[chosen])), train.labels[chosen])
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
@@ -75,11 +76,19 @@ def bare_loop(ingredients: Ingredients, *, own_dropout: bool) -> Callable[[], No
     return block
 
 
-def engine(ingredients: Ingredients) -> Callable[[], None]:
+def engine(inputs: StudyInputs, config: StudyConfig) -> Callable[[], None]:
     """The same number of steps by hptui, averaged weights and loss sum included."""
-    trainer = Trainer(new_state(ingredients, 0), ingredients.data, average_window=0.5, precision="float32")
-    losses, check = LossSum(ingredients.device), Control().check
-    return lambda: trainer.train(BLOCK, check, rate_factor=lambda _: 1.0, after_step=losses.add)
+    state = new_state(inputs, config, 0)
+    trainer = Trainer(state, inputs.data, inputs.loss, average_window=0.5, precision="float32")
+    losses, check = LossSum(inputs.device), Control().check
+
+    def block() -> None:
+        for _ in range(BLOCK):
+            check()
+            state.values.scale_rate(1.0)
+            losses.add(*trainer.step())
+
+    return block
 
 
 def main() -> None:
@@ -88,11 +97,11 @@ def main() -> None:
     parser.add_argument("--model", default="dtu_cnn")
     parser.add_argument("--rounds", type=int, default=15)
     options = parser.parse_args()
-    ingredients = make_ingredients(options.model)
+    inputs, config = prepare(options.model)
     variants = {
-        "bare loop": bare_loop(ingredients, own_dropout=True),
-        "hptui engine": engine(ingredients),
-        "bare loop, nn.Dropout": bare_loop(ingredients, own_dropout=False),
+        "bare loop": bare_loop(inputs, own_dropout=True),
+        "hptui engine": engine(inputs, config),
+        "bare loop, nn.Dropout": bare_loop(inputs, own_dropout=False),
     }
     for block in variants.values():
         block()

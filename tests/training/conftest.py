@@ -3,17 +3,96 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from hptui.config import Layer, resolve
+from hptui.config import Layer, StudyConfig, resolve
 from hptui.datasets import ImageDataset, Images
-from hptui.training.run.run import Ingredients
-from hptui.training.study import gather
+from hptui.record.events import AnyEvent
+from hptui.record.study_directory import Study, steered
+from hptui.training.engine.building import StudyInputs
+from hptui.training.engine.device_data import DeviceDataset, DeviceImages
+from hptui.training.engine.plug_ins import ModelFactory
+from hptui.training.inputs import prepare_inputs
+from hptui.training.planning import new_strategy
+from hptui.training.run.control import Control
+from hptui.training.run.decision import DecisionMaker
+from hptui.training.run.delivery import delivered_weights
+from hptui.training.run.epoch import EpochTrainer
+from hptui.training.run.run import Run
+from hptui.training.study import PreparedStudy, RunPlan
+from hptui.training.study import train_run as train_planned_run
+from hptui.training.study import train_study as train_prepared_study
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Settings and what they were prepared to."""
+
+    config: StudyConfig
+    inputs: StudyInputs
+
+    @property
+    def data(self) -> DeviceDataset:
+        return self.inputs.data
+
+    @property
+    def test(self) -> DeviceImages:
+        return self.inputs.test
+
+    @property
+    def factory(self) -> ModelFactory:
+        return self.inputs.factory
+
+    def changed(self, **settings: Any) -> Prepared:
+        """The same data and network with other settings."""
+        return replace(self, config=msgspec.structs.replace(self.config, **settings))
+
+
+def make_run(prepared: Prepared, arm: str = "optimized", seed: int = 0, **options: Any) -> tuple[Run, list[AnyEvent]]:
+    events: list[AnyEvent] = []
+    options = {"emit": events.append, "control": Control()} | options
+    strategy = new_strategy(prepared.config, arm)
+    return Run(prepared.config, prepared.inputs, strategy, arm, seed, **options), events
+
+
+def decide(run: Run, epoch: int) -> None:
+    """One decision, whether the strategy wants it or not."""
+    DecisionMaker(run.trainer, run.strategy, run.kept, run.ledger, run.control, run.config).decide(epoch)
+
+
+def train_epoch(run: Run, epoch: int) -> None:
+    """The training of an epoch alone: no decision, no evaluation."""
+    EpochTrainer(run.trainer, run.ledger, run.control, run.config, run._schedule).train(epoch)
+
+
+def train_steps(run: Run, steps: int) -> None:
+    for _ in range(steps):
+        run.trainer.step()
+
+
+def train_run(directory: Path, prepared: Prepared, arm: str, seed: int, control: Control) -> bool:
+    """Train with the settings as they were steered, which is how a run is begun again."""
+    plan = RunPlan(steered(prepared.config, directory.parent), arm, seed, str(directory))
+    return train_planned_run(plan, control, prepared.inputs).completed
+
+
+def train_study(study: Study, prepared: Prepared, control: Control) -> bool:
+    """Train with the settings as they were steered, which is how a study is opened again."""
+    config = steered(prepared.config, study.directory)
+    return train_prepared_study(PreparedStudy(study, config, prepared.inputs), control)
+
+
+def delivered(run: Run) -> dict[str, Any]:
+    """The weights that a run delivers."""
+    return delivered_weights(run.state, run.ledger.progress.delivered)
 
 
 class NormDropNet(nn.Module):
@@ -50,20 +129,21 @@ def small_dataset() -> ImageDataset:
 
 
 @pytest.fixture
-def ingredients(small_dataset: ImageDataset) -> Callable[..., Ingredients]:
-    """`ingredients(epochs=2, ...)`: everything a run of the small network on the small data needs."""
+def prepare(small_dataset: ImageDataset) -> Callable[..., Prepared]:
+    """`prepare(epochs=2, ...)`: everything a run of the small network on the small data needs."""
 
-    def make(factory: Any = NormDropNet, dataset: ImageDataset = small_dataset, **settings: Any) -> Ingredients:
+    def make(factory: Any = NormDropNet, dataset: ImageDataset = small_dataset, **settings: Any) -> Prepared:
         defaults = {
             "dataset": "digits",  # a name that is checked and then not used: the data are given as an object
             "epochs": 2,
             "set": {"batch_size": 20},
             "search": {"lr": "1e-3:1e-1:log:3", "dropout": "0:0.5:lin:2"},
-            "horizon": 0.5,
             "log_every": 5,
             "threads": 1,
         }
+        if settings.get("strategy") not in ("adaptive", "pbt"):  # these plan it themselves, and refuse another one
+            defaults["horizon"] = 0.5
         config = resolve([Layer("test", defaults | settings)]).config
-        return gather(config, dataset=dataset, factory=factory)
+        return Prepared(config, prepare_inputs(config, dataset=dataset, factory=factory))
 
     return make

@@ -23,16 +23,15 @@ from hptui.strategies import Candidate, Choice, Strategy
 from hptui.training.engine import evaluation
 from hptui.training.engine.state import TrainingState
 from hptui.training.run import records
-from hptui.training.run import run as run_module
-from hptui.training.run.decision import decide
-from hptui.training.run.run import Ingredients
+from hptui.training.run.decision import DecisionMaker
 
-from .test_exactness import assert_same, make_run, timeless
+from .conftest import Prepared, decide, make_run, train_steps
+from .test_exactness import assert_same, timeless
 
-Make = Callable[..., Ingredients]
+Make = Callable[..., Prepared]
 
 
-def test_no_decision_ever_touches_test_images(ingredients: Make, small_dataset: ImageDataset) -> None:
+def test_no_decision_ever_touches_test_images(prepare: Make, small_dataset: ImageDataset) -> None:
     """Other test images and labels change what is reported, and nothing else."""
     other = ImageDataset(
         small_dataset.name,
@@ -43,8 +42,8 @@ def test_no_decision_ever_touches_test_images(ingredients: Make, small_dataset: 
     )
     logs = []
     for dataset in (small_dataset, other):
-        run, events = make_run(ingredients(dataset=dataset, epochs=3))
-        assert run.execute()
+        run, events = make_run(prepare(dataset=dataset, epochs=3))
+        assert run.execute().completed
         logs.append(
             [
                 timeless(event)
@@ -57,9 +56,9 @@ def test_no_decision_ever_touches_test_images(ingredients: Make, small_dataset: 
 
 
 def test_test_images_are_read_once_per_epoch_and_never_during_a_decision(
-    ingredients: Make, monkeypatch: pytest.MonkeyPatch
+    prepare: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = ingredients(epochs=3)
+    made = prepare(epochs=3)
     reads: list[str] = []
     inside: list[bool] = []
 
@@ -69,24 +68,26 @@ def test_test_images_are_read_once_per_epoch_and_never_during_a_decision(
             assert images is not made.test
         return evaluation.evaluate(network, data, images, **options)
 
-    def decide_marked(run: Any, epoch: int) -> None:
+    original = DecisionMaker.decide
+
+    def decide_marked(maker: DecisionMaker, epoch: int) -> None:
         inside.append(True)
-        decide(run, epoch)
+        original(maker, epoch)
         inside.clear()
 
     monkeypatch.setattr(records, "evaluate", spy)
     monkeypatch.setattr("hptui.training.run.probing.evaluate", spy)
-    monkeypatch.setattr(run_module, "decide", decide_marked)
+    monkeypatch.setattr(DecisionMaker, "decide", decide_marked)
     run, _ = make_run(made)
-    assert run.execute()
+    assert run.execute().completed
     assert reads.count("test") == 3
     assert not any(value is made.test.pixels for value in vars(made.data).values())
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
-def test_a_diverged_candidate_is_marked_never_chosen_and_training_goes_on(ingredients: Make, optimizer: str) -> None:
-    run, events = make_run(ingredients(optimizer=optimizer, search={"lr": "1e-3:1000:log:2"}))
-    assert run.execute()
+def test_a_diverged_candidate_is_marked_never_chosen_and_training_goes_on(prepare: Make, optimizer: str) -> None:
+    run, events = make_run(prepare(optimizer=optimizer, search={"lr": "1e-3:1000:log:2"}))
+    assert run.execute().completed
     scored = [event for event in events if isinstance(event, CandidateScored)]
     assert [event.diverged for event in scored] == [False, True] * 2
     assert [event.score is None or not math.isfinite(event.score) for event in scored] == [False, True] * 2
@@ -97,25 +98,25 @@ def test_a_diverged_candidate_is_marked_never_chosen_and_training_goes_on(ingred
     assert math.isfinite(end.validation_loss)
 
 
-def test_where_all_candidates_diverge_the_values_in_force_stay(ingredients: Make) -> None:
-    run, events = make_run(ingredients(search={"lr": "1000:10000:log:2"}, set={"batch_size": 20, "lr": 0.01}))
-    assert run.execute()
+def test_where_all_candidates_diverge_the_values_in_force_stay(prepare: Make) -> None:
+    run, events = make_run(prepare(search={"lr": "1000:10000:log:2"}, set={"batch_size": 20, "lr": 0.01}))
+    assert run.execute().completed
     chosen = [event for event in events if isinstance(event, HyperparametersChosen)]
     assert [event.candidate for event in chosen] == [None, None]
     assert "diverged" in chosen[0].reason
     assert run.state.values.chosen()["lr"] == 0.01
 
 
-def test_a_baseline_that_diverges_ends_with_a_result(ingredients: Make) -> None:
-    run, events = make_run(ingredients(set={"lr": 1e6, "batch_size": 20}, optimizer="sgd"), "baseline")
-    assert run.execute()
+def test_a_baseline_that_diverges_ends_with_a_result(prepare: Make) -> None:
+    run, events = make_run(prepare(set={"lr": 1e6, "batch_size": 20}, optimizer="sgd"), "baseline")
+    assert run.execute().completed
     end = events[-1]
     assert isinstance(end, RunCompleted)
     assert 0 <= end.test_accuracy <= 1
 
 
-def test_every_cell_is_logged_with_the_values_read_back(ingredients: Make) -> None:
-    made = ingredients(search={"lr": "1e-3:1e-2:log:3", "weight_decay": "1e-6:1e-2:log:2", "batch_size": "10:40:log:3"})
+def test_every_cell_is_logged_with_the_values_read_back(prepare: Make) -> None:
+    made = prepare(search={"lr": "1e-3:1e-2:log:3", "weight_decay": "1e-6:1e-2:log:2", "batch_size": "10:40:log:3"})
     run, events = make_run(made)
     decide(run, 1)
     started = next(event for event in events if isinstance(event, DecisionStarted))
@@ -135,8 +136,8 @@ def test_every_cell_is_logged_with_the_values_read_back(ingredients: Make) -> No
     assert chosen.images_probed == sum(event.images for event in scored)
 
 
-def test_the_score_may_be_accuracy_of_the_last_weights(ingredients: Make) -> None:
-    run, events = make_run(ingredients(score="accuracy", score_weights="last"))
+def test_the_score_may_be_accuracy_of_the_last_weights(prepare: Make) -> None:
+    run, events = make_run(prepare(score="accuracy", score_weights="last"))
     decide(run, 1)
     for event in events:
         if isinstance(event, CandidateScored):
@@ -150,32 +151,21 @@ class Branching(Strategy):
     def decides(self, epoch: int, loss: float | None) -> bool:
         return epoch == 1
 
-    ends: tuple[Any, ...] = ()
-    second: Any = None
-
-    def ask(self, situation: Any) -> Any:
-        if not self.ends:
-            return [Candidate({"lr": rate}, horizon=0.5, keep=True) for rate in (0.01, 0.02)]
-        if self.second is None:
-            return [Candidate({}, horizon=0.25, start=self.ends[1], keep=True)]
-        return Choice({"lr": 0.02}, "goes on from a branch", candidate=2, start=self.second)
-
-    def tell(self, measurements: Any) -> None:
-        if self.ends:
-            self.second = measurements[0].end
-        else:
-            self.ends = tuple(found.end for found in measurements)
+    def decide(self, situation: Any) -> Any:
+        _, other = yield [Candidate({"lr": rate}, horizon=0.5, keep=True) for rate in (0.01, 0.02)]
+        (further,) = yield [Candidate({}, horizon=0.25, start=other.end, keep=True)]
+        return Choice({"lr": 0.02}, "goes on from a branch", candidate=2, start=further.end)
 
 
-def test_candidates_may_start_from_a_kept_state_and_a_choice_may_go_on_from_it(ingredients: Make) -> None:
-    made = ingredients()
+def test_candidates_may_start_from_a_kept_state_and_a_choice_may_go_on_from_it(prepare: Make) -> None:
+    made = prepare()
     run, events = make_run(made)
     run.strategy = Branching(made.config.epochs)
     decide(run, 1)
     straight, _ = make_run(made)
     straight.state.values.set({"lr": 0.02})
 
-    straight.trainer.train(9, lambda: None, after_step=lambda loss, images: None)
+    train_steps(straight, 9)
     assert_same(run.state.snapshot(), straight.state.snapshot())
     assert run.state.step == 9
     assert [e.images for e in events if isinstance(e, CandidateScored)] == [120, 120, 60]
@@ -188,23 +178,23 @@ class Predicting(Strategy):
     searches = True
     scores: tuple[float, ...] = ()
 
-    def ask(self, situation: Any) -> Choice:
+    def decide(self, situation: Any) -> Choice:
         return Choice({}, "by opinion", predicted=self.scores)
 
 
-def test_what_a_strategy_predicts_of_the_cells_is_logged_before_its_choice(ingredients: Make) -> None:
-    run, events = make_run(ingredients(epochs=1))
+def test_what_a_strategy_predicts_of_the_cells_is_logged_before_its_choice(prepare: Make) -> None:
+    run, events = make_run(prepare(epochs=1))
     run.strategy = Predicting(1, (1,))
     run.strategy.scores = (0.5, 0.25, math.nan, 1.0, 2.0, math.inf)
-    assert run.execute()
+    assert run.execute().completed
     kinds = [type(event) for event in events]
     predicted = events[kinds.index(LandscapePredicted)]
     assert predicted.scores == [0.5, 0.25, None, 1.0, 2.0, None]
     assert kinds[kinds.index(LandscapePredicted) + 1] is HyperparametersChosen
 
 
-def test_a_prediction_that_does_not_fit_the_grid_is_refused(ingredients: Make) -> None:
-    run, _ = make_run(ingredients(epochs=1))
+def test_a_prediction_that_does_not_fit_the_grid_is_refused(prepare: Make) -> None:
+    run, _ = make_run(prepare(epochs=1))
     run.strategy = Predicting(1, (1,))
     run.strategy.scores = (0.5,)
     with pytest.raises(TrainingError, match="predicts 1 scores for a grid of 6 cells"):

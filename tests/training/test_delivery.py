@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import pytest
 import torch
@@ -20,18 +19,18 @@ from hptui.training.engine.evaluation import evaluate
 from hptui.training.run import delivery, records
 from hptui.training.run.checkpoints import load_newest, save_checkpoint
 from hptui.training.run.control import Control
-from hptui.training.run.run import Ingredients
-from hptui.training.study import train_run
+from hptui.training.run.run import Run
 
-from .test_exactness import StopAfter, assert_same, make_run
+from .conftest import Prepared, make_run, train_run
+from .test_exactness import StopAfter, assert_same
 
-Make = Callable[..., Ingredients]
+Make = Callable[..., Prepared]
 RUN = RunFile(1, "0", "optimized", 0, {})
 OVERFITS = {"epochs": 5, "strategy": "fixed", "optimizer": "adam", "set": {"batch_size": 20, "lr": 0.1}}
 """with such a rate the validation loss goes up and down, so that the best epoch is not the last"""
 
 
-def trained(made: Ingredients, directory: Path) -> list[AnyEvent]:
+def trained(made: Prepared, directory: Path) -> list[AnyEvent]:
     create_run(directory, RUN)
     assert train_run(directory, made, "optimized", 0, Control())
     return RunReader(directory).read()
@@ -53,8 +52,8 @@ def all_predictions(directory: Path) -> dict[tuple[str, str], Predictions]:
     return found  # type: ignore[return-value]
 
 
-def test_predictions_are_those_that_the_log_counted(ingredients: Make, tmp_path: Path) -> None:
-    events = trained(ingredients(**OVERFITS), tmp_path)
+def test_predictions_are_those_that_the_log_counted(prepare: Make, tmp_path: Path) -> None:
+    events = trained(prepare(**OVERFITS), tmp_path)
     end = events[-1]
     assert isinstance(end, RunCompleted)
     losses = {epoch: delivered(events, epoch, "validation").loss for epoch in range(1, 6)}
@@ -69,8 +68,8 @@ def test_predictions_are_those_that_the_log_counted(ingredients: Make, tmp_path:
     assert read_predictions(tmp_path).labels.tolist() == [index % 3 for index in range(60)]  # type: ignore[union-attr]
 
 
-def test_the_networks_are_those_that_predicted(ingredients: Make, tmp_path: Path) -> None:
-    made = ingredients(**OVERFITS)
+def test_the_networks_are_those_that_predicted(prepare: Make, tmp_path: Path) -> None:
+    made = prepare(**OVERFITS)
     events = trained(made, tmp_path)
     for file, model in (("model.pt", "final"), ("best.pt", "best")):
         saved = torch.load(tmp_path / file, weights_only=True)
@@ -89,9 +88,9 @@ def test_the_networks_are_those_that_predicted(ingredients: Make, tmp_path: Path
 
 
 @pytest.mark.parametrize("stop_after", [10, 25, 40, 58])
-def test_the_best_epoch_survives_a_stop(ingredients: Make, tmp_path: Path, stop_after: int) -> None:
+def test_the_best_epoch_survives_a_stop(prepare: Make, tmp_path: Path, stop_after: int) -> None:
     """Before, within and after the best epoch."""
-    made = ingredients(**OVERFITS)
+    made = prepare(**OVERFITS)
     straight, stopped = tmp_path / "straight", tmp_path / "stopped"
     end = trained(made, straight)[-1]
     create_run(stopped, RUN)
@@ -107,15 +106,15 @@ def test_the_best_epoch_survives_a_stop(ingredients: Make, tmp_path: Path, stop_
 
 
 def test_killed_between_the_last_checkpoint_and_the_end(
-    ingredients: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    prepare: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = ingredients(**OVERFITS)
+    made = prepare(**OVERFITS)
     expected = tmp_path / "expected"
     trained(made, expected)
     killed = tmp_path / "killed"
     create_run(killed, RUN)
     with monkeypatch.context() as patch:
-        patch.setattr("hptui.training.run.run.complete", lambda run: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(Run, "_complete", lambda run: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             train_run(killed, made, "optimized", 0, Control())
     trained(made, killed)
@@ -124,11 +123,11 @@ def test_killed_between_the_last_checkpoint_and_the_end(
     assert_same(*(torch.load(folder / "best.pt", weights_only=True) for folder in (expected, killed)))
 
 
-def test_with_added_epochs_the_best_of_all_is_kept(ingredients: Make, tmp_path: Path) -> None:
-    made = ingredients(**OVERFITS)
+def test_with_added_epochs_the_best_of_all_is_kept(prepare: Make, tmp_path: Path) -> None:
+    made = prepare(**OVERFITS)
     first = trained(made, tmp_path)[-1]
     before = torch.load(tmp_path / "best.pt", weights_only=True)
-    made.config = msgspec.structs.replace(made.config, epochs=6)
+    made = made.changed(epochs=6)
     assert not train_run(tmp_path, made, "optimized", 0, StopAfter(3))
     assert read_predictions(tmp_path) is None  # those of the fifth epoch are not those of the last any more
     assert train_run(tmp_path, made, "optimized", 0, Control())
@@ -141,7 +140,7 @@ def test_with_added_epochs_the_best_of_all_is_kept(ingredients: Make, tmp_path: 
     assert all_predictions(tmp_path)["final", "test"].labels.shape == (60,)
 
 
-def test_no_image_is_read_twice_for_it(ingredients: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_image_is_read_twice_for_it(prepare: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     passes = []
 
     def counted(*arguments: object, **options: object) -> object:
@@ -150,22 +149,22 @@ def test_no_image_is_read_twice_for_it(ingredients: Make, monkeypatch: pytest.Mo
 
     for module in (records, delivery):
         monkeypatch.setattr(module, "evaluate", counted)
-    run, _ = make_run(ingredients(**OVERFITS))
-    assert run.execute()
+    run, _ = make_run(prepare(**OVERFITS))
+    assert run.execute().completed
     assert len(passes) == 5 * 3  # validation of both kinds of weights, and test
     assert set(run.delivery.predictions) == {(m, s) for m in ("final", "best") for s in ("validation", "test")}
 
 
-def test_both_arms_leave_the_same_files(ingredients: Make, tmp_path: Path) -> None:
-    made = ingredients()
+def test_both_arms_leave_the_same_files(prepare: Make, tmp_path: Path) -> None:
+    made = prepare()
     for arm in ("baseline", "optimized"):
         create_run(tmp_path / arm, RUN)
         assert train_run(tmp_path / arm, made, arm, 0, Control())  # type: ignore[arg-type]
         assert {"best.pt", "model.pt", PREDICTIONS_FILE} <= {path.name for path in (tmp_path / arm).iterdir()}
 
 
-def test_checkpoints_without_a_best_epoch_are_told(ingredients: Make, tmp_path: Path) -> None:
-    made = ingredients(epochs=3, strategy="fixed")
+def test_checkpoints_without_a_best_epoch_are_told(prepare: Make, tmp_path: Path) -> None:
+    made = prepare(epochs=3, strategy="fixed")
     create_run(tmp_path, RUN)
     assert not train_run(tmp_path, made, "optimized", 0, StopAfter(20))
     content = load_newest(tmp_path, torch.device("cpu"))

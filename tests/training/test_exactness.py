@@ -22,22 +22,14 @@ from hptui.record.events import (
     RunStopped,
 )
 from hptui.record.run_directory import RunFile, RunReader, create_run
-from hptui.training.engine.building import load_factory
+from hptui.training.engine.plug_ins import load_factory
 from hptui.training.run.checkpoints import load_newest, save_checkpoint
 from hptui.training.run.control import Control
-from hptui.training.run.decision import decide
-from hptui.training.run.run import Ingredients, Run
-from hptui.training.study import new_strategy, train_run
+from hptui.training.run.run import Run
 
-Make = Callable[..., Ingredients]
+from .conftest import Prepared, decide, delivered, make_run, train_epoch, train_run, train_steps
 
-
-def make_run(
-    ingredients: Ingredients, arm: str = "optimized", seed: int = 0, **options: Any
-) -> tuple[Run, list[AnyEvent]]:
-    events: list[AnyEvent] = []
-    options = {"emit": events.append, "control": Control()} | options
-    return Run(ingredients, new_strategy(ingredients.config, arm), arm, seed, **options), events
+Make = Callable[..., Prepared]
 
 
 def timeless(event: AnyEvent) -> Any:
@@ -66,27 +58,27 @@ def assert_same(a: Any, b: Any, where: str = "") -> None:
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
-def test_same_seed_gives_equal_events(ingredients: Make, optimizer: str) -> None:
+def test_same_seed_gives_equal_events(prepare: Make, optimizer: str) -> None:
     settings = {"optimizer": optimizer, "search": {"lr": "1e-3:1e-1:log:3", "augmentation": "0:0.5:lin:2"}}
     logs = []
     for _ in range(2):
-        run, events = make_run(ingredients(**settings))
-        assert run.execute()
+        run, events = make_run(prepare(**settings))
+        assert run.execute().completed
         logs.append([timeless(event) for event in events])
     assert logs[0] == logs[1]
     assert len([event for event in logs[0] if event["event"] == "CandidateScored"]) == 2 * 6
 
 
-def test_another_seed_gives_another_run(ingredients: Make) -> None:
-    weights = [make_run(ingredients(), seed=seed)[0].state.snapshot()["network"]["output.weight"] for seed in (0, 1)]
+def test_another_seed_gives_another_run(prepare: Make) -> None:
+    weights = [make_run(prepare(), seed=seed)[0].state.snapshot()["network"]["output.weight"] for seed in (0, 1)]
     assert not torch.equal(*weights)
 
 
 @pytest.mark.parametrize("model", ["dtu_cnn", "lenet", "small_resnet"])
-def test_arms_of_one_seed_start_equal_and_see_the_same_order(ingredients: Make, model: str) -> None:
-    data = ingredients(factory=load_factory("small_resnet")).data
+def test_arms_of_one_seed_start_equal_and_see_the_same_order(prepare: Make, model: str) -> None:
+    data = prepare(factory=load_factory("small_resnet")).data
     assert data.channels == 1
-    made = ingredients() if model != "small_resnet" else ingredients(factory=load_factory(model))
+    made = prepare() if model != "small_resnet" else prepare(factory=load_factory(model))
     baseline, _ = make_run(made, "baseline", 3)
     optimized, _ = make_run(made, "optimized", 3)
     assert_same(baseline.state.snapshot(), optimized.state.snapshot())
@@ -100,21 +92,21 @@ def test_arms_of_one_seed_start_equal_and_see_the_same_order(ingredients: Make, 
         if run is optimized:
             decide(run, 1)  # probing draws batches of its own, and must not move the run's order
             seen.clear()
-        run._train_epoch(1)
+        train_epoch(run, 1)
         orders.append(seen)
     assert orders[0] == orders[1]
     assert sorted(index for batch in orders[0] for index in batch) == list(range(240))
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
-def test_a_decision_leaves_the_training_at_the_same_bit(ingredients: Make, optimizer: str) -> None:
-    made = ingredients(
+def test_a_decision_leaves_the_training_at_the_same_bit(prepare: Make, optimizer: str) -> None:
+    made = prepare(
         optimizer=optimizer,
         search={"lr": "1e-3:1e-1:log:3", "dropout": "0:0.5:lin:2", "batch_size": "10:40:log:3"},
         set={"batch_size": 20, "augmentation": 0.3},
     )
     run, events = make_run(made)
-    run._train_epoch(1)  # the optimizer has momentum, BatchNorm has statistics
+    train_epoch(run, 1)  # the optimizer has momentum, BatchNorm has statistics
     run.state.order.start_epoch()
     random.random()
     np.random.rand()
@@ -132,14 +124,14 @@ def test_a_decision_leaves_the_training_at_the_same_bit(ingredients: Make, optim
     assert chosen.values["dropout"] == run.network.dropout.p
 
 
-def test_restoring_twice_from_one_snapshot_gives_the_same_training(ingredients: Make) -> None:
-    run, _ = make_run(ingredients(optimizer="adam"))
-    run._train_epoch(1)
+def test_restoring_twice_from_one_snapshot_gives_the_same_training(prepare: Make) -> None:
+    run, _ = make_run(prepare(optimizer="adam"))
+    train_epoch(run, 1)
     home = run.state.snapshot()
     ends = []
     for _ in range(2):
         run.state.restore(home)
-        run.trainer.train(7, lambda: None, after_step=lambda loss, images: None)
+        train_steps(run, 7)
         ends.append(run.state.snapshot())
     assert_same(ends[0], ends[1])
 
@@ -159,54 +151,54 @@ class StopAfter(Control):
 
 
 @pytest.mark.parametrize("stop_after", [0, 3, 17, 40, 41, 60, 83])
-def test_stopped_and_resumed_equals_uninterrupted(ingredients: Make, tmp_path: Path, stop_after: int) -> None:
+def test_stopped_and_resumed_equals_uninterrupted(prepare: Make, tmp_path: Path, stop_after: int) -> None:
     """Within the first decision, at its end, within an epoch, between epochs, and in the last epoch."""
-    made = ingredients(strategy="grid", set={"batch_size": 20, "augmentation": 0.2})
+    made = prepare(strategy="grid", set={"batch_size": 20, "augmentation": 0.2})
     straight, _ = make_run(made)
-    assert straight.execute()
-    assert straight.progress.images_trained == 480
+    assert straight.execute().completed
+    assert straight.ledger.progress.images_trained == 480
     stop_and_resume(made, tmp_path, straight, stop_after)
 
 
 @pytest.mark.parametrize("share", [0.01, 0.2, 0.4, 0.6, 0.8, 0.95])
 def test_stopped_and_resumed_equals_uninterrupted_where_winners_go_on(
-    ingredients: Make, tmp_path: Path, share: float
+    prepare: Make, tmp_path: Path, share: float
 ) -> None:
     """A strategy that keeps states of the training in its memory, in each of its stages and between them."""
-    made = ingredients(strategy="adaptive", epochs=8, budget=6.0)
+    made = prepare(strategy="adaptive", epochs=8, budget=6.0)
     straight, events = make_run(made)
-    assert straight.execute()
+    assert straight.execute().completed
     reasons = [event.reason for event in events if isinstance(event, HyperparametersChosen)]
     assert [reason.split()[0] for reason in reasons] == ["survey", "screen"]
-    total = straight.progress.images_trained + straight.progress.images_probed
+    total = straight.ledger.progress.images_trained + straight.ledger.progress.images_probed
     assert 2 * 8 * 240 < total <= 6.0 * 8 * 240
     stop_and_resume(made, tmp_path, straight, round(share * total / 20))
 
 
-def test_a_survey_ends_at_the_same_weights_from_any_start(ingredients: Make) -> None:
+def test_a_survey_ends_at_the_same_weights_from_any_start(prepare: Make) -> None:
     """The learning rate of the start is tried by nobody who searches the whole range."""
     ends = []
     for rate in (1e-3, 1e-1):
         settings = {"strategy": "adaptive", "optimizer": "sgd", "epochs": 4, "budget": 4.0}
-        run, _ = make_run(ingredients(**settings, set={"batch_size": 20, "lr": rate}))
-        assert run.execute()
-        ends.append(dict(run.delivered_weights()))
+        run, _ = make_run(prepare(**settings, set={"batch_size": 20, "lr": rate}))
+        assert run.execute().completed
+        ends.append(dict(delivered(run)))
     assert_same(*ends)
 
 
 @pytest.mark.parametrize("stop_after", [30, 75, 120])
 def test_a_population_is_resumed_with_the_weights_of_all_members(
-    ingredients: Make, tmp_path: Path, stop_after: int
+    prepare: Make, tmp_path: Path, stop_after: int
 ) -> None:
-    made = ingredients(strategy="pbt", epochs=4)
+    made = prepare(strategy="pbt", epochs=4)
     straight, _ = make_run(made)
-    assert straight.execute()
+    assert straight.execute().completed
     assert straight.state.step >= 4 * 12  # the run itself is one of the members: what it trained is not thrown away
-    assert straight.progress.images_probed == 4 * 20 + 3 * (20 + 3 * 240)
+    assert straight.ledger.progress.images_probed == 4 * 20 + 3 * (20 + 3 * 240)
     stop_and_resume(made, tmp_path, straight, stop_after)
 
 
-def stop_and_resume(made: Ingredients, tmp_path: Path, straight: Run, stop_after: int) -> None:
+def stop_and_resume(made: Prepared, tmp_path: Path, straight: Run, stop_after: int) -> None:
     """The same run with an interruption has the same weights at its end."""
     file = RunFile(1, "0", "optimized", 0, {})
     create_run(tmp_path, file)
@@ -219,17 +211,17 @@ def stop_and_resume(made: Ingredients, tmp_path: Path, straight: Run, stop_after
     assert sum(isinstance(event, RunResumed) for event in events) == 1
 
     saved = torch.load(tmp_path / "model.pt", weights_only=True)["network"]
-    assert_same(dict(saved), dict(straight.delivered_weights()))
+    assert_same(dict(saved), dict(delivered(straight)))
     end = events[-1]
     assert (end.images_trained, end.images_probed) == (
-        straight.progress.images_trained,
-        straight.progress.images_probed,
+        straight.ledger.progress.images_trained,
+        straight.ledger.progress.images_probed,
     )
 
 
-def test_chosen_values_are_those_trained_with(ingredients: Make) -> None:
-    run, events = make_run(ingredients(strategy="grid"))
-    assert run.execute()
+def test_chosen_values_are_those_trained_with(prepare: Make) -> None:
+    run, events = make_run(prepare(strategy="grid"))
+    assert run.execute().completed
     chosen: dict[str, float] = {}
     trained = 0
     for event in events:

@@ -10,15 +10,15 @@ import pytest
 from hptui.errors import ConfigError
 from hptui.reading.run_state import replay
 from hptui.record.events import AnyEvent, CandidateScored, DecisionRepeated, HyperparametersChosen, RunCompleted
-from hptui.strategies import Candidate, Choice, Measurement, Situation, Strategy
+from hptui.strategies import Candidate, Choice, Decision, Situation, Strategy
+from hptui.training.planning import new_strategy, planned_cost
 from hptui.training.run.control import Control, StopRequested
-from hptui.training.run.decision import decide
-from hptui.training.run.run import Ingredients
-from hptui.training.study import _planned_cost, new_strategy
+from hptui.training.run.decision import DecisionMaker
 
-from .test_exactness import assert_same, make_run, timeless
+from .conftest import Prepared, decide, make_run
+from .test_exactness import assert_same, timeless
 
-Make = Callable[..., Ingredients]
+Make = Callable[..., Prepared]
 
 
 def without_cost(events: list[AnyEvent]) -> list[dict[str, Any]]:
@@ -27,13 +27,13 @@ def without_cost(events: list[AnyEvent]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("strategy", ["grid", "adaptive"])
-def test_it_changes_nothing_but_the_cost(ingredients: Make, strategy: str) -> None:
+def test_it_changes_nothing_but_the_cost(prepare: Make, strategy: str) -> None:
     search = {"lr": "1e-3:1e-1:log:3", "weight_decay": "1e-6:1e-2:log:3"}
     logs, ends = [], []
     for every in (0, 1):
-        made = ingredients(epochs=8, strategy=strategy, greed_check=every, search=search, budget=6.0, horizon=0.5)
+        made = prepare(epochs=8, strategy=strategy, greed_check=every, search=search, budget=6.0)
         run, events = make_run(made)
-        assert run.execute()
+        assert run.execute().completed
         logs.append(events)
         ends.append(run.state.snapshot())
     assert_same(*ends)
@@ -58,26 +58,20 @@ class Greedy(Strategy):
     """Takes the smallest of two rates after a short probe, the largest after a long one."""
 
     searches = True
-    told: list[Measurement] = []  # noqa: RUF012
 
-    def ask(self, situation: Situation) -> list[Candidate] | Choice:
-        if not self.told:
-            return [Candidate({"lr": 1e-3}, 0.5), Candidate({"lr": 1e-1}, keep=True)]
-        return Choice({"lr": 1e-1 if self.memory.pop("long", False) else 1e-3}, "by its length")
-
-    def tell(self, measurements: list[Measurement]) -> None:  # type: ignore[override]
-        self.told = measurements
-        self.memory["long"] = self.seed == 7
+    def decide(self, situation: Situation) -> Decision:
+        yield [Candidate({"lr": 1e-3}, 0.5), Candidate({"lr": 1e-1}, keep=True)]
+        return Choice({"lr": 1e-1 if self.seed == 7 else 1e-3}, "by its length")
 
 
 def test_it_says_what_longer_probes_would_have_chosen_every_so_many_decisions(
-    ingredients: Make, monkeypatch: pytest.MonkeyPatch
+    prepare: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = ingredients(epochs=4, greed_check=2)
-    monkeypatch.setattr("hptui.training.run.decision._twin", twin_that_sees_more)
+    made = prepare(epochs=4, greed_check=2)
+    monkeypatch.setattr(DecisionMaker, "_twin", twin_that_sees_more)
     run, events = make_run(made)
     run.strategy = Greedy(4, (1, 2, 3, 4))
-    assert run.execute()
+    assert run.execute().completed
     repeated = [event for event in events if isinstance(event, DecisionRepeated)]
     assert [(event.decision, event.changed, event.values["lr"]) for event in repeated] == [
         (0, ["lr"], 1e-1),
@@ -87,11 +81,11 @@ def test_it_says_what_longer_probes_would_have_chosen_every_so_many_decisions(
     assert {event.values["lr"] for event in events if isinstance(event, HyperparametersChosen)} == {1e-3}
 
 
-def twin_that_sees_more(strategy: Strategy) -> Strategy:
-    return Greedy(strategy.epochs, strategy.decision_epochs, seed=7)
+def twin_that_sees_more(maker: DecisionMaker) -> Strategy:
+    return Greedy(maker.strategy.epochs, maker.strategy.decision_epochs, seed=7)
 
 
-def test_a_stop_within_it_makes_the_whole_decision_void(ingredients: Make) -> None:
+def test_a_stop_within_it_makes_the_whole_decision_void(prepare: Make) -> None:
     class StopAtLast(Control):
         def __init__(self) -> None:
             super().__init__()
@@ -102,21 +96,21 @@ def test_a_stop_within_it_makes_the_whole_decision_void(ingredients: Make) -> No
             if self.checks > 60:
                 raise StopRequested("test")
 
-    run, events = make_run(ingredients(greed_check=1), control=StopAtLast())
+    run, events = make_run(prepare(greed_check=1), control=StopAtLast())
     before = run.state.snapshot()
     with pytest.raises(StopRequested):
         decide(run, 1)
     assert len([event for event in events if isinstance(event, CandidateScored)]) == 6
-    assert (run.progress.images_probed, run.progress.images_checked) == (0, 0)
+    assert (run.ledger.progress.images_probed, run.ledger.progress.images_checked) == (0, 0)
     assert not any(isinstance(event, HyperparametersChosen) for event in events)
     assert_same(run.state.snapshot(), before)
 
 
-def test_its_cost_is_planned_and_a_population_has_none(ingredients: Make) -> None:
-    config = ingredients().config
-    assert _planned_cost(config, "optimized") == pytest.approx(1 + 6 * 0.5)
-    assert _planned_cost(ingredients(greed_check=2).config, "optimized") == pytest.approx(1 + 2 * 6 * 0.5)
-    assert _planned_cost(ingredients(greed_check=2).config, "baseline") == 1
-    assert _planned_cost(ingredients(greed_check=5).config, "optimized") == pytest.approx(1 + 2 * 6 * 0.5)
+def test_its_cost_is_planned_and_a_population_has_none(prepare: Make) -> None:
+    config = prepare().config
+    assert planned_cost(config, "optimized") == pytest.approx(1 + 6 * 0.5)
+    assert planned_cost(prepare(greed_check=2).config, "optimized") == pytest.approx(1 + 2 * 6 * 0.5)
+    assert planned_cost(prepare(greed_check=2).config, "baseline") == 1
+    assert planned_cost(prepare(greed_check=5).config, "optimized") == pytest.approx(1 + 2 * 6 * 0.5)
     with pytest.raises(ConfigError, match=r"greed_check: strategy 'pbt' has no probes that could be twice as long"):
-        new_strategy(ingredients(strategy="pbt", greed_check=1).config, "optimized")
+        new_strategy(prepare(strategy="pbt", greed_check=1).config, "optimized")

@@ -1,26 +1,24 @@
-"""Optimizers that a strategy brings, from packages of their own."""
+"""Optimizers from packages of their own."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
+from hptui import registry
 from hptui.errors import ConfigError
-from hptui.record.events import RunCompleted, RunStarted
+from hptui.record.events import CandidateScored, RunCompleted, RunStarted
 from hptui.record.run_directory import RunFile, RunReader, create_run
-from hptui.training.engine.building import PACKAGES
 from hptui.training.run.control import Control
-from hptui.training.run.run import Ingredients, Run
-from hptui.training.study import new_strategy, train_run
 
-from .test_exactness import StopAfter, assert_same, make_run
+from .conftest import Prepared, delivered, make_run, train_run, train_steps
+from .test_exactness import StopAfter, assert_same
 
-Make = Callable[..., Ingredients]
+Make = Callable[..., Prepared]
 
 
 class PlainNet(nn.Module):
@@ -40,17 +38,11 @@ class PlainNet(nn.Module):
 OWN = {"schedule_free": "AdamWScheduleFree", "prodigy": "Prodigy"}
 
 
-def new_run(made: Ingredients) -> tuple[Run, list[Any]]:
-    events: list[Any] = []
-    strategy = new_strategy(made.config, "optimized")
-    return Run(made, strategy, "optimized", 0, emit=events.append, control=Control()), events
-
-
 @pytest.mark.parametrize("name", OWN)
-def test_it_trains_in_place_of_the_study_s_optimizer_and_learns(ingredients: Make, name: str) -> None:
-    run, events = new_run(ingredients(PlainNet, strategy=name, epochs=30))
+def test_it_trains_in_place_of_the_study_s_optimizer_and_learns(prepare: Make, name: str) -> None:
+    run, events = make_run(prepare(PlainNet, strategy="fixed", optimizer=name, epochs=30))
     assert type(run.state.optimizer).__name__ == OWN[name]
-    assert run.execute()
+    assert run.execute().completed
     started, end = events[0], events[-1]
     assert isinstance(started, RunStarted)
     assert started.values["lr"] == {"schedule_free": 0.0025, "prodigy": 1.0}[name]
@@ -63,35 +55,42 @@ def test_it_trains_in_place_of_the_study_s_optimizer_and_learns(ingredients: Mak
 
 
 @pytest.mark.parametrize("name", OWN)
-def test_the_baseline_keeps_the_study_s_optimizer_and_values(ingredients: Make, name: str) -> None:
-    run, _ = make_run(ingredients(PlainNet, strategy=name, set={"lr": 0.02, "batch_size": 20}), "baseline")
-    assert type(run.state.optimizer).__name__ == "Adam"
-    assert run.state.values.rate == 0.02
-    optimized, _ = new_run(ingredients(PlainNet, strategy=name, set={"lr": 0.02, "batch_size": 20}))
-    # Prodigy's own estimate is multiplied by it, so a rate that was meant for another optimizer would stop it
-    assert optimized.state.values.rate == {"schedule_free": 0.02, "prodigy": 1.0}[name]
-    assert_same(dict(run.network.state_dict()), dict(optimized.network.state_dict()))
+def test_both_arms_have_it_and_a_rate_that_was_set_holds(prepare: Make, name: str) -> None:
+    made = prepare(PlainNet, strategy="fixed", optimizer=name, set={"lr": 0.02, "batch_size": 20})
+    baseline, optimized = (make_run(made, arm)[0] for arm in ("baseline", "optimized"))
+    for run in (baseline, optimized):
+        assert type(run.state.optimizer).__name__ == OWN[name]
+        assert run.state.values.chosen()["lr"] == 0.02
+    assert_same(dict(baseline.network.state_dict()), dict(optimized.network.state_dict()))
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_it_can_be_searched_and_scheduled(prepare: Make, name: str) -> None:
+    search = {"lr": "1e-3:1:log:3"}
+    run, events = make_run(prepare(PlainNet, strategy="grid", optimizer=name, schedule="cosine", search=search))
+    assert run.execute().completed
+    scored = [event for event in events if isinstance(event, CandidateScored)]
+    assert [event.values["lr"] for event in scored] == pytest.approx([1e-3, 10**-1.5, 1] * 2)
+    assert events[0].schedule == "cosine"
 
 
 @pytest.mark.parametrize("stop_after", [7, 30])
 @pytest.mark.parametrize("name", OWN)
-def test_stopped_and_resumed_equals_uninterrupted(
-    ingredients: Make, tmp_path: Path, name: str, stop_after: int
-) -> None:
-    made = ingredients(PlainNet, strategy=name, epochs=4)
-    straight, _ = new_run(made)
-    assert straight.execute()
+def test_stopped_and_resumed_equals_uninterrupted(prepare: Make, tmp_path: Path, name: str, stop_after: int) -> None:
+    made = prepare(PlainNet, strategy="fixed", optimizer=name, epochs=4)
+    straight, _ = make_run(made)
+    assert straight.execute().completed
     create_run(tmp_path, RunFile(1, "0", "optimized", 0, {}))
     assert not train_run(tmp_path, made, "optimized", 0, StopAfter(stop_after))
     assert train_run(tmp_path, made, "optimized", 0, Control())
     assert isinstance(RunReader(tmp_path).read()[-1], RunCompleted)
     saved = torch.load(tmp_path / "model.pt", weights_only=True)["network"]
-    assert_same(dict(saved), dict(straight.delivered_weights()))
+    assert_same(dict(saved), dict(delivered(straight)))
 
 
-def test_schedule_free_is_read_at_its_average_and_trained_elsewhere(ingredients: Make) -> None:
-    run, _ = new_run(ingredients(PlainNet, strategy="schedule_free"))
-    run.trainer.train(10, lambda: None, after_step=lambda loss, images: None)
+def test_schedule_free_is_read_at_its_average_and_trained_elsewhere(prepare: Make) -> None:
+    run, _ = make_run(prepare(PlainNet, strategy="fixed", optimizer="schedule_free"))
+    train_steps(run, 10)
     trained = {name: weight.clone() for name, weight in run.network.named_parameters()}
     with run.state.as_delivered():
         read = {name: weight.clone() for name, weight in run.network.named_parameters()}
@@ -103,19 +102,16 @@ def test_schedule_free_is_read_at_its_average_and_trained_elsewhere(ingredients:
 
 
 @pytest.mark.parametrize("name", OWN)
-def test_a_package_that_is_not_installed_is_named(
-    ingredients: Make, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made = ingredients(PlainNet, strategy=name)
-    monkeypatch.setitem(PACKAGES, name, "no_such_package")
+def test_a_package_that_is_not_installed_is_named(prepare: Make, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry.load("optimizers", name), "package", "no_such_package")
     with pytest.raises(
         ConfigError, match=r"needs the package no_such_package; install it with: pip install 'hptui\[optimizers\]'"
     ):
-        new_strategy(made.config, "optimized")
+        prepare(PlainNet, strategy="fixed", optimizer=name)
 
 
-def test_schedule_free_refuses_what_it_cannot_train_well(ingredients: Make) -> None:
+def test_schedule_free_refuses_what_it_cannot_train_well(prepare: Make) -> None:
     with pytest.raises(ConfigError, match="schedule_free cannot train a model with BatchNorm"):
-        new_run(ingredients(strategy="schedule_free"))
+        make_run(prepare(strategy="fixed", optimizer="schedule_free", search={}))
     with pytest.raises(ConfigError, match="schedule_free needs a momentum above 0"):
-        new_run(ingredients(PlainNet, strategy="schedule_free", set={"momentum": 0.0}))
+        make_run(prepare(PlainNet, strategy="fixed", optimizer="schedule_free", set={"momentum": 0.0}))

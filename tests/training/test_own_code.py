@@ -18,14 +18,12 @@ from hptui.record.run_directory import RunFile, RunReader, create_run
 from hptui.strategies import Candidate, Choice, Strategy
 from hptui.training import study as study_module
 from hptui.training.engine.evaluation import evaluate
+from hptui.training.planning import planned_cost
 from hptui.training.run.control import Control
-from hptui.training.run.run import Ingredients
-from hptui.training.study import _planned_cost, train_run
 
-from .conftest import NormDropNet
-from .test_exactness import make_run
+from .conftest import NormDropNet, Prepared, decide, make_run, train_run
 
-Make = Callable[..., Ingredients]
+Make = Callable[..., Prepared]
 
 
 class Tied(nn.Module):
@@ -49,8 +47,8 @@ class Tied(nn.Module):
 
 
 @pytest.mark.parametrize("factory", [Tied, NormDropNet])
-def test_the_saved_model_gives_the_recorded_loss(ingredients: Make, tmp_path: Path, factory: Any) -> None:
-    made = ingredients(factory=factory, search={"lr": "1e-3:1e-1:log:2"}, epochs=3)
+def test_the_saved_model_gives_the_recorded_loss(prepare: Make, tmp_path: Path, factory: Any) -> None:
+    made = prepare(factory=factory, search={"lr": "1e-3:1e-1:log:2"}, epochs=3)
     for seed in range(3):
         create_run(tmp_path / str(seed), RunFile(1, "0", "optimized", seed, {}))
         assert train_run(tmp_path / str(seed), made, "optimized", seed, Control())
@@ -70,16 +68,19 @@ class Answers(Strategy):
     searches = True
     answer: Any = None
 
-    def ask(self, situation: Any) -> Any:
-        return self.answer
+    def decide(self, situation: Any) -> Any:
+        if isinstance(self.answer, Choice):
+            return self.answer
+        yield self.answer
+        return Choice({}, "stays")
 
 
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        ([], "has to answer with candidates"),
-        (None, "has to answer with candidates"),
-        ([{"lr": 1.0}], "has to answer with candidates"),
+        ([], "has to yield candidates"),
+        (None, "has to yield candidates"),
+        ([{"lr": 1.0}], "has to yield candidates"),
         ([Candidate({"learning": 0.01})], "unknown hyperparameter"),
         ([Candidate({"lr": 5.0})], "leaves the range of lr"),
         (Choice({"weight_decay": -3.0}, "why not"), "out of bounds"),
@@ -87,8 +88,8 @@ class Answers(Strategy):
         (Choice({"lr": "much"}, "why not"), "lr|convert"),  # type: ignore[dict-item]
     ],
 )
-def test_what_a_strategy_answers_is_checked(ingredients: Make, answer: Any, message: str) -> None:
-    run, _ = make_run(ingredients())
+def test_what_a_strategy_answers_is_checked(prepare: Make, answer: Any, message: str) -> None:
+    run, _ = make_run(prepare())
     run.strategy = Answers(2, (1, 2))
     run.strategy.answer = answer
     with pytest.raises(TrainingError, match=message) as caught:
@@ -96,25 +97,27 @@ def test_what_a_strategy_answers_is_checked(ingredients: Make, answer: Any, mess
     assert "\n" not in str(caught.value)
 
 
-def test_aliases_and_the_values_in_force_may_be_answered(ingredients: Make) -> None:
-    run, _ = make_run(ingredients(set={"lr": 7.0, "batch_size": 20}))  # outside the range, and in force
+def test_aliases_and_the_values_in_force_may_be_answered(prepare: Make) -> None:
+    run, _ = make_run(prepare(set={"lr": 7.0, "batch_size": 20}))  # outside the range, and in force
     run.strategy = Answers(2, (1, 2))
     run.strategy.answer = Choice({"learning_rate": 7.0, "wd": 1e-3}, "stays")
-    assert run.execute()
+    assert run.execute().completed
     assert run.state.values.chosen()["weight_decay"] == 1e-3
 
 
-def test_a_strategy_that_asks_for_ever_can_be_stopped(ingredients: Make) -> None:
+def test_a_strategy_that_asks_for_ever_can_be_stopped(prepare: Make) -> None:
     control = Control()
 
     class Endless(Answers):
-        def tell(self, measurements: Any) -> None:
-            control.stop("enough")
+        def decide(self, situation: Any) -> Any:
+            while True:
+                yield self.answer
+                control.stop("enough")
 
-    run, _ = make_run(ingredients(), control=control)
+    run, _ = make_run(prepare(), control=control)
     run.strategy = Endless(2, (1, 2))
     run.strategy.answer = [Candidate({"lr": 0.01}, horizon=0.1)]
-    assert not run.execute()
+    assert not run.execute().completed
 
 
 class Forgetful(Strategy):
@@ -123,22 +126,22 @@ class Forgetful(Strategy):
     def decides(self, epoch: int, loss: float | None) -> bool:
         return True
 
-    def ask(self, situation: Any) -> Any:
+    def decide(self, situation: Any) -> Any:
         self.memory["loss"] = [np.float64(situation.losses.mean())]
         return Choice({}, "stays")
 
 
 def test_memory_that_is_not_plain_is_told_at_the_first_checkpoint(
-    ingredients: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    prepare: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(study_module, "new_strategy", lambda config, arm, seed=0: Forgetful(config.epochs))
     create_run(tmp_path, RunFile(1, "0", "optimized", 0, {}))
     with pytest.raises(TrainingError, match=r"Forgetful keeps a numpy\.float64 in its memory"):
-        train_run(tmp_path, ingredients(), "optimized", 0, Control())
+        train_run(tmp_path, prepare(), "optimized", 0, Control())
 
 
-def test_checkpoints_that_cannot_be_read_are_not_silently_trained_again(ingredients: Make, tmp_path: Path) -> None:
-    made = ingredients()
+def test_checkpoints_that_cannot_be_read_are_not_silently_trained_again(prepare: Make, tmp_path: Path) -> None:
+    made = prepare()
 
     class StopSoon(Control):
         calls = 0
@@ -190,20 +193,20 @@ class NeedsTwo(nn.Module):
     ],
 )
 def test_a_model_is_tried_out_in_training_before_anything_is_written(
-    ingredients: Make, factory: Any, settings: dict[str, Any], message: str
+    prepare: Make, factory: Any, settings: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ModelError, match=message):
-        ingredients(factory=factory, **settings)
+        prepare(factory=factory, **settings)
 
 
 @pytest.mark.parametrize("cost", [None, math.nan, math.inf, -1.0, "much"])
-def test_a_cost_that_is_no_number_is_refused(ingredients: Make, monkeypatch: pytest.MonkeyPatch, cost: Any) -> None:
+def test_a_cost_that_is_no_number_is_refused(prepare: Make, monkeypatch: pytest.MonkeyPatch, cost: Any) -> None:
     monkeypatch.setattr("hptui.strategies.grid.Grid.planned_cost", lambda self, space, horizon: cost)
     with pytest.raises(ConfigError, match="cost"):
-        _planned_cost(ingredients().config, "optimized")
+        planned_cost(prepare().config, "optimized")
 
 
-def test_a_mask_of_minus_infinity_does_not_spoil_the_averages(ingredients: Make) -> None:
+def test_a_mask_of_minus_infinity_does_not_spoil_the_averages(prepare: Make) -> None:
     class Masked(NormDropNet):
         def __init__(self, in_channels: int, num_classes: int) -> None:
             super().__init__(in_channels, num_classes)
@@ -212,13 +215,13 @@ def test_a_mask_of_minus_infinity_does_not_spoil_the_averages(ingredients: Make)
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return super().forward(x) + self.mask[1]
 
-    run, _ = make_run(ingredients(factory=Masked))
-    assert run.execute()
+    run, _ = make_run(prepare(factory=Masked))
+    assert run.execute().completed
     assert "mask" not in run.state.average.tensors()
     assert all(torch.isfinite(tensor).all() for tensor in run.state.average.tensors().values())
 
 
-def test_a_failing_forward_pass_is_recorded(ingredients: Make, tmp_path: Path) -> None:
+def test_a_failing_forward_pass_is_recorded(prepare: Make, tmp_path: Path) -> None:
     class LeavesLate(NormDropNet):
         steps = 0
 
@@ -228,7 +231,7 @@ def test_a_failing_forward_pass_is_recorded(ingredients: Make, tmp_path: Path) -
                 raise SystemExit(7)
             return super().forward(x)
 
-    made = ingredients(factory=LeavesLate)
+    made = prepare(factory=LeavesLate)
     create_run(tmp_path, RunFile(1, "0", "optimized", 0, {}))
     with pytest.raises(HptuiError, match="SystemExit"):
         train_run(tmp_path, made, "optimized", 0, Control())
@@ -236,8 +239,8 @@ def test_a_failing_forward_pass_is_recorded(ingredients: Make, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(("in_force", "expected"), [(0.01, 0.01), (0.5, 0.1)])
-def test_the_grid_does_not_break_ties_by_luck(ingredients: Make, in_force: float, expected: float) -> None:
-    made = ingredients(search={"lr": "1e-3:1e-1:log:3"}, set={"lr": in_force, "batch_size": 20})
+def test_the_grid_does_not_break_ties_by_luck(prepare: Make, in_force: float, expected: float) -> None:
+    made = prepare(search={"lr": "1e-3:1e-1:log:3"}, set={"lr": in_force, "batch_size": 20})
     run, _ = make_run(made)
     from hptui.training.run.probing import Scoring
 
@@ -246,12 +249,11 @@ def test_the_grid_does_not_break_ties_by_luck(ingredients: Make, in_force: float
     def tied(self: Scoring, *arguments: Any) -> Any:
         import dataclasses
 
-        probe = original(self, *arguments)
-        return dataclasses.replace(probe, measurement=dataclasses.replace(probe.measurement, score=0.5, raw_loss=0.5))
+        measurement, classes = original(self, *arguments)
+        return dataclasses.replace(measurement, score=0.5, raw_loss=0.5), classes
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Scoring, "measure", tied)
-        from hptui.training.run.decision import decide
 
         decide(run, 1)
     assert run.state.values.chosen()["lr"] == expected

@@ -15,16 +15,19 @@ from torch.nn import functional as F
 from hptui import registry
 from hptui.datasets import ImageDataset, Images
 from hptui.errors import ConfigError, ModelError
+from hptui.hyperparameters import default_values
+from hptui.hyperparameters.augmentation import augment
 from hptui.models._layers import Dropout
-from hptui.space import default_values
 from hptui.training.engine.averaging import AveragedWeights
-from hptui.training.engine.building import build_network, build_optimizer, load_factory
-from hptui.training.engine.device_data import BatchOrder, DeviceDataset, augment, to_device
+from hptui.training.engine.building import build_network
+from hptui.training.engine.device_data import BatchOrder, DeviceDataset, to_device
 from hptui.training.engine.evaluation import evaluate
 from hptui.training.engine.hyperparameters import ValuesInForce
-from hptui.training.run.run import Ingredients
+from hptui.training.engine.plug_ins import load_factory, load_optimizer
 
-Make = Callable[..., Ingredients]
+from .conftest import Prepared, make_run
+
+Make = Callable[..., Prepared]
 CPU = torch.device("cpu")
 
 
@@ -87,7 +90,7 @@ def test_fused_optimizers_agree_with_plain_ones(name: str, model: str) -> None:
         network = build_network(load_factory(model), model, data, seed=0).double()
         network.eval()  # no dropout: both see the same function
         if fused:
-            optimizer = build_optimizer(name, network, values)
+            optimizer = load_optimizer(name)(network, values)
             assert optimizer.defaults["fused"]
         else:
             second = {"momentum": 0.9} if name == "sgd" else {"betas": (0.9, 0.999)}
@@ -122,7 +125,7 @@ def test_every_model_trains_on_grey_and_colour_of_any_size(name: str, channels: 
         assert torch.equal(one, other)
     network.train()
     values = default_values() | {"lr": 1e-3}
-    optimizer = build_optimizer("adam", network, values)
+    optimizer = load_optimizer("adam")(network, values)
     losses = []
     for _ in range(15):
         loss = F.cross_entropy(network(data.normalise(data.train.pixels)), data.train.labels)
@@ -214,8 +217,8 @@ def test_augmentation_rotates_by_the_documented_angle() -> None:
     assert 15 < angle.abs().max() <= 20.5
 
 
-def test_evaluation_agrees_with_a_plain_loop(ingredients: Make) -> None:
-    made = ingredients()
+def test_evaluation_agrees_with_a_plain_loop(prepare: Make) -> None:
+    made = prepare()
     network = build_network(made.factory, "own", made.data, seed=0)
     found = evaluate(network, made.data, made.data.validation)
     network.eval()
@@ -230,8 +233,8 @@ def test_evaluation_agrees_with_a_plain_loop(ingredients: Make) -> None:
     assert found.class_counts.support == [20, 20, 20]
 
 
-def test_evaluation_with_other_weights_leaves_the_network_alone(ingredients: Make) -> None:
-    made = ingredients()
+def test_evaluation_with_other_weights_leaves_the_network_alone(prepare: Make) -> None:
+    made = prepare()
     network = build_network(made.factory, "own", made.data, seed=0).train()
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     other = build_network(made.factory, "own", made.data, seed=1)
@@ -243,8 +246,8 @@ def test_evaluation_with_other_weights_leaves_the_network_alone(ingredients: Mak
         assert torch.equal(tensor, before[name])
 
 
-def test_bfloat16_is_close_to_float32(ingredients: Make) -> None:
-    made = ingredients()
+def test_bfloat16_is_close_to_float32(prepare: Make) -> None:
+    made = prepare()
     network = build_network(made.factory, "own", made.data, seed=0)
     full = evaluate(network, made.data, made.data.validation)
     half = evaluate(network, made.data, made.data.validation, precision="bfloat16")
@@ -255,7 +258,7 @@ def test_bfloat16_is_close_to_float32(ingredients: Make) -> None:
 @pytest.mark.parametrize("optimizer_name", ["sgd", "adam", "adamw"])
 def test_values_are_put_in_force_and_read_back_from_where_they_act(optimizer_name: str) -> None:
     network = nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.1), nn.Linear(4, 2), nn.Dropout2d(0.2))
-    optimizer = build_optimizer(optimizer_name, network, default_values())
+    optimizer = load_optimizer(optimizer_name)(network, default_values())
     values = ValuesInForce(network, optimizer, default_values())
     assert "dropout" not in values.read()  # two rates of its own: no one value to tell
     wanted = {
@@ -278,7 +281,7 @@ def test_values_are_put_in_force_and_read_back_from_where_they_act(optimizer_nam
 def test_dropout_without_a_dropout_layer_is_refused() -> None:
     network = nn.Linear(2, 2)
     with pytest.raises(ConfigError, match=r"no nn\.Dropout"):
-        ValuesInForce(network, build_optimizer("sgd", network, default_values()), {"dropout": 0.5})
+        ValuesInForce(network, load_optimizer("sgd")(network, default_values()), {"dropout": 0.5})
 
 
 class WrongOutput(nn.Module):
@@ -312,19 +315,17 @@ def wrong_size(num_classes: int) -> nn.Module:
         (lambda: "text", r"not a torch\.nn\.Module"),
     ],
 )
-def test_a_model_that_does_not_fit_is_refused_in_one_line(ingredients: Make, factory: Any, message: str) -> None:
+def test_a_model_that_does_not_fit_is_refused_in_one_line(prepare: Make, factory: Any, message: str) -> None:
     with pytest.raises(ModelError, match=message) as caught:
-        ingredients(factory=factory, search={"lr": "1e-3:1e-1:log:3"})
+        prepare(factory=factory, search={"lr": "1e-3:1e-1:log:3"})
     assert "\n" not in str(caught.value)
 
 
-def test_cosine_reaches_every_step_and_ends_near_zero(ingredients: Make) -> None:
+def test_cosine_reaches_every_step_and_ends_near_zero(prepare: Make) -> None:
     from hptui.record.events import BatchesTrained
 
-    from .test_exactness import make_run
-
-    run, events = make_run(ingredients(strategy="cosine", log_every=1, set={"lr": 0.1, "batch_size": 20}))
-    assert run.execute()
+    run, events = make_run(prepare(strategy="fixed", schedule="cosine", log_every=1, set={"lr": 0.1, "batch_size": 20}))
+    assert run.execute().completed
     rates = [event.values["lr"] for event in events if isinstance(event, BatchesTrained)]
     expected = [0.1 * 0.5 * (1 + math.cos(math.pi * step / 24)) for step in range(24)]
     assert rates == pytest.approx(expected)

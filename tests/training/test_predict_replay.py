@@ -59,8 +59,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "strategy": "pbt", "search": {"lr": "1e-3:1e-1:log:3"}, "set": {"batch_size": 30}, "threads": 1,
         "device": "cpu", "optimizer": "adam", "class_weights": "balanced",
     }  # fmt: skip
-    study, ingredients = start_study(resolve([Layer("test", settings)]).config, folder / "study")
-    assert train_study(study, ingredients, Control())
+    assert train_study(start_study(resolve([Layer("test", settings)]).config, folder / "study"), Control())
     return folder / "study"
 
 
@@ -243,8 +242,7 @@ def test_what_cannot_predict_is_told_in_one_line(run: Path, tmp_path: Path, caps
 def test_a_run_that_is_not_completed_has_nothing_to_predict_with(tmp_path: Path, capsys: Captured) -> None:
     settings = {"dataset": "digits", "model": "lenet", "epochs": 1, "runs": 1, "baseline": "none", "train_size": 100}
     config = resolve([Layer("test", settings | {"search": {"lr": "1e-3:1e-1:log:2"}, "device": "cpu"})]).config
-    study, ingredients = start_study(config, tmp_path / "study")
-    assert not train_study(study, ingredients, StopAfter(3))
+    assert not train_study(start_study(config, tmp_path / "study"), StopAfter(3))
     Image.new("L", (8, 8)).save(tmp_path / "x.png")
     for command in ("predict", "replay"):
         more = [tmp_path / "x.png"] if command == "predict" else []

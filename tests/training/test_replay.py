@@ -31,23 +31,22 @@ from hptui.strategies.adaptive import Adaptive
 from hptui.training.replaying import Recipe, train_again
 from hptui.training.run.checkpoints import largest_difference
 from hptui.training.run.control import Control
-from hptui.training.run.run import Ingredients
-from hptui.training.study import train_run
 
+from .conftest import Prepared, train_run
 from .test_exactness import StopAfter
 
-Make = Callable[..., Ingredients]
+Make = Callable[..., Prepared]
 RUN = RunFile(1, "0", "optimized", 0, {})
 SETTINGS: dict[str, dict[str, Any]] = {
     "grid": {"strategy": "grid", "search": {"lr": "1e-3:1e-1:log:3", "batch_size": "10:40:log:2"}},
-    "cosine": {"strategy": "cosine", "epochs": 3},
+    "cosine": {"strategy": "fixed", "schedule": "cosine", "epochs": 3},
     "greed": {"strategy": "adaptive", "epochs": 4, "budget": 6.0, "greed_check": 1},
     "adaptive": {"strategy": "adaptive", "epochs": 8, "budget": 6.0},
     "pbt": {"strategy": "pbt", "epochs": 4},
 }
 
 
-def train(made: Ingredients, run: Path, control: Control | None = None) -> bool:
+def train(made: Prepared, run: Path, control: Control | None = None) -> bool:
     create_run(run, RUN)
     return train_run(run, made, "optimized", 0, control or Control())
 
@@ -56,19 +55,18 @@ def of(run: Path, kind: type) -> list[Any]:
     return [event for event in RunReader(run).read() if isinstance(event, kind)]
 
 
-def train_as_recorded(made: Ingredients, run: Path, to: Path, recipe: Recipe | None = None) -> float:
+def train_as_recorded(made: Prepared, run: Path, to: Path, recipe: Recipe | None = None) -> float:
     """Largest difference of the final weights."""
     create_run(to, RUN)
-    own = dataclasses.replace(made)  # the engine changes epochs and ranges in it
     with RunWriter(to) as writer:
         recipe = recipe or recipe_of(RunReader(run).read(), run)
-        train_again(own, recipe, "optimized", 0, to, writer.append)
+        train_again(made.config, made.inputs, recipe, "optimized", 0, directory=to, emit=writer.append)
     return largest_difference(run / "model.pt", to / "model.pt")[2]
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_a_replay_ends_at_the_same_weights(ingredients: Make, tmp_path: Path, name: str) -> None:
-    made = ingredients(**SETTINGS[name])
+def test_a_replay_ends_at_the_same_weights(prepare: Make, tmp_path: Path, name: str) -> None:
+    made = prepare(**SETTINGS[name])
     assert train(made, tmp_path / "run")
     assert train_as_recorded(made, tmp_path / "run", tmp_path / "again") == 0
     before, now = (RunReader(tmp_path / place).read()[-1] for place in ("run", "again"))
@@ -83,9 +81,9 @@ def test_a_replay_ends_at_the_same_weights(ingredients: Make, tmp_path: Path, na
         assert 0 < now.images_probed < before.images_probed
 
 
-def test_another_choice_ends_at_other_weights(ingredients: Make, tmp_path: Path) -> None:
+def test_another_choice_ends_at_other_weights(prepare: Make, tmp_path: Path) -> None:
     """The comparison can fail, and a replay does obey what it is given."""
-    made = ingredients(**SETTINGS["grid"])
+    made = prepare(**SETTINGS["grid"])
     assert train(made, tmp_path / "run")
     recipe = recipe_of(RunReader(tmp_path / "run").read(), tmp_path)
     last = recipe.decisions[2]
@@ -95,8 +93,8 @@ def test_another_choice_ends_at_other_weights(ingredients: Make, tmp_path: Path)
 
 
 @pytest.mark.parametrize("name", ["adaptive", "pbt"])
-def test_only_ancestors_are_probed_again(ingredients: Make, tmp_path: Path, name: str) -> None:
-    made = ingredients(**SETTINGS[name])
+def test_only_ancestors_are_probed_again(prepare: Make, tmp_path: Path, name: str) -> None:
+    made = prepare(**SETTINGS[name])
     assert train(made, tmp_path / "run")
     scored = of(tmp_path / "run", CandidateScored)
     recipe = recipe_of(RunReader(tmp_path / "run").read(), tmp_path)
@@ -114,10 +112,10 @@ def test_only_ancestors_are_probed_again(ingredients: Make, tmp_path: Path, name
 
 
 def test_going_back_to_an_earlier_state_is_replayed(
-    ingredients: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    prepare: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second time after stops in between, so that the state gone back to comes from a checkpoint."""
-    made = ingredients(**SETTINGS["adaptive"])
+    made = prepare(**SETTINGS["adaptive"])
     monkeypatch.setattr(Adaptive, "_went_wrong", lambda self, epoch, loss: self.memory.get("watched") == epoch)
     for place in ("run", "stopped"):
         while place == "stopped" and not train(made, tmp_path / place, StopWhileWatched(tmp_path / place)):
@@ -149,10 +147,10 @@ class StopWhileWatched(Control):
 
 @pytest.mark.parametrize(("name", "stops"), [("grid", [5, 60]), ("adaptive", [120, 300]), ("pbt", [30, 75, 20])])
 def test_a_run_that_was_stopped_and_resumed_is_replayed(
-    ingredients: Make, tmp_path: Path, name: str, stops: list[int]
+    prepare: Make, tmp_path: Path, name: str, stops: list[int]
 ) -> None:
     """In a decision, which is then made again, and in an epoch."""
-    made = ingredients(**SETTINGS[name])
+    made = prepare(**SETTINGS[name])
     for stop in stops:
         assert not train(made, tmp_path / "run", StopAfter(stop))
     assert train(made, tmp_path / "run")
@@ -196,9 +194,9 @@ def test_a_run_that_went_on_with_other_threads_need_not_be_equal() -> None:
     assert _moved(begun, [begun, msgspec.structs.replace(same, device="cuda:0: card")])
 
 
-def test_what_was_steered_is_replayed(ingredients: Make, tmp_path: Path) -> None:
+def test_what_was_steered_is_replayed(prepare: Make, tmp_path: Path) -> None:
     """Values by hand, ranges that leave the old ones, more epochs at their time, and a stop in between."""
-    made = ingredients(strategy="adaptive", epochs=4, budget=6.0)
+    made = prepare(strategy="adaptive", epochs=4, budget=6.0)
     script = {
         after_epoch(1): [UseValues(run="optimized-0", values={"lr": 0.5, "batch_size": 30})],
         after_epoch(2): [
@@ -216,16 +214,16 @@ def test_what_was_steered_is_replayed(ingredients: Make, tmp_path: Path) -> None
     (first, four), (second, six), (third, seven) = recipe.epochs
     assert (first, four, second[0], six, third, seven) == ((1, -1), 4, 3, 6, (6, -1), 7)
     assert second[1] > 0
-    other = ingredients(strategy="adaptive", epochs=7, budget=6.0)  # as the study's settings are in the end
+    other = prepare(strategy="adaptive", epochs=7, budget=6.0)  # as the study's settings are in the end
     assert train_as_recorded(other, tmp_path / "run", tmp_path / "again") == 0
     too_late = dataclasses.replace(recipe, epochs=[(first, four), ((4, -1), six), (third, seven)])
     assert train_as_recorded(other, tmp_path / "run", tmp_path / "late", too_late) > 0
 
 
-def test_a_completed_run_that_went_on_is_replayed(ingredients: Make, tmp_path: Path) -> None:
-    made = ingredients(strategy="cosine", epochs=2)
+def test_a_completed_run_that_went_on_is_replayed(prepare: Make, tmp_path: Path) -> None:
+    made = prepare(strategy="fixed", schedule="cosine", epochs=2)
     assert train(made, tmp_path / "run")
-    made.config = msgspec.structs.replace(made.config, epochs=3)
+    made = made.changed(epochs=3)
     assert train(made, tmp_path / "run")
     assert epochs_by_position(RunReader(tmp_path / "run").read()) == [((1, -1), 2), ((3, -1), 3)]
     assert train_as_recorded(made, tmp_path / "run", tmp_path / "again") == 0
@@ -281,8 +279,8 @@ def test_epochs_are_changed_where_they_were(events: list[AnyEvent], expected: li
     assert epochs_by_position(events) == expected
 
 
-def test_a_run_without_lineage_is_told(ingredients: Make, tmp_path: Path) -> None:
-    assert train(ingredients(**SETTINGS["grid"]), tmp_path)
+def test_a_run_without_lineage_is_told(prepare: Make, tmp_path: Path) -> None:
+    assert train(prepare(**SETTINGS["grid"]), tmp_path)
     log = tmp_path / EVENTS_FILE
     lines = [msgspec.json.decode(line) for line in log.read_bytes().splitlines()]
     older = [{key: value for key, value in line.items() if key not in ("start", "steps")} for line in lines]

@@ -39,14 +39,13 @@ from hptui.record.events import (
     ValuesRequested,
 )
 from hptui.record.run_directory import RunReader
-from hptui.record.study_directory import Study, create_study, open_study
+from hptui.record.study_directory import Study, create_study, open_study, steered
 from hptui.training.run.control import Control
-from hptui.training.run.run import Ingredients
-from hptui.training.study import train_study
 
-from .test_exactness import assert_same, make_run
+from .conftest import Prepared, delivered, make_run, train_study
+from .test_exactness import assert_same
 
-Make = Callable[..., Ingredients]
+Make = Callable[..., Prepared]
 PATIENCE_SECONDS = 30
 
 
@@ -73,15 +72,15 @@ def epoch_done(number: int) -> Callable[[AnyEvent], bool]:
     return lambda event: isinstance(event, EpochCompleted) and event.epoch == number
 
 
-def execute(made: Ingredients, control: Scripted) -> bool:
+def execute(made: Prepared, control: Scripted) -> bool:
     run, _ = make_run(made, emit=control.emit, control=control)
-    return run.execute()
+    return run.execute().completed
 
 
-def test_changed_ranges_take_effect_at_the_next_decision(ingredients: Make, tmp_path: Path) -> None:
+def test_changed_ranges_take_effect_at_the_next_decision(prepare: Make, tmp_path: Path) -> None:
     change = ChangeRanges(search={"lr": "0.002:0.02:log:2", "weight_decay": "1e-4:1e-2:log:3"})
     control = Scripted(tmp_path, {epoch_done(1): change})
-    assert execute(ingredients(epochs=3), control)
+    assert execute(prepare(epochs=3), control)
     first, second, third = control.of(DecisionStarted)
     assert [axis.name for axis in first.axes] == ["lr", "dropout"]
     for later in (second, third):
@@ -108,20 +107,20 @@ def test_changed_ranges_take_effect_at_the_next_decision(ingredients: Make, tmp_
     ],
 )
 def test_a_wrong_request_is_refused_in_the_log_and_training_goes_on(
-    ingredients: Make, tmp_path: Path, command: AnyCommand, reason: str
+    prepare: Make, tmp_path: Path, command: AnyCommand, reason: str
 ) -> None:
     control = Scripted(tmp_path, {epoch_done(1): command})
-    assert execute(ingredients(), control)
+    assert execute(prepare(), control)
     (refused,) = control.of(CommandRefused)
     assert reason in refused.reason
     assert len(control.of(EpochCompleted)) == 2
     assert not control.of(RangesChanged)
 
 
-def test_values_by_hand_hold_until_the_strategy_is_asked_again(ingredients: Make, tmp_path: Path) -> None:
+def test_values_by_hand_hold_until_the_strategy_is_asked_again(prepare: Make, tmp_path: Path) -> None:
     by_hand = UseValues(run="optimized-0", values={"lr": 0.0123, "dropout": 0.25})
     control = Scripted(tmp_path, {epoch_done(1): by_hand, epoch_done(3): UseValues(run="optimized-0", values={})})
-    assert execute(ingredients(epochs=4), control)
+    assert execute(prepare(epochs=4), control)
     assert [event.values for event in control.of(ValuesRequested)] == [by_hand.values, {}]
     chosen = control.of(HyperparametersChosen)
     assert [event.epoch for event in chosen] == [1, 2, 4]
@@ -133,9 +132,9 @@ def test_values_by_hand_hold_until_the_strategy_is_asked_again(ingredients: Make
     assert chosen[2].candidate is not None
 
 
-def test_added_epochs_are_trained(ingredients: Make, tmp_path: Path) -> None:
+def test_added_epochs_are_trained(prepare: Make, tmp_path: Path) -> None:
     control = Scripted(tmp_path, {epoch_done(1): AddEpochs(epochs=2)})
-    assert execute(ingredients(epochs=2), control)
+    assert execute(prepare(epochs=2), control)
     assert [event.epoch for event in control.of(EpochCompleted)] == [1, 2, 3, 4]
     assert [event.epochs for event in control.of(EpochsAdded)] == [4]
     assert [event.epoch for event in control.of(DecisionStarted)] == [1, 2, 3, 4]
@@ -148,11 +147,11 @@ def wait_for(condition: Callable[[], object]) -> None:
         time.sleep(0.005)
 
 
-def test_a_pause_holds_within_a_batch_and_changes_nothing(ingredients: Make, tmp_path: Path) -> None:
-    straight, _ = make_run(ingredients(epochs=3))
-    assert straight.execute()
+def test_a_pause_holds_within_a_batch_and_changes_nothing(prepare: Make, tmp_path: Path) -> None:
+    straight, _ = make_run(prepare(epochs=3))
+    assert straight.execute().completed
     control = Scripted(tmp_path, {lambda event: isinstance(event, BatchesTrained) and event.step == 17: Pause()})
-    run, _ = make_run(ingredients(epochs=3), emit=control.emit, control=control)
+    run, _ = make_run(prepare(epochs=3), emit=control.emit, control=control)
     thread = threading.Thread(target=run.execute, daemon=True)
     thread.start()
     wait_for(lambda: control.of(RunPaused))
@@ -160,22 +159,22 @@ def test_a_pause_holds_within_a_batch_and_changes_nothing(ingredients: Make, tmp
     count = len(control.events)
     time.sleep(0.5)  # long enough for some hundred batches
     assert (run.state.step, len(control.events)) == (step, count)
-    seconds = run.progress.seconds
+    seconds = run.ledger.progress.seconds
     sender = CommandSender(tmp_path)
     sender.send(Continue())
     thread.join(PATIENCE_SECONDS)
     assert control.of(RunContinued)
     assert isinstance(control.events[-1], RunCompleted)
-    assert_same(dict(run.delivered_weights()), dict(straight.delivered_weights()))
+    assert_same(dict(delivered(run)), dict(delivered(straight)))
     after = control.events.index(control.of(RunContinued)[0])
     next_batches = next(event for event in control.events[after:] if isinstance(event, BatchesTrained))
     assert next_batches.seconds < 0.5  # the pause is not counted as training
-    assert run.progress.seconds >= seconds
+    assert run.ledger.progress.seconds >= seconds
 
 
-def test_a_step_trains_one_epoch_and_pauses_before_the_next_decision(ingredients: Make, tmp_path: Path) -> None:
+def test_a_step_trains_one_epoch_and_pauses_before_the_next_decision(prepare: Make, tmp_path: Path) -> None:
     control = Scripted(tmp_path, {epoch_done(1): Pause()})
-    run, _ = make_run(ingredients(epochs=4), emit=control.emit, control=control)
+    run, _ = make_run(prepare(epochs=4), emit=control.emit, control=control)
     thread = threading.Thread(target=run.execute, daemon=True)
     thread.start()
     sender = CommandSender(tmp_path)
@@ -188,9 +187,9 @@ def test_a_step_trains_one_epoch_and_pauses_before_the_next_decision(ingredients
     assert isinstance(control.events[-1], RunCompleted)
 
 
-def test_a_paused_training_can_be_stopped(ingredients: Make, tmp_path: Path) -> None:
+def test_a_paused_training_can_be_stopped(prepare: Make, tmp_path: Path) -> None:
     control = Scripted(tmp_path, {epoch_done(1): Pause()})
-    run, _ = make_run(ingredients(epochs=4), emit=control.emit, control=control)
+    run, _ = make_run(prepare(epochs=4), emit=control.emit, control=control)
     thread = threading.Thread(target=run.execute, daemon=True)
     thread.start()
     wait_for(lambda: control.of(RunPaused))
@@ -200,8 +199,8 @@ def test_a_paused_training_can_be_stopped(ingredients: Make, tmp_path: Path) -> 
 
 
 @pytest.fixture
-def study(ingredients: Make, tmp_path: Path) -> tuple[Study, Ingredients]:
-    made = ingredients(epochs=3, runs=2)
+def study(prepare: Make, tmp_path: Path) -> tuple[Study, Prepared]:
+    made = prepare(epochs=3, runs=2)
     planned = {"baseline": 1.0, "optimized": 2.0}
     return create_study(tmp_path / "study", made.config, made.data.fingerprint, planned), made
 
@@ -227,7 +226,7 @@ def epochs_of(study: Study, run: str) -> int:
     return sum(isinstance(event, EpochCompleted) for event in RunReader(study.directory / run).read())
 
 
-def test_changed_ranges_hold_for_later_runs_and_survive_resume(study: tuple[Study, Ingredients]) -> None:
+def test_changed_ranges_hold_for_later_runs_and_survive_resume(study: tuple[Study, Prepared]) -> None:
     the_study, made = study
     change = ChangeRanges(search={"lr": "0.002:0.02:log:2"})
     assert train_study(the_study, made, AtEvent(the_study, "optimized-0", 1, change))
@@ -242,11 +241,9 @@ class Killed(BaseException):
     """As SIGKILL does: nothing is written any more."""
 
 
-def test_ranges_that_were_changed_just_before_a_kill_are_searched_after_resume(
-    ingredients: Make, tmp_path: Path
-) -> None:
+def test_ranges_that_were_changed_just_before_a_kill_are_searched_after_resume(prepare: Make, tmp_path: Path) -> None:
     """They are kept for the study at once, what the strategy remembers only with the next checkpoint."""
-    made = ingredients(epochs=10, strategy="adaptive", budget=6.0, search={"lr": "1e-3:1e-1:log:3"})
+    made = prepare(epochs=10, strategy="adaptive", budget=6.0, search={"lr": "1e-3:1e-1:log:3"})
     change = ChangeRanges(search={"lr": "1e-6:1e-5:log:3"})
 
     class KilledAfter(Scripted):
@@ -260,25 +257,24 @@ def test_ranges_that_were_changed_just_before_a_kill_are_searched_after_resume(
     killed, _ = make_run(made, emit=control.emit, control=control, directory=tmp_path / "run")
     with pytest.raises(Killed):
         killed.execute()
-    assert made.config.search == {"lr": "1e-06:1e-05:log:3"}
-    again, events = make_run(made, directory=tmp_path / "run")
-    assert again.execute(resume=True)
+    assert steered(made.config, tmp_path).search == {"lr": "1e-06:1e-05:log:3"}
+    again, events = make_run(made.changed(search=steered(made.config, tmp_path).search), directory=tmp_path / "run")
+    assert again.execute(resume=True).completed
     (chosen,) = [event for event in events if isinstance(event, HyperparametersChosen)]
     assert 1e-6 <= chosen.values["lr"] <= 1e-5
 
 
-def test_added_epochs_are_trained_in_runs_that_were_done_already(study: tuple[Study, Ingredients]) -> None:
+def test_added_epochs_are_trained_in_runs_that_were_done_already(study: tuple[Study, Prepared]) -> None:
     the_study, made = study
     assert train_study(the_study, made, AtEvent(the_study, "optimized-0", 3, AddEpochs(epochs=1)))
     assert [epochs_of(the_study, directory.name) for _, _, directory in the_study.runs()] == [4, 4, 4, 4]
-    straight, _ = make_run(made, "baseline", 0)
-    assert straight.config.epochs == 4
-    assert straight.execute()
+    straight, _ = make_run(made.changed(epochs=4), "baseline", 0)
+    assert straight.execute().completed
     saved = torch.load(the_study.directory / "baseline-0" / "model.pt", weights_only=True)["network"]
-    assert_same(dict(saved), dict(straight.delivered_weights()))
+    assert_same(dict(saved), dict(delivered(straight)))
 
 
-def test_one_run_or_the_study_may_be_stopped(study: tuple[Study, Ingredients]) -> None:
+def test_one_run_or_the_study_may_be_stopped(study: tuple[Study, Prepared]) -> None:
     the_study, made = study
     assert not train_study(the_study, made, AtEvent(the_study, "optimized-0", 1, StopRun(run="optimized-0")))
     assert [epochs_of(the_study, directory.name) for _, _, directory in the_study.runs()] == [3, 1, 3, 3]
@@ -287,7 +283,7 @@ def test_one_run_or_the_study_may_be_stopped(study: tuple[Study, Ingredients]) -
     assert [epochs_of(the_study, directory.name) for _, _, directory in the_study.runs()] == [3, 3, 3, 3]
 
 
-def test_what_is_asked_just_before_a_stop_holds_after_resume(study: tuple[Study, Ingredients]) -> None:
+def test_what_is_asked_just_before_a_stop_holds_after_resume(study: tuple[Study, Prepared]) -> None:
     the_study, made = study
     control = AtEvent(the_study, "optimized-0", 1, AddEpochs(epochs=1))
     sender = CommandSender(the_study.directory)
@@ -308,7 +304,6 @@ def test_what_is_asked_just_before_a_stop_holds_after_resume(study: tuple[Study,
     assert {EpochsAdded, ValuesRequested, RangesChanged} <= {type(event) for event in events}
     reopened = open_study(the_study.directory).config
     assert (reopened.epochs, reopened.search) == (4, {"lr": "0.002:0.02:log:2"})
-    made.config = reopened
     assert train_study(the_study, made, Control(CommandInbox(the_study.directory)))
     chosen = [e for e in RunReader(the_study.directory / "optimized-0").read() if isinstance(e, HyperparametersChosen)]
     assert chosen[-1].values["lr"] == 0.0123
@@ -329,7 +324,7 @@ def reasons(study: Study, run: str) -> list[str]:
     ],
 )
 def test_what_is_asked_of_one_run_reaches_no_other(
-    study: tuple[Study, Ingredients], at: tuple[str, int], command: AnyCommand, reason: str
+    study: tuple[Study, Prepared], at: tuple[str, int], command: AnyCommand, reason: str
 ) -> None:
     """A baseline that was trained with values of somebody's choice would be compared as an ordinary one."""
     the_study, made = study
@@ -343,13 +338,13 @@ def test_what_is_asked_of_one_run_reaches_no_other(
         assert isinstance(events[-1], RunCompleted)
 
 
-def test_epochs_added_in_the_last_epoch_of_the_last_run_are_trained(study: tuple[Study, Ingredients]) -> None:
+def test_epochs_added_in_the_last_epoch_of_the_last_run_are_trained(study: tuple[Study, Prepared]) -> None:
     the_study, made = study
     assert train_study(the_study, made, AtEvent(the_study, "optimized-1", 3, AddEpochs(epochs=1)))
     assert [epochs_of(the_study, directory.name) for _, _, directory in the_study.runs()] == [4, 4, 4, 4]
 
 
-def test_a_single_epoch_that_is_the_last_one_pauses_before_the_run_is_over(study: tuple[Study, Ingredients]) -> None:
+def test_a_single_epoch_that_is_the_last_one_pauses_before_the_run_is_over(study: tuple[Study, Prepared]) -> None:
     the_study, made = study
     control = AtEvent(the_study, "baseline-0", 2, StepEpoch())
     thread = threading.Thread(target=train_study, args=(the_study, made, control), daemon=True)
@@ -381,7 +376,7 @@ def test_a_run_that_begins_while_paused_says_so_and_a_stopped_one_leaves_no_paus
     assert [type(event) for event in told[2:]] == [RunContinued]
 
 
-def test_stopping_the_study_begins_no_other_run(study: tuple[Study, Ingredients]) -> None:
+def test_stopping_the_study_begins_no_other_run(study: tuple[Study, Prepared]) -> None:
     the_study, made = study
     assert not train_study(the_study, made, AtEvent(the_study, "baseline-0", 1, StopStudy()))
     assert not (the_study.directory / "optimized-0" / "events.jsonl").exists()

@@ -14,11 +14,12 @@ from textual.pilot import Pilot
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Select, Static
 
-from hptui.space import HYPERPARAMETERS, SearchSpace, parse_range
+from hptui.hyperparameters import hyperparameter, hyperparameters
+from hptui.space import SearchSpace, parse_range
 from hptui.ui.screens.dialogs import ChoiceDialog, NumberDialog
 from hptui.ui.screens.ranges_dialog import NOTHING, RangesDialog, grid_words, shortened
 from hptui.ui.widgets.form import Check, Row
-from hptui.ui.widgets.range_row import SUGGESTED, RangeRow
+from hptui.ui.widgets.range_row import RangeRow
 
 VALUES = {"lr": 0.001, "weight_decay": 1e-5, "momentum": 0.9, "label_smoothing": 0.0123456, "batch_size": 100.0}
 ANSWERS = {"run": "This run, begin the next", "study": "The whole study"}
@@ -195,7 +196,7 @@ def test_every_hyperparameter_has_a_row_and_the_grid_is_shown() -> None:
         await until(pilot, lambda: app.grid[0] == "3 x 5 = 15 cells")
         assert app.grid[1:] == ["weight_decay 1e-06 0.0001 0.01", "lr 0.0001 0.000316 0.001 0.00316 0.01"]
         lines = app.text.split("\n")
-        for name in HYPERPARAMETERS:
+        for name in hyperparameters():
             (line,) = [line for line in lines if f"] {name} " in line]
             assert ("[X]" in line) == (name in two())
         fixed = {"momentum": "fixed 0.9", "label_smoothing": "fixed 0.0123", "batch_size": "fixed 100"}
@@ -318,12 +319,12 @@ def test_what_was_typed_a_moment_ago_is_checked_before_it_is_applied() -> None:
 def test_everything_is_reached_in_80_columns_and_24_lines(wrong: bool) -> None:
     async def script(app: Host, pilot: Pilot[None]) -> None:
         if wrong:
-            for name in HYPERPARAMETERS:
+            for name in hyperparameters():
                 app.field(name, "steps").value = "0"
         words = "to mend: " if wrong else "5 x 3 x 3 x 4 x 3 x 5 x 3 = 8100 cells"
         await until(pilot, lambda: words in app.text)
         if not wrong:
-            for name in HYPERPARAMETERS:  # rows and values of all seven at once
+            for name in hyperparameters():  # rows and values of all seven at once
                 assert sum(name in line for line in app.text.split("\n")) == 2
         seen = set()
         for _ in range(100):
@@ -339,10 +340,10 @@ def test_everything_is_reached_in_80_columns_and_24_lines(wrong: bool) -> None:
                 assert app.dialog.query_one(f"#{part}").region.bottom <= 23
             assert "Cancel (esc)" in app.text
             await pilot.press("tab")
-        assert seen == {f"search.{name}" for name in HYPERPARAMETERS}
+        assert seen == {f"search.{name}" for name in hyperparameters()}
         assert app.dialog.focused.id == ("cancel" if wrong else "apply")
 
-    every = {name: parse_range(name, SUGGESTED[name]) for name in HYPERPARAMETERS}
+    every = {name: parse_range(name, hyperparameter(name).suggested) for name in hyperparameters()}
     ask(RangesDialog(every, VALUES), script)
 
 

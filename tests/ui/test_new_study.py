@@ -16,10 +16,10 @@ from textual.pilot import Pilot
 from textual.widgets import Button, Input, Select, Static
 
 from hptui.config import Layer, StudyConfig, resolve
-from hptui.space import HYPERPARAMETERS
+from hptui.hyperparameters import hyperparameter, hyperparameters
 from hptui.ui.screens.new_study import FORM, NewStudyScreen, plan
 from hptui.ui.widgets.form import OWN, Check, Row
-from hptui.ui.widgets.range_row import SUGGESTED, RangeRow
+from hptui.ui.widgets.range_row import RangeRow
 
 SIZES = [(80, 24), (160, 48)]
 DEFAULT = resolve([]).config
@@ -138,7 +138,7 @@ def test_every_setting_that_is_shown_comes_back_as_it_was() -> None:
         class_weights="balanced",
         model="my/net.py:Net",
         optimizer="sgd",
-        strategy="cosine",
+        strategy="pbt",
         baseline="none",
         epochs=7,
         runs=3,
@@ -325,7 +325,7 @@ def test_without_a_range_a_searching_strategy_has_nothing_to_do() -> None:
             app.row(f"search.{name}").query_one(Check).value = False
         await until(pilot, lambda: "a grid of no cells; name at least one range" in app.problem("strategy"))
         assert not app.can_start
-        app.row("strategy").query_one(Select).value = "cosine"
+        app.row("strategy").query_one(Select).value = "fixed"
         await until(pilot, lambda: app.can_start)
         assert app.planned == "cost about 1.0 plain trainings; 10 + 10 runs"
 
@@ -345,13 +345,13 @@ def test_a_folder_that_cannot_be_used_is_told_before_the_start(tmp_path: Path) -
     show(test)
 
 
-@pytest.mark.parametrize("name", HYPERPARAMETERS)
+@pytest.mark.parametrize("name", hyperparameters())
 def test_what_is_suggested_can_be_searched(name: str) -> None:
     async def change(app: Host, pilot: Pilot[None]) -> None:
         for row in app.form.query(RangeRow):
             row.query_one(Check).value = row.setting == f"search.{name}"
 
-    expected = resolve([Layer("test", {"search": {name: SUGGESTED[name]}})]).config
+    expected = resolve([Layer("test", {"search": {name: hyperparameter(name).suggested}})]).config
     assert started(change) == expected
 
 
@@ -373,7 +373,7 @@ def test_tab_goes_through_the_whole_form_to_start_and_shows_where_it_is(size: tu
             assert focused.region.bottom <= app.form.query_one("#about").region.y
             await pilot.press("tab")
         fields = [field for group in FORM.values() for field in group]
-        assert rows == [*fields, *(f"search.{name}" for name in HYPERPARAMETERS)]
+        assert rows == [*fields, *(f"search.{name}" for name in hyperparameters())]
         assert app.screen.focused is app.form.query_one("#start")
         await pilot.press("enter")
         await until(pilot, lambda: app.answers)
@@ -413,8 +413,8 @@ def test_a_choice_is_made_with_keys_and_esc_only_closes_its_menu() -> None:
         await pilot.press("escape")
         await until(pilot, lambda: not choice.expanded)
         assert app.answers == []
-        await pilot.press("enter", "up", "enter")
-        await until(pilot, lambda: choice.value == "sgd")
+        await pilot.press("enter", "down", "enter")
+        await until(pilot, lambda: choice.value == "adamw")
         await pilot.press("escape")
         await until(pilot, lambda: app.answers)
         assert isinstance(app.answers[0], NewStudyScreen.Cancelled)

@@ -1,23 +1,37 @@
-"""Build the network and its optimizer, and make sure they fit the data before anything is written."""
+"""Build the network and its optimizer, and make sure they fit the data before anything is trained."""
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
-from hptui import registry
-from hptui.errors import ConfigError, ModelError
-from hptui.space import Values
-from hptui.training.engine.device_data import DeviceDataset
+from hptui.config import StudyConfig
+from hptui.errors import ConfigError, ModelError, first_line
+from hptui.hyperparameters import Values, default_values
+from hptui.losses import Loss
+from hptui.optimizers import OptimizerFactory
+from hptui.training.engine.device_data import BatchOrder, DeviceDataset, DeviceImages
+from hptui.training.engine.hyperparameters import ValuesInForce
+from hptui.training.engine.plug_ins import ModelFactory
+from hptui.training.engine.random_state import seed_all
+from hptui.training.engine.state import TrainingState
 
-ModelFactory = Callable[..., nn.Module]
-PACKAGES = {"schedule_free": "schedulefree", "prodigy": "prodigyopt"}
-"""optimizers that come with a package of their own, an optional extra"""
+
+@dataclass(frozen=True)
+class StudyInputs:
+    """What all runs of a study share; it never changes."""
+
+    data: DeviceDataset
+    test: DeviceImages
+    factory: ModelFactory
+    optimizer: OptimizerFactory
+    loss: Loss
+    device: torch.device
 
 
 def build_network(factory: ModelFactory, name: str, data: DeviceDataset, seed: int) -> nn.Module:
@@ -44,14 +58,6 @@ def build_network(factory: ModelFactory, name: str, data: DeviceDataset, seed: i
         network.to(memory_format=memory_format)
     _check_output(network, name, data)
     return network
-
-
-def load_factory(name: str) -> ModelFactory:
-    """The class or function behind --model."""
-    factory: Any = registry.load("models", name)
-    if not callable(factory):
-        raise ModelError(f"model {name!r} is a {type(factory).__name__}, not a class or function that builds one.")
-    return factory  # type: ignore[no-any-return]
 
 
 def _accepted(factory: ModelFactory, offered: dict[str, Any]) -> dict[str, Any]:
@@ -83,52 +89,32 @@ def _check_output(network: nn.Module, name: str, data: DeviceDataset) -> None:
         raise ModelError(f"model {name!r} has no weights to train.")
 
 
-def first_line(error: BaseException) -> str:
-    """Of its message, for an error of one line."""
-    return (str(error).strip().splitlines() or [""])[0]
+def new_state(inputs: StudyInputs, config: StudyConfig, seed: int) -> TrainingState:
+    """A training at step 0; everything in it follows from `seed`.
 
-
-def check_optimizer(name: str) -> None:
-    """Raise ConfigError if the optimizer comes with a package that is not installed."""
-    package = PACKAGES.get(name)
-    if package is not None and importlib.util.find_spec(package) is None:
-        raise ConfigError(f"{name} needs the package {package}; install it with: pip install 'hptui[optimizers]'")
-
-
-def build_optimizer(name: str, network: nn.Module, values: Values) -> torch.optim.Optimizer:
-    """SGD with momentum, Adam or AdamW, each in torch's fused form; or one from a package of its own.
-
-    Fused kernels are wrong, silently, for a gradient whose strides differ from its weight's (seen with
-    torch.func); gradients from `backward()` follow the weight's strides. tests/training checks them against
-    the plain form.
+    Raises:
+        ModelError: the network cannot be built, or does not fit the data.
+        ConfigError: the optimizer or a value does not fit the network.
     """
-    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    lr, weight_decay, momentum = values["lr"], values["weight_decay"], values["momentum"]
-    match name:
-        case "sgd":
-            return torch.optim.SGD(trained, lr, momentum, weight_decay=weight_decay, fused=True)
-        case "adam":
-            return torch.optim.Adam(trained, lr, (momentum, 0.999), weight_decay=weight_decay, fused=True)
-        case "adamw":
-            return torch.optim.AdamW(trained, lr, (momentum, 0.999), weight_decay=weight_decay, fused=True)
-        case "schedule_free":
-            if momentum == 0:
-                raise ConfigError("schedule_free needs a momentum above 0: it trains between two points that it keeps.")
-            if any(buffer.endswith("running_mean") for buffer, _ in network.named_buffers()):
-                raise ConfigError(
-                    "schedule_free cannot train a model with BatchNorm here: it is read at other weights than those "
-                    "that the running statistics belong to."
-                )
-            from schedulefree import AdamWScheduleFree
+    seed_all(seed)
+    network = build_network(inputs.factory, config.model, inputs.data, seed)
+    given = inputs.optimizer.start_values | config.set
+    optimizer = build_optimizer(inputs.optimizer, config.optimizer, network, default_values() | given)
+    values = ValuesInForce(network, optimizer, given)
+    order = BatchOrder(len(inputs.data.train), seed, inputs.device)
+    augmentation = torch.Generator().manual_seed(seed)  # on the CPU, so that a checkpoint goes to any device
+    seed_all(seed)  # whatever building the network drew, training draws the same
+    return TrainingState(network, optimizer, values, order, augmentation, inputs.device)
 
-            schedule_free: torch.optim.Optimizer = AdamWScheduleFree(
-                trained, lr, (momentum, 0.999), weight_decay=weight_decay
-            )
-            schedule_free.train()  # type: ignore[attr-defined]
-            return schedule_free
-        case "prodigy":
-            from prodigyopt import Prodigy
 
-            prodigy: torch.optim.Optimizer = Prodigy(trained, lr, (momentum, 0.999), weight_decay=weight_decay)
-            return prodigy
-    raise ValueError(f"no optimizer {name!r}")
+def build_optimizer(factory: OptimizerFactory, name: str, network: nn.Module, values: Values) -> Optimizer:
+    """An optimizer of the weights that are trained; raise ConfigError where `factory` fails or gives something else."""
+    try:
+        optimizer = factory(network, values)
+    except ConfigError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise ConfigError(f"optimizer {name!r} cannot be built: {type(error).__name__}: {first_line(error)}") from error
+    if not isinstance(optimizer, Optimizer) or "lr" not in optimizer.param_groups[0]:
+        raise ConfigError(f"optimizer {name!r} gives a {type(optimizer).__name__}, not a torch optimizer with a rate.")
+    return optimizer

@@ -9,16 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from hptui.datasets import ImageDataset, Images, Pixels
 from hptui.errors import ConfigError
 
 Statistic = npt.NDArray[np.float64]
-
-MAX_ROTATION_DEGREES = 20.0
-MAX_SHIFT = 0.15
-"""of the image's side; both at augmentation strength 1"""
 
 
 @dataclass(frozen=True)
@@ -192,19 +187,3 @@ class BatchOrder:
         self._generator.set_state(generator.cpu())  # a checkpoint may have been loaded to the GPU
         self._order = order.to(self._device)  # never written in place, so sharing it is safe
         self.position = position
-
-
-def augment(pixels: Tensor, strength: float, generator: torch.Generator) -> Tensor:
-    """Shift and rotate each image by its own random amount; (B, C, H, W) -> the same shape, float32.
-
-    At strength 1 up to 20 degrees and 15 % of the side, uniformly; black comes in from outside.
-    """
-    batch, height, width = pixels.shape[0], pixels.shape[2], pixels.shape[3]
-    draw = torch.rand(batch, 3, generator=generator).to(pixels.device).mul_(2).sub_(1).mul_(strength)
-    angle = draw[:, 0] * math.radians(MAX_ROTATION_DEGREES)
-    cos, sin, aspect = angle.cos(), angle.sin(), height / width
-    rotation = torch.stack((cos, -sin * aspect, sin / aspect, cos), 1).view(batch, 2, 2)
-    # affine_grid asks where each output pixel comes from, in units of half a side (15 % of the side is 0.3)
-    shift = rotation @ draw[:, 1:].mul(-2 * MAX_SHIFT).unsqueeze(2)
-    grid = F.affine_grid(torch.cat((rotation, shift), 2), list(pixels.shape), align_corners=False)
-    return F.grid_sample(pixels.float(), grid, mode="bilinear", padding_mode="zeros", align_corners=False)

@@ -1,105 +1,99 @@
-"""Put hyperparameters in force, and read back what is in force: the log never repeats a wish."""
+"""The hyperparameters of one training: put in force, and read back, so that the log never repeats a wish."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
-from torch import nn
+from torch import Generator, Tensor, nn
 from torch.optim import Optimizer
 
 from hptui.errors import ConfigError
-from hptui.space import Values
-
-DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
+from hptui.hyperparameters import Hyperparameter, Values, default_values, hyperparameter, hyperparameters
 
 
 class ValuesInForce:
-    """The hyperparameters of one network, its optimizer, its loss and its batches."""
+    """The hyperparameters of one network, its optimizer, its loss and its batches (a `hyperparameters.Training`)."""
 
     def __init__(self, network: nn.Module, optimizer: Optimizer, values: Values) -> None:
-        self._dropouts = [module for module in network.modules() if isinstance(module, DROPOUTS)]
-        self._optimizer = optimizer
-        self.label_smoothing = 0.0
-        self.batch_size = 1
-        self.augmentation = 0.0
-        self.rate = 0.0
-        """the learning rate as chosen, before a schedule's factor"""
+        """Put `values` in force, and of the others the defaults, as far as this training has them."""
+        self.network = network
+        self.optimizer = optimizer
+        self.held: Values = {}
         self.rate_factor = 1.0
+        for name, default in default_values().items():
+            if name not in values and not hyperparameter(name).problem(self):
+                hyperparameter(name).put(self, default)
         self.set(values)
+        self._on_images = _those_with_own("on_images")
+        self._on_gradients = _those_with_own("on_gradients")
 
-    def set(self, values: Values) -> None:
+    @property
+    def batch_size(self) -> int:
+        return round(self.held["batch_size"])
+
+    def set(self, values: Mapping[str, float]) -> None:
         """Put `values` in force; names that are missing stay as they are.
 
         Raises:
-            ConfigError: dropout is named but the network has no nn.Dropout.
+            ConfigError: this training has nothing of the kind (dropout is named, but the network has no nn.Dropout).
         """
-        if "dropout" in values:
-            self.require_dropout()
-            for dropout in self._dropouts:
-                dropout.p = values["dropout"]
-        self.label_smoothing = values.get("label_smoothing", self.label_smoothing)
-        self.batch_size = round(values.get("batch_size", self.batch_size))
-        self.augmentation = values.get("augmentation", self.augmentation)
-        self.rate = values.get("lr", self.rate)
-        for group in self._optimizer.param_groups:
-            if "weight_decay" in values:
-                group["weight_decay"] = values["weight_decay"]
-            if "momentum" in values:
-                if "betas" in group:
-                    group["betas"] = (values["momentum"], *group["betas"][1:])
-                else:
-                    group["momentum"] = values["momentum"]
-        self.scale_rate(self.rate_factor)
+        for name, value in values.items():
+            self.require(name)
+            hyperparameter(name).put(self, value)
 
-    def require_dropout(self) -> None:
-        """Raise ConfigError if the network has no dropout to set."""
-        if not self._dropouts:
-            raise ConfigError("dropout cannot be set: the model has no nn.Dropout.")
+    def require(self, name: str) -> None:
+        """Raise ConfigError if this training has nothing that `name` could set."""
+        if problem := hyperparameter(name).problem(self):
+            raise ConfigError(f"{name} cannot be set: {problem}.")
 
     def scale_rate(self, factor: float) -> None:
         """Let the optimizer use `factor` times the chosen learning rate."""
         self.rate_factor = factor
-        for group in self._optimizer.param_groups:
-            group["lr"] = self.rate * factor
+        hyperparameter("lr").put(self, self.held["lr"])
+
+    def change_images(self, pixels: Tensor, generator: Generator) -> Tensor:
+        """Let those that change images have a batch (B, C, H, W) of the training."""
+        for entry in self._on_images:
+            if entry.name in self.held:
+                pixels = entry.on_images(pixels, self.held[entry.name], generator)
+        return pixels
+
+    def change_gradients(self) -> None:
+        """Let those that act on gradients do so."""
+        for entry in self._on_gradients:
+            if entry.name in self.held:
+                entry.on_gradients(self, self.held[entry.name])
 
     def read(self) -> Values:
         """What is in force now, from the optimizer, the dropout layers, the loss and the batches."""
-        group = self._optimizer.param_groups[0]
-        values: Values = {
-            "lr": float(group["lr"]),
-            "weight_decay": float(group["weight_decay"]),
-            "momentum": float(group["betas"][0] if "betas" in group else group["momentum"]),
-            "label_smoothing": self.label_smoothing,
-            "batch_size": float(self.batch_size),
-            "augmentation": self.augmentation,
-        }
-        rates = {dropout.p for dropout in self._dropouts}
-        if len(rates) == 1:  # a model with several rates of its own, never set, has no one value to tell
-            values["dropout"] = float(rates.pop())
-        return values
+        values = {name: entry.read(self) for name, entry in hyperparameters().items()}
+        return {name: value for name, value in values.items() if value is not None}
 
     def chosen(self) -> Values:
         """Like `read`, with the learning rate as chosen: before the schedule's factor."""
-        read = self.read()
-        if not math.isclose(read["lr"], self.rate * self.rate_factor, rel_tol=1e-9):
-            return read  # somebody else changed the optimizer: tell what is in force
-        return read | {"lr": self.rate}
+        values, rate = self.read(), self.held["lr"]
+        if not math.isclose(values["lr"], rate * self.rate_factor, rel_tol=1e-9):
+            return values  # somebody else changed the optimizer: tell what is in force
+        return values | {"lr": rate}
 
     def state(self) -> dict[str, object]:
         """Everything that `restore` needs, as plain data; the optimizer's part is in the optimizer's own state."""
-        return {
-            "label_smoothing": self.label_smoothing,
-            "batch_size": self.batch_size,
-            "augmentation": self.augmentation,
-            "rate": self.rate,
-            "rate_factor": self.rate_factor,
-            "dropouts": [dropout.p for dropout in self._dropouts],
-        }
+        own = {name: entry.state(self) for name, entry in hyperparameters().items()}
+        return {"held": dict(self.held), "rate_factor": self.rate_factor, "own": own}
 
     def restore(self, state: dict[str, object]) -> None:
-        rates = state["dropouts"]
-        assert isinstance(rates, list)
-        for dropout, rate in zip(self._dropouts, rates, strict=True):
-            dropout.p = rate
-        for name in ("label_smoothing", "batch_size", "augmentation", "rate", "rate_factor"):
-            setattr(self, name, state[name])
+        held, factor, own = state["held"], state["rate_factor"], state["own"]
+        assert isinstance(held, dict)
+        assert isinstance(factor, float)
+        assert isinstance(own, dict)
+        self.held, self.rate_factor = dict(held), factor
+        for name, kept in own.items():
+            if kept is not None:
+                hyperparameter(name).restore(self, kept)
+
+
+def _those_with_own(hook: str) -> tuple[Hyperparameter, ...]:
+    """Hyperparameters whose class has another `hook` than the base; the loop need not ask the others at every step."""
+    base = getattr(Hyperparameter, hook)
+    return tuple(entry for entry in hyperparameters().values() if getattr(type(entry), hook) is not base)

@@ -20,16 +20,6 @@ Snapshot = dict[str, Any]
 """copies of all tensors, and plain data; can be saved with torch.save and loaded with weights_only=True"""
 
 
-Identity = tuple[int, int]
-"""(decision, candidate): the probe at whose end a state was kept, the first of all counted as 0"""
-
-
-def identity(snapshot: Any) -> Identity | None:
-    """Of a state that was kept at the end of a probe; it stays the same in a checkpoint. None: a run's own state."""
-    found = snapshot.get("identity")
-    return (found[0], found[1]) if found is not None else None
-
-
 class TrainingState:
     """One training at one moment: network, optimizer, averaged weights, values, data position, RNG.
 

@@ -1,4 +1,4 @@
-"""Run one decision: ask, probe, tell, until the strategy has chosen; log every candidate."""
+"""Run one decision: probe what the strategy yields, until it has chosen; log every candidate."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import copy
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
-from functools import partial
-from typing import TYPE_CHECKING
+from typing import Any
 
+from hptui.config import StudyConfig
 from hptui.errors import ConfigError, TrainingError
+from hptui.hyperparameters import Values, hyperparameter
 from hptui.record.events import (
     CandidateScored,
     DecisionRepeated,
@@ -17,16 +18,14 @@ from hptui.record.events import (
     HyperparametersChosen,
     LandscapePredicted,
 )
-from hptui.space import Values, hyperparameter
 from hptui.strategies import Candidate, Choice, Situation, Strategy
 from hptui.training.engine.evaluation import Evaluation
-from hptui.training.engine.state import identity
+from hptui.training.engine.loop import Trainer
+from hptui.training.run.control import Control
+from hptui.training.run.kept import KeptStates
+from hptui.training.run.ledger import Ledger
 from hptui.training.run.opening import axes
-from hptui.training.run.probing import Probe, Scoring, probe_one_by_one
-
-if TYPE_CHECKING:
-    from hptui.training.run.run import Run
-
+from hptui.training.run.probing import Probe, Prober, Scoring
 
 EDGE = 1e-9
 """relative: what rounding may add to the end of a range"""
@@ -34,121 +33,212 @@ LONGER = 2.0
 """times the length of a probe that a greed check repeats"""
 
 
-def decide(run: Run, epoch: int) -> None:
-    """Let the run's strategy choose values for `epoch` and what follows, and put them in force.
+@dataclasses.dataclass(frozen=True)
+class DecisionMaker:
+    """Lets a strategy choose values, and puts them in force."""
 
-    The training is left at the bit where it was, but for the chosen values.
+    trainer: Trainer
+    strategy: Strategy
+    kept: KeptStates
+    ledger: Ledger
+    control: Control
+    config: StudyConfig
 
-    Raises:
-        StopRequested: within a probe; the training is back where the decision found it, and nothing is chosen.
-    """
-    began = run.control.clock()
-    config = run.config
-    scoring = Scoring(config.score, config.score_weights, config.precision)
-    home = run.state.snapshot()
-    start = scoring.evaluate_start(run.trainer)
-    announce(run, epoch, start)
-    images_before = run.progress.images_probed, run.progress.images_checked
-    memory_before = copy.deepcopy(run.strategy.memory)
-    checked = config.greed_check > 0 and run.progress.decisions % config.greed_check == 0
-    twin = _twin(run.strategy) if checked else None
-    count = 0
+    def decide(self, epoch: int) -> None:
+        """Choose values for `epoch` and what follows.
 
-    def record(probe: Probe) -> None:
-        nonlocal count
-        run.progress.images_probed += probe.images
-        run.emit(_candidate_scored(run.progress.decisions, count, probe))
-        count += 1
+        The training is left at the bit where it was, but for the chosen values, or for the state that was chosen.
 
-    situation = _situation(run, epoch, start)
+        Raises:
+            StopRequested: within a probe; the training is back where the decision began, and nothing is chosen.
+            TrainingError: the strategy answers with what cannot be done.
+        """
+        began, progress = self.control.clock(), self.ledger.progress
+        scoring = Scoring(self.config.score, self.config.score_weights, self.config.precision)
+        home = self.trainer.state.snapshot()
+        start = scoring.evaluate_start(self.trainer)
+        self.ledger.emit(self.announcement(epoch, start))
+        prober = Prober(self.trainer, home, start.loss, scoring, self.control, type(self.strategy).__name__)
+        situation = self._situation(epoch, start)
+        images_before = progress.images_probed, progress.images_checked
+        memory_before = copy.deepcopy(self.strategy.memory)
+        twin = self._twin() if self._is_checked() else None
+        try:
+            choice = self._choose(self.strategy, self.kept, prober, situation, 1.0, self._record_candidate)
+            if twin is not None:
+                self._check_greed(twin, prober, situation, choice)
+        except BaseException:
+            # the decision is void and will be made again
+            (progress.images_probed, progress.images_checked), self.strategy.memory = images_before, memory_before
+            self.kept.forget_all_but(self.strategy.needed())
+            raise
+        self._put_in_force(epoch, choice, began)
+        self.kept.forget_all_but(self.strategy.needed())
 
-    def choose(strategy: Strategy, times: float, on_probe: Callable[[Probe], None]) -> Choice:
-        """Ask and tell until a choice is made; probes are so many times as long as the strategy wants them."""
-        while not isinstance(answer := _answer(run, strategy, situation), Choice):
-            measurements = probe_one_by_one(
-                run.trainer,
-                answer,
-                home,
-                first=(run.progress.decisions, count),
-                horizon=lambda one: times * (config.horizon if one.horizon is None else one.horizon),
-                start_loss=start.loss,
-                scoring=scoring,
-                control=run.control,
-                on_probe=on_probe,
+    def announcement(self, epoch: int, start: Evaluation | None = None) -> DecisionStarted:
+        """The fact that a decision begins; without `start` nothing is measured, because nothing will be compared."""
+        return DecisionStarted(
+            decision=self.ledger.progress.decisions,
+            epoch=epoch,
+            step=self.trainer.state.step,
+            axes=axes(self.config.space),
+            values=self.trainer.state.values.chosen(),
+            loss=start.loss if start else None,
+            accuracy=start.accuracy if start else None,
+            score_name=self.config.score,
+            score_weights=self.config.score_weights,
+            planned=self.strategy.planned_candidates(self.config.space) if start else None,
+        )
+
+    def _situation(self, epoch: int, start: Evaluation) -> Situation:
+        progress = self.ledger.progress
+        return Situation(
+            epoch=epoch,
+            epochs=self.config.epochs,
+            images_per_epoch=len(self.trainer.data.train),
+            images_trained=progress.images_trained,
+            images_probed=progress.images_probed - progress.images_checked,
+            values=self.trainer.state.values.chosen(),
+            space=self.config.space,
+            loss=start.loss,
+            losses=start.losses,
+            horizon=self.config.horizon,
+        )
+
+    def _choose(
+        self,
+        strategy: Strategy,
+        kept: KeptStates,
+        prober: Prober,
+        situation: Situation,
+        times: float,
+        on_probe: Callable[[Probe], object],
+    ) -> Choice:
+        """Go through a decision; probes are so many `times` as long as the strategy wants them."""
+
+        def horizon(candidate: Candidate) -> float:
+            return times * (self.config.horizon if candidate.horizon is None else candidate.horizon)
+
+        course = strategy.decide(situation)
+        if isinstance(course, Choice):  # it needs no candidates
+            return checked_choice(course, situation, strategy)
+        measurements, number = None, 0
+        while True:
+            self.control.check()  # a strategy that asks for ever can still be stopped
+            try:
+                request = next(course) if measurements is None else course.send(measurements)
+            except StopIteration as end:
+                return checked_choice(end.value, situation, strategy)
+            candidates = checked_candidates(request, situation, strategy)
+            first = (self.ledger.progress.decisions, number)
+            measurements = prober.probe(candidates, kept, first, horizon, on_probe)
+            number += len(candidates)
+
+    def _record_candidate(self, probe: Probe) -> None:
+        self.ledger.progress.images_probed += probe.images
+        measured = probe.measurement
+        self.ledger.emit(
+            CandidateScored(
+                decision=self.ledger.progress.decisions,
+                candidate=probe.number,
+                values=measured.values,
+                score=measured.score,
+                loss=measured.loss,
+                accuracy=measured.accuracy,
+                raw_loss=measured.raw_loss,
+                raw_accuracy=measured.raw_accuracy,
+                diverged=measured.diverged,
+                classes=probe.classes,
+                images=probe.images,
+                seconds=probe.seconds,
+                start=measured.candidate.start,
+                steps=probe.steps,
             )
-            strategy.tell(measurements)
-        return answer
+        )
 
-    try:
-        answer = choose(run.strategy, 1.0, record)
-        if twin is not None:
-            run.emit(_repeated(run, answer, partial(choose, twin, LONGER)))
-    except BaseException:
-        # the decision is void and will be made again
-        (run.progress.images_probed, run.progress.images_checked), run.strategy.memory = images_before, memory_before
-        raise
-    _put_in_force(run, epoch, answer, began)
+    def _is_checked(self) -> bool:
+        """Whether this decision is repeated with longer probes."""
+        every = self.config.greed_check
+        return every > 0 and self.ledger.progress.decisions % every == 0
+
+    def _twin(self) -> Strategy:
+        """A strategy that decides the same, and leaves no trace in the run's own."""
+        twin = copy.copy(self.strategy)
+        twin.memory = copy.deepcopy(self.strategy.memory)
+        return twin
+
+    def _check_greed(self, twin: Strategy, prober: Prober, situation: Situation, taken: Choice) -> None:
+        """Record whether probes of twice the length would have chosen otherwise; their images count as cost."""
+        began, progress = self.control.clock(), self.ledger.progress
+        before = progress.images_probed
+
+        def count(probe: Probe) -> None:
+            progress.images_probed += probe.images
+            progress.images_checked += probe.images
+
+        other = self._choose(twin, self.kept.copy(), prober, situation, LONGER, count)
+        in_force = self.trainer.state.values.chosen()
+        names = [name for name in self.config.space if name in in_force]
+
+        def chosen(choice: Choice, name: str) -> float:
+            return choice.values.get(name, in_force[name])
+
+        self.ledger.emit(
+            DecisionRepeated(
+                decision=progress.decisions,
+                times=LONGER,
+                values={name: chosen(other, name) for name in names},
+                changed=[name for name in names if not math.isclose(chosen(other, name), chosen(taken, name))],
+                images=progress.images_probed - before,
+                seconds=self.control.clock() - began,
+            )
+        )
+
+    def _put_in_force(self, epoch: int, choice: Choice, began: float) -> None:
+        """Go on with what was chosen, and record it."""
+        state, progress, strategy = self.trainer.state, self.ledger.progress, type(self.strategy).__name__
+        if choice.predicted is not None:
+            scores = checked_prediction(choice.predicted, self.config, strategy)
+            self.ledger.emit(LandscapePredicted(decision=progress.decisions, scores=scores))
+        if choice.start is not None:
+            state.restore(self.kept.state(choice.start, strategy))
+        state.values.set(choice.values)
+        self.ledger.lap()
+        self.ledger.emit(
+            HyperparametersChosen(
+                decision=progress.decisions,
+                epoch=epoch,
+                step=state.step,
+                candidate=choice.candidate,
+                values=state.values.chosen(),
+                reason=choice.reason,
+                images_probed=progress.images_probed,
+                seconds=self.control.clock() - began,
+                start=choice.start,
+                left_out=list(choice.left_out),
+            )
+        )
+        progress.decisions += 1
 
 
-def _put_in_force(run: Run, epoch: int, choice: Choice, began: float) -> None:
-    """Go on with what was chosen, and record it."""
-    if choice.predicted is not None:
-        run.emit(_predicted(run, choice.predicted, type(run.strategy).__name__))
-    if choice.start is not None:
-        run.state.restore(choice.start)  # type: ignore[arg-type]  # only the engine makes a Start: a Snapshot
-    run.state.values.set(choice.values)
-    run.lap()
-    run.emit(_chosen(run, epoch, choice, run.state.values.chosen(), run.control.clock() - began))
-    run.progress.decisions += 1
-
-
-def _twin(strategy: Strategy) -> Strategy:
-    """Decides the same, and leaves no trace in `strategy`."""
-    twin = copy.copy(strategy)
-    twin.memory = copy.deepcopy(strategy.memory)
-    return twin
-
-
-def _repeated(run: Run, taken: Choice, again: Callable[[Callable[[Probe], None]], Choice]) -> DecisionRepeated:
-    """The greed check: would probes of twice the length have chosen otherwise? Their images count as cost."""
-    began, images = run.control.clock(), 0
-
-    def count(probe: Probe) -> None:
-        nonlocal images
-        run.progress.images_probed += probe.images
-        run.progress.images_checked += probe.images
-        images += probe.images
-
-    found, in_force = again(count), run.state.values.chosen()
-    names = [name for name in run.config.space if name in in_force]
-    return DecisionRepeated(
-        decision=run.progress.decisions,
-        times=LONGER,
-        values={name: found.values.get(name, in_force[name]) for name in names},
-        changed=[
-            name
-            for name in names
-            if not math.isclose(found.values.get(name, in_force[name]), taken.values.get(name, in_force[name]))
-        ],
-        images=images,
-        seconds=run.control.clock() - began,
-    )
-
-
-def _answer(run: Run, strategy: Strategy, situation: Situation) -> list[Candidate] | Choice:
-    """What the strategy answers, checked: own strategies make mistakes, and must not hang or train nonsense.
+def checked_candidates(request: Any, situation: Situation, strategy: Strategy) -> list[Candidate]:
+    """What a strategy yields, checked: own strategies make mistakes, and must not hang or train nonsense.
 
     Raises:
         TrainingError: no candidates, unknown hyperparameters, values out of bounds or outside the ranges.
     """
-    run.control.check()  # a strategy that asks for ever can still be stopped
-    answer = strategy.ask(situation)
     name = type(strategy).__name__
-    if isinstance(answer, Choice):
-        return dataclasses.replace(answer, values=_checked(answer.values, situation, name))
-    if not isinstance(answer, list) or not answer or not all(isinstance(entry, Candidate) for entry in answer):
-        raise TrainingError(f"strategy {name} has to answer with candidates or with a Choice, not with {answer!r:.80}.")
-    return [dataclasses.replace(entry, values=_checked(entry.values, situation, name)) for entry in answer]
+    if not isinstance(request, list) or not request or not all(isinstance(entry, Candidate) for entry in request):
+        raise TrainingError(f"strategy {name} has to yield candidates and return a Choice, not {request!r:.80}.")
+    return [dataclasses.replace(entry, values=_checked(entry.values, situation, name)) for entry in request]
+
+
+def checked_choice(choice: Any, situation: Situation, strategy: Strategy) -> Choice:
+    """What a strategy returns, checked likewise."""
+    name = type(strategy).__name__
+    if not isinstance(choice, Choice):
+        raise TrainingError(f"strategy {name} has to return a Choice, not {choice!r:.80}.")
+    return dataclasses.replace(choice, values=_checked(choice.values, situation, name))
 
 
 def _checked(values: Values, situation: Situation, strategy: str) -> Values:
@@ -170,75 +260,9 @@ def _checked(values: Values, situation: Situation, strategy: str) -> Values:
     return checked
 
 
-def announce(run: Run, epoch: int, start: Evaluation | None = None) -> None:
-    """Record that a decision begins; without `start` nothing is measured, because nothing will be compared."""
-    run.emit(
-        DecisionStarted(
-            decision=run.progress.decisions,
-            epoch=epoch,
-            step=run.state.step,
-            axes=axes(run.config.space),
-            values=run.state.values.chosen(),
-            loss=start.loss if start else None,
-            accuracy=start.accuracy if start else None,
-            score_name=run.config.score,
-            score_weights=run.config.score_weights,
-        )
-    )
-
-
-def _situation(run: Run, epoch: int, start: Evaluation) -> Situation:
-    return Situation(
-        epoch=epoch,
-        epochs=run.config.epochs,
-        images_per_epoch=len(run.ingredients.data.train),
-        images_trained=run.progress.images_trained,
-        images_probed=run.progress.images_probed - run.progress.images_checked,
-        values=run.state.values.chosen(),
-        space=run.config.space,
-        loss=start.loss,
-        losses=start.losses,
-        horizon=run.config.horizon,
-    )
-
-
-def _candidate_scored(decision: int, candidate: int, probe: Probe) -> CandidateScored:
-    found = probe.measurement
-    return CandidateScored(
-        decision=decision,
-        candidate=candidate,
-        values=found.values,
-        score=found.score,
-        loss=found.loss,
-        accuracy=found.accuracy,
-        raw_loss=found.raw_loss,
-        raw_accuracy=found.raw_accuracy,
-        diverged=found.diverged,
-        classes=probe.classes,
-        images=probe.images,
-        seconds=probe.seconds,
-        start=probe.start,
-        steps=probe.steps,
-    )
-
-
-def _predicted(run: Run, scores: Sequence[float], strategy: str) -> LandscapePredicted:
-    cells = math.prod(len(entry.values()) for entry in run.config.space.values())
+def checked_prediction(scores: Sequence[float], config: StudyConfig, strategy: str) -> list[float | None]:
+    """Predicted scores of all cells; raise TrainingError if they are not as many."""
+    cells = math.prod(len(entry.values()) for entry in config.space.values())
     if len(scores) != cells:
         raise TrainingError(f"strategy {strategy} predicts {len(scores)} scores for a grid of {cells} cells.")
-    plain = [float(score) if math.isfinite(score) else None for score in scores]
-    return LandscapePredicted(decision=run.progress.decisions, scores=plain)
-
-
-def _chosen(run: Run, epoch: int, choice: Choice, values: Values, seconds: float) -> HyperparametersChosen:
-    return HyperparametersChosen(
-        decision=run.progress.decisions,
-        epoch=epoch,
-        step=run.state.step,
-        candidate=choice.candidate,
-        values=values,
-        reason=choice.reason,
-        images_probed=run.progress.images_probed,
-        seconds=seconds,
-        start=identity(choice.start) if choice.start is not None else None,
-    )
+    return [float(score) if math.isfinite(score) else None for score in scores]

@@ -6,31 +6,30 @@ those of the evaluation after the epoch. Only a run that goes on from a checkpoi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from hptui.record.predictions import PREDICTIONS_FILE, Model, Predictions, write_predictions
 from hptui.record.run_directory import BEST_FILE, MODEL_FILE
+from hptui.training.engine.device_data import DeviceDataset, DeviceImages
 from hptui.training.engine.evaluation import evaluate
+from hptui.training.engine.loop import Trainer
+from hptui.training.engine.state import TrainingState, copy_tree
 from hptui.training.run.checkpoints import save_file
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from hptui.training.run.run import Run
 
 BySplit = Mapping[str, Predictions]
 """by validation and test"""
 
 
 @dataclass(frozen=True)
-class BestEpoch:
-    """The epoch whose delivered weights had the lowest validation loss so far."""
+class DeliveredEpoch:
+    """The weights that one epoch delivers."""
 
     epoch: int
     loss: float
+    """on validation images"""
     delivered: str
     """last or averaged"""
     weights: dict[str, Any]
@@ -39,67 +38,76 @@ class BestEpoch:
     """None: it was read from a checkpoint, which holds none (they may be larger than the network)"""
 
     def state(self) -> dict[str, Any]:
-        """For a checkpoint."""
+        """Plain data for a checkpoint."""
         return {"epoch": self.epoch, "loss": self.loss, "delivered": self.delivered, "weights": self.weights}
 
 
 @dataclass
 class Delivery:
-    """Of one run so far."""
+    """What one run delivers so far."""
 
     final: BySplit | None = None
     """predictions of the delivered weights after the last epoch; None: no epoch was trained in this process"""
-    best: BestEpoch | None = None
+    best: DeliveredEpoch | None = None
+    """the epoch whose delivered weights had the lowest validation loss so far"""
     predictions: dict[tuple[Model, str], Predictions] = field(default_factory=dict)
     """of both networks, once the run is completed"""
 
-    def take(self, run: Run, loss: float, predictions: BySplit) -> None:
-        """An epoch is over: remember what it delivers, and its weights if none before had a lower validation loss."""
+    def epoch_completed(
+        self, state: TrainingState, epoch: int, loss: float, delivered: str, predictions: BySplit
+    ) -> None:
+        """Remember what an epoch delivers, and its weights if none before had a lower validation loss."""
         self.final = predictions
         if self.best is None or loss < self.best.loss:
-            at = run.progress
-            self.best = BestEpoch(at.epoch, loss, at.delivered, run.delivered_weights(), predictions)
+            self.best = DeliveredEpoch(epoch, loss, delivered, delivered_weights(state, delivered), predictions)
+
+    def complete(
+        self, trainer: Trainer, test: DeviceImages, precision: str, epoch: int, delivered: str, directory: Path | None
+    ) -> int:
+        """Gather the predictions of both networks, and write networks and predictions to `directory`, if there is one.
+
+        Returns:
+            the best epoch.
+        """
+        assert self.best is not None  # of every epoch there is one
+        weights = delivered_weights(trainer.state, delivered)
+        final = self.final or _predict(trainer, test, precision, weights)
+        best = self.best.predictions or _predict(trainer, test, precision, self.best.weights)
+        by_model: dict[Model, BySplit] = {"final": final, "best": best}
+        self.predictions = {(model, split): splits[split] for model, splits in by_model.items() for split in splits}
+        if directory is not None:
+            write_predictions(directory, self.predictions)
+            files = {BEST_FILE: (self.best.weights, self.best.epoch, self.best.delivered)}
+            files[MODEL_FILE] = (weights, epoch, delivered)
+            for name, content in files.items():
+                save_file(directory / name, _network_file(trainer.data, *content))
+        return self.best.epoch
 
 
-def deliver(run: Run) -> BestEpoch:
-    """Gather the predictions of both networks, and write networks and predictions if the run keeps files."""
-    kept, at = run.delivery, run.progress
-    best = kept.best
-    assert best is not None  # of every epoch there is one
-    final = kept.final or _read_again(run, run.delivered_weights())
-    found = {"final": final, "best": best.predictions or _read_again(run, best.weights)}
-    kept.predictions = {(model, split): of[split] for model, of in found.items() for split in of}  # type: ignore[misc]
-    if run.directory is not None:
-        write_predictions(run.directory, kept.predictions)
-        save_file(run.directory / BEST_FILE, _network_file(run, best.weights, best.epoch, best.delivered))
-        save_file(run.directory / MODEL_FILE, _network_file(run, run.delivered_weights(), at.epoch, at.delivered))
-    return best
+def delivered_weights(state: TrainingState, delivered: str) -> dict[str, Any]:
+    """The network's state with the weights that validation preferred: "last" or "averaged"."""
+    # in the network itself, so that shared weights stay shared
+    with state.average.in_force() if delivered == "averaged" else state.as_delivered():
+        weights: dict[str, Any] = copy_tree(state.network.state_dict())
+    return weights
 
 
-def _read_again(run: Run, weights: dict[str, Any]) -> BySplit:
-    data, images = run.ingredients.data, {"validation": run.ingredients.data.validation, "test": run.ingredients.test}
-    found = {}
-    with _in_force(run, weights):
-        for split, of in images.items():
-            kept = evaluate(run.network, data, of, precision=run.config.precision, keep=True).predictions
-            assert kept is not None
-            found[split] = kept
-    return found
-
-
-@contextmanager
-def _in_force(run: Run, weights: dict[str, Any]) -> Iterator[None]:
-    home = run.state.snapshot()
-    run.network.load_state_dict(weights)
+def _predict(trainer: Trainer, test: DeviceImages, precision: str, weights: dict[str, Any]) -> BySplit:
+    """The answers of other weights; the training is as before afterwards."""
+    predictions, home = {}, trainer.state.snapshot()
+    trainer.state.network.load_state_dict(weights)
     try:
-        yield
+        for split, images in (("validation", trainer.data.validation), ("test", test)):
+            evaluation = evaluate(trainer.state.network, trainer.data, images, precision=precision, keep=True)
+            assert evaluation.predictions is not None
+            predictions[split] = evaluation.predictions
     finally:
-        run.state.restore(home)
+        trainer.state.restore(home)
+    return predictions
 
 
-def _network_file(run: Run, weights: dict[str, Any], epoch: int, delivered: str) -> dict[str, Any]:
+def _network_file(data: DeviceDataset, weights: dict[str, Any], epoch: int, delivered: str) -> dict[str, Any]:
     """What model.pt and best.pt hold: the weights, and all that is needed to put an image to the network."""
-    data = run.ingredients.data
     return {
         "network": weights,
         "epoch": epoch,

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import platform
-from typing import TYPE_CHECKING
 
 import torch
 
 import hptui
-from hptui.config import Arm
+from hptui.config import Arm, StudyConfig
 from hptui.record.events import SCHEMA, Axis, RunStarted
 from hptui.registry import without_folder
 from hptui.space import SearchSpace
 from hptui.strategies import Strategy
+from hptui.training.engine.building import StudyInputs
 from hptui.training.engine.state import TrainingState
 
-if TYPE_CHECKING:
-    from hptui.training.run.run import Ingredients
 
-
-def run_started(ingredients: Ingredients, strategy: Strategy, arm: Arm, seed: int, state: TrainingState) -> RunStarted:
+def run_started(
+    config: StudyConfig, inputs: StudyInputs, strategy: Strategy, arm: Arm, seed: int, state: TrainingState
+) -> RunStarted:
     """Describe a run that is about to begin."""
-    config, data = ingredients.config, ingredients.data
+    data = inputs.data
     return RunStarted(
         schema=SCHEMA,
         hptui=hptui.__version__,
@@ -31,13 +30,15 @@ def run_started(ingredients: Ingredients, strategy: Strategy, arm: Arm, seed: in
         epochs=config.epochs,
         images_per_epoch=len(data.train),
         validation_images=len(data.validation),
-        test_images=len(ingredients.test),
+        test_images=len(inputs.test),
         class_names=list(data.class_names),
         dataset=data.name,
         model=without_folder(config.model),
         parameters=sum(weight.numel() for weight in state.network.parameters() if weight.requires_grad),
-        optimizer=strategy.optimizer or config.optimizer,
-        device=describe_device(ingredients.device),
+        optimizer=without_folder(config.optimizer),
+        loss=without_folder(config.loss),
+        schedule=without_folder(config.schedule or strategy.schedule),
+        device=describe_device(inputs.device),
         searched=axes(config.space) if strategy.searches else [],
         values=state.values.read(),
         threads=torch.get_num_threads(),
@@ -54,7 +55,7 @@ def axes(space: SearchSpace) -> list[Axis]:
 
 
 def describe_device(device: torch.device) -> str:
-    """Cpu with its threads, or the GPU's name."""
+    """Words for the log: cpu with its threads, or the GPU's name."""
     if device.type == "cuda":
         return f"{device}: {torch.cuda.get_device_name(device)}"
     return f"{device}, {torch.get_num_threads()} thread(s)"

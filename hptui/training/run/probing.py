@@ -1,7 +1,7 @@
 """Probe the candidates of one decision, each from its own start, and measure them on validation images.
 
-Here one after another on the run's own network: on a CPU nothing is faster. On a GPU, candidates of one `ask`
-may be trained side by side behind the same call.
+Here one after another on the run's own network: on a CPU nothing is faster. On a GPU, candidates of one request may be
+trained side by side behind the same call.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 
 from hptui.metrics.metrics import metric
 from hptui.record.predictions import ClassCounts
-from hptui.strategies import Candidate, Measurement
+from hptui.strategies import Candidate, Measurement, StateName
 from hptui.training.engine.evaluation import Evaluation, evaluate
 from hptui.training.engine.loop import LossSum, Trainer
-from hptui.training.engine.state import Identity, Snapshot, identity
+from hptui.training.engine.state import Snapshot
 from hptui.training.run.control import Control
+from hptui.training.run.kept import KeptStates
 
 EXPLODED = 3.0
 """a candidate is diverged if a loss is not finite, or this many times what guessing, or the start, would have"""
@@ -26,13 +27,13 @@ EXPLODED = 3.0
 class Probe:
     """A measurement with what the log keeps beside it."""
 
+    number: int
+    """among all candidates of the decision"""
     measurement: Measurement
     classes: ClassCounts
     images: int
     seconds: float
-    start: Identity | None = None
-    """of the end of another probe that this one began at; None: the run's own state"""
-    steps: int = 0
+    steps: int
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Scoring:
     """How candidates are compared."""
 
     score: str
-    """loss, or one of hptui.metrics.metrics.METRICS (compared as 1 - it, so that lower is better)"""
+    """loss, or one of hptui.metrics.METRICS (compared as 1 - it, so that lower is better)"""
     weights: str
     """averaged or last"""
     precision: str
@@ -49,8 +50,10 @@ class Scoring:
         """The state before any probe, of the weights that are scored."""
         return self._evaluate(trainer, averaged=self.weights == "averaged")
 
-    def measure(self, trainer: Trainer, candidate: Candidate, train_loss: float, start_loss: float) -> Probe:
-        """Score the state that `trainer` is in now; `images` and `seconds` of the answer are still zero."""
+    def measure(
+        self, trainer: Trainer, candidate: Candidate, train_loss: float, start_loss: float
+    ) -> tuple[Measurement, ClassCounts]:
+        """Score the state that `trainer` is in now; its end is not kept yet."""
         raw = self._evaluate(trainer, averaged=False)
         scored = self._evaluate(trainer, averaged=True) if self.weights == "averaged" else raw
         guessing = math.log(len(trainer.data.class_names))
@@ -66,9 +69,8 @@ class Scoring:
             raw_accuracy=raw.accuracy,
             diverged=diverged,
             losses=scored.losses,
-            end=trainer.state.snapshot() if candidate.keep else None,
         )
-        return Probe(measurement, scored.class_counts, 0, 0.0)
+        return measurement, scored.class_counts
 
     def _score(self, scored: Evaluation) -> float:
         match self.score:
@@ -77,8 +79,8 @@ class Scoring:
             case "accuracy":
                 return 1 - scored.accuracy
         assert scored.predictions is not None
-        found = metric(self.score, scored.predictions)
-        return math.inf if found is None else 1 - found  # None: it cannot rank; all candidates see the same images
+        value = metric(self.score, scored.predictions)
+        return math.inf if value is None else 1 - value  # None: it cannot rank; all candidates see the same images
 
     def _evaluate(self, trainer: Trainer, *, averaged: bool) -> Evaluation:
         state, data = trainer.state, trainer.data
@@ -96,49 +98,62 @@ class Scoring:
             )
 
 
-def probe_one_by_one(  # noqa: PLR0913 (all but three by name)
-    trainer: Trainer,
-    candidates: Sequence[Candidate],
-    home: Snapshot,
-    *,
-    first: Identity,
-    horizon: Callable[[Candidate], float],
-    start_loss: float,
-    scoring: Scoring,
-    control: Control,
-    on_probe: Callable[[Probe], None],
-) -> list[Measurement]:
-    """Measure all candidates; the training is back at `home` afterwards, also when StopRequested is raised.
+@dataclass(frozen=True)
+class Prober:
+    """Measures the candidates of one decision, one by one.
 
     All see the same batches, the same random numbers and the same validation images, so differences are paired.
-
-    Args:
-        trainer: of the run.
-        candidates: of one `ask`.
-        home: the state that they start from, unless they have a start of their own.
-        first: decision, and number of the first candidate within it: what an end that is kept is known by from now on.
-        horizon: for how many epochs each is trained.
-        start_loss: validation loss of `home`.
-        scoring: how they are compared.
-        control: checked before every step.
-        on_probe: called with each.
     """
-    measurements = []
-    try:
-        for number, candidate in enumerate(candidates, first[1]):
-            began = control.clock()
-            start = home if candidate.start is None else candidate.start
-            trainer.state.restore(start)  # type: ignore[arg-type]  # only the engine makes a Start: a Snapshot
-            trainer.state.values.set(candidate.values)
-            losses = LossSum(trainer.state.device)
-            batches = trainer.batches(horizon(candidate))
-            trainer.train(batches, control.check, after_step=losses.add)
-            probe = scoring.measure(trainer, candidate, losses.read(), start_loss)
-            if probe.measurement.end is not None:
-                probe.measurement.end["identity"] = [first[0], number]  # type: ignore[index]  # a Snapshot, again
-            seconds = control.clock() - began
-            on_probe(replace(probe, images=losses.images, seconds=seconds, start=identity(start), steps=batches))
-            measurements.append(probe.measurement)
-    finally:
-        trainer.state.restore(home)
-    return measurements
+
+    trainer: Trainer
+    home: Snapshot
+    """where candidates start that have no start of their own, and where the training is between two calls"""
+    start_loss: float
+    """validation loss of `home`"""
+    scoring: Scoring
+    control: Control
+    strategy: str
+    """its name, for messages"""
+
+    def probe(
+        self,
+        candidates: Sequence[Candidate],
+        kept: KeptStates,
+        first: StateName,
+        horizon: Callable[[Candidate], float],
+        on_probe: Callable[[Probe], object],
+    ) -> list[Measurement]:
+        """Measure all candidates; the training is back at `home` afterwards, also when StopRequested is raised.
+
+        Args:
+            candidates: of one request.
+            kept: where they may start from, and where their ends go.
+            first: decision, and number of the first candidate within it: the names of what is kept.
+            horizon: for how many epochs each is trained.
+            on_probe: called with each.
+        """
+        decision, number = first
+        measurements = []
+        try:
+            for index, candidate in enumerate(candidates, number):
+                probe = self._probe(candidate, kept, (decision, index), horizon(candidate))
+                on_probe(probe)
+                measurements.append(probe.measurement)
+        finally:
+            self.trainer.state.restore(self.home)
+        return measurements
+
+    def _probe(self, candidate: Candidate, kept: KeptStates, name: StateName, epochs: float) -> Probe:
+        began, trainer = self.control.clock(), self.trainer
+        start = self.home if candidate.start is None else kept.state(candidate.start, self.strategy)
+        trainer.state.restore(start)
+        trainer.state.values.set(candidate.values)
+        losses = LossSum(trainer.state.device)
+        batches = trainer.batches(epochs)
+        for _ in range(batches):
+            self.control.check()
+            losses.add(*trainer.step())
+        measurement, classes = self.scoring.measure(trainer, candidate, losses.read(), self.start_loss)
+        if candidate.keep:
+            measurement = replace(measurement, end=kept.keep(name, trainer.state.snapshot()))
+        return Probe(name[1], measurement, classes, losses.images, self.control.clock() - began, batches)

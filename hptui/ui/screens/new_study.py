@@ -18,13 +18,13 @@ from textual.widgets import Button, Footer, Static
 from hptui import registry
 from hptui.config import Layer, StudyConfig, environment_layer, resolve
 from hptui.errors import ConfigError, HptuiError, RunDirectoryError
+from hptui.hyperparameters import hyperparameters
 from hptui.record.study_directory import new_directory
-from hptui.space import HYPERPARAMETERS
 from hptui.ui.widgets.form import Row, SettingRow
-from hptui.ui.widgets.range_row import SUGGESTED, RangeRow
+from hptui.ui.widgets.range_row import RangeRow
 
 FORM = {
-    "data and network": ("dataset", "data_dir", "class_weights", "model", "optimizer"),
+    "data and network": ("dataset", "data_dir", "class_weights", "model", "optimizer", "loss", "schedule"),
     "study": ("strategy", "baseline", "epochs", "runs", "seed", "out"),
     "decisions": ("decide_every", "decide_at", "horizon", "budget", "score", "set"),
     "machine": ("device", "threads"),
@@ -87,9 +87,9 @@ class NewStudyScreen(Screen[None]):
                     yield from (SettingRow(field, plain[field]) for field in fields)
             with Container():
                 yield Static("searched ranges", classes="heading second")
-                for name in HYPERPARAMETERS:
+                for name, known in hyperparameters().items():
                     text = self._config.search.get(name)
-                    yield RangeRow(name, text or SUGGESTED[name], searched=text is not None)
+                    yield RangeRow(name, text or known.suggested, searched=text is not None)
         yield Static(id="about", markup=False)
         with Horizontal(id="start-row"):
             yield Button("Start", id="start", variant="primary", compact=True, disabled=True)

@@ -15,9 +15,10 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
 from hptui.errors import ConfigError
-from hptui.space import HYPERPARAMETERS, Range, SearchSpace, Values, check_cells, parse_range
+from hptui.hyperparameters import Values, hyperparameter, hyperparameters
+from hptui.space import Range, SearchSpace, check_cells, parse_range
 from hptui.ui.widgets.form import Row
-from hptui.ui.widgets.range_row import SUGGESTED, RangeRow
+from hptui.ui.widgets.range_row import RangeRow
 
 HEADING = f"{'[X] searched':20}{'low':11}{'high':11}{'scale':11}steps"
 """above the columns of a RangeRow"""
@@ -64,8 +65,8 @@ class RangesDialog(ModalScreen[dict[str, str] | None]):
             yield Static(HEADING, id="heading", markup=False)
             with ScrollableContainer(can_focus=False):
                 # in the order in which they are searched: it is also the order of the heatmap's axes
-                for name in dict.fromkeys([*self._space, *HYPERPARAMETERS]):
-                    text = str(self._space[name]) if name in self._space else SUGGESTED[name]
+                for name in dict.fromkeys([*self._space, *hyperparameters()]):
+                    text = str(self._space[name]) if name in self._space else hyperparameter(name).suggested
                     fixed = f"fixed {self._values[name]:.3g}" if name in self._values else "model's own"
                     yield RangeRow(name, text, searched=name in self._space, fixed=fixed)
             yield Static(id="about", markup=False)
@@ -144,7 +145,7 @@ def grid_words(space: SearchSpace, width: int) -> list[str]:
 def _line(searched: Range) -> list[str]:
     """The name and the values, with three digits where these tell them apart."""
     values = searched.values()
-    if HYPERPARAMETERS[searched.name].whole:
+    if hyperparameter(searched.name).whole:
         return [searched.name, *(f"{value:.0f}" for value in values)]
     short = [f"{value:.3g}" for value in values]
     return [searched.name, *(short if len(set(short)) == len(short) else [f"{value:.12g}" for value in values])]

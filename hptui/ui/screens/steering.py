@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen, Screen
 
 from hptui.errors import HptuiError
+from hptui.hyperparameters import Values
 from hptui.record.commands import (
     AddEpochs,
     AnyCommand,
@@ -23,7 +24,7 @@ from hptui.record.commands import (
 )
 from hptui.record.presence import is_written
 from hptui.record.study_directory import open_study
-from hptui.space import Values, describe, parse_range
+from hptui.space import describe, parse_range
 from hptui.ui.screens.dialogs import ChoiceDialog, NumberDialog
 from hptui.ui.screens.ranges_dialog import RangesDialog
 from hptui.ui.viewer import Viewer

@@ -14,15 +14,13 @@ from textual.widget import Widget
 from textual.widgets import Checkbox, Input, Select, Static
 
 from hptui import registry
-from hptui.config import PLUG_INS, StudyConfig, choices, convert_field, description
+from hptui.config import PLUG_INS, StudyConfig, choices, convert_field, description, own_form, takes_path
 from hptui.errors import ConfigError
-from hptui.record.study_directory import WITH_PATH
 from hptui.ui.widgets.field import Field
 
 DEFAULTS = StudyConfig()
 OWN = ":"
 """the choice of something of the user's own, which is written below it; no plug-in has this name"""
-OWN_FORM = {"dataset": "path/file.py:function"}
 EXAMPLES = {"decide_at": "such as 1,2,5,9", "set": "such as momentum=0.95"}
 
 
@@ -130,7 +128,7 @@ class SettingRow(Row):
         name, _, argument = text.partition(":")
         if text in known or not known:
             return text, "" if known else text
-        return (name, argument) if name in WITH_PATH and name in known else (OWN, text)
+        return (name, argument) if self._takes_path(name) and name in known else (OWN, text)
 
     @property
     def _word(self) -> str:
@@ -142,9 +140,12 @@ class SettingRow(Row):
     def text(self) -> str:
         """The value as a flag would have it."""
         typed = self.query_one(Input).value.strip()
-        if self._word in ("", OWN):
+        if not self._options or self._word == OWN:
             return typed
-        return f"{self._word}:{typed}" if self._word in WITH_PATH else self._word
+        return f"{self._word}:{typed}" if self._takes_path(self._word) else self._word
+
+    def _takes_path(self, word: str) -> bool:
+        return self.setting in PLUG_INS and takes_path(PLUG_INS[self.setting], word)
 
     @property
     def help_words(self) -> str:
@@ -162,13 +163,13 @@ class SettingRow(Row):
 
     def _show_input(self, word: str) -> None:
         field = self.query_one(Input)
-        field.set_class(bool(self._options) and word != OWN and word not in WITH_PATH, "-unused")
+        field.set_class(bool(self._options) and word != OWN and not self._takes_path(word), "-unused")
         field.placeholder = self._placeholder(word)
 
     def _placeholder(self, word: str) -> str:
         if word == OWN:
-            return f"({OWN_FORM.get(self.setting, 'path/file.py:Class')})"
-        if word in WITH_PATH:
+            return f"({own_form(PLUG_INS[self.setting])})"
+        if self._takes_path(word):
             return "(path)"
         default = re.search(r"\(default: (.*)\)", description(self.setting))
         hint = default[1] if default else EXAMPLES.get(self.setting)
@@ -179,11 +180,13 @@ def _options(field: str) -> list[tuple[Text, str]]:
     """(what is shown, the word) of a field that takes one of a few; empty for other fields."""
     if choices(field):
         return [(Text(word), word) for word in choices(field)]
-    if field != "dataset" and field not in PLUG_INS:
+    if field not in PLUG_INS:
         return []
-    names = registry.names(PLUG_INS.get(field, "datasets")) + (["none"] if field == "baseline" else [])
-    known = [(Text(f"{name}:" if field == "dataset" and name in WITH_PATH else name), name) for name in names]
-    return [*known, (Text("your own file"), OWN)]
+    folder = PLUG_INS[field]
+    known = [(Text(f"{name}:" if takes_path(folder, name) else name), name) for name in registry.names(folder)]
+    first = [(Text("the strategy's own"), "")] if getattr(DEFAULTS, field) is None else []
+    last = [(Text("none"), "none")] if field == "baseline" else []
+    return [*first, *known, *last, (Text("your own file"), OWN)]
 
 
 def _as_text(value: Any) -> str:

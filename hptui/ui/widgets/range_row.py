@@ -9,19 +9,11 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widgets import Checkbox, Input, Select, Static
 
-from hptui.config import DEFAULT_SEARCH, convert_field
-from hptui.space import HYPERPARAMETERS, parse_range
+from hptui.config import convert_field
+from hptui.hyperparameters import hyperparameter
+from hptui.space import parse_range
 from hptui.ui.widgets.field import Field
 from hptui.ui.widgets.form import Check, Row
-
-SUGGESTED = DEFAULT_SEARCH | {
-    "momentum": "0.5:0.99:lin:3",
-    "dropout": "0:0.6:lin:4",
-    "label_smoothing": "0:0.2:lin:3",
-    "batch_size": "32:512:log:5",
-    "augmentation": "0:1:lin:3",
-}
-"""what a range starts with when it is switched on"""
 
 
 class RangeRow(Row):
@@ -61,7 +53,7 @@ class RangeRow(Row):
 
     @property
     def help_words(self) -> str:
-        known = HYPERPARAMETERS[self._hyperparameter]
+        known = hyperparameter(self._hyperparameter)
         return f"{known.title}: searched or not; low, high, scale, steps. It takes {known.bounds}."
 
     def take_into(self, settings: dict[str, Any]) -> None:

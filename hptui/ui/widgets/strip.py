@@ -97,10 +97,11 @@ def _place(state: RunState, planned_epochs: int) -> str:
     decision = state.decisions[-1] if state.decisions else None
     if decision is not None and decision.chosen is None and not state.completed:
         place = f"decision {decision.started.decision + 1}: "
-        if state.started is None or state.started.strategy != "grid":  # who tries what it likes, and as often
+        planned = decision.started.planned
+        if planned is None:  # it depends on what is found
             return f"{place}{len(decision.candidates)} candidates"
-        planned = math.prod(len(axis.values) for axis in decision.started.axes)
-        return f"{place}cell {len(decision.candidates)}/{planned}"
+        cells = math.prod(len(axis.values) for axis in decision.started.axes)
+        return f"{place}{'cell' if planned == cells else 'candidate'} {len(decision.candidates)}/{planned}"
     batches = state.last_batches
     epochs = state.epochs_planned or planned_epochs
     epoch = f"epoch {min(state.epochs_completed + (not state.completed), epochs)}/{epochs}"

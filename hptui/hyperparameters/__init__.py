@@ -1,0 +1,168 @@
+"""What may be chosen while a network trains: one file each, every one a `Hyperparameter`.
+
+The file holds all there is to know of it: bounds and default, the range that a form suggests, which side of a tie is
+the careful one, and how it is put in force and read back. It is read by screens too, so torch is imported within the
+methods that need it. The simplest one is held by the training, and used by a hook of its own:
+
+    class GradientClipping(Hyperparameter):
+        def on_gradients(self, training, value):
+            if value > 0:
+                torch.nn.utils.clip_grad_norm_(training.network.parameters(), value)
+
+    CLIPPING = GradientClipping("clipping", "gradient clipping", 0.0, 0.0, 100.0, suggested="0:5:lin:3")
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from hptui import registry
+from hptui.errors import ConfigError, nearest
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor, nn
+    from torch.optim import Optimizer
+
+Values = dict[str, float]
+"""hyperparameter name -> value; batch_size is a whole number"""
+
+
+class Training(Protocol):
+    """What a hyperparameter acts on: one training, as the engine has it."""
+
+    network: nn.Module
+    optimizer: Optimizer
+    held: Values
+    """values that live nowhere else, by name; the loop, the loss and the hooks read them here"""
+    rate_factor: float
+    """of the schedule at this moment"""
+
+
+@dataclass(frozen=True)
+class Hyperparameter:
+    """One thing that may be chosen while a network trains."""
+
+    name: str
+    title: str
+    """as it stands on an axis"""
+    default: float | None
+    """None: whatever the model was built with"""
+    low: float
+    high: float
+    """what makes sense at all; a range the user asks for lies within"""
+    low_open: bool = False
+    """the lower bound itself is not allowed (a learning rate of zero trains nothing)"""
+    high_open: bool = False
+    whole: bool = False
+    aliases: tuple[str, ...] = ()
+    suggested: str = ""
+    """low:high:scale:steps, what its range starts with when it is switched on"""
+    searched: bool = False
+    """whether that range is searched where the user names none at all"""
+    careful: Literal["stay", "larger"] = "stay"
+    """which of two values that are equally good is taken: the one in force, or the larger one. A regulariser costs at
+    first and pays late, so more of it is the careful side"""
+    can_be_off: bool = False
+    """the low end means none of it: on that edge of a range nothing is missed"""
+    order: int = 1000
+    """among all others, in forms and tables"""
+
+    def check(self, value: float) -> float:
+        """Return `value` as the training uses it; raise ConfigError where it makes no sense."""
+        below = value < self.low or (self.low_open and value == self.low)
+        above = value > self.high or (self.high_open and value == self.high)
+        if not math.isfinite(value) or below or above:
+            raise ConfigError(f"{self.name} = {value:g} is out of bounds; it takes {self.bounds}.")
+        if self.whole and value != round(value):
+            raise ConfigError(f"{self.name} = {value:g} has to be a whole number.")
+        return self.rounded(value)
+
+    def rounded(self, value: float) -> float:
+        """The nearest value that the training can use."""
+        return float(round(value)) if self.whole else float(value)
+
+    @property
+    def bounds(self) -> str:
+        left = f"more than {self.low:g}" if self.low_open else f"{self.low:g}"
+        if math.isinf(self.high):
+            return left if self.low_open else f"{left} or more"
+        return f"{left} to {'less than ' if self.high_open else ''}{self.high:g}"
+
+    def problem(self, training: Training) -> str:
+        """Why it cannot be set in this training; empty if it can."""
+        return ""
+
+    def put(self, training: Training, value: float) -> None:
+        """Put `value` in force."""
+        training.held[self.name] = value
+
+    def read(self, training: Training) -> float | None:
+        """The value in force, from where it acts; None: there is no one value."""
+        return training.held.get(self.name)
+
+    def state(self, training: Training) -> object:
+        """Plain data that `restore` needs, beyond `held` and the optimizer's own state."""
+        return None
+
+    def restore(self, training: Training, state: object) -> None:
+        """Inverse of `state`."""
+
+    def on_images(self, pixels: Tensor, value: float, generator: Generator) -> Tensor:
+        """Change a batch of training images.
+
+        Args:
+            pixels: (B, C, H, W) uint8 or float32 in 0..255.
+            value: in force.
+            generator: the run's own for this, on the CPU; nothing else may be drawn from.
+        """
+        return pixels
+
+    def on_gradients(self, training: Training, value: float) -> None:
+        """Act between the backward pass and the optimizer's step."""
+
+
+@cache
+def hyperparameters() -> dict[str, Hyperparameter]:
+    """All that the registry finds, by name, in their order.
+
+    Raises:
+        ConfigError: a file of an installed package holds something else.
+    """
+    known: list[Hyperparameter] = []
+    for name in registry.names("hyperparameters"):
+        entry = registry.load("hyperparameters", name)
+        if not isinstance(entry, Hyperparameter) or entry.name != name:
+            raise ConfigError(f"hyperparameter {name!r} is {entry!r:.80}, not a Hyperparameter of that name.")
+        known.append(entry)
+    return {entry.name: entry for entry in sorted(known, key=lambda entry: (entry.order, entry.name))}
+
+
+def hyperparameter(name: str) -> Hyperparameter:
+    """Look a hyperparameter up by name or alias; raise ConfigError naming the nearest valid one."""
+    canonical = name.strip().replace("-", "_")
+    if canonical not in _by_alias():
+        raise ConfigError(f"unknown hyperparameter {name!r}.{nearest(canonical, _by_alias())}")
+    return _by_alias()[canonical]
+
+
+@cache
+def _by_alias() -> dict[str, Hyperparameter]:
+    return {alias: entry for entry in hyperparameters().values() for alias in (entry.name, *entry.aliases)}
+
+
+def title(name: str) -> str:
+    """The words on an axis; of a hyperparameter that this version does not know (an older log), its name."""
+    return hyperparameters()[name].title if name in hyperparameters() else name
+
+
+def default_values() -> Values:
+    """Values in force where the user says nothing; dropout is missing: the model's own stays."""
+    return {entry.name: entry.default for entry in hyperparameters().values() if entry.default is not None}
+
+
+def default_search() -> dict[str, str]:
+    """Ranges that are searched where the user names none."""
+    return {entry.name: entry.suggested for entry in hyperparameters().values() if entry.searched}

@@ -1,0 +1,57 @@
+"""The probability of every dropout layer of a network."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hptui.hyperparameters import Hyperparameter, Training
+
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["DROPOUT"]
+
+
+class Dropout(Hyperparameter):
+    """Lives in the network's dropout modules."""
+
+    def problem(self, training: Training) -> str:
+        return "" if _modules(training) else "the model has no nn.Dropout"
+
+    def put(self, training: Training, value: float) -> None:
+        for module in _modules(training):
+            module.p = value
+
+    def read(self, training: Training) -> float | None:
+        rates = {module.p for module in _modules(training)}
+        # a model with several rates of its own, never set, has no one value to tell
+        return float(rates.pop()) if len(rates) == 1 else None
+
+    def state(self, training: Training) -> object:
+        return [module.p for module in _modules(training)]
+
+    def restore(self, training: Training, state: object) -> None:
+        assert isinstance(state, list)
+        for module, rate in zip(_modules(training), state, strict=True):
+            module.p = rate
+
+
+def _modules(training: Training) -> list[nn.Dropout]:
+    from torch import nn  # a form needs none
+
+    kinds = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
+    return [module for module in training.network.modules() if isinstance(module, kinds)]  # type: ignore[misc]
+
+
+DROPOUT = Dropout(
+    "dropout",
+    "dropout",
+    default=None,
+    low=0.0,
+    high=1.0,
+    high_open=True,
+    suggested="0:0.6:lin:4",
+    careful="larger",
+    can_be_off=True,
+    order=40,
+)

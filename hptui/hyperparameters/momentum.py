@@ -1,0 +1,40 @@
+"""Momentum of SGD, and the first of Adam's betas, which is the same thing to it."""
+
+from __future__ import annotations
+
+from hptui.hyperparameters import Hyperparameter, Training
+
+__all__ = ["MOMENTUM"]
+
+
+class Momentum(Hyperparameter):
+    """Lives in the optimizer's groups, under one of two names."""
+
+    def put(self, training: Training, value: float) -> None:
+        for group in training.optimizer.param_groups:
+            if "betas" in group:
+                group["betas"] = (value, *group["betas"][1:])
+            else:
+                group["momentum"] = value
+
+    def read(self, training: Training) -> float | None:
+        group = training.optimizer.param_groups[0]
+        value = group["betas"][0] if "betas" in group else group.get("momentum")
+        return None if value is None else float(value)
+
+    def problem(self, training: Training) -> str:
+        group = training.optimizer.param_groups[0]
+        return "" if {"betas", "momentum"} & set(group) else f"{type(training.optimizer).__name__} has no momentum"
+
+
+MOMENTUM = Momentum(
+    "momentum",
+    "momentum (Adam: beta 1)",
+    default=0.9,
+    low=0.0,
+    high=1.0,
+    high_open=True,
+    aliases=("beta1",),
+    suggested="0.5:0.99:lin:3",
+    order=30,
+)

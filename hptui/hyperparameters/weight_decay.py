@@ -1,0 +1,40 @@
+"""Weight decay, as the optimizer means it: decoupled in AdamW, an L2 penalty in SGD and Adam."""
+
+from __future__ import annotations
+
+import math
+
+from hptui.hyperparameters import Hyperparameter, Training
+
+__all__ = ["WEIGHT_DECAY"]
+
+
+class WeightDecay(Hyperparameter):
+    """Lives in the optimizer's groups."""
+
+    def put(self, training: Training, value: float) -> None:
+        for group in training.optimizer.param_groups:
+            group["weight_decay"] = value
+
+    def read(self, training: Training) -> float | None:
+        value = training.optimizer.param_groups[0].get("weight_decay")
+        return None if value is None else float(value)
+
+    def problem(self, training: Training) -> str:
+        name = type(training.optimizer).__name__
+        return "" if "weight_decay" in training.optimizer.param_groups[0] else f"{name} has no weight decay"
+
+
+WEIGHT_DECAY = WeightDecay(
+    "weight_decay",
+    "weight decay",
+    default=0.0,
+    low=0.0,
+    high=math.inf,
+    aliases=("wd",),
+    suggested="1e-6:1e-2:log:3",
+    searched=True,
+    careful="larger",
+    can_be_off=True,
+    order=20,
+)

@@ -1,0 +1,23 @@
+"""Stochastic gradient descent with momentum (torch's, fused).
+
+Fused kernels are wrong, silently, for a gradient whose strides differ from its weight's (seen with torch.func);
+gradients from `backward()` follow the weight's strides. tests/training holds each against the plain form.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from hptui.hyperparameters import Values
+from hptui.optimizers import OptimizerFactory, trained
+
+__all__ = ["SGD"]
+
+
+class SGD(OptimizerFactory):
+    """Builds torch's own."""
+
+    def __call__(self, network: nn.Module, values: Values) -> torch.optim.Optimizer:
+        lr, decay, momentum, weights = values["lr"], values["weight_decay"], values["momentum"], trained(network)
+        return torch.optim.SGD(weights, lr, momentum, weight_decay=decay, fused=True)

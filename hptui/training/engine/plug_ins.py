@@ -1,0 +1,69 @@
+"""The parts of a training that are plug-ins, checked for what they are."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from torch import nn
+from torch.optim import Optimizer
+
+from hptui import registry
+from hptui.errors import ConfigError, ModelError, first_line
+from hptui.losses import Loss
+from hptui.optimizers import OptimizerFactory, Plain
+from hptui.schedules import Schedule
+
+ModelFactory = Callable[..., nn.Module]
+Kind = TypeVar("Kind")
+
+
+def load_factory(name: str) -> ModelFactory:
+    """The class or function behind --model."""
+    factory: Any = registry.load("models", name)
+    if not callable(factory):
+        raise ModelError(f"model {name!r} is a {type(factory).__name__}, not a class or function that builds one.")
+    return factory  # type: ignore[no-any-return]
+
+
+def load_optimizer(name: str) -> OptimizerFactory:
+    """The factory behind --optimizer; raise ConfigError if it is none, or its package is not installed."""
+    kind: Any = registry.load("optimizers", name)
+    if inspect.isclass(kind) and issubclass(kind, Optimizer):
+        return Plain(kind)
+    factory = _instance("optimizer", name, kind, OptimizerFactory)
+    if factory.package and importlib.util.find_spec(factory.package) is None:
+        raise ConfigError(
+            f"{name} needs the package {factory.package}; install it with: pip install 'hptui[optimizers]'"
+        )
+    return factory
+
+
+def load_loss(name: str) -> Loss:
+    """The loss behind --loss; raise ConfigError if it is none."""
+    return _instance("loss", name, registry.load("losses", name), Loss)
+
+
+def load_schedule(name: str) -> Schedule:
+    """The schedule behind --schedule; raise ConfigError if it gives no factors."""
+    schedule: Any = registry.load("schedules", name)
+    try:
+        factors = [float(schedule(progress)) for progress in (0.0, 0.5, 1.0)]
+    except Exception as error:
+        raise ConfigError(f"schedule {name!r} fails: {type(error).__name__}: {first_line(error)}") from error
+    if not all(0 <= factor < float("inf") for factor in factors):
+        raise ConfigError(f"schedule {name!r} gives the factors {factors}; they have to be finite, and 0 or more.")
+    return schedule  # type: ignore[no-any-return]
+
+
+def _instance(word: str, name: str, kind: Any, base: type[Kind]) -> Kind:
+    """An object of a plug-in's class."""
+    try:
+        made = kind() if inspect.isclass(kind) else kind
+    except Exception as error:
+        raise ConfigError(f"{word} {name!r} cannot be made: {type(error).__name__}: {first_line(error)}") from error
+    if not isinstance(made, base):
+        raise ConfigError(f"{word} {name!r} is a {type(made).__name__}, not a {base.__module__}.{base.__name__}.")
+    return made

@@ -1,0 +1,92 @@
+"""From settings to what all runs of a study share: data on the device, the network's class, optimizer and loss."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from hptui.config import StudyConfig
+from hptui.datasets import ImageDataset
+from hptui.datasets._prepare import fingerprint, prepare, request_dataset
+from hptui.errors import ConfigError, HptuiError, ModelError, first_line
+from hptui.metrics.metrics import METRICS, metric
+from hptui.record.predictions import Predictions
+from hptui.training.engine.building import StudyInputs, new_state
+from hptui.training.engine.device import resolve_device, use_threads
+from hptui.training.engine.device_data import DeviceDataset, to_device
+from hptui.training.engine.loop import LossSum, Trainer
+from hptui.training.engine.plug_ins import ModelFactory, load_factory, load_loss, load_optimizer, load_schedule
+
+
+def prepare_inputs(
+    config: StudyConfig, *, dataset: ImageDataset | None = None, factory: ModelFactory | None = None
+) -> StudyInputs:
+    """Read the data, load the classes, and check that everything fits; nothing is written.
+
+    Raises:
+        UsageError: device, data, model, optimizer, loss and values do not exist or do not fit each other.
+    """
+    device = resolve_device(config.device)
+    use_threads(config.threads)
+    if factory is None:
+        factory = load_factory(config.model)
+    optimizer, loss = load_optimizer(config.optimizer), load_loss(config.loss)
+    if config.schedule is not None:
+        load_schedule(config.schedule)
+    if dataset is None:
+        dataset = request_dataset(
+            config.dataset,
+            data_dir=Path(config.data_dir) if config.data_dir is not None else None,
+            image_size=config.image_size,
+            split_seed=config.split_seed,
+        )
+    split = prepare(
+        dataset,
+        train_size=config.train_size,
+        validation_size=config.validation_size,
+        split_seed=config.split_seed,
+    )
+    data, test = to_device(split, fingerprint(split), device, config.class_weights)
+    _check_score(config, data)
+    inputs = StudyInputs(data, test, factory, optimizer, loss, device)
+    _try_out(inputs, config)
+    return inputs
+
+
+def _check_score(config: StudyConfig, data: DeviceDataset) -> None:
+    """A metric that the validation images do not define would make all candidates equal."""
+    if config.score not in METRICS:
+        return
+    labels, classes = data.validation.labels.cpu().numpy(), len(data.class_names)
+    guess = Predictions(labels, np.full((len(labels), classes), 1 / classes, np.float32))
+    if metric(config.score, guess) is None:
+        raise ConfigError(
+            f"score {config.score!r} is not defined on the validation images of {data.name}: a class has none."
+        )
+
+
+def _try_out(inputs: StudyInputs, config: StudyConfig) -> None:
+    """Build everything once, so that a mistake is told before the first run, not in the middle of the night."""
+    sizes = config.space.get("batch_size")
+    start = round((inputs.optimizer.start_values | config.start_values)["batch_size"])
+    for size in {start} if sizes is None else {start, round(sizes.low), round(sizes.high)}:
+        _try_step(inputs, config, size)
+
+
+def _try_step(inputs: StudyInputs, config: StudyConfig, batch_size: int) -> None:
+    """One training step on a throwaway state, with all that the study may switch on."""
+    try:
+        state = new_state(inputs, config, config.seed)
+        for name in config.space:
+            state.values.require(name)
+        state.values.set({name: entry.high for name, entry in config.space.items()} | {"batch_size": float(batch_size)})
+        trainer = Trainer(state, inputs.data, inputs.loss, average_window=1.0, precision=config.precision)
+        LossSum(inputs.device).add(*trainer.step())
+    except HptuiError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise ModelError(
+            f"model {config.model!r} cannot be trained with batches of {batch_size}: "
+            f"{type(error).__name__}: {first_line(error)}"
+        ) from error

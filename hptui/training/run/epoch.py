@@ -1,0 +1,69 @@
+"""Train one epoch, with one line in the log every `log_every` batches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hptui.config import StudyConfig
+from hptui.record.events import BatchesTrained
+from hptui.schedules import Schedule
+from hptui.training.engine.loop import LossSum, Trainer
+from hptui.training.run.control import Control, StopRequested
+from hptui.training.run.ledger import Ledger
+
+
+@dataclass(frozen=True)
+class EpochTrainer:
+    """Trains what is left of an epoch, and records it."""
+
+    trainer: Trainer
+    ledger: Ledger
+    control: Control
+    config: StudyConfig
+    schedule: Schedule
+
+    def train(self, epoch: int) -> None:
+        """Train to the end of `epoch`, counted from 1.
+
+        Raises:
+            StopRequested: between two steps; what was trained is recorded.
+        """
+        state, at = self.trainer.state, self.ledger.progress
+        if state.order.batches_left(1) == 0:  # a strategy went on from a state at the end of an epoch
+            state.order.start_epoch()
+        batches = at.batch + state.order.batches_left(state.values.batch_size)
+        losses = LossSum(state.device)
+        try:
+            for batch in range(at.batch, batches):
+                self.control.check()
+                state.values.scale_rate(self.schedule((epoch - 1 + batch / batches) / self.config.epochs))
+                losses.add(*self.trainer.step())
+                at.batch = batch + 1
+                if at.batch % self.config.log_every == 0 or at.batch == batches:
+                    self._record(losses, epoch, batches)
+        except StopRequested:
+            self._record(losses, epoch, batches)  # nothing that was trained stays uncounted
+            raise
+
+    def _record(self, losses: LossSum, epoch: int, batches: int) -> None:
+        """Record what was trained since the last time, and begin to count anew."""
+        if losses.images == 0:
+            return
+        at, state = self.ledger.progress, self.trainer.state
+        images, mean = losses.images, losses.read()  # waits for the device
+        at.epoch_loss += mean * images
+        at.epoch_images += images
+        at.images_trained += images
+        self.ledger.emit(
+            BatchesTrained(
+                epoch=epoch,
+                step=state.step,
+                batch=at.batch,
+                batches=batches,
+                images=images,
+                loss=mean,
+                values=state.values.read(),
+                seconds=self.ledger.lap(),
+            )
+        )
+        losses.clear()

@@ -1,0 +1,54 @@
+"""Where a run is, and every fact it records: the one thing that all steps of a run share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from hptui.record.events import AnyEvent
+
+
+@dataclass
+class Progress:
+    """Where a run is; plain data, saved with every checkpoint."""
+
+    epoch: int = 0
+    """epochs completed"""
+    decided: int = 0
+    """last epoch whose decision, if it had one, is done"""
+    batch: int = 0
+    """steps done in the current epoch"""
+    decisions: int = 0
+    images_trained: int = 0
+    images_probed: int = 0
+    images_checked: int = 0
+    """of these, in greed checks: no strategy has to make do with less because of them"""
+    seconds: float = 0.0
+    epoch_loss: float = 0.0
+    """sum of the losses of the current epoch's images so far, and their number"""
+    epoch_images: int = 0
+    by_hand: dict[str, float] = field(default_factory=dict)
+    """values that somebody chose, instead of the strategy"""
+    scored_loss: float | None = None
+    """validation loss after the last epoch, of the weights that decisions compare"""
+    delivered: str = "last"
+    results: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """(loss, accuracy) of the delivered weights after the last epoch, by split"""
+
+
+class Ledger:
+    """Progress, facts and time of one run."""
+
+    def __init__(self, emit: Callable[[AnyEvent], object], clock: Callable[[], float]) -> None:
+        """`emit` gets every fact; `clock` gives seconds, and stands still while the training is paused."""
+        self.progress = Progress()
+        self.emit = emit
+        self.clock = clock
+        self._lap_began = clock()
+
+    def lap(self) -> float:
+        """Seconds since the last call; they count as time of the run."""
+        now = self.clock()
+        seconds, self._lap_began = now - self._lap_began, now
+        self.progress.seconds += seconds
+        return seconds
