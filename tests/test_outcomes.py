@@ -12,7 +12,7 @@ from fabricate import finished_study, make_study, run_started, two_class_study, 
 from scipy.stats import t
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from hptui.metrics.metrics import metric
+from hptui.metrics.classification import metric
 from hptui.reading.comparison import compare
 from hptui.reading.comparison.arms import UNREADABLE
 from hptui.reading.outcomes import confusions, cost_points, mean_interval, roc_curves, trajectories_by_seed

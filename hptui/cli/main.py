@@ -26,7 +26,7 @@ from hptui.config import (
     resolve,
 )
 from hptui.errors import ConfigError, RunDirectoryError, UsageError, nearest
-from hptui.metrics.metrics import METRICS, check_metric
+from hptui.metrics.classification import METRICS, check_metric
 from hptui.record.predictions import Model
 from hptui.record.presence import refuse_if_written, replace_file
 from hptui.record.run_directory import RunReader

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hptui.errors import DatasetError, RunDirectoryError, UsageError
-from hptui.metrics.metrics import called_classes, choose_threshold
+from hptui.metrics.classification import called_classes
+from hptui.metrics.thresholds import choose_threshold
 from hptui.record.predictions import Model, read_predictions
 from hptui.record.run_directory import BEST_FILE, MODEL_FILE, read_run_file
 from hptui.record.study_directory import localized_model, open_study, shown

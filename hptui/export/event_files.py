@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from hptui.errors import UsageError
-from hptui.metrics.metrics import class_counts, sensitivity, specificity
+from hptui.metrics.classification import class_counts, sensitivity, specificity
 from hptui.reading.run_state import Epoch
 from hptui.reading.studies import FollowedRun, FollowedStudy
 

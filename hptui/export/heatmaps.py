@@ -19,7 +19,7 @@ from matplotlib.patheffects import withStroke
 
 from hptui.export.scales import edges, legend_columns, number, text_colour, ticks
 from hptui.export.style import CHARACTER, NARROW, SMALL, VERMILION, WIDE, literal, new_figure, theme, title_of
-from hptui.metrics.metrics import METRIC_TITLES
+from hptui.metrics.classification import METRIC_TITLES
 from hptui.reading.run_state import Decision
 from hptui.reading.views import Cell, HeatmapGrid, heatmap
 

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
 
-from hptui.metrics.metrics import class_counts, sensitivity, specificity
+from hptui.metrics.classification import class_counts, sensitivity, specificity
 from hptui.reading.comparison import compare
 from hptui.reading.outcomes import confusions, cost_points, roc_curves, trajectories_by_seed
 from hptui.reading.studies import FollowedRun, FollowedStudy

@@ -1,4 +1,4 @@
-"""Metrics of many bootstrap resamples at once, for the intervals of `hptui.metrics`. NumPy alone, imported late.
+"""Metrics of many bootstrap resamples at once, for `hptui.metrics.intervals`. NumPy alone, imported late.
 
 Each routine here has a slow and obvious twin in the tests: scikit-learn, one resample after another.
 """
@@ -48,7 +48,7 @@ def resampled_matrices(matrix: Counts, resamples: int, seed: int) -> Counts:
 def metric_of_matrices(name: str, matrices: Counts) -> Floats:
     """(R,) balanced_accuracy, f1, or sensitivity or specificity of more than two classes, of (R, classes, classes).
 
-    As `hptui.metrics` defines them; nan where they are not defined.
+    As `hptui.metrics.classification` defines them; nan where they are not defined.
     """
     import numpy as np
 

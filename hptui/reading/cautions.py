@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 
-from hptui.metrics.metrics import balanced_accuracy, class_counts
+from hptui.metrics.classification import balanced_accuracy, class_counts
 from hptui.reading.run_state import Decision, RunState
 from hptui.record.events import NO_BUDGET, Axis
 

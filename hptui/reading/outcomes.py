@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from hptui.config import Arm
 from hptui.errors import RunDirectoryError
-from hptui.metrics.metrics import metric
+from hptui.metrics.classification import metric
 from hptui.reading.comparison import CONFIDENCE, summarize, test_accuracy
 from hptui.reading.comparison.arms import UNREADABLE, saved_predictions
 from hptui.reading.studies import FollowedRun, FollowedStudy

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from hptui.metrics.metrics import class_counts, sensitivity, specificity
+from hptui.metrics.classification import class_counts, sensitivity, specificity
 from hptui.reading.run_state import Decision, RunState
 from hptui.record.events import Axis, CandidateScored, Evaluated
 from hptui.space import HYPERPARAMETERS

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import get_args
 
 from hptui.errors import UsageError
-from hptui.metrics.metrics import METRIC_TITLES, METRICS, metric
+from hptui.metrics.classification import METRIC_TITLES, METRICS, metric
 from hptui.reading.comparison import Comparison, Question, compare
 from hptui.reading.comparison.by_class import CLASS_HEADINGS, by_class, class_cells
 from hptui.reading.comparison.study import completed

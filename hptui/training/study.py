@@ -14,7 +14,7 @@ from hptui.config import Arm, StudyConfig
 from hptui.datasets import ImageDataset
 from hptui.datasets._prepare import fingerprint, prepare, request_dataset
 from hptui.errors import ConfigError, HptuiError, ModelError, TrainingError
-from hptui.metrics.metrics import METRICS, metric
+from hptui.metrics.classification import METRICS, metric
 from hptui.record.events import RunCompleted, RunFailed
 from hptui.record.predictions import Predictions
 from hptui.record.presence import Presence

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from hptui.errors import TrainingError
-from hptui.metrics.metrics import confusion, metric
+from hptui.metrics.classification import confusion, metric
 from hptui.record.events import AnyEvent, EpochCompleted, Evaluated, RunCompleted
 from hptui.record.predictions import PREDICTIONS_FILE, Predictions, read_predictions
 from hptui.record.run_directory import RunFile, RunReader, create_run

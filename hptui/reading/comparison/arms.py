@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hptui.errors import ConfigError, RunDirectoryError, UsageError
-from hptui.metrics import metrics
+from hptui.metrics import classification, intervals
+from hptui.metrics.thresholds import choose_threshold
 from hptui.reading.comparison.sampling import image_influence
 from hptui.reading.run_state import Epoch, RunState
 from hptui.reading.studies import FollowedRun
@@ -38,7 +39,7 @@ class Question:
     """What is compared, on test images."""
 
     metric: str = "accuracy"
-    """of `hptui.metrics.metrics.METRICS`"""
+    """of `hptui.metrics.classification.METRICS`"""
     model: Model = "final"
     threshold_for: str | None = None
     """two classes: choose each run's threshold on its validation images, as in "sensitivity=0.95"; None: the
@@ -114,7 +115,7 @@ def measure(run: FollowedRun, question: Question, *, with_interval: bool = False
     if counted is None:
         raise _not_saved(run, question)
     cut = _threshold(run, question)
-    value = test_accuracy(run.state) if question == Question() else metrics.metric(question.metric, counted, cut)
+    value = test_accuracy(run.state) if question == Question() else classification.metric(question.metric, counted, cut)
     if value is None:
         raise UsageError(
             f"{question.metric} is not defined for {run.name} in {run.directory.parent}: a class has no test images, "
@@ -123,9 +124,9 @@ def measure(run: FollowedRun, question: Question, *, with_interval: bool = False
     return Measured(
         value,
         cut,
-        metrics.interval(question.metric, counted, cut, resamples=_resamples(counted)) if with_interval else None,
+        intervals.interval(question.metric, counted, cut, resamples=_resamples(counted)) if with_interval else None,
         image_influence(question.metric, found or counted, cut),
-        metrics.predicted_classes(found, cut) == found.labels if found is not None else None,
+        classification.predicted_classes(found, cut) == found.labels if found is not None else None,
     )
 
 
@@ -134,10 +135,10 @@ def _resamples(predictions: Predictions) -> int:
 
     10,000 images of ten classes: 1.2 s a run with 200 resamples, 6 s with 1000 (one core).
     """
-    return metrics.RESAMPLES if len(predictions) * predictions.classes <= MANY_PROBABILITIES else 200
+    return intervals.RESAMPLES if len(predictions) * predictions.classes <= MANY_PROBABILITIES else 200
 
 
-def class_metrics(run: FollowedRun, question: Question) -> list[metrics.ClassMetrics]:
+def class_metrics(run: FollowedRun, question: Question) -> list[intervals.ClassMetrics]:
     """Every class of a completed run against the rest; without saved predictions there is no AUC.
 
     Raises:
@@ -145,10 +146,10 @@ def class_metrics(run: FollowedRun, question: Question) -> list[metrics.ClassMet
     """
     found = _saved(run, question)
     if found is not None:
-        return metrics.per_class(found, _threshold(run, question), resamples=_resamples(found))
+        return intervals.per_class(found, _threshold(run, question), resamples=_resamples(found))
     if question.threshold_for is not None:
         raise _not_saved(run, question)
-    return metrics.per_class(of_confusion(decisive_test(run, question.model).confusion), areas=False)
+    return intervals.per_class(of_confusion(decisive_test(run, question.model).confusion), areas=False)
 
 
 def _saved(run: FollowedRun, question: Question) -> Predictions | None:
@@ -171,7 +172,7 @@ def saved_predictions(run: FollowedRun, model: Model) -> Predictions | None:
     if found is None:
         return None
     counted = [sum(row) for row in decisive_test(run, model).confusion]
-    images = metrics.confusion(found).sum(axis=1).tolist() if found.classes == len(counted) else None
+    images = classification.confusion(found).sum(axis=1).tolist() if found.classes == len(counted) else None
     if images != counted:
         raise RunDirectoryError(
             f"{run.directory / PREDICTIONS_FILE} cannot be used: it has {len(found)} test images of {found.classes} "
@@ -188,7 +189,7 @@ def _threshold(run: FollowedRun, question: Question) -> float | None:
     if validation is None:
         raise _not_saved(run, question)
     try:
-        return metrics.choose_threshold(validation, question.threshold_for)
+        return choose_threshold(validation, question.threshold_for)
     except ConfigError as error:
         raise ConfigError(f"{run.name}: {error}") from None
 
@@ -260,6 +261,6 @@ def of_confusion(confusion: Sequence[Sequence[int]]) -> Predictions:
 
 
 def _balanced(run: FollowedRun) -> float:
-    found = metrics.balanced_accuracy(metrics.class_counts(decisive_test(run, "final").confusion))
+    found = classification.balanced_accuracy(classification.class_counts(decisive_test(run, "final").confusion))
     assert found is not None  # there are test images
     return found

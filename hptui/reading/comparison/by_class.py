@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import msgspec
 
 from hptui.config import Arm
-from hptui.metrics.metrics import METRIC_TITLES, ClassMetrics
+from hptui.metrics.classification import METRIC_TITLES
+from hptui.metrics.intervals import ClassMetrics
 from hptui.reading.comparison.arms import Question, class_metrics
 from hptui.reading.comparison.study import completed
 from hptui.reading.comparison.words import percent

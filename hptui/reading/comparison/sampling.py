@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from hptui.metrics.metrics import predicted_classes
+from hptui.metrics.classification import predicted_classes
 from hptui.record.predictions import Predictions
 
 if TYPE_CHECKING:
@@ -48,9 +48,10 @@ def image_influence(metric: str, predictions: Predictions, threshold: float | No
     """How each image moves a metric, mean zero: the metric's standard error is sqrt(sum of squares) / N.
 
     Args:
-        metric: of `hptui.metrics.metrics.METRICS`; two classes: of the second, more: mean over one against the rest.
+        metric: of `hptui.metrics.classification.METRICS`; two classes: that of the second; more: the mean over one
+            against the rest.
         predictions: of one network on N images.
-        threshold: see `hptui.metrics.metrics.metric`.
+        threshold: see `hptui.metrics.classification.metric`.
 
     Returns:
         (N,) in the metric's unit. A class that has no images, or no others, adds nothing.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hptui.metrics.metrics import METRIC_TITLES
+from hptui.metrics.classification import METRIC_TITLES
 from hptui.reading.comparison.several import Contrast, Several
 from hptui.reading.comparison.study import on_other_images
 from hptui.reading.comparison.words import between, mean_sd, probability, signed, two_digits

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from hptui.config import ARMS, Arm
-from hptui.metrics.metrics import METRIC_TITLES
+from hptui.metrics.classification import METRIC_TITLES
 from hptui.reading.comparison.arms import ArmSummary, Measured, Question, measure, summarize_arm
 from hptui.reading.comparison.differences import Difference, paired_difference
 from hptui.reading.comparison.sampling import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hptui.metrics.metrics import METRIC_TITLES
+from hptui.metrics.classification import METRIC_TITLES
 
 if TYPE_CHECKING:
     from hptui.reading.comparison.arms import ArmSummary, Summary
