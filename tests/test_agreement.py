@@ -24,7 +24,7 @@ from hptui.export import export
 from hptui.reading.comparison import compare
 from hptui.reading.studies import FollowedStudy, follow
 from hptui.reading.views import heatmap, trajectories
-from hptui.record.run_directory import RunReader
+from hptui.record.run_reader import RunReader
 from hptui.report import page
 from hptui.ui.drawing.colours import Palette
 from hptui.ui.drawing.heatmap_lines import cell_number, heatmap_lines

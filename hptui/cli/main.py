@@ -29,7 +29,7 @@ from hptui.errors import ConfigError, RunDirectoryError, UsageError, nearest
 from hptui.metrics.classification import METRICS, check_metric
 from hptui.record.predictions import Model
 from hptui.record.presence import refuse_if_written, replace_file
-from hptui.record.run_directory import RunReader
+from hptui.record.run_reader import RunReader
 from hptui.record.study_directory import localized, new_directory, open_study, studies_folder
 
 DONE, FAILED, USAGE, STOPPED, INTERRUPTED = 0, 1, 2, 3, 130

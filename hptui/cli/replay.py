@@ -24,7 +24,9 @@ from hptui.record.events import (
     RunResumed,
     RunStarted,
 )
-from hptui.record.run_directory import MODEL_FILE, RunFile, RunReader, RunWriter, create_run, read_run_file
+from hptui.record.run_directory import MODEL_FILE, RunFile, create_run, read_run_file
+from hptui.record.run_reader import RunReader
+from hptui.record.run_writer import RunWriter
 from hptui.record.study_directory import localized, open_study
 
 if TYPE_CHECKING:

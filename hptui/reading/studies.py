@@ -12,7 +12,7 @@ from hptui.errors import RunDirectoryError
 from hptui.reading.run_state import Decision, RunState
 from hptui.record.events import AnyEvent, BatchesTrained, CandidateScored, DecisionStarted, LandscapePredicted
 from hptui.record.presence import is_written
-from hptui.record.run_directory import RunReader
+from hptui.record.run_reader import RunReader
 from hptui.record.study_directory import STUDY_FILE, Study, open_study
 
 Status = Literal["waiting", "running", "paused", "stopped", "lost", "failed", "finished"]

@@ -18,7 +18,9 @@ from hptui.metrics.classification import METRICS, metric
 from hptui.record.events import RunCompleted, RunFailed
 from hptui.record.predictions import Predictions
 from hptui.record.presence import Presence
-from hptui.record.run_directory import ERROR_FILE, RunWriter, last_event
+from hptui.record.run_directory import ERROR_FILE
+from hptui.record.run_reader import last_event
+from hptui.record.run_writer import RunWriter
 from hptui.record.study_directory import Study, create_study
 from hptui.strategies import Strategy
 from hptui.training.engine.building import ModelFactory, check_optimizer, first_line, load_factory

@@ -12,7 +12,8 @@ from torch import nn
 
 from hptui.errors import ConfigError
 from hptui.record.events import RunCompleted, RunStarted
-from hptui.record.run_directory import RunFile, RunReader, create_run
+from hptui.record.run_directory import RunFile, create_run
+from hptui.record.run_reader import RunReader
 from hptui.training.engine.building import PACKAGES
 from hptui.training.run.control import Control
 from hptui.training.run.run import Ingredients, Run

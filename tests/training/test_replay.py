@@ -26,7 +26,9 @@ from hptui.record.events import (
     RunResumed,
     RunStarted,
 )
-from hptui.record.run_directory import EVENTS_FILE, RunFile, RunReader, RunWriter, create_run
+from hptui.record.run_directory import EVENTS_FILE, RunFile, create_run
+from hptui.record.run_reader import RunReader
+from hptui.record.run_writer import RunWriter
 from hptui.strategies.adaptive import Adaptive
 from hptui.training.replaying import Recipe, train_again
 from hptui.training.run.checkpoints import largest_difference
