@@ -23,7 +23,8 @@ from hptui.cli.tables import comparison_table
 from hptui.export import export
 from hptui.reading.comparison import compare
 from hptui.reading.studies import FollowedStudy, follow
-from hptui.reading.views import heatmap, trajectories
+from hptui.reading.views.heatmap import heatmap
+from hptui.reading.views.trajectories import trajectories
 from hptui.record.run_reader import RunReader
 from hptui.report import page
 from hptui.ui.drawing.colours import Palette

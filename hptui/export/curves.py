@@ -14,7 +14,7 @@ from hptui.config import Arm
 from hptui.export.scales import epochs, logarithmic
 from hptui.export.style import ARM_MARKS, MANY_EPOCHS, WIDE, new_figure, theme
 from hptui.reading.run_state import RunState
-from hptui.reading.views import learning_curve
+from hptui.reading.views.curves import learning_curve
 
 CURVES: tuple[tuple[Literal["accuracy", "loss"], str, str], ...] = (
     ("loss", "validation", "validation loss (nats)"),

@@ -21,7 +21,7 @@ from hptui.export.scales import edges, legend_columns, number, text_colour, tick
 from hptui.export.style import CHARACTER, NARROW, SMALL, VERMILION, WIDE, literal, new_figure, theme, title_of
 from hptui.metrics.classification import METRIC_TITLES
 from hptui.reading.run_state import Decision
-from hptui.reading.views import Cell, HeatmapGrid, heatmap
+from hptui.reading.views.heatmap import Cell, HeatmapGrid, heatmap
 
 PER_PAGE = 12
 SMALLEST_FRAME = 6.0

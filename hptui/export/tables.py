@@ -18,7 +18,8 @@ from hptui.metrics.classification import class_counts, sensitivity, specificity
 from hptui.reading.comparison import compare
 from hptui.reading.outcomes import confusions, cost_points, roc_curves, trajectories_by_seed
 from hptui.reading.studies import FollowedRun, FollowedStudy
-from hptui.reading.views import CURVE_MEASURES, heatmap, learning_curve
+from hptui.reading.views.curves import CURVE_MEASURES, learning_curve
+from hptui.reading.views.heatmap import heatmap
 from hptui.record.events import Evaluated
 
 Row = Mapping[str, Any]

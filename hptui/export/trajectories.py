@@ -14,7 +14,7 @@ from matplotlib.transforms import ScaledTranslation
 
 from hptui.export.scales import epochs, legend_columns, logarithmic, number
 from hptui.export.style import MANY_EPOCHS, NARROW, new_figure, theme
-from hptui.reading.views import RangeEdge, Trajectory
+from hptui.reading.views.trajectories import RangeEdge, Trajectory
 
 
 def trajectories_figure(runs: Sequence[tuple[int, tuple[Trajectory, ...]]], title: str, subtitle: str) -> Figure:

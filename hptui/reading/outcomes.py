@@ -16,7 +16,7 @@ from hptui.metrics.classification import metric
 from hptui.reading.comparison import CONFIDENCE, summarize, test_accuracy
 from hptui.reading.comparison.arms import UNREADABLE, saved_predictions
 from hptui.reading.studies import FollowedRun, FollowedStudy
-from hptui.reading.views import Trajectory, trajectories
+from hptui.reading.views.trajectories import Trajectory, trajectories
 from hptui.record.predictions import Predictions
 
 

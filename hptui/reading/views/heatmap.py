@@ -1,26 +1,20 @@
-"""What screens and pictures show, computed from run states: plain numbers, no drawing.
-
-A screen and an export call the same view, so they show the same numbers.
-"""
+"""One decision over two hyperparameters, as a grid of cells."""
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from hptui.metrics.classification import class_counts, sensitivity, specificity
-from hptui.reading.run_state import Decision, RunState
-from hptui.record.events import Axis, CandidateScored, Evaluated
-from hptui.space import HYPERPARAMETERS
+from hptui.metrics.classification import sensitivity, specificity
+from hptui.reading.run_state import Decision
+from hptui.record.events import Axis, CandidateScored
 
 Measure = Literal["score", "loss", "accuracy", "raw_accuracy", "sensitivity", "specificity"]
 MEASURES: tuple[Measure, ...] = ("score", "loss", "accuracy", "raw_accuracy", "sensitivity", "specificity")
-CurveMeasure = Literal["accuracy", "loss", "sensitivity", "specificity"]
-CURVE_MEASURES: tuple[CurveMeasure, ...] = ("accuracy", "loss", "sensitivity", "specificity")
 LOWER_IS_BETTER: frozenset[Measure] = frozenset({"score", "loss"})
 
 
@@ -166,133 +160,3 @@ def measured(candidate: CandidateScored, measure: Measure) -> float | None:
         case _:
             value: float | None = getattr(candidate, measure)
             return value
-
-
-@dataclass(frozen=True)
-class TrajectoryPoint:
-    """A value in force after one epoch."""
-
-    epoch: int
-    value: float
-    on_edge: Literal["low", "high"] | None = None
-    """the value sits on an edge of its range: the best may lie outside"""
-
-
-@dataclass(frozen=True)
-class RangeEdge:
-    """The range as it was at one decision."""
-
-    epoch: int
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
-class Trajectory:
-    """The values of one hyperparameter over a run."""
-
-    name: str
-    title: str
-    scale: str
-    points: tuple[TrajectoryPoint, ...]
-    edges: tuple[RangeEdge, ...]
-    baseline: tuple[TrajectoryPoint, ...] = ()
-    repeated: tuple[TrajectoryPoint, ...] = ()
-    """what longer probes would have chosen, where a greed check found another value"""
-
-
-def trajectories(run: RunState, baseline: RunState | None = None) -> tuple[Trajectory, ...]:
-    """One per searched hyperparameter; `baseline` is the run of the same seed, for the overlay."""
-    searched: dict[str, Axis] = {axis.name: axis for axis in run.started.searched} if run.started else {}
-    for decision in run.decisions:
-        searched |= {axis.name: axis for axis in decision.started.axes}
-    return tuple(_trajectory(name, axis.scale, run, baseline) for name, axis in searched.items())
-
-
-def _trajectory(name: str, scale: str, run: RunState, baseline: RunState | None) -> Trajectory:
-    edges = tuple(
-        RangeEdge(decision.started.epoch, axis.low, axis.high)
-        for decision in run.decisions
-        for axis in decision.started.axes
-        if axis.name == name
-    )
-    chosen = {
-        decision.chosen.epoch: decision.chosen.values[name]
-        for decision in run.decisions
-        if decision.chosen is not None and name in decision.chosen.values
-    }
-    points = _values_by_epoch(name, run) | chosen
-    return Trajectory(
-        name=name,
-        title=HYPERPARAMETERS[name].title if name in HYPERPARAMETERS else name,
-        scale=scale,
-        points=tuple(
-            TrajectoryPoint(epoch, value, _edge(value, epoch, edges)) for epoch, value in sorted(points.items())
-        ),
-        edges=edges,
-        baseline=tuple(
-            TrajectoryPoint(epoch, value)
-            for epoch, value in (_values_by_epoch(name, baseline) if baseline else {}).items()
-        ),
-        repeated=tuple(
-            TrajectoryPoint(decision.started.epoch, decision.repeated.values[name])
-            for decision in run.decisions
-            if decision.repeated is not None and name in decision.repeated.changed
-        ),
-    )
-
-
-def _values_by_epoch(name: str, run: RunState) -> dict[int, float]:
-    return {
-        epoch.number: epoch.completed.values[name]
-        for epoch in run.epochs
-        if epoch.completed is not None and name in epoch.completed.values
-    }
-
-
-def _edge(value: float, epoch: int, edges: Sequence[RangeEdge]) -> Literal["low", "high"] | None:
-    before = [edge for edge in edges if edge.epoch <= epoch]
-    if not before:
-        return None
-    if math.isclose(value, before[-1].low, rel_tol=1e-9):
-        return "low"
-    return "high" if math.isclose(value, before[-1].high, rel_tol=1e-9) else None
-
-
-@dataclass(frozen=True)
-class CurvePoint:
-    """One epoch over all runs of an arm that have completed it."""
-
-    epoch: int
-    n: int
-    mean: float
-    low: float
-    high: float
-    """smallest and largest run, not a confidence interval"""
-
-
-def learning_curve(runs: Iterable[RunState], measure: CurveMeasure, split: str) -> tuple[CurvePoint, ...]:
-    """One measure of the weights that would be delivered, per epoch; what is not finite or defined is left out."""
-    values: dict[int, list[float]] = {}
-    for run in runs:
-        for epoch in run.epochs:
-            found = epoch.validation if split == "validation" else epoch.test
-            value = _evaluated(found, measure) if found is not None else None
-            if value is not None:
-                values.setdefault(epoch.number, []).append(value)
-    return tuple(
-        CurvePoint(epoch, len(found), math.fsum(found) / len(found), min(found), max(found))
-        for epoch, found in sorted(values.items())
-    )
-
-
-def _evaluated(found: Evaluated, measure: CurveMeasure) -> float | None:
-    match measure:
-        case "accuracy":
-            return found.accuracy
-        case "loss":
-            return found.loss
-        case "sensitivity":
-            return sensitivity(class_counts(found.confusion))
-        case "specificity":
-            return specificity(class_counts(found.confusion))
