@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from hptui.config import Arm
 from hptui.errors import RunDirectoryError
 from hptui.metrics.classification import metric
-from hptui.reading.comparison import CONFIDENCE, summarize, test_accuracy
-from hptui.reading.comparison.arms import UNREADABLE, saved_predictions
+from hptui.reading.comparison import CONFIDENCE, summarize
+from hptui.reading.comparison.evidence import UNREADABLE, final_test_accuracy, saved_predictions
 from hptui.reading.studies import FollowedRun, FollowedStudy
 from hptui.reading.views.trajectories import Trajectory, trajectories
 from hptui.record.predictions import Predictions
@@ -25,11 +25,6 @@ def trajectories_by_seed(study: FollowedStudy) -> list[tuple[int, tuple[Trajecto
     baseline = {run.seed: run.state for run in study.runs if run.arm == "baseline"}
     begun = [run for run in study.runs if run.arm == "optimized" and run.state.started is not None]
     return [(run.seed, trajectories(run.state, baseline.get(run.seed))) for run in begun]
-
-
-def completed_runs(study: FollowedStudy, arm: Arm) -> list[FollowedRun]:
-    """By seed."""
-    return [run for run in study.runs if run.arm == arm and run.state.completed is not None]
 
 
 @dataclass(frozen=True)
@@ -53,7 +48,7 @@ def confusions(study: FollowedStudy) -> tuple[Confusion, ...]:
     """One for each arm that completed a run, of the delivered weights after the last epoch."""
     found = []
     for arm in study.study.config.arms:
-        states = [run.state for run in completed_runs(study, arm)]
+        states = [run.state for run in study.completed_runs(arm)]
         tables = [(state.started, state.epochs[-1].test) for state in states if state.epochs]
         matrices = [test.confusion for _, test in tables if test is not None]
         names = next((started.class_names for started, _ in tables if started is not None), [])
@@ -141,7 +136,7 @@ class CostPoint:
 def cost_points(study: FollowedStudy) -> tuple[CostPoint, ...]:
     """Of all completed runs, in the study's order."""
     return tuple(
-        CostPoint(run.name, run.arm, run.seed, run.state.completed.cost, test_accuracy(run.state))
+        CostPoint(run.name, run.arm, run.seed, run.state.completed.cost, final_test_accuracy(run.state))
         for run in study.runs
         if run.state.completed is not None
     )

@@ -92,6 +92,10 @@ class FollowedStudy:
         for run in self.runs:
             run.refresh()
 
+    def completed_runs(self, arm: Arm) -> list[FollowedRun]:
+        """The runs of one arm that have come to their end, by seed."""
+        return [run for run in self.runs if run.arm == arm and run.state.completed is not None]
+
     @property
     def status(self) -> Status:
         """Of the whole: running while its process lives; else the worst that its runs show."""

@@ -9,8 +9,8 @@ from hptui.errors import UsageError
 from hptui.metrics.classification import METRIC_TITLES, METRICS, metric
 from hptui.reading.comparison import Comparison, Question, compare
 from hptui.reading.comparison.by_class import CLASS_HEADINGS, by_class, class_cells
-from hptui.reading.comparison.study import completed
-from hptui.reading.comparison.words import arm_cells, between, headings, mean_sd, probability, signed, statistics_rows
+from hptui.reading.comparison.number_words import between, mean_sd, probability, signed
+from hptui.reading.comparison.words import arm_cells, headings, statistics_rows
 from hptui.reading.outcomes import final_predictions
 from hptui.reading.studies import FollowedRun, FollowedStudy
 from hptui.record.predictions import Model
@@ -38,7 +38,7 @@ def statistics_table(comparison: Comparison) -> Table | None:
 
 def metric_tables(study: FollowedStudy) -> Iterator[Table]:
     """Every metric of both models; a dash where the runs saved no predictions, or it is not defined."""
-    if not any(completed(study, arm) for arm in study.study.config.arms):
+    if not any(study.completed_runs(arm) for arm in study.study.config.arms):
         return
     for model in get_args(Model):
         rows = [_metric_row(study, Question(name, model)) for name in METRICS]
@@ -76,7 +76,7 @@ def gaps(study: FollowedStudy) -> list[str]:
     """What the tables lack, and why."""
     found: dict[str, list[str]] = {}
     for arm in study.study.config.arms:
-        for run in completed(study, arm):
+        for run in study.completed_runs(arm):
             if problem := _problem(run):
                 found.setdefault(problem, []).append(run.name)
     return [f"AUC of {', '.join(names)}: {problem}" for problem, names in found.items()]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from hptui.reading.cautions import cautions
-from hptui.reading.comparison.words import percent
+from hptui.reading.comparison.number_words import percent
 from hptui.reading.run_state import Decision
 from hptui.reading.studies import FollowedRun, FollowedStudy
 from hptui.record.events import CandidateScored

@@ -10,9 +10,8 @@ import msgspec
 from hptui.config import Arm
 from hptui.metrics.classification import METRIC_TITLES
 from hptui.metrics.intervals import ClassMetrics
-from hptui.reading.comparison.arms import Question, class_metrics
-from hptui.reading.comparison.study import completed
-from hptui.reading.comparison.words import percent
+from hptui.reading.comparison.measuring import Question, class_metrics
+from hptui.reading.comparison.number_words import percent
 from hptui.reading.studies import FollowedStudy
 
 CLASS_METRICS = ("sensitivity", "specificity", "f1", "auc")
@@ -49,7 +48,7 @@ def by_class(followed: FollowedStudy, question: Question) -> list[ClassRow]:
     """
     rows = []
     for arm in followed.study.config.arms:
-        runs = completed(followed, arm)
+        runs = followed.completed_runs(arm)
         found = [class_metrics(run, question) for run in runs]
         names = next((run.state.started.class_names for run in runs if run.state.started is not None), [])
         rows += [_row(arm, name, of_class) for name, of_class in zip(names, zip(*found, strict=True), strict=True)]

@@ -18,10 +18,12 @@ import msgspec
 
 from hptui.config import Arm
 from hptui.errors import RunDirectoryError, UsageError
-from hptui.reading.comparison.arms import ArmSummary, Measured, Question, decisive_test, saved_predictions
+from hptui.reading.comparison.arms import ArmSummary
 from hptui.reading.comparison.differences import Difference, holm, paired_difference, unpaired_difference
+from hptui.reading.comparison.evidence import decisive_test, saved_predictions
+from hptui.reading.comparison.measuring import Question, RunMeasurement
 from hptui.reading.comparison.sampling import SamplingError
-from hptui.reading.comparison.study import Comparison, by_seed, compare, completed, measure_arm, sampling_error
+from hptui.reading.comparison.study import Comparison, by_seed, compare, measure_arm, sampling_error
 from hptui.reading.studies import FollowedRun, FollowedStudy
 from hptui.record.predictions import Model, Predictions
 from hptui.record.study_directory import shown
@@ -68,7 +70,7 @@ class _Side(msgspec.Struct, frozen=True):
     study: FollowedStudy
     arm_name: Arm
     arm: ArmSummary
-    measured: dict[int, Measured]
+    measured: dict[int, RunMeasurement]
 
 
 def compare_several(
@@ -158,7 +160,7 @@ def _same_test_images(one: _Side, other: _Side) -> bool:
 
 def _counted_alike(one: _Side, other: _Side) -> bool:
     """Number and names of the classes, images of each, and their order as far as predictions were saved."""
-    runs = [run for side in (one, other) for run in completed(side.study, side.arm_name)[:1]]
+    runs = [run for side in (one, other) for run in side.study.completed_runs(side.arm_name)[:1]]
     counted = [
         (
             run.state.started.test_images if run.state.started else None,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from hptui.metrics.classification import METRIC_TITLES
+from hptui.reading.comparison.number_words import between, mean_sd, probability, signed, two_digits
 from hptui.reading.comparison.several import Contrast, Several
 from hptui.reading.comparison.study import on_other_images
-from hptui.reading.comparison.words import between, mean_sd, probability, signed, two_digits
 
 ALPHA = 0.05
 CONTRAST_HEADINGS = ("difference of", "against", "n", "points", "95 % interval", "p", "p (Holm)", "by")

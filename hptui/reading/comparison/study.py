@@ -9,16 +9,17 @@ import msgspec
 
 from hptui.config import ARMS, Arm
 from hptui.metrics.classification import METRIC_TITLES
-from hptui.reading.comparison.arms import ArmSummary, Measured, Question, measure, summarize_arm
+from hptui.reading.comparison.arms import ArmSummary, summarize_arm
 from hptui.reading.comparison.differences import Difference, paired_difference
+from hptui.reading.comparison.measuring import Question, RunMeasurement, measure
+from hptui.reading.comparison.number_words import signed
 from hptui.reading.comparison.sampling import (
     SamplingError,
     largest_paired_error,
     paired_error,
     standard_error,
 )
-from hptui.reading.comparison.words import signed
-from hptui.reading.studies import FollowedRun, FollowedStudy
+from hptui.reading.studies import FollowedStudy
 from hptui.record.predictions import Model
 
 NO_BASELINE = "This study has no baseline arm, so there is nothing to compare the optimized runs with."
@@ -59,7 +60,7 @@ def compare(followed: FollowedStudy, question: Question | None = None, *, interv
     config = followed.study.config
     measured = {arm: measure_arm(followed, arm, question, intervals=intervals) for arm in ARMS}
     baseline, optimized = (
-        summarize_arm(completed(followed, arm), config.strategy_of(arm), measured[arm]) for arm in ARMS
+        summarize_arm(followed.completed_runs(arm), config.strategy_of(arm), measured[arm]) for arm in ARMS
     )
     difference = paired_difference(by_seed(baseline), by_seed(optimized))
     sampling = sampling_error(measured["baseline"], measured["optimized"], question.metric)
@@ -77,16 +78,11 @@ def compare(followed: FollowedStudy, question: Question | None = None, *, interv
     )
 
 
-def completed(followed: FollowedStudy, arm: Arm) -> list[FollowedRun]:
-    """The runs of one arm that have come to their end, by seed."""
-    return [run for run in followed.runs if run.arm == arm and run.state.completed is not None]
-
-
 def measure_arm(
     followed: FollowedStudy, arm: Arm, question: Question, *, intervals: bool = False
-) -> dict[int, Measured]:
+) -> dict[int, RunMeasurement]:
     """Every completed run of one arm, by seed; see `compare`."""
-    return {run.seed: measure(run, question, with_interval=intervals) for run in completed(followed, arm)}
+    return {run.seed: measure(run, question, with_interval=intervals) for run in followed.completed_runs(arm)}
 
 
 def by_seed(arm: ArmSummary) -> dict[int, float]:
@@ -95,7 +91,7 @@ def by_seed(arm: ArmSummary) -> dict[int, float]:
 
 
 def sampling_error(
-    baseline: Mapping[int, Measured], optimized: Mapping[int, Measured], metric: str
+    baseline: Mapping[int, RunMeasurement], optimized: Mapping[int, RunMeasurement], metric: str
 ) -> SamplingError | None:
     """Of two arms, by seed, whose runs read the same test images; None: no run is completed."""
     every = [*baseline.values(), *optimized.values()]

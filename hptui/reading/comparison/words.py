@@ -1,36 +1,15 @@
-"""Numbers and sentences of a comparison, the same on a screen, in a table of the command line and on a page."""
+"""Rows and sentences of a comparison, the same on a screen, in a table of the command line and on a page."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from hptui.metrics.classification import METRIC_TITLES
-
-if TYPE_CHECKING:
-    from hptui.reading.comparison.arms import ArmSummary, Summary
-    from hptui.reading.comparison.differences import Difference
-    from hptui.reading.comparison.sampling import SamplingError
-    from hptui.reading.comparison.study import Comparison
+from hptui.reading.comparison.arms import ArmSummary
+from hptui.reading.comparison.differences import Difference
+from hptui.reading.comparison.number_words import between, mean_sd, percent, probability, signed, two_digits
+from hptui.reading.comparison.sampling import SamplingError
+from hptui.reading.comparison.study import Comparison
 
 ARM_HEADINGS = ("arm", "strategy", "runs", "test acc. %", "balanced %", "cost", "seconds")
-
-
-def signed(fraction: float) -> str:
-    """In points, with its sign."""
-    return f"{100 * fraction:+.2f}"
-
-
-def percent(fraction: float | None) -> str:
-    """With two digits; a dash for none."""
-    return "-" if fraction is None else f"{100 * fraction:.2f}"
-
-
-def mean_sd(summary: Summary, factor: float = 100, digits: int = 2) -> str:
-    """Mean and standard deviation; a dash for none."""
-    if summary.mean is None:
-        return "-"
-    mean = f"{factor * summary.mean:.{digits}f}"
-    return mean if summary.sd is None else f"{mean} ± {factor * summary.sd:.{digits}f}"
 
 
 def question_words(comparison: Comparison) -> str:
@@ -150,21 +129,6 @@ def statistics_rows(comparison: Comparison) -> list[tuple[str, str]]:
             ("test images that just one run of a pair has right (%)", percent(sampling.discordant)),
         ]
     return [(name, value) for name, value in rows if value != "-"]
-
-
-def between(low: float | None, high: float | None) -> str:
-    """An interval in points; a dash for none."""
-    return "-" if low is None or high is None else f"{signed(low)} to {signed(high)}"
-
-
-def probability(p_value: float | None) -> str:
-    """Three digits; a dash for none."""
-    return "-" if p_value is None else f"{p_value:.3g}"
-
-
-def two_digits(value: float | None) -> str:
-    """A plain number; a dash for none."""
-    return "-" if value is None else f"{value:.2f}"
 
 
 def _how(difference: Difference) -> str:
