@@ -15,8 +15,9 @@ from pathlib import Path
 import click
 import platformdirs
 
+from hptui.cli.exit_codes import DONE, FAILED, INTERRUPTED, USAGE
 from hptui.cli.foreground import tell
-from hptui.cli.main import DONE, FAILED, INTERRUPTED, USAGE, cli
+from hptui.cli.main import cli
 from hptui.errors import HptuiError
 
 DEBUG = "HPTUI_DEBUG"

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 import click
 import msgspec
 
+from hptui.cli.exit_codes import DONE, INTERRUPTED, STOPPED
 from hptui.cli.session import Prepare, Session
 from hptui.errors import UsageError
 from hptui.record.study_directory import Study, new_directory, open_study
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from hptui.training.run.run import Ingredients
     from hptui.ui.app import HptuiApp
 
-DONE, STOPPED, INTERRUPTED = 0, 3, 130
 POLL_SECONDS = 0.05
 SWITCH_SECONDS = 0.0002
 """how long the screen may keep the interpreter from the training; Python's own 5 ms are half a batch of a small
