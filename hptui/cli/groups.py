@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from hptui.cli.exit_codes import DONE
-from hptui.cli.foreground import silence
+from hptui.cli.output import discard_output
 from hptui.errors import nearest
 
 
@@ -31,5 +31,5 @@ class SuggestingGroup(click.Group):
         except SystemExit as left:
             if not isinstance(left.__context__, BrokenPipeError):
                 raise
-        silence(sys.stdout)
+        discard_output(sys.stdout)
         return DONE

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from hptui.cli.foreground import tell
+from hptui.cli.output import print_to_stderr
 from hptui.config import (
     FIELDS,
     SYNONYMS,
@@ -63,6 +63,6 @@ def resolve_layers(config: Path | None, flags: dict[str, Any]) -> Resolved:
     """Defaults < file < environment < flags."""
     layers = [file_layer(config)] if config is not None else []
     for line in misspelt():
-        tell(f"hptui: {line}")
+        print_to_stderr(f"hptui: {line}")
     given = {field: value for field, value in flags.items() if value not in (None, ())}
     return resolve([*layers, environment_layer(), Layer("flag", given)])

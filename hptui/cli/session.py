@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from hptui.training import Control
     from hptui.training.run.run import Ingredients
 
-Prepare = Callable[[], "tuple[Study, Ingredients]"]
+Preparation = Callable[[], "tuple[Study, Ingredients]"]
 """reads data and builds the network, in the worker thread; raises UsageError before anything is written"""
 
 
 class Session:
     """Starts at once. All members may be used from any thread, `stop` also from a signal handler."""
 
-    def __init__(self, prepare: Prepare) -> None:
+    def __init__(self, prepare: Preparation) -> None:
         self._prepare = prepare
         self._control: Control | None = None
         self._stop_reason = ""

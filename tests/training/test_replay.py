@@ -11,7 +11,8 @@ import msgspec
 import pytest
 import torch
 
-from hptui.cli.replay import _moved, epochs_by_position, recipe_of
+from hptui.cli.recipe import epochs_by_position, recipe_of
+from hptui.cli.replay import _moved
 from hptui.errors import RunDirectoryError
 from hptui.record.commands import AddEpochs, ChangeRanges, CommandInbox, CommandSender, StopStudy, UseValues
 from hptui.record.events import (

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from hptui.cli.exit_codes import DONE, FAILED
-from hptui.cli.foreground import tell
 from hptui.cli.options import given_device
+from hptui.cli.output import print_to_stderr
 from hptui.config import description
 from hptui.errors import UsageError
 from hptui.record.presence import replace_file
@@ -26,9 +26,9 @@ def replay(run: Path, to: Path | None, data_dir: str | None, device: str | None)
     """
     from hptui.cli.replay import replay as train_again
 
-    found = train_again(run, to, data_dir=data_dir, device=given_device(device), tell=tell)
-    click.echo("\n".join(found.lines))
-    return FAILED if found.comparable and not found.equal else DONE
+    outcome = train_again(run, to, data_dir=data_dir, device=given_device(device), report_line=print_to_stderr)
+    click.echo("\n".join(outcome.lines))
+    return FAILED if outcome.comparable and not outcome.equal else DONE
 
 
 @click.command()
@@ -59,7 +59,7 @@ def predict(
         model="best" if model == "best" else "final",
         threshold_for=threshold_for,
         device=given_device(device),
-        tell=tell,
+        report_line=print_to_stderr,
     )
     if out is None:
         for line in table.lines():
