@@ -40,8 +40,8 @@ from hptui.record.events import Axis, CommandRefused, RunFailed, RunStopped
 from hptui.record.predictions import PREDICTIONS_FILE, read_predictions, write_predictions
 from hptui.record.study_directory import Steering, save_steering
 from hptui.report import page
+from hptui.report.paths import without_folders
 from hptui.report.pictures import chosen_pictures
-from hptui.report.places import without_folders
 from hptui.report.repeat import repeat_command
 
 VOID = {"meta", "img", "br", "link"}

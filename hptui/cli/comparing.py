@@ -27,14 +27,14 @@ from hptui.reading.studies import follow
 def comparison_json(directories: Sequence[Path], question: Question, *, classes: bool) -> bytes:
     """One study as `hptui.reading.comparison.Comparison`, more as `Several`, with `classes` by study where asked."""
     studies = [follow(directory) for directory in directories]
-    found = (
+    comparison = (
         compare(studies[0], question, intervals=True)
         if len(studies) == 1
         else compare_several(studies, question, intervals=True)
     )
-    plain: dict[str, Any] = msgspec.to_builtins(found)
+    plain: dict[str, Any] = msgspec.to_builtins(comparison)
     if classes:
-        names = found.names if isinstance(found, Several) else [found.study]
+        names = comparison.names if isinstance(comparison, Several) else [comparison.study]
         plain["classes"] = {name: by_class(followed, question) for name, followed in zip(names, studies, strict=True)}
     return msgspec.json.encode(plain)
 

@@ -142,9 +142,9 @@ def _read(source: IdxSource, folder: Path, file: IdxFile) -> Pixels:
     except OSError as error:
         raise DatasetError(f"{path} cannot be read ({one_line(error)}).") from error
     expected = file.md5 if packed else file.unpacked_md5
-    found = hashlib.md5(content, usedforsecurity=False).hexdigest()
-    if expected is not None and found != expected:
-        raise _damaged(source, path, f"its MD5 is {found}, the publisher's is {expected}")
+    digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    if expected is not None and digest != expected:
+        raise _damaged(source, path, f"its MD5 is {digest}, the publisher's is {expected}")
     if packed:
         try:
             content = gzip.decompress(content)

@@ -46,7 +46,7 @@ def _draw_mean(axes: Axes, cost: MeanInterval, accuracy: MeanInterval) -> None:
     axes.errorbar(cost.mean, accuracy.mean, _bars(accuracy), _bars(cost), zorder=3, capsize=3, **_mean_mark())
 
 
-def _bars(found: MeanInterval) -> list[list[float]] | None:
-    if found.low is None or found.high is None:
+def _bars(interval: MeanInterval) -> list[list[float]] | None:
+    if interval.low is None or interval.high is None:
         return None
-    return [[found.mean - found.low], [found.high - found.mean]]
+    return [[interval.mean - interval.low], [interval.high - interval.mean]]

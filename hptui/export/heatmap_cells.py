@@ -56,11 +56,11 @@ def draw_cells(axes: Axes, grid: HeatmapGrid, measure: str, size: tuple[float, f
     )
     axes.set_xlim(x_edges[0], x_edges[-1])
     axes.set_ylim(y_edges[0], y_edges[-1])
-    places, labels = ticks(grid.x, size[0], sideways=True)
-    axes.set_xticks(places, labels)
+    positions, labels = ticks(grid.x, size[0], sideways=True)
+    axes.set_xticks(positions, labels)
     axes.set_xlabel(title_of(grid.x.name))
-    places, labels = ticks(grid.y, size[1], sideways=False) if grid.y is not None else ([], [])
-    axes.set_yticks(places, labels)
+    positions, labels = ticks(grid.y, size[1], sideways=False) if grid.y is not None else ([], [])
+    axes.set_yticks(positions, labels)
     axes.set_ylabel(title_of(grid.y.name) if grid.y is not None else "")
     if drawn.norm is not None and grid.low is not None and grid.high is not None:
         bar = axes.figure.colorbar(
@@ -126,12 +126,12 @@ def write_numbers(drawn: DrawnHeatmap) -> None:
     """In all cells, or in none if one of them has no room."""
     grid, (x_unit, y_unit) = drawn.grid, _points_per_unit(drawn.axes)
     texts = {(r, c): _cell_number(grid, cell.value) for r, c, cell in cells_of(grid) if cell.value is not None}
-    boxes = {place: drawn.box(*place) for place in texts}
+    boxes = {position: drawn.box(*position) for position in texts}
 
     def fits(size: float) -> bool:
         return all(
-            boxes[place][2] * x_unit > (len(text) + 0.7) * size * CHARACTER and boxes[place][3] * y_unit > 1.5 * size
-            for place, text in texts.items()
+            width * x_unit > (len(texts[position]) + 0.7) * size * CHARACTER and height * y_unit > 1.5 * size
+            for position, (_, _, width, height) in boxes.items()
         )
 
     size = next((size for size in (SMALL, SMALL - 1) if fits(size)), None)

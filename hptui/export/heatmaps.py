@@ -55,20 +55,20 @@ def heatmap_page(
     panel_width = width / columns
     panel_height = max(1.35 if flat else 2.05 if columns == 3 else 2.8, (height - 0.8) / rows)
     figure = new_figure(width, rows * panel_height + 0.8, title, subtitle)
-    places = figure.subplots(rows, columns, squeeze=False).ravel()
-    maps = []
-    for index, (place, panel) in enumerate(zip(places, shown, strict=False)):
+    subplots = figure.subplots(rows, columns, squeeze=False).ravel()
+    heatmaps = []
+    for index, (subplot, panel) in enumerate(zip(subplots, shown, strict=False)):
         size = (panel_width - (0.3 if flat else 1.15)) * 72, (panel_height - 0.65) * 72
         last_of_row = columns < 3 or index % columns == columns - 1 or index == len(grids) - 1
-        maps.append(draw_cells(place, panel.grid, panel.measure if last_of_row else "", size))
-        place.set_title(panel.heading)
-    for place in places[len(grids) :]:
-        place.set_visible(False)
+        heatmaps.append(draw_cells(subplot, panel.grid, panel.measure if last_of_row else "", size))
+        subplot.set_title(panel.heading)
+    for subplot in subplots[len(grids) :]:
+        subplot.set_visible(False)
     if handles := _legend([*grids, *marks]):
         figure.legend(handles=handles, loc="outside lower center", ncols=legend_columns(handles, width))
     figure.draw_without_rendering()  # lays it out, so that the room in the cells is known
     figure.set_layout_engine("none")
-    for drawn in maps:
+    for drawn in heatmaps:
         write_numbers(drawn)
         mark_cells(drawn)
     return figure

@@ -44,7 +44,7 @@ def pictures(study: FollowedStudy, *, each_decision: bool = False) -> Iterator[P
     """
     name = study.study.name
     paths = trajectories_by_seed(study)
-    if any(path.points or path.edges for _, found in paths for path in found):
+    if any(path.points or path.edges for _, of_run in paths for path in of_run):
         yield Picture("trajectories", partial(trajectories_figure, paths, name, _n(study, "optimized")))
     if any(run.state.epochs_completed for run in study.runs):
         arms = {arm: [r.state for r in study.runs if r.arm == arm] for arm in study.study.config.arms}
@@ -52,8 +52,8 @@ def pictures(study: FollowedStudy, *, each_decision: bool = False) -> Iterator[P
     if points := cost_points(study):
         yield Picture("accuracies", partial(accuracies_figure, compare(study)))
         yield Picture("cost", partial(costs_figure, points, name))
-    if found := confusions(study):
-        yield Picture("confusion", partial(confusions_figure, found, name))
+    if matrices := confusions(study):
+        yield Picture("confusion", partial(confusions_figure, matrices, name))
     curves, _ = roc_curves(study)
     if curves:
         yield Picture("roc", partial(roc_figure, curves, name, _positive(study, curves)))
@@ -85,10 +85,10 @@ def searching(run: FollowedRun) -> list[int]:
 
 
 def _heatmaps(study: FollowedStudy, run: FollowedRun) -> Iterator[Picture]:
-    found = searching(run)
-    for page, (first, end) in enumerate(pairwise([*range(0, len(found), PER_PAGE), len(found)]), start=1):
-        draw = partial(draw_heatmaps, study, run, found[first:end])
-        cells = sum(_cells(run, index) for index in found[first:end])
+    decisions = searching(run)
+    for page, (first, end) in enumerate(pairwise([*range(0, len(decisions), PER_PAGE), len(decisions)]), start=1):
+        draw = partial(draw_heatmaps, study, run, decisions[first:end])
+        cells = sum(_cells(run, index) for index in decisions[first:end])
         yield Picture(f"heatmaps-{run.name}-page{page}", draw, run.name, cells)
 
 

@@ -74,9 +74,9 @@ def logarithmic(axes: Axes, low: float, high: float) -> None:
     axes.set_ylim(low, high)
     decades = [10.0**exponent for exponent in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)]
     for steps in ((1,), (1, 2, 5), (1, 2, 3, 5, 7)):
-        places = [place for decade in decades for step in steps if low <= (place := decade * step) <= high]
-        if len(places) >= 3:
-            axes.yaxis.set_major_locator(FixedLocator(places[:: math.ceil(len(places) / 8)]))
+        positions = [value for decade in decades for step in steps if low <= (value := decade * step) <= high]
+        if len(positions) >= 3:
+            axes.yaxis.set_major_locator(FixedLocator(positions[:: math.ceil(len(positions) / 8)]))
             break
     else:
         axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))

@@ -25,8 +25,8 @@ from hptui.record.events import Evaluated
 Row = Mapping[str, Any]
 
 
-class Table(NamedTuple):
-    """Rows are made while they are written: candidates may be millions."""
+class CsvTable(NamedTuple):
+    """A file with its rows, which are made while they are written: candidates may be millions."""
 
     name: str
     """of the file, without its ending"""
@@ -35,27 +35,27 @@ class Table(NamedTuple):
     """what a row does not name is empty"""
 
 
-def tables(study: FollowedStudy) -> Iterator[Table]:
+def tables(study: FollowedStudy) -> Iterator[CsvTable]:
     """All that the study has data for, as it was last refreshed."""
     if any(run.state.epochs for run in study.runs):
-        yield Table("epochs", (*EPOCH_COLUMNS, *_value_names(study)), lambda: _epochs(study))
-        yield Table("learning-curves", CURVE_COLUMNS, lambda: _learning_curves(study))
+        yield CsvTable("epochs", (*EPOCH_COLUMNS, *_value_names(study)), lambda: _epochs(study))
+        yield CsvTable("learning-curves", CURVE_COLUMNS, lambda: _learning_curves(study))
     if any(run.state.decisions for run in study.runs):
-        yield Table("candidates", _candidate_columns(study), lambda: _candidates(study))
-        yield Table("heatmaps", HEATMAP_COLUMNS, lambda: _heatmaps(study))
-    if any(found for _, found in trajectories_by_seed(study)):
-        yield Table("trajectories", TRAJECTORY_COLUMNS, lambda: _trajectories(study))
+        yield CsvTable("candidates", _candidate_columns(study), lambda: _candidates(study))
+        yield CsvTable("heatmaps", HEATMAP_COLUMNS, lambda: _heatmaps(study))
+    if any(trajectories for _, trajectories in trajectories_by_seed(study)):
+        yield CsvTable("trajectories", TRAJECTORY_COLUMNS, lambda: _trajectories(study))
     if cost_points(study):
-        yield Table("cost", ("run", "arm", "seed", "cost", "test_accuracy"), lambda: _costs(study))
-        yield Table("accuracies", ACCURACY_COLUMNS, lambda: _accuracies(study))
-        yield Table("comparison", ("name", "value"), lambda: _flat(msgspec.to_builtins(compare(study))))
+        yield CsvTable("cost", ("run", "arm", "seed", "cost", "test_accuracy"), lambda: _costs(study))
+        yield CsvTable("accuracies", ACCURACY_COLUMNS, lambda: _accuracies(study))
+        yield CsvTable("comparison", ("name", "value"), lambda: _flat(msgspec.to_builtins(compare(study))))
     if confusions(study):
-        yield Table("confusion", CONFUSION_COLUMNS, lambda: _confusions(study))
+        yield CsvTable("confusion", CONFUSION_COLUMNS, lambda: _confusions(study))
     if roc_curves(study)[0]:
-        yield Table("roc", ROC_COLUMNS, lambda: _roc(study))
+        yield CsvTable("roc", ROC_COLUMNS, lambda: _roc(study))
 
 
-def write_table(table: Table, file: BinaryIO) -> None:
+def write_table(table: CsvTable, file: BinaryIO) -> None:
     """Write one table; `file` stays open."""
     text = io.TextIOWrapper(file, encoding="utf-8", newline="")
     writer = csv.writer(text)  # ends lines with CR LF and quotes what has to be, as RFC 4180 says
@@ -75,18 +75,18 @@ def _field(value: Any) -> str:
     return str(value)
 
 
-def _of(run: FollowedRun) -> dict[str, Any]:
+def _identity(run: FollowedRun) -> dict[str, Any]:
     return {"run": run.name, "arm": run.arm, "seed": run.seed}
 
 
 def _value_names(study: FollowedStudy) -> list[str]:
     """Every hyperparameter that a run of the study had in force."""
-    found: dict[str, None] = {}
+    names: dict[str, None] = {}
     for run in study.runs:
-        found |= dict.fromkeys(run.state.values)
+        names |= dict.fromkeys(run.state.values)
         for decision in run.state.decisions:
-            found |= dict.fromkeys(axis.name for axis in decision.started.axes)
-    return list(found)
+            names |= dict.fromkeys(axis.name for axis in decision.started.axes)
+    return list(names)
 
 
 EPOCH_COLUMNS = (
@@ -100,21 +100,21 @@ def _epochs(study: FollowedStudy) -> Iterator[Row]:
     for run in study.runs:
         for epoch in run.state.epochs:
             done = epoch.completed
-            of = _of(run) | {"epoch": epoch.number}
+            of = _identity(run) | {"epoch": epoch.number}
             progress: dict[str, Any] = {}
             if done is not None:
                 progress = {"images_trained": done.images_trained, "images_probed": done.images_probed}
                 progress |= {"seconds": done.seconds, **done.values}
                 yield of | {"split": "training", "loss": done.train_loss, "step": done.step} | progress
-            for found in epoch.evaluations.values():
-                delivered = found.weights == done.delivered if done is not None else None
-                yield of | progress | _evaluation(found) | {"delivered": delivered}
+            for evaluation in epoch.evaluations.values():
+                delivered = evaluation.weights == done.delivered if done is not None else None
+                yield of | progress | _evaluation(evaluation) | {"delivered": delivered}
 
 
-def _evaluation(found: Evaluated) -> dict[str, Any]:
-    counts = class_counts(found.confusion)
+def _evaluation(evaluated: Evaluated) -> dict[str, Any]:
+    counts = class_counts(evaluated.confusion)
     names = ("split", "weights", "images", "loss", "accuracy", "step")
-    measured = {name: getattr(found, name) for name in names}
+    measured = {name: getattr(evaluated, name) for name in names}
     return measured | {"sensitivity": sensitivity(counts), "specificity": specificity(counts)}
 
 
@@ -139,13 +139,13 @@ def _candidate_columns(study: FollowedStudy) -> tuple[str, ...]:
 def _candidates(study: FollowedStudy) -> Iterator[Row]:
     for run in study.runs:
         for index, known in enumerate(run.state.decisions):
-            taken = known.chosen.candidate if known.chosen is not None else None
+            winner = known.chosen.candidate if known.chosen is not None else None
             for candidate in run.decision(index).candidates:
                 plain = {name: getattr(candidate, name) for name in candidate.__struct_fields__}
-                found: dict[str, Any] = _of(run) | {"epoch": known.started.epoch} | candidate.values | plain
-                found |= {"sensitivity": sensitivity(candidate.classes), "specificity": specificity(candidate.classes)}
+                row: dict[str, Any] = _identity(run) | {"epoch": known.started.epoch} | candidate.values | plain
+                row |= {"sensitivity": sensitivity(candidate.classes), "specificity": specificity(candidate.classes)}
                 # while nothing is chosen, it is not known of any
-                yield found | {"chosen": candidate.candidate == taken if known.chosen is not None else None}
+                yield row | {"chosen": candidate.candidate == winner if known.chosen is not None else None}
 
 
 HEATMAP_COLUMNS = (
@@ -164,9 +164,9 @@ def _heatmaps(study: FollowedStudy) -> Iterator[Row]:
             names = {"x_name": grid.x.name, "y_name": grid.y.name if grid.y is not None else None}
             for row, line in enumerate(grid.cells):
                 for column, cell in enumerate(line):
-                    place = {"x": grid.x.values[column], "y": grid.y.values[row] if grid.y is not None else None}
-                    found = {"value": cell.value, "predicted": cell.predicted, "diverged": cell.diverged}
-                    yield of | names | place | found | {"chosen": grid.chosen == (row, column)}
+                    position = {"x": grid.x.values[column], "y": grid.y.values[row] if grid.y is not None else None}
+                    contents = {"value": cell.value, "predicted": cell.predicted, "diverged": cell.diverged}
+                    yield of | names | position | contents | {"chosen": grid.chosen == (row, column)}
 
 
 TRAJECTORY_COLUMNS = ("seed", "name", "arm", "epoch", "value", "on_edge", "low", "high", "longer_probes")
@@ -174,8 +174,8 @@ TRAJECTORY_COLUMNS = ("seed", "name", "arm", "epoch", "value", "on_edge", "low",
 
 def _trajectories(study: FollowedStudy) -> Iterator[Row]:
     """The value in force in each epoch, the range as it was when it was chosen, and what a greed check would choose."""
-    for seed, found in trajectories_by_seed(study):
-        for trajectory in found:
+    for seed, trajectories in trajectories_by_seed(study):
+        for trajectory in trajectories:
             of = {"seed": seed, "name": trajectory.name}
             longer = {point.epoch: point.value for point in trajectory.repeated}
             for point in trajectory.points:
@@ -202,19 +202,19 @@ ACCURACY_COLUMNS = ("arm", "strategy", "seed", "test_accuracy", "balanced_accura
 def _accuracies(study: FollowedStudy) -> Iterator[Row]:
     comparison = compare(study)
     for name, arm in (("baseline", comparison.baseline), ("optimized", comparison.optimized)):
-        for seed, *found in zip(arm.seeds, arm.test_accuracy.values, arm.balanced_accuracy.values, strict=True):
+        for seed, *accuracies in zip(arm.seeds, arm.test_accuracy.values, arm.balanced_accuracy.values, strict=True):
             of = {"arm": name, "strategy": arm.strategy, "seed": seed}
-            yield of | dict(zip(("test_accuracy", "balanced_accuracy"), found, strict=True))
+            yield of | dict(zip(("test_accuracy", "balanced_accuracy"), accuracies, strict=True))
 
 
-def _flat(found: Any, name: str = "") -> Iterator[Row]:
+def _flat(tree: Any, name: str = "") -> Iterator[Row]:
     """A row for every number and word of a comparison, named as in its JSON: `difference.low`, `baseline.seeds.0`."""
-    if isinstance(found, dict | list):
-        items = found.items() if isinstance(found, dict) else enumerate(found)
+    if isinstance(tree, dict | list):
+        items = tree.items() if isinstance(tree, dict) else enumerate(tree)
         for key, value in items:
             yield from _flat(value, f"{name}.{key}" if name else str(key))
     else:
-        yield {"name": name, "value": found}
+        yield {"name": name, "value": tree}
 
 
 CONFUSION_COLUMNS = ("arm", "n", "true_class", "predicted_class", "images", "share")
@@ -222,11 +222,11 @@ CONFUSION_COLUMNS = ("arm", "n", "true_class", "predicted_class", "images", "sha
 
 def _confusions(study: FollowedStudy) -> Iterator[Row]:
     """Images are means over the n runs; shares are of the true class."""
-    for found in confusions(study):
-        for row, (counts, shares) in enumerate(zip(found.counts, found.shares, strict=True)):
+    for confusion in confusions(study):
+        for row, (counts, shares) in enumerate(zip(confusion.counts, confusion.shares, strict=True)):
             for column, (count, share) in enumerate(zip(counts, shares, strict=True)):
-                names = {"true_class": found.class_names[row], "predicted_class": found.class_names[column]}
-                yield {"arm": found.arm, "n": found.n, "images": count, "share": share} | names
+                names = {"true_class": confusion.class_names[row], "predicted_class": confusion.class_names[column]}
+                yield {"arm": confusion.arm, "n": confusion.n, "images": count, "share": share} | names
 
 
 ROC_COLUMNS = ("run", "arm", "seed", "auc", "threshold", "false_positive_rate", "true_positive_rate")

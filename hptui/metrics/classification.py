@@ -101,8 +101,8 @@ def specificity(classes: ClassCounts) -> float | None:
 
 def f1(classes: ClassCounts) -> float | None:
     """Harmonic mean of sensitivity and precision: of the second of two classes, else mean over those that occur."""
-    found = [f1_of_class(classes, index) for index in range(len(classes.support))]
-    return found[1] if len(found) == 2 else _mean(found)
+    by_class = [f1_of_class(classes, index) for index in range(len(classes.support))]
+    return by_class[1] if len(by_class) == 2 else _mean(by_class)
 
 
 _OF_COUNTS = {
@@ -119,8 +119,8 @@ def _share(part: int, whole: int) -> float | None:
 
 
 def _mean(values: Iterable[float | None]) -> float | None:
-    found = [value for value in values if value is not None]
-    return math.fsum(found) / len(found) if found else None
+    defined = [value for value in values if value is not None]
+    return math.fsum(defined) / len(defined) if defined else None
 
 
 def rejected(classes: ClassCounts, index: int) -> tuple[int, int]:

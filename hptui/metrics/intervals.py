@@ -126,5 +126,5 @@ def wilson(part: int, whole: int) -> tuple[float, float]:
     """Wilson's 95 % score interval of the share part / whole (whole > 0), without continuity correction."""
     from scipy.stats import binomtest
 
-    found = binomtest(part, whole).proportion_ci(CONFIDENCE, method="wilson")
-    return float(found.low), float(found.high)
+    ends = binomtest(part, whole).proportion_ci(CONFIDENCE, method="wilson")
+    return float(ends.low), float(ends.high)

@@ -54,8 +54,8 @@ def metric_of_matrices(name: str, matrices: Counts) -> Floats:
 
     hits, support = np.diagonal(matrices, axis1=1, axis2=2), matrices.sum(2)
     if name == "f1":
-        found = f1_of_matrices(matrices)
-        return found[:, 1] if found.shape[1] == 2 else _mean_of_defined(found)
+        by_class = f1_of_matrices(matrices)
+        return by_class[:, 1] if by_class.shape[1] == 2 else _mean_of_defined(by_class)
     if name == "specificity":
         others = support.sum(1, keepdims=True) - support
         return _mean_of_defined(np.where(support > 0, _divide(others - matrices.sum(1) + hits, others), np.nan))
@@ -73,16 +73,16 @@ def f1_of_matrices(matrices: Counts) -> Floats:
 def _divide(part: Counts | Floats, whole: Counts | Floats) -> Floats:
     import numpy as np
 
-    found: Floats = np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
-    return found
+    quotient: Floats = np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
+    return quotient
 
 
-def _mean_of_defined(found: Floats) -> Floats:
+def _mean_of_defined(values: Floats) -> Floats:
     """(R,) mean over (R, classes), without what is nan."""
     import numpy as np
 
-    defined = np.isfinite(found)
-    return _divide(np.where(defined, found, 0.0).sum(1), defined.sum(1).astype(np.float64))
+    defined = np.isfinite(values)
+    return _divide(np.where(defined, values, 0.0).sum(1), defined.sum(1).astype(np.float64))
 
 
 def area_under_curve(areas: Floats) -> Floats:
@@ -120,25 +120,25 @@ def _rankings(predictions: Predictions) -> list[Ranking]:
     """One for each class; none if the network has diverged, and ranks nothing."""
     import numpy as np
 
-    found: list[Ranking] = []
+    rankings: list[Ranking] = []
     if not np.isfinite(predictions.probabilities).all():
-        return found
+        return rankings
     for index in range(predictions.classes):
         column = predictions.probabilities[:, index]
         order = np.argsort(column, kind="stable")
         begins = np.flatnonzero(np.diff(column[order], prepend=np.float32(-1)))
-        found.append((order, begins, predictions.labels[order] == index))
-    return found
+        rankings.append((order, begins, predictions.labels[order] == index))
+    return rankings
 
 
 def _areas(rankings: Sequence[Ranking], weights: Floats, classes: int) -> Floats:
     import numpy as np
 
-    found = np.full((len(weights), classes), np.nan)
+    areas = np.full((len(weights), classes), np.nan)
     for index, (order, begins, is_class) in enumerate(rankings):
         sorted_weights = weights[:, order]
         inside = np.add.reduceat(sorted_weights * is_class, begins, axis=1)
         outside = np.add.reduceat(sorted_weights * ~is_class, begins, axis=1)
         below = outside.cumsum(1) - outside / 2
-        found[:, index] = _divide((inside * below).sum(1), inside.sum(1) * outside.sum(1))
-    return found
+        areas[:, index] = _divide((inside * below).sum(1), inside.sum(1) * outside.sum(1))
+    return areas

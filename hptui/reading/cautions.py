@@ -47,7 +47,7 @@ def _at_chance(run: RunState) -> Iterator[str]:
     share = balanced_accuracy(class_counts(last.confusion))
     classes = len(last.confusion)
     if share is not None and share <= CHANCE / classes:
-        before = max(balanced_accuracy(class_counts(found.confusion)) or 0.0 for found in completed)
+        before = max(balanced_accuracy(class_counts(evaluation.confusion)) or 0.0 for evaluation in completed)
         better = " It was better before." if before > 1 / classes + 0.2 else ""
         yield (
             f"the network tells the {classes} classes no better than guessing (balanced accuracy {share:.1%} on "
@@ -93,9 +93,9 @@ def _of_one(axis: Axis, values: Sequence[float]) -> Iterator[str]:
 
 def _greed(decided: Sequence[Decision]) -> Iterator[str]:
     repeated = [decision.repeated for decision in decided if decision.repeated is not None]
-    other = [found for found in repeated if found.changed]
+    other = [check for check in repeated if check.changed]
     if other:
-        names = dict.fromkeys(name for found in other for name in found.changed)
+        names = dict.fromkeys(name for check in other for name in check.changed)
         yield (
             f"greed check: probes {other[0].times:g} times as long would have chosen otherwise in {len(other)} of "
             f"{len(repeated)} decisions ({', '.join(names)})."

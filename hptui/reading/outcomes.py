@@ -46,7 +46,7 @@ class Confusion:
 
 def confusions(study: FollowedStudy) -> tuple[Confusion, ...]:
     """One for each arm that completed a run, of the delivered weights after the last epoch."""
-    found = []
+    of_arms = []
     for arm in study.study.config.arms:
         states = [run.state for run in study.completed_runs(arm)]
         tables = [(state.started, state.epochs[-1].test) for state in states if state.epochs]
@@ -55,8 +55,8 @@ def confusions(study: FollowedStudy) -> tuple[Confusion, ...]:
         if matrices:
             mean = _mean_matrix(matrices)
             numbers = [str(index) for index in range(len(mean))]  # where the log does not name every class
-            found.append(Confusion(arm, len(matrices), tuple(names if len(names) == len(mean) else numbers), mean))
-    return tuple(found)
+            of_arms.append(Confusion(arm, len(matrices), tuple(names if len(names) == len(mean) else numbers), mean))
+    return tuple(of_arms)
 
 
 def _mean_matrix(matrices: Sequence[Sequence[Sequence[int]]]) -> tuple[tuple[float, ...], ...]:
@@ -85,21 +85,21 @@ def roc_curves(study: FollowedStudy) -> tuple[tuple[RocCurve, ...], tuple[str, .
     for run in study.runs:
         started = run.state.started
         if run.state.completed is not None and started is not None and len(started.class_names) == 2:
-            found = _roc_curve(run)
-            if isinstance(found, RocCurve):
-                curves.append(found)
+            outcome = _roc_curve(run)
+            if isinstance(outcome, RocCurve):
+                curves.append(outcome)
             else:
-                problems.append(f"{run.name}: {found}")
+                problems.append(f"{run.name}: {outcome}")
     return tuple(curves), tuple(problems)
 
 
 def final_predictions(run: FollowedRun) -> Predictions | str:
     """On test images, of a completed run, or why there are none."""
     try:
-        found = saved_predictions(run, "final")
+        predictions = saved_predictions(run, "final")
     except RunDirectoryError:
         return UNREADABLE
-    return "no predictions saved by this run" if found is None else found
+    return "no predictions saved by this run" if predictions is None else predictions
 
 
 def _roc_curve(run: FollowedRun) -> RocCurve | str:

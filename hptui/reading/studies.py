@@ -57,11 +57,11 @@ class FollowedRun:
 
     def decision(self, index: int) -> Decision:
         """One of `state.decisions` with all its candidates."""
-        found = self.state.decisions[index]
-        if found is self.state.decisions[-1] and (found.candidates or found.chosen is None):
-            return found
-        if self._read_again is None or self._read_again.started is not found.started:
-            self._read_again = replace(found, candidates=self.reader.candidates(found.started.decision))
+        known = self.state.decisions[index]
+        if known is self.state.decisions[-1] and (known.candidates or known.chosen is None):
+            return known
+        if self._read_again is None or self._read_again.started is not known.started:
+            self._read_again = replace(known, candidates=self.reader.candidates(known.started.decision))
         return self._read_again
 
     @property

@@ -65,7 +65,7 @@ class RunReader:
         try:
             with self._path.open("rb") as file:
                 while piece := _whole_lines(file.fileno(), self._offset, SKIM_BYTES if skim else READ_BYTES):
-                    events += self._take(piece, skim=skim)
+                    events += self._decode_piece(piece, skim=skim)
                     if time.monotonic() > until:
                         self.behind = True
                         break
@@ -76,19 +76,19 @@ class RunReader:
     def candidates(self, decision: int) -> list[CandidateScored]:
         """All candidates of one decision that `read` has come past, read from the file again."""
         offset = self._decisions[decision]
-        found: list[CandidateScored] = []
+        candidates: list[CandidateScored] = []
         with self._path.open("rb") as file:
             while piece := _whole_lines(file.fileno(), offset, READ_BYTES):
                 for line in piece.split(b"\n")[:-1]:
                     event = self._decode(line, piece, offset)
                     if isinstance(event, CandidateScored):
-                        found.append(event)
+                        candidates.append(event)
                     elif isinstance(event, (HyperparametersChosen, RunResumed, DecisionStarted)):
-                        return found
+                        return candidates
                 offset += len(piece)
-        return found
+        return candidates
 
-    def _take(self, piece: bytes, *, skim: bool) -> list[AnyEvent]:
+    def _decode_piece(self, piece: bytes, *, skim: bool) -> list[AnyEvent]:
         events, begins = [], 0
         for line in _skimmed(piece) if skim else piece.split(b"\n")[:-1]:
             event = self._decode(line, piece, self._offset)
@@ -127,7 +127,7 @@ def _lines_but(piece: bytes, begin: int, end: int, *passed: bytes) -> list[bytes
     if begin == end:
         return []
     ends = re.compile(rb"\n(?!%b|\Z)" % b"|".join(map(re.escape, passed)))
-    starts = [found.end() for found in ends.finditer(piece, begin, end)]
+    starts = [end_of_line.end() for end_of_line in ends.finditer(piece, begin, end)]
     if not piece.startswith(passed, begin):
         starts.insert(0, begin)
     return [piece[start : piece.index(b"\n", start)] for start in starts]

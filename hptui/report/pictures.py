@@ -50,7 +50,7 @@ def chosen_pictures(offered: Sequence[Picture]) -> tuple[list[Picture], list[str
 
 def embedded_pictures(chosen: Sequence[Picture], progress: Callable[[str], None]) -> list[Embedded]:
     """As SVG, sharp at any size, but for heatmaps of very many cells."""
-    found = []
+    embedded = []
     for index, picture in enumerate(chosen):
         progress(f"{index + 1}/{len(chosen)} {picture.name}")
         kind: Format = "svg" if picture.cells <= VECTOR_CELLS else "png"
@@ -58,5 +58,5 @@ def embedded_pictures(chosen: Sequence[Picture], progress: Callable[[str], None]
         with look():
             picture.draw().savefig(content, format=kind, metadata=METADATA[kind])
         data = base64.b64encode(content.getvalue()).decode("ascii")
-        found.append(Embedded(picture.name, f"data:{MEDIA[kind]};base64,{data}", bool(picture.run)))
-    return found
+        embedded.append(Embedded(picture.name, f"data:{MEDIA[kind]};base64,{data}", bool(picture.run)))
+    return embedded

@@ -1,4 +1,4 @@
-"""A table of a page."""
+"""A table as it stands on a page."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Table:
+class PageTable:
     """Rows of text; nothing is escaped yet."""
 
     caption: str

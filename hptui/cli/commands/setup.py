@@ -58,9 +58,9 @@ def doctor(data_dir: Path | None, as_json: bool) -> int:
     from hptui.cli.tables import pairs_table, print_result
     from hptui.training.engine.device import describe_devices
 
-    found = examine(describe_devices(), data_dir)
+    findings = examine(describe_devices(), data_dir)
     if as_json:
-        click.echo(msgspec.json.encode(found))
+        click.echo(msgspec.json.encode(findings))
     else:
-        print_result(pairs_table(("", ""), ((key, value) for key, value in found.items())))
+        print_result(pairs_table(("", ""), ((key, value) for key, value in findings.items())))
     return DONE

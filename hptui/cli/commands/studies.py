@@ -24,10 +24,10 @@ def list_(folder: Path | None, as_json: bool) -> int:
     from hptui.cli.tables import print_result, study_rows, study_table
     from hptui.reading.studies import readable, study_directories
 
-    place = folder or studies_folder()
+    root = folder or studies_folder()
     if folder is not None and not folder.is_dir():
         raise RunDirectoryError(f"there is no folder {folder}.")
-    directories = [place] if (place / "study.toml").exists() else study_directories(place)
+    directories = [root] if (root / "study.toml").exists() else study_directories(root)
     studies, problems = readable(directories)
     rows = study_rows(studies)
     if as_json:
@@ -35,7 +35,7 @@ def list_(folder: Path | None, as_json: bool) -> int:
     elif rows:
         print_result(study_table(rows))
     elif not problems:
-        click.echo(f"No studies in {place}. Start one with: hptui run --dataset digits", err=True)
+        click.echo(f"No studies in {root}. Start one with: hptui run --dataset digits", err=True)
     for problem in problems:
         click.echo(f"hptui: left out: {problem}", err=True)
     return DONE
@@ -91,9 +91,9 @@ def export(directory: Path, to: Path | None, formats: str, theme: Literal["light
     def progress(line: str) -> None:
         click.echo(line, err=True)
 
-    asked, place = parse_formats(formats), to or directory / "export"
+    asked, target = parse_formats(formats), to or directory / "export"
     study = follow(directory)
-    for file in export_study(study, place, asked, theme=theme, each_decision=each_decision, progress=progress):
+    for file in export_study(study, target, asked, theme=theme, each_decision=each_decision, progress=progress):
         click.echo(file)
     return DONE
 
@@ -107,7 +107,7 @@ def report(directory: Path, to: Path | None) -> int:
     from hptui.reading.studies import follow
     from hptui.report import REPORT_FILE, write_report
 
-    place = to or directory / REPORT_FILE
-    write_report(follow(directory), place, progress=lambda line: click.echo(line, err=True))
-    click.echo(place)
+    page = to or directory / REPORT_FILE
+    write_report(follow(directory), page, progress=lambda line: click.echo(line, err=True))
+    click.echo(page)
     return DONE

@@ -49,9 +49,9 @@ def by_class(followed: FollowedStudy, question: Question) -> list[ClassRow]:
     rows = []
     for arm in followed.study.config.arms:
         runs = followed.completed_runs(arm)
-        found = [class_metrics(run, question) for run in runs]
+        by_run = [class_metrics(run, question) for run in runs]
         names = next((run.state.started.class_names for run in runs if run.state.started is not None), [])
-        rows += [_row(arm, name, of_class) for name, of_class in zip(names, zip(*found, strict=True), strict=True)]
+        rows += [_row(arm, name, runs_of) for name, runs_of in zip(names, zip(*by_run, strict=True), strict=True)]
     return rows
 
 
@@ -60,9 +60,9 @@ def _row(arm: Arm, name: str, runs: Sequence[ClassMetrics]) -> ClassRow:
 
 
 def _mean(runs: Sequence[ClassMetrics], metric: str) -> ClassEstimate | None:
-    found = [getattr(run, metric) for run in runs]
-    known = [estimate for estimate in found if estimate is not None]
-    if not known or len(known) < len(found):
+    estimates = [getattr(run, metric) for run in runs]
+    known = [estimate for estimate in estimates if estimate is not None]
+    if not known or len(known) < len(estimates):
         return None
     ends = [estimate.interval for estimate in known if estimate.interval is not None]
     low, high = (math.fsum(side) / len(ends) for side in zip(*ends, strict=True)) if ends else (None, None)

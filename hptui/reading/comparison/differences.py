@@ -167,7 +167,7 @@ def _bootstrap(differences: Sequence[float]) -> tuple[float | None, float | None
     import numpy as np
     from scipy.stats import bootstrap
 
-    found = bootstrap(
+    interval = bootstrap(
         (np.asarray(differences),),
         np.mean,
         n_resamples=RESAMPLES,
@@ -175,7 +175,7 @@ def _bootstrap(differences: Sequence[float]) -> tuple[float | None, float | None
         method="BCa",
         rng=np.random.default_rng(0),
     ).confidence_interval
-    return float(found.low), float(found.high)
+    return float(interval.low), float(interval.high)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

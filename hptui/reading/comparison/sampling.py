@@ -64,11 +64,11 @@ def image_influence(metric: str, predictions: Predictions, threshold: float | No
         centred: Numbers = correct - correct.mean()
         return centred
     every = range(predictions.classes) if predictions.classes > 2 or metric == "balanced_accuracy" else [1]
-    found = [
+    by_class = [
         _of_class(metric, labels == one, predicted == one, predictions.probabilities[:, one].astype(float))
         for one in every
     ]
-    known: list[Numbers] = [influence for influence in found if influence is not None]
+    known: list[Numbers] = [influence for influence in by_class if influence is not None]
     total: Numbers = sum(known, np.zeros(len(labels))) / max(len(known), 1)
     return total
 

@@ -126,11 +126,11 @@ def _names(directories: Sequence[Path]) -> list[str]:
 
 def _numbered(names: Sequence[str]) -> list[str]:
     """Paths that differ only in what cannot be shown are told apart by their order."""
-    found: list[str] = []
+    numbered: list[str] = []
     for name in names:
         repeated = (f"{name} #{number}" for number in itertools.count(2))
-        found.append(name if name not in found else next(other for other in repeated if other not in found))
-    return found
+        numbered.append(name if name not in numbered else next(other for other in repeated if other not in numbered))
+    return numbered
 
 
 def _contrast(one: _Side, other: _Side, metric: str) -> Contrast:
@@ -138,10 +138,11 @@ def _contrast(one: _Side, other: _Side, metric: str) -> Contrast:
         return Contrast(one.name, other.name, None, None, None, "not tested: the test images are not the same")
     apart = _apart(one, other)
     if not apart:
-        found = paired_difference(by_seed(one.arm), by_seed(other.arm))
-        return Contrast(one.name, other.name, found, None, sampling_error(one.measured, other.measured, metric), "")
-    found = unpaired_difference(one.arm.measured.values, other.arm.measured.values)
-    return Contrast(one.name, other.name, found, None, None, f"not paired: {apart}")
+        difference = paired_difference(by_seed(one.arm), by_seed(other.arm))
+        sampling = sampling_error(one.measured, other.measured, metric)
+        return Contrast(one.name, other.name, difference, None, sampling, "")
+    difference = unpaired_difference(one.arm.measured.values, other.arm.measured.values)
+    return Contrast(one.name, other.name, difference, None, None, f"not paired: {apart}")
 
 
 def _same_test_images(one: _Side, other: _Side) -> bool:
@@ -169,8 +170,8 @@ def _counted_alike(one: _Side, other: _Side) -> bool:
         )
         for run in runs
     ]
-    labels = [found.labels.tolist() for found in map(_saved, runs) if found is not None]
-    return all(found == counted[0] for found in counted) and all(found == labels[0] for found in labels)
+    labels = [saved.labels.tolist() for saved in map(_saved, runs) if saved is not None]
+    return all(counts == counted[0] for counts in counted) and all(order == labels[0] for order in labels)
 
 
 def _saved(run: FollowedRun) -> Predictions | None:

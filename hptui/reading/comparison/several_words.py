@@ -35,18 +35,18 @@ def several_rows(several: Several) -> list[tuple[str, ...]]:
 
 def contrast_cells(contrast: Contrast) -> tuple[str, ...]:
     """One difference as a row under CONTRAST_HEADINGS."""
-    found = contrast.difference
-    if found is None or found.mean is None:
+    difference = contrast.difference
+    if difference is None or difference.mean is None:
         return (contrast.other, contrast.one, *["-"] * 6)
     return (
         contrast.other,
         contrast.one,
-        str(found.n),
-        signed(found.mean),
-        between(found.low, found.high),
-        probability(found.p_value),
+        str(difference.n),
+        signed(difference.mean),
+        between(difference.low, difference.high),
+        probability(difference.p_value),
         probability(contrast.p_holm),
-        found.test,
+        difference.test,
     )
 
 
@@ -59,14 +59,14 @@ def several_lines(several: Several) -> tuple[str, ...]:
         lines.append(f"{len(tested) - len(claimed)} of {len(tested)} differences cannot be told from zero.")
     if len(tested) > 1:
         lines.append(f"p (Holm) is adjusted for {len(tested)} comparisons; below {ALPHA:g} a difference is claimed.")
-    notes = [f"{found.other} against {found.one}: {found.note}." for found in several.contrasts if found.note]
+    notes = [f"{noted.other} against {noted.one}: {noted.note}." for noted in several.contrasts if noted.note]
     return (*lines, *notes)
 
 
 def _claim(contrast: Contrast) -> str:
-    found = contrast.difference
-    assert found is not None
-    assert found.mean is not None
-    better = "better" if found.mean > 0 else "worse"
-    beyond = on_other_images(found, contrast.sampling)
-    return f"{contrast.other} is {better} than {contrast.one} by {100 * abs(found.mean):.2f} points.{beyond}"
+    difference = contrast.difference
+    assert difference is not None
+    assert difference.mean is not None
+    better = "better" if difference.mean > 0 else "worse"
+    beyond = on_other_images(difference, contrast.sampling)
+    return f"{contrast.other} is {better} than {contrast.one} by {100 * abs(difference.mean):.2f} points.{beyond}"

@@ -97,8 +97,8 @@ def sampling_error(
     every = [*baseline.values(), *optimized.values()]
     if not every:
         return None
-    images, readable = len(every[0].influence), sum(found.right is not None for found in every)
-    one = _mean([standard_error(found.influence) for found in every])
+    images, readable = len(every[0].influence), sum(measurement.right is not None for measurement in every)
+    one = _mean([standard_error(measurement.influence) for measurement in every])
     pairs = [(baseline[seed], optimized[seed]) for seed in sorted(baseline.keys() & optimized.keys())]
     right = [(a.right, b.right) for a, b in pairs if a.right is not None and b.right is not None]
     if pairs and len(right) == len(pairs):

@@ -43,18 +43,18 @@ def arm_cells(comparison: Comparison, name: str, arm: ArmSummary) -> tuple[str, 
 
 def difference_words(comparison: Comparison) -> str:
     """Optimized minus baseline in points, with interval, p value and effect size as far as they are known."""
-    found = comparison.difference
-    if found.mean is None:
+    difference = comparison.difference
+    if difference.mean is None:
         return "difference: none" if comparison.baseline.strategy == "none" else "difference: none yet"
     of = f" in {METRIC_TITLES[comparison.metric]}" if comparison.metric != "accuracy" else ""
-    text = f"difference{of} (optimized - baseline, points): {signed(found.mean)}"
-    if found.low is not None and found.high is not None:
-        text += f", 95 % interval {between(found.low, found.high)}"
-    if found.p_value is not None:
-        text += f", {found.test} p = {probability(found.p_value)}"
-    if found.effect_size is not None:
-        text += f", effect size d = {two_digits(found.effect_size)}"
-    return f"{text}, n = {found.n}"
+    text = f"difference{of} (optimized - baseline, points): {signed(difference.mean)}"
+    if difference.low is not None and difference.high is not None:
+        text += f", 95 % interval {between(difference.low, difference.high)}"
+    if difference.p_value is not None:
+        text += f", {difference.test} p = {probability(difference.p_value)}"
+    if difference.effect_size is not None:
+        text += f", effect size d = {two_digits(difference.effect_size)}"
+    return f"{text}, n = {difference.n}"
 
 
 def other_statistics(difference: Difference) -> str:
@@ -106,19 +106,19 @@ def comparison_lines(comparison: Comparison) -> tuple[str, ...]:
 
 def statistics_rows(comparison: Comparison) -> list[tuple[str, str]]:
     """Every number of the difference that is known, with its name; empty where there is no difference yet."""
-    found, sampling = comparison.difference, comparison.sampling
-    if found.mean is None:
+    difference, sampling = comparison.difference, comparison.sampling
+    if difference.mean is None:
         return []
     rows = [
-        ("pairs", str(found.n)),
-        ("mean difference, optimized - baseline (points)", signed(found.mean)),
-        ("95 % interval (Student, over pairs)", between(found.low, found.high)),
-        ("95 % interval (bootstrap, BCa over pairs)", between(found.bootstrap_low, found.bootstrap_high)),
-        ("standard deviation of the differences (points)", percent(found.sd)),
-        (f"p ({found.test}, two-sided)", probability(found.p_value)),
-        (f"p (Wilcoxon signed ranks, {_how(found)})", probability(found.wilcoxon_p)),
-        ("effect size dz (mean / standard deviation)", two_digits(found.effect_size)),
-        ("effect size without small-sample bias (Hedges)", two_digits(found.effect_size_corrected)),
+        ("pairs", str(difference.n)),
+        ("mean difference, optimized - baseline (points)", signed(difference.mean)),
+        ("95 % interval (Student, over pairs)", between(difference.low, difference.high)),
+        ("95 % interval (bootstrap, BCa over pairs)", between(difference.bootstrap_low, difference.bootstrap_high)),
+        ("standard deviation of the differences (points)", percent(difference.sd)),
+        (f"p ({difference.test}, two-sided)", probability(difference.p_value)),
+        (f"p (Wilcoxon signed ranks, {_how(difference)})", probability(difference.wilcoxon_p)),
+        ("effect size dz (mean / standard deviation)", two_digits(difference.effect_size)),
+        ("effect size without small-sample bias (Hedges)", two_digits(difference.effect_size_corrected)),
     ]
     if sampling is not None:
         at_most = ", at most" if sampling.how == "upper bound" else ""

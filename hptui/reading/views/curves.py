@@ -32,23 +32,23 @@ def learning_curve(runs: Iterable[RunState], measure: CurveMeasure, split: str) 
     values: dict[int, list[float]] = {}
     for run in runs:
         for epoch in run.epochs:
-            found = epoch.validation if split == "validation" else epoch.test
-            value = _evaluated(found, measure) if found is not None else None
+            evaluation = epoch.validation if split == "validation" else epoch.test
+            value = _evaluated(evaluation, measure) if evaluation is not None else None
             if value is not None:
                 values.setdefault(epoch.number, []).append(value)
     return tuple(
-        CurvePoint(epoch, len(found), math.fsum(found) / len(found), min(found), max(found))
-        for epoch, found in sorted(values.items())
+        CurvePoint(epoch, len(of_runs), math.fsum(of_runs) / len(of_runs), min(of_runs), max(of_runs))
+        for epoch, of_runs in sorted(values.items())
     )
 
 
-def _evaluated(found: Evaluated, measure: CurveMeasure) -> float | None:
+def _evaluated(evaluation: Evaluated, measure: CurveMeasure) -> float | None:
     match measure:
         case "accuracy":
-            return found.accuracy
+            return evaluation.accuracy
         case "loss":
-            return found.loss
+            return evaluation.loss
         case "sensitivity":
-            return sensitivity(class_counts(found.confusion))
+            return sensitivity(class_counts(evaluation.confusion))
         case "specificity":
-            return specificity(class_counts(found.confusion))
+            return specificity(class_counts(evaluation.confusion))

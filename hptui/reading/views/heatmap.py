@@ -20,7 +20,7 @@ LOWER_IS_BETTER: frozenset[Measure] = frozenset({"score", "loss"})
 
 @dataclass(frozen=True)
 class Cell:
-    """One place of a heatmap."""
+    """One cell of a heatmap."""
 
     candidates: tuple[int, ...] = ()
     """candidates that fall here; several where the decision searched more than the two axes shown"""
@@ -49,7 +49,7 @@ class HeatmapGrid:
     """None where only one hyperparameter was searched: a single row"""
     cells: tuple[tuple[Cell, ...], ...]
     chosen: tuple[int, int] | None
-    """(row, column) of the choice; None: not chosen yet, or no candidate was taken"""
+    """(row, column) of the choice; None: not chosen yet, or no candidate was"""
     low: float | None
     high: float | None
     """smallest and largest value among the cells, measured or predicted; None: no cell has one"""
@@ -57,10 +57,10 @@ class HeatmapGrid:
     @cached_property
     def measured(self) -> tuple[float, float]:
         """Smallest and largest measured value; of a single one, or of none, those of all that is shown."""
-        found = [cell.value for row in self.cells for cell in row if cell.value is not None]
-        if len(found) < 2:
+        values = [cell.value for row in self.cells for cell in row if cell.value is not None]
+        if len(values) < 2:
             return self.low or 0.0, self.high or 0.0
-        return min(found), max(found)
+        return min(values), max(values)
 
     @property
     def lower_is_better(self) -> bool:
@@ -75,17 +75,17 @@ def heatmap(decision: Decision, x: str | None = None, y: str | None = None, meas
     """
     x_axis, y_axis = _axes(decision.started.axes, x, y)
     columns, rows = len(x_axis.values), len(y_axis.values) if y_axis else 1
-    places: dict[tuple[int, int], list[CandidateScored]] = {}
+    candidates_at: dict[tuple[int, int], list[CandidateScored]] = {}
     for candidate in decision.candidates:
-        places.setdefault(_place(candidate.values, x_axis, y_axis), []).append(candidate)
+        candidates_at.setdefault(_position(candidate.values, x_axis, y_axis), []).append(candidate)
     predicted = _predicted(decision, x_axis, y_axis) if measure == "score" else {}
+    positions = [[(row, column) for column in range(columns)] for row in range(rows)]
     cells = tuple(
-        tuple(_cell(places.get((row, column), []), measure, predicted.get((row, column))) for column in range(columns))
-        for row in range(rows)
+        tuple(_cell(candidates_at.get(position, []), measure, predicted.get(position)) for position in row)
+        for row in positions
     )
     values = [cell.shown for row in cells for cell in row if cell.shown is not None]
-    chosen = decision.chosen
-    taken = chosen is not None and chosen.candidate is not None
+    choice = decision.chosen
     return HeatmapGrid(
         decision=decision.started.decision,
         epoch=decision.started.epoch,
@@ -93,7 +93,7 @@ def heatmap(decision: Decision, x: str | None = None, y: str | None = None, meas
         x=x_axis,
         y=y_axis,
         cells=cells,
-        chosen=_place(chosen.values, x_axis, y_axis) if chosen is not None and taken else None,
+        chosen=None if choice is None or choice.candidate is None else _position(choice.values, x_axis, y_axis),
         low=min(values, default=None),
         high=max(values, default=None),
     )
@@ -111,7 +111,7 @@ def _axes(axes: Sequence[Axis], x: str | None, y: str | None) -> tuple[Axis, Axi
     return by_name[x], by_name[y] if y is not None and y != x else None
 
 
-def _place(values: dict[str, float], x: Axis, y: Axis | None) -> tuple[int, int]:
+def _position(values: dict[str, float], x: Axis, y: Axis | None) -> tuple[int, int]:
     return (_nearest(values[y.name], y) if y else 0), _nearest(values[x.name], x)
 
 
@@ -135,8 +135,8 @@ def _predicted(decision: Decision, x: Axis, y: Axis | None) -> dict[tuple[int, i
     every = itertools.product(*(axis.values for axis in axes))
     for values, score in zip(every, decision.predicted.scores, strict=True):
         if score is not None:
-            place = _place(dict(zip((axis.name for axis in axes), values, strict=True)), x, y)
-            best[place] = min(score, best.get(place, math.inf))
+            position = _position(dict(zip((axis.name for axis in axes), values, strict=True)), x, y)
+            best[position] = min(score, best.get(position, math.inf))
     return best
 
 
@@ -144,10 +144,10 @@ def _cell(candidates: Sequence[CandidateScored], measure: Measure, predicted: fl
     if not candidates:
         return Cell(predicted=predicted)
     numbers = tuple(candidate.candidate for candidate in candidates)
-    found = [value for c in candidates if not c.diverged and (value := measured(c, measure)) is not None]
-    if not found:
+    values = [value for c in candidates if not c.diverged and (value := measured(c, measure)) is not None]
+    if not values:
         return Cell(numbers, None, diverged=all(candidate.diverged for candidate in candidates))
-    return Cell(numbers, min(found) if measure in LOWER_IS_BETTER else max(found))
+    return Cell(numbers, min(values) if measure in LOWER_IS_BETTER else max(values))
 
 
 def measured(candidate: CandidateScored, measure: Measure) -> float | None:
