@@ -42,11 +42,11 @@ GRACE_SECONDS = 0.7
 
 
 class Stoppable(Protocol):
-    """What a signal stops."""
+    """Something that a signal stops."""
 
     @property
     def reason(self) -> str:
-        """Why it was stopped; empty if it was not."""
+        """Reason why it was stopped; empty if it was not."""
 
     def stop(self, reason: str) -> None:
         """Ask for a checkpoint and the end."""
@@ -95,7 +95,7 @@ def report_progress(session: Session, directory: Path) -> None:
 
 
 def show_screen(prepare: Preparation | None = None, watch: Path | None = None) -> int:
-    """The screen: on a training in this process, on a folder, or on the list of studies.
+    """Show the screen: on a training in this process, on a folder, or on the list of studies.
 
     The training begins after the first paint: importing torch would hold it up by seconds.
     """
@@ -182,7 +182,7 @@ def conclude(session: Session, *, as_json: bool) -> int:
 
 
 def print_comparison(followed: FollowedStudy, *, as_json: bool) -> None:
-    """A table, or JSON."""
+    """Print the comparison as a table, or as JSON."""
     from hptui.cli.tables import comparison_table, print_result
     from hptui.reading.comparison import compare
 
@@ -194,7 +194,7 @@ def print_comparison(followed: FollowedStudy, *, as_json: bool) -> None:
 
 
 def on_signals(target: Stoppable, *, screen: bool = False) -> None:
-    """First signal: stop with a checkpoint. A second Ctrl+C: leave at once; the last checkpoint stays.
+    """Stop `target` with a checkpoint at the first signal; leave at once at a second Ctrl+C: the last checkpoint stays.
 
     A signal that is ignored from the start stays ignored: that is how nohup keeps a training alive. Not so with a
     screen, which cannot go on without its terminal.
@@ -212,7 +212,7 @@ def on_signals(target: Stoppable, *, screen: bool = False) -> None:
 
 
 class _AppAndTraining:
-    """With a screen a signal stops the training and then the app, also if its terminal has gone."""
+    """Training and app, which a signal stops in this order, also if the terminal has gone."""
 
     def __init__(self, app: HptuiApp, started: list[Session]) -> None:
         self._app, self._started = app, started

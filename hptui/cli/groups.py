@@ -13,7 +13,7 @@ from hptui.errors import nearest
 
 
 class SuggestingGroup(click.Group):
-    """Names the nearest command for a mistyped one, as click does for flags."""
+    """Group that names the nearest command for a mistyped one, as click does for flags."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -23,7 +23,7 @@ class SuggestingGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """As usual, but a reader of our output that has gone (`| head`) is no failure, as it is to click and rich."""
+        """Run the command; a reader of its output that has gone (`| head`) is no failure, as it is to click."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError:

@@ -29,7 +29,7 @@ REPEATED = ("set", "search")
 
 
 def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """One flag for every field of the configuration; values stay text, so that one place checks them all."""
+    """Give a command one flag for every setting; values stay text, so that they are checked in one place."""
     for synonym, words in SYNONYMS.items():
         command = click.option("--" + synonym.replace("_", "-"), synonym, metavar="VALUE", help=words)(command)
     for field in reversed(FIELDS):
@@ -60,7 +60,7 @@ def given_device(device: str | None) -> str | None:
 
 
 def resolve_layers(config: Path | None, flags: dict[str, Any]) -> Resolved:
-    """Defaults < file < environment < flags."""
+    """Resolve the configuration: defaults < file < environment < flags."""
     layers = [file_layer(config)] if config is not None else []
     for line in misspelt():
         print_to_stderr(f"hptui: {line}")

@@ -27,8 +27,8 @@ AT_ONCE = 200
 
 
 @dataclass(frozen=True)
-class Batch:
-    """A few images of one shape, with what each is called in the table."""
+class ImageBatch:
+    """Batch of images of one shape, with what each is called in the table."""
 
     names: Sequence[str]
     pixels: Pixels
@@ -37,7 +37,7 @@ class Batch:
 
 @dataclass
 class PredictionTable:
-    """The table of all images, row by row."""
+    """Table of the predictions for all images, row by row."""
 
     predictor: Predictor
     threshold: float | None
@@ -59,7 +59,7 @@ class PredictionTable:
                 at = [] if self.threshold is None else [repr(self.threshold)]
                 yield _line([name, names[label], repr(row[label]), *at, *map(repr, row)])
 
-    def _batches(self) -> Iterator[Batch]:
+    def _batches(self) -> Iterator[ImageBatch]:
         files: list[Path] = []
         for path in self.images:
             if path.suffix.lower() == ".npz":
@@ -70,7 +70,7 @@ class PredictionTable:
                 files.append(path)
         yield from self._files(files)
 
-    def _files(self, paths: Sequence[Path]) -> Iterator[Batch]:
+    def _files(self, paths: Sequence[Path]) -> Iterator[ImageBatch]:
         import numpy as np
 
         with ThreadPoolExecutor() as pool:  # decoding releases the interpreter lock
@@ -84,7 +84,7 @@ class PredictionTable:
                         names.append(shown(path))
                         kept.append(decoded)
                 if kept:
-                    yield Batch(names, np.stack(kept))
+                    yield ImageBatch(names, np.stack(kept))
 
     def _decode(self, path: Path) -> Pixels | DatasetError:
         from hptui.datasets._decode import read_stretched
@@ -97,7 +97,7 @@ class PredictionTable:
         except DatasetError as error:
             return error
 
-    def _archive(self, path: Path) -> Iterator[Batch]:
+    def _archive(self, path: Path) -> Iterator[ImageBatch]:
         from hptui.datasets._arrays import read_image_arrays
 
         try:
@@ -112,7 +112,7 @@ class PredictionTable:
         for key, pixels in arrays.items():
             for begin in range(0, len(pixels), AT_ONCE):
                 some = pixels[begin : begin + AT_ONCE]
-                yield Batch([f"{shown(path)}:{key}[{begin + index}]" for index in range(len(some))], some)
+                yield ImageBatch([f"{shown(path)}:{key}[{begin + index}]" for index in range(len(some))], some)
 
     def _leave_out(self, error: DatasetError) -> None:
         self.unreadable += 1
@@ -175,7 +175,7 @@ def _threshold(run: Path, model: Model, wanted: str) -> float:
 
 
 def _image_files(images: Sequence[Path]) -> list[Path]:
-    """The files, those of a folder sorted; raise UsageError if a folder has none."""
+    """Image files, those of a folder sorted; raise UsageError if a folder has none."""
     from hptui.datasets._decode import readable_suffixes
 
     suffixes = readable_suffixes() | {".npz"}

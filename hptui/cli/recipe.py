@@ -1,4 +1,4 @@
-"""What the log of a completed run says of how it came to its weights."""
+"""Recipe of a completed run: what its log says of how it came to its weights."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def recipe_of(events: Sequence[AnyEvent], run: Path) -> Recipe:
-    """What the log of a completed run says of how it came to its weights.
+    """Recipe of a completed run: what its log says of how it came to its weights.
 
     Raises:
         RunDirectoryError: an older hptui wrote it, without where candidates and choices began.
@@ -68,7 +68,7 @@ def _needed_probes(state: RunState) -> dict[Identity, RecordedProbe]:
 
 
 def epochs_by_position(events: Iterable[AnyEvent]) -> list[tuple[Position, int]]:
-    """How many epochs the run was to have, from which position on, without what a resumption made void."""
+    """Numbers of epochs that the run was to have, from which position on, without what a resumption made void."""
     from hptui.training.replaying import BEFORE_DECISION
 
     planned: list[tuple[Position, int]] = []
@@ -99,7 +99,7 @@ def epochs_by_position(events: Iterable[AnyEvent]) -> list[tuple[Position, int]]
 
 
 def _without_repeats(planned: Iterable[tuple[Position, int]]) -> list[tuple[Position, int]]:
-    """The last of several at one position; none that changes nothing."""
+    """Entries without all but the last of several at one position, and without those that change nothing."""
     kept: list[tuple[Position, int]] = []
     for position, epochs in dict(planned).items():
         if not kept or kept[-1][1] != epochs:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ReplayResult:
-    """What a second training came to."""
+    """Result of a second training."""
 
     equal: bool
     """to the bit"""
@@ -78,7 +78,7 @@ def replay(
 
 
 def _ingredients(study: Study, run: Path, config: StudyConfig) -> Ingredients:
-    """Data and network of the study, once it is sure that they are those of the recorded run."""
+    """Ingredients of a training, once it is sure that they are those of the recorded run."""
     from hptui.training import gather
     from hptui.training.run.checkpoints import load_file
 
@@ -96,7 +96,7 @@ def _moved(started: RunStarted, events: Iterable[AnyEvent]) -> bool:
 
 
 def _recorded_threads(started: RunStarted) -> dict[str, Any]:
-    """The setting of as many threads as recorded, because the last bits depend on how many add; 0: not recorded."""
+    """Setting of as many threads as recorded, because the last bits depend on how many add; 0: not recorded."""
     return {"threads": started.threads} if started.threads else {}
 
 

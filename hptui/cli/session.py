@@ -20,7 +20,7 @@ Preparation = Callable[[], "tuple[Study, Ingredients]"]
 
 
 class Session:
-    """Starts at once. All members may be used from any thread, `stop` also from a signal handler."""
+    """A training that starts at once. All members may be used from any thread, `stop` also from a signal handler."""
 
     def __init__(self, prepare: Preparation) -> None:
         self._prepare = prepare
@@ -47,7 +47,7 @@ class Session:
 
     @property
     def reason(self) -> str:
-        """Why it was stopped; empty if it was not."""
+        """Reason why it was stopped; empty if it was not."""
         return self._control.reason if self._control is not None else self._stop_reason
 
     def stop(self, reason: str) -> None:

@@ -133,7 +133,7 @@ def _read_split(source: IdxSource, folder: Path, images: IdxFile, labels: IdxFil
 
 
 def _read(source: IdxSource, folder: Path, file: IdxFile) -> Pixels:
-    """The values of one file, of `file.shape`; the archive is preferred, because its MD5 is published."""
+    """Values of one file, of `file.shape`; the archive is preferred, because its MD5 is published."""
     archive = folder / f"{file.name}.gz"
     packed = archive.is_file()
     path = archive if packed else folder / file.name

@@ -15,7 +15,7 @@ _SIZE = 28  # pixels: that of MNIST, so that the same networks fit
 
 
 def digits(request: DatasetRequest) -> ImageDataset:
-    """8 x 8 scans enlarged to 28 x 28 (or --image-size), 20 % of each class held back as test images."""
+    """Digits scanned in 8 x 8, enlarged to 28 x 28 (or --image-size), 20 % of each class held back as test images."""
     refuse_argument("digits", request)
     from sklearn.datasets import load_digits  # here: importing it takes a second
 

@@ -13,7 +13,7 @@ from hptui.reading.outcomes import mean_interval
 
 
 def accuracies_figure(comparison: Comparison) -> Figure:
-    """Left both arms, right the difference of each pair with the 95 % interval of their mean."""
+    """Figure of both arms (left), and of each pair's difference with the 95 % interval of their mean (right)."""
     arms = [("baseline", comparison.baseline), ("optimized", comparison.optimized)]
     arms = [(name, arm) for name, arm in arms if arm.n]
     n = ", ".join(f"{name} n = {arm.n}" for name, arm in arms)
@@ -38,7 +38,7 @@ def accuracies_figure(comparison: Comparison) -> Figure:
 
 
 def _draw_arm(axes: Axes, position: int, name: str, arm: ArmSummary) -> None:
-    """Each run as a point; beside them the mean with its 95 % interval."""
+    """Draw each run as a point; beside them the mean with its 95 % interval."""
     colour, mark = theme().arms[name], ARM_MARKS[name][1]
     values = [100 * value for value in arm.test_accuracy.values]
     axes.plot([position] * len(values), values, marker=mark, color=colour, **theme().point)
@@ -72,7 +72,7 @@ def _draw_difference(axes: Axes, comparison: Comparison) -> None:
 
 
 def _beside(values: Sequence[float]) -> list[float]:
-    """Places that keep equal values apart."""
+    """Offsets that keep equal values apart."""
     near = max((max(values) - min(values)) * 0.02, 1e-9) if values else 1.0
     offsets: list[float] = []
     for index, value in enumerate(values):

@@ -26,7 +26,7 @@ SIDE = 180.0
 
 @dataclass(frozen=True)
 class _Layout:
-    """Where the classes of one matrix go; lengths in points."""
+    """Layout of the classes of one matrix; lengths in points."""
 
     names: list[str]
     cell: float
@@ -37,12 +37,12 @@ class _Layout:
 
     @property
     def sideways(self) -> bool:
-        """Names below the matrix stand side by side, else on end."""
+        """Whether names below the matrix stand side by side, else on end."""
         return _widest(self.names) + 3 < self.cell * self.step
 
 
 def confusions_figure(confusions: Sequence[Confusion], title: str) -> Figure:
-    """One matrix for each arm; rows are the true class."""
+    """Figure with one matrix for each arm; rows are the true class."""
     n = ", ".join(f"{confusion.arm} n = {confusion.n}" for confusion in confusions)
     subtitle = f"test images, share of each true class in %, mean over runs: {n}"
     width = NARROW if len(confusions) == 1 else WIDE
@@ -62,7 +62,7 @@ def confusions_figure(confusions: Sequence[Confusion], title: str) -> Figure:
 
 
 def _layout(names: list[str], room: float) -> _Layout:
-    """As large as `room`, the width of a panel in points, allows beside names and axis titles."""
+    """Layout as large as `room`, the width of a panel in points, allows beside names and axis titles."""
     cell = min(SIDE, room - 22 - _widest(names)) / len(names)
     step = math.ceil((SMALL + 2) / cell)
     flat = _Layout(names, cell, step, below=0)
@@ -70,12 +70,12 @@ def _layout(names: list[str], room: float) -> _Layout:
 
 
 def _widest(names: Sequence[str]) -> float:
-    """Points of the longest line."""
+    """Width of the longest line, in points."""
     return max(breadth(line, SMALL) for name in names for line in name.split("\n"))
 
 
 def _colours() -> Colormap:
-    """From the paper's colour, so that what does not occur is not seen."""
+    """Colour map that begins at the paper's colour, so that what does not occur is not seen."""
     return LinearSegmentedColormap.from_list("share", [theme().paper, theme().runs[0]])
 
 
@@ -99,12 +99,12 @@ def _draw(axes: Axes, confusion: Confusion, colours: Colormap, norm: Normalize, 
 
 
 def _short(name: str, lines: int = 1) -> str:
-    """As much of a class's name as has room."""
+    """Class name, as much of it as has room."""
     return "\n".join(textwrap.wrap(literal(name), LONGEST_NAME, max_lines=lines, placeholder="...")) or " "
 
 
 def _write_shares(axes: Axes, confusion: Confusion, colours: Colormap, norm: Normalize, cell: float) -> None:
-    """In all cells, or in none if one has no room; the images below them, where there is room for these too."""
+    """Write shares in all cells, or in none if one has no room; the images below them, where these have room too."""
     size = next((size for size in (SMALL, SMALL - 1, SMALL - 1.5) if breadth(" 98.7 ", size) < cell), None)
     if size is None:
         return
@@ -119,7 +119,7 @@ def _write_shares(axes: Axes, confusion: Confusion, colours: Colormap, norm: Nor
 
 
 def _images(confusion: Confusion, room: float, size: float) -> list[list[str]] | None:
-    """Means over runs, with one decimal where they have one; None if `room`, in points, is too little."""
+    """Numbers of images, means over runs, with at most one decimal; None if `room`, in points, is too little."""
     numbers = [[f"{count:,.1f}".removesuffix(".0") for count in row] for row in confusion.counts]
     longest = max((number for row in numbers for number in row), key=len)
     unit = next((unit for unit in (" images", "") if breadth(f" ({longest}{unit}) ", size) < room), None)
@@ -127,13 +127,13 @@ def _images(confusion: Confusion, room: float, size: float) -> list[list[str]] |
 
 
 def _names(confusion: Confusion) -> list[str]:
-    """Of the classes, with a second line where they are few."""
+    """Names of the classes, with a second line where they are few."""
     lines = 2 if len(confusion.class_names) <= FEW_CLASSES else 1
     return [_short(name, lines) for name in confusion.class_names]
 
 
 def percent(share: float) -> str:
-    """Four characters at most: 100, 98.7, <0.1; 0 for none at all."""
+    """Percent in four characters at most: 100, 98.7, <0.1; 0 for none at all."""
     if share in (0, 1):
         return f"{100 * share:.0f}"
     if share < 0.0005:

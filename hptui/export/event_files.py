@@ -30,7 +30,7 @@ FINAL = {
 
 
 def require_tensorboard() -> None:
-    """Say how to get it, before anything is written.
+    """Refuse where TensorBoard is not installed, and say how to get it, before anything is written.
 
     Raises:
         UsageError: the extra is not installed.
@@ -44,7 +44,7 @@ def require_tensorboard() -> None:
 
 
 def write_overview(study: FollowedStudy, file: BinaryIO) -> None:
-    """Which hyperparameters and metrics the HPARAMS tab has."""
+    """Write which hyperparameters and metrics the HPARAMS tab has."""
     from tensorboard.plugins.hparams import summary_v2 as hparams
 
     values_by_name: dict[str, set[str | float]] = {}
@@ -59,7 +59,7 @@ def write_overview(study: FollowedStudy, file: BinaryIO) -> None:
 
 
 def write_run(study: FollowedStudy, run: FollowedRun, file: BinaryIO) -> None:
-    """One run that has begun."""
+    """Write the scalars of one run that has begun."""
     from tensorboard.plugins.hparams import summary_v2 as hparams
 
     started = run.state.started
@@ -77,7 +77,7 @@ def write_run(study: FollowedStudy, run: FollowedRun, file: BinaryIO) -> None:
 
 
 def facts(study: FollowedStudy, run: FollowedRun) -> dict[str, str | float]:
-    """What tells a run from others; of the hyperparameters, the values it ended with, or has in force."""
+    """Facts that distinguish a run; of the hyperparameters, the values it ended with, or has in force."""
     started = run.state.started
     if started is None:
         return {}
@@ -86,7 +86,7 @@ def facts(study: FollowedStudy, run: FollowedRun) -> dict[str, str | float]:
 
 
 def epoch_scalars(epoch: Epoch) -> dict[str, float]:
-    """Of a completed epoch: losses, accuracies and values in force; what is not finite or defined is left out."""
+    """Losses, accuracies and values in force of a completed epoch; what is not finite or defined is left out."""
     done = epoch.completed
     assert done is not None
     scalars: dict[str, float | None] = {"loss/training": done.train_loss}

@@ -45,7 +45,7 @@ class DrawnHeatmap:
 
 
 def draw_cells(axes: Axes, grid: HeatmapGrid, measure: str, size: tuple[float, float]) -> DrawnHeatmap:
-    """Cells, ticks, axis names, colour bar; `size` is about that of the cells together, in points."""
+    """Draw cells, ticks, axis names, colour bar; `size` is about that of the cells together, in points."""
     x_edges = edges(grid.x)
     y_edges = edges(grid.y) if grid.y is not None else [-0.5, 0.5]
     drawn = DrawnHeatmap(grid, axes, x_edges, y_edges, _norm(grid))
@@ -74,12 +74,12 @@ def draw_cells(axes: Axes, grid: HeatmapGrid, measure: str, size: tuple[float, f
 
 
 def _logarithmic(grid: HeatmapGrid) -> bool:
-    """Losses: one bad cell dwarfs the rest otherwise."""
+    """Whether colours follow the logarithm, as of losses, where one bad cell dwarfs the rest otherwise."""
     return grid.lower_is_better and grid.low is not None and grid.low > 0
 
 
 def shade(grid: HeatmapGrid, value: float) -> float:
-    """The number that becomes a colour."""
+    """Number that becomes a colour."""
     return math.log10(value) if _logarithmic(grid) else value
 
 
@@ -96,12 +96,12 @@ def _norm(grid: HeatmapGrid) -> Normalize | None:
 
 
 def _colour_map(grid: HeatmapGrid) -> matplotlib.colors.Colormap:
-    """Bright is best."""
+    """Colour map in which bright is best."""
     return matplotlib.colormaps["viridis_r" if grid.lower_is_better else "viridis"]
 
 
 def _cell_number(grid: HeatmapGrid, value: float) -> str:
-    """With the digits that tell the best cell from the worst."""
+    """Number with the digits that tell the best cell from the worst."""
     low, high = grid.low or 0.0, grid.high or 0.0
     if value >= 1000 or (low > 0 and high / low > 1000):
         return number(float(f"{value:.2g}"))
@@ -123,7 +123,7 @@ def _points_per_unit(axes: Axes) -> tuple[float, float]:
 
 
 def write_numbers(drawn: DrawnHeatmap) -> None:
-    """In all cells, or in none if one of them has no room."""
+    """Write the numbers in all cells, or in none if one of them has no room."""
     grid, (x_unit, y_unit) = drawn.grid, _points_per_unit(drawn.axes)
     texts = {(r, c): _cell_number(grid, cell.value) for r, c, cell in cells_of(grid) if cell.value is not None}
     boxes = {position: drawn.box(*position) for position in texts}
@@ -146,7 +146,7 @@ def write_numbers(drawn: DrawnHeatmap) -> None:
 
 
 def mark_cells(drawn: DrawnHeatmap) -> None:
-    """A frame around the chosen cell; hatching and a cross on diverged ones, dots on predicted ones."""
+    """Mark the chosen cell with a frame, diverged ones with hatching and a cross, predicted ones with dots."""
     x_unit, y_unit = _points_per_unit(drawn.axes)
     guessed = [drawn.box(row, column) for row, column, cell in cells_of(drawn.grid) if only_predicted(cell)]
     if guessed:

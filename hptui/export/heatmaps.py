@@ -21,7 +21,7 @@ PER_PAGE = 12
 
 
 @dataclass(frozen=True)
-class Panel:
+class HeatmapPanel:
     """One heatmap with the words around it."""
 
     grid: HeatmapGrid
@@ -29,16 +29,16 @@ class Panel:
     measure: str
 
 
-def heatmap_panel(decision: Decision) -> Panel:
-    """Of a decision that searched at least one hyperparameter."""
+def heatmap_panel(decision: Decision) -> HeatmapPanel:
+    """HeatmapPanel of a decision that searched at least one hyperparameter."""
     grid = heatmap(decision)
-    return Panel(grid, _heading(grid, decision), _measure_title(grid, decision))
+    return HeatmapPanel(grid, _heading(grid, decision), _measure_title(grid, decision))
 
 
 def heatmap_page(
-    shown: Sequence[Panel], title: str, subtitle: str, *, marks: Sequence[HeatmapGrid] = (), height: float = 0.0
+    shown: Sequence[HeatmapPanel], title: str, subtitle: str, *, marks: Sequence[HeatmapGrid] = (), height: float = 0.0
 ) -> Figure:
-    """Up to PER_PAGE heatmaps as small multiples.
+    """Figure of up to PER_PAGE heatmaps as small multiples.
 
     Args:
         shown: the heatmaps, in reading order.
@@ -81,7 +81,7 @@ def _heading(grid: HeatmapGrid, decision: Decision) -> str:
 
 
 def _measure_title(grid: HeatmapGrid, decision: Decision) -> str:
-    """With its unit; the name of a score comes from a file."""
+    """Name of what the colours show, with its unit; that of a score comes from a file."""
     if grid.measure in METRIC_TITLES:
         return f"validation {METRIC_TITLES[grid.measure]}"
     name = decision.started.score_name if grid.measure == "score" else grid.measure
@@ -90,7 +90,7 @@ def _measure_title(grid: HeatmapGrid, decision: Decision) -> str:
 
 
 def _legend(grids: Sequence[HeatmapGrid]) -> list[Patch | Line2D]:
-    """Only the marks that occur."""
+    """Handles of the legend: only the marks that occur."""
     cells = [cell for grid in grids for _, _, cell in cells_of(grid)]
     handles: list[Patch | Line2D] = []
     if any(grid.chosen for grid in grids):

@@ -36,7 +36,7 @@ class CsvTable(NamedTuple):
 
 
 def tables(study: FollowedStudy) -> Iterator[CsvTable]:
-    """All that the study has data for, as it was last refreshed."""
+    """Tables that the study has data for, as it was last refreshed."""
     if any(run.state.epochs for run in study.runs):
         yield CsvTable("epochs", (*EPOCH_COLUMNS, *_value_names(study)), lambda: _epochs(study))
         yield CsvTable("learning-curves", CURVE_COLUMNS, lambda: _learning_curves(study))
@@ -96,19 +96,19 @@ EPOCH_COLUMNS = (
 
 
 def _epochs(study: FollowedStudy) -> Iterator[Row]:
-    """For each epoch its training loss, and a row for each evaluation."""
+    """A row for the training loss of each epoch, and one for each evaluation."""
     for run in study.runs:
         for epoch in run.state.epochs:
             done = epoch.completed
-            of = _identity(run) | {"epoch": epoch.number}
+            key = _identity(run) | {"epoch": epoch.number}
             progress: dict[str, Any] = {}
             if done is not None:
                 progress = {"images_trained": done.images_trained, "images_probed": done.images_probed}
                 progress |= {"seconds": done.seconds, **done.values}
-                yield of | {"split": "training", "loss": done.train_loss, "step": done.step} | progress
+                yield key | {"split": "training", "loss": done.train_loss, "step": done.step} | progress
             for evaluation in epoch.evaluations.values():
                 delivered = evaluation.weights == done.delivered if done is not None else None
-                yield of | progress | _evaluation(evaluation) | {"delivered": delivered}
+                yield key | progress | _evaluation(evaluation) | {"delivered": delivered}
 
 
 def _evaluation(evaluated: Evaluated) -> dict[str, Any]:
@@ -154,42 +154,42 @@ HEATMAP_COLUMNS = (
 
 
 def _heatmaps(study: FollowedStudy) -> Iterator[Row]:
-    """The cells as they are drawn: of a decision over more than two hyperparameters, the best over the others."""
+    """Cells as they are drawn: of a decision over more than two hyperparameters, the best over the others."""
     for run in study.runs:
         for index, known in enumerate(run.state.decisions):
             if not known.started.axes:
                 continue
             grid = heatmap(run.decision(index))
-            of = {"run": run.name, "decision": grid.decision, "epoch": grid.epoch, "measure": grid.measure}
+            key = {"run": run.name, "decision": grid.decision, "epoch": grid.epoch, "measure": grid.measure}
             names = {"x_name": grid.x.name, "y_name": grid.y.name if grid.y is not None else None}
             for row, line in enumerate(grid.cells):
                 for column, cell in enumerate(line):
                     position = {"x": grid.x.values[column], "y": grid.y.values[row] if grid.y is not None else None}
                     contents = {"value": cell.value, "predicted": cell.predicted, "diverged": cell.diverged}
-                    yield of | names | position | contents | {"chosen": grid.chosen == (row, column)}
+                    yield key | names | position | contents | {"chosen": grid.chosen == (row, column)}
 
 
 TRAJECTORY_COLUMNS = ("seed", "name", "arm", "epoch", "value", "on_edge", "low", "high", "longer_probes")
 
 
 def _trajectories(study: FollowedStudy) -> Iterator[Row]:
-    """The value in force in each epoch, the range as it was when it was chosen, and what a greed check would choose."""
+    """Values in force in each epoch, the range as it was when they were chosen, and what a greed check would choose."""
     for seed, trajectories in trajectories_by_seed(study):
         for trajectory in trajectories:
-            of = {"seed": seed, "name": trajectory.name}
+            key = {"seed": seed, "name": trajectory.name}
             longer = {point.epoch: point.value for point in trajectory.repeated}
             for point in trajectory.points:
                 before = [edge for edge in trajectory.edges if edge.epoch <= point.epoch]
                 edges = {"low": before[-1].low, "high": before[-1].high} if before else {}
                 yield (
-                    of
+                    key
                     | {"arm": "optimized"}
                     | msgspec.to_builtins(point)
                     | edges
                     | {"longer_probes": longer.get(point.epoch)}
                 )
             for point in trajectory.baseline:
-                yield of | {"arm": "baseline", "epoch": point.epoch, "value": point.value}
+                yield key | {"arm": "baseline", "epoch": point.epoch, "value": point.value}
 
 
 def _costs(study: FollowedStudy) -> Iterator[Row]:
@@ -203,8 +203,8 @@ def _accuracies(study: FollowedStudy) -> Iterator[Row]:
     comparison = compare(study)
     for name, arm in (("baseline", comparison.baseline), ("optimized", comparison.optimized)):
         for seed, *accuracies in zip(arm.seeds, arm.test_accuracy.values, arm.balanced_accuracy.values, strict=True):
-            of = {"arm": name, "strategy": arm.strategy, "seed": seed}
-            yield of | dict(zip(("test_accuracy", "balanced_accuracy"), accuracies, strict=True))
+            key = {"arm": name, "strategy": arm.strategy, "seed": seed}
+            yield key | dict(zip(("test_accuracy", "balanced_accuracy"), accuracies, strict=True))
 
 
 def _flat(tree: Any, name: str = "") -> Iterator[Row]:
@@ -221,7 +221,7 @@ CONFUSION_COLUMNS = ("arm", "n", "true_class", "predicted_class", "images", "sha
 
 
 def _confusions(study: FollowedStudy) -> Iterator[Row]:
-    """Images are means over the n runs; shares are of the true class."""
+    """Cells of the confusion matrices: images are means over the n runs, shares are of the true class."""
     for confusion in confusions(study):
         for row, (counts, shares) in enumerate(zip(confusion.counts, confusion.shares, strict=True)):
             for column, (count, share) in enumerate(zip(counts, shares, strict=True)):
@@ -234,8 +234,8 @@ ROC_COLUMNS = ("run", "arm", "seed", "auc", "threshold", "false_positive_rate", 
 
 def _roc(study: FollowedStudy) -> Iterator[Row]:
     for curve in roc_curves(study)[0]:
-        of = {"run": curve.run, "arm": curve.arm, "seed": curve.seed, "auc": curve.auc}
+        key = {"run": curve.run, "arm": curve.arm, "seed": curve.seed, "auc": curve.auc}
         points = zip(curve.thresholds, curve.false_positive_rate, curve.true_positive_rate, strict=True)
         for threshold, false_positive, true_positive in points:
             rates = {"false_positive_rate": false_positive, "true_positive_rate": true_positive}
-            yield of | rates | {"threshold": threshold}
+            yield key | rates | {"threshold": threshold}

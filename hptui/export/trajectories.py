@@ -18,7 +18,7 @@ from hptui.reading.views.trajectories import RangeEdge, Trajectory
 
 
 def trajectories_figure(runs: Sequence[tuple[int, tuple[Trajectory, ...]]], title: str, subtitle: str) -> Figure:
-    """One panel for each hyperparameter that any of the runs (seed, trajectories) searched."""
+    """Figure with one panel for each hyperparameter that any of the runs (seed, trajectories) searched."""
     by_name: dict[str, list[tuple[int, Trajectory]]] = {}
     for seed, of_run in runs:
         for trajectory in of_run:
@@ -63,12 +63,12 @@ def _draw_trajectories(axes: Axes, runs: Sequence[tuple[int, Trajectory]]) -> No
 
 
 def _longer_probes() -> dict[str, Any]:
-    """What a greed check would have chosen, where that is another value."""
+    """Mark of what a greed check would have chosen, where that is another value."""
     return {"marker": "D", "ms": 5.5, "mfc": "none", "mec": theme().ink, "mew": 1.0, "ls": ""}
 
 
 def _draw_range(axes: Axes, edges: Sequence[RangeEdge], last: int) -> None:
-    """From half an epoch before the decision on, until the next one."""
+    """Draw each range from half an epoch before its decision on, until the next one."""
     steps = [*(edge.epoch - 0.5 for edge in edges), last + 0.5]
     low = [*(edge.low for edge in edges), edges[-1].low]
     high = [*(edge.high for edge in edges), edges[-1].high]

@@ -34,7 +34,7 @@ METRICS: tuple[str, ...] = tuple(METRIC_TITLES)
 
 
 def predicted_classes(predictions: Predictions, threshold: float | None = None) -> Counts:
-    """(N,) the most probable class of each image; with a threshold (two classes) positive from that probability on.
+    """(N,) most probable class of each image; with a threshold (two classes) positive from that probability on.
 
     Raises:
         ValueError: a threshold for other than two classes.
@@ -43,7 +43,7 @@ def predicted_classes(predictions: Predictions, threshold: float | None = None) 
 
 
 def called_classes(probabilities: Probabilities, threshold: float | None = None) -> Counts:
-    """(N,) the same of (N, classes) probabilities, for images whose true classes nobody knows."""
+    """(N,) classes as `predicted_classes` has them, of (N, classes) probabilities alone."""
     import numpy as np
 
     if threshold is None:
@@ -57,7 +57,7 @@ def called_classes(probabilities: Probabilities, threshold: float | None = None)
 
 
 def confusion(predictions: Predictions, threshold: float | None = None) -> Counts:
-    """(classes, classes) images; row: true class, column: predicted class."""
+    """Confusion matrix (classes, classes) in images; row: true class, column: predicted class."""
     import numpy as np
 
     classes = predictions.classes
@@ -67,7 +67,7 @@ def confusion(predictions: Predictions, threshold: float | None = None) -> Count
 
 
 def class_counts(matrix: Sequence[Sequence[int]]) -> ClassCounts:
-    """Of a confusion matrix; rows: true class, columns: predicted class."""
+    """Sums of a confusion matrix for each class; rows: true class, columns: predicted class."""
     return ClassCounts(
         support=[sum(row) for row in matrix],
         predicted=[sum(column) for column in zip(*matrix, strict=True)],
@@ -76,24 +76,24 @@ def class_counts(matrix: Sequence[Sequence[int]]) -> ClassCounts:
 
 
 def accuracy(classes: ClassCounts) -> float | None:
-    """The share of the images that were called by their class."""
+    """Share of the images that were called by their class."""
     return _share(sum(classes.hits), sum(classes.support))
 
 
 def balanced_accuracy(classes: ClassCounts) -> float | None:
-    """Mean over the classes that occur of the share that was found, also of two classes."""
+    """Mean over the classes that occur, also of two, of the share of each that was called so."""
     return _mean(_share(hits, support) for hits, support in zip(classes.hits, classes.support, strict=True))
 
 
 def sensitivity(classes: ClassCounts) -> float | None:
-    """Two classes: the share of the second (positive) class that was found. More: mean over the classes that occur."""
+    """Share of the second (positive) of two classes that was called so; of more, the mean over those that occur."""
     if len(classes.support) == 2:
         return _share(classes.hits[1], classes.support[1])
     return balanced_accuracy(classes)
 
 
 def specificity(classes: ClassCounts) -> float | None:
-    """Two classes: the share of the first (negative) class that was called so. More: mean over those that occur."""
+    """Share of the first (negative) of two classes that was called so; of more, the mean over those that occur."""
     if len(classes.support) == 2:
         return _share(classes.hits[0], classes.support[0])
     return _mean(_share(*rejected(classes, index)) for index, support in enumerate(classes.support) if support)
@@ -130,13 +130,14 @@ def rejected(classes: ClassCounts, index: int) -> tuple[int, int]:
 
 
 def f1_of_class(classes: ClassCounts, index: int) -> float | None:
+    """F1 of one class against the rest; None for a class without images."""
     if not classes.support[index]:
         return None
     return 2 * classes.hits[index] / (classes.support[index] + classes.predicted[index])
 
 
 def metric(name: str, predictions: Predictions, threshold: float | None = None) -> float | None:
-    """One of METRICS, a fraction; None where it is not defined (a class without images).
+    """Value of one of METRICS, a fraction; None where it is not defined (a class without images).
 
     Args:
         name: of METRICS.

@@ -50,12 +50,12 @@ def interval(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> tuple[float, float] | None:
-    """95 % interval of `metric`: what a test set of this size leaves open. None where it is not defined.
+    """Interval (95 %) of a metric: what a test set of this size leaves open. None where it is not defined.
 
     Args:
-        name: see `metric`.
-        predictions: see `metric`.
-        threshold: see `metric`; taken as given, so that its own uncertainty is not part of the interval.
+        name: of the metric, see `hptui.metrics.classification.metric`; so too the next two.
+        predictions: of one network on one split.
+        threshold: taken as given, so that its own uncertainty is not part of the interval.
         resamples: of the bootstrap.
         seed: of the bootstrap; the same seed gives the same interval.
     """
@@ -85,7 +85,7 @@ def per_class(
     seed: int = 0,
     areas: bool = True,
 ) -> list[ClassMetrics]:
-    """Every class against the rest, in the order of the classes; arguments as of `interval`.
+    """Metrics of every class against the rest, in the order of the classes; arguments as of `interval`.
 
     `areas`: also the area under the ROC curve, for which probabilities have to be known.
     """

@@ -26,7 +26,7 @@ CHUNK_VALUES = 1 << 20
 
 
 def percentiles(values: Floats) -> tuple[float, float] | None:
-    """95 % of (resamples,) values; None if none is finite."""
+    """Ends of the 95 % of (resamples,) values in the middle; None if none is finite."""
     import numpy as np
 
     finite = values[np.isfinite(values)]  # a resample may have no image of a rare class
@@ -37,7 +37,7 @@ def percentiles(values: Floats) -> tuple[float, float] | None:
 
 
 def resampled_matrices(matrix: Counts, resamples: int, seed: int) -> Counts:
-    """(resamples, classes, classes): images drawn with replacement fall into the cells as a multinomial has it."""
+    """Confusion matrices (resamples, classes, classes) of images drawn with replacement: a multinomial over cells."""
     import numpy as np
 
     total = int(matrix.sum())
@@ -46,9 +46,10 @@ def resampled_matrices(matrix: Counts, resamples: int, seed: int) -> Counts:
 
 
 def metric_of_matrices(name: str, matrices: Counts) -> Floats:
-    """(R,) balanced_accuracy, f1, or sensitivity or specificity of more than two classes, of (R, classes, classes).
+    """Values (R,) of a metric, of confusion matrices (R, classes, classes).
 
-    As `hptui.metrics.classification` defines them; nan where they are not defined.
+    It is balanced_accuracy, f1, or sensitivity or specificity of more than two classes, as
+    `hptui.metrics.classification` defines them; nan where they are not defined.
     """
     import numpy as np
 
@@ -63,7 +64,7 @@ def metric_of_matrices(name: str, matrices: Counts) -> Floats:
 
 
 def f1_of_matrices(matrices: Counts) -> Floats:
-    """(R, classes) F1 of each class; nan for a class without images."""
+    """F1 of each class (R, classes); nan for a class without images."""
     import numpy as np
 
     hits, support = np.diagonal(matrices, axis1=1, axis2=2), matrices.sum(2)
@@ -78,7 +79,7 @@ def _divide(part: Counts | Floats, whole: Counts | Floats) -> Floats:
 
 
 def _mean_of_defined(values: Floats) -> Floats:
-    """(R,) mean over (R, classes), without what is nan."""
+    """Mean (R,) over (R, classes), without what is nan."""
     import numpy as np
 
     defined = np.isfinite(values)
@@ -86,12 +87,12 @@ def _mean_of_defined(values: Floats) -> Floats:
 
 
 def area_under_curve(areas: Floats) -> Floats:
-    """(R,) of (R, classes): the second of two classes, else the mean over those that are defined."""
+    """Area (R,) of areas (R, classes): the second of two classes, else the mean over those that are defined."""
     return areas[:, 1] if areas.shape[1] == 2 else _mean_of_defined(areas)
 
 
 def resampled_areas(predictions: Predictions, resamples: int, seed: int) -> Floats:
-    """(resamples, classes) area under the ROC curve of each class against the rest, images drawn with replacement."""
+    """Areas under the ROC curve of each class against the rest (resamples, classes), images drawn with replacement."""
     import numpy as np
 
     random, images = np.random.default_rng(seed), len(predictions)
@@ -107,7 +108,7 @@ def resampled_areas(predictions: Predictions, resamples: int, seed: int) -> Floa
 
 
 def weighted_areas(predictions: Predictions, weights: Floats) -> Floats:
-    """(R, classes) area under the ROC curve of each class against the rest, for R weightings (R, N) of the images.
+    """Areas under the ROC curve of each class against the rest (R, classes), for weightings (R, N) of the images.
 
     The area is the share of pairs, one image of the class and one of the rest, of which the first has the higher
     probability; ties count half (Hanley and McNeil 1982). All weightings share one sorting, which makes a bootstrap
@@ -117,7 +118,7 @@ def weighted_areas(predictions: Predictions, weights: Floats) -> Floats:
 
 
 def _rankings(predictions: Predictions) -> list[Ranking]:
-    """One for each class; none if the network has diverged, and ranks nothing."""
+    """Ranking of the images for each class; none if the network has diverged, and ranks nothing."""
     import numpy as np
 
     rankings: list[Ranking] = []

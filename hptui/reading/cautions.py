@@ -19,7 +19,7 @@ CAN_BE_OFF = ("weight_decay", "dropout", "label_smoothing", "augmentation")
 
 
 def cautions(run: RunState) -> tuple[str, ...]:
-    """One sentence each; empty where there is nothing to say."""
+    """Sentences about a run's choices; empty where there is nothing to say."""
     decided = [decision for decision in run.decisions if decision.chosen is not None]
     if lost := tuple(_at_chance(run)):
         return lost  # what was chosen is beside the point, and where an edge is, too
@@ -29,7 +29,7 @@ def cautions(run: RunState) -> tuple[str, ...]:
         line
         for name, axis in searched.items()
         if name not in unsearched
-        for line in _of_one(axis, _chosen(decided, name))
+        for line in _value_cautions(axis, _chosen(decided, name))
     ]
     if unsearched:
         lines.insert(
@@ -39,7 +39,7 @@ def cautions(run: RunState) -> tuple[str, ...]:
 
 
 def _at_chance(run: RunState) -> Iterator[str]:
-    """After its last epoch the network tells nothing apart."""
+    """Sentence on a network that, after its last epoch, tells nothing apart."""
     completed = [epoch.validation for epoch in run.epochs if epoch.validation is not None]
     if not run.completed or not completed:
         return
@@ -62,7 +62,7 @@ def _unsearched(decided: Sequence[Decision]) -> list[str]:
 
 
 def _chosen(decided: Sequence[Decision], name: str) -> list[float]:
-    """Its values in force after each decision that searched it."""
+    """Values of one hyperparameter in force after each decision that searched it."""
     return [
         decision.chosen.values[name]
         for decision in decided
@@ -72,7 +72,8 @@ def _chosen(decided: Sequence[Decision], name: str) -> list[float]:
     ]
 
 
-def _of_one(axis: Axis, values: Sequence[float]) -> Iterator[str]:
+def _value_cautions(axis: Axis, values: Sequence[float]) -> Iterator[str]:
+    """Sentences on the values of one hyperparameter that only fall, or sit on an edge of their range."""
     if not values:
         return
     steps = [after - before for before, after in itertools.pairwise(values)]
@@ -92,6 +93,7 @@ def _of_one(axis: Axis, values: Sequence[float]) -> Iterator[str]:
 
 
 def _greed(decided: Sequence[Decision]) -> Iterator[str]:
+    """Sentence on the decisions in which longer probes would have chosen otherwise."""
     repeated = [decision.repeated for decision in decided if decision.repeated is not None]
     other = [check for check in repeated if check.changed]
     if other:

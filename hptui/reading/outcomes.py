@@ -21,7 +21,7 @@ from hptui.record.predictions import Predictions
 
 
 def trajectories_by_seed(study: FollowedStudy) -> list[tuple[int, tuple[Trajectory, ...]]]:
-    """Of all optimized runs that have begun, each beside the baseline of its seed."""
+    """Trajectories of all optimized runs that have begun, each beside the baseline of its seed."""
     baseline = {run.seed: run.state for run in study.runs if run.arm == "baseline"}
     begun = [run for run in study.runs if run.arm == "optimized" and run.state.started is not None]
     return [(run.seed, trajectories(run.state, baseline.get(run.seed))) for run in begun]
@@ -40,12 +40,12 @@ class Confusion:
 
     @property
     def shares(self) -> tuple[tuple[float | None, ...], ...]:
-        """Of the true class; None: it has no image."""
+        """Shares of the true class; None: it has no image."""
         return tuple(tuple(count / sum(row) if sum(row) else None for count in row) for row in self.counts)
 
 
 def confusions(study: FollowedStudy) -> tuple[Confusion, ...]:
-    """One for each arm that completed a run, of the delivered weights after the last epoch."""
+    """Confusion of each arm that completed a run, of the delivered weights after the last epoch."""
     of_arms = []
     for arm in study.study.config.arms:
         states = [run.state for run in study.completed_runs(arm)]
@@ -94,7 +94,7 @@ def roc_curves(study: FollowedStudy) -> tuple[tuple[RocCurve, ...], tuple[str, .
 
 
 def final_predictions(run: FollowedRun) -> Predictions | str:
-    """On test images, of a completed run, or why there are none."""
+    """Predictions of a completed run on test images, or why there are none."""
     try:
         predictions = saved_predictions(run, "final")
     except RunDirectoryError:
@@ -103,7 +103,7 @@ def final_predictions(run: FollowedRun) -> Predictions | str:
 
 
 def _roc_curve(run: FollowedRun) -> RocCurve | str:
-    """Of a completed run, or why there is none."""
+    """Curve of a completed run, or why there is none."""
     predictions = final_predictions(run)
     if isinstance(predictions, str):
         return predictions
@@ -123,7 +123,7 @@ def _roc_curve(run: FollowedRun) -> RocCurve | str:
 
 @dataclass(frozen=True)
 class CostPoint:
-    """One completed run."""
+    """Cost and accuracy of one completed run."""
 
     run: str
     arm: Arm
@@ -134,7 +134,7 @@ class CostPoint:
 
 
 def cost_points(study: FollowedStudy) -> tuple[CostPoint, ...]:
-    """Of all completed runs, in the study's order."""
+    """Points of all completed runs, in the study's order."""
     return tuple(
         CostPoint(run.name, run.arm, run.seed, run.state.completed.cost, final_test_accuracy(run.state))
         for run in study.runs

@@ -46,7 +46,7 @@ class FollowedRun:
         return self.directory.name
 
     def refresh(self, seconds: float = float("inf")) -> None:
-        """Take in what was written since, for about `seconds` at most."""
+        """Read what was written since, for about `seconds` at most."""
         for event in self.reader.read(seconds, skim=True):
             self.state.apply(event)
             if isinstance(event, DecisionStarted) and len(self.state.decisions) > 1:
@@ -56,7 +56,7 @@ class FollowedRun:
                 self.notable_total += 1
 
     def decision(self, index: int) -> Decision:
-        """One of `state.decisions` with all its candidates."""
+        """Decision of `state.decisions` with all its candidates."""
         known = self.state.decisions[index]
         if known is self.state.decisions[-1] and (known.candidates or known.chosen is None):
             return known
@@ -66,7 +66,7 @@ class FollowedRun:
 
     @property
     def status(self) -> Status:
-        """Lost: the log has no end, and nobody writes it any more."""
+        """State of the run. Lost: the log has no end, and nobody writes it any more."""
         if self.state.completed is not None:
             return "finished"
         if is_written(self.directory):
@@ -79,7 +79,7 @@ class FollowedRun:
 
 
 class FollowedStudy:
-    """A study with all its planned runs; `refresh` takes in what was written since."""
+    """A study with all its planned runs; `refresh` reads what was written since."""
 
     def __init__(self, study: Study) -> None:
         self.study = study
@@ -98,7 +98,7 @@ class FollowedStudy:
 
     @property
     def status(self) -> Status:
-        """Of the whole: running while its process lives; else the worst that its runs show."""
+        """State of the whole: running while its process lives; else the worst that its runs show."""
         statuses = {run.status for run in self.runs}
         if statuses == {"finished"}:
             return "finished"
@@ -124,7 +124,7 @@ def study_directories(folder: Path) -> list[Path]:
 
 
 def readable(directories: list[Path]) -> tuple[list[FollowedStudy], list[str]]:
-    """Those that can be read, newest first, and a message for each that cannot."""
+    """Studies that can be read, newest first, and a message for each that cannot."""
     studies, problems = [], []
     for directory in directories:
         try:

@@ -47,7 +47,7 @@ class Predictions:
 
 
 class ClassCounts(msgspec.Struct, frozen=True):
-    """What sensitivity and specificity of every class need; lists of length classes."""
+    """Counts that sensitivity and specificity of every class need; lists of length classes."""
 
     support: list[int]
     """images that are of the class"""
@@ -107,7 +107,7 @@ def read_predictions(run: Path, model: Model = "final", split: str = "test") -> 
 
 
 def _damage(labels: Any, probabilities: Any) -> str:
-    """Why two arrays are no predictions; empty if they are."""
+    """Reason why two arrays are no predictions; empty if they are."""
     if labels.dtype.kind not in "iu" or probabilities.dtype.kind != "f":
         return f"labels of type {labels.dtype}, probabilities of type {probabilities.dtype}"
     if labels.ndim != 1 or probabilities.ndim != 2 or len(labels) != len(probabilities):

@@ -33,7 +33,7 @@ LOCK_SECONDS = 0.3
 
 
 class Heartbeat(msgspec.Struct, frozen=True):
-    """Who writes, and when it last said so."""
+    """Sign of life: who writes, and when it last said so."""
 
     pid: int
     host: str
@@ -42,7 +42,7 @@ class Heartbeat(msgspec.Struct, frozen=True):
 
 
 class Presence:
-    """Hold a directory for writing while the `with` block lasts.
+    """Hold on a directory, which is this process's alone to write while the `with` block lasts.
 
     Raises:
         RunDirectoryError: on entry, if another process holds it or the directory cannot be written.

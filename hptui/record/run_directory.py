@@ -35,7 +35,7 @@ ERROR_FILE = "error.log"
 
 
 class RunFile(msgspec.Struct, frozen=True):
-    """run.json: all that is needed to start this run anywhere, and to know what it was."""
+    """Content of run.json: all that is needed to start this run anywhere, and to know what it was."""
 
     schema: int
     hptui: str

@@ -112,7 +112,7 @@ class RunReader:
 
 
 def _skimmed(piece: bytes) -> list[bytes]:
-    """The lines without the candidates that a later decision follows, and the batches of what is over."""
+    """Lines of a piece, without the candidates that a later decision follows and the batches of what is over."""
     decided = piece.rfind(b"\n" + DECISION) + 1
     trained = max(decided, piece.rfind(b"\n" + start_of(EpochCompleted)) + 1)
     return [
@@ -123,7 +123,7 @@ def _skimmed(piece: bytes) -> list[bytes]:
 
 
 def _lines_but(piece: bytes, begin: int, end: int, *passed: bytes) -> list[bytes]:
-    """Whole lines between two places that do not start so; a third of the time of taking all lines apart first."""
+    """Whole lines between two positions that do not start so; a third of the time of splitting all lines first."""
     if begin == end:
         return []
     ends = re.compile(rb"\n(?!%b|\Z)" % b"|".join(map(re.escape, passed)))

@@ -20,7 +20,7 @@ TAIL_BYTES = 1 << 20
 
 
 class RunWriter:
-    """Append events to a run, alone. A context manager: entering takes the run's lock and starts its heartbeat."""
+    """The only writer of a run's events. A context manager: entering locks the run and starts its heartbeat."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory

@@ -22,7 +22,7 @@ from hptui.report.tables import PageTable
 
 @dataclass(frozen=True)
 class Headline:
-    """What is read first."""
+    """Words that are read first."""
 
     name: str
     facts: str
@@ -31,7 +31,7 @@ class Headline:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading, sentences, tables."""
+    """Section of the page: a heading, sentences, tables."""
 
     title: str
     lines: Sequence[str] = ()
@@ -53,7 +53,7 @@ def headline(study: FollowedStudy) -> Headline:
 
 
 def before_pictures(study: FollowedStudy, left_out: Sequence[str] = ()) -> Iterator[Section]:
-    """The result, and what is wrong with it; `left_out`: what the page has no room for."""
+    """Sections on the result, and on what is wrong with it; `left_out`: what the page has no room for."""
     comparison = compare(study)
     statistics = statistics_table(comparison)
     tables = [arms_table(comparison), *([statistics] if statistics else [])]
@@ -72,7 +72,7 @@ def before_pictures(study: FollowedStudy, left_out: Sequence[str] = ()) -> Itera
 
 
 def after_pictures(study: FollowedStudy) -> Iterator[Section]:
-    """How it came about."""
+    """Sections on how the result came about."""
     yield Section("Runs", tables=[runs_table(study)])
     decisions = list(decision_tables(study))
     if decisions:
@@ -82,7 +82,7 @@ def after_pictures(study: FollowedStudy) -> Iterator[Section]:
 
 
 def _settings(study: Study) -> PageTable:
-    """Every setting; where one came from, as far as the study's folder knows."""
+    """Every setting with its origin, as far as the study's folder knows."""
     default = msgspec.to_builtins(resolve([]).config)
     begun = tomllib.loads((study.directory / STUDY_FILE).read_text("utf-8"))["config"]
     rows: list[tuple[str, str, str]] = []
@@ -104,7 +104,7 @@ def _setting(value: object) -> str:
 
 
 def _facts(study: FollowedStudy) -> PageTable:
-    """What the first run that began has found."""
+    """Facts that the first run that began has recorded."""
     started = next((run.state.started for run in study.runs if run.state.started is not None), None)
     rows = [("fingerprint of images and labels (SHA-256)", study.study.fingerprint)]
     if started is not None:
@@ -122,7 +122,7 @@ def _facts(study: FollowedStudy) -> PageTable:
 
 
 def _versions(study: FollowedStudy) -> PageTable:
-    """Of every run that began, each set once."""
+    """Versions that the runs were trained with, each set once."""
     starts = [run.state.started for run in study.runs if run.state.started is not None]
     rows = {
         (start.hptui, start.device, ", ".join(f"{name} {number}" for name, number in start.versions.items()))

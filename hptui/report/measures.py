@@ -24,20 +24,20 @@ METRIC_HEADINGS = ("metric", "baseline %", "optimized %", "difference (points)",
 
 
 def arms_table(comparison: Comparison) -> PageTable:
-    """As `hptui compare` shows it."""
+    """Table of the arms, as `hptui compare` shows it."""
     arms = [("baseline", comparison.baseline), ("optimized", comparison.optimized)]
     rows = [arm_cells(comparison, name, arm) for name, arm in arms if arm.strategy != "none"]
     return PageTable("Arms: mean ± standard deviation over the completed runs", headings(comparison), rows, words=2)
 
 
 def statistics_table(comparison: Comparison) -> PageTable | None:
-    """None while there is no pair."""
+    """Table of every number of the difference; None while there is no pair."""
     rows = statistics_rows(comparison)
     return PageTable("Difference in test accuracy", ("statistic", "value"), rows) if rows else None
 
 
 def metric_tables(study: FollowedStudy) -> Iterator[PageTable]:
-    """Every metric of both models; a dash where the runs saved no predictions, or it is not defined."""
+    """Tables of every metric, one for each model; a dash where the runs saved no predictions, or it is not defined."""
     if not any(study.completed_runs(arm) for arm in study.study.config.arms):
         return
     for model in get_args(Model):
@@ -63,7 +63,7 @@ def _metric_row(study: FollowedStudy, question: Question) -> tuple[str, ...]:
 
 
 def class_table(study: FollowedStudy) -> PageTable | None:
-    """None while no run is completed."""
+    """Table of every class of both arms; None while no run is completed."""
     rows = [class_cells(row) for row in by_class(study, Question())]
     caption = (
         "Every class against the rest: mean over the runs of the value, and of the 95 % interval that the test images "
@@ -73,7 +73,7 @@ def class_table(study: FollowedStudy) -> PageTable | None:
 
 
 def gaps(study: FollowedStudy) -> list[str]:
-    """What the tables lack, and why."""
+    """Sentences on what the tables lack, and why."""
     runs_by_problem: dict[str, list[str]] = {}
     for arm in study.study.config.arms:
         for run in study.completed_runs(arm):
@@ -83,7 +83,7 @@ def gaps(study: FollowedStudy) -> list[str]:
 
 
 def _problem(run: FollowedRun) -> str:
-    """Why a run has no AUC; empty if it has one."""
+    """Reason why a run has no AUC; empty if it has one."""
     predictions = final_predictions(run)
     if isinstance(predictions, str):
         return predictions

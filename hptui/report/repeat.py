@@ -14,7 +14,7 @@ from hptui.record.study_directory import OWN_FILES, SOURCES, WITH_PATH, Study
 
 
 def repeat_command(study: Study) -> str:
-    """One line for a POSIX shell; settings that are the default are left out."""
+    """Command that repeats the study, one line for a POSIX shell; settings that are the default are left out."""
     return shlex.join(["hptui", "run", *_flags(study.config)])
 
 
@@ -30,7 +30,7 @@ def _flags(config: StudyConfig) -> list[str]:
 
 
 def _texts(field: str, value: Any) -> list[str]:
-    """What the flag takes, once for each time it is given."""
+    """Values of the flag, once for each time it is given."""
     if field == "search":
         searched = value or dict.fromkeys(DEFAULT_SEARCH, "off")
         return [f"{name}={text}" for name, text in searched.items()]
@@ -44,7 +44,7 @@ def _texts(field: str, value: Any) -> list[str]:
 
 
 def repeat_notes(study: Study) -> list[str]:
-    """What the command supposes."""
+    """Sentences on what the command supposes."""
     config = study.config
     notes = []
     own = [field for field in OWN_FILES if registry.own_file(getattr(config, field)) is not None]

@@ -19,7 +19,7 @@ DECISION_HEADINGS = ("before epoch", "chosen", "reason", "tried", "diverged", "b
 
 
 def runs_table(study: FollowedStudy) -> PageTable:
-    """One row for each planned run."""
+    """Table with one row for each planned run."""
     return PageTable("", RUN_HEADINGS, [_run_row(run) for run in study.runs], words=4)
 
 
@@ -40,7 +40,7 @@ def _run_row(run: FollowedRun) -> tuple[str, ...]:
 
 
 def decision_tables(study: FollowedStudy) -> Iterator[PageTable]:
-    """One for each run that decided; candidates are read from the log again, a decision at a time."""
+    """Tables, one for each run that decided; candidates are read from the log again, a decision at a time."""
     for run in study.runs:
         count = len(run.state.decisions)
         if count:
@@ -68,12 +68,14 @@ def _diverged(candidates: list[CandidateScored]) -> int:
 
 
 def warnings(study: FollowedStudy) -> list[str]:
-    """In plain sentences, the gravest first."""
-    lines = chain(chain.from_iterable(_of_run(run) for run in study.runs), _cautions(study), _mixed(study))
+    """Plain sentences on what should make a reader careful, the gravest first."""
+    lines = chain(
+        chain.from_iterable(_run_warnings(run) for run in study.runs), _cautions(study), _mixed_conditions(study)
+    )
     return [without_folders(line) for line in lines]
 
 
-def _of_run(run: FollowedRun) -> Iterator[str]:
+def _run_warnings(run: FollowedRun) -> Iterator[str]:
     state = run.state
     if state.failed is not None and state.completed is None:
         yield f"{run.name} failed: {state.failed.error}"
@@ -90,7 +92,7 @@ def _of_run(run: FollowedRun) -> Iterator[str]:
 
 
 def _cautions(study: FollowedStudy) -> Iterator[str]:
-    """What the choices of the runs make one careful about; what holds for several runs is said once."""
+    """Sentences on choices that need care; what holds for several runs is said once."""
     runs_by_line: dict[str, list[str]] = {}
     for run in study.runs:
         for line in cautions(run.state):
@@ -99,8 +101,8 @@ def _cautions(study: FollowedStudy) -> Iterator[str]:
         yield f"{line} ({', '.join(names)})"
 
 
-def _mixed(study: FollowedStudy) -> Iterator[str]:
-    """Runs that differ in more than their strategy and seed."""
+def _mixed_conditions(study: FollowedStudy) -> Iterator[str]:
+    """Sentences on runs that differ in more than their strategy and seed."""
     starts = [run.state.started for run in study.runs if run.state.started is not None]
     for what, values in (
         ("devices", sorted({start.device for start in starts})),

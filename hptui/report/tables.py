@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class PageTable:
-    """Rows of text; nothing is escaped yet."""
+    """Table with rows of text; nothing is escaped yet."""
 
     caption: str
     """empty: the section's title says it"""

@@ -15,7 +15,7 @@ from hptui.reading.studies import FollowedRun
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """Some numbers; sd with n - 1, null for fewer than two."""
+    """Mean and spread of some numbers; sd with n - 1, null for fewer than two."""
 
     mean: float | None
     sd: float | None

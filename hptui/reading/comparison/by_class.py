@@ -19,7 +19,7 @@ CLASS_HEADINGS = ("arm", "class", "images", *(f"{METRIC_TITLES[name]} %" for nam
 
 
 class ClassEstimate(msgspec.Struct, frozen=True):
-    """Means over the runs of an arm."""
+    """Mean over the runs of an arm, with that of their intervals."""
 
     mean: float
     low: float | None
@@ -41,7 +41,7 @@ class ClassRow(msgspec.Struct, frozen=True):
 
 
 def by_class(followed: FollowedStudy, question: Question) -> list[ClassRow]:
-    """Of every arm that completed a run, in the order of the classes.
+    """Rows of every arm that completed a run, in the order of the classes.
 
     Raises:
         UsageError: a threshold is asked for, and a run saved no predictions.

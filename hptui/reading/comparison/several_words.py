@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from hptui.metrics.classification import METRIC_TITLES
 from hptui.reading.comparison.number_words import between, mean_sd, probability, signed, two_digits
-from hptui.reading.comparison.several import Contrast, Several
+from hptui.reading.comparison.several import Contrast, StudiesComparison
 from hptui.reading.comparison.study import on_other_images
 
 ALPHA = 0.05
 CONTRAST_HEADINGS = ("difference of", "against", "n", "points", "95 % interval", "p", "p (Holm)", "by")
 
 
-def several_headings(several: Several) -> tuple[str, ...]:
-    """Of `several_rows`."""
+def several_headings(several: StudiesComparison) -> tuple[str, ...]:
+    """Headings of the columns of `several_rows`."""
     return "study", "arm", "strategy", "runs", f"{METRIC_TITLES[several.metric]} %", "cost"
 
 
-def several_rows(several: Several) -> list[tuple[str, ...]]:
-    """All arms of all studies."""
+def several_rows(several: StudiesComparison) -> list[tuple[str, ...]]:
+    """Rows of all arms of all studies."""
     return [
         (
             name,
@@ -50,8 +50,8 @@ def contrast_cells(contrast: Contrast) -> tuple[str, ...]:
     )
 
 
-def several_lines(several: Several) -> tuple[str, ...]:
-    """What the differences allow one to say, and why some are not paired or not tested."""
+def several_lines(several: StudiesComparison) -> tuple[str, ...]:
+    """Sentences that the differences allow, and why some are not paired or not tested."""
     tested = [contrast for contrast in several.contrasts if contrast.p_holm is not None]
     claimed = [contrast for contrast in tested if contrast.p_holm is not None and contrast.p_holm < ALPHA]
     lines = [_claim(contrast) for contrast in claimed]

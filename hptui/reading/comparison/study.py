@@ -28,7 +28,7 @@ NORMAL = 1.959964
 
 
 class Comparison(msgspec.Struct, frozen=True):
-    """What `hptui compare` prints."""
+    """Comparison of the arms of one study, as `hptui compare` prints it."""
 
     study: str
     planned: int
@@ -81,19 +81,19 @@ def compare(followed: FollowedStudy, question: Question | None = None, *, interv
 def measure_arm(
     followed: FollowedStudy, arm: Arm, question: Question, *, intervals: bool = False
 ) -> dict[int, RunMeasurement]:
-    """Every completed run of one arm, by seed; see `compare`."""
+    """Measurements of every completed run of one arm, by seed; see `compare`."""
     return {run.seed: measure(run, question, with_interval=intervals) for run in followed.completed_runs(arm)}
 
 
 def by_seed(arm: ArmSummary) -> dict[int, float]:
-    """The metric of each run."""
+    """Metric of each run of an arm, by seed."""
     return dict(zip(arm.seeds, arm.measured.values, strict=True))
 
 
 def sampling_error(
     baseline: Mapping[int, RunMeasurement], optimized: Mapping[int, RunMeasurement], metric: str
 ) -> SamplingError | None:
-    """Of two arms, by seed, whose runs read the same test images; None: no run is completed."""
+    """Standard errors of two arms (by seed) whose runs read the same test images; None: no run is completed."""
     every = [*baseline.values(), *optimized.values()]
     if not every:
         return None
@@ -117,30 +117,33 @@ def _mean(numbers: Sequence[float]) -> float:
 
 
 def conclusion(difference: Difference, sampling: SamplingError | None = None, metric: str = "accuracy") -> str:
-    """What this many pairs and this many test images allow one to conclude, in plain words."""
-    n, of = difference.n, "" if metric == "accuracy" else f" in {METRIC_TITLES[metric]}"
+    """Sentence on what this many pairs and this many test images allow one to conclude."""
+    n, in_metric = difference.n, "" if metric == "accuracy" else f" in {METRIC_TITLES[metric]}"
     if difference.mean is None:
         return "No pair of runs is completed yet, so there is nothing to compare."
     if n > 1 and difference.low is None:
-        return f"All {n} differences{of} are equal ({signed(difference.mean)} points), so no interval can be given."
+        return (
+            f"All {n} differences{in_metric} are equal ({signed(difference.mean)} points), so no interval can be given."
+        )
     if difference.low is None or difference.high is None:
-        return f"{n} pair cannot show a difference{of}: its spread is unknown. Use --runs 10 or more."
+        return f"{n} pair cannot show a difference{in_metric}: its spread is unknown. Use --runs 10 or more."
     if difference.low <= 0 <= difference.high:
         return (
-            f"With {n} pairs the difference{of} cannot be told from zero: anything from {signed(difference.low)} to "
-            f"{signed(difference.high)} points fits the data.{on_other_images(difference, sampling)}"
+            f"With {n} pairs the difference{in_metric} cannot be told from zero: anything from "
+            f"{signed(difference.low)} to {signed(difference.high)} points fits the data."
+            f"{on_other_images(difference, sampling)}"
         )
     better = "better" if difference.mean > 0 else "worse"
     caution = " With so few pairs the interval itself is uncertain." if n < 5 else ""
     return (
-        f"Over {n} pairs the optimized runs are {better}{of} by {100 * abs(difference.mean):.2f} points "
+        f"Over {n} pairs the optimized runs are {better}{in_metric} by {100 * abs(difference.mean):.2f} points "
         f"(95 % interval {signed(difference.low)} to {signed(difference.high)}).{caution}"
         f"{on_other_images(difference, sampling)}"
     )
 
 
 def on_other_images(difference: Difference, sampling: SamplingError | None) -> str:
-    """What the test set adds to the doubt: how far the difference may be from that on all images of its kind.
+    """Sentence on the doubt that the test set adds: how far the difference may be from that on all images of its kind.
 
     The spread over pairs and that over images are added as if they had nothing in common. A little they have: which
     images a network happens to get right differs from seed to seed. So this errs on the side of doubt. Two test sets

@@ -13,7 +13,7 @@ ARM_HEADINGS = ("arm", "strategy", "runs", "test acc. %", "balanced %", "cost", 
 
 
 def question_words(comparison: Comparison) -> str:
-    """What was measured, where it is not the plain test accuracy of the delivered weights."""
+    """Words for what was measured, where it is not the plain test accuracy of the delivered weights."""
     parts = [METRIC_TITLES[comparison.metric]] if comparison.metric != "accuracy" else []
     parts += ["best model (lowest validation loss)"] if comparison.model == "best" else []
     if comparison.threshold_for is not None:
@@ -22,7 +22,7 @@ def question_words(comparison: Comparison) -> str:
 
 
 def headings(comparison: Comparison) -> tuple[str, ...]:
-    """Of `arm_cells`."""
+    """Headings of the columns of `arm_cells`."""
     asked = question_words(comparison)
     return (*ARM_HEADINGS, f"{METRIC_TITLES[comparison.metric]} %") if asked else ARM_HEADINGS
 
@@ -42,12 +42,12 @@ def arm_cells(comparison: Comparison, name: str, arm: ArmSummary) -> tuple[str, 
 
 
 def difference_words(comparison: Comparison) -> str:
-    """Optimized minus baseline in points, with interval, p value and effect size as far as they are known."""
+    """Difference, optimized minus baseline, in points, with interval, p value and effect size where known."""
     difference = comparison.difference
     if difference.mean is None:
         return "difference: none" if comparison.baseline.strategy == "none" else "difference: none yet"
-    of = f" in {METRIC_TITLES[comparison.metric]}" if comparison.metric != "accuracy" else ""
-    text = f"difference{of} (optimized - baseline, points): {signed(difference.mean)}"
+    in_metric = f" in {METRIC_TITLES[comparison.metric]}" if comparison.metric != "accuracy" else ""
+    text = f"difference{in_metric} (optimized - baseline, points): {signed(difference.mean)}"
     if difference.low is not None and difference.high is not None:
         text += f", 95 % interval {between(difference.low, difference.high)}"
     if difference.p_value is not None:
@@ -58,10 +58,10 @@ def difference_words(comparison: Comparison) -> str:
 
 
 def other_statistics(difference: Difference) -> str:
-    """What stands beside the t test: signed ranks, bootstrap, effect size without bias; empty if there is none."""
+    """Statistics beside the t test: signed ranks, bootstrap, effect size without bias; empty if there is none."""
     parts = []
     if difference.wilcoxon_p is not None:
-        p_value, how = probability(difference.wilcoxon_p), _how(difference)
+        p_value, how = probability(difference.wilcoxon_p), _exactness(difference)
         parts.append(f"Wilcoxon signed ranks p = {p_value} ({how}{_smallest(difference)})")
     if difference.bootstrap_low is not None and difference.bootstrap_high is not None:
         interval = between(difference.bootstrap_low, difference.bootstrap_high)
@@ -72,14 +72,14 @@ def other_statistics(difference: Difference) -> str:
 
 
 def _smallest(difference: Difference) -> str:
-    """Fewer than six pairs that differ cannot have a p value below 0.05, whatever they show."""
+    """Least p value that fewer than six differing pairs can have, in words: it is above 0.05, whatever they show."""
     n = difference.wilcoxon_n
     pairs = "1 differing pair allows" if n == 1 else f"{n} differing pairs allow"
     return f"; {pairs} no less than {2.0 ** (1 - n):.3g}" if n < 6 else ""
 
 
 def sampling_words(sampling: SamplingError | None) -> str:
-    """What the size of the test set leaves open; empty if no run is completed."""
+    """Words for what the size of the test set leaves open; empty if no run is completed."""
     if sampling is None:
         return ""
     text = f"test set: {sampling.images} images, standard error {100 * sampling.one:.2f} points of one run"
@@ -93,7 +93,7 @@ def sampling_words(sampling: SamplingError | None) -> str:
 
 
 def comparison_lines(comparison: Comparison) -> tuple[str, ...]:
-    """All that is said below the table of the arms."""
+    """Lines below the table of the arms."""
     lines = (
         f"measured: {asked}" if (asked := question_words(comparison)) else "",
         difference_words(comparison),
@@ -116,7 +116,7 @@ def statistics_rows(comparison: Comparison) -> list[tuple[str, str]]:
         ("95 % interval (bootstrap, BCa over pairs)", between(difference.bootstrap_low, difference.bootstrap_high)),
         ("standard deviation of the differences (points)", percent(difference.sd)),
         (f"p ({difference.test}, two-sided)", probability(difference.p_value)),
-        (f"p (Wilcoxon signed ranks, {_how(difference)})", probability(difference.wilcoxon_p)),
+        (f"p (Wilcoxon signed ranks, {_exactness(difference)})", probability(difference.wilcoxon_p)),
         ("effect size dz (mean / standard deviation)", two_digits(difference.effect_size)),
         ("effect size without small-sample bias (Hedges)", two_digits(difference.effect_size_corrected)),
     ]
@@ -131,5 +131,5 @@ def statistics_rows(comparison: Comparison) -> list[tuple[str, str]]:
     return [(name, value) for name, value in rows if value != "-"]
 
 
-def _how(difference: Difference) -> str:
+def _exactness(difference: Difference) -> str:
     return "exact" if difference.wilcoxon_exact else "normal approximation"

@@ -28,7 +28,7 @@ class CurvePoint:
 
 
 def learning_curve(runs: Iterable[RunState], measure: CurveMeasure, split: str) -> tuple[CurvePoint, ...]:
-    """One measure of the weights that would be delivered, per epoch; what is not finite or defined is left out."""
+    """Points, one per epoch, of one measure of the weights that would be delivered, where it is finite and defined."""
     values: dict[int, list[float]] = {}
     for run in runs:
         for epoch in run.epochs:

@@ -68,7 +68,7 @@ class HeatmapGrid:
 
 
 def heatmap(decision: Decision, x: str | None = None, y: str | None = None, measure: Measure = "score") -> HeatmapGrid:
-    """The grid of one decision; without names the first two searched hyperparameters, the first one upwards.
+    """Grid of one decision; without names the first two searched hyperparameters, the first one upwards.
 
     Raises:
         ValueError: the decision searched nothing, or not the named hyperparameter.
@@ -151,7 +151,7 @@ def _cell(candidates: Sequence[CandidateScored], measure: Measure, predicted: fl
 
 
 def measured(candidate: CandidateScored, measure: Measure) -> float | None:
-    """One number of a candidate; None if it is not finite or not defined."""
+    """Measured number of a candidate; None if it is not finite or not defined."""
     match measure:
         case "sensitivity":
             return sensitivity(candidate.classes)

@@ -46,7 +46,7 @@ class Trajectory:
 
 
 def trajectories(run: RunState, baseline: RunState | None = None) -> tuple[Trajectory, ...]:
-    """One per searched hyperparameter; `baseline` is the run of the same seed, for the overlay."""
+    """Trajectory of each searched hyperparameter; `baseline` is the run of the same seed, for the overlay."""
     searched: dict[str, Axis] = {axis.name: axis for axis in run.started.searched} if run.started else {}
     for decision in run.decisions:
         searched |= {axis.name: axis for axis in decision.started.axes}
