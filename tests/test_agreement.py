@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 from fabricate import python
+from html_page import Page
 from rich.console import Console
-from test_report import Page
 
 from hptui.__main__ import main
 from hptui.cli.tables import comparison_table

@@ -42,7 +42,7 @@ class Heartbeat(msgspec.Struct, frozen=True):
 
 
 class Presence:
-    """Hold on a directory, which is this process's alone to write while the `with` block lasts.
+    """Hold a directory for writing while the `with` block lasts.
 
     Raises:
         RunDirectoryError: on entry, if another process holds it or the directory cannot be written.
