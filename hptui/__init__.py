@@ -14,7 +14,7 @@ later. Wings, from the disk upwards; a module imports downwards only:
     ui/         from numbers to the screen
     cli/        the commands: where training, screen and export meet
 
-torch only under training, models, optimizers and losses; textual, rich and plotext only under ui and cli; matplotlib only
+torch only under training, models, optimizers, losses; textual, rich and plotext only under ui and cli; matplotlib only
 under export. The training side and the reading side never import each other. Import contracts in pyproject.toml keep
 all that true.
 

@@ -15,8 +15,9 @@ from pathlib import Path
 import click
 import platformdirs
 
-from hptui.cli.foreground import tell
-from hptui.cli.main import DONE, FAILED, INTERRUPTED, USAGE, cli
+from hptui.cli.exit_codes import DONE, FAILED, INTERRUPTED, USAGE
+from hptui.cli.main import cli
+from hptui.cli.output import print_to_stderr
 from hptui.errors import HptuiError
 
 DEBUG = "HPTUI_DEBUG"
@@ -59,14 +60,14 @@ def print_anything() -> None:
 
 
 def _say(message: str, code: int) -> int:
-    tell(f"hptui: {' '.join(message.splitlines())}")
+    print_to_stderr(f"hptui: {' '.join(message.splitlines())}")
     return code
 
 
 def _say_unexpected(error: Exception) -> int:
     """A fault of hptui itself: one line that says where the rest is kept."""
     if os.environ.get(DEBUG):
-        tell("".join(traceback.format_exception(error)).rstrip())
+        print_to_stderr("".join(traceback.format_exception(error)).rstrip())
     kept = _keep_traceback(error)
     where = f"; the traceback is in {kept}" if kept is not None else f"; {DEBUG}=1 shows the traceback"
     return _say(f"internal error: {type(error).__name__}: {error}{where}", FAILED)

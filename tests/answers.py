@@ -11,7 +11,7 @@ import numpy as np
 from fabricate import make_study, whole_run, write_run
 from numpy.random import Generator
 
-from hptui.metrics import metrics
+from hptui.metrics import classification
 from hptui.record.predictions import Predictions, write_predictions
 from hptui.record.study_directory import Study
 
@@ -52,8 +52,8 @@ def answered_study(
 
 
 def _write(study: Study, arm: str, seed: int, class_names: Sequence[str], found: Predictions) -> None:
-    matrix = metrics.confusion(found).tolist()
-    accuracy = metrics.metric("accuracy", found)
+    matrix = classification.confusion(found).tolist()
+    accuracy = classification.metric("accuracy", found)
     assert accuracy is not None
     cost = 1.0 if arm == "baseline" else 1.6
     first, *rest = whole_run(arm, seed, epochs=study.config.epochs, test_accuracy=accuracy, confusion=matrix, cost=cost)

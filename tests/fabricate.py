@@ -30,7 +30,7 @@ from hptui.record.events import (
     RunStarted,
 )
 from hptui.record.predictions import Predictions, write_predictions
-from hptui.record.run_directory import RunWriter
+from hptui.record.run_writer import RunWriter
 from hptui.record.study_directory import Study, create_study
 
 PATIENCE_SECONDS = 30

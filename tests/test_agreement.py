@@ -15,16 +15,17 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 from fabricate import python
+from html_page import Page
 from rich.console import Console
-from test_report import Page
 
 from hptui.__main__ import main
 from hptui.cli.tables import comparison_table
 from hptui.export import export
 from hptui.reading.comparison import compare
 from hptui.reading.studies import FollowedStudy, follow
-from hptui.reading.views import heatmap, trajectories
-from hptui.record.run_directory import RunReader
+from hptui.reading.views.heatmap import heatmap
+from hptui.reading.views.trajectories import trajectories
+from hptui.record.run_reader import RunReader
 from hptui.report import page
 from hptui.ui.drawing.colours import Palette
 from hptui.ui.drawing.heatmap_lines import cell_number, heatmap_lines

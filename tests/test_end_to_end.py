@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from hptui.record.events import BatchesTrained, CandidateScored, CheckpointSaved, DecisionStarted, HyperparametersChosen
-from hptui.record.run_directory import RunReader
+from hptui.record.run_reader import RunReader
 
 PATIENCE_SECONDS = 120
 QUICK = ["--dataset", "digits", "--model", "lenet", "--search", "lr=1e-3:1e-1:log:2", "--threads", "1"]

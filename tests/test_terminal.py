@@ -35,7 +35,7 @@ from hptui.record.events import (
     RunPaused,
     RunStopped,
 )
-from hptui.record.run_directory import RunReader
+from hptui.record.run_reader import RunReader
 
 PATIENCE_SECONDS = 60
 LONG = [

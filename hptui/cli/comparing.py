@@ -13,7 +13,7 @@ from rich.text import Text
 from hptui.cli.tables import comparison_table, left_table
 from hptui.reading.comparison import Question, compare
 from hptui.reading.comparison.by_class import CLASS_HEADINGS, ClassRow, by_class, class_cells
-from hptui.reading.comparison.several import Several, compare_several
+from hptui.reading.comparison.several import StudiesComparison, compare_several
 from hptui.reading.comparison.several_words import (
     CONTRAST_HEADINGS,
     contrast_cells,
@@ -25,22 +25,22 @@ from hptui.reading.studies import follow
 
 
 def comparison_json(directories: Sequence[Path], question: Question, *, classes: bool) -> bytes:
-    """One study as `hptui.reading.comparison.Comparison`, more as `Several`, with `classes` by study where asked."""
+    """JSON of one study as `Comparison`, of more as `StudiesComparison`, with `classes` by study where asked."""
     studies = [follow(directory) for directory in directories]
-    found = (
+    comparison = (
         compare(studies[0], question, intervals=True)
         if len(studies) == 1
         else compare_several(studies, question, intervals=True)
     )
-    plain: dict[str, Any] = msgspec.to_builtins(found)
+    plain: dict[str, Any] = msgspec.to_builtins(comparison)
     if classes:
-        names = found.names if isinstance(found, Several) else [found.study]
+        names = comparison.names if isinstance(comparison, StudiesComparison) else [comparison.study]
         plain["classes"] = {name: by_class(followed, question) for name, followed in zip(names, studies, strict=True)}
     return msgspec.json.encode(plain)
 
 
 def comparison_text(directories: Sequence[Path], question: Question, *, classes: bool) -> RenderableType:
-    """The same as tables and sentences."""
+    """Tables and sentences of one study, or of several, with `classes` by study where asked."""
     studies = [follow(directory) for directory in directories]
     if len(studies) == 1:
         parts, names = [comparison_table(compare(studies[0], question))], [studies[0].study.name]
@@ -52,7 +52,7 @@ def comparison_text(directories: Sequence[Path], question: Question, *, classes:
     return Group(*parts)
 
 
-def _several(several: Several) -> RenderableType:
+def _several(several: StudiesComparison) -> RenderableType:
     arms = left_table(several_headings(several), f"{len(several.studies)} studies", left=3)
     for row in several_rows(several):
         arms.add_row(*map(Text, row))

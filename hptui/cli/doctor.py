@@ -27,19 +27,19 @@ ARCHIVES = {
 
 def examine(devices: list[str], data_dir: Path | None) -> dict[str, str]:
     """Findings by name, in the order they are shown."""
-    found = {"hptui": hptui.__version__, "python": f"{platform.python_version()} ({sys.executable})"}
-    found |= {package: _version(package) for package in PACKAGES}
-    found["devices"] = ", ".join(devices)
+    findings = {"hptui": hptui.__version__, "python": f"{platform.python_version()} ({sys.executable})"}
+    findings |= {package: _version(package) for package in PACKAGES}
+    findings["devices"] = ", ".join(devices)
     memory = psutil.virtual_memory()
-    found["memory"] = f"{memory.available / 2**30:.1f} GiB free of {memory.total / 2**30:.1f} GiB"
+    findings["memory"] = f"{memory.available / 2**30:.1f} GiB free of {memory.total / 2**30:.1f} GiB"
     cache = platformdirs.user_cache_path("hptui") / "datasets"
     for name, (folder, file) in ARCHIVES.items():
-        found[f"data {name}"] = _archive(folder, file, data_dir or cache)
-    found["data digits"] = "included"
-    found["studies"] = _directory(studies_folder())
-    found["cache"] = _directory(cache)
-    found["terminal"] = _terminal()
-    return found
+        findings[f"data {name}"] = _archive(folder, file, data_dir or cache)
+    findings["data digits"] = "included"
+    findings["studies"] = _directory(studies_folder())
+    findings["cache"] = _directory(cache)
+    findings["terminal"] = _terminal()
+    return findings
 
 
 def _version(package: str) -> str:
@@ -50,9 +50,9 @@ def _version(package: str) -> str:
 
 
 def _archive(folder: str, file: str, root: Path) -> str:
-    places = (root / folder / "raw", root / "raw", root)
-    there = next((place for place in places if (place / file).is_file()), None)
-    return f"in {there}" if there else f"not in {places[0]}; downloaded when first used"
+    folders = (root / folder / "raw", root / "raw", root)
+    there = next((path for path in folders if (path / file).is_file()), None)
+    return f"in {there}" if there else f"not in {folders[0]}; downloaded when first used"
 
 
 def _directory(path: Path) -> str:

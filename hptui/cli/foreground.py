@@ -14,12 +14,14 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TextIO
+from typing import TYPE_CHECKING, Protocol
 
 import click
 import msgspec
 
-from hptui.cli.session import Prepare, Session
+from hptui.cli.exit_codes import DONE, INTERRUPTED, STOPPED
+from hptui.cli.output import discard_output, print_to_stderr
+from hptui.cli.session import Preparation, Session
 from hptui.errors import UsageError
 from hptui.record.study_directory import Study, new_directory, open_study
 
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
     from hptui.training import PreparedStudy
     from hptui.ui.app import HptuiApp
 
-DONE, STOPPED, INTERRUPTED = 0, 3, 130
 POLL_SECONDS = 0.05
 SWITCH_SECONDS = 0.0002
 """how long the screen may keep the interpreter from the training; Python's own 5 ms are half a batch of a small
@@ -41,17 +42,17 @@ GRACE_SECONDS = 0.7
 
 
 class Stoppable(Protocol):
-    """What a signal stops."""
+    """Something that a signal stops."""
 
     @property
     def reason(self) -> str:
-        """Why it was stopped; empty if it was not."""
+        """Reason why it was stopped; empty if it was not."""
 
     def stop(self, reason: str) -> None:
         """Ask for a checkpoint and the end."""
 
 
-def train(prepare: Prepare, *, headless: bool, as_json: bool) -> int:
+def train(prepare: Preparation, *, headless: bool, as_json: bool) -> int:
     """Train with a screen if there is a terminal and nobody asked for none."""
     if headless or as_json or not has_terminal():
         return train_headless(prepare, as_json=as_json)
@@ -64,7 +65,7 @@ def has_terminal() -> bool:
     return all(stream.isatty() for stream in streams) and os.environ.get("TERM", "") not in ("", "dumb")
 
 
-def train_headless(prepare: Prepare, *, as_json: bool) -> int:
+def train_headless(prepare: Preparation, *, as_json: bool) -> int:
     """Train in a worker thread, follow the log in this one, print the comparison."""
     with contextlib.redirect_stdout(sys.stderr):  # stdout is for the result: own code may print what it likes
         session = Session(prepare)
@@ -78,37 +79,23 @@ def train_headless(prepare: Prepare, *, as_json: bool) -> int:
 
 
 def report_progress(session: Session, directory: Path) -> None:
-    """Tell on stderr how far the training is. If that fails, the training goes on untold; signals still stop it."""
+    """Say on stderr how far the training is. If that fails, the training goes on in silence; signals still stop it."""
     from hptui.cli.progress import ProgressConsole, ProgressReport
     from hptui.reading.studies import FollowedStudy
 
     try:
         study = open_study(directory)
         planned = ", ".join(f"{arm} {cost:.2f}" for arm, cost in study.planned_cost.items())
-        tell(f"study {study.directory}\nplanned cost in plain trainings: {planned}")
+        print_to_stderr(f"study {study.directory}\nplanned cost in plain trainings: {planned}")
         ProgressReport(FollowedStudy(study), ProgressConsole()).follow(session.finished)
     except OSError:  # whoever read our stderr has gone: `2>&1 | head`, a terminal that was closed
-        silence(sys.stderr)
+        discard_output(sys.stderr)
     except Exception as error:
-        tell(f"hptui: no more progress is shown, the training goes on: {type(error).__name__}: {error}")
+        print_to_stderr(f"hptui: no more progress is shown, the training goes on: {type(error).__name__}: {error}")
 
 
-def tell(line: str) -> None:
-    """Print to stderr, if anybody still reads it."""
-    try:
-        click.echo(line, err=True)
-    except OSError:
-        silence(sys.stderr)
-
-
-def silence(stream: TextIO) -> None:
-    """The reader of `stream` has gone: from here on, what is written to it goes nowhere, and fails no more."""
-    with contextlib.suppress(OSError, ValueError):  # a stream in memory has no file
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
-def show_screen(prepare: Prepare | None = None, watch: Path | None = None) -> int:
-    """The screen: on a training in this process, on a folder, or on the list of studies.
+def show_screen(prepare: Preparation | None = None, watch: Path | None = None) -> int:
+    """Show the screen: on a training in this process, on a folder, or on the list of studies.
 
     The training begins after the first paint: importing torch would hold it up by seconds.
     """
@@ -116,12 +103,12 @@ def show_screen(prepare: Prepare | None = None, watch: Path | None = None) -> in
 
     started: list[Session] = []
 
-    def begin(to_prepare: Prepare) -> Session:
-        started.append(Session(to_prepare))
+    def begin(preparation: Preparation) -> Session:
+        started.append(Session(preparation))
         return started[-1]
 
     def start(config: StudyConfig) -> Session:
-        return begin(new_study(config))
+        return begin(new_study_preparation(config))
 
     sys.setswitchinterval(SWITCH_SECONDS)
     app = HptuiApp(
@@ -136,8 +123,8 @@ def show_screen(prepare: Prepare | None = None, watch: Path | None = None) -> in
     return conclude(started[-1], as_json=False)
 
 
-def new_study(config: StudyConfig) -> Prepare:
-    """Prepare a study that does not exist yet; torch is imported by whoever calls the result."""
+def new_study_preparation(config: StudyConfig) -> Preparation:
+    """A function that prepares a study which does not exist yet; torch is imported when it is called."""
 
     def prepare() -> PreparedStudy:
         directory = new_directory(config)
@@ -148,8 +135,8 @@ def new_study(config: StudyConfig) -> Prepare:
     return prepare
 
 
-def old_study(study: Study, config: StudyConfig) -> Prepare:
-    """Prepare to go on with a study."""
+def resumption_preparation(study: Study, config: StudyConfig) -> Preparation:
+    """A function that prepares to go on with a study."""
 
     def prepare() -> PreparedStudy:
         from hptui.training import PreparedStudy, prepare_inputs
@@ -186,7 +173,7 @@ def conclude(session: Session, *, as_json: bool) -> int:
         raise session.failure
     if session.study is None or not session.completed:
         where = f"; go on with: hptui resume {session.study}" if session.study is not None else ""
-        tell(f"stopped ({session.reason}){where}")
+        print_to_stderr(f"stopped ({session.reason}){where}")
         return STOPPED if session.study is not None else INTERRUPTED
     from hptui.reading.studies import follow
 
@@ -195,7 +182,7 @@ def conclude(session: Session, *, as_json: bool) -> int:
 
 
 def print_comparison(followed: FollowedStudy, *, as_json: bool) -> None:
-    """A table, or JSON."""
+    """Print the comparison as a table, or as JSON."""
     from hptui.cli.tables import comparison_table, print_result
     from hptui.reading.comparison import compare
 
@@ -207,7 +194,7 @@ def print_comparison(followed: FollowedStudy, *, as_json: bool) -> None:
 
 
 def on_signals(target: Stoppable, *, screen: bool = False) -> None:
-    """First signal: stop with a checkpoint. A second Ctrl+C: leave at once; the last checkpoint stays.
+    """Stop `target` with a checkpoint at the first signal; leave at once at a second Ctrl+C: the last checkpoint stays.
 
     A signal that is ignored from the start stays ignored: that is how nohup keeps a training alive. Not so with a
     screen, which cannot go on without its terminal.
@@ -225,7 +212,7 @@ def on_signals(target: Stoppable, *, screen: bool = False) -> None:
 
 
 class _AppAndTraining:
-    """With a screen a signal stops the training and then the app, also if its terminal has gone."""
+    """Training and app, which a signal stops in this order, also if the terminal has gone."""
 
     def __init__(self, app: HptuiApp, started: list[Session]) -> None:
         self._app, self._started = app, started

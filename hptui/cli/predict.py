@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hptui.errors import DatasetError, RunDirectoryError, UsageError
-from hptui.metrics.metrics import called_classes, choose_threshold
+from hptui.metrics.classification import called_classes
+from hptui.metrics.thresholds import choose_threshold
 from hptui.record.predictions import Model, read_predictions
 from hptui.record.run_directory import BEST_FILE, MODEL_FILE, read_run_file
 from hptui.record.study_directory import localized_model, open_study, shown
@@ -26,8 +27,8 @@ AT_ONCE = 200
 
 
 @dataclass(frozen=True)
-class Batch:
-    """A few images of one shape, with what each is called in the table."""
+class ImageBatch:
+    """Batch of images of one shape, with what each is called in the table."""
 
     names: Sequence[str]
     pixels: Pixels
@@ -35,30 +36,30 @@ class Batch:
 
 
 @dataclass
-class Table:
-    """The table of all images, row by row."""
+class PredictionTable:
+    """Table of the predictions for all images, row by row."""
 
     predictor: Predictor
     threshold: float | None
     """on the probability of the second of two classes"""
     images: Sequence[Path]
-    tell: Callable[[str], object]
+    report_line: Callable[[str], object]
     unreadable: int = 0
     """files that were left out so far"""
 
     def lines(self) -> Iterator[str]:
-        """CSV: a heading, then one line per image. Files that cannot be read are told and left out."""
+        """Lines of CSV: a heading, then one per image. Files that cannot be read are named and left out."""
         names = self.predictor.class_names
         at = [] if self.threshold is None else ["threshold"]
         yield _line(["file", "class", "probability", *at, *(f"p({name})" for name in names)])
         for batch in self._batches():
-            found = self.predictor.predict(batch.pixels)
-            classes = called_classes(found, self.threshold)
-            for name, row, label in zip(batch.names, found.tolist(), classes.tolist(), strict=True):
+            probabilities = self.predictor.predict(batch.pixels)
+            classes = called_classes(probabilities, self.threshold)
+            for name, row, label in zip(batch.names, probabilities.tolist(), classes.tolist(), strict=True):
                 at = [] if self.threshold is None else [repr(self.threshold)]
                 yield _line([name, names[label], repr(row[label]), *at, *map(repr, row)])
 
-    def _batches(self) -> Iterator[Batch]:
+    def _batches(self) -> Iterator[ImageBatch]:
         files: list[Path] = []
         for path in self.images:
             if path.suffix.lower() == ".npz":
@@ -69,21 +70,21 @@ class Table:
                 files.append(path)
         yield from self._files(files)
 
-    def _files(self, paths: Sequence[Path]) -> Iterator[Batch]:
+    def _files(self, paths: Sequence[Path]) -> Iterator[ImageBatch]:
         import numpy as np
 
         with ThreadPoolExecutor() as pool:  # decoding releases the interpreter lock
             for begin in range(0, len(paths), AT_ONCE):
                 some = paths[begin : begin + AT_ONCE]
                 names, kept = [], []
-                for path, found in zip(some, pool.map(self._decode, some), strict=True):
-                    if isinstance(found, DatasetError):
-                        self._leave_out(found)
+                for path, decoded in zip(some, pool.map(self._decode, some), strict=True):
+                    if isinstance(decoded, DatasetError):
+                        self._leave_out(decoded)
                     else:
                         names.append(shown(path))
-                        kept.append(found)
+                        kept.append(decoded)
                 if kept:
-                    yield Batch(names, np.stack(kept))
+                    yield ImageBatch(names, np.stack(kept))
 
     def _decode(self, path: Path) -> Pixels | DatasetError:
         from hptui.datasets._decode import read_stretched
@@ -96,7 +97,7 @@ class Table:
         except DatasetError as error:
             return error
 
-    def _archive(self, path: Path) -> Iterator[Batch]:
+    def _archive(self, path: Path) -> Iterator[ImageBatch]:
         from hptui.datasets._arrays import read_image_arrays
 
         try:
@@ -111,11 +112,11 @@ class Table:
         for key, pixels in arrays.items():
             for begin in range(0, len(pixels), AT_ONCE):
                 some = pixels[begin : begin + AT_ONCE]
-                yield Batch([f"{shown(path)}:{key}[{begin + index}]" for index in range(len(some))], some)
+                yield ImageBatch([f"{shown(path)}:{key}[{begin + index}]" for index in range(len(some))], some)
 
     def _leave_out(self, error: DatasetError) -> None:
         self.unreadable += 1
-        self.tell(f"hptui: left out: {error}")
+        self.report_line(f"hptui: left out: {error}")
 
 
 def _line(cells: Iterable[str]) -> str:
@@ -131,8 +132,8 @@ def predict(
     model: Model = "final",
     threshold_for: str | None = None,
     device: str | None = None,
-    tell: Callable[[str], object],
-) -> Table:
+    report_line: Callable[[str], object],
+) -> PredictionTable:
     """Get everything ready to put `images` to the network of a completed run.
 
     Args:
@@ -141,7 +142,7 @@ def predict(
         model: final or best.
         threshold_for: for example "sensitivity=0.95": what the threshold is to reach on the run's validation images.
         device: where to compute, instead of where the study does.
-        tell: called with one line for each file that is left out.
+        report_line: called with one line for each file that is left out.
 
     Raises:
         UsageError: no completed run, no such images, or no such threshold.
@@ -152,7 +153,7 @@ def predict(
     file = run / FILES[model]
     if not file.exists():
         raise RunDirectoryError(f"{run} has no {file.name}: it is not completed, or an older hptui trained it.")
-    found = _found(images)
+    files = _image_files(images)
     from hptui.training.predicting import load_predictor
 
     config = study.config
@@ -163,7 +164,7 @@ def predict(
         threads=config.threads,
         precision=config.precision,
     )
-    return Table(predictor, threshold, found, tell)
+    return PredictionTable(predictor, threshold, files, report_line)
 
 
 def _threshold(run: Path, model: Model, wanted: str) -> float:
@@ -173,21 +174,21 @@ def _threshold(run: Path, model: Model, wanted: str) -> float:
     return choose_threshold(validation, wanted)
 
 
-def _found(images: Sequence[Path]) -> list[Path]:
-    """The files, those of a folder sorted; raise UsageError if a folder has none."""
+def _image_files(images: Sequence[Path]) -> list[Path]:
+    """Image files, those of a folder sorted; raise UsageError if a folder has none."""
     from hptui.datasets._decode import readable_suffixes
 
     suffixes = readable_suffixes() | {".npz"}
     files: list[Path] = []
-    for place in images:
-        if not place.is_dir():
-            files.append(place)
+    for path in images:
+        if not path.is_dir():
+            files.append(path)
             continue
         visible = (
-            path for path in place.rglob("*") if not any(part.startswith(".") for part in path.relative_to(place).parts)
+            file for file in path.rglob("*") if not any(part.startswith(".") for part in file.relative_to(path).parts)
         )
-        inside = sorted(path for path in visible if path.suffix.lower() in suffixes and path.is_file())
+        inside = sorted(file for file in visible if file.suffix.lower() in suffixes and file.is_file())
         if not inside:
-            raise UsageError(f"{place} holds no image files.")
+            raise UsageError(f"{path} holds no image files.")
         files += inside
     return files

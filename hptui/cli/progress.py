@@ -1,4 +1,4 @@
-"""A study without a screen: progress on stderr, read from the same log as everything else."""
+"""Progress of a study without a screen, on stderr: read from the same log as everything else."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ POLL_SECONDS = 0.2
 
 
 class ProgressConsole(Console):
-    """Writes to stderr; where its reader has gone, rich would end the program and redirect stdout to nowhere."""
+    """Console on stderr; where its reader has gone, rich would end the program and redirect stdout to nowhere."""
 
     def __init__(self) -> None:
         super().__init__(stderr=True)
@@ -27,13 +27,13 @@ class ProgressConsole(Console):
 
 
 class ProgressReport:
-    """One bar for the study in a terminal, one line per epoch elsewhere."""
+    """Report with one bar for the study in a terminal, one line per epoch elsewhere."""
 
     def __init__(self, followed: FollowedStudy, console: Console) -> None:
         self._followed = followed
         self._console = console
         self._lines = 0
-        self._told: dict[str, int] = {run.name: run.state.epochs_completed for run in followed.runs}
+        self._reported: dict[str, int] = {run.name: run.state.epochs_completed for run in followed.runs}
         self._ended = {run.name for run in followed.runs if run.state.completed}
         self._bar = Progress(
             TextColumn("{task.description}", markup=False),
@@ -58,8 +58,8 @@ class ProgressReport:
     def _refresh(self, task: TaskID) -> None:
         self._followed.refresh()
         for run in self._followed.runs:
-            self._tell_epochs(run)
-            self._tell_cautions(run)
+            self._print_epochs(run)
+            self._print_cautions(run)
         runs = self._followed.runs
         current = next((run for run in runs if run.state.started and not run.state.completed), None)
         done = sum(work_done(run.state) for run in runs) / sum(expected_work(self._followed, run) for run in runs)
@@ -70,9 +70,9 @@ class ProgressReport:
             rate=f"{_rate(current.state):,.0f}/s" if current else "",
         )
 
-    def _tell_epochs(self, run: FollowedRun) -> None:
+    def _print_epochs(self, run: FollowedRun) -> None:
         epochs = [epoch for epoch in run.state.epochs if epoch.completed]
-        for epoch in epochs[self._told[run.name] :]:
+        for epoch in epochs[self._reported[run.name] :]:
             validation, test = epoch.validation, epoch.test
             assert epoch.completed is not None
             assert validation is not None
@@ -87,10 +87,10 @@ class ProgressReport:
                 highlight=False,
                 soft_wrap=True,
             )
-        self._told[run.name] = len(epochs)
+        self._reported[run.name] = len(epochs)
 
-    def _tell_cautions(self, run: FollowedRun) -> None:
-        """Once, at the end of a run."""
+    def _print_cautions(self, run: FollowedRun) -> None:
+        """Print cautions, once, at the end of a run."""
         if run.state.completed and run.name not in self._ended:
             self._ended.add(run.name)
             for line in cautions(run.state):

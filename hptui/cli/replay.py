@@ -1,40 +1,32 @@
-"""`hptui replay RUN`: what the log says of how a run came to its weights, and whether it leads there again."""
+"""Train a completed run again with its recorded values, and say whether that leads to the same weights."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from hptui.cli.recipe import recipe_of
+from hptui.config import StudyConfig
 from hptui.errors import ConfigError, RunDirectoryError
-from hptui.reading.run_state import RunState
-from hptui.reading.run_state import replay as fold
-from hptui.record.events import (
-    AnyEvent,
-    BatchesTrained,
-    EpochCompleted,
-    EpochsAdded,
-    HyperparametersChosen,
-    RunCompleted,
-    RunResumed,
-    RunStarted,
-)
-from hptui.record.run_directory import MODEL_FILE, RunFile, RunReader, RunWriter, create_run, read_run_file
-from hptui.record.study_directory import localized, open_study
+from hptui.record.events import AnyEvent, EpochCompleted, RunCompleted, RunResumed, RunStarted
+from hptui.record.run_directory import MODEL_FILE, RunFile, create_run, read_run_file
+from hptui.record.run_reader import RunReader
+from hptui.record.run_writer import RunWriter
+from hptui.record.study_directory import Study, localized, open_study
 
 if TYPE_CHECKING:
-    from hptui.strategies import StateName
-    from hptui.training.replaying import Position, Recipe, RecordedProbe
+    from hptui.training.engine.building import StudyInputs
 
 
 @dataclass(frozen=True)
-class Replay:
-    """What a second training came to."""
+class ReplayResult:
+    """Result of a second training."""
 
     equal: bool
     """to the bit"""
@@ -45,8 +37,8 @@ class Replay:
 
 
 def replay(
-    run: Path, to: Path | None, *, data_dir: str | None, device: str | None, tell: Callable[[str], object]
-) -> Replay:
+    run: Path, to: Path | None, *, data_dir: str | None, device: str | None, report_line: Callable[[str], object]
+) -> ReplayResult:
     """Train `run` again with its recorded values, and compare the final weights.
 
     Args:
@@ -54,42 +46,48 @@ def replay(
         to: where the second run is kept; None: nowhere.
         data_dir: where the data are now, if they have moved.
         device: to train on, instead of the study's.
-        tell: called with a line of progress now and then.
+        report_line: called with a line of progress now and then.
 
     Raises:
         UsageError: this is no completed run, its log lacks what a replay needs, or the data are others.
         TrainingError: the training fails.
     """
-    recorded, events = _read(run)
+    recorded, events = _read_completed(run)
     study = open_study(run.parent)
     recipe = recipe_of(events, run)
     started = next(event for event in events if isinstance(event, RunStarted))
     if to is not None and to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise RunDirectoryError(f"{to} is not an empty folder; choose another --to.")
-    config = msgspec.structs.replace(
-        localized(study, data_dir), **{"device": device} if device else {}, **_threads(started)
-    )
-    from hptui.training import prepare_inputs
-    from hptui.training.replaying import train_again
-    from hptui.training.run.checkpoints import load_file
-
-    load_file(run / MODEL_FILE)  # a damaged one is told before hours of training, not after
-    inputs = prepare_inputs(config)
-    if inputs.data.fingerprint != study.fingerprint:
-        raise ConfigError(f"{inputs.data.name}: these are not the images that the study began with.")
+    changes: dict[str, Any] = ({"device": device} if device else {}) | _recorded_threads(started)
+    config = msgspec.structs.replace(localized(study, data_dir), **changes)
+    inputs = _inputs(study, run, config)
     with ExitStack() as stack:
-        place = to or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hptui-replay-")))
-        create_run(place, recorded)
-        writer = stack.enter_context(RunWriter(place))
+        again = to or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hptui-replay-")))
+        create_run(again, recorded)
+        writer = stack.enter_context(RunWriter(again))
 
         def emit(event: AnyEvent) -> None:
             writer.append(event)
             if isinstance(event, EpochCompleted):
-                tell(f"epoch {event.epoch}/{config.epochs}")
+                report_line(f"epoch {event.epoch}/{config.epochs}")
 
-        train_again(config, inputs, recipe, recorded.arm, recorded.seed, directory=place, emit=emit)
+        from hptui.training.replaying import train_again
+
+        train_again(config, inputs, recipe, recorded.arm, recorded.seed, directory=again, emit=emit)
         on_cpu = started.device.startswith("cpu") and inputs.device.type == "cpu"
-        return _compared(run, place, comparable=on_cpu and not _moved(started, events))
+        return _compared(run, again, comparable=on_cpu and not _moved(started, events))
+
+
+def _inputs(study: Study, run: Path, config: StudyConfig) -> StudyInputs:
+    """Inputs of a training, once it is sure that they are those of the recorded run."""
+    from hptui.training import prepare_inputs
+    from hptui.training.run.checkpoints import load_file
+
+    load_file(run / MODEL_FILE)  # a damaged one is refused before hours of training, not after
+    inputs = prepare_inputs(config)
+    if inputs.data.fingerprint != study.fingerprint:
+        raise ConfigError(f"{inputs.data.name}: these are not the images that the study began with.")
+    return inputs
 
 
 def _moved(started: RunStarted, events: Iterable[AnyEvent]) -> bool:
@@ -98,12 +96,12 @@ def _moved(started: RunStarted, events: Iterable[AnyEvent]) -> bool:
     return any((event.device, event.threads) != (started.device, started.threads) for event in resumed)
 
 
-def _threads(started: RunStarted) -> dict[str, int]:
-    """The last bits depend on how many threads add; 0: not recorded."""
+def _recorded_threads(started: RunStarted) -> dict[str, Any]:
+    """Setting of as many threads as recorded, because the last bits depend on how many add; 0: not recorded."""
     return {"threads": started.threads} if started.threads else {}
 
 
-def _read(run: Path) -> tuple[RunFile, list[AnyEvent]]:
+def _read_completed(run: Path) -> tuple[RunFile, list[AnyEvent]]:
     recorded = read_run_file(run)
     events = RunReader(run).read()
     if not events or not isinstance(events[-1], RunCompleted):
@@ -111,91 +109,7 @@ def _read(run: Path) -> tuple[RunFile, list[AnyEvent]]:
     return recorded, events
 
 
-def recipe_of(events: Sequence[AnyEvent], run: Path) -> Recipe:
-    """What the log of a completed run says of how it came to its weights.
-
-    Raises:
-        RunDirectoryError: an older hptui wrote it, without where candidates and choices began.
-    """
-    from hptui.training.replaying import Recipe, RecordedDecision
-
-    state = fold(events)
-    if any(candidate.steps == 0 for decision in state.decisions for candidate in decision.candidates):
-        raise RunDirectoryError(
-            f"{run} was recorded by an older hptui, which did not write where its candidates began; "
-            "it cannot be replayed."
-        )
-    probes = _needed(state)
-    decisions = {
-        decision.chosen.epoch: RecordedDecision(
-            number=decision.chosen.decision,
-            values=decision.chosen.values,
-            start=decision.chosen.start,
-            probes={name[1]: probe for name, probe in probes.items() if name[0] == decision.chosen.decision},
-        )
-        for decision in state.decisions
-        if decision.chosen is not None
-    }
-    return Recipe(decisions, epochs_by_position(events))
-
-
-def _needed(state: RunState) -> dict[StateName, RecordedProbe]:
-    """Probes at whose ends the run went on, and those that these began at, and so on; in the order of the log."""
-    from hptui.training.replaying import RecordedProbe
-
-    every = {
-        (candidate.decision, candidate.candidate): RecordedProbe(candidate.values, candidate.steps, candidate.start)
-        for decision in state.decisions
-        for candidate in decision.candidates
-    }
-    wanted = {decision.chosen.start for decision in state.decisions if decision.chosen is not None}
-    for name in reversed(every):  # a probe begins at an earlier one
-        if name in wanted:
-            wanted.add(every[name].start)
-    return {name: probe for name, probe in every.items() if name in wanted}
-
-
-def epochs_by_position(events: Iterable[AnyEvent]) -> list[tuple[Position, int]]:
-    """How many epochs the run was to have, from which position on, without what a resumption made void."""
-    from hptui.training.replaying import BEFORE_DECISION
-
-    found: list[tuple[Position, int]] = []
-    epoch, batch = 1, BEFORE_DECISION
-    batches: dict[tuple[int, int], int] = {}
-    """done in an epoch, by epoch and step"""
-    decided: list[int] = []
-    """epochs of the decisions that stand"""
-    for event in events:
-        match event:
-            case RunStarted():
-                found = [((1, BEFORE_DECISION), event.epochs)]
-            case HyperparametersChosen():
-                decided.append(event.epoch)
-                batch = 0
-            case BatchesTrained():
-                batch = batches[event.epoch, event.step] = event.batch
-            case EpochCompleted():
-                epoch, batch = event.epoch + 1, BEFORE_DECISION
-            case EpochsAdded():
-                found.append(((epoch, batch), event.epochs))
-            case RunResumed():
-                epoch, decided = event.epoch + 1, decided[: event.decisions]
-                batch = batches.get((epoch, event.step), 0 if epoch in decided else BEFORE_DECISION)
-                found = [entry for entry in found if entry[0] <= (epoch, batch)]
-                found.append(((epoch, batch), event.epochs))
-    return _without_repeats(found)
-
-
-def _without_repeats(found: Iterable[tuple[Position, int]]) -> list[tuple[Position, int]]:
-    """Of several at one position the last; none that changes nothing."""
-    kept: list[tuple[Position, int]] = []
-    for position, epochs in dict(found).items():
-        if not kept or kept[-1][1] != epochs:
-            kept.append((position, epochs))
-    return kept
-
-
-def _compared(run: Path, again: Path, *, comparable: bool) -> Replay:
+def _compared(run: Path, again: Path, *, comparable: bool) -> ReplayResult:
     from hptui.training.run.checkpoints import largest_difference
 
     name, tensors, difference = largest_difference(run / MODEL_FILE, again / MODEL_FILE)
@@ -208,7 +122,7 @@ def _compared(run: Path, again: Path, *, comparable: bool) -> Replay:
     accuracies = f"test accuracy: recorded {before.test_accuracy:.6f}, now {now.test_accuracy:.6f}"
     searched = before.images_probed - now.images_probed
     saved = f"images of probes: recorded {before.images_probed}, now {now.images_probed} ({searched} not needed again)"
-    return Replay(difference == 0, comparable, (weights, accuracies, saved))
+    return ReplayResult(difference == 0, comparable, (weights, accuracies, saved))
 
 
 def _end(run: Path) -> RunCompleted:

@@ -13,14 +13,14 @@ from hptui.record.commands import CommandInbox
 if TYPE_CHECKING:
     from hptui.training import Control, PreparedStudy
 
-Prepare = Callable[[], "PreparedStudy"]
+Preparation = Callable[[], "PreparedStudy"]
 """reads data and builds the network, in the worker thread; raises UsageError before anything is written"""
 
 
 class Session:
-    """Starts at once. All members may be used from any thread, `stop` also from a signal handler."""
+    """A training that starts at once. All members may be used from any thread, `stop` also from a signal handler."""
 
-    def __init__(self, prepare: Prepare) -> None:
+    def __init__(self, prepare: Preparation) -> None:
         self._prepare = prepare
         self._control: Control | None = None
         self._stop_reason = ""
@@ -45,7 +45,7 @@ class Session:
 
     @property
     def reason(self) -> str:
-        """Why it was stopped; empty if it was not."""
+        """Reason why it was stopped; empty if it was not."""
         return self._control.reason if self._control is not None else self._stop_reason
 
     def stop(self, reason: str) -> None:

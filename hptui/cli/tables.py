@@ -25,7 +25,7 @@ def print_result(result: RenderableType) -> None:
 
 
 def comparison_table(comparison: Comparison) -> RenderableType:
-    """Both arms, their difference, and what it means."""
+    """Table of both arms, with lines on their difference and what it means."""
     table = left_table(headings(comparison), f"study {comparison.study}", left=2)
     for name, arm in (("baseline", comparison.baseline), ("optimized", comparison.optimized)):
         if arm.strategy != "none":
@@ -43,7 +43,7 @@ def left_table(headings: Iterable[str], title: str, left: int) -> Table:
 
 
 def study_rows(studies: Iterable[FollowedStudy]) -> list[dict[str, object]]:
-    """What `hptui list` shows of each study, as plain data."""
+    """Rows of `hptui list`, one for each study, as plain data."""
     return [
         {
             "name": followed.study.name,
@@ -64,7 +64,7 @@ def study_rows(studies: Iterable[FollowedStudy]) -> list[dict[str, object]]:
 
 
 def study_table(rows: list[dict[str, object]]) -> Table:
-    """One line per study."""
+    """Table with one line per study."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("study", overflow="fold", min_width=14)
     table.add_column("state", min_width=8)
@@ -90,7 +90,7 @@ def _short(text: str, width: int = 10) -> str:
 
 
 def pairs_table(headings: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> Table:
-    """Plain rows under headings; every cell literally, never as markup."""
+    """Table of plain rows under headings; every cell literally, never as markup."""
     table = Table(*headings, box=None, pad_edge=False)
     for row in rows:
         table.add_row(*(Text(str(cell)) for cell in row))
@@ -98,7 +98,7 @@ def pairs_table(headings: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -
 
 
 def origin_rows(plain: Mapping[str, object], origins: Mapping[str, str]) -> list[tuple[object, ...]]:
-    """(key, value, where it came from) of a resolved configuration."""
+    """Rows (key, value, where it came from) of a resolved configuration."""
     return [(key, _setting(value), origins[key]) for key, value in plain.items()]
 
 

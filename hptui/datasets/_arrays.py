@@ -15,7 +15,7 @@ IMAGES = "images"
 
 
 def read_image_arrays(path: Path) -> dict[str, Pixels]:
-    """(N, C, H, W) by name: all arrays of an archive that are called images, or something_images.
+    """Images (N, C, H, W) by name: all arrays of an archive that are called images, or something_images.
 
     Raises:
         DatasetError: it cannot be read, has none, or one holds no 8-bit 2D images.
@@ -32,7 +32,7 @@ def read_image_arrays(path: Path) -> dict[str, Pixels]:
 
 
 def check_pixels(path: Path, key: str, images: Any) -> Pixels:
-    """(N, H, W) or (N, H, W, 3) to (N, C, H, W)."""
+    """Check that an array is of images (N, H, W) or (N, H, W, 3), and bring it to (N, C, H, W)."""
     if images.dtype != np.uint8:
         raise DatasetError(f"{path}: {key} holds {images.dtype}, not uint8 (0 to 255).")
     if images.ndim == 3:

@@ -71,7 +71,7 @@ def _eight_bit(path: Path, image: Image.Image) -> Image.Image:
 
 
 def _over_white(image: Image.Image) -> Image.Image:
-    """Without this, whatever colour a program left under the transparent parts would show."""
+    """Image over white: whatever colour a program left under the transparent parts would show otherwise."""
     if not image.has_transparency_data:
         return image
     opaque = Image.new("RGBA", image.size, "white")

@@ -133,7 +133,7 @@ def _read_split(source: IdxSource, folder: Path, images: IdxFile, labels: IdxFil
 
 
 def _read(source: IdxSource, folder: Path, file: IdxFile) -> Pixels:
-    """The values of one file, of `file.shape`; the archive is preferred, because its MD5 is published."""
+    """Values of one file, of `file.shape`; the archive is preferred, because its MD5 is published."""
     archive = folder / f"{file.name}.gz"
     packed = archive.is_file()
     path = archive if packed else folder / file.name
@@ -142,9 +142,9 @@ def _read(source: IdxSource, folder: Path, file: IdxFile) -> Pixels:
     except OSError as error:
         raise DatasetError(f"{path} cannot be read ({one_line(error)}).") from error
     expected = file.md5 if packed else file.unpacked_md5
-    found = hashlib.md5(content, usedforsecurity=False).hexdigest()
-    if expected is not None and found != expected:
-        raise _damaged(source, path, f"its MD5 is {found}, the publisher's is {expected}")
+    digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    if expected is not None and digest != expected:
+        raise _damaged(source, path, f"its MD5 is {digest}, the publisher's is {expected}")
     if packed:
         try:
             content = gzip.decompress(content)

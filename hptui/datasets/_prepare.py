@@ -67,7 +67,7 @@ def request_dataset(spec: str, *, data_dir: Path | None, image_size: int | None,
 
 
 def check(dataset: object) -> ImageDataset:
-    """The same data set with arrays as documented: uint8 (N, C, H, W), int64 (N,), contiguous and writable.
+    """Check a data set; return it with arrays as documented: uint8 (N, C, H, W), int64 (N,), contiguous, writable.
 
     Tensors and other array-likes are converted, pixels only if they hold uint8 already.
 
@@ -175,7 +175,7 @@ def _checked_images(images: object, split: str, classes: int) -> Images:
 
 
 def _refuse_equal(splits: dict[str, Images]) -> None:
-    """Training on the images that validate or test would make every result worthless."""
+    """Refuse splits with the same images: training on those that validate or test would make every result worthless."""
     for (one, first), (other, second) in itertools.combinations(splits.items(), 2):
         if np.array_equal(first.pixels, second.pixels):
             raise DatasetError(f"{other} has the same images as {one}; they must be different ones.")

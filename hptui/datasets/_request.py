@@ -20,7 +20,7 @@ def one_line(error: BaseException, longest: int = 200) -> str:
 
 
 def data_folder(request: DatasetRequest) -> Path:
-    """--data-dir, or the user's cache."""
+    """Folder of the data: --data-dir, or the user's cache."""
     if request.data_dir is not None:
         return _expanded(request.data_dir)
     return platformdirs.user_cache_path("hptui") / "datasets"

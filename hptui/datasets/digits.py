@@ -15,7 +15,7 @@ _SIZE = 28  # pixels: that of MNIST, so that the same networks fit
 
 
 def digits(request: DatasetRequest) -> ImageDataset:
-    """8 x 8 scans enlarged to 28 x 28 (or --image-size), 20 % of each class held back as test images."""
+    """Digits scanned in 8 x 8, enlarged to 28 x 28 (or --image-size), 20 % of each class held back as test images."""
     refuse_argument("digits", request)
     from sklearn.datasets import load_digits  # here: importing it takes a second
 
@@ -23,8 +23,8 @@ def digits(request: DatasetRequest) -> ImageDataset:
     size = request.image_size or _SIZE
     levels = np.round(scans.images * (255 / 16)).astype(np.uint8)
     pixels = np.empty((len(levels), 1, size, size), np.uint8)
-    for place, level in zip(pixels, levels, strict=True):  # about 20 microseconds each
-        place[0] = np.asarray(Image.fromarray(level).resize((size, size), Image.Resampling.BICUBIC))
+    for image, level in zip(pixels, levels, strict=True):  # about 20 microseconds each
+        image[0] = np.asarray(Image.fromarray(level).resize((size, size), Image.Resampling.BICUBIC))
     images = Images(pixels, scans.target.astype(np.int64))
     class_names = tuple("0123456789")
     train, test = split_off(

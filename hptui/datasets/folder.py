@@ -72,14 +72,14 @@ def _splits(root: Path) -> dict[str, Files]:
 def _files(parent: Path) -> Files:
     names = _sub_folders(parent)
     if len(names) < 2:
-        found = f"only {names[0]!r}" if names else "none"
-        raise DatasetError(f"{parent} needs a sub-folder for each of at least two classes; it has {found}.")
+        folders = f"only {names[0]!r}" if names else "none"
+        raise DatasetError(f"{parent} needs a sub-folder for each of at least two classes; it has {folders}.")
     suffixes = readable_suffixes()
     files = {
         name: [file for file in _visible(parent / name) if file.suffix.lower() in suffixes and not file.is_dir()]
         for name in names
     }
-    if empty := [name for name, found in files.items() if not found]:
+    if empty := [name for name, images in files.items() if not images]:
         raise DatasetError(f"{parent / empty[0]} holds no image files (sub-folders of a class are not searched).")
     return files
 
@@ -96,7 +96,7 @@ def _visible(parent: Path) -> list[Path]:
 
 
 def _flat(files: Files) -> list[Path]:
-    return [file for found in files.values() for file in found]
+    return [file for of_class in files.values() for file in of_class]
 
 
 def _read(pool: ThreadPoolExecutor, files: Files, size: int, grey: bool) -> Images:
@@ -109,5 +109,5 @@ def _read(pool: ThreadPoolExecutor, files: Files, size: int, grey: bool) -> Imag
 
     for _ in pool.map(decode, range(len(paths))):  # reading the results raises the first error
         pass
-    labels = np.repeat(np.arange(len(files), dtype=np.int64), [len(found) for found in files.values()])
+    labels = np.repeat(np.arange(len(files), dtype=np.int64), [len(of_class) for of_class in files.values()])
     return Images(pixels, labels)

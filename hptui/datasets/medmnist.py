@@ -106,7 +106,7 @@ def medmnist(request: DatasetRequest) -> ImageDataset:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """The six arrays. Pickled objects are refused: loading them runs code of whoever wrote the file."""
+    """Read the six arrays. Pickled objects are refused: loading them runs code of whoever wrote the file."""
     try:
         with path.open("rb") as file:
             if file.read(4) not in _ZIP_STARTS:
@@ -137,7 +137,7 @@ def _split(path: Path, arrays: dict[str, Any], split: str) -> Images:
 
 
 def _labels(path: Path, key: str, labels: Any) -> Labels:
-    """(N, 1) or (N,) to (N,)."""
+    """Labels (N,) of an array (N, 1) or (N,)."""
     if labels.ndim == 2 and labels.shape[1] > 1:
         raise DatasetError(f"{path}: {key} has {labels.shape[1]} labels per image (multi-label); only one can be used.")
     if labels.ndim == 0 or labels.shape[1:] not in {(), (1,)}:
@@ -151,7 +151,7 @@ def _labels(path: Path, key: str, labels: Any) -> Labels:
 
 
 def _published_names(stem: str) -> tuple[str, ...]:
-    """Also for the larger editions (pathmnist_64.npz); empty for an archive of somebody else's."""
+    """Class names as published, also for the larger editions (pathmnist_64.npz); empty for somebody else's archive."""
     return _CLASS_NAMES.get(re.sub(r"_(28|64|128|224)$", "", stem.lower()), ())
 
 

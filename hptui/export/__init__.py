@@ -63,9 +63,9 @@ def export(
         RunDirectoryError: the folder cannot be made or written.
         UsageError: a format needs a package that is not installed.
     """
-    say = progress or _say_nothing
-    written: list[Path] = []
+    report = progress or _report_nothing
     gaps = missing(study)  # as the runs are now: drawing takes a while
+    written: list[Path] = []
 
     def go_on() -> None:
         if should_stop is not None and should_stop():
@@ -75,22 +75,22 @@ def export(
     try:
         for index, product in enumerate(products):
             go_on()
-            say(f"{index + 1}/{len(products)} {product.name}")
+            report(f"{index + 1}/{len(products)} {product.name}")
             written.append(_write(to, product))
     except _StoppedError:
-        say(f"stopped after {len(written)} of {len(products)} files")
-        return written
-    for line in gaps:
-        say(f"missing: {line}")
+        report(f"stopped after {len(written)} of {len(products)} files")
+    else:
+        for line in gaps:
+            report(f"missing: {line}")
     return written
 
 
 class _StoppedError(Exception):
-    """The export is not wanted any more."""
+    """Raised when the export is not wanted any more."""
 
 
-def _say_nothing(line: str) -> None:
-    """For callers that want no progress."""
+def _report_nothing(line: str) -> None:
+    """Report to nobody: the caller wants no progress."""
 
 
 def _write(to: Path, product: Product) -> Path:
@@ -107,7 +107,7 @@ def _write(to: Path, product: Product) -> Path:
 def _products(
     study: FollowedStudy, formats: set[Format], theme: ThemeName, each_decision: bool, go_on: Callable[[], None]
 ) -> Iterator[Product]:
-    """Tables and event files first: they take no time."""
+    """Files of the export; tables and event files first, which are quickly written."""
     if "csv" in formats:
         for table in tables(study):
             yield Product(f"{table.name}.csv", partial(write_table, table))

@@ -13,7 +13,7 @@ from hptui.reading.outcomes import mean_interval
 
 
 def accuracies_figure(comparison: Comparison) -> Figure:
-    """Left both arms, right the difference of each pair with the 95 % interval of their mean."""
+    """Figure of both arms (left), and of each pair's difference with the 95 % interval of their mean (right)."""
     arms = [("baseline", comparison.baseline), ("optimized", comparison.optimized)]
     arms = [(name, arm) for name, arm in arms if arm.n]
     n = ", ".join(f"{name} n = {arm.n}" for name, arm in arms)
@@ -23,8 +23,8 @@ def accuracies_figure(comparison: Comparison) -> Figure:
     left, *rest = figure.subplots(1, 2, width_ratios=(3, 2)) if pairs else [figure.subplots()]
     for pair in pairs:
         left.plot([0, 1], pair, color=theme().grey, lw=0.6, alpha=0.6, zorder=0)
-    for place, (name, arm) in enumerate(arms):
-        _draw_arm(left, place if len(arms) == 2 else 0, name, arm)
+    for position, (name, arm) in enumerate(arms):
+        _draw_arm(left, position if len(arms) == 2 else 0, name, arm)
     left.set_xticks(range(len(arms)), [f"{name}\n({arm.strategy})" for name, arm in arms], fontsize=TEXT)
     left.set_xlim(-0.5, len(arms) - 0.5)
     left.set_ylabel("test accuracy (%)")
@@ -37,15 +37,15 @@ def accuracies_figure(comparison: Comparison) -> Figure:
     return figure
 
 
-def _draw_arm(axes: Axes, place: int, name: str, arm: ArmSummary) -> None:
-    """Each run as a point; beside them the mean with its 95 % interval."""
+def _draw_arm(axes: Axes, position: int, name: str, arm: ArmSummary) -> None:
+    """Draw each run as a point; beside them the mean with its 95 % interval."""
     colour, mark = theme().arms[name], ARM_MARKS[name][1]
     values = [100 * value for value in arm.test_accuracy.values]
-    axes.plot([place] * len(values), values, marker=mark, color=colour, **theme().point)
-    found = mean_interval(values)
-    if found.low is not None:
-        side = place + (0.22 if name == "optimized" else -0.22)
-        axes.errorbar(side, found.mean, found.mean - found.low, **theme().mean)
+    axes.plot([position] * len(values), values, marker=mark, color=colour, **theme().point)
+    interval = mean_interval(values)
+    if interval.low is not None:
+        side = position + (0.22 if name == "optimized" else -0.22)
+        axes.errorbar(side, interval.mean, interval.mean - interval.low, **theme().mean)
 
 
 def _pairs(comparison: Comparison) -> list[tuple[float, float]]:
@@ -72,10 +72,10 @@ def _draw_difference(axes: Axes, comparison: Comparison) -> None:
 
 
 def _beside(values: Sequence[float]) -> list[float]:
-    """Places that keep equal values apart."""
+    """Offsets that keep equal values apart."""
     near = max((max(values) - min(values)) * 0.02, 1e-9) if values else 1.0
-    places: list[float] = []
+    offsets: list[float] = []
     for index, value in enumerate(values):
         before = sum(abs(value - other) < near for other in values[:index])
-        places.append(0.06 * ((before + 1) // 2) * (-1) ** before)
-    return places
+        offsets.append(0.06 * ((before + 1) // 2) * (-1) ** before)
+    return offsets

@@ -10,7 +10,7 @@ from typing import BinaryIO
 from PIL import Image
 
 from hptui.export.formats import ThemeName
-from hptui.export.heatmaps import Panel, heatmap_page, heatmap_panel
+from hptui.export.heatmaps import HeatmapPanel, heatmap_page, heatmap_panel
 from hptui.export.pictures import about, searching
 from hptui.export.style import look
 from hptui.reading.studies import FollowedRun, FollowedStudy
@@ -27,7 +27,7 @@ MANY_FRAMES = 40
 def write_animation(
     study: FollowedStudy, run: FollowedRun, theme: ThemeName, go_on: Callable[[], None], file: BinaryIO
 ) -> None:
-    """One frame for each decision; they are drawn one after the other, and kept with 256 colours each.
+    """Write one frame for each decision; they are drawn one after the other, and kept with 256 colours each.
 
     `go_on` is called before each step, of which a long run has many; what it raises ends the animation.
     """
@@ -58,8 +58,8 @@ def _frames(
             yield picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
 
 
-def _on_one_scale(panels: list[Panel]) -> list[Panel]:
-    """From the lowest to the highest value of all decisions, so that one colour is one value throughout."""
+def _on_one_scale(panels: list[HeatmapPanel]) -> list[HeatmapPanel]:
+    """Panels whose scale is from the lowest to the highest value of all, so that one colour is one value throughout."""
     lows = [panel.grid.low for panel in panels if panel.grid.low is not None]
     highs = [panel.grid.high for panel in panels if panel.grid.high is not None]
     if not lows or not highs:

@@ -14,7 +14,7 @@ from hptui.reading.outcomes import CostPoint, MeanInterval, mean_interval
 
 
 def costs_figure(points: Sequence[CostPoint], title: str) -> Figure:
-    """A point for each run; for each arm the mean with 95 % intervals in both directions."""
+    """Figure with a point for each run; for each arm the mean with 95 % intervals in both directions."""
     arms = list(dict.fromkeys(point.arm for point in points))
     n = ", ".join(f"{arm} n = {sum(point.arm == arm for point in points)}" for arm in arms)
     figure = new_figure(NARROW, 3.1, title, f"runs: {n}")
@@ -38,7 +38,7 @@ def costs_figure(points: Sequence[CostPoint], title: str) -> Figure:
 
 
 def _mean_mark() -> dict[str, Any]:
-    """Hollow: the points often lie within a mark's width of their mean."""
+    """Hollow mark of a mean: the points often lie within its width."""
     return {"marker": "D", "ms": 8, "mfc": "none", "color": theme().ink, "lw": 0.8}
 
 
@@ -46,7 +46,7 @@ def _draw_mean(axes: Axes, cost: MeanInterval, accuracy: MeanInterval) -> None:
     axes.errorbar(cost.mean, accuracy.mean, _bars(accuracy), _bars(cost), zorder=3, capsize=3, **_mean_mark())
 
 
-def _bars(found: MeanInterval) -> list[list[float]] | None:
-    if found.low is None or found.high is None:
+def _bars(interval: MeanInterval) -> list[list[float]] | None:
+    if interval.low is None or interval.high is None:
         return None
-    return [[found.mean - found.low], [found.high - found.mean]]
+    return [[interval.mean - interval.low], [interval.high - interval.mean]]

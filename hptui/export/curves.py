@@ -14,7 +14,7 @@ from hptui.config import Arm
 from hptui.export.scales import epochs, logarithmic
 from hptui.export.style import ARM_MARKS, MANY_EPOCHS, WIDE, new_figure, theme
 from hptui.reading.run_state import RunState
-from hptui.reading.views import learning_curve
+from hptui.reading.views.curves import learning_curve
 
 CURVES: tuple[tuple[Literal["accuracy", "loss"], str, str], ...] = (
     ("loss", "validation", "validation loss (nats)"),
@@ -24,7 +24,7 @@ CURVES: tuple[tuple[Literal["accuracy", "loss"], str, str], ...] = (
 
 
 def curves_figure(arms: Mapping[Arm, Sequence[RunState]], title: str) -> Figure:
-    """Loss and accuracy of the delivered weights: mean over the runs, and from the worst run to the best."""
+    """Figure of loss and accuracy of the delivered weights: mean over the runs, and from the worst run to the best."""
     n = {arm: sum(state.epochs_completed > 0 for state in states) for arm, states in arms.items()}
     subtitle = ", ".join(f"{arm} n = {number} of {len(arms[arm])} runs" for arm, number in n.items())
     figure = new_figure(WIDE, 2.75, title, subtitle)

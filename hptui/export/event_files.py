@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from hptui.errors import UsageError
-from hptui.metrics.metrics import class_counts, sensitivity, specificity
+from hptui.metrics.classification import class_counts, sensitivity, specificity
 from hptui.reading.run_state import Epoch
 from hptui.reading.studies import FollowedRun, FollowedStudy
 
@@ -30,7 +30,7 @@ FINAL = {
 
 
 def require_tensorboard() -> None:
-    """Say how to get it, before anything is written.
+    """Refuse where TensorBoard is not installed, and say how to get it, before anything is written.
 
     Raises:
         UsageError: the extra is not installed.
@@ -44,22 +44,22 @@ def require_tensorboard() -> None:
 
 
 def write_overview(study: FollowedStudy, file: BinaryIO) -> None:
-    """Which hyperparameters and metrics the HPARAMS tab has."""
+    """Write which hyperparameters and metrics the HPARAMS tab has."""
     from tensorboard.plugins.hparams import summary_v2 as hparams
 
-    found: dict[str, set[str | float]] = {}
+    values_by_name: dict[str, set[str | float]] = {}
     for run in begun(study):
         for name, value in facts(study, run).items():
-            found.setdefault(name, set()).add(value)
-    words = {name: sorted(w for w in values if isinstance(w, str)) for name, values in found.items()}
-    columns = [hparams.HParam(name, hparams.Discrete(words[name]) if words[name] else None) for name in found]
+            values_by_name.setdefault(name, set()).add(value)
+    words = {name: sorted(w for w in values if isinstance(w, str)) for name, values in values_by_name.items()}
+    columns = [hparams.HParam(name, hparams.Discrete(words[name]) if words[name] else None) for name in values_by_name]
     metrics = [hparams.Metric(tag, display_name=title) for tag, title in FINAL.items()]
     created = study.study.created
     _write(file, created, [(created, 0, hparams.hparams_config_pb(columns, metrics, created))])
 
 
 def write_run(study: FollowedStudy, run: FollowedRun, file: BinaryIO) -> None:
-    """One run that has begun."""
+    """Write the scalars of one run that has begun."""
     from tensorboard.plugins.hparams import summary_v2 as hparams
 
     started = run.state.started
@@ -77,7 +77,7 @@ def write_run(study: FollowedStudy, run: FollowedRun, file: BinaryIO) -> None:
 
 
 def facts(study: FollowedStudy, run: FollowedRun) -> dict[str, str | float]:
-    """What tells a run from others; of the hyperparameters, the values it ended with, or has in force."""
+    """Facts that distinguish a run; of the hyperparameters, the values it ended with, or has in force."""
     started = run.state.started
     if started is None:
         return {}
@@ -86,20 +86,20 @@ def facts(study: FollowedStudy, run: FollowedRun) -> dict[str, str | float]:
 
 
 def epoch_scalars(epoch: Epoch) -> dict[str, float]:
-    """Of a completed epoch: losses, accuracies and values in force; what is not finite or defined is left out."""
+    """Losses, accuracies and values in force of a completed epoch; what is not finite or defined is left out."""
     done = epoch.completed
     assert done is not None
-    found: dict[str, float | None] = {"loss/training": done.train_loss}
+    scalars: dict[str, float | None] = {"loss/training": done.train_loss}
     for split, evaluated in (("validation", epoch.validation), ("test", epoch.test)):
         if evaluated is None:
             continue
         counts = class_counts(evaluated.confusion)
-        found |= {f"loss/{split}": evaluated.loss, f"accuracy/{split}": evaluated.accuracy}
-        found |= {f"sensitivity/{split}": sensitivity(counts), f"specificity/{split}": specificity(counts)}
-    found |= {f"hyperparameters/{name}": value for name, value in done.values.items()}
+        scalars |= {f"loss/{split}": evaluated.loss, f"accuracy/{split}": evaluated.accuracy}
+        scalars |= {f"sensitivity/{split}": sensitivity(counts), f"specificity/{split}": specificity(counts)}
+    scalars |= {f"hyperparameters/{name}": value for name, value in done.values.items()}
     images = {"trained": done.images_trained, "probed": done.images_probed}
-    found |= {f"images/{kind}": float(number) for kind, number in images.items()}
-    return {tag: value for tag, value in found.items() if value is not None}
+    scalars |= {f"images/{kind}": float(number) for kind, number in images.items()}
+    return {tag: value for tag, value in scalars.items() if value is not None}
 
 
 def _scalars(values: Mapping[str, float | None]) -> Summary:

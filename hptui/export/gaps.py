@@ -15,7 +15,7 @@ def missing(study: FollowedStudy) -> list[str]:
     undecided = [run.name for run in study.runs if run.arm == "optimized" and not run.state.decisions]
     if undecided:
         lines.append(f"heatmaps of {', '.join(undecided)}: no decision in the log")
-    if not any(found for _, found in trajectories_by_seed(study)):
+    if not any(trajectories for _, trajectories in trajectories_by_seed(study)):
         lines.append("trajectories: no run that searches has begun")
     if not any(run.state.epochs_completed for run in study.runs):
         lines.append("learning curves: no epoch is completed")

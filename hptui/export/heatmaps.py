@@ -5,52 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import matplotlib
-import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.collections import PolyCollection
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch, Rectangle
-from matplotlib.patheffects import withStroke
+from matplotlib.patches import Patch
 
-from hptui.export.scales import edges, legend_columns, number, text_colour, ticks
-from hptui.export.style import CHARACTER, NARROW, SMALL, VERMILION, WIDE, literal, new_figure, theme, title_of
-from hptui.metrics.metrics import METRIC_TITLES
+from hptui.export.heatmap_cells import HATCH, PREDICTED, cells_of, draw_cells, mark_cells, only_predicted, write_numbers
+from hptui.export.scales import legend_columns
+from hptui.export.style import NARROW, VERMILION, WIDE, literal, new_figure, theme
+from hptui.metrics.classification import METRIC_TITLES
 from hptui.reading.run_state import Decision
-from hptui.reading.views import Cell, HeatmapGrid, heatmap
+from hptui.reading.views.heatmap import HeatmapGrid, heatmap
 
 PER_PAGE = 12
-SMALLEST_FRAME = 6.0
-"""points"""
-HATCH = "/////"
-FILLED: dict[str, Any] = {"edgecolors": "face", "lw": 0.1}
-"""else a viewer of vector files shows the paper between two cells"""
-PREDICTED: dict[str, Any] = {"fc": "none", "ec": "white", "hatch": "....", "lw": 0.0}
-
-
-@dataclass
-class _Map:
-    """One heatmap while it is drawn; colours are those of `shade`."""
-
-    grid: HeatmapGrid
-    axes: Axes
-    x_edges: list[float]
-    y_edges: list[float]
-    norm: Normalize | None
-    """None: no cell has a value"""
-
-    def box(self, row: int, column: int) -> tuple[float, float, float, float]:
-        """Left, bottom, width and height of a cell, in data units."""
-        (left, right), (bottom, top) = self.x_edges[column : column + 2], self.y_edges[row : row + 2]
-        return left, bottom, right - left, top - bottom
 
 
 @dataclass(frozen=True)
-class Panel:
+class HeatmapPanel:
     """One heatmap with the words around it."""
 
     grid: HeatmapGrid
@@ -58,16 +29,16 @@ class Panel:
     measure: str
 
 
-def heatmap_panel(decision: Decision) -> Panel:
-    """Of a decision that searched at least one hyperparameter."""
+def heatmap_panel(decision: Decision) -> HeatmapPanel:
+    """HeatmapPanel of a decision that searched at least one hyperparameter."""
     grid = heatmap(decision)
-    return Panel(grid, _heading(grid, decision), _measure_title(grid, decision))
+    return HeatmapPanel(grid, _heading(grid, decision), _measure_title(grid, decision))
 
 
 def heatmap_page(
-    shown: Sequence[Panel], title: str, subtitle: str, *, marks: Sequence[HeatmapGrid] = (), height: float = 0.0
+    shown: Sequence[HeatmapPanel], title: str, subtitle: str, *, marks: Sequence[HeatmapGrid] = (), height: float = 0.0
 ) -> Figure:
-    """Up to PER_PAGE heatmaps as small multiples.
+    """Figure of up to PER_PAGE heatmaps as small multiples.
 
     Args:
         shown: the heatmaps, in reading order.
@@ -84,22 +55,22 @@ def heatmap_page(
     panel_width = width / columns
     panel_height = max(1.35 if flat else 2.05 if columns == 3 else 2.8, (height - 0.8) / rows)
     figure = new_figure(width, rows * panel_height + 0.8, title, subtitle)
-    places = figure.subplots(rows, columns, squeeze=False).ravel()
-    maps = []
-    for index, (place, panel) in enumerate(zip(places, shown, strict=False)):
+    subplots = figure.subplots(rows, columns, squeeze=False).ravel()
+    heatmaps = []
+    for index, (subplot, panel) in enumerate(zip(subplots, shown, strict=False)):
         size = (panel_width - (0.3 if flat else 1.15)) * 72, (panel_height - 0.65) * 72
         last_of_row = columns < 3 or index % columns == columns - 1 or index == len(grids) - 1
-        maps.append(_draw(place, panel.grid, panel.measure if last_of_row else "", size))
-        place.set_title(panel.heading)
-    for place in places[len(grids) :]:
-        place.set_visible(False)
+        heatmaps.append(draw_cells(subplot, panel.grid, panel.measure if last_of_row else "", size))
+        subplot.set_title(panel.heading)
+    for subplot in subplots[len(grids) :]:
+        subplot.set_visible(False)
     if handles := _legend([*grids, *marks]):
         figure.legend(handles=handles, loc="outside lower center", ncols=legend_columns(handles, width))
     figure.draw_without_rendering()  # lays it out, so that the room in the cells is known
     figure.set_layout_engine("none")
-    for drawn in maps:
-        _write_numbers(drawn)
-        _mark(drawn)
+    for drawn in heatmaps:
+        write_numbers(drawn)
+        mark_cells(drawn)
     return figure
 
 
@@ -110,7 +81,7 @@ def _heading(grid: HeatmapGrid, decision: Decision) -> str:
 
 
 def _measure_title(grid: HeatmapGrid, decision: Decision) -> str:
-    """With its unit; the name of a score comes from a file."""
+    """Name of what the colours show, with its unit; that of a score comes from a file."""
     if grid.measure in METRIC_TITLES:
         return f"validation {METRIC_TITLES[grid.measure]}"
     name = decision.started.score_name if grid.measure == "score" else grid.measure
@@ -118,149 +89,15 @@ def _measure_title(grid: HeatmapGrid, decision: Decision) -> str:
     return known.get(name) or literal(f"score: {name}")
 
 
-def _draw(axes: Axes, grid: HeatmapGrid, measure: str, size: tuple[float, float]) -> _Map:
-    """Cells, ticks, axis names, colour bar; `size` is about that of the cells together, in points."""
-    x_edges = edges(grid.x)
-    y_edges = edges(grid.y) if grid.y is not None else [-0.5, 0.5]
-    drawn = _Map(grid, axes, x_edges, y_edges, _norm(grid))
-    axes.set_facecolor(theme().faint)
-    values = np.array([[math.nan if c.shown is None else shade(grid, c.shown) for c in row] for row in grid.cells])
-    mesh = axes.pcolormesh(
-        x_edges, y_edges, np.ma.masked_invalid(values), cmap=_colour_map(grid), norm=drawn.norm, **FILLED
-    )
-    axes.set_xlim(x_edges[0], x_edges[-1])
-    axes.set_ylim(y_edges[0], y_edges[-1])
-    places, labels = ticks(grid.x, size[0], sideways=True)
-    axes.set_xticks(places, labels)
-    axes.set_xlabel(title_of(grid.x.name))
-    places, labels = ticks(grid.y, size[1], sideways=False) if grid.y is not None else ([], [])
-    axes.set_yticks(places, labels)
-    axes.set_ylabel(title_of(grid.y.name) if grid.y is not None else "")
-    if drawn.norm is not None and grid.low is not None and grid.high is not None:
-        bar = axes.figure.colorbar(
-            mesh, ax=axes, location="bottom" if grid.y is None else "right", aspect=30 if grid.y is None else 15
-        )
-        bar.set_label(measure, fontsize=SMALL)
-        ends = sorted({shade(grid, grid.low), (drawn.norm.vmin + drawn.norm.vmax) / 2, shade(grid, grid.high)})  # type: ignore[operator]
-        bar.set_ticks(ends, labels=[_cell_number(grid, _unshade(grid, end)) for end in ends])
-        bar.minorticks_off()
-    return drawn
-
-
-def _logarithmic(grid: HeatmapGrid) -> bool:
-    """Losses: one bad cell dwarfs the rest otherwise."""
-    return grid.lower_is_better and grid.low is not None and grid.low > 0
-
-
-def shade(grid: HeatmapGrid, value: float) -> float:
-    """The number that becomes a colour."""
-    return math.log10(value) if _logarithmic(grid) else value
-
-
-def _unshade(grid: HeatmapGrid, number: float) -> float:
-    return 10.0**number if _logarithmic(grid) else number
-
-
-def _norm(grid: HeatmapGrid) -> Normalize | None:
-    if grid.low is None or grid.high is None:
-        return None
-    low, high = shade(grid, grid.low), shade(grid, grid.high)
-    room = max(abs(low), 1.0) * 1e-3 if high - low < 1e-9 * max(abs(low), 1.0) else 0.0
-    return Normalize(low - room, high + room)
-
-
-def _colour_map(grid: HeatmapGrid) -> matplotlib.colors.Colormap:
-    """Bright is best."""
-    return matplotlib.colormaps["viridis_r" if grid.lower_is_better else "viridis"]
-
-
-def _cell_number(grid: HeatmapGrid, value: float) -> str:
-    """With the digits that tell the best cell from the worst."""
-    low, high = grid.low or 0.0, grid.high or 0.0
-    if value >= 1000 or (low > 0 and high / low > 1000):
-        return number(float(f"{value:.2g}"))
-    sizes = [size for size in (high - low, abs(low)) if size > 0]
-    decimals = min(max([2, *(1 - math.floor(math.log10(size)) for size in sizes)]), 6)
-    return f"{value:.{decimals}f}"
-
-
-def _cells(grid: HeatmapGrid) -> list[tuple[int, int, Cell]]:
-    return [(row, column, cell) for row, line in enumerate(grid.cells) for column, cell in enumerate(line)]
-
-
-def _points_per_unit(axes: Axes) -> tuple[float, float]:
-    """Points on paper for one data unit along x and y, after layout."""
-    box = axes.get_window_extent()
-    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
-    to_points = 72 / axes.figure.dpi
-    return box.width * to_points / (right - left), box.height * to_points / (top - bottom)
-
-
-def _write_numbers(drawn: _Map) -> None:
-    """In all cells, or in none if one of them has no room."""
-    grid, (x_unit, y_unit) = drawn.grid, _points_per_unit(drawn.axes)
-    texts = {(r, c): _cell_number(grid, cell.value) for r, c, cell in _cells(grid) if cell.value is not None}
-    boxes = {place: drawn.box(*place) for place in texts}
-
-    def fits(size: float) -> bool:
-        return all(
-            boxes[place][2] * x_unit > (len(text) + 0.7) * size * CHARACTER and boxes[place][3] * y_unit > 1.5 * size
-            for place, text in texts.items()
-        )
-
-    size = next((size for size in (SMALL, SMALL - 1) if fits(size)), None)
-    if size is None or drawn.norm is None:
-        return
-    for (row, column), text in texts.items():
-        left, bottom, width, height = boxes[row, column]
-        value = grid.cells[row][column].value or 0.0
-        colour = text_colour(_colour_map(grid)(float(drawn.norm(shade(grid, value)))))
-        at = (left + width / 2, bottom + height / 2)
-        drawn.axes.text(*at, text, color=colour, fontsize=size, ha="center", va="center_baseline")
-
-
-def _mark(drawn: _Map) -> None:
-    """A frame around the chosen cell; hatching and a cross on diverged ones, dots on predicted ones."""
-    x_unit, y_unit = _points_per_unit(drawn.axes)
-    guessed = [drawn.box(row, column) for row, column, cell in _cells(drawn.grid) if _only_predicted(cell)]
-    if guessed:
-        drawn.axes.add_collection(PolyCollection(_corners(guessed), **PREDICTED), autolim=False)
-    lost = [drawn.box(row, column) for row, column, cell in _cells(drawn.grid) if cell.diverged]
-    if lost:  # as two artists, because a page may have thousands
-        lost_area = PolyCollection(_corners(lost), fc=theme().paper, ec=theme().ink, hatch=HATCH, lw=0.3)
-        drawn.axes.add_collection(lost_area, autolim=False)
-        cross = 0.5 * min(14, *(min(w * x_unit, h * y_unit) for _, _, w, h in lost))
-        centres = [x + w / 2 for x, _, w, _ in lost], [y + h / 2 for _, y, _, h in lost]
-        drawn.axes.plot(*centres, "x", color=VERMILION, ms=cross, mew=max(0.6, cross / 7))
-    if drawn.grid.chosen is None:
-        return
-    left, bottom, width, height = drawn.box(*drawn.grid.chosen)
-    # around the cell, below its number; a tiny cell has a larger frame
-    wide, high = max(width, SMALLEST_FRAME / x_unit), max(height, SMALLEST_FRAME / y_unit)
-    corner = left - (wide - width) / 2, bottom - (high - height) / 2
-    frame = Rectangle(corner, wide, high, fill=False, edgecolor=VERMILION, lw=1.4, zorder=2.5)
-    frame.set_path_effects([withStroke(linewidth=2.6, foreground="white")])
-    frame.set_clip_on(False)
-    drawn.axes.add_patch(frame)
-
-
-def _corners(boxes: Sequence[tuple[float, float, float, float]]) -> list[list[tuple[float, float]]]:
-    return [[(x, y), (x + w, y), (x + w, y + h), (x, y + h)] for x, y, w, h in boxes]
-
-
-def _only_predicted(cell: Cell) -> bool:
-    return cell.value is None and cell.predicted is not None
-
-
 def _legend(grids: Sequence[HeatmapGrid]) -> list[Patch | Line2D]:
-    """Only the marks that occur."""
-    cells = [cell for grid in grids for _, _, cell in _cells(grid)]
+    """Handles of the legend: only the marks that occur."""
+    cells = [cell for grid in grids for _, _, cell in cells_of(grid)]
     handles: list[Patch | Line2D] = []
     if any(grid.chosen for grid in grids):
         handles.append(Line2D([], [], ls="", marker="s", ms=6, mfc="none", mec=VERMILION, label="chosen"))
     if any(cell.diverged for cell in cells):
         handles.append(Patch(facecolor=theme().paper, edgecolor=theme().ink, hatch=HATCH, lw=0.3, label="diverged"))
-    if any(_only_predicted(cell) for cell in cells):
+    if any(only_predicted(cell) for cell in cells):
         handles.append(Patch(label="predicted, not measured", **PREDICTED | {"fc": theme().faint}))
     if any(cell.shown is None and not cell.diverged for cell in cells):
         handles.append(Patch(facecolor=theme().faint, edgecolor=theme().ink, lw=0.3, label="not measured"))

@@ -24,7 +24,7 @@ from hptui.reading.studies import FollowedRun, FollowedStudy
 
 
 class Picture(NamedTuple):
-    """To be drawn within `hptui.export.style.look`."""
+    """Name of a picture, and what draws it within `hptui.export.style.look`."""
 
     name: str
     """of the file, without its ending; with a folder before it where there are many"""
@@ -36,7 +36,7 @@ class Picture(NamedTuple):
 
 
 def pictures(study: FollowedStudy, *, each_decision: bool = False) -> Iterator[Picture]:
-    """All that can be drawn of the study as it was last refreshed.
+    """Pictures that can be drawn of the study as it was last refreshed.
 
     Args:
         study: read already.
@@ -44,16 +44,16 @@ def pictures(study: FollowedStudy, *, each_decision: bool = False) -> Iterator[P
     """
     name = study.study.name
     paths = trajectories_by_seed(study)
-    if any(path.points or path.edges for _, found in paths for path in found):
-        yield Picture("trajectories", partial(trajectories_figure, paths, name, _n(study, "optimized")))
+    if any(path.points or path.edges for _, of_run in paths for path in of_run):
+        yield Picture("trajectories", partial(trajectories_figure, paths, name, _run_count(study, "optimized")))
     if any(run.state.epochs_completed for run in study.runs):
         arms = {arm: [r.state for r in study.runs if r.arm == arm] for arm in study.study.config.arms}
         yield Picture("learning-curves", partial(curves_figure, arms, name))
     if points := cost_points(study):
         yield Picture("accuracies", partial(accuracies_figure, compare(study)))
         yield Picture("cost", partial(costs_figure, points, name))
-    if found := confusions(study):
-        yield Picture("confusion", partial(confusions_figure, found, name))
+    if matrices := confusions(study):
+        yield Picture("confusion", partial(confusions_figure, matrices, name))
     curves, _ = roc_curves(study)
     if curves:
         yield Picture("roc", partial(roc_figure, curves, name, _positive(study, curves)))
@@ -66,7 +66,7 @@ def pictures(study: FollowedStudy, *, each_decision: bool = False) -> Iterator[P
                 yield Picture(f"heatmaps/{run.name}-decision-{index + 1:03}", draw)
 
 
-def _n(study: FollowedStudy, arm: str) -> str:
+def _run_count(study: FollowedStudy, arm: str) -> str:
     begun = sum(run.state.started is not None for run in study.runs if run.arm == arm)
     return f"n = {begun} of {study.study.config.runs} {arm} runs"
 
@@ -85,26 +85,26 @@ def searching(run: FollowedRun) -> list[int]:
 
 
 def _heatmaps(study: FollowedStudy, run: FollowedRun) -> Iterator[Picture]:
-    found = searching(run)
-    for page, (first, end) in enumerate(pairwise([*range(0, len(found), PER_PAGE), len(found)]), start=1):
-        draw = partial(draw_heatmaps, study, run, found[first:end])
-        cells = sum(_cells(run, index) for index in found[first:end])
+    decisions = searching(run)
+    for page, (first, end) in enumerate(pairwise([*range(0, len(decisions), PER_PAGE), len(decisions)]), start=1):
+        draw = partial(draw_heatmaps, study, run, decisions[first:end])
+        cells = sum(_cells(run, index) for index in decisions[first:end])
         yield Picture(f"heatmaps-{run.name}-page{page}", draw, run.name, cells)
 
 
 def _cells(run: FollowedRun, decision: int) -> int:
-    """A heatmap shows two hyperparameters."""
+    """Number of cells of a decision's heatmap, which shows two hyperparameters."""
     return math.prod(len(axis.values) for axis in run.state.decisions[decision].started.axes[:2])
 
 
 def draw_heatmaps(study: FollowedStudy, run: FollowedRun, decisions: list[int]) -> Figure:
-    """Candidates are read when they are drawn, a page at a time."""
+    """Draw a page of heatmaps; its candidates are read only now."""
     panels = [heatmap_panel(run.decision(index)) for index in decisions]
     return heatmap_page(panels, study.study.name, about(study, run, decisions))
 
 
 def about(study: FollowedStudy, run: FollowedRun, decisions: list[int]) -> str:
-    """Which run, which decisions, and over what each cell is the best."""
+    """Words for which run, which decisions, and over what each cell is the best."""
     first, last, of = decisions[0] + 1, decisions[-1] + 1, len(run.state.decisions)
     span = f"decisions {first} to {last} of {of}" if last > first else f"decision {first} of {of}"
     others = {title_of(axis.name) for index in decisions for axis in run.state.decisions[index].started.axes[2:]}

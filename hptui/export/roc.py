@@ -17,7 +17,7 @@ FEW_RUNS = 5
 
 
 def roc_figure(curves: Sequence[RocCurve], title: str, positive: str) -> Figure:
-    """One line for each run; the mean area under them in the legend."""
+    """Figure with one line for each run; the mean area under them in the legend."""
     arms = list(dict.fromkeys(curve.arm for curve in curves))
     n = ", ".join(f"{arm} n = {sum(curve.arm == arm for curve in curves)}" for arm in arms)
     figure = new_figure(NARROW, NARROW + 0.7, title, f"ROC on test images, positive: {positive}; runs: {n}")

@@ -18,7 +18,7 @@ LEGEND_HANDLE, LEGEND_GAP, LEGEND_BORDER = 2.8, 2.0, 3.0
 
 
 def number(value: float) -> str:
-    """Three digits, as short as they go: 0.001, 3.16e-4, 97.3."""
+    """Number with three digits, as short as they go: 0.001, 3.16e-4, 97.3."""
     short = 1e-3 <= abs(value) < 1e5 or value == 0
     mantissa, _, exponent = f"{value:.2e}".partition("e")
     return (
@@ -31,12 +31,12 @@ def number(value: float) -> str:
 
 
 def position(value: float, axis: Axis) -> float:
-    """Where a value lies in its scale."""
+    """Position of a value in its scale."""
     return math.log10(max(value, 1e-300)) if axis.scale == "log" else value
 
 
 def edges(axis: Axis) -> list[float]:
-    """Between the cells of a grid, half way in the axis's scale."""
+    """Borders between the cells of a grid, half way in the axis's scale."""
     centres = [position(value, axis) for value in axis.values]
     if len(centres) == 1:
         return [centres[0] - 0.5, centres[0] + 0.5]
@@ -45,7 +45,7 @@ def edges(axis: Axis) -> list[float]:
 
 
 def ticks(axis: Axis, points: float, *, sideways: bool) -> tuple[list[float], list[str]]:
-    """Every cell's value where there is room, else powers of ten, else every second, third, ... cell.
+    """Positions and labels of ticks: every cell's value where there is room, else powers of ten, else every n-th cell.
 
     Args:
         axis: of the grid.
@@ -67,16 +67,16 @@ def ticks(axis: Axis, points: float, *, sideways: bool) -> tuple[list[float], li
 
 
 def logarithmic(axes: Axes, low: float, high: float) -> None:
-    """A log scale upwards with room around `low` and `high`, and labelled ticks however near these are."""
+    """Make the y axis logarithmic, with room around `low` and `high`, and labelled ticks however near these are."""
     room = max((high / low) ** 0.1, 1.02)
     low, high = low / room, high * room
     axes.set_yscale("log")
     axes.set_ylim(low, high)
     decades = [10.0**exponent for exponent in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)]
     for steps in ((1,), (1, 2, 5), (1, 2, 3, 5, 7)):
-        places = [place for decade in decades for step in steps if low <= (place := decade * step) <= high]
-        if len(places) >= 3:
-            axes.yaxis.set_major_locator(FixedLocator(places[:: math.ceil(len(places) / 8)]))
+        positions = [value for decade in decades for step in steps if low <= (value := decade * step) <= high]
+        if len(positions) >= 3:
+            axes.yaxis.set_major_locator(FixedLocator(positions[:: math.ceil(len(positions) / 8)]))
             break
     else:
         axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
@@ -91,7 +91,7 @@ def legend_columns(handles: Sequence[Artist], width: float) -> int:
     room = width * 72 - LEGEND_BORDER * SMALL
 
     def fits(columns: int) -> bool:
-        """As matplotlib fills them: top to bottom, the first ones longer by one where it does not come out even."""
+        """Whether so many columns fit; matplotlib fills them top to bottom, the first ones longer by one if uneven."""
         short, longer = divmod(len(breadths), columns)
         ends = [0, *accumulate(short + (column < longer) for column in range(columns))]
         widest = sum(max(breadths[first:end]) for first, end in pairwise(ends))
@@ -102,13 +102,13 @@ def legend_columns(handles: Sequence[Artist], width: float) -> int:
 
 
 def epochs(axes: Axes) -> None:
-    """Whole numbers along the x axis."""
+    """Make the x axis one of epochs, in whole numbers."""
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
     axes.spines[["top", "right"]].set_visible(False)
 
 
 def text_colour(background: tuple[float, float, float, float]) -> str:
-    """What can be read on a colour (red, green, blue, alpha in 0 to 1)."""
+    """Colour that can be read on another (red, green, blue, alpha in 0 to 1)."""
     red, green, blue, _ = background
     return "black" if 0.299 * red + 0.587 * green + 0.114 * blue > 0.5 else "white"

@@ -76,7 +76,7 @@ class Theme:
         return {"ls": "", "marker": "^", "ms": 3.5, "color": VERMILION, "mew": 0, "clip_on": False}
 
     def run(self, index: int, n: int) -> dict[str, Any]:
-        """Told apart while they are few, the first ones wider, so that they show under those that agree with them."""
+        """Line of one of n runs, in its own colour while these are few; the first ones are wider, to show below."""
         if n > len(self.runs):
             return {"color": self.runs[0], "alpha": 0.35}
         over = n - 1 - index
@@ -127,7 +127,7 @@ logging.getLogger("matplotlib").addHandler(logging.NullHandler())
 
 @contextmanager
 def look(name: ThemeName = "light") -> Iterator[None]:
-    """Our settings while the block lasts; one thread at a time, because matplotlib keeps them for the whole process."""
+    """Apply our settings while the block lasts; one thread at a time: matplotlib has them for the whole process."""
     chosen = THEMES[name]
     inks = ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color", "hatch.color")
     colours = dict.fromkeys(inks, chosen.ink) | dict.fromkeys(("figure.facecolor", "axes.facecolor"), chosen.paper)
@@ -154,7 +154,7 @@ def new_figure(width: float, height: float, title: str, subtitle: str) -> Figure
 
 
 def wrapped(text: str, width: float, size: float, lines: int) -> list[str]:
-    """At most so many lines of `width` inches."""
+    """Text in at most so many lines of `width` inches."""
     # "n = 3" stays on one line: textwrap does not break at these spaces
     shown = re.sub(r"\bn = (?=\d)", "n\u00a0=\u00a0", literal(text))
     mean = max(CHARACTER * size, 1.05 * breadth(shown, size) / max(len(shown), 1))
@@ -163,18 +163,18 @@ def wrapped(text: str, width: float, size: float, lines: int) -> list[str]:
 
 
 def breadth(text: str, size: float) -> float:
-    """Points from the first character to the last, in one line."""
+    """Width of a text in one line, in points."""
     font = get_font(findfont(FontProperties(family=FONT)))
     font.set_size(size, 72)
     return sum(font.load_char(ord(sign)).linearHoriAdvance for sign in text) / 65536
 
 
 def literal(text: str) -> str:
-    """Only characters that the font can draw: no line ends or escape codes that a folder's name may hold."""
+    """Text of only characters that the font can draw: no line ends or escape codes that a folder's name may hold."""
     font = get_font(findfont(FontProperties(family=FONT)))
     return "".join(sign if sign.isprintable() and font.get_char_index(ord(sign)) else "\ufffd" for sign in text)
 
 
 def title_of(name: str) -> str:
-    """Of a hyperparameter; one that this version does not know keeps its name."""
+    """Title of a hyperparameter; one that this version does not know keeps its name."""
     return literal(title(name))

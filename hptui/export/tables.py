@@ -14,18 +14,19 @@ from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
 
-from hptui.metrics.metrics import class_counts, sensitivity, specificity
+from hptui.metrics.classification import class_counts, sensitivity, specificity
 from hptui.reading.comparison import compare
 from hptui.reading.outcomes import confusions, cost_points, roc_curves, trajectories_by_seed
 from hptui.reading.studies import FollowedRun, FollowedStudy
-from hptui.reading.views import CURVE_MEASURES, heatmap, learning_curve
+from hptui.reading.views.curves import CURVE_MEASURES, learning_curve
+from hptui.reading.views.heatmap import heatmap
 from hptui.record.events import Evaluated
 
 Row = Mapping[str, Any]
 
 
-class Table(NamedTuple):
-    """Rows are made while they are written: candidates may be millions."""
+class CsvTable(NamedTuple):
+    """A file with its rows, which are made while they are written: candidates may be millions."""
 
     name: str
     """of the file, without its ending"""
@@ -34,27 +35,27 @@ class Table(NamedTuple):
     """what a row does not name is empty"""
 
 
-def tables(study: FollowedStudy) -> Iterator[Table]:
-    """All that the study has data for, as it was last refreshed."""
+def tables(study: FollowedStudy) -> Iterator[CsvTable]:
+    """Tables that the study has data for, as it was last refreshed."""
     if any(run.state.epochs for run in study.runs):
-        yield Table("epochs", (*EPOCH_COLUMNS, *_value_names(study)), lambda: _epochs(study))
-        yield Table("learning-curves", CURVE_COLUMNS, lambda: _learning_curves(study))
+        yield CsvTable("epochs", (*EPOCH_COLUMNS, *_value_names(study)), lambda: _epochs(study))
+        yield CsvTable("learning-curves", CURVE_COLUMNS, lambda: _learning_curves(study))
     if any(run.state.decisions for run in study.runs):
-        yield Table("candidates", _candidate_columns(study), lambda: _candidates(study))
-        yield Table("heatmaps", HEATMAP_COLUMNS, lambda: _heatmaps(study))
-    if any(found for _, found in trajectories_by_seed(study)):
-        yield Table("trajectories", TRAJECTORY_COLUMNS, lambda: _trajectories(study))
+        yield CsvTable("candidates", _candidate_columns(study), lambda: _candidates(study))
+        yield CsvTable("heatmaps", HEATMAP_COLUMNS, lambda: _heatmaps(study))
+    if any(trajectories for _, trajectories in trajectories_by_seed(study)):
+        yield CsvTable("trajectories", TRAJECTORY_COLUMNS, lambda: _trajectories(study))
     if cost_points(study):
-        yield Table("cost", ("run", "arm", "seed", "cost", "test_accuracy"), lambda: _costs(study))
-        yield Table("accuracies", ACCURACY_COLUMNS, lambda: _accuracies(study))
-        yield Table("comparison", ("name", "value"), lambda: _flat(msgspec.to_builtins(compare(study))))
+        yield CsvTable("cost", ("run", "arm", "seed", "cost", "test_accuracy"), lambda: _costs(study))
+        yield CsvTable("accuracies", ACCURACY_COLUMNS, lambda: _accuracies(study))
+        yield CsvTable("comparison", ("name", "value"), lambda: _flat(msgspec.to_builtins(compare(study))))
     if confusions(study):
-        yield Table("confusion", CONFUSION_COLUMNS, lambda: _confusions(study))
+        yield CsvTable("confusion", CONFUSION_COLUMNS, lambda: _confusions(study))
     if roc_curves(study)[0]:
-        yield Table("roc", ROC_COLUMNS, lambda: _roc(study))
+        yield CsvTable("roc", ROC_COLUMNS, lambda: _roc(study))
 
 
-def write_table(table: Table, file: BinaryIO) -> None:
+def write_table(table: CsvTable, file: BinaryIO) -> None:
     """Write one table; `file` stays open."""
     text = io.TextIOWrapper(file, encoding="utf-8", newline="")
     writer = csv.writer(text)  # ends lines with CR LF and quotes what has to be, as RFC 4180 says
@@ -74,18 +75,18 @@ def _field(value: Any) -> str:
     return str(value)
 
 
-def _of(run: FollowedRun) -> dict[str, Any]:
+def _identity(run: FollowedRun) -> dict[str, Any]:
     return {"run": run.name, "arm": run.arm, "seed": run.seed}
 
 
 def _value_names(study: FollowedStudy) -> list[str]:
     """Every hyperparameter that a run of the study had in force."""
-    found: dict[str, None] = {}
+    names: dict[str, None] = {}
     for run in study.runs:
-        found |= dict.fromkeys(run.state.values)
+        names |= dict.fromkeys(run.state.values)
         for decision in run.state.decisions:
-            found |= dict.fromkeys(axis.name for axis in decision.started.axes)
-    return list(found)
+            names |= dict.fromkeys(axis.name for axis in decision.started.axes)
+    return list(names)
 
 
 EPOCH_COLUMNS = (
@@ -95,25 +96,25 @@ EPOCH_COLUMNS = (
 
 
 def _epochs(study: FollowedStudy) -> Iterator[Row]:
-    """For each epoch its training loss, and a row for each evaluation."""
+    """A row for the training loss of each epoch, and one for each evaluation."""
     for run in study.runs:
         for epoch in run.state.epochs:
             done = epoch.completed
-            of = _of(run) | {"epoch": epoch.number}
+            key = _identity(run) | {"epoch": epoch.number}
             progress: dict[str, Any] = {}
             if done is not None:
                 progress = {"images_trained": done.images_trained, "images_probed": done.images_probed}
                 progress |= {"seconds": done.seconds, **done.values}
-                yield of | {"split": "training", "loss": done.train_loss, "step": done.step} | progress
-            for found in epoch.evaluations.values():
-                delivered = found.weights == done.delivered if done is not None else None
-                yield of | progress | _evaluation(found) | {"delivered": delivered}
+                yield key | {"split": "training", "loss": done.train_loss, "step": done.step} | progress
+            for evaluation in epoch.evaluations.values():
+                delivered = evaluation.weights == done.delivered if done is not None else None
+                yield key | progress | _evaluation(evaluation) | {"delivered": delivered}
 
 
-def _evaluation(found: Evaluated) -> dict[str, Any]:
-    counts = class_counts(found.confusion)
+def _evaluation(evaluated: Evaluated) -> dict[str, Any]:
+    counts = class_counts(evaluated.confusion)
     names = ("split", "weights", "images", "loss", "accuracy", "step")
-    measured = {name: getattr(found, name) for name in names}
+    measured = {name: getattr(evaluated, name) for name in names}
     return measured | {"sensitivity": sensitivity(counts), "specificity": specificity(counts)}
 
 
@@ -138,13 +139,13 @@ def _candidate_columns(study: FollowedStudy) -> tuple[str, ...]:
 def _candidates(study: FollowedStudy) -> Iterator[Row]:
     for run in study.runs:
         for index, known in enumerate(run.state.decisions):
-            taken = known.chosen.candidate if known.chosen is not None else None
+            winner = known.chosen.candidate if known.chosen is not None else None
             for candidate in run.decision(index).candidates:
                 plain = {name: getattr(candidate, name) for name in candidate.__struct_fields__}
-                found: dict[str, Any] = _of(run) | {"epoch": known.started.epoch} | candidate.values | plain
-                found |= {"sensitivity": sensitivity(candidate.classes), "specificity": specificity(candidate.classes)}
+                row: dict[str, Any] = _identity(run) | {"epoch": known.started.epoch} | candidate.values | plain
+                row |= {"sensitivity": sensitivity(candidate.classes), "specificity": specificity(candidate.classes)}
                 # while nothing is chosen, it is not known of any
-                yield found | {"chosen": candidate.candidate == taken if known.chosen is not None else None}
+                yield row | {"chosen": candidate.candidate == winner if known.chosen is not None else None}
 
 
 HEATMAP_COLUMNS = (
@@ -153,42 +154,42 @@ HEATMAP_COLUMNS = (
 
 
 def _heatmaps(study: FollowedStudy) -> Iterator[Row]:
-    """The cells as they are drawn: of a decision over more than two hyperparameters, the best over the others."""
+    """Cells as they are drawn: of a decision over more than two hyperparameters, the best over the others."""
     for run in study.runs:
         for index, known in enumerate(run.state.decisions):
             if not known.started.axes:
                 continue
             grid = heatmap(run.decision(index))
-            of = {"run": run.name, "decision": grid.decision, "epoch": grid.epoch, "measure": grid.measure}
+            key = {"run": run.name, "decision": grid.decision, "epoch": grid.epoch, "measure": grid.measure}
             names = {"x_name": grid.x.name, "y_name": grid.y.name if grid.y is not None else None}
             for row, line in enumerate(grid.cells):
                 for column, cell in enumerate(line):
-                    place = {"x": grid.x.values[column], "y": grid.y.values[row] if grid.y is not None else None}
-                    found = {"value": cell.value, "predicted": cell.predicted, "diverged": cell.diverged}
-                    yield of | names | place | found | {"chosen": grid.chosen == (row, column)}
+                    position = {"x": grid.x.values[column], "y": grid.y.values[row] if grid.y is not None else None}
+                    contents = {"value": cell.value, "predicted": cell.predicted, "diverged": cell.diverged}
+                    yield key | names | position | contents | {"chosen": grid.chosen == (row, column)}
 
 
 TRAJECTORY_COLUMNS = ("seed", "name", "arm", "epoch", "value", "on_edge", "low", "high", "longer_probes")
 
 
 def _trajectories(study: FollowedStudy) -> Iterator[Row]:
-    """The value in force in each epoch, the range as it was when it was chosen, and what a greed check would choose."""
-    for seed, found in trajectories_by_seed(study):
-        for trajectory in found:
-            of = {"seed": seed, "name": trajectory.name}
+    """Values in force in each epoch, the range as it was when they were chosen, and what a greed check would choose."""
+    for seed, trajectories in trajectories_by_seed(study):
+        for trajectory in trajectories:
+            key = {"seed": seed, "name": trajectory.name}
             longer = {point.epoch: point.value for point in trajectory.repeated}
             for point in trajectory.points:
                 before = [edge for edge in trajectory.edges if edge.epoch <= point.epoch]
                 edges = {"low": before[-1].low, "high": before[-1].high} if before else {}
                 yield (
-                    of
+                    key
                     | {"arm": "optimized"}
                     | msgspec.to_builtins(point)
                     | edges
                     | {"longer_probes": longer.get(point.epoch)}
                 )
             for point in trajectory.baseline:
-                yield of | {"arm": "baseline", "epoch": point.epoch, "value": point.value}
+                yield key | {"arm": "baseline", "epoch": point.epoch, "value": point.value}
 
 
 def _costs(study: FollowedStudy) -> Iterator[Row]:
@@ -201,31 +202,31 @@ ACCURACY_COLUMNS = ("arm", "strategy", "seed", "test_accuracy", "balanced_accura
 def _accuracies(study: FollowedStudy) -> Iterator[Row]:
     comparison = compare(study)
     for name, arm in (("baseline", comparison.baseline), ("optimized", comparison.optimized)):
-        for seed, *found in zip(arm.seeds, arm.test_accuracy.values, arm.balanced_accuracy.values, strict=True):
-            of = {"arm": name, "strategy": arm.strategy, "seed": seed}
-            yield of | dict(zip(("test_accuracy", "balanced_accuracy"), found, strict=True))
+        for seed, *accuracies in zip(arm.seeds, arm.test_accuracy.values, arm.balanced_accuracy.values, strict=True):
+            key = {"arm": name, "strategy": arm.strategy, "seed": seed}
+            yield key | dict(zip(("test_accuracy", "balanced_accuracy"), accuracies, strict=True))
 
 
-def _flat(found: Any, name: str = "") -> Iterator[Row]:
+def _flat(tree: Any, name: str = "") -> Iterator[Row]:
     """A row for every number and word of a comparison, named as in its JSON: `difference.low`, `baseline.seeds.0`."""
-    if isinstance(found, dict | list):
-        items = found.items() if isinstance(found, dict) else enumerate(found)
+    if isinstance(tree, dict | list):
+        items = tree.items() if isinstance(tree, dict) else enumerate(tree)
         for key, value in items:
             yield from _flat(value, f"{name}.{key}" if name else str(key))
     else:
-        yield {"name": name, "value": found}
+        yield {"name": name, "value": tree}
 
 
 CONFUSION_COLUMNS = ("arm", "n", "true_class", "predicted_class", "images", "share")
 
 
 def _confusions(study: FollowedStudy) -> Iterator[Row]:
-    """Images are means over the n runs; shares are of the true class."""
-    for found in confusions(study):
-        for row, (counts, shares) in enumerate(zip(found.counts, found.shares, strict=True)):
+    """Cells of the confusion matrices: images are means over the n runs, shares are of the true class."""
+    for confusion in confusions(study):
+        for row, (counts, shares) in enumerate(zip(confusion.counts, confusion.shares, strict=True)):
             for column, (count, share) in enumerate(zip(counts, shares, strict=True)):
-                names = {"true_class": found.class_names[row], "predicted_class": found.class_names[column]}
-                yield {"arm": found.arm, "n": found.n, "images": count, "share": share} | names
+                names = {"true_class": confusion.class_names[row], "predicted_class": confusion.class_names[column]}
+                yield {"arm": confusion.arm, "n": confusion.n, "images": count, "share": share} | names
 
 
 ROC_COLUMNS = ("run", "arm", "seed", "auc", "threshold", "false_positive_rate", "true_positive_rate")
@@ -233,8 +234,8 @@ ROC_COLUMNS = ("run", "arm", "seed", "auc", "threshold", "false_positive_rate", 
 
 def _roc(study: FollowedStudy) -> Iterator[Row]:
     for curve in roc_curves(study)[0]:
-        of = {"run": curve.run, "arm": curve.arm, "seed": curve.seed, "auc": curve.auc}
+        key = {"run": curve.run, "arm": curve.arm, "seed": curve.seed, "auc": curve.auc}
         points = zip(curve.thresholds, curve.false_positive_rate, curve.true_positive_rate, strict=True)
         for threshold, false_positive, true_positive in points:
             rates = {"false_positive_rate": false_positive, "true_positive_rate": true_positive}
-            yield of | rates | {"threshold": threshold}
+            yield key | rates | {"threshold": threshold}

@@ -14,14 +14,14 @@ from matplotlib.transforms import ScaledTranslation
 
 from hptui.export.scales import epochs, legend_columns, logarithmic, number
 from hptui.export.style import MANY_EPOCHS, NARROW, new_figure, theme
-from hptui.reading.views import RangeEdge, Trajectory
+from hptui.reading.views.trajectories import RangeEdge, Trajectory
 
 
 def trajectories_figure(runs: Sequence[tuple[int, tuple[Trajectory, ...]]], title: str, subtitle: str) -> Figure:
-    """One panel for each hyperparameter that any of the runs (seed, trajectories) searched."""
+    """Figure with one panel for each hyperparameter that any of the runs (seed, trajectories) searched."""
     by_name: dict[str, list[tuple[int, Trajectory]]] = {}
-    for seed, found in runs:
-        for trajectory in found:
+    for seed, of_run in runs:
+        for trajectory in of_run:
             by_name.setdefault(trajectory.name, []).append((seed, trajectory))
     columns = min(2, len(by_name))
     rows = math.ceil(len(by_name) / columns)
@@ -31,19 +31,20 @@ def trajectories_figure(runs: Sequence[tuple[int, tuple[Trajectory, ...]]], titl
         _draw_trajectories(panel, lines)
     for panel in panels[len(by_name) :]:
         panel.set_visible(False)
-    handles = _trajectory_legend([seed for seed, _ in runs], [t for _, found in runs for t in found])
+    handles = _trajectory_legend([seed for seed, _ in runs], [t for _, of_run in runs for t in of_run])
     figure.legend(handles=handles, loc="outside lower center", ncols=legend_columns(handles, columns * NARROW))
     return figure
 
 
 def _draw_trajectories(axes: Axes, runs: Sequence[tuple[int, Trajectory]]) -> None:
-    found = [trajectory for _, trajectory in runs]
-    reached = [p.epoch for t in found for p in (*t.points, *t.baseline)] + [e.epoch for t in found for e in t.edges]
+    trajectories = [trajectory for _, trajectory in runs]
+    reached = [p.epoch for t in trajectories for p in (*t.points, *t.baseline)]
+    reached += [edge.epoch for t in trajectories for edge in t.edges]
     last = max(reached, default=1)
     few = last <= MANY_EPOCHS
-    for edges in dict.fromkeys(trajectory.edges for trajectory in found if trajectory.edges):
+    for edges in dict.fromkeys(trajectory.edges for trajectory in trajectories if trajectory.edges):
         _draw_range(axes, edges, last)
-    for trajectory in dict.fromkeys(found):
+    for trajectory in dict.fromkeys(trajectories):
         drawn = [(p.epoch, p.value) for p in trajectory.baseline if p.value > 0 or trajectory.scale != "log"]
         axes.plot(*_columns(drawn), color=theme().grey, ls="--", lw=0.9, marker="s" if few else "", ms=2.5, zorder=3)
     for index, (_, trajectory) in enumerate(runs):
@@ -51,23 +52,23 @@ def _draw_trajectories(axes: Axes, runs: Sequence[tuple[int, Trajectory]]) -> No
         axes.plot(*_columns(points), drawstyle="steps-mid", marker="o" if few else "", **theme().run(index, len(runs)))
     gap = 3.5 + theme().run(0, len(runs)).get("ms", 3.0) / 2  # points, clear of the widest mark
     for edge, mark, up in (("low", "v", -1), ("high", "^", 1)):
-        on_edge = {(p.epoch, p.value) for trajectory in found for p in trajectory.points if p.on_edge == edge}
+        on_edge = {(p.epoch, p.value) for trajectory in trajectories for p in trajectory.points if p.on_edge == edge}
         beyond = axes.transData + ScaledTranslation(0, up * gap / 72, axes.figure.dpi_scale_trans)
         axes.plot(
             *_columns(sorted(on_edge)), **theme().on_edge | {"marker": mark, "transform": beyond, "in_layout": False}
         )
-    longer = {(p.epoch, p.value) for trajectory in found for p in trajectory.repeated}
+    longer = {(p.epoch, p.value) for trajectory in trajectories for p in trajectory.repeated}
     axes.plot(*_columns(sorted(longer)), zorder=6, **_longer_probes())
-    _trajectory_axes(axes, found, last)
+    _trajectory_axes(axes, trajectories, last)
 
 
 def _longer_probes() -> dict[str, Any]:
-    """What a greed check would have chosen, where that is another value."""
+    """Mark of what a greed check would have chosen, where that is another value."""
     return {"marker": "D", "ms": 5.5, "mfc": "none", "mec": theme().ink, "mew": 1.0, "ls": ""}
 
 
 def _draw_range(axes: Axes, edges: Sequence[RangeEdge], last: int) -> None:
-    """From half an epoch before the decision on, until the next one."""
+    """Draw each range from half an epoch before its decision on, until the next one."""
     steps = [*(edge.epoch - 0.5 for edge in edges), last + 0.5]
     low = [*(edge.low for edge in edges), edges[-1].low]
     high = [*(edge.high for edge in edges), edges[-1].high]
@@ -76,15 +77,16 @@ def _draw_range(axes: Axes, edges: Sequence[RangeEdge], last: int) -> None:
         axes.plot(steps, line, drawstyle="steps-post", color=theme().ink, lw=0.6, ls=":", zorder=1)
 
 
-def _trajectory_axes(axes: Axes, found: Sequence[Trajectory], last: int) -> None:
-    title = found[0].title
+def _trajectory_axes(axes: Axes, trajectories: Sequence[Trajectory], last: int) -> None:
+    title = trajectories[0].title
     axes.set_xlim(0.4, last + 0.6)
     axes.margins(y=0.12)
     epochs(axes)
-    chosen = [v for t in found for v in (*(p.value for p in t.points), *(x for e in t.edges for x in (e.low, e.high)))]
-    baseline = sorted({p.value for t in found for p in t.baseline})
+    chosen = [p.value for t in trajectories for p in t.points]
+    chosen += [value for t in trajectories for edge in t.edges for value in (edge.low, edge.high)]
+    baseline = sorted({p.value for t in trajectories for p in t.baseline})
     positive = [value for value in (*chosen, *baseline) if value > 0]
-    if found[0].scale == "log" and positive and min(chosen, default=1.0) > 0:
+    if trajectories[0].scale == "log" and positive and min(chosen, default=1.0) > 0:
         logarithmic(axes, min(positive), max(positive))
         if baseline and baseline[0] <= 0:
             title += f"\n(baseline {number(baseline[0])}: below this axis)"
@@ -95,19 +97,19 @@ def _columns(points: Sequence[tuple[int, float]]) -> tuple[list[int], list[float
     return [epoch for epoch, _ in points], [value for _, value in points]
 
 
-def _trajectory_legend(seeds: Sequence[int], found: Sequence[Trajectory]) -> list[Line2D | Patch]:
+def _trajectory_legend(seeds: Sequence[int], trajectories: Sequence[Trajectory]) -> list[Line2D | Patch]:
     handles: list[Line2D | Patch] = []
     few = len(seeds) <= len(theme().runs)
     for index, seed in enumerate(seeds if few else seeds[:1]):
         colour = theme().run(index, len(seeds))["color"]
         label = f"seed {seed}" if few else "optimized runs"
         handles.append(Line2D([], [], color=colour, marker="o", label=label))
-    if any(trajectory.baseline for trajectory in found):
+    if any(trajectory.baseline for trajectory in trajectories):
         handles.append(Line2D([], [], color=theme().grey, ls="--", marker="s", ms=2.5, label="baseline"))
-    if any(trajectory.edges for trajectory in found):
+    if any(trajectory.edges for trajectory in trajectories):
         handles.append(Patch(facecolor=theme().faint, edgecolor=theme().ink, ls=":", lw=0.6, label="searched range"))
-    if any(point.on_edge for trajectory in found for point in trajectory.points):
+    if any(point.on_edge for trajectory in trajectories for point in trajectory.points):
         handles.append(Line2D([], [], label="on an edge of the range", **theme().on_edge))
-    if any(trajectory.repeated for trajectory in found):
+    if any(trajectory.repeated for trajectory in trajectories):
         handles.append(Line2D([], [], label="probes twice as long would choose", **_longer_probes()))
     return handles

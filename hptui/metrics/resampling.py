@@ -1,4 +1,4 @@
-"""Metrics of many bootstrap resamples at once, for the intervals of `hptui.metrics`. NumPy alone, imported late.
+"""Metrics of many bootstrap resamples at once, for `hptui.metrics.intervals`. NumPy alone, imported late.
 
 Each routine here has a slow and obvious twin in the tests: scikit-learn, one resample after another.
 """
@@ -26,7 +26,7 @@ CHUNK_VALUES = 1 << 20
 
 
 def percentiles(values: Floats) -> tuple[float, float] | None:
-    """95 % of (resamples,) values; None if none is finite."""
+    """Ends of the 95 % of (resamples,) values in the middle; None if none is finite."""
     import numpy as np
 
     finite = values[np.isfinite(values)]  # a resample may have no image of a rare class
@@ -37,7 +37,7 @@ def percentiles(values: Floats) -> tuple[float, float] | None:
 
 
 def resampled_matrices(matrix: Counts, resamples: int, seed: int) -> Counts:
-    """(resamples, classes, classes): images drawn with replacement fall into the cells as a multinomial has it."""
+    """Confusion matrices (resamples, classes, classes) of images drawn with replacement: a multinomial over cells."""
     import numpy as np
 
     total = int(matrix.sum())
@@ -46,16 +46,17 @@ def resampled_matrices(matrix: Counts, resamples: int, seed: int) -> Counts:
 
 
 def metric_of_matrices(name: str, matrices: Counts) -> Floats:
-    """(R,) balanced_accuracy, f1, or sensitivity or specificity of more than two classes, of (R, classes, classes).
+    """Values (R,) of a metric, of confusion matrices (R, classes, classes).
 
-    As `hptui.metrics` defines them; nan where they are not defined.
+    It is balanced_accuracy, f1, or sensitivity or specificity of more than two classes, as
+    `hptui.metrics.classification` defines them; nan where they are not defined.
     """
     import numpy as np
 
     hits, support = np.diagonal(matrices, axis1=1, axis2=2), matrices.sum(2)
     if name == "f1":
-        found = f1_of_matrices(matrices)
-        return found[:, 1] if found.shape[1] == 2 else _mean_of_defined(found)
+        by_class = f1_of_matrices(matrices)
+        return by_class[:, 1] if by_class.shape[1] == 2 else _mean_of_defined(by_class)
     if name == "specificity":
         others = support.sum(1, keepdims=True) - support
         return _mean_of_defined(np.where(support > 0, _divide(others - matrices.sum(1) + hits, others), np.nan))
@@ -63,7 +64,7 @@ def metric_of_matrices(name: str, matrices: Counts) -> Floats:
 
 
 def f1_of_matrices(matrices: Counts) -> Floats:
-    """(R, classes) F1 of each class; nan for a class without images."""
+    """F1 of each class (R, classes); nan for a class without images."""
     import numpy as np
 
     hits, support = np.diagonal(matrices, axis1=1, axis2=2), matrices.sum(2)
@@ -73,25 +74,25 @@ def f1_of_matrices(matrices: Counts) -> Floats:
 def _divide(part: Counts | Floats, whole: Counts | Floats) -> Floats:
     import numpy as np
 
-    found: Floats = np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
-    return found
+    quotient: Floats = np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
+    return quotient
 
 
-def _mean_of_defined(found: Floats) -> Floats:
-    """(R,) mean over (R, classes), without what is nan."""
+def _mean_of_defined(values: Floats) -> Floats:
+    """Mean (R,) over (R, classes), without what is nan."""
     import numpy as np
 
-    defined = np.isfinite(found)
-    return _divide(np.where(defined, found, 0.0).sum(1), defined.sum(1).astype(np.float64))
+    defined = np.isfinite(values)
+    return _divide(np.where(defined, values, 0.0).sum(1), defined.sum(1).astype(np.float64))
 
 
 def area_under_curve(areas: Floats) -> Floats:
-    """(R,) of (R, classes): the second of two classes, else the mean over those that are defined."""
+    """Area (R,) of areas (R, classes): the second of two classes, else the mean over those that are defined."""
     return areas[:, 1] if areas.shape[1] == 2 else _mean_of_defined(areas)
 
 
 def resampled_areas(predictions: Predictions, resamples: int, seed: int) -> Floats:
-    """(resamples, classes) area under the ROC curve of each class against the rest, images drawn with replacement."""
+    """Areas under the ROC curve of each class against the rest (resamples, classes), images drawn with replacement."""
     import numpy as np
 
     random, images = np.random.default_rng(seed), len(predictions)
@@ -107,7 +108,7 @@ def resampled_areas(predictions: Predictions, resamples: int, seed: int) -> Floa
 
 
 def weighted_areas(predictions: Predictions, weights: Floats) -> Floats:
-    """(R, classes) area under the ROC curve of each class against the rest, for R weightings (R, N) of the images.
+    """Areas under the ROC curve of each class against the rest (R, classes), for weightings (R, N) of the images.
 
     The area is the share of pairs, one image of the class and one of the rest, of which the first has the higher
     probability; ties count half (Hanley and McNeil 1982). All weightings share one sorting, which makes a bootstrap
@@ -117,28 +118,28 @@ def weighted_areas(predictions: Predictions, weights: Floats) -> Floats:
 
 
 def _rankings(predictions: Predictions) -> list[Ranking]:
-    """One for each class; none if the network has diverged, and ranks nothing."""
+    """Ranking of the images for each class; none if the network has diverged, and ranks nothing."""
     import numpy as np
 
-    found: list[Ranking] = []
+    rankings: list[Ranking] = []
     if not np.isfinite(predictions.probabilities).all():
-        return found
+        return rankings
     for index in range(predictions.classes):
         column = predictions.probabilities[:, index]
         order = np.argsort(column, kind="stable")
         begins = np.flatnonzero(np.diff(column[order], prepend=np.float32(-1)))
-        found.append((order, begins, predictions.labels[order] == index))
-    return found
+        rankings.append((order, begins, predictions.labels[order] == index))
+    return rankings
 
 
 def _areas(rankings: Sequence[Ranking], weights: Floats, classes: int) -> Floats:
     import numpy as np
 
-    found = np.full((len(weights), classes), np.nan)
+    areas = np.full((len(weights), classes), np.nan)
     for index, (order, begins, is_class) in enumerate(rankings):
         sorted_weights = weights[:, order]
         inside = np.add.reduceat(sorted_weights * is_class, begins, axis=1)
         outside = np.add.reduceat(sorted_weights * ~is_class, begins, axis=1)
         below = outside.cumsum(1) - outside / 2
-        found[:, index] = _divide((inside * below).sum(1), inside.sum(1) * outside.sum(1))
-    return found
+        areas[:, index] = _divide((inside * below).sum(1), inside.sum(1) * outside.sum(1))
+    return areas

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from hptui.hyperparameters import hyperparameters
-from hptui.metrics.metrics import balanced_accuracy, class_counts
+from hptui.metrics.classification import balanced_accuracy, class_counts
 from hptui.reading.run_state import Decision, RunState
 from hptui.record.events import Axis
 
@@ -18,7 +18,7 @@ CHANCE = 1.05
 
 
 def cautions(run: RunState) -> tuple[str, ...]:
-    """One sentence each; empty where there is nothing to say."""
+    """Sentences about a run's choices; empty where there is nothing to say."""
     decided = [decision for decision in run.decisions if decision.chosen is not None]
     if lost := tuple(_at_chance(run)):
         return lost  # what was chosen is beside the point, and where an edge is, too
@@ -28,7 +28,7 @@ def cautions(run: RunState) -> tuple[str, ...]:
         line
         for name, axis in searched.items()
         if name not in unsearched
-        for line in _of_one(axis, _chosen(decided, name))
+        for line in _value_cautions(axis, _chosen(decided, name))
     ]
     if unsearched:
         lines.insert(
@@ -38,7 +38,7 @@ def cautions(run: RunState) -> tuple[str, ...]:
 
 
 def _at_chance(run: RunState) -> Iterator[str]:
-    """After its last epoch the network tells nothing apart."""
+    """Sentence on a network that, after its last epoch, tells nothing apart."""
     completed = [epoch.validation for epoch in run.epochs if epoch.validation is not None]
     if not run.completed or not completed:
         return
@@ -46,7 +46,7 @@ def _at_chance(run: RunState) -> Iterator[str]:
     share = balanced_accuracy(class_counts(last.confusion))
     classes = len(last.confusion)
     if share is not None and share <= CHANCE / classes:
-        before = max(balanced_accuracy(class_counts(found.confusion)) or 0.0 for found in completed)
+        before = max(balanced_accuracy(class_counts(evaluation.confusion)) or 0.0 for evaluation in completed)
         better = " It was better before." if before > 1 / classes + 0.2 else ""
         yield (
             f"the network tells the {classes} classes no better than guessing (balanced accuracy {share:.1%} on "
@@ -60,7 +60,7 @@ def _unsearched(decided: Sequence[Decision]) -> list[str]:
 
 
 def _chosen(decided: Sequence[Decision], name: str) -> list[float]:
-    """Its values in force after each decision that searched it."""
+    """Values of one hyperparameter in force after each decision that searched it."""
     return [
         decision.chosen.values[name]
         for decision in decided
@@ -70,7 +70,8 @@ def _chosen(decided: Sequence[Decision], name: str) -> list[float]:
     ]
 
 
-def _of_one(axis: Axis, values: Sequence[float]) -> Iterator[str]:
+def _value_cautions(axis: Axis, values: Sequence[float]) -> Iterator[str]:
+    """Sentences on the values of one hyperparameter that only fall, or sit on an edge of their range."""
     if not values:
         return
     steps = [after - before for before, after in itertools.pairwise(values)]
@@ -91,10 +92,11 @@ def _of_one(axis: Axis, values: Sequence[float]) -> Iterator[str]:
 
 
 def _greed(decided: Sequence[Decision]) -> Iterator[str]:
+    """Sentence on the decisions in which longer probes would have chosen otherwise."""
     repeated = [decision.repeated for decision in decided if decision.repeated is not None]
-    other = [found for found in repeated if found.changed]
+    other = [check for check in repeated if check.changed]
     if other:
-        names = dict.fromkeys(name for found in other for name in found.changed)
+        names = dict.fromkeys(name for check in other for name in check.changed)
         yield (
             f"greed check: probes {other[0].times:g} times as long would have chosen otherwise in {len(other)} of "
             f"{len(repeated)} decisions ({', '.join(names)})."

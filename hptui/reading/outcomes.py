@@ -12,24 +12,19 @@ from dataclasses import dataclass
 
 from hptui.config import Arm
 from hptui.errors import RunDirectoryError
-from hptui.metrics.metrics import metric
-from hptui.reading.comparison import CONFIDENCE, summarize, test_accuracy
-from hptui.reading.comparison.arms import UNREADABLE, saved_predictions
+from hptui.metrics.classification import metric
+from hptui.reading.comparison import CONFIDENCE, summarize
+from hptui.reading.comparison.evidence import UNREADABLE, final_test_accuracy, saved_predictions
 from hptui.reading.studies import FollowedRun, FollowedStudy
-from hptui.reading.views import Trajectory, trajectories
+from hptui.reading.views.trajectories import Trajectory, trajectories
 from hptui.record.predictions import Predictions
 
 
 def trajectories_by_seed(study: FollowedStudy) -> list[tuple[int, tuple[Trajectory, ...]]]:
-    """Of all optimized runs that have begun, each beside the baseline of its seed."""
+    """Trajectories of all optimized runs that have begun, each beside the baseline of its seed."""
     baseline = {run.seed: run.state for run in study.runs if run.arm == "baseline"}
     begun = [run for run in study.runs if run.arm == "optimized" and run.state.started is not None]
     return [(run.seed, trajectories(run.state, baseline.get(run.seed))) for run in begun]
-
-
-def completed_runs(study: FollowedStudy, arm: Arm) -> list[FollowedRun]:
-    """By seed."""
-    return [run for run in study.runs if run.arm == arm and run.state.completed is not None]
 
 
 @dataclass(frozen=True)
@@ -45,23 +40,23 @@ class Confusion:
 
     @property
     def shares(self) -> tuple[tuple[float | None, ...], ...]:
-        """Of the true class; None: it has no image."""
+        """Shares of the true class; None: it has no image."""
         return tuple(tuple(count / sum(row) if sum(row) else None for count in row) for row in self.counts)
 
 
 def confusions(study: FollowedStudy) -> tuple[Confusion, ...]:
-    """One for each arm that completed a run, of the delivered weights after the last epoch."""
-    found = []
+    """Confusion of each arm that completed a run, of the delivered weights after the last epoch."""
+    of_arms = []
     for arm in study.study.config.arms:
-        states = [run.state for run in completed_runs(study, arm)]
+        states = [run.state for run in study.completed_runs(arm)]
         tables = [(state.started, state.epochs[-1].test) for state in states if state.epochs]
         matrices = [test.confusion for _, test in tables if test is not None]
         names = next((started.class_names for started, _ in tables if started is not None), [])
         if matrices:
             mean = _mean_matrix(matrices)
             numbers = [str(index) for index in range(len(mean))]  # where the log does not name every class
-            found.append(Confusion(arm, len(matrices), tuple(names if len(names) == len(mean) else numbers), mean))
-    return tuple(found)
+            of_arms.append(Confusion(arm, len(matrices), tuple(names if len(names) == len(mean) else numbers), mean))
+    return tuple(of_arms)
 
 
 def _mean_matrix(matrices: Sequence[Sequence[Sequence[int]]]) -> tuple[tuple[float, ...], ...]:
@@ -90,25 +85,25 @@ def roc_curves(study: FollowedStudy) -> tuple[tuple[RocCurve, ...], tuple[str, .
     for run in study.runs:
         started = run.state.started
         if run.state.completed is not None and started is not None and len(started.class_names) == 2:
-            found = _roc_curve(run)
-            if isinstance(found, RocCurve):
-                curves.append(found)
+            outcome = _roc_curve(run)
+            if isinstance(outcome, RocCurve):
+                curves.append(outcome)
             else:
-                problems.append(f"{run.name}: {found}")
+                problems.append(f"{run.name}: {outcome}")
     return tuple(curves), tuple(problems)
 
 
 def final_predictions(run: FollowedRun) -> Predictions | str:
-    """On test images, of a completed run, or why there are none."""
+    """Predictions of a completed run on test images, or why there are none."""
     try:
-        found = saved_predictions(run, "final")
+        predictions = saved_predictions(run, "final")
     except RunDirectoryError:
         return UNREADABLE
-    return "no predictions saved by this run" if found is None else found
+    return "no predictions saved by this run" if predictions is None else predictions
 
 
 def _roc_curve(run: FollowedRun) -> RocCurve | str:
-    """Of a completed run, or why there is none."""
+    """Curve of a completed run, or why there is none."""
     predictions = final_predictions(run)
     if isinstance(predictions, str):
         return predictions
@@ -128,7 +123,7 @@ def _roc_curve(run: FollowedRun) -> RocCurve | str:
 
 @dataclass(frozen=True)
 class CostPoint:
-    """One completed run."""
+    """Cost and accuracy of one completed run."""
 
     run: str
     arm: Arm
@@ -139,9 +134,9 @@ class CostPoint:
 
 
 def cost_points(study: FollowedStudy) -> tuple[CostPoint, ...]:
-    """Of all completed runs, in the study's order."""
+    """Points of all completed runs, in the study's order."""
     return tuple(
-        CostPoint(run.name, run.arm, run.seed, run.state.completed.cost, test_accuracy(run.state))
+        CostPoint(run.name, run.arm, run.seed, run.state.completed.cost, final_test_accuracy(run.state))
         for run in study.runs
         if run.state.completed is not None
     )

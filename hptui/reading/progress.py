@@ -12,7 +12,7 @@ from hptui.space import Range
 
 
 def expected_work(followed: FollowedStudy, run: FollowedRun) -> float:
-    """Images this run will process in probes and training, relative to one epoch's: what is done, and what is left.
+    """Images that a run will have processed in probes and training at its end, relative to one epoch's.
 
     Epochs that were added count. Where decisions go through a grid, probes go on to the end, and the size of the newest
     one counts, because ranges may have been changed; another strategy keeps to what it planned for the whole run.
@@ -35,7 +35,7 @@ def expected_work(followed: FollowedStudy, run: FollowedRun) -> float:
 
 
 def _newest_cells(followed: FollowedStudy) -> int:
-    """Of the grid of the newest decision in the whole study; before the first one, of the study's ranges."""
+    """Number of cells of the newest decision's grid in the whole study; before the first one, of the study's ranges."""
     newest = _newest_decision(followed)
     return _cells(newest.axes if newest is not None else followed.study.config.space.values())
 

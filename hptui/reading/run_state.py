@@ -50,12 +50,12 @@ class Epoch:
 
     @property
     def validation(self) -> Evaluated | None:
-        """On validation images, of the weights that would be delivered."""
+        """Evaluation on validation images of the weights that would be delivered."""
         return self._delivered("validation")
 
     @property
     def test(self) -> Evaluated | None:
-        """On test images, of the weights that would be delivered."""
+        """Evaluation on test images of the weights that would be delivered."""
         return self._delivered("test")
 
     def _delivered(self, split: str) -> Evaluated | None:
@@ -64,7 +64,7 @@ class Epoch:
 
 @dataclass
 class RunState:
-    """The fold of a run's events; `apply` takes one more."""
+    """What a run's events come to; `apply` adds one more."""
 
     started: RunStarted | None = None
     completed: RunCompleted | None = None
@@ -90,7 +90,7 @@ class RunState:
     """of the last event, seconds since 1970"""
 
     def apply(self, event: AnyEvent) -> None:  # noqa: PLR0912 (one short branch per kind of event)
-        """Take in one more fact, in the order of the log."""
+        """Apply one more fact, in the order of the log."""
         self.time = event.time
         match event:
             case RunStarted():
@@ -157,7 +157,7 @@ class RunState:
         self.seconds = event.seconds
 
     def _standing_values(self) -> dict[str, float]:
-        """In force as the last fact of the start, of a decision or of the end of an epoch tells."""
+        """Values in force, by the last fact about the start, a decision or the end of an epoch."""
         epoch = self.epochs[-1] if self.epochs else None
         chosen = self.decisions[-1].chosen if self.decisions else None
         if chosen is not None and (epoch is None or chosen.epoch > epoch.number):
@@ -179,7 +179,7 @@ class RunState:
 
 
 def replay(events: Iterable[AnyEvent]) -> RunState:
-    """The state after all `events`."""
+    """State after all `events`."""
     state = RunState()
     for event in events:
         state.apply(event)

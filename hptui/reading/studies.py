@@ -12,7 +12,7 @@ from hptui.errors import RunDirectoryError
 from hptui.reading.run_state import Decision, RunState
 from hptui.record.events import AnyEvent, BatchesTrained, CandidateScored, DecisionStarted, LandscapePredicted
 from hptui.record.presence import is_written
-from hptui.record.run_directory import RunReader
+from hptui.record.run_reader import RunReader
 from hptui.record.study_directory import STUDY_FILE, Study, open_study
 
 Status = Literal["waiting", "running", "paused", "stopped", "lost", "failed", "finished"]
@@ -46,7 +46,7 @@ class FollowedRun:
         return self.directory.name
 
     def refresh(self, seconds: float = float("inf")) -> None:
-        """Take in what was written since, for about `seconds` at most."""
+        """Read what was written since, for about `seconds` at most."""
         for event in self.reader.read(seconds, skim=True):
             self.state.apply(event)
             if isinstance(event, DecisionStarted) and len(self.state.decisions) > 1:
@@ -56,17 +56,17 @@ class FollowedRun:
                 self.notable_total += 1
 
     def decision(self, index: int) -> Decision:
-        """One of `state.decisions` with all its candidates."""
-        found = self.state.decisions[index]
-        if found is self.state.decisions[-1] and (found.candidates or found.chosen is None):
-            return found
-        if self._read_again is None or self._read_again.started is not found.started:
-            self._read_again = replace(found, candidates=self.reader.candidates(found.started.decision))
+        """Decision of `state.decisions` with all its candidates."""
+        known = self.state.decisions[index]
+        if known is self.state.decisions[-1] and (known.candidates or known.chosen is None):
+            return known
+        if self._read_again is None or self._read_again.started is not known.started:
+            self._read_again = replace(known, candidates=self.reader.candidates(known.started.decision))
         return self._read_again
 
     @property
     def status(self) -> Status:
-        """Lost: the log has no end, and nobody writes it any more."""
+        """State of the run. Lost: the log has no end, and nobody writes it any more."""
         if self.state.completed is not None:
             return "finished"
         if is_written(self.directory):
@@ -79,7 +79,7 @@ class FollowedRun:
 
 
 class FollowedStudy:
-    """A study with all its planned runs; `refresh` takes in what was written since."""
+    """A study with all its planned runs; `refresh` reads what was written since."""
 
     def __init__(self, study: Study) -> None:
         self.study = study
@@ -92,9 +92,13 @@ class FollowedStudy:
         for run in self.runs:
             run.refresh()
 
+    def completed_runs(self, arm: Arm) -> list[FollowedRun]:
+        """The runs of one arm that have come to their end, by seed."""
+        return [run for run in self.runs if run.arm == arm and run.state.completed is not None]
+
     @property
     def status(self) -> Status:
-        """Of the whole: running while its process lives; else the worst that its runs show."""
+        """State of the whole: running while its process lives; else the worst that its runs show."""
         statuses = {run.status for run in self.runs}
         if statuses == {"finished"}:
             return "finished"
@@ -120,7 +124,7 @@ def study_directories(folder: Path) -> list[Path]:
 
 
 def readable(directories: list[Path]) -> tuple[list[FollowedStudy], list[str]]:
-    """Those that can be read, newest first, and a message for each that cannot."""
+    """Studies that can be read, newest first, and a message for each that cannot."""
     studies, problems = [], []
     for directory in directories:
         try:

@@ -23,7 +23,7 @@ COMMANDS = "commands"
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="command", tag=True):
-    """Base; `author` and `time` are set by the sender."""
+    """Base of all commands; `author` and `time` are set by the sender."""
 
     author: str = ""
     """user@host"""
@@ -44,14 +44,14 @@ class StepEpoch(Command, frozen=True, kw_only=True):
 
 
 class ChangeRanges(Command, frozen=True, kw_only=True):
-    """From the next decision on, in this and all later runs of the study."""
+    """Search in other ranges from the next decision on, in this and all later runs of the study."""
 
     search: dict[str, str]
     """name -> low:high:scale:steps; names that are missing stay at the value in force"""
 
 
 class UseValues(Command, frozen=True, kw_only=True):
-    """From the next decision of this run on, instead of what its strategy would choose."""
+    """Put values in force from the next decision of this run on, instead of what its strategy would choose."""
 
     run: str
     """its name; another run that is trained when this arrives refuses"""
@@ -60,7 +60,7 @@ class UseValues(Command, frozen=True, kw_only=True):
 
 
 class AddEpochs(Command, frozen=True, kw_only=True):
-    """To every run of the study."""
+    """Add epochs to every run of the study."""
 
     epochs: int
 
@@ -112,7 +112,7 @@ def _user() -> str:
 
 
 class CommandInbox:
-    """The trainer's end: commands that came in since it was made, of all viewers."""
+    """The trainer's end: it receives the commands of all viewers that came in since it was made."""
 
     def __init__(self, study: Path) -> None:
         self._folder = study / COMMANDS

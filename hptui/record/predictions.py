@@ -47,7 +47,7 @@ class Predictions:
 
 
 class ClassCounts(msgspec.Struct, frozen=True):
-    """What sensitivity and specificity of every class need; lists of length classes."""
+    """Counts that sensitivity and specificity of every class need; lists of length classes."""
 
     support: list[int]
     """images that are of the class"""
@@ -57,12 +57,12 @@ class ClassCounts(msgspec.Struct, frozen=True):
     """images that are both"""
 
 
-def write_predictions(run: Path, found: Mapping[tuple[Model, str], Predictions]) -> None:
+def write_predictions(run: Path, answers: Mapping[tuple[Model, str], Predictions]) -> None:
     """Write all of a run's predictions, complete or not at all.
 
     Args:
         run: its directory.
-        found: by model and split ("validation" or "test"); both models see the same images of a split.
+        answers: by model and split ("validation" or "test"); both models see the same images of a split.
 
     Raises:
         TrainingError: the file cannot be written.
@@ -70,7 +70,7 @@ def write_predictions(run: Path, found: Mapping[tuple[Model, str], Predictions])
     import numpy as np
 
     arrays: dict[str, npt.NDArray[np.int64] | npt.NDArray[np.float32]] = {}
-    for (model, split), predictions in found.items():
+    for (model, split), predictions in answers.items():
         labels = arrays.setdefault(f"{split}_labels", np.asarray(predictions.labels, np.int64))
         if not np.array_equal(labels, predictions.labels):
             raise ValueError(f"the labels of {split} differ between the models")
@@ -107,7 +107,7 @@ def read_predictions(run: Path, model: Model = "final", split: str = "test") -> 
 
 
 def _damage(labels: Any, probabilities: Any) -> str:
-    """Why two arrays are no predictions; empty if they are."""
+    """Reason why two arrays are no predictions; empty if they are."""
     if labels.dtype.kind not in "iu" or probabilities.dtype.kind != "f":
         return f"labels of type {labels.dtype}, probabilities of type {probabilities.dtype}"
     if labels.ndim != 1 or probabilities.ndim != 2 or len(labels) != len(probabilities):

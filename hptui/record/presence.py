@@ -33,7 +33,7 @@ LOCK_SECONDS = 0.3
 
 
 class Heartbeat(msgspec.Struct, frozen=True):
-    """Who writes, and when it last said so."""
+    """Sign of life: who writes, and when it last said so."""
 
     pid: int
     host: str

@@ -1,6 +1,6 @@
-"""Names inside a run, and its log: one writer appends, any number of readers follow.
+"""Names inside a study and its runs, and what starts a run.
 
-    STUDY/study.toml               what was asked, resolved (hptui.reading.studies)
+    STUDY/study.toml               what was asked, resolved (hptui.record.study_directory)
     STUDY/sources/                 copies of the user's own files
     STUDY/baseline-0/run.json      the plain data that started the run: arm, seed, configuration
                      events.jsonl  one fact per line (hptui.record.events), append-only
@@ -11,38 +11,21 @@
                      error.log     the traceback, if the run failed
                      lock, heartbeat.json   while it is written
 
+One writer appends to a run's log (hptui.record.run_writer), any number of readers follow it (hptui.record.run_reader).
 No path in any of these files is absolute: a folder can be copied and read anywhere.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
-import re
-import time
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import msgspec
 
 from hptui.config import Arm
-from hptui.errors import RunDirectoryError, TrainingError
-from hptui.record.events import (
-    SCHEMA,
-    AnyEvent,
-    BatchesTrained,
-    CandidateScored,
-    DecisionStarted,
-    EpochCompleted,
-    HyperparametersChosen,
-    RunResumed,
-    RunStarted,
-    decode,
-    encode,
-    start_of,
-)
-from hptui.record.presence import Presence, replace_file
+from hptui.errors import RunDirectoryError
+from hptui.record.events import SCHEMA
+from hptui.record.presence import replace_file
 
 RUN_FILE = "run.json"
 EVENTS_FILE = "events.jsonl"
@@ -50,15 +33,9 @@ CHECKPOINTS = "checkpoints"
 MODEL_FILE, BEST_FILE = "model.pt", "best.pt"
 ERROR_FILE = "error.log"
 
-READ_BYTES = 1 << 20
-"""largest piece read at once, so that a reader of a huge log stays responsive"""
-SKIM_BYTES = 1 << 23
-"""the same where most lines are passed over unread: some 10 ms of work"""
-CANDIDATE, BATCHES, DECISION = start_of(CandidateScored), start_of(BatchesTrained), start_of(DecisionStarted)
-
 
 class RunFile(msgspec.Struct, frozen=True):
-    """run.json: all that is needed to start this run anywhere, and to know what it was."""
+    """Content of run.json: all that is needed to start this run anywhere, and to know what it was."""
 
     schema: int
     hptui: str
@@ -108,191 +85,3 @@ def check_schema(schema: object, path: Path) -> None:
         raise RunDirectoryError(
             f"{path} has format {schema!r}, this hptui reads format {SCHEMA}; use the hptui version that wrote it."
         )
-
-
-class RunWriter:
-    """Append events to a run, alone. A context manager: entering takes the run's lock and starts its heartbeat."""
-
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self._presence = Presence(directory)
-        self._file = -1
-
-    def __enter__(self) -> RunWriter:
-        self._presence.__enter__()
-        try:
-            self._file = os.open(self._directory / EVENTS_FILE, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-            _cut_torn_line(self._file)
-        except OSError as error:
-            self._presence.__exit__(None, None, None)
-            raise RunDirectoryError(f"cannot write {self._directory / EVENTS_FILE}: {error.strerror}.") from None
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        try:
-            os.close(self._file)
-        finally:
-            self._presence.__exit__(kind, error, traceback)
-
-    def append(self, event: AnyEvent) -> None:
-        """Hand one line to the operating system, so that it outlives this process however it ends.
-
-        Raises:
-            TrainingError: the disk is full or gone.
-        """
-        line = encode(msgspec.structs.replace(event, time=time.time()))
-        try:
-            written = os.write(self._file, line)
-            while written < len(line):  # a nearly full disk takes a part, then says so
-                written += os.write(self._file, line[written:])
-        except OSError as error:
-            with contextlib.suppress(OSError):  # what may still be written (why the run failed) needs a line of its own
-                _cut_torn_line(self._file)
-            raise TrainingError(f"cannot write {self._directory / EVENTS_FILE}: {error.strerror}.") from None
-
-
-def _cut_torn_line(file: int) -> None:
-    """Remove the unfinished last line that a killed process or a full disk left: it never was a fact."""
-    size = os.fstat(file).st_size
-    position = size
-    while position > 0:
-        start = max(0, position - READ_BYTES)
-        newline = os.pread(file, position - start, start).rfind(b"\n")
-        if newline >= 0:
-            position = start + newline + 1
-            break
-        position = start
-    if position < size:
-        os.ftruncate(file, position)
-
-
-class RunReader:
-    """Follow a run's log from any process; a torn last line means "not yet"."""
-
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self._path = directory / EVENTS_FILE
-        self._offset = 0
-        self._decisions: dict[int, int] = {}
-        """where in the file the candidates of each decision begin; of a decision that was made again, the newest"""
-        self.behind = False
-        """whether the last `read` stopped for lack of time"""
-        self.asked = False
-        """whether there was a `read`"""
-
-    def read(self, seconds: float = float("inf"), *, skim: bool = False) -> list[AnyEvent]:
-        """Events that were completed since the last call, stopping after about `seconds`.
-
-        Args:
-            seconds: at least one piece of the file is read, however short the time.
-            skim: pass over the candidates of all but the newest decision, and the batches of epochs that are over.
-                With 25 x 25 cells they are 99 % of the lines, and later events sum them up. `candidates` reads
-                the former when they are wanted.
-
-        Raises:
-            RunDirectoryError: another version wrote the run, or a whole line is not an event this version knows.
-        """
-        if self._offset == 0 and (self._directory / RUN_FILE).exists():
-            read_run_file(self._directory)  # its format is told before any line is misread
-        until = time.monotonic() + seconds
-        events: list[AnyEvent] = []
-        self.behind, self.asked = False, True
-        try:
-            with self._path.open("rb") as file:
-                while piece := _whole_lines(file.fileno(), self._offset, SKIM_BYTES if skim else READ_BYTES):
-                    events += self._take(piece, skim=skim)
-                    if time.monotonic() > until:
-                        self.behind = True
-                        break
-        except FileNotFoundError:
-            return []
-        return events
-
-    def candidates(self, decision: int) -> list[CandidateScored]:
-        """All candidates of one decision that `read` has come past, read from the file again."""
-        offset = self._decisions[decision]
-        found: list[CandidateScored] = []
-        with self._path.open("rb") as file:
-            while piece := _whole_lines(file.fileno(), offset, READ_BYTES):
-                for line in piece.split(b"\n")[:-1]:
-                    event = self._decode(line, piece, offset)
-                    if isinstance(event, CandidateScored):
-                        found.append(event)
-                    elif isinstance(event, (HyperparametersChosen, RunResumed, DecisionStarted)):
-                        return found
-                offset += len(piece)
-        return found
-
-    def _take(self, piece: bytes, *, skim: bool) -> list[AnyEvent]:
-        events, begins = [], 0
-        for line in _skimmed(piece) if skim else piece.split(b"\n")[:-1]:
-            event = self._decode(line, piece, self._offset)
-            if isinstance(event, DecisionStarted):
-                begins = piece.index(line, begins) + len(line) + 1
-                self._decisions[event.decision] = self._offset + begins
-            events.append(event)
-        self._offset += len(piece)
-        return events
-
-    def _decode(self, line: bytes, piece: bytes, offset: int) -> AnyEvent:
-        try:
-            event = decode(line)
-            if isinstance(event, RunStarted):
-                check_schema(event.schema, self._path)
-            return event
-        except msgspec.DecodeError as error:
-            with self._path.open("rb") as file:  # nobody counts the lines as long as all is well
-                number = file.read(offset + piece.index(line)).count(b"\n") + 1
-            raise RunDirectoryError(f"{self._path}, line {number} cannot be read: {error}.") from None
-
-
-def _skimmed(piece: bytes) -> list[bytes]:
-    """The lines without the candidates that a later decision follows, and the batches of what is over."""
-    decided = piece.rfind(b"\n" + DECISION) + 1
-    trained = max(decided, piece.rfind(b"\n" + start_of(EpochCompleted)) + 1)
-    return [
-        *_lines_but(piece, 0, decided, CANDIDATE, BATCHES),
-        *_lines_but(piece, decided, trained, BATCHES),
-        *piece[trained:].split(b"\n")[:-1],
-    ]
-
-
-def _lines_but(piece: bytes, begin: int, end: int, *passed: bytes) -> list[bytes]:
-    """Whole lines between two places that do not start so; a third of the time of taking all lines apart first."""
-    if begin == end:
-        return []
-    ends = re.compile(rb"\n(?!%b|\Z)" % b"|".join(map(re.escape, passed)))
-    starts = [found.end() for found in ends.finditer(piece, begin, end)]
-    if not piece.startswith(passed, begin):
-        starts.insert(0, begin)
-    return [piece[start : piece.index(b"\n", start)] for start in starts]
-
-
-def _whole_lines(file: int, offset: int, size: int) -> bytes:
-    while True:
-        piece = os.pread(file, size, offset)
-        end = piece.rfind(b"\n") + 1
-        if end or len(piece) < size:
-            return piece[:end]
-        size *= 2  # one line longer than the piece: a confusion matrix of very many classes
-
-
-def last_event(directory: Path) -> AnyEvent | None:
-    """The last whole event of a run's log, read from the end; None if there is none."""
-    try:
-        with (directory / EVENTS_FILE).open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            length = 0
-            while length < size:
-                length = min(size, max(2 * length, 1 << 16))
-                file.seek(size - length)
-                lines = file.read(length).rpartition(b"\n")[0].splitlines()
-                if len(lines) > 1 or (lines and length == size):
-                    return decode(lines[-1])
-    except FileNotFoundError:
-        return None
-    except msgspec.DecodeError as error:
-        raise RunDirectoryError(f"{directory / EVENTS_FILE}: its last line cannot be read: {error}.") from None
-    return None

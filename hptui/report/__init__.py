@@ -49,7 +49,7 @@ def write_report(study: FollowedStudy, to: Path, *, progress: Callable[[str], No
 
 
 def page(study: FollowedStudy, *, progress: Callable[[str], None] | None = None) -> str:
-    """The page itself; see `write_report`."""
+    """Text of the page; see `write_report`."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("hptui.report", "."),
         autoescape=True,

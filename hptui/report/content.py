@@ -17,12 +17,12 @@ from hptui.reading.studies import FollowedStudy
 from hptui.record.study_directory import STUDY_FILE, Study
 from hptui.report.measures import arms_table, class_table, gaps, metric_tables, statistics_table
 from hptui.report.runs import decision_tables, runs_table, warnings
-from hptui.report.tables import Table
+from hptui.report.tables import PageTable
 
 
 @dataclass(frozen=True)
 class Headline:
-    """What is read first."""
+    """Words that are read first."""
 
     name: str
     facts: str
@@ -31,11 +31,11 @@ class Headline:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading, sentences, tables."""
+    """Section of the page: a heading, sentences, tables."""
 
     title: str
     lines: Sequence[str] = ()
-    tables: Sequence[Table] = ()
+    tables: Sequence[PageTable] = ()
     remarks: Sequence[str] = ()
     """as a list"""
 
@@ -53,10 +53,10 @@ def headline(study: FollowedStudy) -> Headline:
 
 
 def before_pictures(study: FollowedStudy, left_out: Sequence[str] = ()) -> Iterator[Section]:
-    """The result, and what is wrong with it; `left_out`: what the page has no room for."""
+    """Sections on the result, and on what is wrong with it; `left_out`: what the page has no room for."""
     comparison = compare(study)
-    found = statistics_table(comparison)
-    tables = [arms_table(comparison), *([found] if found else [])]
+    statistics = statistics_table(comparison)
+    tables = [arms_table(comparison), *([statistics] if statistics else [])]
     yield Section("Result", [difference_words(comparison)], tables)
     careful = warnings(study)
     if careful:
@@ -72,7 +72,7 @@ def before_pictures(study: FollowedStudy, left_out: Sequence[str] = ()) -> Itera
 
 
 def after_pictures(study: FollowedStudy) -> Iterator[Section]:
-    """How it came about."""
+    """Sections on how the result came about."""
     yield Section("Runs", tables=[runs_table(study)])
     decisions = list(decision_tables(study))
     if decisions:
@@ -81,8 +81,8 @@ def after_pictures(study: FollowedStudy) -> Iterator[Section]:
     yield Section("Versions", tables=[_versions(study)])
 
 
-def _settings(study: Study) -> Table:
-    """Every setting; where one came from, as far as the study's folder knows."""
+def _settings(study: Study) -> PageTable:
+    """Every setting with its origin, as far as the study's folder knows."""
     default = msgspec.to_builtins(resolve([]).config)
     begun = tomllib.loads((study.directory / STUDY_FILE).read_text("utf-8"))["config"]
     rows: list[tuple[str, str, str]] = []
@@ -92,7 +92,7 @@ def _settings(study: Study) -> Table:
         changed = name in begun and to_plain(study.config).get(name) != begun[name]
         origin = "changed while it ran" if changed else "default" if value == default[name] else "set for this study"
         rows.append((name, _setting(value), origin))
-    return Table("Settings", ("setting", "value", "from"), rows, words=3)
+    return PageTable("Settings", ("setting", "value", "from"), rows, words=3)
 
 
 def _setting(value: object) -> str:
@@ -103,8 +103,8 @@ def _setting(value: object) -> str:
     return "-" if value is None else str(value)
 
 
-def _facts(study: FollowedStudy) -> Table:
-    """What the first run that began has found."""
+def _facts(study: FollowedStudy) -> PageTable:
+    """Facts that the first run that began has recorded."""
     started = next((run.state.started for run in study.runs if run.state.started is not None), None)
     rows = [("fingerprint of images and labels (SHA-256)", study.study.fingerprint)]
     if started is not None:
@@ -118,14 +118,14 @@ def _facts(study: FollowedStudy) -> Table:
             ("trainable weights", str(started.parameters)),
             ("optimizer", started.optimizer),
         ]
-    return Table("Data and network", ("fact", "value"), rows, words=2)
+    return PageTable("Data and network", ("fact", "value"), rows, words=2)
 
 
-def _versions(study: FollowedStudy) -> Table:
-    """Of every run that began, each set once."""
+def _versions(study: FollowedStudy) -> PageTable:
+    """Versions that the runs were trained with, each set once."""
     starts = [run.state.started for run in study.runs if run.state.started is not None]
     rows = {
         (start.hptui, start.device, ", ".join(f"{name} {number}" for name, number in start.versions.items()))
         for start in starts
     }
-    return Table("What the runs were trained with", ("hptui", "device", "versions"), sorted(rows), words=3)
+    return PageTable("What the runs were trained with", ("hptui", "device", "versions"), sorted(rows), words=3)

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from typing import get_args
 
 from hptui.errors import UsageError
-from hptui.metrics.metrics import METRIC_TITLES, METRICS, metric
+from hptui.metrics.classification import METRIC_TITLES, METRICS, metric
 from hptui.reading.comparison import Comparison, Question, compare
 from hptui.reading.comparison.by_class import CLASS_HEADINGS, by_class, class_cells
-from hptui.reading.comparison.study import completed
-from hptui.reading.comparison.words import arm_cells, between, headings, mean_sd, probability, signed, statistics_rows
+from hptui.reading.comparison.number_words import between, mean_sd, probability, signed
+from hptui.reading.comparison.words import arm_cells, headings, statistics_rows
 from hptui.reading.outcomes import final_predictions
 from hptui.reading.studies import FollowedRun, FollowedStudy
 from hptui.record.predictions import Model
-from hptui.report.tables import Table
+from hptui.report.tables import PageTable
 
 MODELS: dict[Model, str] = {
     "final": "delivered weights after the last epoch",
@@ -23,67 +23,67 @@ MODELS: dict[Model, str] = {
 METRIC_HEADINGS = ("metric", "baseline %", "optimized %", "difference (points)", "95 % interval", "p")
 
 
-def arms_table(comparison: Comparison) -> Table:
-    """As `hptui compare` shows it."""
+def arms_table(comparison: Comparison) -> PageTable:
+    """Table of the arms, as `hptui compare` shows it."""
     arms = [("baseline", comparison.baseline), ("optimized", comparison.optimized)]
     rows = [arm_cells(comparison, name, arm) for name, arm in arms if arm.strategy != "none"]
-    return Table("Arms: mean ± standard deviation over the completed runs", headings(comparison), rows, words=2)
+    return PageTable("Arms: mean ± standard deviation over the completed runs", headings(comparison), rows, words=2)
 
 
-def statistics_table(comparison: Comparison) -> Table | None:
-    """None while there is no pair."""
+def statistics_table(comparison: Comparison) -> PageTable | None:
+    """Table of every number of the difference; None while there is no pair."""
     rows = statistics_rows(comparison)
-    return Table("Difference in test accuracy", ("statistic", "value"), rows) if rows else None
+    return PageTable("Difference in test accuracy", ("statistic", "value"), rows) if rows else None
 
 
-def metric_tables(study: FollowedStudy) -> Iterator[Table]:
-    """Every metric of both models; a dash where the runs saved no predictions, or it is not defined."""
-    if not any(completed(study, arm) for arm in study.study.config.arms):
+def metric_tables(study: FollowedStudy) -> Iterator[PageTable]:
+    """Tables of every metric, one for each model; a dash where the runs saved no predictions, or it is not defined."""
+    if not any(study.completed_runs(arm) for arm in study.study.config.arms):
         return
     for model in get_args(Model):
         rows = [_metric_row(study, Question(name, model)) for name in METRICS]
-        yield Table(f"Test images, {MODELS[model]}", METRIC_HEADINGS, rows)
+        yield PageTable(f"Test images, {MODELS[model]}", METRIC_HEADINGS, rows)
 
 
 def _metric_row(study: FollowedStudy, question: Question) -> tuple[str, ...]:
     title = METRIC_TITLES[question.metric]
     try:
-        found = compare(study, question)
+        comparison = compare(study, question)
     except UsageError:  # `gaps` says why
         return (title, *["-"] * (len(METRIC_HEADINGS) - 1))
-    difference = found.difference
+    difference = comparison.difference
     return (
         title,
-        mean_sd(found.baseline.measured),
-        mean_sd(found.optimized.measured),
+        mean_sd(comparison.baseline.measured),
+        mean_sd(comparison.optimized.measured),
         "-" if difference.mean is None else signed(difference.mean),
         between(difference.low, difference.high),
         probability(difference.p_value),
     )
 
 
-def class_table(study: FollowedStudy) -> Table | None:
-    """None while no run is completed."""
+def class_table(study: FollowedStudy) -> PageTable | None:
+    """Table of every class of both arms; None while no run is completed."""
     rows = [class_cells(row) for row in by_class(study, Question())]
     caption = (
         "Every class against the rest: mean over the runs of the value, and of the 95 % interval that the test images "
         "leave of one run (Wilson for sensitivity and specificity, bootstrap over images for F1 and AUC)"
     )
-    return Table(caption, CLASS_HEADINGS, rows, words=2) if rows else None
+    return PageTable(caption, CLASS_HEADINGS, rows, words=2) if rows else None
 
 
 def gaps(study: FollowedStudy) -> list[str]:
-    """What the tables lack, and why."""
-    found: dict[str, list[str]] = {}
+    """Sentences on what the tables lack, and why."""
+    runs_by_problem: dict[str, list[str]] = {}
     for arm in study.study.config.arms:
-        for run in completed(study, arm):
+        for run in study.completed_runs(arm):
             if problem := _problem(run):
-                found.setdefault(problem, []).append(run.name)
-    return [f"AUC of {', '.join(names)}: {problem}" for problem, names in found.items()]
+                runs_by_problem.setdefault(problem, []).append(run.name)
+    return [f"AUC of {', '.join(names)}: {problem}" for problem, names in runs_by_problem.items()]
 
 
 def _problem(run: FollowedRun) -> str:
-    """Why a run has no AUC; empty if it has one."""
+    """Reason why a run has no AUC; empty if it has one."""
     predictions = final_predictions(run)
     if isinstance(predictions, str):
         return predictions

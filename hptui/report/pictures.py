@@ -20,8 +20,8 @@ VECTOR_CELLS = 1500
 
 
 @dataclass(frozen=True)
-class Embedded:
-    """One picture."""
+class EmbeddedPicture:
+    """One picture within the page."""
 
     name: str
     """as a file of an export would be called, without its ending"""
@@ -32,7 +32,7 @@ class Embedded:
 
 
 def chosen_pictures(offered: Sequence[Picture]) -> tuple[list[Picture], list[str]]:
-    """Those for a page, in their order, and a sentence about heatmaps that are left out.
+    """Pictures for a page, in their order, and a sentence about heatmaps that are left out.
 
     First and last page of each run; the last one alone where runs are many; and of too many runs the first ones.
     """
@@ -48,9 +48,9 @@ def chosen_pictures(offered: Sequence[Picture]) -> tuple[list[Picture], list[str
     return [picture for picture in offered if not picture.run or picture.name in kept], [left] * (len(kept) < pages)
 
 
-def embedded_pictures(chosen: Sequence[Picture], progress: Callable[[str], None]) -> list[Embedded]:
-    """As SVG, sharp at any size, but for heatmaps of very many cells."""
-    found = []
+def embedded_pictures(chosen: Sequence[Picture], progress: Callable[[str], None]) -> list[EmbeddedPicture]:
+    """Pictures as SVG, sharp at any size, but for heatmaps of very many cells."""
+    embedded = []
     for index, picture in enumerate(chosen):
         progress(f"{index + 1}/{len(chosen)} {picture.name}")
         kind: Format = "svg" if picture.cells <= VECTOR_CELLS else "png"
@@ -58,5 +58,5 @@ def embedded_pictures(chosen: Sequence[Picture], progress: Callable[[str], None]
         with look():
             picture.draw().savefig(content, format=kind, metadata=METADATA[kind])
         data = base64.b64encode(content.getvalue()).decode("ascii")
-        found.append(Embedded(picture.name, f"data:{MEDIA[kind]};base64,{data}", bool(picture.run)))
-    return found
+        embedded.append(EmbeddedPicture(picture.name, f"data:{MEDIA[kind]};base64,{data}", bool(picture.run)))
+    return embedded

@@ -15,7 +15,7 @@ from hptui.record.study_directory import SOURCES, Study
 
 
 def repeat_command(study: Study) -> str:
-    """One line for a POSIX shell; settings that are the default are left out."""
+    """Command that repeats the study, one line for a POSIX shell; settings that are the default are left out."""
     return shlex.join(["hptui", "run", *_flags(study.config)])
 
 
@@ -31,7 +31,7 @@ def _flags(config: StudyConfig) -> list[str]:
 
 
 def _texts(field: str, value: Any) -> list[str]:
-    """What the flag takes, once for each time it is given."""
+    """Values of the flag, once for each time it is given."""
     if field == "search":
         searched = value or dict.fromkeys(default_search(), "off")
         return [f"{name}={text}" for name, text in searched.items()]
@@ -45,7 +45,7 @@ def _texts(field: str, value: Any) -> list[str]:
 
 
 def repeat_notes(study: Study) -> list[str]:
-    """What the command supposes."""
+    """Sentences on what the command supposes."""
     config = study.config
     notes = []
     own = [field for field in PLUG_INS if registry.own_file(getattr(config, field) or "") is not None]

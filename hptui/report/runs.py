@@ -6,21 +6,21 @@ from collections.abc import Iterator
 from itertools import chain
 
 from hptui.reading.cautions import cautions
-from hptui.reading.comparison.words import percent
+from hptui.reading.comparison.number_words import percent
 from hptui.reading.run_state import Decision
 from hptui.reading.studies import FollowedRun, FollowedStudy
 from hptui.record.events import CandidateScored
-from hptui.report.places import without_folders
-from hptui.report.tables import Table
+from hptui.report.paths import without_folders
+from hptui.report.tables import PageTable
 from hptui.space import describe
 
 RUN_HEADINGS = ("run", "state", "device", "values at the end", "epochs", "test acc. %", "cost", "seconds")
 DECISION_HEADINGS = ("before epoch", "chosen", "reason", "tried", "diverged", "best score")
 
 
-def runs_table(study: FollowedStudy) -> Table:
-    """One row for each planned run."""
-    return Table("", RUN_HEADINGS, [_run_row(run) for run in study.runs], words=4)
+def runs_table(study: FollowedStudy) -> PageTable:
+    """Table with one row for each planned run."""
+    return PageTable("", RUN_HEADINGS, [_run_row(run) for run in study.runs], words=4)
 
 
 def _run_row(run: FollowedRun) -> tuple[str, ...]:
@@ -39,19 +39,19 @@ def _run_row(run: FollowedRun) -> tuple[str, ...]:
     )
 
 
-def decision_tables(study: FollowedStudy) -> Iterator[Table]:
-    """One for each run that decided; candidates are read from the log again, a decision at a time."""
+def decision_tables(study: FollowedStudy) -> Iterator[PageTable]:
+    """Tables, one for each run that decided; candidates are read from the log again, a decision at a time."""
     for run in study.runs:
         count = len(run.state.decisions)
         if count:
             rows = [_decision_row(run.decision(index)) for index in range(count)]
-            yield Table(
+            yield PageTable(
                 f"{run.name}: {count} decision{'s' * (count > 1)}", DECISION_HEADINGS, rows, words=3, folded=True
             )
 
 
 def _decision_row(decision: Decision) -> tuple[str, ...]:
-    scores = [found.score for found in decision.candidates if found.score is not None]
+    scores = [candidate.score for candidate in decision.candidates if candidate.score is not None]
     chosen = decision.chosen
     return (
         str(decision.started.epoch),
@@ -68,12 +68,14 @@ def _diverged(candidates: list[CandidateScored]) -> int:
 
 
 def warnings(study: FollowedStudy) -> list[str]:
-    """In plain sentences, the gravest first."""
-    lines = chain(chain.from_iterable(_of_run(run) for run in study.runs), _cautions(study), _mixed(study))
+    """Plain sentences on what should make a reader careful, the gravest first."""
+    lines = chain(
+        chain.from_iterable(_run_warnings(run) for run in study.runs), _cautions(study), _mixed_conditions(study)
+    )
     return [without_folders(line) for line in lines]
 
 
-def _of_run(run: FollowedRun) -> Iterator[str]:
+def _run_warnings(run: FollowedRun) -> Iterator[str]:
     state = run.state
     if state.failed is not None and state.completed is None:
         yield f"{run.name} failed: {state.failed.error}"
@@ -90,17 +92,17 @@ def _of_run(run: FollowedRun) -> Iterator[str]:
 
 
 def _cautions(study: FollowedStudy) -> Iterator[str]:
-    """What the choices of the runs make one careful about; what holds for several runs is said once."""
-    found: dict[str, list[str]] = {}
+    """Sentences on choices that need care; what holds for several runs is said once."""
+    runs_by_line: dict[str, list[str]] = {}
     for run in study.runs:
         for line in cautions(run.state):
-            found.setdefault(line, []).append(run.name)
-    for line, names in found.items():
+            runs_by_line.setdefault(line, []).append(run.name)
+    for line, names in runs_by_line.items():
         yield f"{line} ({', '.join(names)})"
 
 
-def _mixed(study: FollowedStudy) -> Iterator[str]:
-    """Runs that differ in more than their strategy and seed."""
+def _mixed_conditions(study: FollowedStudy) -> Iterator[str]:
+    """Sentences on runs that differ in more than their strategy and seed."""
     starts = [run.state.started for run in study.runs if run.state.started is not None]
     for what, values in (
         ("devices", sorted({start.device for start in starts})),

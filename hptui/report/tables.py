@@ -1,4 +1,4 @@
-"""A table of a page."""
+"""A table as it stands on a page."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Table:
-    """Rows of text; nothing is escaped yet."""
+class PageTable:
+    """Table with rows of text; nothing is escaped yet."""
 
     caption: str
     """empty: the section's title says it"""

@@ -10,7 +10,7 @@ from hptui.config import StudyConfig
 from hptui.datasets import ImageDataset
 from hptui.datasets._prepare import fingerprint, prepare, request_dataset
 from hptui.errors import ConfigError, HptuiError, ModelError, first_line
-from hptui.metrics.metrics import METRICS, metric
+from hptui.metrics.classification import METRICS, metric
 from hptui.record.predictions import Predictions
 from hptui.training.engine.building import StudyInputs, new_state
 from hptui.training.engine.device import resolve_device, use_threads

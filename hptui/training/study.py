@@ -13,7 +13,9 @@ from hptui.config import Arm, StudyConfig
 from hptui.errors import ConfigError, HptuiError, TrainingError
 from hptui.record.events import RunCompleted, RunFailed
 from hptui.record.presence import Presence
-from hptui.record.run_directory import ERROR_FILE, RunWriter, last_event
+from hptui.record.run_directory import ERROR_FILE
+from hptui.record.run_reader import last_event
+from hptui.record.run_writer import RunWriter
 from hptui.record.study_directory import Study, create_study
 from hptui.training.engine.building import StudyInputs
 from hptui.training.inputs import prepare_inputs

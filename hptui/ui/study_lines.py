@@ -15,7 +15,8 @@ from hptui.reading.run_state import RunState
 from hptui.reading.studies import FollowedRun, FollowedStudy, study_directories
 from hptui.record.events import RunCompleted, RunFailed, RunStopped
 from hptui.record.presence import HEARTBEAT, is_written
-from hptui.record.run_directory import EVENTS_FILE, RunReader, last_event
+from hptui.record.run_directory import EVENTS_FILE
+from hptui.record.run_reader import RunReader, last_event
 from hptui.record.study_directory import STUDY_FILE, open_study
 from hptui.ui.drawing.literal import literal
 

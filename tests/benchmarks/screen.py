@@ -31,7 +31,8 @@ from test_terminal import Terminal
 
 from hptui.record.events import AnyEvent, Axis, RunCompleted, encode
 from hptui.record.predictions import ClassCounts
-from hptui.record.run_directory import EVENTS_FILE, RunReader, last_event
+from hptui.record.run_directory import EVENTS_FILE
+from hptui.record.run_reader import RunReader, last_event
 
 DATA = """
 import numpy as np

@@ -43,7 +43,7 @@ from hptui.export.trajectories import trajectories_figure
 from hptui.reading.comparison import compare
 from hptui.reading.run_state import RunState
 from hptui.reading.studies import follow
-from hptui.reading.views import trajectories
+from hptui.reading.views.trajectories import trajectories
 from hptui.record.events import AnyEvent, Axis, DecisionRepeated, HyperparametersChosen, RunStopped
 from hptui.record.study_directory import Study
 from hptui.space import parse_range

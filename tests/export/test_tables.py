@@ -26,7 +26,8 @@ from hptui.export import export
 from hptui.reading.comparison import compare
 from hptui.reading.outcomes import confusions, roc_curves, trajectories_by_seed
 from hptui.reading.studies import follow
-from hptui.reading.views import heatmap, learning_curve
+from hptui.reading.views.curves import learning_curve
+from hptui.reading.views.heatmap import heatmap
 from hptui.record.events import LandscapePredicted
 from hptui.record.predictions import ClassCounts
 from hptui.record.study_directory import Study

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from hptui.config import Layer, resolve
 from hptui.datasets import ImageDataset, Images
 from hptui.errors import ConfigError
-from hptui.metrics.metrics import METRICS, metric
+from hptui.metrics.classification import METRICS, metric
 from hptui.record.events import BatchesTrained, CandidateScored, DecisionStarted, Evaluated, HyperparametersChosen
 from hptui.training.engine.building import build_network
 from hptui.training.engine.evaluation import evaluate

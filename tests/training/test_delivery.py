@@ -10,10 +10,11 @@ import pytest
 import torch
 
 from hptui.errors import TrainingError
-from hptui.metrics.metrics import confusion, metric
+from hptui.metrics.classification import confusion, metric
 from hptui.record.events import AnyEvent, EpochCompleted, Evaluated, RunCompleted
 from hptui.record.predictions import PREDICTIONS_FILE, Predictions, read_predictions
-from hptui.record.run_directory import RunFile, RunReader, create_run
+from hptui.record.run_directory import RunFile, create_run
+from hptui.record.run_reader import RunReader
 from hptui.training import train
 from hptui.training.engine.evaluation import evaluate
 from hptui.training.run import delivery, records

@@ -21,7 +21,8 @@ from hptui.record.events import (
     RunResumed,
     RunStopped,
 )
-from hptui.record.run_directory import RunFile, RunReader, create_run
+from hptui.record.run_directory import RunFile, create_run
+from hptui.record.run_reader import RunReader
 from hptui.training.engine.plug_ins import load_factory
 from hptui.training.run.checkpoints import load_newest, save_checkpoint
 from hptui.training.run.control import Control

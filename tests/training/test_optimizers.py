@@ -12,7 +12,8 @@ from torch import nn
 from hptui import registry
 from hptui.errors import ConfigError
 from hptui.record.events import CandidateScored, RunCompleted, RunStarted
-from hptui.record.run_directory import RunFile, RunReader, create_run
+from hptui.record.run_directory import RunFile, create_run
+from hptui.record.run_reader import RunReader
 from hptui.training.run.control import Control
 
 from .conftest import Prepared, delivered, make_run, train_run, train_steps

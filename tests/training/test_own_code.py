@@ -14,7 +14,8 @@ from torch import nn
 
 from hptui.errors import ConfigError, HptuiError, ModelError, TrainingError
 from hptui.record.events import RunCompleted
-from hptui.record.run_directory import RunFile, RunReader, create_run
+from hptui.record.run_directory import RunFile, create_run
+from hptui.record.run_reader import RunReader
 from hptui.strategies import Candidate, Choice, Strategy
 from hptui.training import study as study_module
 from hptui.training.engine.evaluation import evaluate

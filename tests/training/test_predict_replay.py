@@ -14,7 +14,8 @@ from PIL import Image
 
 from hptui.__main__ import main
 from hptui.config import Layer, resolve
-from hptui.metrics.metrics import choose_threshold, metric
+from hptui.metrics.classification import metric
+from hptui.metrics.thresholds import choose_threshold
 from hptui.record.predictions import PREDICTIONS_FILE, read_predictions
 from hptui.training.run.control import Control
 from hptui.training.study import start_study, train_study

@@ -11,7 +11,8 @@ import msgspec
 import pytest
 import torch
 
-from hptui.cli.replay import _moved, epochs_by_position, recipe_of
+from hptui.cli.recipe import epochs_by_position, recipe_of
+from hptui.cli.replay import _moved
 from hptui.errors import RunDirectoryError
 from hptui.record.commands import AddEpochs, ChangeRanges, CommandInbox, CommandSender, StopStudy, UseValues
 from hptui.record.events import (
@@ -26,7 +27,9 @@ from hptui.record.events import (
     RunResumed,
     RunStarted,
 )
-from hptui.record.run_directory import EVENTS_FILE, RunFile, RunReader, RunWriter, create_run
+from hptui.record.run_directory import EVENTS_FILE, RunFile, create_run
+from hptui.record.run_reader import RunReader
+from hptui.record.run_writer import RunWriter
 from hptui.strategies.adaptive import Adaptive
 from hptui.training.replaying import Recipe, train_again
 from hptui.training.run.checkpoints import largest_difference

@@ -38,7 +38,7 @@ from hptui.record.events import (
     RunStopped,
     ValuesRequested,
 )
-from hptui.record.run_directory import RunReader
+from hptui.record.run_reader import RunReader
 from hptui.record.study_directory import Study, create_study, open_study, steered
 from hptui.training.run.control import Control
 

@@ -225,7 +225,7 @@ def test_every_steering_key_sends_its_command(study: Study) -> None:
 
 
 def write_run_more(study: Study, event: Any) -> None:
-    from hptui.record.run_directory import RunWriter
+    from hptui.record.run_writer import RunWriter
 
     with RunWriter(study.directory / "optimized-0") as writer:
         writer.append(event)

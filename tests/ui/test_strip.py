@@ -24,7 +24,7 @@ from textual.app import App, ComposeResult
 from hptui.reading.progress import expected_work, work_done
 from hptui.reading.studies import FollowedStudy, follow
 from hptui.record.events import Axis
-from hptui.record.run_directory import RunWriter
+from hptui.record.run_writer import RunWriter
 from hptui.ui.load import GIB, MachineLoad
 from hptui.ui.widgets.strip import Rate, StatusStrip
 

@@ -31,7 +31,8 @@ from textual.widgets import Input, Static
 from hptui.reading.studies import FollowedRun
 from hptui.record.events import AnyEvent, RunContinued, RunFailed, RunPaused, RunStopped
 from hptui.record.presence import Presence
-from hptui.record.run_directory import EVENTS_FILE, RunWriter
+from hptui.record.run_directory import EVENTS_FILE
+from hptui.record.run_writer import RunWriter
 from hptui.record.study_directory import STUDY_FILE, open_study, studies_folder
 from hptui.ui.drawing.literal import literal
 from hptui.ui.screens import study_list

@@ -11,7 +11,8 @@ from fabricate import candidate_scored, decision, finished_study, make_study, ru
 
 from hptui.reading.studies import FollowedRun
 from hptui.record.events import encode
-from hptui.record.run_directory import EVENTS_FILE, RunWriter
+from hptui.record.run_directory import EVENTS_FILE
+from hptui.record.run_writer import RunWriter
 from hptui.ui.drawing.colours import Palette
 from hptui.ui.pace import LEAST_SECONDS, MOST_SECONDS, Pace
 from hptui.ui.viewer import Viewer

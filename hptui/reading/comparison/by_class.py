@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import msgspec
 
 from hptui.config import Arm
-from hptui.metrics.metrics import METRIC_TITLES, ClassMetrics
-from hptui.reading.comparison.arms import Question, class_metrics
-from hptui.reading.comparison.study import completed
-from hptui.reading.comparison.words import percent
+from hptui.metrics.classification import METRIC_TITLES
+from hptui.metrics.intervals import ClassMetrics
+from hptui.reading.comparison.measuring import Question, class_metrics
+from hptui.reading.comparison.number_words import percent
 from hptui.reading.studies import FollowedStudy
 
 CLASS_METRICS = ("sensitivity", "specificity", "f1", "auc")
@@ -19,7 +19,7 @@ CLASS_HEADINGS = ("arm", "class", "images", *(f"{METRIC_TITLES[name]} %" for nam
 
 
 class ClassEstimate(msgspec.Struct, frozen=True):
-    """Means over the runs of an arm."""
+    """Mean over the runs of an arm, with that of their intervals."""
 
     mean: float
     low: float | None
@@ -41,17 +41,17 @@ class ClassRow(msgspec.Struct, frozen=True):
 
 
 def by_class(followed: FollowedStudy, question: Question) -> list[ClassRow]:
-    """Of every arm that completed a run, in the order of the classes.
+    """Rows of every arm that completed a run, in the order of the classes.
 
     Raises:
         UsageError: a threshold is asked for, and a run saved no predictions.
     """
     rows = []
     for arm in followed.study.config.arms:
-        runs = completed(followed, arm)
-        found = [class_metrics(run, question) for run in runs]
+        runs = followed.completed_runs(arm)
+        by_run = [class_metrics(run, question) for run in runs]
         names = next((run.state.started.class_names for run in runs if run.state.started is not None), [])
-        rows += [_row(arm, name, of_class) for name, of_class in zip(names, zip(*found, strict=True), strict=True)]
+        rows += [_row(arm, name, runs_of) for name, runs_of in zip(names, zip(*by_run, strict=True), strict=True)]
     return rows
 
 
@@ -60,9 +60,9 @@ def _row(arm: Arm, name: str, runs: Sequence[ClassMetrics]) -> ClassRow:
 
 
 def _mean(runs: Sequence[ClassMetrics], metric: str) -> ClassEstimate | None:
-    found = [getattr(run, metric) for run in runs]
-    known = [estimate for estimate in found if estimate is not None]
-    if not known or len(known) < len(found):
+    estimates = [getattr(run, metric) for run in runs]
+    known = [estimate for estimate in estimates if estimate is not None]
+    if not known or len(known) < len(estimates):
         return None
     ends = [estimate.interval for estimate in known if estimate.interval is not None]
     low, high = (math.fsum(side) / len(ends) for side in zip(*ends, strict=True)) if ends else (None, None)

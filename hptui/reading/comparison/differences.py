@@ -110,7 +110,7 @@ def unpaired_difference(one: Sequence[float], other: Sequence[float]) -> Differe
 
 
 def _student(mean: float, error: float, freedom: float) -> tuple[float, float, float]:
-    """Low and high end of the interval, and the two-sided p value."""
+    """Low and high end of Student's interval, and the two-sided p value."""
     from scipy.special import stdtr, stdtrit  # a quarter of a second: not before there is something to test
 
     reach = error * float(stdtrit(freedom, (1 + CONFIDENCE) / 2))
@@ -118,17 +118,17 @@ def _student(mean: float, error: float, freedom: float) -> tuple[float, float, f
 
 
 def _corrected(effect: float, freedom: float) -> float | None:
-    """Two pairs have no unbiased effect size."""
+    """Effect size without its small-sample bias; of two pairs there is none."""
     return effect * hedges_factor(freedom) if freedom > 1 else None
 
 
 def hedges_factor(freedom: float) -> float:
-    """What an effect size has to be multiplied by to be unbiased, for more than one degree of freedom (Hedges 1981)."""
+    """Factor that makes an effect size unbiased, for more than one degree of freedom (Hedges 1981)."""
     return math.exp(math.lgamma(freedom / 2) - math.lgamma((freedom - 1) / 2)) / math.sqrt(freedom / 2)
 
 
 class _SignedRanks(TypedDict, total=False):
-    """Fields of a Difference."""
+    """Fields of a Difference that Wilcoxon's test fills."""
 
     wilcoxon_p: float
     wilcoxon_exact: bool
@@ -136,7 +136,7 @@ class _SignedRanks(TypedDict, total=False):
 
 
 def _wilcoxon(differences: Sequence[float]) -> _SignedRanks:
-    """The p value, and whether it is exact; nothing where no pair differs.
+    """Wilcoxon's p value, and whether it is exact; nothing where no pair differs.
 
     Accuracies are multiples of 1/N: differences that are equal but for rounding are ties.
     """
@@ -167,7 +167,7 @@ def _bootstrap(differences: Sequence[float]) -> tuple[float | None, float | None
     import numpy as np
     from scipy.stats import bootstrap
 
-    found = bootstrap(
+    interval = bootstrap(
         (np.asarray(differences),),
         np.mean,
         n_resamples=RESAMPLES,
@@ -175,11 +175,11 @@ def _bootstrap(differences: Sequence[float]) -> tuple[float | None, float | None
         method="BCa",
         rng=np.random.default_rng(0),
     ).confidence_interval
-    return float(found.low), float(found.high)
+    return float(interval.low), float(interval.high)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Adjusted for that many comparisons, in the same order (Holm 1979): all those below 0.05 may be claimed."""
+    """P values adjusted for that many comparisons, in the same order (Holm 1979): all below 0.05 may be claimed."""
     adjusted, highest = [0.0] * len(p_values), 0.0
     for rank, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
         highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[index]))

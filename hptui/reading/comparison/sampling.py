@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from hptui.metrics.metrics import predicted_classes
+from hptui.metrics.classification import predicted_classes
 from hptui.record.predictions import Predictions
 
 if TYPE_CHECKING:
@@ -45,12 +45,13 @@ class SamplingError(msgspec.Struct, frozen=True):
 
 
 def image_influence(metric: str, predictions: Predictions, threshold: float | None = None) -> Numbers:
-    """How each image moves a metric, mean zero: the metric's standard error is sqrt(sum of squares) / N.
+    """Influence of each image on a metric, mean zero: the metric's standard error is sqrt(sum of squares) / N.
 
     Args:
-        metric: of `hptui.metrics.metrics.METRICS`; two classes: of the second, more: mean over one against the rest.
+        metric: of `hptui.metrics.classification.METRICS`; two classes: that of the second; more: the mean over one
+            against the rest.
         predictions: of one network on N images.
-        threshold: see `hptui.metrics.metrics.metric`.
+        threshold: see `hptui.metrics.classification.metric`.
 
     Returns:
         (N,) in the metric's unit. A class that has no images, or no others, adds nothing.
@@ -63,22 +64,22 @@ def image_influence(metric: str, predictions: Predictions, threshold: float | No
         centred: Numbers = correct - correct.mean()
         return centred
     every = range(predictions.classes) if predictions.classes > 2 or metric == "balanced_accuracy" else [1]
-    found = [
-        _of_class(metric, labels == one, predicted == one, predictions.probabilities[:, one].astype(float))
+    by_class = [
+        _class_influence(metric, labels == one, predicted == one, predictions.probabilities[:, one].astype(float))
         for one in every
     ]
-    known: list[Numbers] = [influence for influence in found if influence is not None]
+    known: list[Numbers] = [influence for influence in by_class if influence is not None]
     total: Numbers = sum(known, np.zeros(len(labels))) / max(len(known), 1)
     return total
 
 
-def _of_class(metric: str, true: Any, called: Any, score: Numbers) -> Numbers | None:
-    """Of one class against the rest; None where it is not defined."""
+def _class_influence(metric: str, true: Any, called: Any, score: Numbers) -> Numbers | None:
+    """Influence of each image on a metric of one class against the rest; None where it is not defined."""
     n = len(true)
     if metric in ("sensitivity", "balanced_accuracy"):
-        return _of_share(true, called)
+        return _share_influence(true, called)
     if metric == "specificity":
-        return _of_share(~true, ~called)
+        return _share_influence(~true, ~called)
     if metric == "f1":  # 2 hits / (images of the class + images called so)
         size = int(true.sum() + called.sum())
         if not true.any():
@@ -87,11 +88,11 @@ def _of_class(metric: str, true: Any, called: Any, score: Numbers) -> Numbers | 
         f1 = 2 * hits.sum() / size
         moved: Numbers = n * (2.0 * hits - f1 * (true.astype(float) + called)) / size
         return moved
-    return _of_auc(true, score)
+    return _auc_influence(true, score)
 
 
-def _of_share(among: Any, hit: Any) -> Numbers | None:
-    """A share of the images `among` which it is counted."""
+def _share_influence(among: Any, hit: Any) -> Numbers | None:
+    """Influence of each image on the share of hits `among` some images."""
     size = int(among.sum())
     if not size:
         return None
@@ -99,8 +100,8 @@ def _of_share(among: Any, hit: Any) -> Numbers | None:
     return influence
 
 
-def _of_auc(true: Any, score: Numbers) -> Numbers | None:
-    """Placements: the share of the other class's images that an image is on the right side of, ties half."""
+def _auc_influence(true: Any, score: Numbers) -> Numbers | None:
+    """Influence of each image on the AUC: the share of the other class that it is on the right side of, ties half."""
     import numpy as np
     from scipy.stats import rankdata
 
@@ -117,12 +118,12 @@ def _of_auc(true: Any, score: Numbers) -> Numbers | None:
 
 
 def standard_error(influence: Numbers) -> float:
-    """Of the metric whose influence (N,) this is."""
+    """Standard error of the metric whose influence (N,) this is."""
     return float(math.sqrt(float((influence**2).sum())) / len(influence))
 
 
 def paired_error(baseline: Sequence[Numbers], optimized: Sequence[Numbers]) -> float:
-    """Of the mean difference over pairs: influences (N,) of one metric on the same images, in the same order."""
+    """Standard error of the mean difference over pairs, from influences (N,) on the same images in order."""
     import numpy as np
 
     return standard_error(np.mean(np.asarray(optimized) - np.asarray(baseline), axis=0))

@@ -18,10 +18,12 @@ import msgspec
 
 from hptui.config import Arm
 from hptui.errors import RunDirectoryError, UsageError
-from hptui.reading.comparison.arms import ArmSummary, Measured, Question, decisive_test, saved_predictions
+from hptui.reading.comparison.arms import ArmSummary
 from hptui.reading.comparison.differences import Difference, holm, paired_difference, unpaired_difference
+from hptui.reading.comparison.evidence import decisive_test, saved_predictions
+from hptui.reading.comparison.measuring import Question, RunMeasurement
 from hptui.reading.comparison.sampling import SamplingError
-from hptui.reading.comparison.study import Comparison, by_seed, compare, completed, measure_arm, sampling_error
+from hptui.reading.comparison.study import Comparison, by_seed, compare, measure_arm, sampling_error
 from hptui.reading.studies import FollowedRun, FollowedStudy
 from hptui.record.predictions import Model, Predictions
 from hptui.record.study_directory import shown
@@ -49,8 +51,8 @@ class Contrast(msgspec.Struct, frozen=True):
     """why it is not paired, or not tested; empty where it is paired"""
 
 
-class Several(msgspec.Struct, frozen=True):
-    """What `hptui compare A B ...` prints."""
+class StudiesComparison(msgspec.Struct, frozen=True):
+    """Comparison of several studies, as `hptui compare A B ...` prints it."""
 
     metric: str
     model: Model
@@ -61,19 +63,19 @@ class Several(msgspec.Struct, frozen=True):
     contrasts: list[Contrast]
 
 
-class _Side(msgspec.Struct, frozen=True):
+class _StudyArm(msgspec.Struct, frozen=True):
     """One arm of one study."""
 
     name: str
     study: FollowedStudy
     arm_name: Arm
     arm: ArmSummary
-    measured: dict[int, Measured]
+    measured: dict[int, RunMeasurement]
 
 
 def compare_several(
     studies: Sequence[FollowedStudy], question: Question | None = None, *, intervals: bool = False
-) -> Several:
+) -> StudiesComparison:
     """Compare two or more studies, each read already; see `hptui.reading.comparison.study.compare`.
 
     Raises:
@@ -84,7 +86,7 @@ def compare_several(
     comparisons = [compare(followed, question, intervals=intervals) for followed in studies]
     sides = [
         {
-            arm: _Side(f"{name}: {arm}", followed, arm, summary, measure_arm(followed, arm, question))
+            arm: _StudyArm(f"{name}: {arm}", followed, arm, summary, measure_arm(followed, arm, question))
             for arm, summary in _arms(comparison)
         }
         for name, followed, comparison in zip(names, studies, comparisons, strict=True)
@@ -92,7 +94,9 @@ def compare_several(
     pairs = [(arms["baseline"], arms["optimized"]) for arms in sides if "baseline" in arms]
     pairs += [(sides[0]["optimized"], arms["optimized"]) for arms in sides[1:]]
     contrasts = [_contrast(one, other, question.metric) for one, other in pairs]
-    return Several(question.metric, question.model, question.threshold_for, names, comparisons, _adjusted(contrasts))
+    return StudiesComparison(
+        question.metric, question.model, question.threshold_for, names, comparisons, _adjusted(contrasts)
+    )
 
 
 def _arms(comparison: Comparison) -> list[tuple[Arm, ArmSummary]]:
@@ -112,7 +116,7 @@ def _names(directories: Sequence[Path]) -> list[str]:
         return "/".join(paths[index][-kept[index] :])
 
     def lengthened(index: int) -> bool:
-        """Another study has its name now, and a longer one tells them apart."""
+        """Whether another study has its name now, and a longer one tells them apart."""
         others = (path for other, path in enumerate(paths) if name(other) == name(index))
         return kept[index] < len(paths[index]) - 1 and any(path != paths[index] for path in others)
 
@@ -123,30 +127,32 @@ def _names(directories: Sequence[Path]) -> list[str]:
 
 
 def _numbered(names: Sequence[str]) -> list[str]:
-    """Paths that differ only in what cannot be shown are told apart by their order."""
-    found: list[str] = []
+    """Names of which equal ones, that differ only in what cannot be shown, get numbers by their order."""
+    numbered: list[str] = []
     for name in names:
         repeated = (f"{name} #{number}" for number in itertools.count(2))
-        found.append(name if name not in found else next(other for other in repeated if other not in found))
-    return found
+        numbered.append(name if name not in numbered else next(other for other in repeated if other not in numbered))
+    return numbered
 
 
-def _contrast(one: _Side, other: _Side, metric: str) -> Contrast:
+def _contrast(one: _StudyArm, other: _StudyArm, metric: str) -> Contrast:
     if one.study is not other.study and not _same_test_images(one, other):
         return Contrast(one.name, other.name, None, None, None, "not tested: the test images are not the same")
     apart = _apart(one, other)
     if not apart:
-        found = paired_difference(by_seed(one.arm), by_seed(other.arm))
-        return Contrast(one.name, other.name, found, None, sampling_error(one.measured, other.measured, metric), "")
-    found = unpaired_difference(one.arm.measured.values, other.arm.measured.values)
-    return Contrast(one.name, other.name, found, None, None, f"not paired: {apart}")
+        difference = paired_difference(by_seed(one.arm), by_seed(other.arm))
+        sampling = sampling_error(one.measured, other.measured, metric)
+        return Contrast(one.name, other.name, difference, None, sampling, "")
+    difference = unpaired_difference(one.arm.measured.values, other.arm.measured.values)
+    return Contrast(one.name, other.name, difference, None, None, f"not paired: {apart}")
 
 
-def _same_test_images(one: _Side, other: _Side) -> bool:
-    """The fingerprint is of all splits together: it differs too where only fewer training images are used.
+def _same_test_images(one: _StudyArm, other: _StudyArm) -> bool:
+    """Whether two arms were tested on the same images.
 
-    Then the settings have to name the same test images, and the runs must have counted the same. Of the user's own
-    data the settings name a place, at which other images may have lain.
+    The fingerprint is of all splits together: it differs too where only fewer training images are used. Then the
+    settings have to name the same test images, and the runs must have counted the same. Of the user's own data the
+    settings name a folder, in which other images may have lain.
     """
     first, second = one.study.study, other.study.study
     if first.fingerprint == second.fingerprint:
@@ -156,9 +162,9 @@ def _same_test_images(one: _Side, other: _Side) -> bool:
     return fewer and named and ":" not in first.config.dataset and _counted_alike(one, other)
 
 
-def _counted_alike(one: _Side, other: _Side) -> bool:
-    """Number and names of the classes, images of each, and their order as far as predictions were saved."""
-    runs = [run for side in (one, other) for run in completed(side.study, side.arm_name)[:1]]
+def _counted_alike(one: _StudyArm, other: _StudyArm) -> bool:
+    """Whether classes, images of each, and their order agree, the last as far as predictions were saved."""
+    runs = [run for side in (one, other) for run in side.study.completed_runs(side.arm_name)[:1]]
     counted = [
         (
             run.state.started.test_images if run.state.started else None,
@@ -167,20 +173,20 @@ def _counted_alike(one: _Side, other: _Side) -> bool:
         )
         for run in runs
     ]
-    labels = [found.labels.tolist() for found in map(_saved, runs) if found is not None]
-    return all(found == counted[0] for found in counted) and all(found == labels[0] for found in labels)
+    labels = [saved.labels.tolist() for saved in map(_saved, runs) if saved is not None]
+    return all(counts == counted[0] for counts in counted) and all(order == labels[0] for order in labels)
 
 
 def _saved(run: FollowedRun) -> Predictions | None:
-    """Of test images; None too where they cannot be read."""
+    """Predictions of test images; None too where they cannot be read."""
     try:
         return saved_predictions(run, "final")
     except RunDirectoryError:
         return None
 
 
-def _apart(one: _Side, other: _Side) -> str:
-    """What keeps two arms from being paired by seed; empty if nothing does."""
+def _apart(one: _StudyArm, other: _StudyArm) -> str:
+    """Reason that keeps two arms from being paired by seed; empty if there is none."""
     if one.study is other.study:
         return ""
     first, second = one.study.study.config, other.study.study.config
@@ -194,7 +200,7 @@ def _apart(one: _Side, other: _Side) -> str:
 
 
 def _adjusted(contrasts: Sequence[Contrast]) -> list[Contrast]:
-    """With p values for so many comparisons."""
+    """Contrasts with p values that are adjusted for so many comparisons."""
     p_values = [contrast.difference.p_value if contrast.difference else None for contrast in contrasts]
     adjusted = iter(holm([value for value in p_values if value is not None]))
     return [

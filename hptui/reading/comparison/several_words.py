@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from hptui.metrics.metrics import METRIC_TITLES
-from hptui.reading.comparison.several import Contrast, Several
+from hptui.metrics.classification import METRIC_TITLES
+from hptui.reading.comparison.number_words import between, mean_sd, probability, signed, two_digits
+from hptui.reading.comparison.several import Contrast, StudiesComparison
 from hptui.reading.comparison.study import on_other_images
-from hptui.reading.comparison.words import between, mean_sd, probability, signed, two_digits
 
 ALPHA = 0.05
 CONTRAST_HEADINGS = ("difference of", "against", "n", "points", "95 % interval", "p", "p (Holm)", "by")
 
 
-def several_headings(several: Several) -> tuple[str, ...]:
-    """Of `several_rows`."""
+def several_headings(several: StudiesComparison) -> tuple[str, ...]:
+    """Headings of the columns of `several_rows`."""
     return "study", "arm", "strategy", "runs", f"{METRIC_TITLES[several.metric]} %", "cost"
 
 
-def several_rows(several: Several) -> list[tuple[str, ...]]:
-    """All arms of all studies."""
+def several_rows(several: StudiesComparison) -> list[tuple[str, ...]]:
+    """Rows of all arms of all studies."""
     return [
         (
             name,
@@ -35,23 +35,23 @@ def several_rows(several: Several) -> list[tuple[str, ...]]:
 
 def contrast_cells(contrast: Contrast) -> tuple[str, ...]:
     """One difference as a row under CONTRAST_HEADINGS."""
-    found = contrast.difference
-    if found is None or found.mean is None:
+    difference = contrast.difference
+    if difference is None or difference.mean is None:
         return (contrast.other, contrast.one, *["-"] * 6)
     return (
         contrast.other,
         contrast.one,
-        str(found.n),
-        signed(found.mean),
-        between(found.low, found.high),
-        probability(found.p_value),
+        str(difference.n),
+        signed(difference.mean),
+        between(difference.low, difference.high),
+        probability(difference.p_value),
         probability(contrast.p_holm),
-        found.test,
+        difference.test,
     )
 
 
-def several_lines(several: Several) -> tuple[str, ...]:
-    """What the differences allow one to say, and why some are not paired or not tested."""
+def several_lines(several: StudiesComparison) -> tuple[str, ...]:
+    """Sentences that the differences allow, and why some are not paired or not tested."""
     tested = [contrast for contrast in several.contrasts if contrast.p_holm is not None]
     claimed = [contrast for contrast in tested if contrast.p_holm is not None and contrast.p_holm < ALPHA]
     lines = [_claim(contrast) for contrast in claimed]
@@ -59,14 +59,14 @@ def several_lines(several: Several) -> tuple[str, ...]:
         lines.append(f"{len(tested) - len(claimed)} of {len(tested)} differences cannot be told from zero.")
     if len(tested) > 1:
         lines.append(f"p (Holm) is adjusted for {len(tested)} comparisons; below {ALPHA:g} a difference is claimed.")
-    notes = [f"{found.other} against {found.one}: {found.note}." for found in several.contrasts if found.note]
+    notes = [f"{noted.other} against {noted.one}: {noted.note}." for noted in several.contrasts if noted.note]
     return (*lines, *notes)
 
 
 def _claim(contrast: Contrast) -> str:
-    found = contrast.difference
-    assert found is not None
-    assert found.mean is not None
-    better = "better" if found.mean > 0 else "worse"
-    beyond = on_other_images(found, contrast.sampling)
-    return f"{contrast.other} is {better} than {contrast.one} by {100 * abs(found.mean):.2f} points.{beyond}"
+    difference = contrast.difference
+    assert difference is not None
+    assert difference.mean is not None
+    better = "better" if difference.mean > 0 else "worse"
+    beyond = on_other_images(difference, contrast.sampling)
+    return f"{contrast.other} is {better} than {contrast.one} by {100 * abs(difference.mean):.2f} points.{beyond}"

@@ -8,17 +8,18 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from hptui.config import ARMS, Arm
-from hptui.metrics.metrics import METRIC_TITLES
-from hptui.reading.comparison.arms import ArmSummary, Measured, Question, measure, summarize_arm
+from hptui.metrics.classification import METRIC_TITLES
+from hptui.reading.comparison.arms import ArmSummary, summarize_arm
 from hptui.reading.comparison.differences import Difference, paired_difference
+from hptui.reading.comparison.measuring import Question, RunMeasurement, measure
+from hptui.reading.comparison.number_words import signed
 from hptui.reading.comparison.sampling import (
     SamplingError,
     largest_paired_error,
     paired_error,
     standard_error,
 )
-from hptui.reading.comparison.words import signed
-from hptui.reading.studies import FollowedRun, FollowedStudy
+from hptui.reading.studies import FollowedStudy
 from hptui.record.predictions import Model
 
 NO_BASELINE = "This study has no baseline arm, so there is nothing to compare the optimized runs with."
@@ -27,7 +28,7 @@ NORMAL = 1.959964
 
 
 class Comparison(msgspec.Struct, frozen=True):
-    """What `hptui compare` prints."""
+    """Comparison of the arms of one study, as `hptui compare` prints it."""
 
     study: str
     planned: int
@@ -59,7 +60,7 @@ def compare(followed: FollowedStudy, question: Question | None = None, *, interv
     config = followed.study.config
     measured = {arm: measure_arm(followed, arm, question, intervals=intervals) for arm in ARMS}
     baseline, optimized = (
-        summarize_arm(completed(followed, arm), config.strategy_of(arm), measured[arm]) for arm in ARMS
+        summarize_arm(followed.completed_runs(arm), config.strategy_of(arm), measured[arm]) for arm in ARMS
     )
     difference = paired_difference(by_seed(baseline), by_seed(optimized))
     sampling = sampling_error(measured["baseline"], measured["optimized"], question.metric)
@@ -77,32 +78,27 @@ def compare(followed: FollowedStudy, question: Question | None = None, *, interv
     )
 
 
-def completed(followed: FollowedStudy, arm: Arm) -> list[FollowedRun]:
-    """The runs of one arm that have come to their end, by seed."""
-    return [run for run in followed.runs if run.arm == arm and run.state.completed is not None]
-
-
 def measure_arm(
     followed: FollowedStudy, arm: Arm, question: Question, *, intervals: bool = False
-) -> dict[int, Measured]:
-    """Every completed run of one arm, by seed; see `compare`."""
-    return {run.seed: measure(run, question, with_interval=intervals) for run in completed(followed, arm)}
+) -> dict[int, RunMeasurement]:
+    """Measurements of every completed run of one arm, by seed; see `compare`."""
+    return {run.seed: measure(run, question, with_interval=intervals) for run in followed.completed_runs(arm)}
 
 
 def by_seed(arm: ArmSummary) -> dict[int, float]:
-    """The metric of each run."""
+    """Metric of each run of an arm, by seed."""
     return dict(zip(arm.seeds, arm.measured.values, strict=True))
 
 
 def sampling_error(
-    baseline: Mapping[int, Measured], optimized: Mapping[int, Measured], metric: str
+    baseline: Mapping[int, RunMeasurement], optimized: Mapping[int, RunMeasurement], metric: str
 ) -> SamplingError | None:
-    """Of two arms, by seed, whose runs read the same test images; None: no run is completed."""
+    """Standard errors of two arms (by seed) whose runs read the same test images; None: no run is completed."""
     every = [*baseline.values(), *optimized.values()]
     if not every:
         return None
-    images, readable = len(every[0].influence), sum(found.right is not None for found in every)
-    one = _mean([standard_error(found.influence) for found in every])
+    images, readable = len(every[0].influence), sum(measurement.right is not None for measurement in every)
+    one = _mean([standard_error(measurement.influence) for measurement in every])
     pairs = [(baseline[seed], optimized[seed]) for seed in sorted(baseline.keys() & optimized.keys())]
     right = [(a.right, b.right) for a, b in pairs if a.right is not None and b.right is not None]
     if pairs and len(right) == len(pairs):
@@ -121,30 +117,33 @@ def _mean(numbers: Sequence[float]) -> float:
 
 
 def conclusion(difference: Difference, sampling: SamplingError | None = None, metric: str = "accuracy") -> str:
-    """What this many pairs and this many test images allow one to conclude, in plain words."""
-    n, of = difference.n, "" if metric == "accuracy" else f" in {METRIC_TITLES[metric]}"
+    """Sentence on what this many pairs and this many test images allow one to conclude."""
+    n, in_metric = difference.n, "" if metric == "accuracy" else f" in {METRIC_TITLES[metric]}"
     if difference.mean is None:
         return "No pair of runs is completed yet, so there is nothing to compare."
     if n > 1 and difference.low is None:
-        return f"All {n} differences{of} are equal ({signed(difference.mean)} points), so no interval can be given."
+        return (
+            f"All {n} differences{in_metric} are equal ({signed(difference.mean)} points), so no interval can be given."
+        )
     if difference.low is None or difference.high is None:
-        return f"{n} pair cannot show a difference{of}: its spread is unknown. Use --runs 10 or more."
+        return f"{n} pair cannot show a difference{in_metric}: its spread is unknown. Use --runs 10 or more."
     if difference.low <= 0 <= difference.high:
         return (
-            f"With {n} pairs the difference{of} cannot be told from zero: anything from {signed(difference.low)} to "
-            f"{signed(difference.high)} points fits the data.{on_other_images(difference, sampling)}"
+            f"With {n} pairs the difference{in_metric} cannot be told from zero: anything from "
+            f"{signed(difference.low)} to {signed(difference.high)} points fits the data."
+            f"{on_other_images(difference, sampling)}"
         )
     better = "better" if difference.mean > 0 else "worse"
     caution = " With so few pairs the interval itself is uncertain." if n < 5 else ""
     return (
-        f"Over {n} pairs the optimized runs are {better}{of} by {100 * abs(difference.mean):.2f} points "
+        f"Over {n} pairs the optimized runs are {better}{in_metric} by {100 * abs(difference.mean):.2f} points "
         f"(95 % interval {signed(difference.low)} to {signed(difference.high)}).{caution}"
         f"{on_other_images(difference, sampling)}"
     )
 
 
 def on_other_images(difference: Difference, sampling: SamplingError | None) -> str:
-    """What the test set adds to the doubt: how far the difference may be from that on all images of its kind.
+    """Sentence on the doubt that the test set adds: how far the difference may be from that on all images of its kind.
 
     The spread over pairs and that over images are added as if they had nothing in common. A little they have: which
     images a network happens to get right differs from seed to seed. So this errs on the side of doubt. Two test sets

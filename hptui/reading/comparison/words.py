@@ -1,40 +1,19 @@
-"""Numbers and sentences of a comparison, the same on a screen, in a table of the command line and on a page."""
+"""Rows and sentences of a comparison, the same on a screen, in a table of the command line and on a page."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from hptui.metrics.metrics import METRIC_TITLES
-
-if TYPE_CHECKING:
-    from hptui.reading.comparison.arms import ArmSummary, Summary
-    from hptui.reading.comparison.differences import Difference
-    from hptui.reading.comparison.sampling import SamplingError
-    from hptui.reading.comparison.study import Comparison
+from hptui.metrics.classification import METRIC_TITLES
+from hptui.reading.comparison.arms import ArmSummary
+from hptui.reading.comparison.differences import Difference
+from hptui.reading.comparison.number_words import between, mean_sd, percent, probability, signed, two_digits
+from hptui.reading.comparison.sampling import SamplingError
+from hptui.reading.comparison.study import Comparison
 
 ARM_HEADINGS = ("arm", "strategy", "runs", "test acc. %", "balanced %", "cost", "seconds")
 
 
-def signed(fraction: float) -> str:
-    """In points, with its sign."""
-    return f"{100 * fraction:+.2f}"
-
-
-def percent(fraction: float | None) -> str:
-    """With two digits; a dash for none."""
-    return "-" if fraction is None else f"{100 * fraction:.2f}"
-
-
-def mean_sd(summary: Summary, factor: float = 100, digits: int = 2) -> str:
-    """Mean and standard deviation; a dash for none."""
-    if summary.mean is None:
-        return "-"
-    mean = f"{factor * summary.mean:.{digits}f}"
-    return mean if summary.sd is None else f"{mean} ± {factor * summary.sd:.{digits}f}"
-
-
 def question_words(comparison: Comparison) -> str:
-    """What was measured, where it is not the plain test accuracy of the delivered weights."""
+    """Words for what was measured, where it is not the plain test accuracy of the delivered weights."""
     parts = [METRIC_TITLES[comparison.metric]] if comparison.metric != "accuracy" else []
     parts += ["best model (lowest validation loss)"] if comparison.model == "best" else []
     if comparison.threshold_for is not None:
@@ -43,7 +22,7 @@ def question_words(comparison: Comparison) -> str:
 
 
 def headings(comparison: Comparison) -> tuple[str, ...]:
-    """Of `arm_cells`."""
+    """Headings of the columns of `arm_cells`."""
     asked = question_words(comparison)
     return (*ARM_HEADINGS, f"{METRIC_TITLES[comparison.metric]} %") if asked else ARM_HEADINGS
 
@@ -63,26 +42,26 @@ def arm_cells(comparison: Comparison, name: str, arm: ArmSummary) -> tuple[str, 
 
 
 def difference_words(comparison: Comparison) -> str:
-    """Optimized minus baseline in points, with interval, p value and effect size as far as they are known."""
-    found = comparison.difference
-    if found.mean is None:
+    """Difference, optimized minus baseline, in points, with interval, p value and effect size where known."""
+    difference = comparison.difference
+    if difference.mean is None:
         return "difference: none" if comparison.baseline.strategy == "none" else "difference: none yet"
-    of = f" in {METRIC_TITLES[comparison.metric]}" if comparison.metric != "accuracy" else ""
-    text = f"difference{of} (optimized - baseline, points): {signed(found.mean)}"
-    if found.low is not None and found.high is not None:
-        text += f", 95 % interval {between(found.low, found.high)}"
-    if found.p_value is not None:
-        text += f", {found.test} p = {probability(found.p_value)}"
-    if found.effect_size is not None:
-        text += f", effect size d = {two_digits(found.effect_size)}"
-    return f"{text}, n = {found.n}"
+    in_metric = f" in {METRIC_TITLES[comparison.metric]}" if comparison.metric != "accuracy" else ""
+    text = f"difference{in_metric} (optimized - baseline, points): {signed(difference.mean)}"
+    if difference.low is not None and difference.high is not None:
+        text += f", 95 % interval {between(difference.low, difference.high)}"
+    if difference.p_value is not None:
+        text += f", {difference.test} p = {probability(difference.p_value)}"
+    if difference.effect_size is not None:
+        text += f", effect size d = {two_digits(difference.effect_size)}"
+    return f"{text}, n = {difference.n}"
 
 
 def other_statistics(difference: Difference) -> str:
-    """What stands beside the t test: signed ranks, bootstrap, effect size without bias; empty if there is none."""
+    """Statistics beside the t test: signed ranks, bootstrap, effect size without bias; empty if there is none."""
     parts = []
     if difference.wilcoxon_p is not None:
-        p_value, how = probability(difference.wilcoxon_p), _how(difference)
+        p_value, how = probability(difference.wilcoxon_p), _exactness(difference)
         parts.append(f"Wilcoxon signed ranks p = {p_value} ({how}{_smallest(difference)})")
     if difference.bootstrap_low is not None and difference.bootstrap_high is not None:
         interval = between(difference.bootstrap_low, difference.bootstrap_high)
@@ -93,14 +72,14 @@ def other_statistics(difference: Difference) -> str:
 
 
 def _smallest(difference: Difference) -> str:
-    """Fewer than six pairs that differ cannot have a p value below 0.05, whatever they show."""
+    """Least p value that fewer than six differing pairs can have, in words: it is above 0.05, whatever they show."""
     n = difference.wilcoxon_n
     pairs = "1 differing pair allows" if n == 1 else f"{n} differing pairs allow"
     return f"; {pairs} no less than {2.0 ** (1 - n):.3g}" if n < 6 else ""
 
 
 def sampling_words(sampling: SamplingError | None) -> str:
-    """What the size of the test set leaves open; empty if no run is completed."""
+    """Words for what the size of the test set leaves open; empty if no run is completed."""
     if sampling is None:
         return ""
     text = f"test set: {sampling.images} images, standard error {100 * sampling.one:.2f} points of one run"
@@ -114,7 +93,7 @@ def sampling_words(sampling: SamplingError | None) -> str:
 
 
 def comparison_lines(comparison: Comparison) -> tuple[str, ...]:
-    """All that is said below the table of the arms."""
+    """Lines below the table of the arms."""
     lines = (
         f"measured: {asked}" if (asked := question_words(comparison)) else "",
         difference_words(comparison),
@@ -127,19 +106,19 @@ def comparison_lines(comparison: Comparison) -> tuple[str, ...]:
 
 def statistics_rows(comparison: Comparison) -> list[tuple[str, str]]:
     """Every number of the difference that is known, with its name; empty where there is no difference yet."""
-    found, sampling = comparison.difference, comparison.sampling
-    if found.mean is None:
+    difference, sampling = comparison.difference, comparison.sampling
+    if difference.mean is None:
         return []
     rows = [
-        ("pairs", str(found.n)),
-        ("mean difference, optimized - baseline (points)", signed(found.mean)),
-        ("95 % interval (Student, over pairs)", between(found.low, found.high)),
-        ("95 % interval (bootstrap, BCa over pairs)", between(found.bootstrap_low, found.bootstrap_high)),
-        ("standard deviation of the differences (points)", percent(found.sd)),
-        (f"p ({found.test}, two-sided)", probability(found.p_value)),
-        (f"p (Wilcoxon signed ranks, {_how(found)})", probability(found.wilcoxon_p)),
-        ("effect size dz (mean / standard deviation)", two_digits(found.effect_size)),
-        ("effect size without small-sample bias (Hedges)", two_digits(found.effect_size_corrected)),
+        ("pairs", str(difference.n)),
+        ("mean difference, optimized - baseline (points)", signed(difference.mean)),
+        ("95 % interval (Student, over pairs)", between(difference.low, difference.high)),
+        ("95 % interval (bootstrap, BCa over pairs)", between(difference.bootstrap_low, difference.bootstrap_high)),
+        ("standard deviation of the differences (points)", percent(difference.sd)),
+        (f"p ({difference.test}, two-sided)", probability(difference.p_value)),
+        (f"p (Wilcoxon signed ranks, {_exactness(difference)})", probability(difference.wilcoxon_p)),
+        ("effect size dz (mean / standard deviation)", two_digits(difference.effect_size)),
+        ("effect size without small-sample bias (Hedges)", two_digits(difference.effect_size_corrected)),
     ]
     if sampling is not None:
         at_most = ", at most" if sampling.how == "upper bound" else ""
@@ -152,20 +131,5 @@ def statistics_rows(comparison: Comparison) -> list[tuple[str, str]]:
     return [(name, value) for name, value in rows if value != "-"]
 
 
-def between(low: float | None, high: float | None) -> str:
-    """An interval in points; a dash for none."""
-    return "-" if low is None or high is None else f"{signed(low)} to {signed(high)}"
-
-
-def probability(p_value: float | None) -> str:
-    """Three digits; a dash for none."""
-    return "-" if p_value is None else f"{p_value:.3g}"
-
-
-def two_digits(value: float | None) -> str:
-    """A plain number; a dash for none."""
-    return "-" if value is None else f"{value:.2f}"
-
-
-def _how(difference: Difference) -> str:
+def _exactness(difference: Difference) -> str:
     return "exact" if difference.wilcoxon_exact else "normal approximation"

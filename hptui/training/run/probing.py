@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from hptui.metrics.metrics import metric
+from hptui.metrics.classification import metric
 from hptui.record.predictions import ClassCounts
 from hptui.strategies import Candidate, Measurement, StateName
 from hptui.training.engine.evaluation import Evaluation, evaluate
@@ -41,7 +41,7 @@ class Scoring:
     """How candidates are compared."""
 
     score: str
-    """loss, or one of hptui.metrics.METRICS (compared as 1 - it, so that lower is better)"""
+    """loss, or one of hptui.metrics.classification.METRICS (compared as 1 - it, so that lower is better)"""
     weights: str
     """averaged or last"""
     precision: str

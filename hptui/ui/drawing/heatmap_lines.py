@@ -9,7 +9,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from hptui.reading.views import Cell, HeatmapGrid
+from hptui.reading.views.heatmap import Cell, HeatmapGrid
 from hptui.record.events import Axis
 from hptui.ui.drawing.colours import Palette, readable_on
 

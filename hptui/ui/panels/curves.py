@@ -9,7 +9,7 @@ from rich.text import Text
 from textual.binding import Binding, BindingType
 
 from hptui.reading.run_state import RunState
-from hptui.reading.views import CURVE_MEASURES, CurveMeasure, CurvePoint, learning_curve
+from hptui.reading.views.curves import CURVE_MEASURES, CurveMeasure, CurvePoint, learning_curve
 from hptui.ui.drawing.charts import BASELINE, LEAST_HEIGHT, OPTIMIZED, Band, Series, chart, legend
 from hptui.ui.drawing.colours import Rgb
 from hptui.ui.panels import Panel, Scene

@@ -11,7 +11,7 @@ from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 
-from hptui.reading.views import MEASURES, HeatmapGrid, Measure, heatmap, measured
+from hptui.reading.views.heatmap import MEASURES, HeatmapGrid, Measure, heatmap, measured
 from hptui.ui.drawing.heatmap_lines import cell_at, heatmap_lines, layout
 from hptui.ui.drawing.literal import literal
 from hptui.ui.panels import Panel, Scene

@@ -15,7 +15,7 @@ from textual.widgets import DataTable, Static
 from textual.worker import get_current_worker
 
 from hptui.errors import RunDirectoryError
-from hptui.metrics.metrics import class_counts, sensitivity, specificity
+from hptui.metrics.classification import class_counts, sensitivity, specificity
 from hptui.reading.comparison import Comparison, compare
 from hptui.reading.comparison.words import difference_words
 from hptui.reading.studies import FollowedRun, FollowedStudy, Status

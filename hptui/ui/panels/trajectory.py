@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 
 from hptui.reading.cautions import cautions
 from hptui.reading.run_state import RunState
-from hptui.reading.views import Trajectory, TrajectoryPoint, trajectories
+from hptui.reading.views.trajectories import Trajectory, TrajectoryPoint, trajectories
 from hptui.ui.drawing.charts import BASELINE, OPTIMIZED, Series, chart, legend
 from hptui.ui.drawing.colours import Palette
 from hptui.ui.drawing.literal import literal

@@ -23,10 +23,11 @@ from fabricate import (
 from hptui.errors import RunDirectoryError
 from hptui.reading.run_state import Decision, replay
 from hptui.reading.studies import FollowedStudy, Status, follow, readable, study_directories
-from hptui.record import run_directory
+from hptui.record import run_reader
 from hptui.record.events import AnyEvent, LandscapePredicted, RunFailed, RunPaused, RunStopped
 from hptui.record.presence import Presence
-from hptui.record.run_directory import RunReader, RunWriter
+from hptui.record.run_reader import RunReader
+from hptui.record.run_writer import RunWriter
 
 BEGUN: list[AnyEvent] = [run_started(), *trained_epoch(1)]
 STOPPED: list[AnyEvent] = [*BEGUN, RunStopped(reason="SIGINT", epoch=1, step=5)]
@@ -205,7 +206,7 @@ def test_what_is_passed_over_changes_no_state_and_is_there_when_asked_for(
 ) -> None:
     study = make_study(tmp_path / "s", baseline="none")
     directory = write_run(study, "optimized", 0, LONG_LOGS[name])
-    monkeypatch.setattr(run_directory, "SKIM_BYTES", size)
+    monkeypatch.setattr(run_reader, "SKIM_BYTES", size)
     (run,) = follow(study.directory).runs
     whole = replay(RunReader(directory).read())
     expected = list(whole.decisions)
@@ -221,8 +222,8 @@ def test_candidates_of_earlier_decisions_are_not_even_decoded(tmp_path: Path, mo
     study = make_study(tmp_path / "s", baseline="none", epochs=9)
     write_run(study, "optimized", 0, whole_run(epochs=9))
     decoded: list[AnyEvent] = []
-    decode = run_directory.decode
-    monkeypatch.setattr(run_directory, "decode", lambda line: decoded.append(decode(line)) or decoded[-1])
+    decode = run_reader.decode
+    monkeypatch.setattr(run_reader, "decode", lambda line: decoded.append(decode(line)) or decoded[-1])
     (run,) = follow(study.directory).runs
     assert sum(type(event).__name__ == "CandidateScored" for event in decoded) == 3  # of the newest decision
     assert isinstance(run.decision(4), Decision)

@@ -210,7 +210,7 @@ def test_a_terminal_of_few_characters_and_a_name_of_any_bytes(here: Path, name: 
     study = os.fsdecode(name)
     finished_study(here / study, [0.5, 0.6, 0.7], [0.6, 0.65, 0.9])
     code = "import os, sys\nfrom hptui.__main__ import main\nsys.exit(main([*sys.argv[1:]]))"
-    environment = os.environ | {"PYTHONIOENCODING": "ascii", "PYTHONPATH": str(Path(__file__).parents[1])}
+    environment = os.environ | {"PYTHONIOENCODING": "ascii", "PYTHONPATH": str(Path(__file__).parents[2])}
     for arguments in (["compare", study], ["compare", study, "--json"], ["list", "."], ["list", ".", "--json"]):
         done = python(code, *arguments, cwd=here, env=environment)
         assert (done.returncode, done.stderr) == (0, ""), arguments

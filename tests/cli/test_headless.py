@@ -27,7 +27,7 @@ from hptui.cli.session import Session
 from hptui.errors import TrainingError
 from hptui.reading.run_state import replay
 from hptui.reading.studies import FollowedStudy, follow
-from hptui.record.run_directory import RunWriter
+from hptui.record.run_writer import RunWriter
 from hptui.record.study_directory import Study
 
 

@@ -12,9 +12,9 @@ from fabricate import finished_study, make_study, run_started, two_class_study, 
 from scipy.stats import t
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from hptui.metrics.metrics import metric
+from hptui.metrics.classification import metric
 from hptui.reading.comparison import compare
-from hptui.reading.comparison.arms import UNREADABLE
+from hptui.reading.comparison.evidence import UNREADABLE
 from hptui.reading.outcomes import confusions, cost_points, mean_interval, roc_curves, trajectories_by_seed
 from hptui.reading.studies import follow
 from hptui.record.predictions import PREDICTIONS_FILE, Predictions, read_predictions, write_predictions

@@ -1,4 +1,4 @@
-"""No places of this machine on a page that is passed on: errors that the log keeps may name them."""
+"""Keep folders of this machine off a page that is passed on: errors that the log keeps may name them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _BARE = re.compile(rf"""(?<![\w.~/\\<-])(?:{_ROOT})(?![/\\])(?:[^\s'"<>:;|/\\]+[
 
 
 def without_folders(text: str) -> str:
-    """With the last part in the place of every absolute path."""
-    quoted = _QUOTED.sub(lambda found: f"{found['quote']}{found['last']}{found['quote']}", text)
+    """Text with only the last part of every absolute path."""
+    quoted = _QUOTED.sub(lambda path: f"{path['quote']}{path['last']}{path['quote']}", text)
     return _BARE.sub(_last_part, quoted)
 
 
-def _last_part(found: re.Match[str]) -> str:
-    """Of a folder that ends with a slash, its own name."""
-    return re.split(r"[/\\]+", found[0].rstrip("/\\"))[-1]
+def _last_part(path: re.Match[str]) -> str:
+    """Last part of a path; of a folder that ends with a slash, its own name."""
+    return re.split(r"[/\\]+", path[0].rstrip("/\\"))[-1]

@@ -10,7 +10,7 @@ from fabricate import run_completed, trained_epoch
 
 from hptui.reading.cautions import cautions
 from hptui.reading.run_state import RunState
-from hptui.reading.views import trajectories
+from hptui.reading.views.trajectories import trajectories
 from hptui.record.events import Axis, DecisionRepeated, DecisionStarted, Evaluated, HyperparametersChosen
 
 RATE = Axis(name="lr", low=1e-4, high=1e-1, scale="log", values=[1e-4, 1e-3, 1e-2, 1e-1])

@@ -6,7 +6,6 @@ import base64
 import json
 import shlex
 import xml.etree.ElementTree as ET
-from html.parser import HTMLParser
 from pathlib import Path
 
 import msgspec
@@ -29,6 +28,7 @@ from fabricate import (
     whole_run,
     write_run,
 )
+from html_page import Page
 from matplotlib.figure import Figure
 
 from hptui.__main__ import main
@@ -40,51 +40,11 @@ from hptui.record.events import Axis, CommandRefused, RunFailed, RunStopped
 from hptui.record.predictions import PREDICTIONS_FILE, read_predictions, write_predictions
 from hptui.record.study_directory import Steering, save_steering
 from hptui.report import page
+from hptui.report.paths import without_folders
 from hptui.report.pictures import chosen_pictures
-from hptui.report.places import without_folders
 from hptui.report.repeat import repeat_command
 
-VOID = {"meta", "img", "br", "link"}
 SCRIPT = "<script>alert('x')</script>"
-
-
-class Page(HTMLParser):
-    """Tags in their order, the text, the cells of every table, and where the page would load something from."""
-
-    def __init__(self, content: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.open: list[str] = []
-        self.text = ""
-        self.rows: list[list[str]] = []
-        self.sources: list[str] = []
-        self.attributes: list[tuple[str, str | None]] = []
-        self.feed(content)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes += attrs
-        self.sources += [value or "" for name, value in attrs if name in ("src", "href", "srcset", "data", "action")]
-        if tag not in VOID:
-            self.open.append(tag)
-        if tag == "tr":
-            self.rows.append([])
-        if tag in ("td", "th"):
-            self.rows[-1].append("")
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] in ("td", "th"):
-            self.rows[-1][-1] += data
-        if "style" not in self.open:
-            self.text += data
-
-    def row(self, *beginning: str) -> list[str]:
-        """The row that begins so."""
-        return next(row for row in self.rows if tuple(row[: len(beginning)]) == beginning)
 
 
 def read(directory: Path) -> Page:

@@ -21,20 +21,12 @@ from fabricate import (
 
 from hptui.config import to_plain
 from hptui.errors import RunDirectoryError, TrainingError
-from hptui.record import run_directory
+from hptui.record import run_reader, run_writer
 from hptui.record.events import SCHEMA, AnyEvent, RunFailed, encode
 from hptui.record.presence import is_written, read_heartbeat
-from hptui.record.run_directory import (
-    EVENTS_FILE,
-    RUN_FILE,
-    RunFile,
-    RunReader,
-    RunWriter,
-    create_run,
-    last_event,
-    read_run_file,
-    run_name,
-)
+from hptui.record.run_directory import EVENTS_FILE, RUN_FILE, RunFile, create_run, read_run_file, run_name
+from hptui.record.run_reader import RunReader, last_event
+from hptui.record.run_writer import RunWriter
 
 MANY_CLASSES = 250
 TORN = b'{"event":"BatchesTrained","time":1.0,"ep'
@@ -111,7 +103,7 @@ def test_a_writer_cuts_off_what_a_killed_one_left(tmp_path: Path, tail: bytes) -
 def test_a_writer_cuts_off_a_torn_only_line_and_leaves_whole_ones(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run_directory, "READ_BYTES", 16)
+    monkeypatch.setattr(run_writer, "TAIL_BYTES", 16)
     add_bytes(tmp_path, TORN)
     write(tmp_path)
     assert (tmp_path / EVENTS_FILE).read_bytes() == b""
@@ -128,7 +120,7 @@ def test_reading_in_small_pieces_gives_the_same(tmp_path: Path, monkeypatch: pyt
     events = [*whole_run(), long_event(), *whole_run()]
     write(tmp_path, *events)
     add_bytes(tmp_path, TORN)
-    monkeypatch.setattr(run_directory, "READ_BYTES", size)
+    monkeypatch.setattr(run_reader, "READ_BYTES", size)
     assert timeless(RunReader(tmp_path).read()) == timeless(events)
 
 
@@ -137,7 +129,7 @@ def test_a_reader_stops_after_its_time_and_goes_on_where_it_was(
 ) -> None:
     events = whole_run(epochs=5)
     write(tmp_path, *events)
-    monkeypatch.setattr(run_directory, "READ_BYTES", 600)
+    monkeypatch.setattr(run_reader, "READ_BYTES", 600)
     reader = RunReader(tmp_path)
     found: list[AnyEvent] = []
     calls = 0
@@ -201,7 +193,7 @@ def test_a_damaged_last_line_is_told(tmp_path: Path) -> None:
 
 
 def test_two_writers_cannot_meet(tmp_path: Path) -> None:
-    code = "import sys; from pathlib import Path; from hptui.record.run_directory import RunWriter\n"
+    code = "import sys; from pathlib import Path; from hptui.record.run_writer import RunWriter\n"
     code += "try:\n    RunWriter(Path(sys.argv[1])).__enter__()\nexcept Exception as error:\n    print(error)"
     with RunWriter(tmp_path) as writer:
         writer.append(run_started())

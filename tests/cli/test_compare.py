@@ -24,7 +24,7 @@ from hptui.reading.comparison.sampling import SamplingError
 from hptui.reading.studies import follow
 from hptui.record.events import AnyEvent, Evaluated
 from hptui.record.predictions import PREDICTIONS_FILE, Predictions, read_predictions, write_predictions
-from hptui.record.run_directory import RunReader
+from hptui.record.run_reader import RunReader
 from hptui.record.study_directory import Study
 
 Captured = pytest.CaptureFixture[str]

@@ -15,20 +15,18 @@ from sklearn.metrics import (
 
 from hptui.errors import ConfigError
 from hptui.metrics import resampling
-from hptui.metrics.metrics import (
+from hptui.metrics.classification import (
     METRIC_TITLES,
     METRICS,
-    choose_threshold,
     class_counts,
     confusion,
-    interval,
     metric,
-    per_class,
     predicted_classes,
     sensitivity,
     specificity,
-    wilson,
 )
+from hptui.metrics.intervals import interval, per_class, wilson
+from hptui.metrics.thresholds import choose_threshold
 from hptui.record.predictions import ClassCounts, Predictions
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.random import Generator
 
-from hptui.metrics import metrics
+from hptui.metrics import classification
 from hptui.reading.comparison.sampling import (
     image_influence,
     largest_paired_error,
@@ -33,7 +33,7 @@ def drawn(predictions: Predictions, rows: np.ndarray) -> Predictions:
 def test_the_error_of_one_accuracy_is_the_binomial_one() -> None:
     random = np.random.default_rng(0)
     one = made_up(random, random.integers(0, 3, 500), 3, 1.0)
-    accuracy = metrics.metric("accuracy", one)
+    accuracy = classification.metric("accuracy", one)
     assert accuracy is not None
     found = standard_error(image_influence("accuracy", one))
     assert found == pytest.approx(math.sqrt(accuracy * (1 - accuracy) / 500))
@@ -74,7 +74,7 @@ def test_the_error_of_an_auc_is_delongs() -> None:
 
 
 @pytest.mark.parametrize("classes", [2, 4])
-@pytest.mark.parametrize("name", metrics.METRICS)
+@pytest.mark.parametrize("name", classification.METRICS)
 def test_the_error_is_how_much_other_test_sets_differ(name: str, classes: int) -> None:
     """Standard deviation over 1,500 test sets drawn from the same images, of one metric and of a paired difference."""
     random = np.random.default_rng(2)
@@ -82,7 +82,7 @@ def test_the_error_is_how_much_other_test_sets_differ(name: str, classes: int) -
     pair = [made_up(random, labels, classes, skill) for skill in (1.0, 1.5)]
     found = np.array(
         [
-            [metrics.metric(name, drawn(one, rows)) for one in pair]
+            [classification.metric(name, drawn(one, rows)) for one in pair]
             for rows in random.integers(0, len(labels), (1500, len(labels)))
         ],
         float,
@@ -96,7 +96,7 @@ def test_the_error_is_how_much_other_test_sets_differ(name: str, classes: int) -
 def test_the_error_at_a_threshold() -> None:
     random = np.random.default_rng(3)
     one = made_up(random, random.integers(0, 2, 300), 2, 1.0)
-    share, support = metrics.metric("sensitivity", one, 0.2), int((one.labels == 1).sum())
+    share, support = classification.metric("sensitivity", one, 0.2), int((one.labels == 1).sum())
     assert share is not None
     assert standard_error(image_influence("sensitivity", one, 0.2)) == pytest.approx(
         math.sqrt(share * (1 - share) / support)
@@ -114,5 +114,5 @@ def test_more_seeds_leave_what_the_images_have_in_common() -> None:
 def test_a_class_without_images_adds_nothing() -> None:
     labels = np.array([0, 0, 1, 1])
     answers = np.eye(3, dtype=np.float32)[[0, 1, 1, 1]]
-    for name in metrics.METRICS:
+    for name in classification.METRICS:
         assert np.isfinite(image_influence(name, Predictions(labels, answers))).all()

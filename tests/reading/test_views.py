@@ -16,7 +16,9 @@ from fabricate import (
 )
 
 from hptui.reading.run_state import Decision, replay
-from hptui.reading.views import heatmap, learning_curve, trajectories
+from hptui.reading.views.curves import learning_curve
+from hptui.reading.views.heatmap import heatmap
+from hptui.reading.views.trajectories import trajectories
 from hptui.record.events import AnyEvent, Axis, LandscapePredicted
 
 DECAY = Axis(name="weight_decay", low=1e-6, high=1e-2, scale="log", values=[1e-6, 1e-4, 1e-2])

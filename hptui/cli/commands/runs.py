@@ -1,0 +1,69 @@
+"""Commands that use the network of one completed run: replay, predict."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from hptui.cli.exit_codes import DONE, FAILED
+from hptui.cli.options import given_device
+from hptui.cli.output import print_to_stderr
+from hptui.config import description
+from hptui.errors import UsageError
+from hptui.record.presence import replace_file
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
+@click.option("--to", type=click.Path(path_type=Path), metavar="DIR", help="Keep the second run there.")
+@click.option("--data-dir", metavar="VALUE", help="where the data are now, if they have moved")
+@click.option("--device", metavar="VALUE", help=description("device"))
+def replay(run: Path, to: Path | None, data_dir: str | None, device: str | None) -> int:
+    """Train a completed run again with its recorded values, without search, and compare the final weights.
+
+    On a CPU they have to be equal; the exit code is 1 if they are not.
+    """
+    from hptui.cli.replay import replay as train_again
+
+    outcome = train_again(run, to, data_dir=data_dir, device=given_device(device), report_line=print_to_stderr)
+    click.echo("\n".join(outcome.lines))
+    return FAILED if outcome.comparable and not outcome.equal else DONE
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
+@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="IMAGES...")
+@click.option(
+    "--model", type=click.Choice(["final", "best"]), default="final", help="Of the last epoch, or of the best."
+)
+@click.option(
+    "--threshold-for", metavar="METRIC=VALUE", help="sensitivity=0.95 or specificity=0.9, on validation images."
+)
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE.csv", help="Where to write (default: stdout).")
+@click.option("--device", metavar="VALUE", help=description("device"))
+def predict(
+    run: Path, images: tuple[Path, ...], model: str, threshold_for: str | None, out: Path | None, device: str | None
+) -> int:
+    """Put images to the network of a completed run: class and probabilities as CSV.
+
+    IMAGES are image files, folders of them, or .npz archives. What cannot be read is named and left out (exit code 1).
+    """
+    from hptui.cli.predict import predict as put_to
+
+    if out is not None and not out.parent.is_dir():
+        raise UsageError(f"--out: there is no folder {out.parent}.")
+    table = put_to(
+        run,
+        images,
+        model="best" if model == "best" else "final",
+        threshold_for=threshold_for,
+        device=given_device(device),
+        report_line=print_to_stderr,
+    )
+    if out is None:
+        for line in table.lines():
+            click.echo(line)
+    else:
+        replace_file(out, ("\n".join(table.lines()) + "\n").encode())
+    return FAILED if table.unreadable else DONE

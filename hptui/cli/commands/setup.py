@@ -1,0 +1,66 @@
+"""Commands that say what there is before anything is trained: config show, config validate, doctor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from hptui.cli.exit_codes import DONE
+from hptui.cli.groups import SuggestingGroup
+from hptui.cli.options import config_argument, json_option, resolve_layers, settings_options
+from hptui.config import description, file_layer, resolve
+
+
+@click.group(cls=SuggestingGroup, invoke_without_command=True)
+@click.pass_context
+def config(context: click.Context) -> None:
+    """Show or check a configuration."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+@config.command()
+@config_argument
+@settings_options
+@json_option
+def show(config: Path | None, as_json: bool, **flags: Any) -> int:
+    """Show every setting, and whether it comes from a default, the file, the environment or a flag."""
+    from hptui.cli.tables import origin_rows, pairs_table, print_result
+
+    resolved = resolve_layers(config, flags)
+    plain = msgspec.to_builtins(resolved.config)
+    if as_json:
+        both = {key: {"value": value, "origin": resolved.origins[key]} for key, value in plain.items()}
+        click.echo(msgspec.json.encode(both))
+    else:
+        print_result(pairs_table(("setting", "value", "from"), origin_rows(plain, resolved.origins)))
+    return DONE
+
+
+@config.command()
+@click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
+def validate(file: Path) -> int:
+    """Check a CONFIG.toml without reading data or importing torch."""
+    resolve([file_layer(file)])
+    click.echo(f"{file} is valid.")
+    return DONE
+
+
+@click.command()
+@click.option("--data-dir", type=click.Path(path_type=Path), metavar="VALUE", help=description("data_dir"))
+@json_option
+def doctor(data_dir: Path | None, as_json: bool) -> int:
+    """Say what this machine has: versions, devices, data, directories, terminal."""
+    from hptui.cli.doctor import examine
+    from hptui.cli.tables import pairs_table, print_result
+    from hptui.training.engine.device import describe_devices
+
+    findings = examine(describe_devices(), data_dir)
+    if as_json:
+        click.echo(msgspec.json.encode(findings))
+    else:
+        print_result(pairs_table(("", ""), ((key, value) for key, value in findings.items())))
+    return DONE

@@ -1,0 +1,113 @@
+"""Commands that read studies: list, compare, export, report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import click
+import msgspec
+
+from hptui.cli.exit_codes import DONE
+from hptui.cli.options import json_option, studies_argument
+from hptui.errors import RunDirectoryError
+from hptui.metrics.classification import METRICS, check_metric
+from hptui.record.predictions import Model
+from hptui.record.study_directory import open_study, studies_folder
+
+
+@click.command(name="list")
+@click.argument("folder", required=False, type=click.Path(path_type=Path), metavar="[FOLDER]")
+@json_option
+def list_(folder: Path | None, as_json: bool) -> int:
+    """Show the studies in FOLDER (default: the user's) with their state."""
+    from hptui.cli.tables import print_result, study_rows, study_table
+    from hptui.reading.studies import readable, study_directories
+
+    root = folder or studies_folder()
+    if folder is not None and not folder.is_dir():
+        raise RunDirectoryError(f"there is no folder {folder}.")
+    directories = [root] if (root / "study.toml").exists() else study_directories(root)
+    studies, problems = readable(directories)
+    rows = study_rows(studies)
+    if as_json:
+        click.echo(msgspec.json.encode(rows))
+    elif rows:
+        print_result(study_table(rows))
+    elif not problems:
+        click.echo(f"No studies in {root}. Start one with: hptui run --dataset digits", err=True)
+    for problem in problems:
+        click.echo(f"hptui: left out: {problem}", err=True)
+    return DONE
+
+
+@click.command()
+@studies_argument
+@click.option("--metric", default="accuracy", metavar="|".join(METRICS), help="What to compare, on test images.")
+@click.option(
+    "--threshold-for",
+    metavar="sensitivity=0.95|specificity=0.9",
+    help="Two classes: the operating threshold that reaches this on each run's validation images.",
+)
+@click.option("--model", default="final", type=click.Choice(["final", "best"]), help="best: lowest validation loss.")
+@click.option("--per-class", is_flag=True, help="Every class against the rest, with intervals.")
+@json_option
+def compare(
+    directories: tuple[Path, ...],
+    metric: str,
+    threshold_for: str | None,
+    model: Model,
+    per_class: bool,
+    as_json: bool,
+) -> int:
+    """Compare baseline with optimized runs of a study, or the arms of several studies."""
+    check_metric(metric)
+    from hptui.cli.comparing import comparison_json, comparison_text
+    from hptui.cli.tables import print_result
+    from hptui.reading.comparison import Question
+
+    question = Question(metric, model, threshold_for)
+    if as_json:
+        click.echo(comparison_json(directories, question, classes=per_class))
+    else:
+        print_result(comparison_text(directories, question, classes=per_class))
+    return DONE
+
+
+@click.command()
+@click.argument("directory", type=click.Path(path_type=Path), metavar="DIR")
+@click.option("--to", type=click.Path(path_type=Path), metavar="DIR", help="Where to write (default: DIR/export).")
+@click.option(
+    "--format", "formats", default="png", metavar="LIST", help="Of png, svg, pdf, csv, tensorboard, gif; with commas."
+)
+@click.option("--theme", type=click.Choice(["light", "dark"]), default="light", help="For white or for dark paper.")
+@click.option("--each-decision", is_flag=True, help="A picture for each decision too, not only pages of them.")
+def export(directory: Path, to: Path | None, formats: str, theme: Literal["light", "dark"], each_decision: bool) -> int:
+    """Write figures and tables of a study: heatmaps, trajectories, curves, accuracies, confusion, ROC, cost."""
+    from hptui.export import export as export_study
+    from hptui.export.formats import parse_formats
+    from hptui.reading.studies import follow
+
+    def progress(line: str) -> None:
+        click.echo(line, err=True)
+
+    asked, target = parse_formats(formats), to or directory / "export"
+    study = follow(directory)
+    for file in export_study(study, target, asked, theme=theme, each_decision=each_decision, progress=progress):
+        click.echo(file)
+    return DONE
+
+
+@click.command()
+@click.argument("directory", type=click.Path(path_type=Path), metavar="DIR")
+@click.option("--to", type=click.Path(path_type=Path), metavar="FILE.html", help="Default: DIR/report.html.")
+def report(directory: Path, to: Path | None) -> int:
+    """Write one HTML page that needs no network: result, figures, decisions, settings, and how to repeat it."""
+    open_study(directory)  # a folder that is no study is told before matplotlib is imported
+    from hptui.reading.studies import follow
+    from hptui.report import REPORT_FILE, write_report
+
+    page = to or directory / REPORT_FILE
+    write_report(follow(directory), page, progress=lambda line: click.echo(line, err=True))
+    click.echo(page)
+    return DONE

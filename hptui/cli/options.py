@@ -1,0 +1,76 @@
+"""Flags and arguments that several commands take, and the configuration that they come to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hptui.cli.output import print_to_stderr
+from hptui.config import (
+    FIELDS,
+    SYNONYMS,
+    Layer,
+    Resolved,
+    choices,
+    convert_field,
+    description,
+    environment_layer,
+    file_layer,
+    misspelt,
+    resolve,
+)
+from hptui.errors import ConfigError
+
+REPEATED = ("set", "search")
+"""flags that may be given several times"""
+
+
+class SettingOption(click.Option):
+    """A flag whose help lists plug-ins: they are looked for when somebody asks, and not at every start."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        self.help = description(str(self.name))
+        return super().get_help_record(ctx)
+
+
+def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command one flag for every setting; values stay text, so that they are checked in one place."""
+    for synonym, words in SYNONYMS.items():
+        command = click.option("--" + synonym.replace("_", "-"), synonym, metavar="VALUE", help=words)(command)
+    for field in reversed(FIELDS):
+        metavar = "|".join(choices(field)) or ("NAME=..." if field in REPEATED else "VALUE")
+        command = click.option(
+            "--" + field.replace("_", "-"),
+            field,
+            multiple=field in REPEATED,
+            metavar=metavar,
+            cls=SettingOption,
+        )(command)
+    return command
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+config_argument = click.argument("config", required=False, type=click.Path(path_type=Path), metavar="[CONFIG.toml]")
+studies_argument = click.argument(
+    "directories", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="DIR..."
+)
+
+
+def given_device(device: str | None) -> str | None:
+    """Check --device of a command that takes no other settings."""
+    try:
+        return None if device is None else str(convert_field("device", device))
+    except ConfigError as error:
+        raise ConfigError(f"--device: {error}") from None
+
+
+def resolve_layers(config: Path | None, flags: dict[str, Any]) -> Resolved:
+    """Resolve the configuration: defaults < file < environment < flags."""
+    layers = [file_layer(config)] if config is not None else []
+    for line in misspelt():
+        print_to_stderr(f"hptui: {line}")
+    given = {field: value for field, value in flags.items() if value not in (None, ())}
+    return resolve([*layers, environment_layer(), Layer("flag", given)])

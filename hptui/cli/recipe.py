@@ -1,0 +1,107 @@
+"""Recipe of a completed run: what its log says of how it came to its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hptui.errors import RunDirectoryError
+from hptui.reading.run_state import RunState, replay
+from hptui.record.events import (
+    AnyEvent,
+    BatchesTrained,
+    EpochCompleted,
+    EpochsAdded,
+    HyperparametersChosen,
+    RunResumed,
+    RunStarted,
+)
+
+if TYPE_CHECKING:
+    from hptui.strategies import StateName
+    from hptui.training.replaying import Position, Recipe, RecordedProbe
+
+
+def recipe_of(events: Sequence[AnyEvent], run: Path) -> Recipe:
+    """Recipe of a completed run: what its log says of how it came to its weights.
+
+    Raises:
+        RunDirectoryError: an older hptui wrote it, without where candidates and choices began.
+    """
+    from hptui.training.replaying import Recipe, RecordedDecision
+
+    state = replay(events)
+    if any(candidate.steps == 0 for decision in state.decisions for candidate in decision.candidates):
+        raise RunDirectoryError(
+            f"{run} was recorded by an older hptui, which did not write where its candidates began; "
+            "it cannot be replayed."
+        )
+    probes = _needed_probes(state)
+    decisions = {
+        decision.chosen.epoch: RecordedDecision(
+            number=decision.chosen.decision,
+            values=decision.chosen.values,
+            start=decision.chosen.start,
+            probes={name[1]: probe for name, probe in probes.items() if name[0] == decision.chosen.decision},
+        )
+        for decision in state.decisions
+        if decision.chosen is not None
+    }
+    return Recipe(decisions, epochs_by_position(events))
+
+
+def _needed_probes(state: RunState) -> dict[StateName, RecordedProbe]:
+    """Probes at whose ends the run went on, and those that these began at, and so on; in the order of the log."""
+    from hptui.training.replaying import RecordedProbe
+
+    every = {
+        (candidate.decision, candidate.candidate): RecordedProbe(candidate.values, candidate.steps, candidate.start)
+        for decision in state.decisions
+        for candidate in decision.candidates
+    }
+    wanted = {decision.chosen.start for decision in state.decisions if decision.chosen is not None}
+    for name in reversed(every):  # a probe begins at an earlier one
+        if name in wanted:
+            wanted.add(every[name].start)
+    return {name: probe for name, probe in every.items() if name in wanted}
+
+
+def epochs_by_position(events: Iterable[AnyEvent]) -> list[tuple[Position, int]]:
+    """Numbers of epochs that the run was to have, from which position on, without what a resumption made void."""
+    from hptui.training.replaying import BEFORE_DECISION
+
+    planned: list[tuple[Position, int]] = []
+    epoch, batch = 1, BEFORE_DECISION
+    batches: dict[tuple[int, int], int] = {}
+    """done in an epoch, by epoch and step"""
+    decided: list[int] = []
+    """epochs of the decisions that stand"""
+    for event in events:
+        match event:
+            case RunStarted():
+                planned = [((1, BEFORE_DECISION), event.epochs)]
+            case HyperparametersChosen():
+                decided.append(event.epoch)
+                batch = 0
+            case BatchesTrained():
+                batch = batches[event.epoch, event.step] = event.batch
+            case EpochCompleted():
+                epoch, batch = event.epoch + 1, BEFORE_DECISION
+            case EpochsAdded():
+                planned.append(((epoch, batch), event.epochs))
+            case RunResumed():
+                epoch, decided = event.epoch + 1, decided[: event.decisions]
+                batch = batches.get((epoch, event.step), 0 if epoch in decided else BEFORE_DECISION)
+                planned = [entry for entry in planned if entry[0] <= (epoch, batch)]
+                planned.append(((epoch, batch), event.epochs))
+    return _without_repeats(planned)
+
+
+def _without_repeats(planned: Iterable[tuple[Position, int]]) -> list[tuple[Position, int]]:
+    """Entries without all but the last of several at one position, and without those that change nothing."""
+    kept: list[tuple[Position, int]] = []
+    for position, epochs in dict(planned).items():
+        if not kept or kept[-1][1] != epochs:
+            kept.append((position, epochs))
+    return kept

@@ -1,0 +1,48 @@
+"""The operating threshold of a network with two classes: from which probability on an image is called positive."""
+
+from __future__ import annotations
+
+from hptui.errors import ConfigError
+from hptui.record.predictions import Predictions
+
+
+def choose_threshold(validation: Predictions, wanted: str) -> float:
+    """The operating threshold that reaches what is wanted on validation images (never on test images).
+
+    Args:
+        validation: predictions of a network with two classes.
+        wanted: "sensitivity=0.95": the largest threshold with at least that sensitivity; "specificity=0.9": the
+            smallest with at least that specificity. An image is called positive from the threshold on.
+
+    Raises:
+        ConfigError: not of this form, not two classes, no images of the class, or probabilities that are no numbers.
+    """
+    import numpy as np
+
+    name, share = _parse_wanted(wanted)
+    if validation.classes != 2:
+        raise ConfigError(f"a threshold needs two classes; this study has {validation.classes}.")
+    label = 1 if name == "sensitivity" else 0
+    scores = np.sort(validation.probabilities[validation.labels == label, 1])
+    if not len(scores):
+        raise ConfigError(f"no threshold for {wanted}: no validation image is of class {label}.")
+    if not np.isfinite(scores).all():
+        raise ConfigError(f"no threshold for {wanted}: the network has diverged, its probabilities are no numbers.")
+    needed = int(np.argmax(np.arange(1, len(scores) + 1) / len(scores) >= share)) + 1
+    if name == "sensitivity":
+        return float(scores[-needed])
+    return float(np.nextafter(scores[needed - 1], np.float32(np.inf)))  # the next number above what is to be negative
+
+
+def _parse_wanted(wanted: str) -> tuple[str, float]:
+    name, _, text = wanted.partition("=")
+    form = f"threshold for {wanted!r}: write sensitivity=0.95 or specificity=0.9."
+    if name not in ("sensitivity", "specificity"):
+        raise ConfigError(form)
+    try:
+        share = float(text)
+    except ValueError:
+        raise ConfigError(form) from None
+    if not 0 < share <= 1:
+        raise ConfigError(f"threshold for {wanted!r}: {text} is not a share above 0 and up to 1.")
+    return name, share

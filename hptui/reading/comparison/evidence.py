@@ -1,0 +1,73 @@
+"""What a completed run has to show of its test images: the counts in its log, and the predictions it saved."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from hptui.errors import RunDirectoryError
+from hptui.metrics.classification import confusion
+from hptui.reading.run_state import Epoch, RunState
+from hptui.reading.studies import FollowedRun
+from hptui.record.events import Evaluated
+from hptui.record.predictions import PREDICTIONS_FILE, Model, Predictions, read_predictions
+
+UNREADABLE = f"{PREDICTIONS_FILE} cannot be read, or is not of the images that the log counted"
+"""for a page that is passed on: the errors themselves name folders of this machine"""
+
+
+def final_test_accuracy(state: RunState) -> float:
+    """Test accuracy of the delivered weights of a completed run, after the last epoch."""
+    assert state.completed is not None
+    return state.completed.test_accuracy
+
+
+def decisive_test(run: FollowedRun, model: Model) -> Evaluated:
+    """The test of a completed run's final model, or of the best one, whose weights had the lowest validation loss.
+
+    Raises:
+        RunDirectoryError: its log is damaged: there is no such test.
+    """
+
+    def validation_loss(epoch: Epoch) -> float:
+        loss = epoch.validation.loss if epoch.validation is not None else None
+        return math.inf if loss is None else loss
+
+    tested = [epoch for epoch in run.state.epochs if epoch.test is not None]
+    test = (tested[-1] if model == "final" else min(tested, key=validation_loss)).test if tested else None
+    square = test is not None and all(len(row) == len(test.confusion) for row in test.confusion)
+    if test is None or not square or not sum(map(sum, test.confusion)):
+        raise RunDirectoryError(
+            f"{run.directory} is damaged: its log says that the run is completed, but no test images were counted."
+        )
+    return test
+
+
+def saved_predictions(run: FollowedRun, model: Model) -> Predictions | None:
+    """What a completed run saved of its test images; None: nothing.
+
+    Raises:
+        RunDirectoryError: the file is damaged, or it is not of the images that the log counted.
+    """
+    predictions = read_predictions(run.directory, model, "test")
+    if predictions is None:
+        return None
+    counted = [sum(row) for row in decisive_test(run, model).confusion]
+    images = confusion(predictions).sum(axis=1).tolist() if predictions.classes == len(counted) else None
+    if images != counted:
+        raise RunDirectoryError(
+            f"{run.directory / PREDICTIONS_FILE} cannot be used: it has {len(predictions)} test images of "
+            f"{predictions.classes} classes, and not those that the run's log counted ({sum(counted)} of "
+            f"{len(counted)} classes)."
+        )
+    return predictions
+
+
+def certain_predictions(matrix: Sequence[Sequence[int]]) -> Predictions:
+    """Images that give this confusion matrix (rows: true, columns: predicted), each predicted with certainty."""
+    import numpy as np
+
+    counts = np.asarray(matrix)
+    true, called = np.indices(counts.shape)
+    labels, predicted = np.repeat(true.ravel(), counts.ravel()), np.repeat(called.ravel(), counts.ravel())
+    return Predictions(labels.astype(np.int64), np.eye(len(counts), dtype=np.float32)[predicted])

@@ -1,0 +1,54 @@
+"""Learning curves: one measure per epoch over all runs of an arm."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from hptui.metrics.classification import class_counts, sensitivity, specificity
+from hptui.reading.run_state import RunState
+from hptui.record.events import Evaluated
+
+CurveMeasure = Literal["accuracy", "loss", "sensitivity", "specificity"]
+CURVE_MEASURES: tuple[CurveMeasure, ...] = ("accuracy", "loss", "sensitivity", "specificity")
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """One epoch over all runs of an arm that have completed it."""
+
+    epoch: int
+    n: int
+    mean: float
+    low: float
+    high: float
+    """smallest and largest run, not a confidence interval"""
+
+
+def learning_curve(runs: Iterable[RunState], measure: CurveMeasure, split: str) -> tuple[CurvePoint, ...]:
+    """Points, one per epoch, of one measure of the weights that would be delivered, where it is finite and defined."""
+    values: dict[int, list[float]] = {}
+    for run in runs:
+        for epoch in run.epochs:
+            evaluation = epoch.validation if split == "validation" else epoch.test
+            value = _evaluated(evaluation, measure) if evaluation is not None else None
+            if value is not None:
+                values.setdefault(epoch.number, []).append(value)
+    return tuple(
+        CurvePoint(epoch, len(of_runs), math.fsum(of_runs) / len(of_runs), min(of_runs), max(of_runs))
+        for epoch, of_runs in sorted(values.items())
+    )
+
+
+def _evaluated(evaluation: Evaluated, measure: CurveMeasure) -> float | None:
+    match measure:
+        case "accuracy":
+            return evaluation.accuracy
+        case "loss":
+            return evaluation.loss
+        case "sensitivity":
+            return sensitivity(class_counts(evaluation.confusion))
+        case "specificity":
+            return specificity(class_counts(evaluation.confusion))

@@ -1,0 +1,77 @@
+"""Append to a run's log, alone: every line is handed to the operating system at once, or was never a fact."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from pathlib import Path
+from types import TracebackType
+
+import msgspec
+
+from hptui.errors import RunDirectoryError, TrainingError
+from hptui.record.events import AnyEvent, encode
+from hptui.record.presence import Presence
+from hptui.record.run_directory import EVENTS_FILE
+
+TAIL_BYTES = 1 << 20
+"""piece of the log's end in which the last whole line is looked for at once"""
+
+
+class RunWriter:
+    """The only writer of a run's events. A context manager: entering locks the run and starts its heartbeat."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._presence = Presence(directory)
+        self._file = -1
+
+    def __enter__(self) -> RunWriter:
+        self._presence.__enter__()
+        try:
+            self._file = os.open(self._directory / EVENTS_FILE, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+            _cut_torn_line(self._file)
+        except OSError as error:
+            self._presence.__exit__(None, None, None)
+            raise RunDirectoryError(f"cannot write {self._directory / EVENTS_FILE}: {error.strerror}.") from None
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            os.close(self._file)
+        finally:
+            self._presence.__exit__(kind, error, traceback)
+
+    def append(self, event: AnyEvent) -> None:
+        """Hand one line to the operating system, so that it outlives this process however it ends.
+
+        Raises:
+            TrainingError: the disk is full or gone.
+        """
+        line = encode(msgspec.structs.replace(event, time=time.time()))
+        try:
+            written = os.write(self._file, line)
+            while written < len(line):  # a nearly full disk takes a part, then says so
+                written += os.write(self._file, line[written:])
+        except OSError as error:
+            with contextlib.suppress(OSError):  # what may still be written (why the run failed) needs a line of its own
+                _cut_torn_line(self._file)
+            raise TrainingError(f"cannot write {self._directory / EVENTS_FILE}: {error.strerror}.") from None
+
+
+def _cut_torn_line(file: int) -> None:
+    """Remove the unfinished last line that a killed process or a full disk left: it never was a fact."""
+    size = os.fstat(file).st_size
+    position = size
+    while position > 0:
+        start = max(0, position - TAIL_BYTES)
+        newline = os.pread(file, position - start, start).rfind(b"\n")
+        if newline >= 0:
+            position = start + newline + 1
+            break
+        position = start
+    if position < size:
+        os.ftruncate(file, position)
