@@ -44,6 +44,7 @@ from hptui.ui.panels.heatmap import HeatmapPanel
 from hptui.ui.screens.dashboard import Dashboard
 from hptui.ui.screens.dialogs import ChoiceDialog
 from hptui.ui.screens.ranges_dialog import RangesDialog
+from hptui.ui.widgets.panel_board import PanelBoard
 
 PATIENCE_SECONDS = 20
 LR = Axis(name="lr", low=0.001, high=0.1, scale="log", values=[0.001, 0.01, 0.1])
@@ -274,10 +275,10 @@ def test_a_tab_that_is_told_late_changes_nothing(study: Study) -> None:
         tabs = app.screen.query_one(Tabs)
         await until(pilot, lambda: tabs.active == "tab-3")
         late = Tabs.TabActivated(tabs, tabs.query_one("#tab-2", Tab))
-        app.screen.on_tabs_tab_activated(late)
+        app.screen.query_one(PanelBoard).obey_tab(late)
         await pilot.pause()
         assert tabs.active == "tab-3"
-        assert app.screen.query_one(CurvesPanel).has_class("shown")
+        assert app.screen.query_one(CurvesPanel).has_class("-shown")
 
     show(study.directory, script, (80, 24))
 

@@ -85,7 +85,7 @@ def test_progress_is_shown_while_the_screen_obeys_keys(tmp_path: Path) -> None:
             await until(pilot, lambda: begun.is_set() and "1/2 trajectories.png" in str(line.render()))
             assert line.display
             await pilot.press("z")  # the screen is not held up
-            await until(pilot, lambda: app.screen.has_class("one"))
+            await until(pilot, lambda: app.screen.query(".-one"))
             await pilot.press("e")
             await until(pilot, lambda: "written already" in notices(app))
             go_on.set()

@@ -453,7 +453,7 @@ def test_every_screen_looks_as_it_did(
 
     async def shown(app: HptuiApp, pilot: Pilot[None], size: tuple[int, int]) -> str:
         await pilot.resize_terminal(*size)
-        if place.enlarged and size != SIZES[0] and not app.screen.has_class("one"):
+        if place.enlarged and size != SIZES[0] and not app.screen.query(".-one"):
             await pilot.press("z")
         for words in place.seen:
             await until(app, pilot, lambda words=words: words in text(app), words)

@@ -12,7 +12,7 @@ from hptui.reading.run_state import RunState
 from hptui.reading.views import CURVE_MEASURES, CurveMeasure, CurvePoint, learning_curve
 from hptui.ui.drawing.charts import BASELINE, LEAST_HEIGHT, OPTIMIZED, Band, Series, chart, legend
 from hptui.ui.drawing.colours import Rgb
-from hptui.ui.panels import Panel, Scene
+from hptui.ui.panels import Panel, Scene, Span
 
 __all__ = ["CurvesPanel"]
 
@@ -24,7 +24,9 @@ class CurvesPanel(Panel):
     """m goes on to the next measure, t switches the images it is taken on."""
 
     heading = "Learning curves"
-    place = 30
+    order = 30
+    span = Span(columns=2, rows=3)
+    wide_span = Span(columns=3, rows=3)
 
     DEFAULT_CSS = """
     CurvesPanel { height: 1fr; }

@@ -8,13 +8,12 @@ from rich.segment import Segment
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Region
-from textual.message import Message
 from textual.strip import Strip
 
 from hptui.reading.views import MEASURES, HeatmapGrid, Measure, heatmap, measured
 from hptui.ui.drawing.heatmap_lines import cell_at, heatmap_lines, layout
 from hptui.ui.drawing.literal import literal
-from hptui.ui.panels import Panel, Scene
+from hptui.ui.panels import LookAtDecision, Panel, Scene, Span, UseCell
 
 __all__ = ["HeatmapPanel"]
 
@@ -27,7 +26,8 @@ class HeatmapPanel(Panel):
     """Arrows go through the decisions; with a cursor (c, or a click) they go from cell to cell."""
 
     heading = "Epoch heatmap"
-    place = 10
+    order = 10
+    span = Span(columns=3, rows=4)
 
     DEFAULT_CSS = """
     HeatmapPanel { height: 1fr; }
@@ -45,20 +45,6 @@ class HeatmapPanel(Panel):
         Binding("a", "next_axes", "Other axes", show=False),
         Binding("v", "next_measure", "Other value", show=False),
     ]
-
-    class History(Message):
-        """Somebody wants to look at another decision: so many later, or the newest."""
-
-        def __init__(self, step: int | None) -> None:
-            self.step = step
-            super().__init__()
-
-    class UseCell(Message):
-        """Somebody wants to train with the values of a cell."""
-
-        def __init__(self, values: dict[str, float]) -> None:
-            self.values = values
-            super().__init__()
 
     def __init__(self) -> None:
         super().__init__()
@@ -203,7 +189,7 @@ class HeatmapPanel(Panel):
 
     def action_sideways(self, step: int) -> None:
         if self._cursor is None:
-            self.post_message(self.History(step))
+            self.post_message(LookAtDecision(step))
         else:
             self._move(0, step)
 
@@ -222,7 +208,7 @@ class HeatmapPanel(Panel):
             self.redraw()
 
     def action_follow(self) -> None:
-        self.post_message(self.History(None))
+        self.post_message(LookAtDecision(None))
 
     def action_cursor(self) -> None:
         """Show the cursor on the chosen cell, or take it away."""
@@ -240,7 +226,7 @@ class HeatmapPanel(Panel):
         if self._cursor is None:
             self.action_cursor()
         elif self._grid is not None:
-            self.post_message(self.UseCell(self._cell_values(self._grid)))
+            self.post_message(UseCell(self._cell_values(self._grid)))
 
     def action_next_axes(self) -> None:
         decision = self._scene.decision if self._scene is not None else None

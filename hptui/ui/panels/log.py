@@ -11,7 +11,7 @@ from textual.widgets import Input, RichLog
 
 from hptui.ui.drawing.event_words import event_words
 from hptui.ui.drawing.literal import literal
-from hptui.ui.panels import Panel, Scene
+from hptui.ui.panels import Panel, Scene, Span
 from hptui.ui.widgets.field import Field
 
 __all__ = ["LogPanel"]
@@ -23,7 +23,8 @@ class LogPanel(Panel):
     """The notable events of the run that is looked at; / filters by words."""
 
     heading = "Log"
-    place = 50
+    order = 50
+    span = Span(columns=6, rows=1)
 
     DEFAULT_CSS = """
     LogPanel { layout: vertical; height: 1fr; }

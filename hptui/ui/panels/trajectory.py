@@ -14,7 +14,7 @@ from hptui.reading.views import Trajectory, TrajectoryPoint, trajectories
 from hptui.ui.drawing.charts import BASELINE, OPTIMIZED, Series, chart, legend
 from hptui.ui.drawing.colours import Palette
 from hptui.ui.drawing.literal import literal
-from hptui.ui.panels import Panel, Scene
+from hptui.ui.panels import Panel, Scene, Span
 
 __all__ = ["TrajectoryPanel"]
 
@@ -26,7 +26,8 @@ class TrajectoryPanel(Panel):
     """One chart per hyperparameter, as many as there is room for; n goes on to the next ones."""
 
     heading = "Trajectory"
-    place = 20
+    order = 20
+    span = Span(columns=3, rows=4)
 
     DEFAULT_CSS = """
     TrajectoryPanel { height: 1fr; }

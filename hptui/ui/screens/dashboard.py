@@ -6,21 +6,18 @@ import time
 from pathlib import Path
 from typing import ClassVar
 
-from textual import events
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Grid
-from textual.widgets import Footer, Tab, Tabs
+from textual.widgets import Footer
 
-from hptui import registry
 from hptui.reading.studies import FollowedStudy
 from hptui.ui.drawing.colours import Palette
 from hptui.ui.pace import ALONE, Pace
-from hptui.ui.panels import Panel
-from hptui.ui.panels.heatmap import HeatmapPanel
-from hptui.ui.panels.table import TablePanel
+from hptui.ui.panels import LookAtDecision, LookAtRun, UseCell
 from hptui.ui.screens.exporting import Exporter, ExportingScreen, ExportLine
 from hptui.ui.viewer import Viewer
+from hptui.ui.widgets.panel_board import PANELS, PanelBoard
 from hptui.ui.widgets.strip import StatusStrip
 
 READ_SECONDS = 0.05
@@ -29,37 +26,10 @@ BEHIND_SECONDS = 1.0
 """between two pictures of a log that is still being read: drawing takes longer than reading"""
 SIGNS_SECONDS = 0.8
 """between two looks at heartbeats and machine load"""
-ROOM = (120, 36)
-"""columns and lines below which panels become tabs: the table of accuracies needs 80"""
-
-PANELS: list[type[Panel]] = [registry.load("ui.panels", name) for name in registry.names("ui.panels")]
-PANELS.sort(key=lambda panel: panel.place)
 
 
 class Dashboard(ExportingScreen):
-    """All panels of one study; in a terminal below ROOM they are tabs."""
-
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (150, "-wide")]  # noqa: RUF012 (as the base class declares it)
-
-    DEFAULT_CSS = """
-    Dashboard Grid { grid-size: 6 8; grid-gutter: 0; height: 1fr; }
-    Dashboard Panel {
-        border: round $foreground 40%; border-title-color: $foreground; border-subtitle-color: $foreground 70%;
-    }
-    Dashboard Panel:focus-within, Dashboard Panel:focus { border: heavy $primary; border-title-style: bold reverse; }
-    Dashboard HeatmapPanel, Dashboard TrajectoryPanel { column-span: 3; row-span: 4; }
-    Dashboard CurvesPanel { column-span: 2; row-span: 3; }
-    Dashboard TablePanel { column-span: 4; row-span: 3; }
-    Dashboard.-wide CurvesPanel, Dashboard.-wide TablePanel { column-span: 3; }
-    Dashboard LogPanel { column-span: 6; row-span: 1; }
-    Dashboard Tabs { display: none; height: 1; }
-    Dashboard Tabs Underline { display: none; }
-    Dashboard Tabs Tab.-active { text-style: bold reverse; }
-    Dashboard.one Grid { grid-size: 1 1; }
-    Dashboard.one Panel { column-span: 1; row-span: 1; display: none; }
-    Dashboard.one Panel.shown { display: block; }
-    Dashboard.tabs Tabs { display: block; }
-    """
+    """All panels of one study."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("z", "zoom", "Zoom"),
@@ -67,7 +37,7 @@ class Dashboard(ExportingScreen):
         Binding("right_square_bracket", "look(1)", "Later run", show=False),
         *(
             Binding(str(number), f"panel({number})", panel.heading, show=False)
-            for number, panel in enumerate(PANELS, 1)
+            for number, panel in enumerate(PANELS[:9], 1)
         ),
     ]
 
@@ -86,13 +56,11 @@ class Dashboard(ExportingScreen):
         """how many refusals were there; None until all logs are read"""
         self._behind = True
         """old lines of a log are still to be read"""
-        self._zoomed = False
+        self._board = PanelBoard(self._panels)
 
     def compose(self) -> ComposeResult:
         yield StatusStrip()
-        yield Tabs(*(Tab(f"{n} {panel.heading}", id=f"tab-{n}") for n, panel in enumerate(self._panels, 1)))
-        with Grid():
-            yield from self._panels
+        yield self._board
         yield ExportLine(markup=False)
         yield Footer(compact=True, show_command_palette=False)
 
@@ -101,9 +69,6 @@ class Dashboard(ExportingScreen):
         return self.viewer.followed
 
     def on_mount(self) -> None:
-        """Begin with the heatmap."""
-        self._panels[0].add_class("shown")
-        self._panels[0].focus()
         self.call_after_refresh(self._look_again)
 
     def _look_again(self) -> None:
@@ -145,54 +110,40 @@ class Dashboard(ExportingScreen):
                 panel.show(scene)
 
     def on_resize(self, event: events.Resize) -> None:
-        """A small terminal shows one panel at a time."""
-        small = event.size.width < ROOM[0] or event.size.height < ROOM[1]
-        self.set_class(small, "tabs")
-        self.set_class(small or self._zoomed, "one")
-
-    def on_tabs_tab_activated(self, event: Tabs.TabActivated) -> None:
-        # of two quick keys the first tab is told when the second is on: to obey would go back and forth for ever
-        if event.tab.id is not None and self.has_class("tabs") and event.tab.id == event.tabs.active:
-            self.action_panel(int(event.tab.id.removeprefix("tab-")))
+        self._board.fit(event.size)
 
     def action_panel(self, number: int) -> None:
-        """Go to a panel."""
-        panel = self._panels[number - 1]
-        for other in self._panels:
-            other.set_class(other is panel, "shown")
-        self.query_one(Tabs).active = f"tab-{number}"
-        self.call_after_refresh(self._focus, panel)
+        self._board.go_to(number)
 
-    def _focus(self, panel: Panel) -> None:
-        (panel.table if isinstance(panel, TablePanel) else panel).focus()
-        panel.show(self.viewer.scene(self.palette))
+    @on(PanelBoard.Entered)
+    def _show_panel(self, message: PanelBoard.Entered) -> None:
+        message.panel.show(self.viewer.scene(self.palette))
 
     def action_zoom(self) -> None:
         """The focused panel on the whole screen, and back."""
-        if self.has_class("tabs"):
+        if self._board.is_small:
             self.notify("in a terminal of this size every panel has the whole screen")
-            return
-        focused = next((panel for panel in self._panels if panel.has_focus or panel.has_focus_within), None)
-        self._zoomed = not self._zoomed
-        if focused is not None:
-            self.action_panel(self._panels.index(focused) + 1)
-        self.set_class(self._zoomed, "one")
+        else:
+            self._board.zoom()
 
     def action_look(self, step: int) -> None:
         self.viewer.look(step)
         self.show_scene()
 
-    def on_table_panel_look(self, message: TablePanel.Look) -> None:
+    @on(LookAtRun)
+    def _look_at_run(self, message: LookAtRun) -> None:
         if not self.viewer.look_at(message.run):
             self.notify(f"{message.run} has not begun", markup=False)
         self.show_scene()
 
-    def on_heatmap_panel_history(self, message: HeatmapPanel.History) -> None:
+    @on(LookAtDecision)
+    def _look_at_decision(self, message: LookAtDecision) -> None:
         if message.step is None:
             self.viewer.follow()
         else:
             self.viewer.go(message.step)
         self.show_scene()
 
-    def on_heatmap_panel_use_cell(self, message: HeatmapPanel.UseCell) -> None:
+    @on(UseCell)
+    def _use_cell(self, message: UseCell) -> None:
         self.use(message.values)
