@@ -30,7 +30,7 @@ from hptui.ui.pace import ALONE, BESIDE_TRAINING
 from hptui.ui.widgets.folder_line import FolderLine
 
 if TYPE_CHECKING:
-    from hptui.ui.screens.exporting import Exporter
+    from hptui.ui.exporting import Exporter
 
 POLL_SECONDS = 0.1
 FIRST_PICTURE_SECONDS = 0.02

@@ -6,17 +6,22 @@ import time
 from pathlib import Path
 from typing import ClassVar
 
-from textual import events, on
+from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.screen import Screen
 from textual.widgets import Footer
 
 from hptui.reading.studies import FollowedStudy
 from hptui.ui.drawing.colours import Palette
+from hptui.ui.exporting import ALL, FORMATS, USUAL, Exporter
 from hptui.ui.pace import ALONE, Pace
 from hptui.ui.panels import LookAtDecision, LookAtRun, UseCell
-from hptui.ui.screens.exporting import Exporter, ExportingScreen, ExportLine
+from hptui.ui.screens.dialogs import ChoiceDialog, Questions
+from hptui.ui.steering import KEYS as STEERING_KEYS
+from hptui.ui.steering import Steering
 from hptui.ui.viewer import Viewer
+from hptui.ui.widgets.export_line import ExportLine
 from hptui.ui.widgets.panel_board import PANELS, PanelBoard
 from hptui.ui.widgets.strip import StatusStrip
 
@@ -28,10 +33,13 @@ SIGNS_SECONDS = 0.8
 """between two looks at heartbeats and machine load"""
 
 
-class Dashboard(ExportingScreen):
+class Dashboard(Screen[None]):
     """All panels of one study."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        *STEERING_KEYS,
+        Binding("e", "export", "Export"),
+        Binding("E", "export_as", "Export as", show=False),
         Binding("z", "zoom", "Zoom"),
         Binding("left_square_bracket", "look(-1)", "Earlier run", show=False),
         Binding("right_square_bracket", "look(1)", "Later run", show=False),
@@ -45,7 +53,11 @@ class Dashboard(ExportingScreen):
         self, directory: Path, palette: Palette, export: Exporter | None = None, *, share: float = ALONE
     ) -> None:
         """Show the study in `directory`; drawing it takes `share` of one processor at most."""
-        super().__init__(Viewer(directory), export)
+        super().__init__()
+        self.viewer = Viewer(directory)
+        self._questions = Questions(self)
+        self._steering = Steering(self, self.viewer, self._questions)
+        self._export_line = ExportLine(self.followed.study.directory, export)
         self.palette = palette
         self._panels = [panel() for panel in PANELS]
         self._pace = Pace(share)
@@ -61,7 +73,7 @@ class Dashboard(ExportingScreen):
     def compose(self) -> ComposeResult:
         yield StatusStrip()
         yield self._board
-        yield ExportLine(markup=False)
+        yield self._export_line
         yield Footer(compact=True, show_command_palette=False)
 
     @property
@@ -146,4 +158,20 @@ class Dashboard(ExportingScreen):
 
     @on(UseCell)
     def _use_cell(self, message: UseCell) -> None:
-        self.use(message.values)
+        self._steering.use(message.values)
+
+    @work
+    async def action_steer(self, request: str) -> None:
+        """Ask whoever trains this study."""
+        await self._steering.requests[request]()
+
+    def action_export(self) -> None:
+        """Write the pictures in the background, once at a time."""
+        self._export_line.begin(USUAL)
+
+    @work
+    async def action_export_as(self) -> None:
+        """Ask for the format."""
+        answer = await self._questions.ask(ChoiceDialog("Export as", FORMATS))
+        if answer is not None:
+            self._export_line.begin(ALL if answer == "all" else answer)
