@@ -50,13 +50,14 @@ from hptui.record.commands import (
 from hptui.record.events import Axis
 from hptui.record.presence import Presence
 from hptui.record.study_directory import Study, studies_folder
-from hptui.ui.app import HptuiApp, Preparing
+from hptui.ui.app import HptuiApp
 from hptui.ui.exporting import ExportOutcome
 from hptui.ui.panels import Panel
 from hptui.ui.panels.heatmap import HeatmapPanel
 from hptui.ui.screens.dashboard import Dashboard
 from hptui.ui.screens.dialogs import ChoiceDialog, NumberDialog
 from hptui.ui.screens.new_study import NewStudyScreen
+from hptui.ui.screens.preparing import Preparing
 from hptui.ui.screens.ranges_dialog import RangesDialog
 from hptui.ui.screens.study_list import StudyListScreen
 from hptui.ui.widgets.form import Check, Row

@@ -39,6 +39,7 @@ from hptui.record.events import Axis, CommandRefused, RunPaused
 from hptui.record.presence import Presence
 from hptui.record.study_directory import Study
 from hptui.ui.app import HptuiApp
+from hptui.ui.messages import StartStudy
 from hptui.ui.panels.curves import CurvesPanel
 from hptui.ui.panels.heatmap import HeatmapPanel
 from hptui.ui.screens.dashboard import Dashboard
@@ -459,7 +460,7 @@ def test_configurations_reach_the_one_who_trains() -> None:
             app.push_screen(NewStudyScreen())
             await until(pilot, lambda: app.screen.query("RangeRow Input"))
             await pilot.pause()
-            app.screen.post_message(NewStudyScreen.Start(config))
+            app.screen.post_message(StartStudy(config))
             await until(pilot, lambda: started)
 
     asyncio.run(main())
@@ -479,9 +480,9 @@ def test_a_start_from_the_form_that_fails_brings_the_form_back(monkeypatch: pyte
             app.push_screen(NewStudyScreen())
             await until(pilot, lambda: app.screen.query("RangeRow Input"))
             await pilot.pause()
-            app.screen.post_message(NewStudyScreen.Start(config))
+            app.screen.post_message(StartStudy(config))
             await until(pilot, lambda: "reading data" in screen_text(app))
-            await until(pilot, lambda: app._training)
+            await until(pilot, lambda: app._training.begun)
             await pilot.press("q")  # a dialog lies over it while it fails
             await until(pilot, lambda: isinstance(app.screen, ChoiceDialog))
             training.error, training.alive = "no such file", False

@@ -50,7 +50,8 @@ from hptui.record.events import AnyEvent, Axis, LandscapePredicted, RunFailed, R
 from hptui.record.presence import Presence
 from hptui.record.run_directory import EVENTS_FILE
 from hptui.record.study_directory import STUDY_FILE, Study, open_study
-from hptui.ui.app import HptuiApp, Settings, save_settings
+from hptui.ui.app import HptuiApp
+from hptui.ui.appearance import Settings, save_settings
 from hptui.ui.load import MachineLoad
 from hptui.ui.pace import Pace
 from hptui.ui.screens.dashboard import Dashboard

@@ -9,6 +9,7 @@ from typing import ClassVar
 from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.reactive import Reactive, reactive
 from textual.screen import Screen
 from textual.widgets import Footer
 
@@ -49,16 +50,16 @@ class Dashboard(Screen[None]):
         ),
     ]
 
-    def __init__(
-        self, directory: Path, palette: Palette, export: Exporter | None = None, *, share: float = ALONE
-    ) -> None:
+    palette: Reactive[Palette] = reactive(Palette, init=False)
+    """how the panels draw"""
+
+    def __init__(self, directory: Path, export: Exporter | None = None, *, share: float = ALONE) -> None:
         """Show the study in `directory`; drawing it takes `share` of one processor at most."""
         super().__init__()
         self.viewer = Viewer(directory)
         self._questions = Questions(self)
         self._steering = Steering(self, self.viewer, self._questions)
         self._export_line = ExportLine(self.followed.study.directory, export)
-        self.palette = palette
         self._panels = [panel() for panel in PANELS]
         self._pace = Pace(share)
         self._looked_for_signs = self._shown = 0.0
@@ -82,6 +83,10 @@ class Dashboard(Screen[None]):
 
     def on_mount(self) -> None:
         self.call_after_refresh(self._look_again)
+
+    def watch_palette(self) -> None:
+        if self._shown:
+            self.show_scene()
 
     def _look_again(self) -> None:
         """Read what is new and show it, then wait; while a long log is read, go on at once and show it now and then."""

@@ -11,7 +11,6 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal, VerticalScroll
-from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Button, Footer, Static
 
@@ -20,6 +19,7 @@ from hptui.config import Layer, StudyConfig, environment_layer, resolve
 from hptui.errors import ConfigError, HptuiError, RunDirectoryError
 from hptui.record.study_directory import new_directory
 from hptui.space import HYPERPARAMETERS
+from hptui.ui.messages import LeaveForm, StartStudy
 from hptui.ui.widgets.form import Row, SettingRow
 from hptui.ui.widgets.range_row import SUGGESTED, RangeRow
 
@@ -59,16 +59,6 @@ class NewStudyScreen(Screen[None]):
         Binding("ctrl+s", "start", "Start"),
         Binding("escape", "cancel", "Back"),
     ]
-
-    class Start(Message):
-        """Somebody wants this study to be trained."""
-
-        def __init__(self, config: StudyConfig) -> None:
-            self.config = config
-            super().__init__()
-
-    class Cancelled(Message):
-        """Somebody leaves the form."""
 
     def __init__(self, config: StudyConfig | None = None) -> None:
         """Begin with the settings of `config`; without one with the defaults and what the environment says."""
@@ -165,10 +155,10 @@ class NewStudyScreen(Screen[None]):
         """Look once more, for what was typed a moment ago."""
         config = self._check()
         if config is not None:
-            self.post_message(self.Start(config))
+            self.post_message(StartStudy(config))
 
     def action_cancel(self) -> None:
-        self.post_message(self.Cancelled())
+        self.post_message(LeaveForm())
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Start is greyed in the footer while anything is wrong."""

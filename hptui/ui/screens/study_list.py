@@ -18,6 +18,7 @@ from textual.worker import get_current_worker
 
 from hptui.record.study_directory import studies_folder
 from hptui.ui.drawing.literal import literal
+from hptui.ui.messages import NewStudy, OpenStudy
 from hptui.ui.study_lines import (
     COLORED,
     COLUMNS,
@@ -86,16 +87,6 @@ class StudyListScreen(Screen[Path | None]):
         Binding("escape", "all", "All studies"),
         Binding("r,f5", "refresh", "Refresh", key_display="r"),
     ]
-
-    class Open(Message):
-        """Somebody wants to see a study."""
-
-        def __init__(self, directory: Path) -> None:
-            self.directory = directory
-            super().__init__()
-
-    class New(Message):
-        """Somebody wants to begin a study."""
 
     class Found(Message):
         """The folder was read once more."""
@@ -226,10 +217,10 @@ class StudyListScreen(Screen[Path | None]):
         if line is not None and line.state == UNREADABLE:
             self.notify(line.about, title="this study cannot be read", severity="error", markup=False)
         elif line is not None:
-            self.post_message(self.Open(line.directory))
+            self.post_message(OpenStudy(line.directory))
 
     def action_new(self) -> None:
-        self.post_message(self.New())
+        self.post_message(NewStudy())
 
     def action_filter(self) -> None:
         self.add_class("-filter")
