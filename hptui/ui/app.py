@@ -113,8 +113,8 @@ class HptuiApp(App[None]):
         error = training.new_error()
         if error is not None:
             self.notify(error, title="the training failed", severity="error", timeout=60, markup=False)
-        if not isinstance(self.screen, Preparing):  # or a dialog lies over it; then at a later look
-            return
+        if not self.screen_stack or not isinstance(self.screen, Preparing):
+            return  # the app is closing, or a dialog lies over it; then at a later look
         if training.study is not None:
             self.pop_screen()
             self.open_study(training.study)

@@ -36,14 +36,11 @@ class NotesPanel(Panel):
     heading = "Notes"
     {facts}
 
-    _words = ""
-
-    def show(self, scene):
-        self._words = f"notes on {{scene.run.name}}"
-        self.refresh()
+    def change_key(self, scene):
+        return scene.run.name
 
     def render(self):
-        return Text(self._words)
+        return Text(f"notes on {{self.scene.run.name}}" if self.scene else "")
 '''
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 from textual.message import Message
+from textual.reactive import Reactive, reactive
 from textual.widget import Widget
 
 from hptui.reading.run_state import Decision, RunState
@@ -90,6 +91,11 @@ class Panel(Widget, can_focus=True):
     wide_span: ClassVar[Span | None] = None
     """on a wide one, where that is another"""
 
+    scene: Scene | None = None
+    """the newest; None: nothing was shown yet"""
+    drawn_from: Reactive[object] = reactive(None, init=False)
+    """the change key of the scene: when it is another, the panel is drawn anew"""
+
     @property
     def focus_target(self) -> Widget:
         """What takes the focus when somebody goes to the panel."""
@@ -100,5 +106,10 @@ class Panel(Widget, can_focus=True):
         self.border_title = self.heading
 
     def show(self, scene: Scene) -> None:
-        """Take in a new scene; called up to ten times a second, so it must be cheap if nothing has changed."""
+        """Show a new scene; called up to ten times a second, so nothing is drawn where nothing has changed."""
+        self.scene = scene
+        self.drawn_from = self.change_key(scene)
+
+    def change_key(self, scene: Scene) -> object:
+        """Whatever of the scene the picture depends on; it must be cheap to compute and to compare."""
         raise NotImplementedError(f"{type(self).__name__} shows nothing")
