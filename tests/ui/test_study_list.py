@@ -104,7 +104,7 @@ def show(
     async def run() -> None:
         app = Host(folder)
         async with app.run_test(size=size) as pilot:
-            await until(pilot, lambda: app.list._lines is not None)
+            await until(pilot, lambda: app.list.lines is not None)
             await pilot.pause()
             await test(app, pilot)
 
