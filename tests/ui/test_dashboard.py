@@ -44,8 +44,8 @@ from hptui.ui.panels.curves import CurvesPanel
 from hptui.ui.panels.heatmap import HeatmapPanel
 from hptui.ui.screens.dashboard import Dashboard
 from hptui.ui.screens.dialogs import ChoiceDialog
+from hptui.ui.screens.panel_board import PanelBoard
 from hptui.ui.screens.ranges_dialog import RangesDialog
-from hptui.ui.widgets.panel_board import PanelBoard
 
 PATIENCE_SECONDS = 20
 LR = Axis(name="lr", low=0.001, high=0.1, scale="log", values=[0.001, 0.01, 0.1])

@@ -18,8 +18,8 @@ from textual.pilot import Pilot
 import hptui.ui.panels
 from hptui import registry
 from hptui.ui.app import HptuiApp
-from hptui.ui.arrangement import fill_shelves, rows
 from hptui.ui.panels import COLUMNS, Panel, Span
+from hptui.ui.screens.arrangement import fill_shelves, rows
 
 PATIENCE_SECONDS = 20
 FILE = '''
@@ -47,7 +47,7 @@ class NotesPanel(Panel):
 @pytest.fixture
 def anew(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The dashboard is imported once more in this test, and is the old one afterwards."""
-    for name in ("hptui.ui.screens.dashboard", "hptui.ui.widgets.panel_board", "hptui.ui.panels.notes", "notes"):
+    for name in ("hptui.ui.screens.dashboard", "hptui.ui.screens.panel_board", "hptui.ui.panels.notes", "notes"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     yield
     for name in ("hptui.ui.panels.notes", "notes"):

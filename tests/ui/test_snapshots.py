@@ -88,7 +88,7 @@ def same_every_time(tmp_path: Path) -> Iterator[None]:
         time.tzset()
         patch.chdir(tmp_path)
         patch.setattr(MachineLoad, "words", lambda load, device: "CPU 12%  memory 34%")
-        patch.setattr(Rate, "take", lambda rate, work, now: work / 100)
+        patch.setattr(Rate, "measure", lambda rate, work, now: work / 100)
         # five looks a second, and everything is looked for at each of them: a picture is complete after one
         patch.setattr(Pace, "seconds", lambda pace: 0.2)
         patch.setattr("hptui.ui.screens.dashboard.SIGNS_SECONDS", 0.0)

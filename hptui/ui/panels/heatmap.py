@@ -126,8 +126,8 @@ class HeatmapPanel(Panel):
         offset = event.get_content_offset(self)
         if offset is None or self._grid is None:
             return
-        room = layout(self._grid, self.size.width, self.size.height - HEADER_LINES)
-        cell = cell_at(self._grid, room, offset.x, offset.y - HEADER_LINES) if room else None
+        blocks = layout(self._grid, self.size.width, self.size.height - HEADER_LINES)
+        cell = cell_at(self._grid, blocks, offset.x, offset.y - HEADER_LINES) if blocks else None
         if cell is not None:
             self._put_cursor(cell)
 

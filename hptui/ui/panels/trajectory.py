@@ -135,7 +135,7 @@ def _until(edges: list[tuple[float, float]], last: float) -> tuple[tuple[float, 
 
 
 def _legend(series: list[Series], width: int, palette: Palette) -> list[Text]:
-    """Of all charts together: each label once."""
+    """The legend of all charts together, with each label once."""
     by_label = {part.label: part for part in series if part.points}
     return legend(list(by_label.values()), width=width, palette=palette)
 

@@ -19,11 +19,12 @@ from hptui.ui.exporting import ALL, FORMATS, USUAL, Exporter
 from hptui.ui.pace import ALONE, Pace
 from hptui.ui.panels import LookAtDecision, LookAtRun, UseCell
 from hptui.ui.screens.dialogs import ChoiceDialog, Questions
-from hptui.ui.steering import KEYS as STEERING_KEYS
-from hptui.ui.steering import Steering
+from hptui.ui.screens.notices import Notices
+from hptui.ui.screens.panel_board import PANELS, PanelBoard
+from hptui.ui.screens.steering import KEYS as STEERING_KEYS
+from hptui.ui.screens.steering import Steering
 from hptui.ui.viewer import Viewer
 from hptui.ui.widgets.export_line import ExportLine
-from hptui.ui.widgets.panel_board import PANELS, PanelBoard
 from hptui.ui.widgets.strip import StatusStrip
 
 READ_SECONDS = 0.05
@@ -57,16 +58,13 @@ class Dashboard(Screen[None]):
         """Show the study in `directory`; drawing it takes `share` of one processor at most."""
         super().__init__()
         self.viewer = Viewer(directory)
+        self._notices = Notices(self, self.viewer)
         self._questions = Questions(self)
         self._steering = Steering(self, self.viewer, self._questions)
         self._export_line = ExportLine(self.followed.study.directory, export)
         self._panels = [panel() for panel in PANELS]
         self._pace = Pace(share)
         self._looked_for_signs = self._shown = 0.0
-        self._told: set[str] = set()
-        """runs of which it was said that they cannot be read"""
-        self._refused: int | None = None
-        """how many refusals were there; None until all logs are read"""
         self._behind = True
         """old lines of a log are still to be read"""
         self._board = PanelBoard(self._panels)
@@ -91,28 +89,13 @@ class Dashboard(Screen[None]):
     def _look_again(self) -> None:
         """Read what is new and show it, then wait; while a long log is read, go on at once and show it now and then."""
         behind = self.viewer.read_on(READ_SECONDS)
-        self._tell_problems()
-        self._tell_refusals(behind)
+        self._notices.show_new(behind=behind)
         if not behind or time.monotonic() - self._shown >= BEHIND_SECONDS:
             if self._behind and not behind:  # the strip belongs to the same picture as the panels
                 self._looked_for_signs = 0.0
             self._behind = behind
             self.show_scene(reading=behind)
         self.set_timer(0.001 if behind else self._pace.seconds(), self._look_again)
-
-    def _tell_problems(self) -> None:
-        for run in self.viewer.problems.keys() - self._told:
-            self._told.add(run)
-            title = f"{run} is shown as far as it can be read"
-            self.notify(self.viewer.problems[run], title=title, severity="error", timeout=60, markup=False)
-
-    def _tell_refusals(self, behind: bool) -> None:
-        """What was refused since the screen was opened; the log panel has them all."""
-        refused = [event for run in self.followed.runs for event in run.state.refused]
-        for event in refused[self._refused :] if self._refused is not None else ():
-            self.notify(event.reason, title="refused", severity="warning", timeout=15, markup=False)
-        if self._refused is not None or not behind:
-            self._refused = len(refused)
 
     def show_scene(self, *, reading: bool = False) -> None:
         """Bring strip and panels up to date."""

@@ -72,8 +72,8 @@ class NewStudyScreen(Screen[None]):
         yield Static("new study", id="title")
         with VerticalScroll(id="form", can_focus=False):
             with Container():
-                for place, (heading, fields) in enumerate(FORM.items()):
-                    yield Static(heading, classes="heading" if place else "heading first")
+                for number, (heading, fields) in enumerate(FORM.items()):
+                    yield Static(heading, classes="heading" if number else "heading first")
                     yield from (SettingRow(field, plain[field]) for field in fields)
             with Container():
                 yield Static("searched ranges", classes="heading second")
@@ -104,7 +104,7 @@ class NewStudyScreen(Screen[None]):
         self._check_is_due = False
         config, errors = self._read()
         for row in self.query(Row):
-            row.tell(errors.pop(row.setting, ""))
+            row.show_problem(errors.pop(row.setting, ""))
         wrong = [row.setting for row in self.query(Row) if row.has_class("-wrong")]
         words = "to mend: " + ", ".join(wrong) if wrong else "".join(errors.values())
         if config is not None:
@@ -124,7 +124,7 @@ class NewStudyScreen(Screen[None]):
         errors: dict[str, str] = {}
         for row in self.query(Row):
             try:
-                row.take_into(settings)
+                row.add_to(settings)
             except ConfigError as error:
                 errors[row.setting] = str(error)
         if errors:

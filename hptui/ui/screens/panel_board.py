@@ -12,8 +12,8 @@ from textual.message import Message
 from textual.widgets import Tab, Tabs
 
 from hptui import registry
-from hptui.ui.arrangement import fill_shelves, rows
 from hptui.ui.panels import COLUMNS, Panel, Span
+from hptui.ui.screens.arrangement import fill_shelves, rows
 
 PANELS: list[type[Panel]] = [registry.load("ui.panels", name) for name in registry.names("ui.panels")]
 PANELS.sort(key=lambda panel: (panel.order, panel.heading))
