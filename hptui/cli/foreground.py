@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from hptui.reading.studies import FollowedStudy
     from hptui.training import PreparedStudy
     from hptui.ui.app import HptuiApp
+    from hptui.ui.exporting import ExportOutcome
 
 POLL_SECONDS = 0.05
 SWITCH_SECONDS = 0.0002
@@ -148,23 +149,24 @@ def resumption_preparation(study: Study, config: StudyConfig) -> Preparation:
 
 def export_files(
     directory: Path, formats: str, progress: Callable[[str], None], should_stop: Callable[[], bool]
-) -> list[Path]:
+) -> ExportOutcome:
     """Write pictures or tables of a study beside it; of all formats, those that can be had here."""
-    from hptui.export import export
+    from hptui.export import export, missing
     from hptui.export.event_files import require_tensorboard
     from hptui.export.formats import FORMATS, parse_formats
     from hptui.reading.studies import follow
+    from hptui.ui.exporting import ExportOutcome
 
-    asked, place, absent = parse_formats(formats), directory / "export", ""
+    asked, absent = parse_formats(formats), []
     if asked == FORMATS:
         try:
             require_tensorboard()
         except UsageError as error:
-            asked, absent = tuple(name for name in asked if name != "tensorboard"), f"missing: {error}"
-    files = export(follow(directory), place, asked, progress=progress, should_stop=should_stop)
-    if absent:
-        progress(absent)
-    return files
+            asked, absent = tuple(name for name in asked if name != "tensorboard"), [str(error)]
+    study = follow(directory)
+    gaps = missing(study)
+    files = export(study, directory / "export", asked, progress=progress, should_stop=should_stop)
+    return ExportOutcome(files, () if should_stop() else (*gaps, *absent))
 
 
 def conclude(session: Session, *, as_json: bool) -> int:

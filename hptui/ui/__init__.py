@@ -1,1 +1,1 @@
-"""What a person sees: progress lines and tables. The only part that knows rich; it reads run directories alone."""
+"""From numbers to the screen: the app, its screens, panels and widgets; all of it reads and asks, none of it trains."""

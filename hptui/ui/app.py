@@ -2,82 +2,37 @@
 
 from __future__ import annotations
 
-import codecs
-import os
-import sys
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar
 
-import msgspec
-import platformdirs
-from textual import work
+from textual import on, work
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
 from textual.filter import LineFilter
+from textual.reactive import Reactive, reactive
 from textual.screen import ModalScreen, Screen
-from textual.widgets import LoadingIndicator, Static
 
 from hptui.config import StudyConfig
 from hptui.errors import HptuiError
-from hptui.record.presence import replace_file
 from hptui.record.study_directory import studies_folder
-from hptui.ui.drawing.colours import MAPS, MapName, Palette
+from hptui.ui.appearance import Appearance
+from hptui.ui.drawing.colours import Palette
 from hptui.ui.drawing.plain_lines import PlainLines
+from hptui.ui.messages import LeaveForm, NewStudy, OpenStudy, StartStudy
+from hptui.ui.own_training import OwnTraining, Training
 from hptui.ui.pace import ALONE, BESIDE_TRAINING
+from hptui.ui.screens.preparing import Preparing
 from hptui.ui.widgets.folder_line import FolderLine
 
 if TYPE_CHECKING:
-    from hptui.ui.screens.exporting import Exporter
+    from hptui.ui.exporting import Exporter
 
 POLL_SECONDS = 0.1
 FIRST_PICTURE_SECONDS = 0.02
 """Textual draws every 1/60 s: a little later the first line is on the screen, and the rest may be imported"""
-SETTINGS = "screen.json"
 LEAVE = {"stop": "Stop with a checkpoint and quit"}
-
-
-class Training(Protocol):
-    """A training in this process, as the app sees it; all members may be used from any thread."""
-
-    @property
-    def study(self) -> Path | None:
-        """The study's folder, once data and model have been checked."""
-
-    @property
-    def error(self) -> str | None:
-        """What went wrong, in one line."""
-
-    @property
-    def alive(self) -> bool:
-        """Whether it still trains, or prepares to."""
-
-    def stop(self, reason: str) -> None:
-        """Ask for a checkpoint and the end."""
-
-
-class Settings(msgspec.Struct):
-    """How the screen looks; remembered between sessions."""
-
-    theme: str = "textual-dark"
-    colours: MapName = "viridis"
-    ascii: bool = False
-
-
-class Preparing(Screen[None]):
-    """Shown while torch is imported and the data are read."""
-
-    DEFAULT_CSS = """
-    Preparing { align: center middle; }
-    Preparing Static { width: 100%; height: 1; text-align: center; }
-    Preparing LoadingIndicator { height: 3; }
-    """
-
-    def compose(self) -> ComposeResult:
-        yield Static("reading data and building the network ...", markup=False)
-        yield LoadingIndicator()
 
 
 class HptuiApp(App[None]):
@@ -100,6 +55,9 @@ class HptuiApp(App[None]):
         Binding("backspace", "list", "Studies", show=False),
     ]
 
+    palette: Reactive[Palette] = reactive(Palette, init=False)
+    """how panels draw; a dashboard is bound to it"""
+
     def __init__(
         self,
         *,
@@ -110,136 +68,117 @@ class HptuiApp(App[None]):
     ) -> None:
         super().__init__()
         self._watch = watch
-        self._begin = begin
-        self._training: Training | None = None
-        self._start = start
+        self._training = OwnTraining(begin, start)
         self._export = export
-        self._told_error = False
-        self._wanted: StudyConfig | None = None
-        """what was asked for in the form"""
-        self._settings = load_settings()
+        self._appearance = Appearance()
+        self.set_reactive(HptuiApp.palette, self._appearance.palette)
         self.hang_up = False
         """set by a signal handler: leave without asking, as soon as the checkpoint is written"""
 
-    @property
-    def palette(self) -> Palette:
-        return Palette(self._settings.colours, colour="NO_COLOR" not in os.environ, ascii=self._plain)
-
     def get_line_filters(self) -> Sequence[LineFilter]:
         """What every widget draws goes through these."""
-        return [*super().get_line_filters(), PlainLines(ascii=self._plain)]
-
-    @property
-    def _plain(self) -> bool:
-        return self._settings.ascii or self._only_ascii()
-
-    @staticmethod
-    def _only_ascii() -> bool:
-        """Whether the environment asks for ASCII, or the terminal takes nothing else that Textual writes."""
-        encoding = getattr(sys.__stderr__, "encoding", None) or "utf-8"
-        return os.environ.get("HPTUI_ASCII", "") not in ("", "0") or codecs.lookup(encoding).name != "utf-8"
+        return [*super().get_line_filters(), PlainLines(ascii=self._appearance.ascii)]
 
     def compose(self) -> ComposeResult:
         """The first line of the list of studies: painted before the widgets of the rest are imported."""
-        if self._watch is None and self._begin is None:
+        if self._watch is None and not self._training.asked_for:
             yield FolderLine(studies_folder())
 
     def on_mount(self) -> None:
-        if self._settings.theme in self.available_themes:
-            self.theme = self._settings.theme
-        self.theme_changed_signal.subscribe(self, lambda theme: self._remember(theme=theme.name))
+        if self._appearance.theme in self.available_themes:
+            self.theme = self._appearance.theme
+        self.theme_changed_signal.subscribe(self, lambda theme: self._appearance.choose_theme(theme.name))
         if self._watch is not None:
             self.open_study(self._watch)
-        elif self._begin is not None:
-            self.push_screen(Preparing())
-            self.call_after_refresh(self._begin_training)  # once this is on the screen
+        elif self._training.asked_for:
+            self._prepare()
         else:
             self.set_timer(FIRST_PICTURE_SECONDS, self.action_list)
-        self.set_interval(POLL_SECONDS, self._poll)
+        self.set_interval(POLL_SECONDS, self._look_at_training)
 
-    def _begin_training(self) -> None:
-        import hptui.ui.screens.dashboard  # noqa: F401 (while nothing else is imported: two imports at once wait for each other)
+    def _prepare(self) -> None:
+        def begin() -> None:
+            import hptui.ui.screens.dashboard  # noqa: F401 (while nothing else is imported: two imports at once wait for each other)
 
-        assert self._begin is not None
-        self._training = self._begin()
+            self._training.begin()
 
-    def _poll(self) -> None:
+        self.push_screen(Preparing())
+        self.call_after_refresh(begin)  # once this is on the screen
+
+    def _look_at_training(self) -> None:
         """Look at the training in this process and at the signal handler's flag."""
         training = self._training
-        if self.hang_up and (training is None or not training.alive):
+        if self.hang_up and not training.alive:
             self.exit()
-        if training is None:
-            return
-        if training.error is not None and not self._told_error:
-            self._told_error = True
-            self.notify(training.error, title="the training failed", severity="error", timeout=60, markup=False)
-        if not isinstance(self.screen, Preparing):  # or a dialog lies over it; then at a later look
-            return
+        error = training.new_error()
+        if error is not None:
+            self.notify(error, title="the training failed", severity="error", timeout=60, markup=False)
+        if not self.screen_stack or not isinstance(self.screen, Preparing):
+            return  # the app is closing, or a dialog lies over it; then at a later look
         if training.study is not None:
             self.pop_screen()
             self.open_study(training.study)
         elif training.error is not None:
             self.pop_screen()
             self.action_list()
-            if self._wanted is not None:  # what was typed is not lost
-                self._open_form(self._wanted)
+            if training.config is not None:  # what was typed is not lost
+                self._open_form(training.config)
 
     def open_study(self, directory: Path) -> None:
-        """Show a study; a folder that cannot be read is told, and the screen stays."""
+        """Show a study; where a folder cannot be read there is a notice, and the screen stays."""
         from hptui.ui.screens.dashboard import Dashboard  # a third of the time to the first frame, if it came before
 
-        trains = self._training is not None and self._training.alive
-        share = BESIDE_TRAINING if trains else ALONE
+        share = BESIDE_TRAINING if self._training.alive else ALONE
         try:
-            self.push_screen(Dashboard(directory, self.palette, self._export, share=share))
+            dashboard = Dashboard(directory, self._export, share=share)
         except (HptuiError, OSError) as error:
             self.notify(str(error), severity="error", markup=False)
+        else:
+            self.push_screen(dashboard.data_bind(HptuiApp.palette))
+
+    @on(OpenStudy)
+    def _open_listed(self, message: OpenStudy) -> None:
+        self.open_study(message.directory)
 
     def action_list(self) -> None:
         """Show the studies of this user."""
         from hptui.ui.screens.study_list import StudyListScreen
 
-        if isinstance(self.screen, Preparing) and self._training is not None and self._training.alive:
+        if isinstance(self.screen, Preparing) and self._training.alive:
             return  # the dashboard is about to come
         while len(self.screen_stack) > 1 and not isinstance(self.screen, StudyListScreen):
             self.pop_screen()
         if not isinstance(self.screen, StudyListScreen):
             self.push_screen(StudyListScreen())
 
-    def on_study_list_screen_open(self, message: object) -> None:
-        directory = getattr(message, "directory", None)
-        if isinstance(directory, Path):
-            self.open_study(directory)
-
-    def on_study_list_screen_new(self) -> None:
+    @on(NewStudy)
+    def _open_empty_form(self) -> None:
         """The form, unless a training goes on in this process already."""
-        if self._start is None or (self._training is not None and self._training.alive):
-            self.notify("this window trains a study already; start another one in another terminal", severity="warning")
-            return
-        self._open_form()
+        if self._training.may_start:
+            self._open_form()
+        else:
+            words = "this window trains a study already; start another one in another terminal"
+            self.notify(words, severity="warning")
 
     def _open_form(self, config: StudyConfig | None = None) -> None:
         from hptui.ui.screens.new_study import NewStudyScreen
 
         self.push_screen(NewStudyScreen(config))
 
-    def on_new_study_screen_start(self, message: object) -> None:
-        config = getattr(message, "config", None)
-        if isinstance(config, StudyConfig) and self._start is not None:
-            self.pop_screen()
-            self._told_error, self._wanted = False, config
-            self._begin = partial(self._start, config)
-            self.push_screen(Preparing())
-            self.call_after_refresh(self._begin_training)
+    @on(StartStudy)
+    def _start_study(self, message: StartStudy) -> None:
+        self.pop_screen()
+        self._training.ask_for(message.config)
+        self._prepare()
 
-    def on_new_study_screen_cancelled(self) -> None:
+    @on(LeaveForm)
+    def _close_form(self) -> None:
         self.pop_screen()
 
     @work
     async def action_leave(self) -> None:
         """Ask whether to stop with a checkpoint while this process trains; else just go."""
-        training = self._training
-        if training is None or not training.alive:
+        if not self._training.alive:
             self.exit()
             return
         from hptui.ui.screens.dialogs import ChoiceDialog  # its fields and buttons would hold up the first frame
@@ -250,7 +189,7 @@ class HptuiApp(App[None]):
         if isinstance(self.screen, ModalScreen):
             return
         if await self.push_screen_wait(ChoiceDialog("This window trains a study.", LEAVE)) == "stop":
-            training.stop("quit")
+            self._training.stop("quit")
             self.hang_up = True
             self.notify("writing a checkpoint ...")
 
@@ -266,29 +205,20 @@ class HptuiApp(App[None]):
             self.action_show_help_panel()
 
     def action_next_colours(self) -> None:
-        if not self.palette.colour:
-            self.notify("NO_COLOR is set, so no colour map is used", severity="warning")
-            return
-        index = MAPS.index(self._settings.colours)
-        self._remember(colours=MAPS[(index + 1) % len(MAPS)])
+        self._look_anew(self._appearance.next_colours())
 
     def action_toggle_ascii(self) -> None:
-        if self._only_ascii():
-            self.notify("HPTUI_ASCII is set, or this terminal is no UTF-8 one: ASCII stays", severity="warning")
+        self._look_anew(self._appearance.toggle_ascii())
+
+    def _look_anew(self, problem: str) -> None:
+        """Draw everything as it looks from now on; where it cannot, `problem` is the notice."""
+        if problem:
+            self.notify(problem, severity="warning")
             return
-        self._remember(ascii=not self._settings.ascii)
-
-    def _remember(self, **changes: object) -> None:
-        self._settings = msgspec.structs.replace(self._settings, **changes)
-        from hptui.ui.screens.dashboard import Dashboard
-
+        self.palette = self._appearance.palette
         for screen in self.screen_stack:
-            if isinstance(screen, Dashboard):
-                screen.palette = self.palette
-                screen.show_scene()
             for widget in screen.walk_children():
                 widget.refresh()  # its lines are kept as they were filtered
-        save_settings(self._settings)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette has every action that a key has."""
@@ -304,21 +234,3 @@ class HptuiApp(App[None]):
                 f"key {' or '.join(keys)}",
                 lambda action=action, owner=owner: self.call_later(self.run_action, action, owner),
             )
-
-
-def load_settings() -> Settings:
-    """Remembered looks; defaults if there are none or they cannot be read."""
-    try:
-        return msgspec.json.decode((platformdirs.user_config_path("hptui") / SETTINGS).read_bytes(), type=Settings)
-    except (OSError, msgspec.DecodeError):
-        return Settings()
-
-
-def save_settings(settings: Settings) -> None:
-    """Remember; a read-only home is no reason to complain."""
-    folder = platformdirs.user_config_path("hptui")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        replace_file(folder / SETTINGS, msgspec.json.encode(settings))
-    except OSError:
-        return

@@ -44,8 +44,8 @@ class MachineLoad:
         """Empty if the GPU tells nothing."""
         try:
             handle = self._handle(device)
-            used = self._told(self._nvml.nvmlDeviceGetUtilizationRates, handle)
-            memory = self._told(self._nvml.nvmlDeviceGetMemoryInfo, handle)
+            used = self._answer(self._nvml.nvmlDeviceGetUtilizationRates, handle)
+            memory = self._answer(self._nvml.nvmlDeviceGetMemoryInfo, handle)
         except self._nvml.NVMLError:
             self._nvml = None
             return ""
@@ -53,7 +53,7 @@ class MachineLoad:
         shares += [f"{memory.used / GIB:.1f}/{memory.total / GIB:.0f} GiB"] if memory is not None else []
         return " ".join(["GPU", *shares]) if shares else ""
 
-    def _told(self, question: Callable[[Any], Any], handle: Any) -> Any:
+    def _answer(self, question: Callable[[Any], Any], handle: Any) -> Any:
         """None where the GPU does not tell: a slice of one (MIG) has no load, one on the processor's chip no memory."""
         try:
             return question(handle)
@@ -61,12 +61,12 @@ class MachineLoad:
             return None
 
     def _handle(self, device: str) -> Any:
-        """Of the GPU that torch calls `device`, for which CUDA_VISIBLE_DEVICES counts; else of the first one."""
+        """Find the GPU that torch calls `device`, for which CUDA_VISIBLE_DEVICES counts; else the first one."""
         named = re.match(r"cuda:(\d+)", device)  # the log has its name behind
-        place = int(named[1]) if named else 0
+        number = int(named[1]) if named else 0
         visible = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")]
-        name = visible[place] if place < len(visible) else ""
+        name = visible[number] if number < len(visible) else ""
         if name.startswith(("GPU-", "MIG-")):
             return self._nvml.nvmlDeviceGetHandleByUUID(name)
-        index = int(name) if name.isdecimal() else place
+        index = int(name) if name.isdecimal() else number
         return self._nvml.nvmlDeviceGetHandleByIndex(index if index < self._nvml.nvmlDeviceGetCount() else 0)

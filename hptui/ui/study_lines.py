@@ -105,13 +105,13 @@ def _stamp(directory: Path) -> list[tuple[str, int, int]]:
     stamp = []
     for path in (directory / STUDY_FILE, directory / HEARTBEAT, *logs):
         with contextlib.suppress(OSError):
-            found = path.stat()
-            stamp.append((str(path), found.st_mtime_ns, found.st_size))
+            stat = path.stat()
+            stamp.append((str(path), stat.st_mtime_ns, stat.st_size))
     return stamp
 
 
 def _glance(run: FollowedRun, cancelled: Callable[[], bool]) -> None:
-    """Take in as much as the state needs: of a run that has ended its last event, of another one its whole log."""
+    """Read as much as the state needs: of a run that has ended its last event, of another one its whole log."""
     last = None if is_written(run.directory) else last_event(run.directory)
     if isinstance(last, (RunCompleted, RunFailed, RunStopped)):
         run.reader, run.state = RunReader(run.directory), RunState()

@@ -153,11 +153,10 @@ def test_all_formats_without_the_extra_are_the_others(tmp_path: Path, monkeypatc
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "tensorboard", None)
     lines: list[str] = []
-    files = export_files(study.directory, ",".join(FORMATS), lines.append, lambda: False)
-    assert {file.suffix for file in files} == {".png", ".svg", ".pdf", ".csv", ".gif"}
-    assert [line for line in lines if line.startswith("missing:")] == [
-        "missing: --format tensorboard needs the package tensorboard: pip install 'hptui[tensorboard]'."
-    ]
+    outcome = export_files(study.directory, ",".join(FORMATS), lines.append, lambda: False)
+    assert {file.suffix for file in outcome.files} == {".png", ".svg", ".pdf", ".csv", ".gif"}
+    assert [line for line in lines if line.startswith("missing:")] == []
+    assert outcome.missing == ("--format tensorboard needs the package tensorboard: pip install 'hptui[tensorboard]'.",)
     with pytest.raises(UsageError, match="needs the package tensorboard"):
         export_files(study.directory, "tensorboard", lines.append, lambda: False)
 

@@ -50,12 +50,14 @@ from hptui.record.commands import (
 from hptui.record.events import Axis
 from hptui.record.presence import Presence
 from hptui.record.study_directory import Study, studies_folder
-from hptui.ui.app import HptuiApp, Preparing
+from hptui.ui.app import HptuiApp
+from hptui.ui.exporting import ExportOutcome
 from hptui.ui.panels import Panel
 from hptui.ui.panels.heatmap import HeatmapPanel
 from hptui.ui.screens.dashboard import Dashboard
 from hptui.ui.screens.dialogs import ChoiceDialog, NumberDialog
 from hptui.ui.screens.new_study import NewStudyScreen
+from hptui.ui.screens.preparing import Preparing
 from hptui.ui.screens.ranges_dialog import RangesDialog
 from hptui.ui.screens.study_list import StudyListScreen
 from hptui.ui.widgets.form import Check, Row
@@ -185,9 +187,9 @@ def trained(stack: ExitStack) -> tuple[HptuiApp, Study]:
     stack.enter_context(Presence(study.directory))
     stack.enter_context(Presence(study.directory / "optimized-0"))
 
-    def export(directory: Path, formats: str, progress: object, stopped: object) -> list[Path]:
+    def export(directory: Path, formats: str, progress: object, stopped: object) -> ExportOutcome:
         exported.append((directory, formats))
-        return []
+        return ExportOutcome([])
 
     return HptuiApp(watch=study.directory, export=export), study
 
@@ -286,25 +288,25 @@ async def _(at: At, key: str) -> None:
 # ---- asking whoever trains
 
 
-@scenario("SteeringScreen", "space")
+@scenario("Dashboard", "space")
 async def _(at: At, key: str) -> None:
     await at.press(key)
     await at.gets(Pause)
 
 
-@scenario("SteeringScreen", "s")
+@scenario("Dashboard", "s")
 async def _(at: At, key: str) -> None:
     await at.press(key)
     await at.gets(StepEpoch)
 
 
-@scenario("SteeringScreen", "u")
+@scenario("Dashboard", "u")
 async def _(at: At, key: str) -> None:
     await at.press(key)
     assert (await at.gets(UseValues)).values == {}
 
 
-@scenario("SteeringScreen", "r")
+@scenario("Dashboard", "r")
 async def _(at: At, key: str) -> None:
     await at.press(key)
     await at.on(RangesDialog)
@@ -313,7 +315,7 @@ async def _(at: At, key: str) -> None:
     await at.gets(ChangeRanges)
 
 
-@scenario("SteeringScreen", "plus")
+@scenario("Dashboard", "plus")
 async def _(at: At, key: str) -> None:
     await at.press(key)
     await at.on(NumberDialog)
@@ -321,7 +323,7 @@ async def _(at: At, key: str) -> None:
     assert (await at.gets(AddEpochs)).epochs == 7
 
 
-@scenario("SteeringScreen", "x")
+@scenario("Dashboard", "x")
 async def _(at: At, key: str) -> None:
     await at.press(key)
     await at.on(ChoiceDialog)
@@ -332,14 +334,14 @@ async def _(at: At, key: str) -> None:
 # ---- the dashboard
 
 
-@scenario("ExportingScreen", "e")
+@scenario("Dashboard", "e")
 async def _(at: At, key: str) -> None:
     await at.press(key)
     await at.until(lambda: exported, "the pictures")
     assert exported == [(at.app.screen.followed.study.directory, "png")]
 
 
-@scenario("ExportingScreen", "E")
+@scenario("Dashboard", "E")
 async def _(at: At, key: str) -> None:
     await at.press(key)
     await at.on(ChoiceDialog)

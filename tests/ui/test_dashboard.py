@@ -39,10 +39,12 @@ from hptui.record.events import Axis, CommandRefused, RunPaused
 from hptui.record.presence import Presence
 from hptui.record.study_directory import Study
 from hptui.ui.app import HptuiApp
+from hptui.ui.messages import StartStudy
 from hptui.ui.panels.curves import CurvesPanel
 from hptui.ui.panels.heatmap import HeatmapPanel
 from hptui.ui.screens.dashboard import Dashboard
 from hptui.ui.screens.dialogs import ChoiceDialog
+from hptui.ui.screens.panel_board import PanelBoard
 from hptui.ui.screens.ranges_dialog import RangesDialog
 
 PATIENCE_SECONDS = 20
@@ -274,10 +276,10 @@ def test_a_tab_that_is_told_late_changes_nothing(study: Study) -> None:
         tabs = app.screen.query_one(Tabs)
         await until(pilot, lambda: tabs.active == "tab-3")
         late = Tabs.TabActivated(tabs, tabs.query_one("#tab-2", Tab))
-        app.screen.on_tabs_tab_activated(late)
+        app.screen.query_one(PanelBoard).obey_tab(late)
         await pilot.pause()
         assert tabs.active == "tab-3"
-        assert app.screen.query_one(CurvesPanel).has_class("shown")
+        assert app.screen.query_one(CurvesPanel).has_class("-shown")
 
     show(study.directory, script, (80, 24))
 
@@ -458,7 +460,7 @@ def test_configurations_reach_the_one_who_trains() -> None:
             app.push_screen(NewStudyScreen())
             await until(pilot, lambda: app.screen.query("RangeRow Input"))
             await pilot.pause()
-            app.screen.post_message(NewStudyScreen.Start(config))
+            app.screen.post_message(StartStudy(config))
             await until(pilot, lambda: started)
 
     asyncio.run(main())
@@ -478,9 +480,9 @@ def test_a_start_from_the_form_that_fails_brings_the_form_back(monkeypatch: pyte
             app.push_screen(NewStudyScreen())
             await until(pilot, lambda: app.screen.query("RangeRow Input"))
             await pilot.pause()
-            app.screen.post_message(NewStudyScreen.Start(config))
+            app.screen.post_message(StartStudy(config))
             await until(pilot, lambda: "reading data" in screen_text(app))
-            await until(pilot, lambda: app._training)
+            await until(pilot, lambda: app._training.begun)
             await pilot.press("q")  # a dialog lies over it while it fails
             await until(pilot, lambda: isinstance(app.screen, ChoiceDialog))
             training.error, training.alive = "no such file", False

@@ -18,11 +18,12 @@ from hptui.errors import RunDirectoryError
 from hptui.export import export as export_study
 from hptui.export.formats import FORMATS, parse_formats
 from hptui.reading.studies import follow
+from hptui.ui import exporting
 from hptui.ui.app import HptuiApp
-from hptui.ui.screens import exporting as _exporting
+from hptui.ui.exporting import ExportOutcome
 from hptui.ui.screens.dashboard import Dashboard
 from hptui.ui.screens.dialogs import ChoiceDialog
-from hptui.ui.screens.exporting import ExportLine
+from hptui.ui.widgets.export_line import ExportLine
 
 PATIENCE_SECONDS = 20
 
@@ -39,22 +40,22 @@ def notices(app: HptuiApp) -> str:
 
 
 def test_the_dialog_offers_every_format() -> None:
-    assert {*_exporting.FORMATS} == {*FORMATS, "all"}
-    assert parse_formats(_exporting.ALL) == FORMATS
-    assert parse_formats(_exporting.USUAL) == ("png",)
+    assert {*exporting.FORMATS} == {*FORMATS, "all"}
+    assert parse_formats(exporting.ALL) == FORMATS
+    assert parse_formats(exporting.USUAL) == ("png",)
 
 
 def test_all_formats_fit_the_smallest_terminal(tmp_path: Path) -> None:
     study = finished_study(tmp_path / "study", [0.5], [0.7])
 
     async def main() -> None:
-        app = HptuiApp(watch=study.directory, export=lambda *_: [])
+        app = HptuiApp(watch=study.directory, export=lambda *_: ExportOutcome([]))
         async with app.run_test(size=(80, 24)) as pilot:
             await until(pilot, lambda: isinstance(app.screen, Dashboard))
             await pilot.press("E")
             await until(pilot, lambda: isinstance(app.screen, ChoiceDialog))
             buttons = [button.region for button in app.screen.query(Button)]
-            assert len(buttons) == len(_exporting.FORMATS) + 1
+            assert len(buttons) == len(exporting.FORMATS) + 1
             for left, right in pairwise(buttons):
                 assert left.right < right.x
             assert buttons[-1].right < 80
@@ -68,12 +69,12 @@ def test_progress_is_shown_while_the_screen_obeys_keys(tmp_path: Path) -> None:
 
     def export(
         directory: Path, formats: str, progress: Callable[[str], None], should_stop: Callable[[], bool]
-    ) -> list[Path]:
+    ) -> ExportOutcome:
         progress("1/2 trajectories.png")
         begun.set()
         assert go_on.wait(PATIENCE_SECONDS)
-        progress("missing: the end of everything")
-        return [directory / "export" / "a.png", directory / "export" / "tensorboard" / "b"]
+        files = [directory / "export" / "a.png", directory / "export" / "tensorboard" / "b"]
+        return ExportOutcome(files, ("the end of everything",))
 
     async def main() -> None:
         app = HptuiApp(watch=study.directory, export=export)
@@ -85,7 +86,7 @@ def test_progress_is_shown_while_the_screen_obeys_keys(tmp_path: Path) -> None:
             await until(pilot, lambda: begun.is_set() and "1/2 trajectories.png" in str(line.render()))
             assert line.display
             await pilot.press("z")  # the screen is not held up
-            await until(pilot, lambda: app.screen.has_class("one"))
+            await until(pilot, lambda: app.screen.query(".-one"))
             await pilot.press("e")
             await until(pilot, lambda: "written already" in notices(app))
             go_on.set()
@@ -107,7 +108,7 @@ def test_what_fails_is_told_and_the_next_export_may_begin(tmp_path: Path, error:
 
     def export(
         directory: Path, formats: str, progress: Callable[[str], None], should_stop: Callable[[], bool]
-    ) -> list[Path]:
+    ) -> ExportOutcome:
         asked.append(formats)
         raise error
 
@@ -130,7 +131,7 @@ def test_leaving_ends_it_after_the_file_at_hand(tmp_path: Path) -> None:
 
     def export(
         directory: Path, formats: str, progress: Callable[[str], None], should_stop: Callable[[], bool]
-    ) -> list[Path]:
+    ) -> ExportOutcome:
         def first_waits_for_the_end(line: str) -> None:
             end = time.monotonic() + PATIENCE_SECONDS
             while not should_stop() and time.monotonic() < end:
@@ -140,7 +141,7 @@ def test_leaving_ends_it_after_the_file_at_hand(tmp_path: Path) -> None:
             follow(directory), directory / "export", ("csv",), progress=first_waits_for_the_end, should_stop=should_stop
         )
         written.append(files)
-        return files
+        return ExportOutcome(files)
 
     async def main() -> None:
         app = HptuiApp(watch=study.directory, export=export)

@@ -17,6 +17,7 @@ from textual.widgets import Button, Input, Select, Static
 
 from hptui.config import Layer, StudyConfig, resolve
 from hptui.hyperparameters import hyperparameter, hyperparameters
+from hptui.ui.messages import LeaveForm, StartStudy
 from hptui.ui.screens.new_study import FORM, NewStudyScreen, plan
 from hptui.ui.widgets.form import OWN, Check, Row
 from hptui.ui.widgets.range_row import RangeRow
@@ -36,10 +37,10 @@ class Host(App[None]):
     def on_mount(self) -> None:
         self.push_screen(self.form)
 
-    def on_new_study_screen_start(self, message: NewStudyScreen.Start) -> None:
+    def on_start_study(self, message: StartStudy) -> None:
         self.answers.append(message)
 
-    def on_new_study_screen_cancelled(self, message: NewStudyScreen.Cancelled) -> None:
+    def on_leave_form(self, message: LeaveForm) -> None:
         self.answers.append(message)
 
     def row(self, setting: str) -> Row:
@@ -96,7 +97,7 @@ def started(change: Callable[[Host, Pilot[None]], Awaitable[None]], config: Stud
         await pilot.press("ctrl+s")
         await until(pilot, lambda: app.answers)
         (answer,) = app.answers
-        assert isinstance(answer, NewStudyScreen.Start)
+        assert isinstance(answer, StartStudy)
         posted.append(answer.config)
 
     show(test, config=config)
@@ -125,7 +126,7 @@ def test_the_defaults_can_be_started_as_they_are(size: tuple[int, int]) -> None:
         await pilot.press("ctrl+s")
         await until(pilot, lambda: app.answers)
         (answer,) = app.answers
-        assert isinstance(answer, NewStudyScreen.Start)
+        assert isinstance(answer, StartStudy)
         assert answer.config == DEFAULT
 
     show(test, size)
@@ -377,10 +378,10 @@ def test_tab_goes_through_the_whole_form_to_start_and_shows_where_it_is(size: tu
         assert app.screen.focused is app.form.query_one("#start")
         await pilot.press("enter")
         await until(pilot, lambda: app.answers)
-        assert isinstance(app.answers[0], NewStudyScreen.Start)
+        assert isinstance(app.answers[0], StartStudy)
         await pilot.press("tab", "enter")
         await until(pilot, lambda: len(app.answers) == 2)
-        assert isinstance(app.answers[1], NewStudyScreen.Cancelled)
+        assert isinstance(app.answers[1], LeaveForm)
 
     show(test, size)
 
@@ -417,7 +418,7 @@ def test_a_choice_is_made_with_keys_and_esc_only_closes_its_menu() -> None:
         await until(pilot, lambda: choice.value == "adamw")
         await pilot.press("escape")
         await until(pilot, lambda: app.answers)
-        assert isinstance(app.answers[0], NewStudyScreen.Cancelled)
+        assert isinstance(app.answers[0], LeaveForm)
 
     show(test)
 
@@ -429,7 +430,7 @@ def test_the_mouse_ticks_chooses_and_starts() -> None:
         await pilot.click("#start")
         await until(pilot, lambda: app.answers)
         (answer,) = app.answers
-        assert isinstance(answer, NewStudyScreen.Start)
+        assert isinstance(answer, StartStudy)
         assert answer.config.search["dropout"] == "0.0:0.6:lin:4"
         await pilot.click("#back")
         await until(pilot, lambda: len(app.answers) == 2)

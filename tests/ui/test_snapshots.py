@@ -50,7 +50,8 @@ from hptui.record.events import AnyEvent, Axis, LandscapePredicted, RunFailed, R
 from hptui.record.presence import Presence
 from hptui.record.run_directory import EVENTS_FILE
 from hptui.record.study_directory import STUDY_FILE, Study, open_study
-from hptui.ui.app import HptuiApp, Settings, save_settings
+from hptui.ui.app import HptuiApp
+from hptui.ui.appearance import Settings, save_settings
 from hptui.ui.load import MachineLoad
 from hptui.ui.pace import Pace
 from hptui.ui.screens.dashboard import Dashboard
@@ -87,7 +88,7 @@ def same_every_time(tmp_path: Path) -> Iterator[None]:
         time.tzset()
         patch.chdir(tmp_path)
         patch.setattr(MachineLoad, "words", lambda load, device: "CPU 12%  memory 34%")
-        patch.setattr(Rate, "take", lambda rate, work, now: work / 100)
+        patch.setattr(Rate, "measure", lambda rate, work, now: work / 100)
         # five looks a second, and everything is looked for at each of them: a picture is complete after one
         patch.setattr(Pace, "seconds", lambda pace: 0.2)
         patch.setattr("hptui.ui.screens.dashboard.SIGNS_SECONDS", 0.0)
@@ -453,7 +454,7 @@ def test_every_screen_looks_as_it_did(
 
     async def shown(app: HptuiApp, pilot: Pilot[None], size: tuple[int, int]) -> str:
         await pilot.resize_terminal(*size)
-        if place.enlarged and size != SIZES[0] and not app.screen.has_class("one"):
+        if place.enlarged and size != SIZES[0] and not app.screen.query(".-one"):
             await pilot.press("z")
         for words in place.seen:
             await until(app, pilot, lambda words=words: words in text(app), words)

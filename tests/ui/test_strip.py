@@ -219,13 +219,13 @@ def test_the_load_of_the_gpu_finds_room_on_the_strip(tmp_path: Path, monkeypatch
 
 def test_the_rate_begins_anew_after_a_pause_or_a_step_back() -> None:
     rate = Rate()
-    assert rate.take(0, 0.0) == 0
-    assert rate.take(100, 1.0) == 100
-    assert rate.take(50, 2.0) == 0  # back at a checkpoint: no negative work
-    assert rate.take(60, 3.0) == 10
+    assert rate.measure(0, 0.0) == 0
+    assert rate.measure(100, 1.0) == 100
+    assert rate.measure(50, 2.0) == 0  # back at a checkpoint: no negative work
+    assert rate.measure(60, 3.0) == 10
     rate.forget()
-    assert rate.take(160, 13.0) == 0
-    assert rate.take(260, 14.0) == 100
+    assert rate.measure(160, 13.0) == 0
+    assert rate.measure(260, 14.0) == 100
 
 
 def test_what_is_left_counts_added_epochs_and_the_newest_grid(tmp_path: Path) -> None:

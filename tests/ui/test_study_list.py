@@ -35,6 +35,7 @@ from hptui.record.run_directory import EVENTS_FILE
 from hptui.record.run_writer import RunWriter
 from hptui.record.study_directory import STUDY_FILE, open_study, studies_folder
 from hptui.ui.drawing.literal import literal
+from hptui.ui.messages import NewStudy, OpenStudy
 from hptui.ui.screens import study_list
 from hptui.ui.screens.study_list import StudyListScreen
 from hptui.ui.study_lines import COLUMNS, StudyReader, column_widths, fitted
@@ -61,10 +62,10 @@ class Host(App[None]):
     def on_mount(self) -> None:
         self.push_screen(self.list)
 
-    def on_study_list_screen_open(self, message: StudyListScreen.Open) -> None:
+    def on_open_study(self, message: OpenStudy) -> None:
         self.asked.append(message)
 
-    def on_study_list_screen_new(self, message: StudyListScreen.New) -> None:
+    def on_new_study(self, message: NewStudy) -> None:
         self.asked.append(message)
 
     @property
@@ -104,7 +105,7 @@ def show(
     async def run() -> None:
         app = Host(folder)
         async with app.run_test(size=size) as pilot:
-            await until(pilot, lambda: app.list._lines is not None)
+            await until(pilot, lambda: app.list.lines is not None)
             await pilot.pause()
             await test(app, pilot)
 
@@ -274,7 +275,7 @@ def test_no_studies_says_what_to_do(tmp_path: Path) -> None:
     async def test(app: Host, pilot: Pilot[None]) -> None:
         await until(pilot, lambda: "press n for a new study" in app.text)
         await pilot.press("n")
-        await until(pilot, lambda: [type(message) for message in app.asked] == [StudyListScreen.New])
+        await until(pilot, lambda: [type(message) for message in app.asked] == [NewStudy])
         studies(tmp_path / "nowhere", "first")
         await pilot.press("r")
         await until(pilot, lambda: app.names == ["first"])
@@ -306,7 +307,7 @@ def test_keys_move_and_open(tmp_path: Path, size: tuple[int, int]) -> None:
         await pilot.press("l", "h", "j", "enter")
         await until(pilot, lambda: app.asked)
         (opened,) = app.asked
-        assert isinstance(opened, StudyListScreen.Open)
+        assert isinstance(opened, OpenStudy)
         assert opened.directory == (tmp_path / "b").resolve()
 
     show(tmp_path, test, size)
@@ -322,7 +323,7 @@ def test_one_click_opens(tmp_path: Path) -> None:
         await pilot.click(app.list.table, offset=(3, 12))  # nor does the empty part
         await pilot.pause()
         (opened,) = app.asked
-        assert isinstance(opened, StudyListScreen.Open)
+        assert isinstance(opened, OpenStudy)
         assert opened.directory.name == "a"
 
     show(tmp_path, test)

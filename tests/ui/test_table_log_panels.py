@@ -20,6 +20,7 @@ from hptui.record.events import CheckpointSaved, EpochsAdded, RunFailed, RunPaus
 from hptui.record.presence import Presence
 from hptui.ui.drawing.colours import Palette
 from hptui.ui.drawing.event_words import event_words
+from hptui.ui.panels import LookAtRun
 from hptui.ui.panels import table as table_module
 from hptui.ui.panels.log import LogPanel
 from hptui.ui.panels.table import COLUMNS, TablePanel
@@ -181,7 +182,7 @@ class Heard(TablePanel):
         super().__init__()
         self.looks: list[str] = []
 
-    def on_table_panel_look(self, message: TablePanel.Look) -> None:
+    def on_look_at_run(self, message: LookAtRun) -> None:
         self.looks.append(message.run)
 
 

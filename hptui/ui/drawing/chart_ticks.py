@@ -17,7 +17,7 @@ TINY = 1e-290
 
 @dataclass(frozen=True)
 class ValueTicks:
-    """Ends and labelled places of a value axis, in the scale drawn (exponents of ten on a log axis)."""
+    """Ends and labelled positions of a value axis, in the scale drawn (exponents of ten on a log axis)."""
 
     low: float
     high: float
@@ -42,8 +42,8 @@ def _even_ticks(low: float, high: float, most: int, form: ValueFormat) -> ValueT
     if _count(low, high, step) < 2:
         step = next(step for step in _steps(high - low, down=True) if _count(low, high, step) >= 2)
     first = math.ceil(low / step - EQUAL)
-    places = [(first + index) * step for index in range(_count(low, high, step))]
-    return ValueTicks(low, high, tuple((place, _label(place, step, largest, form)) for place in places))
+    positions = [(first + index) * step for index in range(_count(low, high, step))]
+    return ValueTicks(low, high, tuple((position, _label(position, step, largest, form)) for position in positions))
 
 
 def _steps(span: float, *, down: bool = False) -> Iterator[float]:
@@ -81,20 +81,17 @@ def _log_ticks(low: float, high: float, most: int) -> ValueTicks:
         low, high = low - 0.5, high + 0.5
     decades = range(math.ceil(low - EQUAL), math.floor(high + EQUAL) + 1)
     if len(decades) >= 2:
-        places = [(float(decade), 1, decade) for decade in decades[:: math.ceil(len(decades) / most)]]
+        positions = [(float(decade), 1, decade) for decade in decades[:: math.ceil(len(decades) / most)]]
     else:
         around = range(math.floor(low) - 1, math.ceil(high) + 1)
         between = ((decade + math.log10(factor), factor, decade) for decade in around for factor in (1, 2, 5))
-        places = [found for found in between if low - EQUAL <= found[0] <= high + EQUAL]
-    if len(places) < 2:
+        positions = [tick for tick in between if low - EQUAL <= tick[0] <= high + EQUAL]
+    if len(positions) < 2:
         even = _even_ticks(10.0**low, 10.0**high, most, "number")
-        return ValueTicks(low, high, tuple((math.log10(place), label) for place, label in even.labels))
-    whole = all(0 <= decade <= 4 for _, _, decade in places)
-    return ValueTicks(
-        low,
-        high,
-        tuple((place, str(factor * 10**decade) if whole else f"{factor}e{decade}") for place, factor, decade in places),
-    )
+        return ValueTicks(low, high, tuple((math.log10(position), label) for position, label in even.labels))
+    whole = all(0 <= decade <= 4 for _, _, decade in positions)
+    labels = (str(factor * 10**decade) if whole else f"{factor}e{decade}" for _, factor, decade in positions)
+    return ValueTicks(low, high, tuple(zip((position for position, _, _ in positions), labels, strict=True)))
 
 
 def epoch_ticks(low: float, high: float, columns: int) -> list[int]:

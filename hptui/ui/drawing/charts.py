@@ -110,7 +110,7 @@ def chart(
     # plotext's own log axis stops at the smallest and largest exponents; shares of the height never do
     span = ticks.high - ticks.low
     figure.ruler("y").ticks(
-        [(place - ticks.low) / span for place, _ in ticks.labels] if margin else [],
+        [(position - ticks.low) / span for position, _ in ticks.labels] if margin else [],
         [label.rjust(margin) for _, label in ticks.labels] if margin else [],
     ).lim(0, 1)
     marks = epoch_ticks(min(epochs), max(epochs), frame.columns)

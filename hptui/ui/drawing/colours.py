@@ -36,9 +36,9 @@ class Palette:
     def rgb(self, share: float) -> Rgb:
         """The colour at `share` of the map, 0 to 1."""
         anchors = _ANCHORS[self.map]
-        place = min(max(share, 0.0), 1.0) * (len(anchors) - 1)
-        index = min(int(place), len(anchors) - 2)
-        rest = place - index
+        position = min(max(share, 0.0), 1.0) * (len(anchors) - 1)
+        index = min(int(position), len(anchors) - 2)
+        rest = position - index
         red, green, blue = (
             round(low + rest * (high - low)) for low, high in zip(anchors[index], anchors[index + 1], strict=True)
         )

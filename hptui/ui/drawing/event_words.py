@@ -46,8 +46,8 @@ def _what(event: AnyEvent) -> str:  # noqa: PLR0911, PLR0912 (one line per kind 
             cells = " x ".join(f"{len(axis.values)} {axis.name}" for axis in event.axes)
             return f"decision {event.decision + 1} for epoch {event.epoch}: {cells}"
         case DecisionRepeated():
-            found = f"would choose {describe(event.values, event.changed)}" if event.changed else "chooses the same"
-            return f"greed check: a probe {event.times:g} times as long {found}"
+            outcome = f"would choose {describe(event.values, event.changed)}" if event.changed else "chooses the same"
+            return f"greed check: a probe {event.times:g} times as long {outcome}"
         case HyperparametersChosen():
             return f"chosen for epoch {event.epoch}: {event.reason}"
         case Evaluated():

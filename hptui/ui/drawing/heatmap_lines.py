@@ -28,7 +28,7 @@ _BOLD = Style(bold=True)
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the cells lie; sizes in characters. Where there is no room for all, a block of them shares one place."""
+    """Where the cells lie; sizes in characters. Where there is no room for all, a block of them shares one spot."""
 
     rows: int
     columns: int
@@ -51,15 +51,15 @@ class Layout:
     def best_in(self, grid: HeatmapGrid, block: tuple[int, int]) -> tuple[int, int]:
         """The cell that stands for a block: the chosen one, else the best, measured before predicted."""
         rows, columns = (
-            range(place * size, min((place + 1) * size, length))
-            for place, size, length in zip(block, self.block, (len(grid.cells), len(grid.cells[0])), strict=True)
+            range(index * size, min((index + 1) * size, length))
+            for index, size, length in zip(block, self.block, (len(grid.cells), len(grid.cells[0])), strict=True)
         )
         inside = [(row, column) for row in rows for column in columns]
 
-        def rank(place: tuple[int, int]) -> tuple[bool, bool, float, bool]:
-            cell = grid.cells[place[0]][place[1]]
+        def rank(at: tuple[int, int]) -> tuple[bool, bool, float, bool]:
+            cell = grid.cells[at[0]][at[1]]
             share = -1.0 if cell.shown is None else share_of(grid, cell.shown)
-            return place == grid.chosen, cell.value is not None, share, cell.diverged
+            return at == grid.chosen, cell.value is not None, share, cell.diverged
 
         return max(inside, key=rank)
 
@@ -74,33 +74,33 @@ def layout(grid: HeatmapGrid, width: int, height: int) -> Layout | None:
     return Layout(rows, columns, min(WIDEST_CELL, wide // columns), min(TALLEST_CELL, high // rows), block)
 
 
-def cell_at(grid: HeatmapGrid, place: Layout, x: int, y: int) -> tuple[int, int] | None:
+def cell_at(grid: HeatmapGrid, blocks: Layout, x: int, y: int) -> tuple[int, int] | None:
     """(row, column) of the cell that is drawn at a character."""
-    block = place.block_at(x, y)
-    return None if block is None else place.best_in(grid, block)
+    block = blocks.block_at(x, y)
+    return None if block is None else blocks.best_in(grid, block)
 
 
 def heatmap_lines(
     grid: HeatmapGrid, width: int, height: int, palette: Palette, cursor: tuple[int, int] | None = None
 ) -> list[Strip]:
     """At most `height` lines of at most `width` characters: cells, ticks, axis names, colour bar."""
-    place = layout(grid, width, height)
-    if place is None:
+    blocks = layout(grid, width, height)
+    if blocks is None:
         return [Strip([Segment("no room here"[: max(width, 0)], _DIM)])]
     lines = []
-    for row in reversed(range(place.rows)):
-        for line in range(place.cell_height):
-            middle = line == place.cell_height // 2
-            tick = number(grid.y.values[row * place.block[0]]) if grid.y is not None and middle else ""
+    for row in reversed(range(blocks.rows)):
+        for line in range(blocks.cell_height):
+            middle = line == blocks.cell_height // 2
+            tick = number(grid.y.values[row * blocks.block[0]]) if grid.y is not None and middle else ""
             segments = [Segment(tick[: LABEL_WIDTH - 1].rjust(LABEL_WIDTH - 1) + " ", _PLAIN)]
-            for column in range(place.columns):
+            for column in range(blocks.columns):
                 block = (row, column)
-                best = place.best_in(grid, block)
-                cell, under_cursor = grid.cells[best[0]][best[1]], block == place.block_of(cursor)
-                text = _cell_text(grid, cell, best == grid.chosen, place.cell_width, palette) if middle else ""
-                segments += _cell_segments(grid, cell, text, place.cell_width, palette, under_cursor)
+                best = blocks.best_in(grid, block)
+                cell, under_cursor = grid.cells[best[0]][best[1]], block == blocks.block_of(cursor)
+                text = _cell_text(grid, cell, best == grid.chosen, blocks.cell_width, palette) if middle else ""
+                segments += _cell_segments(grid, cell, text, blocks.cell_width, palette, under_cursor)
             lines.append(Strip(segments))
-    lines += [_ticks(grid.x, place), _names(grid, place, palette), _colour_bar(grid, palette, width)]
+    lines += [_ticks(grid.x, blocks), _names(grid, blocks, palette), _colour_bar(grid, palette, width)]
     return [line.crop(0, width) for line in lines]
 
 
@@ -170,26 +170,26 @@ def _triple(rgb: tuple[int, int, int]) -> str:
     return f"({rgb[0]},{rgb[1]},{rgb[2]})"
 
 
-def _ticks(axis: Axis, place: Layout) -> Strip:
+def _ticks(axis: Axis, blocks: Layout) -> Strip:
     """As many ticks as there is room for, each centred under its column."""
-    line = [" "] * (LABEL_WIDTH + place.columns * place.cell_width + LABEL_WIDTH)
+    line = [" "] * (LABEL_WIDTH + blocks.columns * blocks.cell_width + LABEL_WIDTH)
     free = 0
-    for column, value in enumerate(axis.values[:: place.block[1]]):
+    for column, value in enumerate(axis.values[:: blocks.block[1]]):
         tick = number(value)
-        start = max(0, LABEL_WIDTH + column * place.cell_width + (place.cell_width - len(tick)) // 2)
+        start = max(0, LABEL_WIDTH + column * blocks.cell_width + (blocks.cell_width - len(tick)) // 2)
         if start >= free:
             line[start : start + len(tick)] = tick
             free = start + len(tick) + 1
     return Strip([Segment("".join(line).rstrip(), _PLAIN)])
 
 
-def _names(grid: HeatmapGrid, place: Layout, palette: Palette) -> Strip:
+def _names(grid: HeatmapGrid, blocks: Layout, palette: Palette) -> Strip:
     right, up = palette.mark("→", ">"), palette.mark("↑", "^")
     text = f"{right} {grid.x.name} ({grid.x.scale})"
     if grid.y is not None:
         text += f"   {up} {grid.y.name} ({grid.y.scale})"
-    if place.block != (1, 1):
-        text += f"   best of {place.block[0]} x {place.block[1]} cells each"
+    if blocks.block != (1, 1):
+        text += f"   best of {blocks.block[0]} x {blocks.block[1]} cells each"
     return Strip([Segment(" " * LABEL_WIDTH + text, _BOLD)])
 
 

@@ -1,18 +1,56 @@
 """Panels of the dashboard: one file each, with its own CSS and keys; `__all__` names the one Panel class.
 
-A panel only reads the scene it is shown; it asks for changes by posting messages, which the dashboard answers.
+A panel says where it stands and how large it is. It only reads the scene it is shown; it asks for changes by posting
+messages, which the dashboard answers.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
+from textual.message import Message
+from textual.reactive import Reactive, reactive
 from textual.widget import Widget
 
+from hptui.hyperparameters import Values
 from hptui.reading.run_state import Decision, RunState
 from hptui.reading.studies import FollowedRun, FollowedStudy
 from hptui.ui.drawing.colours import Palette
+
+COLUMNS = 6
+"""of the dashboard's grid"""
+
+
+class Span(NamedTuple):
+    """Size on the dashboard's grid, which is COLUMNS wide and as many rows high as all panels together take."""
+
+    columns: int
+    rows: int
+
+
+class LookAtRun(Message):
+    """Somebody wants to look at a run."""
+
+    def __init__(self, run: str) -> None:
+        self.run = run
+        super().__init__()
+
+
+class LookAtDecision(Message):
+    """Somebody wants to look at another decision: so many later, or the newest (None)."""
+
+    def __init__(self, step: int | None) -> None:
+        self.step = step
+        super().__init__()
+
+
+class UseCell(Message):
+    """Somebody wants to train with the values of a cell."""
+
+    def __init__(self, values: Values) -> None:
+        self.values = values
+        super().__init__()
 
 
 @dataclass(frozen=True)
@@ -46,13 +84,32 @@ class Panel(Widget, can_focus=True):
 
     heading: ClassVar[str] = ""
     """on its border, and on its tab in a small terminal"""
-    place: ClassVar[int] = 0
-    """order on the screen"""
+    order: ClassVar[int] = 100
+    """on the screen, from the smallest"""
+    span: ClassVar[Span] = Span(columns=COLUMNS, rows=2)
+    """on a screen that shows several panels"""
+    wide_span: ClassVar[Span | None] = None
+    """on a wide one, where that is another"""
+
+    scene: Scene | None = None
+    """the newest; None: nothing was shown yet"""
+    drawn_from: Reactive[object] = reactive(None, init=False)
+    """the change key of the scene: when it is another, the panel is drawn anew"""
+
+    @property
+    def focus_target(self) -> Widget:
+        """What takes the focus when somebody goes to the panel."""
+        return self
 
     def on_mount(self) -> None:
         """Name the panel on its border."""
         self.border_title = self.heading
 
     def show(self, scene: Scene) -> None:
-        """Take in a new scene; called up to ten times a second, so it must be cheap if nothing has changed."""
+        """Show a new scene; called up to ten times a second, so nothing is drawn where nothing has changed."""
+        self.scene = scene
+        self.drawn_from = self.change_key(scene)
+
+    def change_key(self, scene: Scene) -> object:
+        """Whatever of the scene the picture depends on; it must be cheap to compute and to compare."""
         raise NotImplementedError(f"{type(self).__name__} shows nothing")

@@ -7,15 +7,17 @@ from typing import ClassVar, Literal
 
 from rich.text import Text
 from textual.binding import Binding, BindingType
+from textual.reactive import Reactive, reactive
 
 from hptui.reading.run_state import RunState
 from hptui.reading.views.curves import CURVE_MEASURES, CurveMeasure, CurvePoint, learning_curve
 from hptui.ui.drawing.charts import BASELINE, LEAST_HEIGHT, OPTIMIZED, Band, Series, chart, legend
 from hptui.ui.drawing.colours import Rgb
-from hptui.ui.panels import Panel, Scene
+from hptui.ui.panels import Panel, Scene, Span
 
 __all__ = ["CurvesPanel"]
 
+Split = Literal["validation", "test"]
 ARMS: tuple[tuple[str, Rgb, str, str], ...] = (("baseline", BASELINE, "×", "▒"), ("optimized", OPTIMIZED, "●", "░"))
 """name, colour, and where colour is missing the marks of mean and band"""
 
@@ -24,7 +26,9 @@ class CurvesPanel(Panel):
     """m goes on to the next measure, t switches the images it is taken on."""
 
     heading = "Learning curves"
-    place = 30
+    order = 30
+    span = Span(columns=2, rows=3)
+    wide_span = Span(columns=3, rows=3)
 
     DEFAULT_CSS = """
     CurvesPanel { height: 1fr; }
@@ -35,47 +39,39 @@ class CurvesPanel(Panel):
         Binding("t", "switch_split", "Validation or test", show=False),
     ]
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._scene: Scene | None = None
-        self._drawn: object = None
-        self._measure: CurveMeasure = "accuracy"
-        self._split: Literal["validation", "test"] = "validation"
+    measure: Reactive[CurveMeasure] = reactive[CurveMeasure]("accuracy")
+    split: Reactive[Split] = reactive[Split]("validation")
 
-    def on_mount(self) -> None:
-        """Tell what is shown."""
-        super().on_mount()
-        self._tell_choice()
-
-    def show(self, scene: Scene) -> None:
-        seen = (id(scene.study), scene.palette, [_progress(run) for arm, *_ in ARMS for run in scene.arm(arm)])
-        if seen != self._drawn:
-            self._drawn, self._scene = seen, scene
-            self.refresh()
+    def change_key(self, scene: Scene) -> object:
+        return (id(scene.study), scene.palette, [_progress(run) for arm, *_ in ARMS for run in scene.arm(arm)])
 
     def on_resize(self) -> None:
-        self._tell_choice()
+        self._name_choice()
+
+    def watch_measure(self) -> None:
+        self._name_choice()
+
+    def watch_split(self) -> None:
+        self._name_choice()
 
     def action_next_measure(self) -> None:
-        self._measure = CURVE_MEASURES[(CURVE_MEASURES.index(self._measure) + 1) % len(CURVE_MEASURES)]
-        self._tell_choice()
+        self.measure = CURVE_MEASURES[(CURVE_MEASURES.index(self.measure) + 1) % len(CURVE_MEASURES)]
 
     def action_switch_split(self) -> None:
-        self._split = "test" if self._split == "validation" else "validation"
-        self._tell_choice()
+        self.split = "test" if self.split == "validation" else "validation"
 
-    def _tell_choice(self) -> None:
-        choice, keys = f"{self._split} {self._measure}", " | m measure, t split"
+    def _name_choice(self) -> None:
+        """On the border, with the keys that change it."""
+        choice, keys = f"{self.split} {self.measure}", " | m measure, t split"
         # a piece of the border and a blank stand at both ends of a subtitle
         self.border_subtitle = choice + (keys if len(choice + keys) <= self.size.width - 4 else " | m, t")
-        self.refresh()
 
     def render(self) -> Text:
         """All lines; Textual keeps what it made of them until the next refresh."""
-        if self._scene is None:
+        if self.scene is None:
             return Text("")
         width, height = self.size
-        curves = {arm: learning_curve(self._scene.arm(arm), self._measure, self._split) for arm, *_ in ARMS}
+        curves = {arm: learning_curve(self.scene.arm(arm), self.measure, self.split) for arm, *_ in ARMS}
         bands = [Band("", _area(curves[arm]), colour, band) for arm, colour, _, band in ARMS if _spread(curves[arm])]
         means = [
             Series(self._words(arm, curves[arm]), _means(curves[arm]), "line", colour, marker)
@@ -84,10 +80,10 @@ class CurvesPanel(Panel):
         parts: list[Series | Band] = [*bands, *means]
         # bands have the colours of their arms, so one entry without colour explains both
         explained: list[Series | Band] = [*means, *(Band("lowest to highest run", band.points) for band in bands[-1:])]
-        words = legend(explained, width=width, palette=self._scene.palette)
+        words = legend(explained, width=width, palette=self.scene.palette)
         words = words if height - len(words) > LEAST_HEIGHT else []
-        form: Literal["number", "percent"] = "number" if self._measure == "loss" else "percent"
-        lines = chart(parts, width=width, height=height - len(words), y_format=form, palette=self._scene.palette)
+        form: Literal["number", "percent"] = "number" if self.measure == "loss" else "percent"
+        lines = chart(parts, width=width, height=height - len(words), y_format=form, palette=self.scene.palette)
         return Text("\n", no_wrap=True).join([*lines, *words])
 
     def _words(self, arm: str, curve: Sequence[CurvePoint]) -> str:
@@ -95,7 +91,7 @@ class CurvesPanel(Panel):
         if not curve:
             return arm
         last = curve[-1]
-        mean = f"{last.mean:.4g}" if self._measure == "loss" else f"{last.mean:.2%}"
+        mean = f"{last.mean:.4g}" if self.measure == "loss" else f"{last.mean:.2%}"
         return f"{arm} {mean} ep. {last.epoch}, n {last.n}"
 
 

@@ -9,9 +9,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Input, RichLog
 
+from hptui.reading.studies import FollowedRun
+from hptui.ui.drawing.colours import Palette
 from hptui.ui.drawing.event_words import event_words
 from hptui.ui.drawing.literal import literal
-from hptui.ui.panels import Panel, Scene
+from hptui.ui.panels import Panel, Scene, Span
 from hptui.ui.widgets.field import Field
 
 __all__ = ["LogPanel"]
@@ -23,7 +25,8 @@ class LogPanel(Panel):
     """The notable events of the run that is looked at; / filters by words."""
 
     heading = "Log"
-    place = 50
+    order = 50
+    span = Span(columns=6, rows=1)
 
     DEFAULT_CSS = """
     LogPanel { layout: vertical; height: 1fr; }
@@ -45,10 +48,8 @@ class LogPanel(Panel):
 
     def __init__(self) -> None:
         super().__init__()
-        self._shown: object = None
-        """what the lines that stand there were made for"""
         self._written = 0
-        self._scene: Scene | None = None
+        """events so far, whether they pass the filter or not"""
 
     def compose(self) -> ComposeResult:
         log = RichLog(max_lines=2000, wrap=True, markup=False, min_width=1)
@@ -57,32 +58,47 @@ class LogPanel(Panel):
         yield Field(placeholder="filter, Esc for all", compact=True)
 
     def on_mount(self) -> None:
-        """Tell the key."""
+        """Name the keys on the border."""
         super().on_mount()
         self.border_subtitle = KEYS
 
     def show(self, scene: Scene) -> None:
-        self._scene = scene
-        wanted = self.query_one(Input).value.lower()
-        run, log = scene.run, self.query_one(RichLog)
-        width = log.scrollable_content_region.width
-        if width < 1:
-            return  # hidden: what is written now would be wrapped to nothing
-        made_for = (run.name, wanted, width, scene.palette.ascii)
-        if made_for != self._shown:  # a line stays wrapped as it was written, so another width needs all of them anew
-            self._shown, self._written = made_for, 0
-            log.clear()
+        if self._width < 1:  # hidden: what is written now would be wrapped to nothing
+            self.scene = scene
+            return
+        super().show(scene)
+        self._write_news(scene.run, scene.palette)
+
+    @property
+    def _width(self) -> int:
+        return self.query_one(RichLog).scrollable_content_region.width
+
+    @property
+    def _wanted(self) -> str:
+        return self.query_one(Input).value.lower()
+
+    def change_key(self, scene: Scene) -> object:
+        """What all lines depend on: one stays wrapped as it was written, so another width needs all of them anew."""
+        return scene.run.name, self._wanted, self._width, scene.palette.ascii
+
+    def watch_drawn_from(self) -> None:
+        self._written = 0
+        self.query_one(RichLog).clear()
+
+    def _write_news(self, run: FollowedRun, palette: Palette) -> None:
+        """Add a line for each event since the last time."""
+        log, wanted, width = self.query_one(RichLog), self._wanted, self._width
         follow = log.is_vertical_scroll_end or self._written == 0  # who reads an earlier line goes on reading it
         new = min(run.notable_total - self._written, len(run.notable))
         for event in list(run.notable)[len(run.notable) - new :] if new else ():
-            words = event_words(event, scene.palette)
+            words = event_words(event, palette)
             if wanted in words.lower():
                 log.write(Text(words), width=width, scroll_end=follow)
         self._written = run.notable_total
 
     def on_input_changed(self) -> None:
-        if self._scene is not None:
-            self.show(self._scene)
+        if self.scene is not None:
+            self.show(self.scene)
         wanted = self.query_one(Input).value
         self.border_subtitle = Text(f"only {literal(wanted)} | Esc for all" if wanted else KEYS)
 

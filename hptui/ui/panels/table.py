@@ -11,6 +11,7 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import DataTable, Static
 from textual.worker import get_current_worker
 
@@ -19,7 +20,7 @@ from hptui.metrics.classification import class_counts, sensitivity, specificity
 from hptui.reading.comparison import Comparison, compare
 from hptui.reading.comparison.words import difference_words
 from hptui.reading.studies import FollowedRun, FollowedStudy, Status
-from hptui.ui.panels import Panel, Scene
+from hptui.ui.panels import LookAtRun, Panel, Scene, Span
 from hptui.ui.widgets.strip import clock
 
 __all__ = ["TablePanel"]
@@ -49,20 +50,15 @@ class TablePanel(Panel, can_focus=False):
     """One row per run; Enter looks at the run."""
 
     heading = "Accuracy (test)"
-    place = 40
+    order = 40
+    span = Span(columns=4, rows=3)
+    wide_span = Span(columns=3, rows=3)
 
     DEFAULT_CSS = """
     TablePanel { layout: vertical; height: 1fr; }
     TablePanel DataTable { height: 1fr; }
     TablePanel Static { height: auto; min-height: 4; max-height: 9; }
     """
-
-    class Look(Message):
-        """Somebody wants to look at a run."""
-
-        def __init__(self, run: str) -> None:
-            self.run = run
-            super().__init__()
 
     class Compared(Message):
         """The two arms were compared once more."""
@@ -91,6 +87,10 @@ class TablePanel(Panel, can_focus=False):
     def table(self) -> DataTable[Text]:
         """The rows."""
         return self.query_one(DataTable)
+
+    @property
+    def focus_target(self) -> Widget:
+        return self.table
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -151,7 +151,7 @@ class TablePanel(Panel, can_focus=False):
         """Enter or a click."""
         event.stop()
         if event.row_key.value is not None:
-            self.post_message(self.Look(event.row_key.value))
+            self.post_message(LookAtRun(event.row_key.value))
 
     def action_down(self) -> None:
         self.table.action_cursor_down()

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from rich.text import Text
 from textual.binding import Binding, BindingType
+from textual.reactive import Reactive, reactive
 
 from hptui.reading.cautions import cautions
 from hptui.reading.run_state import RunState
@@ -14,7 +15,7 @@ from hptui.reading.views.trajectories import Trajectory, TrajectoryPoint, trajec
 from hptui.ui.drawing.charts import BASELINE, OPTIMIZED, Series, chart, legend
 from hptui.ui.drawing.colours import Palette
 from hptui.ui.drawing.literal import literal
-from hptui.ui.panels import Panel, Scene
+from hptui.ui.panels import Panel, Scene, Span
 
 __all__ = ["TrajectoryPanel"]
 
@@ -26,7 +27,8 @@ class TrajectoryPanel(Panel):
     """One chart per hyperparameter, as many as there is room for; n goes on to the next ones."""
 
     heading = "Trajectory"
-    place = 20
+    order = 20
+    span = Span(columns=3, rows=4)
 
     DEFAULT_CSS = """
     TrajectoryPanel { height: 1fr; }
@@ -34,58 +36,56 @@ class TrajectoryPanel(Panel):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("n", "next_hyperparameter", "Next hyperparameter", show=False)]
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._scene: Scene | None = None
-        self._drawn: object = None
-        self._first = 0
+    first: Reactive[int] = reactive(0, init=False)
+    """number of the hyperparameter in the first chart"""
 
-    def show(self, scene: Scene) -> None:
-        seen = (scene.run.name, scene.palette, _progress(scene.run.state), _progress(scene.partner))
-        if seen != self._drawn:
-            self._drawn, self._scene = seen, scene
-            self._tell_page()
-            self.refresh()
+    def change_key(self, scene: Scene) -> object:
+        return (scene.run.name, scene.palette, _progress(scene.run.state), _progress(scene.partner))
+
+    def watch_drawn_from(self) -> None:
+        self._name_page()
+
+    def watch_first(self) -> None:
+        self._name_page()
 
     def on_resize(self) -> None:
-        self._tell_page()
+        self._name_page()
 
     def action_next_hyperparameter(self) -> None:
         """Show the next ones; after the last, the first again."""
         searched, at_once = len(self._trajectories()), self._at_once()
-        self._first = self._first + at_once if self._first + at_once < searched else 0
-        self._tell_page()
-        self.refresh()
+        self.first = self.first + at_once if self.first + at_once < searched else 0
 
     def _trajectories(self) -> tuple[Trajectory, ...]:
-        return trajectories(self._scene.run.state, self._scene.partner) if self._scene else ()
+        return trajectories(self.scene.run.state, self.scene.partner) if self.scene else ()
 
     def _at_once(self) -> int:
         """How many charts find room, with a line above each and the legend below them all."""
         return max(1, (self.size.height - 1) // (CHART_LINES + 1))
 
     def _page(self) -> tuple[Trajectory, ...]:
-        found = self._trajectories()
-        first = self._first if self._first < len(found) else 0
-        return found[first : first + self._at_once()]
+        searched = self._trajectories()
+        first = self.first if self.first < len(searched) else 0
+        return searched[first : first + self._at_once()]
 
-    def _tell_page(self) -> None:
-        found, page = self._trajectories(), self._page()
-        paged = len(page) < len(found)
+    def _name_page(self) -> None:
+        """On the border, where there is more than one."""
+        page = self._page()
+        paged = len(page) < len(self._trajectories())
         self.border_subtitle = f"{', '.join(shown.name for shown in page)}: n for the next" if paged else ""
 
     def render(self) -> Text:
         """All lines; Textual keeps what it made of them until the next refresh."""
-        if self._scene is None:
+        if self.scene is None:
             return Text("")
         width, height = self.size
-        page, palette = self._page(), self._scene.palette
+        page, palette = self._page(), self.scene.palette
         if not page:
-            baseline = self._scene.run.arm == "baseline"
+            baseline = self.scene.run.arm == "baseline"
             return Text("baseline: nothing is searched" if baseline else "no data yet", no_wrap=True)
         drawn = [(trajectory, _series(trajectory)) for trajectory in page]
         words = _legend([part for _, series in drawn for part in series], width, palette)
-        words += [_caution(line, width, palette) for line in cautions(self._scene.run.state)]
+        words += [_caution(line, width, palette) for line in cautions(self.scene.run.state)]
         words = words[: max(height - len(page) * CHART_LINES, 0)]
         epochs = [point[0] for _, series in drawn for part in series for point in part.points]  # one axis for all
         lines: list[Text] = []
@@ -135,7 +135,7 @@ def _until(edges: list[tuple[float, float]], last: float) -> tuple[tuple[float, 
 
 
 def _legend(series: list[Series], width: int, palette: Palette) -> list[Text]:
-    """Of all charts together: each label once."""
+    """The legend of all charts together, with each label once."""
     by_label = {part.label: part for part in series if part.points}
     return legend(list(by_label.values()), width=width, palette=palette)
 

@@ -1,1 +1,1 @@
-"""Whole screens and dialogs."""
+"""Whole screens and dialogs, and the objects that a dashboard is composed of."""

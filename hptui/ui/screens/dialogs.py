@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 from textual.widgets import Button, Input, Label, Static
 
 from hptui.config import convert_field
 from hptui.errors import ConfigError
 from hptui.ui.widgets.field import Field
+
+Answer = TypeVar("Answer")
 
 MANY_ANSWERS = 3
 """more of them need narrow buttons to stand side by side in 80 columns"""
@@ -32,6 +34,24 @@ ChoiceDialog Button, NumberDialog Button { margin-right: 1; }
 ChoiceDialog .many Button { min-width: 6; }
 NumberDialog .error { color: $text-error; }
 """
+
+
+class Questions:
+    """The dialogs that a screen opens: one at a time, however quickly keys are pressed."""
+
+    def __init__(self, screen: Screen[Any]) -> None:
+        self._screen = screen
+        self._asking = False
+
+    async def ask(self, dialog: ModalScreen[Answer | None]) -> Answer | None:
+        """The answer, in a worker; None too while another dialog is open."""
+        if self._asking:
+            return None
+        self._asking = True
+        try:
+            return await self._screen.app.push_screen_wait(dialog)
+        finally:
+            self._asking = False
 
 
 class ChoiceDialog(ModalScreen[str | None]):

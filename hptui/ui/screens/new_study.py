@@ -11,7 +11,6 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal, VerticalScroll
-from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Button, Footer, Static
 
@@ -20,6 +19,7 @@ from hptui.config import Layer, StudyConfig, environment_layer, resolve
 from hptui.errors import ConfigError, HptuiError, RunDirectoryError
 from hptui.hyperparameters import hyperparameters
 from hptui.record.study_directory import new_directory
+from hptui.ui.messages import LeaveForm, StartStudy
 from hptui.ui.widgets.form import Row, SettingRow
 from hptui.ui.widgets.range_row import RangeRow
 
@@ -60,16 +60,6 @@ class NewStudyScreen(Screen[None]):
         Binding("escape", "cancel", "Back"),
     ]
 
-    class Start(Message):
-        """Somebody wants this study to be trained."""
-
-        def __init__(self, config: StudyConfig) -> None:
-            self.config = config
-            super().__init__()
-
-    class Cancelled(Message):
-        """Somebody leaves the form."""
-
     def __init__(self, config: StudyConfig | None = None) -> None:
         """Begin with the settings of `config`; without one with the defaults and what the environment says."""
         super().__init__()
@@ -82,8 +72,8 @@ class NewStudyScreen(Screen[None]):
         yield Static("new study", id="title")
         with VerticalScroll(id="form", can_focus=False):
             with Container():
-                for place, (heading, fields) in enumerate(FORM.items()):
-                    yield Static(heading, classes="heading" if place else "heading first")
+                for number, (heading, fields) in enumerate(FORM.items()):
+                    yield Static(heading, classes="heading" if number else "heading first")
                     yield from (SettingRow(field, plain[field]) for field in fields)
             with Container():
                 yield Static("searched ranges", classes="heading second")
@@ -114,7 +104,7 @@ class NewStudyScreen(Screen[None]):
         self._check_is_due = False
         config, errors = self._read()
         for row in self.query(Row):
-            row.tell(errors.pop(row.setting, ""))
+            row.show_problem(errors.pop(row.setting, ""))
         wrong = [row.setting for row in self.query(Row) if row.has_class("-wrong")]
         words = "to mend: " + ", ".join(wrong) if wrong else "".join(errors.values())
         if config is not None:
@@ -134,7 +124,7 @@ class NewStudyScreen(Screen[None]):
         errors: dict[str, str] = {}
         for row in self.query(Row):
             try:
-                row.take_into(settings)
+                row.add_to(settings)
             except ConfigError as error:
                 errors[row.setting] = str(error)
         if errors:
@@ -165,10 +155,10 @@ class NewStudyScreen(Screen[None]):
         """Look once more, for what was typed a moment ago."""
         config = self._check()
         if config is not None:
-            self.post_message(self.Start(config))
+            self.post_message(StartStudy(config))
 
     def action_cancel(self) -> None:
-        self.post_message(self.Cancelled())
+        self.post_message(LeaveForm())
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Start is greyed in the footer while anything is wrong."""

@@ -96,11 +96,11 @@ class RangesDialog(ModalScreen[dict[str, str] | None]):
         for row in self.query(RangeRow):
             problem = ""
             try:
-                row.take_into(settings)
+                row.add_to(settings)
             except ConfigError as error:
                 problem = str(error)
                 wrong.append(row.setting.removeprefix("search."))
-            row.tell(problem)
+            row.show_problem(problem)
         space = {name: parse_range(name, text) for name, text in settings["search"].items()}
         problem = f"to mend: {', '.join(wrong)}" if wrong else _problem_of(space)
         shown = self.query_one("#grid", Static)

@@ -1,1 +1,1 @@
-"""Pieces of screens: fields, rows of a form, the strip at the top."""
+"""Pieces of screens: fields, rows of a form, the table of studies, the strip at the top, the line of an export."""

@@ -66,11 +66,11 @@ class Row(Widget):
         """What it is for."""
         raise NotImplementedError
 
-    def take_into(self, settings: dict[str, Any]) -> None:
+    def add_to(self, settings: dict[str, Any]) -> None:
         """Put the checked value among `settings`; raise ConfigError if it cannot be used."""
         raise NotImplementedError
 
-    def tell(self, problem: str) -> None:
+    def show_problem(self, problem: str) -> None:
         """Show what is wrong, or that nothing is."""
         problem = re.sub(rf"^(search )?{self.setting.removeprefix('search.')}( = .*?: |: |=)", "", problem)
         self.set_class(bool(problem), "-wrong")
@@ -151,7 +151,7 @@ class SettingRow(Row):
     def help_words(self) -> str:
         return f"{self.setting}: {description(self.setting)}"
 
-    def take_into(self, settings: dict[str, Any]) -> None:
+    def add_to(self, settings: dict[str, Any]) -> None:
         if self.text.endswith(":"):
             raise ConfigError(f"{self.setting}: write the path of your images.")
         optional = getattr(DEFAULTS, self.setting) is None

@@ -56,7 +56,7 @@ class RangeRow(Row):
         known = hyperparameter(self._hyperparameter)
         return f"{known.title}: searched or not; low, high, scale, steps. It takes {known.bounds}."
 
-    def take_into(self, settings: dict[str, Any]) -> None:
+    def add_to(self, settings: dict[str, Any]) -> None:
         if self.query_one(Check).value:
             low, high, steps = (self.query_one(f".{part}", Input).value.strip() for part in ("low", "high", "steps"))
             text = f"{low}:{high}:{self.query_one(Select).value}:{steps}"

@@ -1,4 +1,4 @@
-"""The strip at the top: state, place, rate, time left, cost, load of the machine."""
+"""The strip at the top: state, progress, rate, time left, cost, load of the machine."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Rate:
     def __init__(self) -> None:
         self._seen: deque[tuple[float, float]] = deque()
 
-    def take(self, work: float, now: float) -> float:
+    def measure(self, work: float, now: float) -> float:
         """`work` so far at time `now`; gives the rate per second, 0 until it is known."""
         if self._seen and work < self._seen[-1][1]:  # a run went back to its checkpoint
             self.forget()
@@ -72,7 +72,7 @@ class StatusStrip(Static):
         images = sum(entry.state.images_trained + entry.state.images_probed for entry in study.runs)
         total = sum(expected_work(study, entry) for entry in study.runs)
         done = sum(work_done(entry.state) for entry in study.runs)
-        image_rate, work_rate = self._images.take(images, now), self._work.take(done, now)
+        image_rate, work_rate = self._images.measure(images, now), self._work.measure(done, now)
         left = clock((total - done) / work_rate) if work_rate > 0 else "-"
         share = done / total if total else 0.0
         device = run.state.started.device if run.state.started is not None else ""

@@ -1,0 +1,55 @@
+"""What is said above a heatmap: about the decision, or about the cell under the cursor."""
+
+from __future__ import annotations
+
+from hptui.hyperparameters import Values
+from hptui.reading.run_state import Decision
+from hptui.reading.views.heatmap import HeatmapGrid, measured
+from hptui.ui.drawing.colours import Palette
+from hptui.ui.drawing.literal import literal
+
+CellIndex = tuple[int, int]
+"""row and column in a grid"""
+
+
+def decision_words(grid: HeatmapGrid, decision: Decision, decisions: int, palette: Palette) -> str:
+    """Which of `decisions` it is, and what its numbers are; instead of them why nothing was tried."""
+    what = f"{grid.measure}, {'low is good' if grid.lower_is_better else 'high is good, %'}"
+    if decision.chosen is not None and not decision.candidates:
+        what = literal(decision.chosen.reason, palette)  # by hand, or by a strategy that tried nothing
+    return f"decision {grid.decision + 1}/{decisions} for epoch {grid.epoch} | {what}"
+
+
+def cell_words(grid: HeatmapGrid, decision: Decision, at: CellIndex, width: int) -> str:
+    """Measured value, and exact values of the hyperparameters, in one cell; as exact as there is room for."""
+    cell, values = grid.cells[at[0]][at[1]], cell_values(grid, decision, at)
+    for digits in range(6, 2, -1):
+        shown = "diverged" if cell.diverged else f"{grid.measure} undefined" if cell.candidates else "not measured"
+        if cell.predicted is not None and cell.value is None:
+            shown = f"{grid.measure} {cell.predicted:.{digits}g} predicted, not measured"
+        if cell.value is not None:
+            shown = f"{grid.measure} {cell.value:.{digits}g}"
+        words = f"{shown} | {', '.join(f'{name} {value:.{digits}g}' for name, value in values.items())}"
+        if len(words) <= width:
+            break
+    return words
+
+
+def cell_values(grid: HeatmapGrid, decision: Decision, at: CellIndex) -> Values:
+    """The axes' values in one cell; of further hyperparameters, those of the best candidate in it."""
+    row, column = at
+    inside = [one for one in decision.candidates if one.candidate in grid.cells[row][column].candidates]
+    scored = [(value, one) for one in inside if not one.diverged and (value := measured(one, grid.measure)) is not None]
+    if scored:
+        best = min if grid.lower_is_better else max
+        _, candidate = best(scored, key=lambda pair: pair[0])
+        return {axis.name: candidate.values[axis.name] for axis in decision.started.axes}
+    return {grid.x.name: grid.x.values[column]} | ({grid.y.name: grid.y.values[row]} if grid.y else {})
+
+
+def cell_beside(grid: HeatmapGrid, at: CellIndex, rows: int = 0, columns: int = 0) -> CellIndex:
+    """The cell so many rows and columns further, or the last one in that direction."""
+    return (
+        min(max(at[0] + rows, 0), len(grid.cells) - 1),
+        min(max(at[1] + columns, 0), len(grid.cells[0]) - 1),
+    )

@@ -1,0 +1,40 @@
+"""What the dashboard says once: which logs cannot be read, and what was refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from textual.screen import Screen
+
+from hptui.ui.viewer import Viewer
+
+
+class Notices:
+    """Looks through a study for what is new, and has `screen` show it."""
+
+    def __init__(self, screen: Screen[Any], viewer: Viewer) -> None:
+        self._screen, self._viewer = screen, viewer
+        self._unreadable: set[str] = set()
+        """runs of which it was said"""
+        self._refused: int | None = None
+        """how many refusals were there; None until all logs are read"""
+
+    def show_new(self, *, behind: bool) -> None:
+        """Show what came since the last time; while a log is `behind`, its refusals are of old."""
+        self._show_problems()
+        self._show_refusals(behind)
+
+    def _show_problems(self) -> None:
+        problems = self._viewer.problems
+        for run in problems.keys() - self._unreadable:
+            self._unreadable.add(run)
+            title = f"{run} is shown as far as it can be read"
+            self._screen.notify(problems[run], title=title, severity="error", timeout=60, markup=False)
+
+    def _show_refusals(self, behind: bool) -> None:
+        """What was refused since the screen was opened; the log panel has them all."""
+        refused = [event for run in self._viewer.followed.runs for event in run.state.refused]
+        for event in refused[self._refused :] if self._refused is not None else ():
+            self._screen.notify(event.reason, title="refused", severity="warning", timeout=15, markup=False)
+        if self._refused is not None or not behind:
+            self._refused = len(refused)
