@@ -17,8 +17,8 @@ a smaller rate.
 
 Candidates are compared by their validation losses, image by image, whatever --score says.
 
-Measured and left out (README, "What was measured"): a third stage that tries half a step of the rate up and down;
-losses after temperature scaling; a candidate that a Gaussian process takes for the best of all cells.
+Measured and left out (tests/benchmarks/RESULTS.md, "What did not pay"): a third stage that tries half a step of the
+rate up and down; losses after temperature scaling; a candidate that a Gaussian process takes for the best of all cells.
 """
 
 from __future__ import annotations
