@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from hptui import registry
-from hptui.hyperparameters import Values, default_values
+from hptui.hyperparameters import Values, default_values, hyperparameters
 from hptui.space import SearchSpace, parse_range
 
 Arm = Literal["baseline", "optimized"]
@@ -135,6 +135,8 @@ def description(field: str) -> str:
     """One line of help for a field; of one that takes a plug-in, with the names that the registry finds."""
     metadata = getattr(FIELDS[field], "__metadata__", ())
     words = next((meta.description for meta in metadata if meta.description), _DESCRIPTIONS.get(field, ""))
+    if field in ("set", "search"):
+        return f"{words}; NAME: {', '.join(hyperparameters())}"
     return f"{words}: {', '.join(plug_in_forms(field))}" if field in PLUG_INS else words
 
 
