@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from hptui.errors import DatasetError, RunDirectoryError, UsageError
 from hptui.metrics.classification import called_classes
 from hptui.metrics.thresholds import choose_threshold
+from hptui.record.localizing import localized_model
 from hptui.record.predictions import Model, read_predictions
 from hptui.record.run_directory import BEST_FILE, MODEL_FILE, read_run_file
-from hptui.record.study_directory import localized_model, open_study, shown
+from hptui.record.study_directory import open_study, shown
 
 if TYPE_CHECKING:
     from hptui.datasets import Pixels

@@ -15,10 +15,11 @@ from hptui.cli.recipe import recipe_of
 from hptui.config import StudyConfig
 from hptui.errors import ConfigError, RunDirectoryError
 from hptui.record.events import AnyEvent, EpochCompleted, RunCompleted, RunResumed, RunStarted
+from hptui.record.localizing import localized
 from hptui.record.run_directory import MODEL_FILE, RunFile, create_run, read_run_file
 from hptui.record.run_reader import RunReader
 from hptui.record.run_writer import RunWriter
-from hptui.record.study_directory import Study, localized, open_study
+from hptui.record.study_directory import Study, open_study
 
 if TYPE_CHECKING:
     from hptui.training.engine.building import StudyInputs

@@ -1,13 +1,12 @@
 """A study's folder: what was asked, the user's own files, and one folder per run. Known to writers and readers.
 
-Where data and own files lie on this machine is not part of a study (a folder can be copied anywhere); it is
-kept among the user's state, by the study's identity, so that `hptui resume` finds them.
+Where data and own files lie on this machine is not part of a study (see `machine_paths`): a folder can be copied
+anywhere.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import shutil
 import time
@@ -21,10 +20,10 @@ import platformdirs
 import tomli_w
 
 import hptui
-from hptui import registry
-from hptui.config import PLUG_INS, Arm, StudyConfig, convert_field, from_plain, to_plain
+from hptui.config import Arm, StudyConfig, from_plain, to_plain
 from hptui.errors import ConfigError, RunDirectoryError
 from hptui.record.events import SCHEMA
+from hptui.record.machine_paths import portable, remember_paths
 from hptui.record.presence import HEARTBEAT, LOCK, Presence, replace_file
 from hptui.record.run_directory import RunFile, check_schema, create_run, run_name
 
@@ -126,8 +125,8 @@ def create_study(directory: Path, config: StudyConfig, fingerprint: str, planned
     Raises:
         RunDirectoryError: another study was begun in the folder meanwhile, or it cannot be written.
     """
-    portable, places = _portable(config)
-    study = Study(directory.resolve(), uuid.uuid4().hex, time.time(), portable, fingerprint, planned_cost)
+    settings, places = portable(config)
+    study = Study(directory.resolve(), uuid.uuid4().hex, time.time(), settings, fingerprint, planned_cost)
     try:
         study = _claim_free_name(study, config)
         with Presence(study.directory):
@@ -137,7 +136,7 @@ def create_study(directory: Path, config: StudyConfig, fingerprint: str, planned
         raise RunDirectoryError(f"cannot write in {directory}: {error.strerror}.") from None
     if config.data_dir is not None:
         places["data_dir"] = str(Path(config.data_dir).expanduser().resolve())
-    _remember(study.id, places)
+    remember_paths(study.id, places)
     return study
 
 
@@ -223,111 +222,3 @@ def steered(config: StudyConfig, directory: Path) -> StudyConfig:
     except (OSError, msgspec.DecodeError) as error:
         raise RunDirectoryError(f"{path} is damaged: {error}.") from None
     return msgspec.structs.replace(config, epochs=steering.epochs, search=steering.search)
-
-
-def localized(study: Study, data_dir: str | None = None) -> StudyConfig:
-    """The study's settings with the paths of this machine put back.
-
-    Raises:
-        ConfigError: an own file has changed since the study began, or the data are not found.
-    """
-    data_dir = convert_field("data_dir", data_dir)
-    places = _recall(study.id)
-    changes: dict[str, Any] = {"data_dir": data_dir or places.get("data_dir")}
-    for field in PLUG_INS:
-        value: str | None = getattr(study.config, field)
-        if value is None:
-            continue
-        if field == "dataset" and _path_of(value):
-            changes[field] = _data_place(value, data_dir, places.get(field))
-        else:
-            changes[field] = _own_object(study, field, places)
-    return msgspec.structs.replace(study.config, **changes)
-
-
-def localized_model(study: Study) -> str:
-    """The setting `model` alone with the path of this machine put back, for who needs no data.
-
-    Raises:
-        ConfigError: the own file has changed since the study began.
-    """
-    return _own_object(study, "model", _recall(study.id))
-
-
-def _own_object(study: Study, field: str, places: dict[str, str]) -> str:
-    value: str = getattr(study.config, field)
-    if registry.own_file(value) is None:
-        return value
-    return f"{_source_place(study, field, value, places.get(field))}:{value.rpartition(':')[2]}"
-
-
-def _portable(config: StudyConfig) -> tuple[StudyConfig, dict[str, str]]:
-    """The settings with bare file names, and the absolute path behind each."""
-    changes: dict[str, Any] = {"out": None, "data_dir": None}
-    places: dict[str, str] = {}
-    for field in PLUG_INS:
-        value: str | None = getattr(config, field)
-        if value is None:
-            continue
-        if field == "dataset" and _path_of(value):
-            path = Path(_path_of(value)).expanduser()
-            if path.exists():  # otherwise it is relative to --data-dir or to the cache, and stays so
-                places[field] = str(path.resolve())
-                changes[field] = f"{value.partition(':')[0]}:{path.resolve().name}"
-        elif (file := registry.own_file(value)) is not None:
-            places[field] = str(file.resolve())
-            changes[field] = registry.without_folder(value)
-    return msgspec.structs.replace(config, **changes), places
-
-
-def _path_of(dataset: str) -> str:
-    """What follows the name of a data set that hptui knows; empty for all others.
-
-    Whatever it means to the data set, it may be a path of this machine, and none is written into a study.
-    """
-    name, _, argument = dataset.partition(":")
-    return argument if registry.is_known("datasets", name) else ""
-
-
-def _data_place(value: str, data_dir: str | None, place: str | None) -> str:
-    name, _, argument = value.partition(":")
-    if data_dir is None and place is not None and Path(place).exists():
-        return f"{name}:{place}"
-    if data_dir is not None and (moved := Path(data_dir).expanduser() / argument).exists():
-        return f"{name}:{moved}"
-    return value  # relative to the remembered --data-dir; the data set's own message says what is missing
-
-
-def _source_place(study: Study, field: str, value: str, place: str | None) -> Path:
-    copy = study.directory / SOURCES / field / value.rpartition(":")[0]
-    if place is None or not Path(place).exists():
-        return copy
-    if copy.exists() and _digest(copy) != _digest(Path(place)):
-        raise ConfigError(
-            f"{place} has changed since the study began; put the copy in {copy.parent} back, or start a new study."
-        )
-    return Path(place)  # not the copy: the file may read its neighbours
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _places_file(study_id: str) -> Path:
-    return platformdirs.user_state_path("hptui") / "places" / f"{study_id}.json"
-
-
-def _remember(study_id: str, places: dict[str, str]) -> None:
-    path = _places_file(study_id)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, msgspec.json.encode(places))
-    except OSError:
-        pass  # resume then asks for --data-dir; no reason to refuse the study
-
-
-def _recall(study_id: str) -> dict[str, str]:
-    try:
-        return msgspec.json.decode(_places_file(study_id).read_bytes(), type=dict[str, str])
-    except (OSError, msgspec.DecodeError):
-        return {}

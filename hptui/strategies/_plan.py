@@ -35,7 +35,7 @@ class Standing(Protocol):
 
     situation: Situation
     wasted: float
-    place: float
+    ahead: float
 
 
 def plan(strategy: Shape, situation: Situation) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def plan(strategy: Shape, situation: Situation) -> dict[str, Any]:
     shares = {"survey": 0.0, "screen": strategy.screen_at}
     step = largest_batch(situation)
     # what matters least is left out first
-    for rates, places, left_out in (
+    for rates, positions, left_out in (
         (strategy.rates, strategy.levels, ()),
         (strategy.rates, ONE_LEVEL, ()),
         (strategy.kept, ONE_LEVEL, ()),
@@ -52,7 +52,7 @@ def plan(strategy: Shape, situation: Situation) -> dict[str, Any]:
         (strategy.kept, (), ("screen",)),
         (0, (), ("survey", "screen")),
     ):
-        others = [levels(searched, places) for name, searched in space.items() if name != "lr"]
+        others = [levels(searched, positions) for name, searched in space.items() if name != "lr"]
         sizes = {"survey": rates if "lr" in space else 0, "screen": 1 + sum(map(len, others)) if others else 0}
         kept = {name: size for name, size in sizes.items() if size and name not in left_out}
         stages = []
@@ -67,13 +67,13 @@ def plan(strategy: Shape, situation: Situation) -> dict[str, Any]:
         "due": [[epoch, name] for epoch, name, _ in stages],
         "unit": unit,
         "rates": kept.get("survey", 0),
-        "levels": list(places or ONE_LEVEL),
+        "levels": list(positions or ONE_LEVEL),
         "left_out": [name for name in space if ("survey" if name == "lr" else "screen") not in kept],
     }
 
 
 def largest_batch(situation: Situation) -> float:
-    """Of all batches that may be tried, as a share of an epoch: what the length of a probe may be rounded by."""
+    """The largest batch that may be tried, as a share of an epoch: what a probe's length may be rounded by."""
     searched = situation.space.get("batch_size")
     largest = max(situation.values["batch_size"], searched.high if searched is not None else 0.0)
     return largest / situation.images_per_epoch
@@ -89,7 +89,7 @@ def affordable(strategy: Shape, stage: Standing, candidates: int, wanted: float)
     done = (situation.images_trained + situation.images_probed) / situation.images_per_epoch + stage.wasted
     room = strategy.budget * situation.epochs - done - (situation.epochs - situation.epoch + 1)
     while length >= LEAST_STEPS * step:
-        waste = candidates * (length + step) + 2 * step + math.floor(stage.place + 2 * length + 2 * step)
+        waste = candidates * (length + step) + 2 * step + math.floor(stage.ahead + 2 * length + 2 * step)
         if waste <= room:
             return length
         length *= 0.95
@@ -110,19 +110,19 @@ def longest(strategy: Shape, stages: Sequence[tuple[int, str, int]], spare: floa
     """
 
     def waste(unit: float) -> float:
-        total, place, before = 0.0, 0.0, 0
+        total, ahead, before = 0.0, 0.0, 0
         for epoch, name, size in stages:
             if epoch != before:
-                total, place, before = total + math.floor(place), 0.0, epoch
+                total, ahead, before = total + math.floor(ahead), 0.0, epoch
             total += size * step
             if name == "survey":
                 kept = min(strategy.kept, size)
                 total += (size - 1 + 2 * (kept - 1)) * unit
-                place += 3 * unit + 2 * step
-            else:  # and what was found of each hyperparameter alone is tried together
+                ahead += 3 * unit + 2 * step
+            else:  # and the best of each hyperparameter alone are tried together
                 total += size * strategy.length * unit + 2 * step
-                place += 2 * (strategy.length * unit + step)
-        return total + math.floor(place)
+                ahead += 2 * (strategy.length * unit + step)
+        return total + math.floor(ahead)
 
     low, high = 0.0, max(spare, step)
     for _ in range(50):
@@ -131,6 +131,6 @@ def longest(strategy: Shape, stages: Sequence[tuple[int, str, int]], spare: floa
     return low
 
 
-def levels(searched: Range, places: Sequence[float]) -> list[float]:
-    """Values at these places of a range, without repeats."""
-    return list(dict.fromkeys(map(hyperparameter(searched.name).rounded, map(searched.at, places))))
+def levels(searched: Range, positions: Sequence[float]) -> list[float]:
+    """Values at these positions of a range, without repeats."""
+    return list(dict.fromkeys(map(hyperparameter(searched.name).rounded, map(searched.at, positions))))

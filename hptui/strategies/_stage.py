@@ -27,7 +27,7 @@ class Stage:
         self.start: StateName | None = None
         self.wasted = 0.0
         """epochs of probes, without those that the run goes on from"""
-        self.place = 0.0
+        self.ahead = 0.0
         """epochs that the run came on by going on from the winners"""
         self._came = 0.0
         self._passed = False
@@ -42,16 +42,18 @@ class Stage:
         """From where the decision stands, with these values changed."""
         return [Candidate(self.values | change, horizon, self.start, keep=True) for change in changes]
 
-    def following(self, found: Sequence[Measurement], horizon: float, values: Values | None = None) -> list[Candidate]:
+    def following(
+        self, measurements: Sequence[Measurement], horizon: float, values: Values | None = None
+    ) -> list[Candidate]:
         """From where other candidates ended, with their values or others."""
-        return [Candidate(values or one.candidate.values, horizon, one.end, keep=True) for one in found]
+        return [Candidate(values or one.candidate.values, horizon, one.end, keep=True) for one in measurements]
 
-    def take(self, found: Sequence[Measurement], epochs: float) -> list[Measurement]:
-        """Remember what was measured after so many epochs; those that are finite."""
-        self._asked += [one.candidate for one in found]
-        self.wasted += sum(one.candidate.horizon or 0.0 for one in found)
-        self._lately += [(one, epochs) for one in found]
-        return [one for one in found if math.isfinite(one.score)]
+    def record(self, measurements: Sequence[Measurement], epochs: float) -> list[Measurement]:
+        """Remember what was measured after so many epochs, and give those that are finite."""
+        self._asked += [one.candidate for one in measurements]
+        self.wasted += sum(one.candidate.horizon or 0.0 for one in measurements)
+        self._lately += [(one, epochs) for one in measurements]
+        return [one for one in measurements if math.isfinite(one.score)]
 
     def choice(self, taken: Measurement, how: str) -> Choice:
         """Go on with values and weights of `taken`."""
@@ -73,7 +75,7 @@ class Stage:
         if choice.start is not None:
             self.start, self._candidate, self._predicted = choice.start, choice.candidate, choice.predicted
         self.wasted -= self._came
-        self.place += self._came
+        self.ahead += self._came
         self._came, self._lately = 0.0, []
 
     def concluded(self, otherwise: str) -> Choice:
@@ -86,13 +88,13 @@ class Stage:
 def strength(name: str, in_force: Values) -> Callable[[Measurement], float]:
     """The careful side of a hyperparameter: strong regularisation; else what is in force."""
     if hyperparameter(name).careful == "larger":
-        return lambda found: found.values.get(name, 0.0)
-    return lambda found: float(found.candidate.values.get(name) == in_force.get(name))
+        return lambda one: one.values.get(name, 0.0)
+    return lambda one: float(one.candidate.values.get(name) == in_force.get(name))
 
 
-def mean_loss(found: Measurement) -> float:
+def mean_loss(measurement: Measurement) -> float:
     """Over the validation images, in nats."""
-    return float(found.losses.mean(dtype=float))
+    return float(measurement.losses.mean(dtype=float))
 
 
 def lead(best: Measurement, other: Measurement) -> float:
@@ -103,11 +105,11 @@ def lead(best: Measurement, other: Measurement) -> float:
     return mean / error if error > 0 else math.copysign(math.inf, mean) if mean else 0.0
 
 
-def changed(found: Measurement, values: Values) -> set[str]:
+def changed(measurement: Measurement, values: Values) -> set[str]:
     """Names of which a candidate had other values."""
-    return {name for name, value in found.candidate.values.items() if value != values.get(name)}
+    return {name for name, value in measurement.candidate.values.items() if value != values.get(name)}
 
 
-def rate(found: Measurement) -> float:
+def rate(measurement: Measurement) -> float:
     """The careful side of the learning rate."""
-    return found.values["lr"]
+    return measurement.values["lr"]

@@ -16,7 +16,9 @@ SMOOTHNESS = 0.3
 """length scale at first, as a share of a range"""
 
 
-def predicted_scores(space: SearchSpace, found: Sequence[Measurement], epochs: Sequence[float]) -> list[float] | None:
+def predicted_scores(
+    space: SearchSpace, measurements: Sequence[Measurement], epochs: Sequence[float]
+) -> list[float] | None:
     """Score of every cell of `hptui.space.grid(space)`, in its order; None where too little was measured to tell.
 
     NaN for cells that differ from all that was measured in a hyperparameter of which only one value was tried.
@@ -27,7 +29,7 @@ def predicted_scores(space: SearchSpace, found: Sequence[Measurement], epochs: S
 
     Args:
         space: searched ranges.
-        found: measurements from the same state of the training.
+        measurements: measurements from the same state of the training.
         epochs: how long each was trained from there.
     """
     points = [
@@ -36,7 +38,7 @@ def predicted_scores(space: SearchSpace, found: Sequence[Measurement], epochs: S
             length,
             max(one.score, TINY),
         )
-        for one, length in zip(found, epochs, strict=True)
+        for one, length in zip(measurements, epochs, strict=True)
         if math.isfinite(one.score) and all(name in one.values for name in space)
     ]
     if len({tuple(place) for place, _, _ in points}) < LEAST_POINTS:

@@ -57,7 +57,7 @@ class Adaptive(Strategy):
     length = 4.0
     """of a probe of the screen, where one of the survey has 1"""
     levels: tuple[float, ...] = (1 / 3, 2 / 3)
-    """of each further hyperparameter: places in its range"""
+    """of each further hyperparameter: positions in its range"""
     ties = 1.0
     """standard errors by which the best has to be better"""
     returns = 2
@@ -170,16 +170,18 @@ class Adaptive(Strategy):
 
     def _survey(self, stage: Stage) -> Decision:
         searched, unit = stage.space["lr"], self.memory["unit"]
-        places = [index / (self.memory["rates"] - 1) for index in range(self.memory["rates"])]
-        found = yield stage.candidates([{"lr": searched.at(place)} for place in places], unit)
-        finite = sorted(stage.take(found, unit), key=lambda one: (one.loss, -rate(one)))
+        positions = [index / (self.memory["rates"] - 1) for index in range(self.memory["rates"])]
+        measurements = yield stage.candidates([{"lr": searched.at(position)} for position in positions], unit)
+        finite = sorted(stage.record(measurements, unit), key=lambda one: (one.loss, -rate(one)))
         if not finite:
-            return Choice(stage.values | {"lr": searched.low}, f"all {len(found)} rates diverged: the smallest")
-        found = yield stage.following(finite[: self.kept], 2 * unit)
+            return Choice(stage.values | {"lr": searched.low}, f"all {len(measurements)} rates diverged: the smallest")
+        measurements = yield stage.following(finite[: self.kept], 2 * unit)
         # where all of them diverge after all, a smaller rate is what is left
         smallest = min(finite[: self.kept], key=rate)
-        left = stage.take(found, 3 * unit) or [one for one in finite if rate(one) < rate(smallest)] or [smallest]
-        return stage.choice(self._careful(left, rate), f"survey of {len(places)} rates")
+        left = (
+            stage.record(measurements, 3 * unit) or [one for one in finite if rate(one) < rate(smallest)] or [smallest]
+        )
+        return stage.choice(self._careful(left, rate), f"survey of {len(positions)} rates")
 
     def _screen(self, stage: Stage, names: Sequence[str] = ()) -> Decision:
         """Levels of these, or of all but the learning rate."""
@@ -194,10 +196,10 @@ class Adaptive(Strategy):
         self._searched(names, length > 0)
         if length == 0:
             return Choice({}, "")
-        found = yield stage.candidates([{}, *changes], length)
-        finite = stage.take(found, length)
+        measurements = yield stage.candidates([{}, *changes], length)
+        finite = stage.record(measurements, length)
         if not finite:
-            return Choice({}, f"all {len(found)} levels diverged; the values in force stay")
+            return Choice({}, f"all {len(measurements)} levels diverged; the values in force stay")
         best = min(finite, key=mean_loss)
         together = dict(best.candidate.values)
         for name in stage.space:
@@ -207,14 +209,16 @@ class Adaptive(Strategy):
                 together |= {name: taken[name]} if name in taken else {}
         tried = [best.candidate.values]
         if together not in tried:
-            found = yield [one for values in (*tried, together) for one in stage.following([best], length, values)]
-            if last := stage.take(found, 2 * length):
+            measurements = yield [
+                one for values in (*tried, together) for one in stage.following([best], length, values)
+            ]
+            if last := stage.record(measurements, 2 * length):
                 best = self._careful(last, lambda one: float(one.candidate.values == together))
         return stage.choice(best, f"screen of {len(changes)} levels")
 
-    def _careful(self, found: Sequence[Measurement], strong: Callable[[Measurement], float]) -> Measurement:
+    def _careful(self, measurements: Sequence[Measurement], strong: Callable[[Measurement], float]) -> Measurement:
         """The strongest of those that are not worse than the best by more than `ties` standard errors, or MOST."""
-        best = min(found, key=mean_loss)
+        best = min(measurements, key=mean_loss)
         most = (1 + MOST) * mean_loss(best)
-        tied = [one for one in found if one is best or (lead(best, one) <= self.ties and mean_loss(one) <= most)]
+        tied = [one for one in measurements if one is best or (lead(best, one) <= self.ties and mean_loss(one) <= most)]
         return max(tied, key=lambda one: (strong(one), -mean_loss(one)))

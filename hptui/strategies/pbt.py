@@ -84,18 +84,18 @@ class Pbt(Strategy):
 
 def perturbed(values: Values, space: SearchSpace, random: Random) -> Values:
     """Each value a step down or up, within its range."""
-    found = {}
+    perturbed_values = {}
     for name, searched in space.items():
         if searched.scale == "log":
             value = values[name] * random.choice(FACTORS)
         else:
             value = values[name] + random.choice(SHIFTS) * (searched.high - searched.low)
-        found[name] = usable(searched, value)
-    return found
+        perturbed_values[name] = usable(searched, value)
+    return perturbed_values
 
 
 def within(values: Values, space: SearchSpace, random: Random) -> Values:
-    """Of a member, where the ranges may have been changed since: drawn anew where it has none, else moved inside."""
+    """A member's values in ranges that may have been changed since: moved inside, or drawn where it has none."""
     return {
         name: usable(searched, values[name] if name in values else searched.at(random.random()))
         for name, searched in space.items()

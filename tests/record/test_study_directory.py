@@ -15,9 +15,10 @@ from fabricate import configuration, make_study, whole_run, write_run
 
 from hptui.config import StudyConfig
 from hptui.errors import ConfigError, RunDirectoryError
-from hptui.record import study_directory
+from hptui.record import machine_paths, study_directory
+from hptui.record.localizing import localized
 from hptui.record.run_directory import read_run_file
-from hptui.record.study_directory import create_study, localized, new_directory, open_study, studies_folder
+from hptui.record.study_directory import create_study, new_directory, open_study, studies_folder
 
 PLANNED = {"baseline": 1.0, "optimized": 1.5}
 
@@ -38,7 +39,7 @@ def begin(directory: Path, **settings: object) -> study_directory.Study:
 
 def forget(study: study_directory.Study) -> None:
     """What the study's folder looks like on another machine: nothing is known of it there."""
-    study_directory._places_file(study.id).unlink()
+    machine_paths._places_file(study.id).unlink()
 
 
 def test_what_is_created_is_opened_again(tmp_path: Path) -> None:
@@ -377,7 +378,7 @@ def test_an_own_file_that_has_changed_is_refused(tmp_path: Path, mine: Path) -> 
 
 def test_a_damaged_memory_of_places_is_no_memory(tmp_path: Path, mine: Path) -> None:
     study = begin(tmp_path / "s", dataset="mnist", data_dir=str(mine))
-    study_directory._places_file(study.id).write_bytes(b"{")
+    machine_paths._places_file(study.id).write_bytes(b"{")
     assert localized(study).data_dir is None
 
 

@@ -11,7 +11,9 @@ import msgspec
 import numpy as np
 import pytest
 import torch
+from fabricate import python
 
+from hptui.config import Layer, resolve
 from hptui.record.events import (
     AnyEvent,
     BatchesTrained,
@@ -27,6 +29,8 @@ from hptui.training.engine.plug_ins import load_factory
 from hptui.training.run.checkpoints import load_newest, save_checkpoint
 from hptui.training.run.control import Control
 from hptui.training.run.run import Run
+from hptui.training.study import RunPlan
+from hptui.training.study import train_run as train_planned_run
 
 from .conftest import Prepared, decide, delivered, make_run, train_epoch, train_run, train_steps
 
@@ -258,3 +262,24 @@ def test_where_the_newest_checkpoint_is_damaged_the_one_before_is_taken(tmp_path
     content = whole.read_bytes()
     newest.write_bytes(content[: len(content) // 2] + damage + content[len(content) // 2 :])
     assert load_newest(tmp_path, torch.device("cpu")) == {"step": 10}
+
+
+def test_a_run_begins_from_plain_data_in_another_process_with_the_same_bits(tmp_path: Path) -> None:
+    """What starts a run is JSON: it needs nothing of the process that wrote it."""
+    settings = {"dataset": "digits", "model": "lenet", "epochs": 1, "runs": 1, "train_size": 300, "threads": 1}
+    config = resolve([Layer("test", settings | {"search": {"lr": "1e-3:1e-1:log:2"}})]).config
+    plans = {}
+    for place in ("here", "there"):
+        create_run(tmp_path / place / "optimized-3", RunFile(1, "0", "optimized", 3, {}))
+        plans[place] = RunPlan(config, "optimized", 3, str(tmp_path / place / "optimized-3"))
+    assert train_planned_run(plans["here"], Control()).completed
+    code = (
+        "import sys, msgspec; from hptui.training import Control, RunPlan, train_run\n"
+        "print(train_run(msgspec.json.decode(sys.argv[1], type=RunPlan), Control()).completed)"
+    )
+    done = python(code, msgspec.json.encode(plans["there"]).decode(), timeout=120)
+    assert done.stdout == "True\n", done.stderr
+    here, there = (torch.load(Path(plan.directory) / "model.pt", weights_only=True) for plan in plans.values())
+    assert_same(here, there)
+    logs = [[timeless(event) for event in RunReader(Path(plan.directory)).read()] for plan in plans.values()]
+    assert logs[0] == logs[1]

@@ -12,9 +12,10 @@ from hptui.cli.foreground import has_terminal, new_study_preparation, resumption
 from hptui.cli.options import config_argument, given_device, json_option, resolve_layers, settings_options
 from hptui.config import description
 from hptui.errors import UsageError
+from hptui.record.localizing import localized
 from hptui.record.presence import refuse_if_written
 from hptui.record.run_reader import RunReader
-from hptui.record.study_directory import localized, new_directory, open_study
+from hptui.record.study_directory import new_directory, open_study
 
 
 @click.command()

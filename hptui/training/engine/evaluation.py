@@ -97,11 +97,11 @@ def evaluate(
             losses.append(F.cross_entropy(output.float(), labels, reduction="none"))
             cells.append(labels * classes + output.argmax(1))
         counts = torch.bincount(torch.cat(cells), minlength=classes**2)
-        found = torch.cat(losses) if image_weights is None else torch.cat(losses) * image_weights
+        every = torch.cat(losses) if image_weights is None else torch.cat(losses) * image_weights
         kept = _predictions(torch.cat(logits), images.labels) if keep else None
     network.train(was_training)
     confusion = counts.cpu().numpy().reshape(classes, classes)
-    return Evaluation(found.cpu().numpy(), confusion, kept)
+    return Evaluation(every.cpu().numpy(), confusion, kept)
 
 
 def probabilities(
@@ -111,8 +111,8 @@ def probabilities(
     network.eval()
     with torch.inference_mode(), forward_precision(precision, pixels.device):
         logits = torch.cat([network(data.normalise(pixels[batch])).float() for batch in _batches(pixels)])
-        found: npt.NDArray[np.float32] = torch.softmax(logits, 1).cpu().numpy()
-    return found
+        softmax: npt.NDArray[np.float32] = torch.softmax(logits, 1).cpu().numpy()
+    return softmax
 
 
 def _batches(pixels: Tensor) -> Iterator[slice]:
@@ -123,5 +123,5 @@ def _batches(pixels: Tensor) -> Iterator[slice]:
 
 
 def _predictions(logits: Tensor, labels: Tensor) -> Predictions:
-    """Of (N, classes) float32 logits."""
+    """Softmax of (N, classes) float32 logits, beside the labels."""
     return Predictions(labels.cpu().numpy(), torch.softmax(logits, 1).cpu().numpy())

@@ -96,15 +96,15 @@ def _reason(error: Exception) -> str:
 
 
 def largest_difference(one: Path, other: Path) -> tuple[str, int, float]:
-    """Of the networks in two files of `save_file`: where it is, how many tensors there are, and the difference.
+    """Largest difference between the networks in two files: where it is, how many tensors there are, and how large.
 
     0: equal to the bit, but for the sign of a zero; not-a-number equals itself, and is infinitely far from a number.
     """
     first, second = (load_file(path)["network"] for path in (one, other))
     names = sorted(first.keys() | second.keys())
-    found = {name: _difference(first.get(name), second.get(name)) for name in names}
-    largest = max(found, key=found.__getitem__)
-    return largest, sum(isinstance(value, torch.Tensor) for value in first.values()), found[largest]
+    differences = {name: _difference(first.get(name), second.get(name)) for name in names}
+    largest = max(differences, key=differences.__getitem__)
+    return largest, sum(isinstance(value, torch.Tensor) for value in first.values()), differences[largest]
 
 
 def _difference(one: Any, other: Any) -> float:

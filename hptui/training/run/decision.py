@@ -5,12 +5,9 @@ from __future__ import annotations
 import copy
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
 from hptui.config import StudyConfig
-from hptui.errors import ConfigError, TrainingError
-from hptui.hyperparameters import Values, hyperparameter
 from hptui.record.events import (
     CandidateScored,
     DecisionRepeated,
@@ -21,14 +18,13 @@ from hptui.record.events import (
 from hptui.strategies import Candidate, Choice, Situation, Strategy
 from hptui.training.engine.evaluation import Evaluation
 from hptui.training.engine.loop import Trainer
+from hptui.training.run.answers import checked_candidates, checked_choice, checked_prediction
 from hptui.training.run.control import Control
 from hptui.training.run.kept import KeptStates
 from hptui.training.run.ledger import Ledger
 from hptui.training.run.opening import axes
 from hptui.training.run.probing import Probe, Prober, Scoring
 
-EDGE = 1e-9
-"""relative: what rounding may add to the end of a range"""
 LONGER = 2.0
 """times the length of a probe that a greed check repeats"""
 
@@ -57,7 +53,7 @@ class DecisionMaker:
         scoring = Scoring(self.config.score, self.config.score_weights, self.config.precision)
         home = self.trainer.state.snapshot()
         start = scoring.evaluate_start(self.trainer)
-        self.ledger.emit(self.announcement(epoch, start))
+        self.ledger.emit(self._announcement(epoch, start))
         prober = Prober(self.trainer, home, start.loss, scoring, self.control, type(self.strategy).__name__)
         situation = self._situation(epoch, start)
         images_before = progress.images_probed, progress.images_checked
@@ -75,7 +71,7 @@ class DecisionMaker:
         self._put_in_force(epoch, choice, began)
         self.kept.forget_all_but(self.strategy.needed())
 
-    def announcement(self, epoch: int, start: Evaluation | None = None) -> DecisionStarted:
+    def _announcement(self, epoch: int, start: Evaluation | None = None) -> DecisionStarted:
         """The fact that a decision begins; without `start` nothing is measured, because nothing will be compared."""
         return DecisionStarted(
             decision=self.ledger.progress.decisions,
@@ -89,6 +85,16 @@ class DecisionMaker:
             score_weights=self.config.score_weights,
             planned=self.strategy.planned_candidates(self.config.space) if start else None,
         )
+
+    def use_by_hand(self, epoch: int) -> None:
+        """A decision without candidates: the values that somebody chose, unless they are in force already."""
+        progress, values = self.ledger.progress, self.trainer.state.values
+        in_force = values.chosen()
+        if all(in_force.get(name) == value for name, value in progress.by_hand.items()):
+            return
+        self.ledger.emit(self._announcement(epoch))
+        values.set(progress.by_hand)
+        self._record_choice(epoch, Choice({}, "chosen by hand"), self.ledger.lap())
 
     def _situation(self, epoch: int, start: Evaluation) -> Situation:
         progress = self.ledger.progress
@@ -204,6 +210,10 @@ class DecisionMaker:
             state.restore(self.kept.state(choice.start, strategy))
         state.values.set(choice.values)
         self.ledger.lap()
+        self._record_choice(epoch, choice, self.control.clock() - began)
+
+    def _record_choice(self, epoch: int, choice: Choice, seconds: float) -> None:
+        state, progress = self.trainer.state, self.ledger.progress
         self.ledger.emit(
             HyperparametersChosen(
                 decision=progress.decisions,
@@ -213,56 +223,9 @@ class DecisionMaker:
                 values=state.values.chosen(),
                 reason=choice.reason,
                 images_probed=progress.images_probed,
-                seconds=self.control.clock() - began,
+                seconds=seconds,
                 start=choice.start,
                 left_out=list(choice.left_out),
             )
         )
         progress.decisions += 1
-
-
-def checked_candidates(request: Any, situation: Situation, strategy: Strategy) -> list[Candidate]:
-    """What a strategy yields, checked: own strategies make mistakes, and must not hang or train nonsense.
-
-    Raises:
-        TrainingError: no candidates, unknown hyperparameters, values out of bounds or outside the ranges.
-    """
-    name = type(strategy).__name__
-    if not isinstance(request, list) or not request or not all(isinstance(entry, Candidate) for entry in request):
-        raise TrainingError(f"strategy {name} has to yield candidates and return a Choice, not {request!r:.80}.")
-    return [dataclasses.replace(entry, values=_checked(entry.values, situation, name)) for entry in request]
-
-
-def checked_choice(choice: Any, situation: Situation, strategy: Strategy) -> Choice:
-    """What a strategy returns, checked likewise."""
-    name = type(strategy).__name__
-    if not isinstance(choice, Choice):
-        raise TrainingError(f"strategy {name} has to return a Choice, not {choice!r:.80}.")
-    return dataclasses.replace(choice, values=_checked(choice.values, situation, name))
-
-
-def _checked(values: Values, situation: Situation, strategy: str) -> Values:
-    checked: Values = {}
-    for given, value in values.items():
-        try:
-            known = hyperparameter(given)
-            checked[known.name] = known.check(float(value))
-        except (ConfigError, TypeError, ValueError) as error:
-            raise TrainingError(f"strategy {strategy}: {error}") from None
-        entry = situation.space.get(known.name)
-        kept = checked[known.name] == situation.values.get(known.name)
-        if (
-            entry is not None
-            and not kept
-            and not entry.low * (1 - EDGE) <= checked[known.name] <= entry.high * (1 + EDGE)
-        ):
-            raise TrainingError(f"strategy {strategy} leaves the range of {known.name} ({entry}) with {value:g}.")
-    return checked
-
-
-def checked_prediction(scores: Sequence[float], config: StudyConfig, strategy: str) -> list[float | None]:
-    """Predicted scores of all cells; raise TrainingError if they are not as many."""
-    cells = math.prod(len(entry.values()) for entry in config.space.values())
-    if len(scores) != cells:
-        raise TrainingError(f"strategy {strategy} predicts {len(scores)} scores for a grid of {cells} cells.")
-    return [float(score) if math.isfinite(score) else None for score in scores]

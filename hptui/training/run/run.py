@@ -16,7 +16,6 @@ from hptui.record.events import (
     AnyEvent,
     CheckpointSaved,
     EpochCompleted,
-    HyperparametersChosen,
     RunCompleted,
     RunResumed,
     RunStopped,
@@ -152,36 +151,14 @@ class Run:
 
     def _decide(self, epoch: int) -> None:
         """The decision before `epoch`, if there is one."""
-        progress, values = self.ledger.progress, self.state.values
+        progress = self.ledger.progress
         maker = DecisionMaker(self.trainer, self.strategy, self.kept, self.ledger, self.control, self.config)
         if progress.by_hand:
-            self._use_by_hand(maker, epoch)
+            maker.use_by_hand(epoch)
         elif self.strategy.decides(epoch, progress.scored_loss):
             # probes train with the factor that the epoch begins with, whatever the last step before had
-            values.scale_rate(self._schedule((epoch - 1) / self.config.epochs))
+            self.state.values.scale_rate(self._schedule((epoch - 1) / self.config.epochs))
             maker.decide(epoch)
-
-    def _use_by_hand(self, maker: DecisionMaker, epoch: int) -> None:
-        """A decision without candidates: the values that somebody chose, unless they are in force already."""
-        progress, values = self.ledger.progress, self.state.values
-        in_force = values.chosen()
-        if all(in_force.get(name) == value for name, value in progress.by_hand.items()):
-            return
-        self.ledger.emit(maker.announcement(epoch))
-        values.set(progress.by_hand)
-        self.ledger.emit(
-            HyperparametersChosen(
-                decision=progress.decisions,
-                epoch=epoch,
-                step=self.state.step,
-                candidate=None,
-                values=values.chosen(),
-                reason="chosen by hand",
-                images_probed=progress.images_probed,
-                seconds=self.ledger.lap(),
-            )
-        )
-        progress.decisions += 1
 
     def _record_epoch(self, result: EpochResult, epoch: int, train_loss: float) -> None:
         at = self.ledger.progress

@@ -1,0 +1,75 @@
+"""A study's settings with the paths of this machine put back, for whoever trains."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from hptui import registry
+from hptui.config import PLUG_INS, StudyConfig, convert_field
+from hptui.errors import ConfigError
+from hptui.record.machine_paths import path_of, recall_paths
+from hptui.record.study_directory import SOURCES, Study
+
+
+def localized(study: Study, data_dir: str | None = None) -> StudyConfig:
+    """The study's settings with the paths of this machine put back.
+
+    Raises:
+        ConfigError: an own file has changed since the study began, or the data are not found.
+    """
+    data_dir = convert_field("data_dir", data_dir)
+    places = recall_paths(study.id)
+    changes: dict[str, Any] = {"data_dir": data_dir or places.get("data_dir")}
+    for field in PLUG_INS:
+        value: str | None = getattr(study.config, field)
+        if value is None:
+            continue
+        if field == "dataset" and path_of(value):
+            changes[field] = _data_place(value, data_dir, places.get(field))
+        else:
+            changes[field] = _own_object(study, field, places)
+    return msgspec.structs.replace(study.config, **changes)
+
+
+def localized_model(study: Study) -> str:
+    """The setting `model` alone with the path of this machine put back, for who needs no data.
+
+    Raises:
+        ConfigError: the own file has changed since the study began.
+    """
+    return _own_object(study, "model", recall_paths(study.id))
+
+
+def _own_object(study: Study, field: str, places: dict[str, str]) -> str:
+    value: str = getattr(study.config, field)
+    if registry.own_file(value) is None:
+        return value
+    return f"{_source_place(study, field, value, places.get(field))}:{value.rpartition(':')[2]}"
+
+
+def _data_place(value: str, data_dir: str | None, place: str | None) -> str:
+    name, _, argument = value.partition(":")
+    if data_dir is None and place is not None and Path(place).exists():
+        return f"{name}:{place}"
+    if data_dir is not None and (moved := Path(data_dir).expanduser() / argument).exists():
+        return f"{name}:{moved}"
+    return value  # relative to the remembered --data-dir; the data set's own message says what is missing
+
+
+def _source_place(study: Study, field: str, value: str, place: str | None) -> Path:
+    copy = study.directory / SOURCES / field / value.rpartition(":")[0]
+    if place is None or not Path(place).exists():
+        return copy
+    if copy.exists() and _digest(copy) != _digest(Path(place)):
+        raise ConfigError(
+            f"{place} has changed since the study began; put the copy in {copy.parent} back, or start a new study."
+        )
+    return Path(place)  # not the copy: the file may read its neighbours
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,66 @@
+"""Where data and own files lie on this machine: no part of a study, because its folder can be copied anywhere.
+
+It is kept among the user's state, by the study's identity, so that `hptui resume` finds them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import platformdirs
+
+from hptui import registry
+from hptui.config import PLUG_INS, StudyConfig
+from hptui.record.presence import replace_file
+
+
+def portable(config: StudyConfig) -> tuple[StudyConfig, dict[str, str]]:
+    """The settings with bare file names, and the absolute path behind each."""
+    changes: dict[str, Any] = {"out": None, "data_dir": None}
+    places: dict[str, str] = {}
+    for field in PLUG_INS:
+        value: str | None = getattr(config, field)
+        if value is None:
+            continue
+        if field == "dataset" and path_of(value):
+            path = Path(path_of(value)).expanduser()
+            if path.exists():  # otherwise it is relative to --data-dir or to the cache, and stays so
+                places[field] = str(path.resolve())
+                changes[field] = f"{value.partition(':')[0]}:{path.resolve().name}"
+        elif (file := registry.own_file(value)) is not None:
+            places[field] = str(file.resolve())
+            changes[field] = registry.without_folder(value)
+    return msgspec.structs.replace(config, **changes), places
+
+
+def path_of(dataset: str) -> str:
+    """What follows the name of a data set that hptui knows; empty for all others.
+
+    Whatever it means to the data set, it may be a path of this machine, and none is written into a study.
+    """
+    name, _, argument = dataset.partition(":")
+    return argument if registry.is_known("datasets", name) else ""
+
+
+def _places_file(study_id: str) -> Path:
+    return platformdirs.user_state_path("hptui") / "places" / f"{study_id}.json"
+
+
+def remember_paths(study_id: str, places: dict[str, str]) -> None:
+    """Keep the absolute path behind each setting that has one."""
+    path = _places_file(study_id)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, msgspec.json.encode(places))
+    except OSError:
+        pass  # resume then asks for --data-dir; no reason to refuse the study
+
+
+def recall_paths(study_id: str) -> dict[str, str]:
+    """Paths by setting, as `remember_paths` kept them; empty where it could not, or was on another machine."""
+    try:
+        return msgspec.json.decode(_places_file(study_id).read_bytes(), type=dict[str, str])
+    except (OSError, msgspec.DecodeError):
+        return {}
