@@ -27,7 +27,7 @@ class Viewer:
         """runs that are read no further"""
         self.problems: dict[str, str] = {}
         """by run: why its log cannot be read, or could not"""
-        # told before the logs are read, so that the screen does not go from run to run meanwhile
+        # looked up before the logs are read, so that the screen does not go from run to run meanwhile
         self._written = {run.name: _last_time(run) for run in self.followed.runs}
 
     @property

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.text import Text
-from textual import work
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
@@ -131,7 +131,8 @@ class TablePanel(Panel, can_focus=False):
         if not worker.is_cancelled:
             self.post_message(self.Compared(words))
 
-    def on_table_panel_compared(self, message: Compared) -> None:
+    @on(Compared)
+    def _show_comparison(self, message: Compared) -> None:
         message.stop()
         self.query_one(Static).update(Text(message.words))
 
@@ -147,7 +148,8 @@ class TablePanel(Panel, can_focus=False):
             if old != new:
                 self.table.update_cell(name, column, Text(new))  # widths are fixed: a wider cell arranges all anew
 
-    def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
+    @on(DataTable.RowSelected)
+    def _look_at_run(self, event: DataTable.RowSelected) -> None:
         """Enter or a click."""
         event.stop()
         if event.row_key.value is not None:
