@@ -55,7 +55,7 @@ class Study(msgspec.Struct, frozen=True):
 
     @property
     def name(self) -> str:
-        """As it can be shown and written in JSON: bytes that are no UTF-8 are replaced."""
+        """Name that can be shown and written in JSON: bytes that are no UTF-8 are replaced."""
         return shown(self.directory.name)
 
     def runs(self) -> list[tuple[Arm, int, Path]]:

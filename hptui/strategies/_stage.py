@@ -39,13 +39,13 @@ class Stage:
         """since the last change of the weights, with the epochs trained from there"""
 
     def candidates(self, changes: Sequence[Values], horizon: float) -> list[Candidate]:
-        """From where the decision stands, with these values changed."""
+        """Candidates from where the decision stands, with these values changed."""
         return [Candidate(self.values | change, horizon, self.start, keep=True) for change in changes]
 
     def following(
         self, measurements: Sequence[Measurement], horizon: float, values: Values | None = None
     ) -> list[Candidate]:
-        """From where other candidates ended, with their values or others."""
+        """Candidates from where others ended, with their values or other ones."""
         return [Candidate(values or one.candidate.values, horizon, one.end, keep=True) for one in measurements]
 
     def record(self, measurements: Sequence[Measurement], epochs: float) -> list[Measurement]:
@@ -98,7 +98,7 @@ def mean_loss(measurement: Measurement) -> float:
 
 
 def lead(best: Measurement, other: Measurement) -> float:
-    """By how many standard errors the losses of `other` are higher, over the same validation images."""
+    """Number of standard errors by which the losses of `other` are higher, over the same validation images."""
     difference = other.losses.astype(float) - best.losses
     error = float(difference.std(ddof=1)) / math.sqrt(len(difference))
     mean = float(difference.mean())

@@ -103,5 +103,5 @@ def within(values: Values, space: SearchSpace, random: Random) -> Values:
 
 
 def usable(searched: Range, value: float) -> float:
-    """Within the range, and whole where it has to be."""
+    """A value within the range, and whole where it has to be."""
     return hyperparameter(searched.name).rounded(searched.inside(value))

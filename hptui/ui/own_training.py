@@ -30,10 +30,10 @@ class Training(Protocol):
 
 
 class OwnTraining:
-    """At most one training at a time; the next one may be asked for when it has ended."""
+    """The training of this process, one at a time at most; the next one may be asked for when it has ended."""
 
     def __init__(self, begin: Callable[[], Training] | None, start: Callable[[StudyConfig], Training] | None) -> None:
-        """With what begins the training that the command line asks for, and what starts one from a form, if any."""
+        """Take what begins the training that the command line asks for, and what starts one from a form, if any."""
         self._begin, self._start = begin, start
         self._training: Training | None = None
         self._error_shown = False

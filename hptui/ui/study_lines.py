@@ -143,7 +143,7 @@ def _line_of(followed: FollowedStudy) -> StudyLine:
 
 
 def column_widths(rows: list[Cells], room: int) -> list[int]:
-    """As wide as the content; where room lacks, whichever column has most to spare gives way."""
+    """Widths of the columns: those of their content; where room lacks, whichever has most to spare gives way."""
     whole = [COLUMNS, *(row for row in rows if len(row) == len(COLUMNS))]
     widths = [max(map(cell_len, column)) for column in zip(*whole, strict=True)]
     for index in (0, 1):  # an unreadable study has these two alone

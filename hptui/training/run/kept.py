@@ -39,7 +39,7 @@ class KeptStates:
         self._states = {name: state for name, state in self._states.items() if name in needed}
 
     def plain(self) -> list[list[Any]]:
-        """For a checkpoint."""
+        """Plain data for a checkpoint."""
         return [[*name, state] for name, state in self._states.items()]
 
     @classmethod

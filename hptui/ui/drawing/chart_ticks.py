@@ -61,7 +61,7 @@ def _count(low: float, high: float, step: float) -> int:
 
 
 def _label(value: float, step: float, largest: float, form: ValueFormat) -> str:
-    """With the digits that tell it from the next tick."""
+    """Label of a tick, with the digits that tell it from the next one."""
     if form == "percent":
         return f"{100 * value:.{max(0, _decimals(100 * step))}f}%"
     if value and (largest >= 1e5 or step < 1e-4):

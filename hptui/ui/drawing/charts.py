@@ -184,7 +184,7 @@ def _held(points: Sequence[tuple[float, float]], epoch: float) -> float:
 
 
 def _between(points: Sequence[tuple[float, float, float]], epoch: float, side: int) -> float:
-    """On the straight line between two neighbours."""
+    """Value on the straight line between two neighbours."""
     for before, after in pairwise(points):
         if before[0] <= epoch <= after[0] and after[0] > before[0]:
             share = (epoch - before[0]) / (after[0] - before[0])

@@ -83,7 +83,7 @@ def cell_at(grid: HeatmapGrid, blocks: Layout, x: int, y: int) -> tuple[int, int
 def heatmap_lines(
     grid: HeatmapGrid, width: int, height: int, palette: Palette, cursor: tuple[int, int] | None = None
 ) -> list[Strip]:
-    """At most `height` lines of at most `width` characters: cells, ticks, axis names, colour bar."""
+    """Lines of a heatmap, at most `height` of at most `width` characters: cells, ticks, axis names, colour bar."""
     blocks = layout(grid, width, height)
     if blocks is None:
         return [Strip([Segment("no room here"[: max(width, 0)], _DIM)])]
@@ -171,7 +171,7 @@ def _triple(rgb: tuple[int, int, int]) -> str:
 
 
 def _ticks(axis: Axis, blocks: Layout) -> Strip:
-    """As many ticks as there is room for, each centred under its column."""
+    """Ticks, as many as there is room for, each centred under its column."""
     line = [" "] * (LABEL_WIDTH + blocks.columns * blocks.cell_width + LABEL_WIDTH)
     free = 0
     for column, value in enumerate(axis.values[:: blocks.block[1]]):

@@ -54,7 +54,7 @@ class PlainLines(LineFilter):
 
 @lru_cache(4096)
 def _sign(sign: str, ascii: bool) -> str:
-    """In its place, and as wide as it is."""
+    """A sign of ASCII in its place, and as wide as it is."""
     if not sign.isprintable():
         return "?" * cell_len(sign)
     if not ascii or sign.isascii():

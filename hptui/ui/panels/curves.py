@@ -61,7 +61,7 @@ class CurvesPanel(Panel):
         self.split = "test" if self.split == "validation" else "validation"
 
     def _name_choice(self) -> None:
-        """On the border, with the keys that change it."""
+        """Name what is shown on the border, with the keys that change it."""
         choice, keys = f"{self.split} {self.measure}", " | m measure, t split"
         # a piece of the border and a blank stand at both ends of a subtitle
         self.border_subtitle = choice + (keys if len(choice + keys) <= self.size.width - 4 else " | m, t")

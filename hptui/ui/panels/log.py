@@ -110,7 +110,7 @@ class LogPanel(Panel):
         self.query_one(Input).focus()
 
     def action_scroll(self, how: str) -> None:
-        """By a method of Textual's widgets."""
+        """Scroll by a method of Textual's widgets."""
         getattr(self.query_one(RichLog), how)(animate=False)
 
     def action_all(self) -> None:

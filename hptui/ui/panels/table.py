@@ -185,7 +185,7 @@ def _percent(share: float | None) -> str:
 
 
 def _spent(seconds: float) -> str:
-    """In eight characters at most."""
+    """Time spent, in eight characters at most."""
     if seconds < 1000:
         return f"{seconds:.0f} s"
     return clock(seconds) if seconds < 360_000 else f"{seconds / 3600:.0f} h"

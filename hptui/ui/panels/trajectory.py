@@ -69,7 +69,7 @@ class TrajectoryPanel(Panel):
         return searched[first : first + self._at_once()]
 
     def _name_page(self) -> None:
-        """On the border, where there is more than one."""
+        """Name the page on the border, where there is more than one."""
         page = self._page()
         paged = len(page) < len(self._trajectories())
         self.border_subtitle = f"{', '.join(shown.name for shown in page)}: n for the next" if paged else ""
@@ -148,7 +148,7 @@ def _caution(words: str, width: int, palette: Palette) -> Text:
 
 
 def _heading(trajectory: Trajectory, width: int, palette: Palette) -> Text:
-    """In words: what is in force, where it may lie, and what the chart cannot show."""
+    """Heading in words: what is in force, where it may lie, and what the chart cannot show."""
     words = trajectory.title
     if trajectory.points:
         now = trajectory.points[-1]

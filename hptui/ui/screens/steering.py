@@ -43,7 +43,7 @@ class Steering:
     """Requests go into the study's folder; what becomes of them is read from its logs like everything else."""
 
     def __init__(self, screen: Screen[Any], viewer: Viewer, questions: Questions) -> None:
-        """For the study of `viewer`; `screen` shows the notices, and `questions` its dialogs."""
+        """Steer the study of `viewer`; `screen` shows the notices, and `questions` its dialogs."""
         self._screen, self._viewer, self._questions = screen, viewer, questions
         self._sender = CommandSender(viewer.followed.study.directory)
         self._ranges: tuple[dict[str, str], dict[str, str]] | None = None

@@ -32,7 +32,7 @@ class ExportLine(Static):
             self.line = line
 
     def __init__(self, directory: Path, export: Exporter | None) -> None:
-        """For the study in `directory`; without `export` nothing can be written here."""
+        """Export the study in `directory`; without `export` nothing can be written here."""
         super().__init__(markup=False)
         self._directory, self._export = directory, export
         self._exporting = False

@@ -64,7 +64,7 @@ class StatusStrip(Static):
         self._load = MachineLoad()
 
     def show(self, study: FollowedStudy, run: FollowedRun, status: Status, *, reading: bool = False) -> None:
-        """Once or twice a second; while an old log is still being read, its images are no work of now."""
+        """Show a study, once or twice a second; while an old log is still being read, its images are no work of now."""
         if status != "running" or reading:
             self._images.forget()
             self._work.forget()
