@@ -91,7 +91,7 @@ def paired_difference(baseline: Mapping[int, float], optimized: Mapping[int, flo
 
 
 def unpaired_difference(one: Sequence[float], other: Sequence[float]) -> Difference:
-    """Difference of the means, other minus one, of independent runs whose spread may differ (Welch 1947, freedom by Satterthwaite)."""
+    """Difference of means, other minus one, of independent runs whose spread may differ (Welch 1947, Satterthwaite)."""
     n = len(one) + len(other)
     if not one or not other:
         return Difference(n, None, None, None, None, None, UNPAIRED)
