@@ -12,7 +12,7 @@ import math
 import numpy as np
 
 from hptui.space import SearchSpace
-from hptui.strategies import Candidate, Choice, Decision, Situation, Strategy
+from hptui.strategies import Candidate, Choice, DecisionCourse, Situation, Strategy
 
 NEIGHBOURS = 8
 REACH = 0.15
@@ -24,7 +24,7 @@ class RandomNeighbours(Strategy):
 
     searches = True
 
-    def decide(self, situation: Situation) -> Decision:
+    def decide(self, situation: Situation) -> DecisionCourse:
         drawn = self.memory.get("drawn", 0)
         self.memory["drawn"] = drawn + 1  # plain data, saved with every checkpoint: a resumed run draws on
         random = np.random.default_rng([self.seed, drawn])

@@ -37,7 +37,7 @@ class ReplayResult:
     """what was compared, for people"""
 
 
-def replay(
+def replay_run(
     run: Path, to: Path | None, *, data_dir: str | None, device: str | None, report_line: Callable[[str], object]
 ) -> ReplayResult:
     """Train `run` again with its recorded values, and compare the final weights.

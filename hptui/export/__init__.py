@@ -17,7 +17,7 @@ from hptui.export.formats import PICTURE_FORMATS, Format, ThemeName
 from hptui.export.gaps import missing
 from hptui.export.tables import tables, write_table
 from hptui.reading.studies import FollowedStudy
-from hptui.record.presence import replacing
+from hptui.record.files import replacing
 
 if TYPE_CHECKING:
     from hptui.export.pictures import Picture

@@ -1,15 +1,8 @@
 """What may be chosen while a network trains: one file each, every one a `Hyperparameter`.
 
 The file holds all there is to know of it: bounds and default, the range that a form suggests, which side of a tie is
-the careful one, and how it is put in force and read back. It is read by screens too, so torch is imported within the
-methods that need it. The simplest one is held by the training, and used by a hook of its own:
-
-    class GradientClipping(Hyperparameter):
-        def on_gradients(self, training, value):
-            if value > 0:
-                torch.nn.utils.clip_grad_norm_(training.network.parameters(), value)
-
-    CLIPPING = GradientClipping("clipping", "gradient clipping", 0.0, 0.0, 100.0, suggested="0:5:lin:3")
+the careful one, and how it is put in force and read back. Screens read it too, so torch is imported within the methods
+that need it. One that lives nowhere else is held by the training, and used by the loop, the loss or a hook of its own.
 """
 
 from __future__ import annotations
@@ -30,7 +23,7 @@ Values = dict[str, float]
 """hyperparameter name -> value; batch_size is a whole number"""
 
 
-class Training(Protocol):
+class TrainingParts(Protocol):
     """What a hyperparameter acts on: one training, as the engine has it."""
 
     network: nn.Module
@@ -63,8 +56,8 @@ class Hyperparameter:
     searched: bool = False
     """whether that range is searched where the user names none at all"""
     careful: Literal["stay", "larger"] = "stay"
-    """which of two values that are equally good is taken: the one in force, or the larger one. A regulariser costs at
-    first and pays late, so more of it is the careful side"""
+    """which of two values that look equally good after a short probe is taken: the one in force, or the larger one. A
+    regulariser costs at first and pays late, so more of it is the careful side"""
     can_be_off: bool = False
     """the low end means none of it: on that edge of a range nothing is missed"""
     order: int = 1000
@@ -91,23 +84,23 @@ class Hyperparameter:
             return left if self.low_open else f"{left} or more"
         return f"{left} to {'less than ' if self.high_open else ''}{self.high:g}"
 
-    def problem(self, training: Training) -> str:
+    def problem(self, training: TrainingParts) -> str:
         """Why it cannot be set in this training; empty if it can."""
         return ""
 
-    def put(self, training: Training, value: float) -> None:
+    def put(self, training: TrainingParts, value: float) -> None:
         """Put `value` in force."""
         training.held[self.name] = value
 
-    def read(self, training: Training) -> float | None:
+    def read(self, training: TrainingParts) -> float | None:
         """The value in force, from where it acts; None: there is no one value."""
         return training.held.get(self.name)
 
-    def state(self, training: Training) -> object:
+    def state(self, training: TrainingParts) -> object:
         """Plain data that `restore` needs, beyond `held` and the optimizer's own state."""
         return None
 
-    def restore(self, training: Training, state: object) -> None:
+    def restore(self, training: TrainingParts, state: object) -> None:
         """Inverse of `state`."""
 
     def on_images(self, pixels: Tensor, value: float, generator: Generator) -> Tensor:
@@ -120,7 +113,7 @@ class Hyperparameter:
         """
         return pixels
 
-    def on_gradients(self, training: Training, value: float) -> None:
+    def on_gradients(self, training: TrainingParts, value: float) -> None:
         """Act between the backward pass and the optimizer's step."""
 
 

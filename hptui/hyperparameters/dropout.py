@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hptui.hyperparameters import Hyperparameter, Training
+from hptui.hyperparameters import Hyperparameter, TrainingParts
 
 if TYPE_CHECKING:
     from torch import nn
@@ -15,28 +15,28 @@ __all__ = ["DROPOUT"]
 class Dropout(Hyperparameter):
     """Lives in the network's dropout modules."""
 
-    def problem(self, training: Training) -> str:
+    def problem(self, training: TrainingParts) -> str:
         return "" if _modules(training) else "the model has no nn.Dropout"
 
-    def put(self, training: Training, value: float) -> None:
+    def put(self, training: TrainingParts, value: float) -> None:
         for module in _modules(training):
             module.p = value
 
-    def read(self, training: Training) -> float | None:
+    def read(self, training: TrainingParts) -> float | None:
         rates = {module.p for module in _modules(training)}
         # a model with several rates of its own, never set, has no one value to tell
         return float(rates.pop()) if len(rates) == 1 else None
 
-    def state(self, training: Training) -> object:
+    def state(self, training: TrainingParts) -> object:
         return [module.p for module in _modules(training)]
 
-    def restore(self, training: Training, state: object) -> None:
+    def restore(self, training: TrainingParts, state: object) -> None:
         assert isinstance(state, list)
         for module, rate in zip(_modules(training), state, strict=True):
             module.p = rate
 
 
-def _modules(training: Training) -> list[nn.Dropout]:
+def _modules(training: TrainingParts) -> list[nn.Dropout]:
     from torch import nn  # a form needs none
 
     kinds = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from hptui.hyperparameters import Hyperparameter, Training
+from hptui.hyperparameters import Hyperparameter, TrainingParts
 
 __all__ = ["LEARNING_RATE"]
 
@@ -12,12 +12,12 @@ __all__ = ["LEARNING_RATE"]
 class LearningRate(Hyperparameter):
     """Held as chosen; the optimizer has it times the schedule's factor."""
 
-    def put(self, training: Training, value: float) -> None:
+    def put(self, training: TrainingParts, value: float) -> None:
         training.held[self.name] = value
         for group in training.optimizer.param_groups:
             group["lr"] = value * training.rate_factor
 
-    def read(self, training: Training) -> float:
+    def read(self, training: TrainingParts) -> float:
         return float(training.optimizer.param_groups[0]["lr"])
 
 
@@ -31,5 +31,6 @@ LEARNING_RATE = LearningRate(
     aliases=("learning_rate",),
     suggested="1e-4:1e-2:log:5",
     searched=True,
+    careful="larger",  # short probes flatter small rates (short-horizon bias, Wu et al. 2018, arXiv 1803.02021)
     order=10,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from hptui.hyperparameters import Hyperparameter, Training
+from hptui.hyperparameters import Hyperparameter, TrainingParts
 
 __all__ = ["WEIGHT_DECAY"]
 
@@ -12,15 +12,15 @@ __all__ = ["WEIGHT_DECAY"]
 class WeightDecay(Hyperparameter):
     """Lives in the optimizer's groups."""
 
-    def put(self, training: Training, value: float) -> None:
+    def put(self, training: TrainingParts, value: float) -> None:
         for group in training.optimizer.param_groups:
             group["weight_decay"] = value
 
-    def read(self, training: Training) -> float | None:
+    def read(self, training: TrainingParts) -> float | None:
         value = training.optimizer.param_groups[0].get("weight_decay")
         return None if value is None else float(value)
 
-    def problem(self, training: Training) -> str:
+    def problem(self, training: TrainingParts) -> str:
         name = type(training.optimizer).__name__
         return "" if "weight_decay" in training.optimizer.param_groups[0] else f"{name} has no weight decay"
 

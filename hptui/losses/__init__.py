@@ -1,10 +1,5 @@
 """Training losses: one file each, every one a `Loss`.
 
-    class Focal(Loss):
-        def __call__(self, logits, labels, weights, values):
-            losses = F.cross_entropy(logits, labels, reduction="none")
-            return weighted_mean(losses * (1 - torch.exp(-losses)) ** 2, weights)
-
 What decisions compare is not this but --score, on validation images; its loss is always the cross-entropy.
 """
 

@@ -1,9 +1,4 @@
-"""Optimizers: one file each, every one an `OptimizerFactory`. A subclass of torch.optim.Optimizer will do, too.
-
-class RMSprop(OptimizerFactory):
-def __call__(self, network, values):
-return torch.optim.RMSprop(trained(network), values["lr"], weight_decay=values["weight_decay"])
-"""
+"""Optimizers: one file each, every one an `OptimizerFactory`. A subclass of torch.optim.Optimizer will do, too."""
 
 from __future__ import annotations
 

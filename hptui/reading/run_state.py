@@ -9,6 +9,7 @@ from hptui.record.events import (
     AnyEvent,
     BatchesTrained,
     CandidateScored,
+    CheckpointSaved,
     CommandRefused,
     DecisionRepeated,
     DecisionStarted,
@@ -17,6 +18,7 @@ from hptui.record.events import (
     Evaluated,
     HyperparametersChosen,
     LandscapePredicted,
+    RangesChanged,
     RunCompleted,
     RunContinued,
     RunFailed,
@@ -89,7 +91,7 @@ class RunState:
     time: float = 0.0
     """of the last event, seconds since 1970"""
 
-    def apply(self, event: AnyEvent) -> None:  # noqa: PLR0912 (one short branch per kind of event)
+    def apply(self, event: AnyEvent) -> None:  # noqa: PLR0912, PLR0915 (one short branch per kind of event)
         """Apply one more fact, in the order of the log."""
         self.time = event.time
         match event:
@@ -140,6 +142,8 @@ class RunState:
                 self.failed = event
             case RunCompleted():
                 self.completed, self.seconds = event, event.seconds
+            case CheckpointSaved() | RangesChanged():
+                pass  # the next decision has its axes
 
     def _epoch(self, number: int) -> Epoch:
         if not self.epochs or self.epochs[-1].number != number:

@@ -13,7 +13,7 @@ import platformdirs
 
 from hptui import registry
 from hptui.config import PLUG_INS, StudyConfig
-from hptui.record.presence import replace_file
+from hptui.record.files import replace_file
 
 
 def portable(config: StudyConfig) -> tuple[StudyConfig, dict[str, str]]:

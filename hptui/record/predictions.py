@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from hptui.errors import RunDirectoryError, TrainingError
-from hptui.record.presence import replace_file
+from hptui.record.files import replace_file
 
 if TYPE_CHECKING:  # a tenth of a second that a screen need not wait for
     import numpy as np

@@ -14,14 +14,13 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
 
 import msgspec
 
 from hptui.errors import RunDirectoryError
+from hptui.record.files import replace_file
 
 LOCK = "lock"
 HEARTBEAT = "heartbeat.json"
@@ -86,28 +85,6 @@ class Presence:
         # a full disk stops the training with a message of its own; the heartbeat must not hide it
         with contextlib.suppress(OSError):
             replace_file(self._directory / HEARTBEAT, msgspec.json.encode(beat))
-
-
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file to write; at the end of the block it takes the place of `path`: a reader sees the old or the new one."""
-    # A name per process: a half-written file of a killed process is overwritten, never met by another writer.
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Write `content` so that a reader sees the old file or the new one, never half of it."""
-    with replacing(path) as file:
-        file.write(content)
 
 
 def refuse_if_written(directory: Path) -> None:

@@ -25,7 +25,7 @@ import msgspec
 from hptui.config import Arm
 from hptui.errors import RunDirectoryError
 from hptui.record.events import SCHEMA
-from hptui.record.presence import replace_file
+from hptui.record.files import replace_file
 
 RUN_FILE = "run.json"
 EVENTS_FILE = "events.jsonl"

@@ -23,8 +23,9 @@ import hptui
 from hptui.config import Arm, StudyConfig, from_plain, to_plain
 from hptui.errors import ConfigError, RunDirectoryError
 from hptui.record.events import SCHEMA
+from hptui.record.files import replace_file
 from hptui.record.machine_paths import portable, remember_paths
-from hptui.record.presence import HEARTBEAT, LOCK, Presence, replace_file
+from hptui.record.presence import HEARTBEAT, LOCK, Presence
 from hptui.record.run_directory import RunFile, check_schema, create_run, run_name
 
 STUDY_FILE = "study.toml"
@@ -182,7 +183,7 @@ def _write(study: Study, places: dict[str, str]) -> None:
 
 
 def open_study(directory: Path) -> Study:
-    """Read study.toml.
+    """Read study.toml, and what was changed since in steering.json.
 
     Raises:
         RunDirectoryError: it is not there, damaged, written by another version, or names what is not here.

@@ -17,7 +17,7 @@ import hptui
 from hptui.errors import RunDirectoryError
 from hptui.export.pictures import pictures as exported_pictures
 from hptui.reading.studies import FollowedStudy
-from hptui.record.presence import replace_file
+from hptui.record.files import replace_file
 from hptui.report.content import after_pictures, before_pictures, headline
 from hptui.report.pictures import chosen_pictures, embedded_pictures
 from hptui.report.repeat import repeat_command, repeat_notes

@@ -107,7 +107,7 @@ class Situation:
     """the study's --horizon in epochs"""
 
 
-Decision = Generator[list[Candidate], list[Measurement], Choice]
+DecisionCourse = Generator[list[Candidate], list[Measurement], Choice]
 """yields candidates, gets their measurements, returns the choice"""
 
 
@@ -143,7 +143,7 @@ class Strategy:
         """
         return self.searches and epoch in self.decision_epochs
 
-    def decide(self, situation: Situation) -> Decision | Choice:
+    def decide(self, situation: Situation) -> DecisionCourse | Choice:
         """One decision: yield candidates to probe, get their measurements, return the choice."""
         return Choice(dict(situation.values), "never decides")
 

@@ -24,7 +24,7 @@ class Shape(Protocol):
     decision_epochs: tuple[int, ...]
     budget: float
     rates: int
-    kept: int
+    finalists: int
     screen_at: float
     length: float
     levels: tuple[float, ...]
@@ -47,9 +47,9 @@ def plan(strategy: Shape, situation: Situation) -> dict[str, Any]:
     for rates, positions, left_out in (
         (strategy.rates, strategy.levels, ()),
         (strategy.rates, ONE_LEVEL, ()),
-        (strategy.kept, ONE_LEVEL, ()),
+        (strategy.finalists, ONE_LEVEL, ()),
         (strategy.rates, (), ("screen",)),
-        (strategy.kept, (), ("screen",)),
+        (strategy.finalists, (), ("screen",)),
         (0, (), ("survey", "screen")),
     ):
         others = [levels(searched, positions) for name, searched in space.items() if name != "lr"]
@@ -116,7 +116,7 @@ def longest(strategy: Shape, stages: Sequence[tuple[int, str, int]], spare: floa
                 total, ahead, before = total + math.floor(ahead), 0.0, epoch
             total += size * step
             if name == "survey":
-                kept = min(strategy.kept, size)
+                kept = min(strategy.finalists, size)
                 total += (size - 1 + 2 * (kept - 1)) * unit
                 ahead += 3 * unit + 2 * step
             else:  # and the best of each hyperparameter alone are tried together

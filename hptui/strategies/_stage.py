@@ -111,5 +111,5 @@ def changed(measurement: Measurement, values: Values) -> set[str]:
 
 
 def rate(measurement: Measurement) -> float:
-    """The careful side of the learning rate."""
+    """Learning rate that it was measured with: the larger one is the careful side of a tie."""
     return measurement.values["lr"]

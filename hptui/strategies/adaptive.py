@@ -28,7 +28,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from hptui.space import SearchSpace, describe
-from hptui.strategies import Choice, Decision, Measurement, Situation, StateName, Strategy
+from hptui.strategies import Choice, DecisionCourse, Measurement, Situation, StateName, Strategy
 from hptui.strategies._plan import LEAST_STEPS, affordable, largest_batch, levels, plan
 from hptui.strategies._stage import Stage, changed, lead, mean_loss, rate, strength
 
@@ -50,8 +50,8 @@ class Adaptive(Strategy):
 
     rates = 7
     """of the survey"""
-    kept = 3
-    """of them go on"""
+    finalists = 3
+    """of them that go on"""
     screen_at = 0.15
     """share of the epochs before"""
     length = 4.0
@@ -95,12 +95,12 @@ class Adaptive(Strategy):
                 "changed": [*known, *(n for n in names if n not in known)],
             }
 
-    def decide(self, situation: Situation) -> Decision:
+    def decide(self, situation: Situation) -> DecisionCourse:
         if self._went_wrong(situation.epoch, situation.loss):
             return self._go_back(situation)
         if "due" not in self.memory:
             self.memory |= plan(self, situation)
-        stages: dict[str, Callable[[Stage], Decision]] = {
+        stages: dict[str, Callable[[Stage], DecisionCourse]] = {
             "survey": self._survey,
             "screen": self._screen,
             "changed": self._search_changed,
@@ -148,12 +148,12 @@ class Adaptive(Strategy):
         """Whether a stage searches this hyperparameter."""
         return name in self.memory["changed"] if stage == "changed" else (stage == "survey") == (name == "lr")
 
-    def _search_changed(self, stage: Stage) -> Decision:
+    def _search_changed(self, stage: Stage) -> DecisionCourse:
         """What got another range after its own stage, as far as the budget goes."""
         names = [name for name in self.memory.pop("changed") if name in stage.space]
         unit = max(self.memory["unit"], LEAST_STEPS * largest_batch(stage.situation))
         if "lr" in names:
-            length = affordable(self, stage, self.rates + 2 * self.kept, unit)
+            length = affordable(self, stage, self.rates + 2 * self.finalists, unit)
             self._searched(["lr"], length > 0)
             if length > 0:
                 self.memory |= {"unit": length, "rates": self.rates}
@@ -168,22 +168,22 @@ class Adaptive(Strategy):
         others = [name for name in self.memory["left_out"] if name not in names]
         self.memory["left_out"] = others if are else [*others, *names]
 
-    def _survey(self, stage: Stage) -> Decision:
+    def _survey(self, stage: Stage) -> DecisionCourse:
         searched, unit = stage.space["lr"], self.memory["unit"]
         positions = [index / (self.memory["rates"] - 1) for index in range(self.memory["rates"])]
         measurements = yield stage.candidates([{"lr": searched.at(position)} for position in positions], unit)
         finite = sorted(stage.record(measurements, unit), key=lambda one: (one.loss, -rate(one)))
         if not finite:
             return Choice(stage.values | {"lr": searched.low}, f"all {len(measurements)} rates diverged: the smallest")
-        measurements = yield stage.following(finite[: self.kept], 2 * unit)
+        measurements = yield stage.following(finite[: self.finalists], 2 * unit)
         # where all of them diverge after all, a smaller rate is what is left
-        smallest = min(finite[: self.kept], key=rate)
+        smallest = min(finite[: self.finalists], key=rate)
         left = (
             stage.record(measurements, 3 * unit) or [one for one in finite if rate(one) < rate(smallest)] or [smallest]
         )
         return stage.choice(self._careful(left, rate), f"survey of {len(positions)} rates")
 
-    def _screen(self, stage: Stage, names: Sequence[str] = ()) -> Decision:
+    def _screen(self, stage: Stage, names: Sequence[str] = ()) -> DecisionCourse:
         """Levels of these, or of all but the learning rate."""
         names = names or [name for name in stage.space if name != "lr"]
         changes = [

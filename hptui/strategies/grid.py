@@ -12,7 +12,7 @@ import math
 from collections.abc import Sequence
 
 from hptui.space import SearchSpace, describe, grid
-from hptui.strategies import Candidate, Choice, Decision, Measurement, Situation, Strategy
+from hptui.strategies import Candidate, Choice, DecisionCourse, Measurement, Situation, Strategy
 
 __all__ = ["Grid"]
 
@@ -26,7 +26,7 @@ class Grid(Strategy):
 
     searches = True
 
-    def decide(self, situation: Situation) -> Decision:
+    def decide(self, situation: Situation) -> DecisionCourse:
         measurements = yield [Candidate(cell) for cell in grid(situation.space)]
         finite = [index for index, one in enumerate(measurements) if math.isfinite(one.score)]
         if not finite:

@@ -16,7 +16,7 @@ from typing import Any
 
 from hptui.hyperparameters import Values, hyperparameter
 from hptui.space import Range, SearchSpace, describe
-from hptui.strategies import Candidate, Choice, Decision, Situation, StateName, Strategy
+from hptui.strategies import Candidate, Choice, DecisionCourse, Situation, StateName, Strategy
 
 __all__ = ["Pbt"]
 
@@ -35,7 +35,7 @@ class Pbt(Strategy):
     has_probes = False  # what looks like a probe is the training of a member
     members = 4
 
-    def decide(self, situation: Situation) -> Decision:
+    def decide(self, situation: Situation) -> DecisionCourse:
         measurements = yield self._train_on(situation, Random(f"{self.seed} {situation.epoch}"))
         random = Random(f"{self.seed} {situation.epoch}")
         order = sorted(range(len(measurements)), key=lambda index: measurements[index].score)

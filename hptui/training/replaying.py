@@ -15,7 +15,7 @@ import msgspec
 
 from hptui.errors import TrainingError
 from hptui.hyperparameters import Values
-from hptui.strategies import Candidate, Choice, Decision, Situation, StateName, Strategy
+from hptui.strategies import Candidate, Choice, DecisionCourse, Situation, StateName, Strategy
 from hptui.training.planning import new_strategy
 from hptui.training.run.control import Control, StopRequested
 from hptui.training.run.ledger import Ledger
@@ -84,7 +84,7 @@ class Replayed(Strategy):
     def decides(self, epoch: int, loss: float | None) -> bool:  # noqa: ARG002 (the engine names both)
         return epoch in self._recipe.decisions
 
-    def decide(self, situation: Situation) -> Decision:
+    def decide(self, situation: Situation) -> DecisionCourse:
         recorded = self._recipe.decisions[situation.epoch]
         left = {(recorded.number, number): probe for number, probe in recorded.probes.items()}
         while left:

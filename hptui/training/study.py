@@ -91,6 +91,10 @@ def _has_more_epochs(directory: Path, epochs: int) -> bool:
 def train_run(plan: RunPlan, control: Control, inputs: StudyInputs | None = None) -> RunOutcome:
     """Begin a run or go on with it, writing to its directory, which `Study.create_run` has made.
 
+    It needs nothing of the process that made the plan. With others it shares files alone: commands, where `control`
+    has an inbox, and steering.json of the study, where a change of its settings is kept for later runs. Whoever runs a
+    study holds its `Presence`.
+
     Args:
         plan: what is trained, and where.
         control: how the outside stops and steers it.

@@ -9,7 +9,7 @@ import sys
 import msgspec
 import platformdirs
 
-from hptui.record.presence import replace_file
+from hptui.record.files import replace_file
 from hptui.ui.drawing.colours import MAPS, MapName, Palette
 
 SETTINGS = "screen.json"

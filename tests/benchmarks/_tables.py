@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hptui.space import parse_range
-from hptui.strategies import Decision, Situation, Strategy
+from hptui.strategies import DecisionCourse, Situation, Strategy
 from hptui.strategies._plan import plan
 from hptui.strategies.adaptive import Adaptive
 
@@ -95,7 +95,7 @@ class Unplanned(Adaptive):
 
     unit = 0.1
 
-    def decide(self, situation: Situation) -> Decision:
+    def decide(self, situation: Situation) -> DecisionCourse:
         if "due" not in self.memory:
             self.memory |= plan(self, situation) | {"unit": self.unit}
         return super().decide(situation)
@@ -117,9 +117,9 @@ VARIANTS: dict[str, Method] = {
     **{f"averaged over {window} epochs": plain() | {"average_window": window} for window in (0.1, 0.25, 1.0)},
     **{f"horizon {unit}": plain(Unplanned, unit=unit) for unit in (0.05, 0.1, 0.25, 0.5, 1.0)},
     **{f"budget {budget}": plain() | {"budget": budget} for budget in (1.1, 1.25, 2.0)},
-    "3 rates, 2 go on": plain(rates=3, kept=2),
-    "5 rates, 2 go on": plain(rates=5, kept=2),
-    "13 rates, 5 go on": plain(rates=13, kept=5),
+    "3 rates, 2 go on": plain(rates=3, finalists=2),
+    "5 rates, 2 go on": plain(rates=5, finalists=2),
+    "13 rates, 5 go on": plain(rates=13, finalists=5),
     "1 level": plain(levels=(0.5,)),
     "4 levels": plain(levels=(0.25, 0.5, 0.75, 1.0)),
     "screen after 0.1": plain(screen_at=0.1),

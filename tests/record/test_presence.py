@@ -18,15 +18,8 @@ from fabricate import PATIENCE_SECONDS, environment, python, wait_until
 
 from hptui.errors import RunDirectoryError
 from hptui.record import presence
-from hptui.record.presence import (
-    HEARTBEAT,
-    Heartbeat,
-    Presence,
-    is_written,
-    read_heartbeat,
-    refuse_if_written,
-    replace_file,
-)
+from hptui.record.files import replace_file
+from hptui.record.presence import HEARTBEAT, Heartbeat, Presence, is_written, read_heartbeat, refuse_if_written
 
 HOLD = """
 import sys

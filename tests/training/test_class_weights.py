@@ -17,10 +17,10 @@ from hptui.datasets import ImageDataset, Images
 from hptui.errors import ConfigError
 from hptui.metrics.classification import METRICS, metric
 from hptui.record.events import BatchesTrained, CandidateScored, DecisionStarted, Evaluated, HyperparametersChosen
+from hptui.training.engine import loop
 from hptui.training.engine.building import build_network
 from hptui.training.engine.evaluation import evaluate
 from hptui.training.inputs import prepare_inputs
-from hptui.training.run import probing as replicas
 from hptui.training.run.run import Run
 
 from .conftest import Prepared, delivered, make_run, stripes, train_steps
@@ -89,7 +89,7 @@ def test_validation_losses_are_weighted_with_a_mean_of_one_and_test_losses_are_n
     network = build_network(balanced.factory, "own", balanced.data, seed=0)
     images = balanced.data.validation
     plain = evaluate(network, balanced.data, images)
-    weighted = evaluate(network, balanced.data, images, by_class=True)
+    weighted = evaluate(network, balanced.data, images, class_weighted=True)
     ratio = weighted.losses / plain.losses
     assert ratio.mean() == pytest.approx(1.0, rel=1e-5)
     by_class = [ratio[images.labels.numpy() == label] for label in range(3)]
@@ -157,17 +157,17 @@ def test_every_metric_can_be_what_a_decision_compares(
     seen: list[Any] = []
 
     def watched(*arguments: Any, **options: Any) -> Any:
-        found = evaluate(*arguments, **options | {"keep": True})
+        found = evaluate(*arguments, **options | {"with_predictions": True})
         seen.append(found)
         return found
 
-    monkeypatch.setattr(replicas, "evaluate", watched)
+    monkeypatch.setattr(loop, "evaluate", watched)
     # rates at which no cell's last weights are far behind: the grid would leave it out
     search = {"lr": "1e-3:1e-2:log:3", "dropout": "0:0.5:lin:2"}
     run, events = make_run(prepare(score=score, epochs=1, search=search))
     assert run.execute().completed
     scored = [event for event in events if isinstance(event, CandidateScored)]
-    averaged = seen[2::2]  # after that of the start, each candidate's last and averaged weights in turn
+    averaged = seen[2:13:2]  # after that of the start, each candidate's last and averaged weights in turn
     assert len(scored) == len(averaged) == 6
     for event, found in zip(scored, averaged, strict=True):
         assert event.score == pytest.approx(1 - metric(score, found.predictions))  # type: ignore[operator]

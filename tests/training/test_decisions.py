@@ -20,9 +20,8 @@ from hptui.record.events import (
     RunCompleted,
 )
 from hptui.strategies import Candidate, Choice, Strategy
-from hptui.training.engine import evaluation
+from hptui.training.engine import evaluation, loop
 from hptui.training.engine.state import TrainingState
-from hptui.training.run import records
 from hptui.training.run.decision import DecisionMaker
 
 from .conftest import Prepared, decide, make_run, train_steps
@@ -75,8 +74,7 @@ def test_test_images_are_read_once_per_epoch_and_never_during_a_decision(
         original(maker, epoch)
         inside.clear()
 
-    monkeypatch.setattr(records, "evaluate", spy)
-    monkeypatch.setattr("hptui.training.run.probing.evaluate", spy)
+    monkeypatch.setattr(loop, "evaluate", spy)
     monkeypatch.setattr(DecisionMaker, "decide", decide_marked)
     run, _ = make_run(made)
     assert run.execute().completed

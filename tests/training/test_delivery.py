@@ -16,8 +16,9 @@ from hptui.record.predictions import PREDICTIONS_FILE, Predictions, read_predict
 from hptui.record.run_directory import RunFile, create_run
 from hptui.record.run_reader import RunReader
 from hptui.training import train
+from hptui.training.engine import loop
 from hptui.training.engine.evaluation import evaluate
-from hptui.training.run import delivery, records
+from hptui.training.run import delivery
 from hptui.training.run.checkpoints import load_newest, save_checkpoint
 from hptui.training.run.control import Control
 from hptui.training.run.run import Run
@@ -148,7 +149,7 @@ def test_no_image_is_read_twice_for_it(prepare: Make, monkeypatch: pytest.Monkey
         passes.append(arguments)
         return evaluate(*arguments, **options)  # type: ignore[arg-type]
 
-    for module in (records, delivery):
+    for module in (loop, delivery):
         monkeypatch.setattr(module, "evaluate", counted)
     run, _ = make_run(prepare(**OVERFITS))
     assert run.execute().completed

@@ -10,7 +10,7 @@ import pytest
 from hptui.errors import ConfigError
 from hptui.reading.run_state import replay
 from hptui.record.events import AnyEvent, CandidateScored, DecisionRepeated, HyperparametersChosen, RunCompleted
-from hptui.strategies import Candidate, Choice, Decision, Situation, Strategy
+from hptui.strategies import Candidate, Choice, DecisionCourse, Situation, Strategy
 from hptui.training.planning import new_strategy, planned_cost
 from hptui.training.run.control import Control, StopRequested
 from hptui.training.run.decision import DecisionMaker
@@ -59,7 +59,7 @@ class Greedy(Strategy):
 
     searches = True
 
-    def decide(self, situation: Situation) -> Decision:
+    def decide(self, situation: Situation) -> DecisionCourse:
         yield [Candidate({"lr": 1e-3}, 0.5), Candidate({"lr": 1e-1}, keep=True)]
         return Choice({"lr": 1e-1 if self.seed == 7 else 1e-3}, "by its length")
 

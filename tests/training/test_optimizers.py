@@ -93,7 +93,7 @@ def test_schedule_free_is_read_at_its_average_and_trained_elsewhere(prepare: Mak
     run, _ = make_run(prepare(PlainNet, strategy="fixed", optimizer="schedule_free"))
     train_steps(run, 10)
     trained = {name: weight.clone() for name, weight in run.network.named_parameters()}
-    with run.state.as_delivered():
+    with run.state.at_evaluation_point():
         read = {name: weight.clone() for name, weight in run.network.named_parameters()}
     assert all(not torch.equal(read[name], trained[name]) for name in read)
     for name, weight in run.network.named_parameters():

@@ -22,8 +22,8 @@ from hptui.training.engine.averaging import AveragedWeights
 from hptui.training.engine.building import build_network
 from hptui.training.engine.device_data import BatchOrder, DeviceDataset, to_device
 from hptui.training.engine.evaluation import evaluate
-from hptui.training.engine.hyperparameters import ValuesInForce
 from hptui.training.engine.plug_ins import load_factory, load_optimizer
+from hptui.training.engine.values_in_force import ValuesInForce
 
 from .conftest import Prepared, make_run
 

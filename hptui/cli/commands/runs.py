@@ -11,7 +11,7 @@ from hptui.cli.options import given_device
 from hptui.cli.output import print_to_stderr
 from hptui.config import description
 from hptui.errors import UsageError
-from hptui.record.presence import replace_file
+from hptui.record.files import replace_file
 
 
 @click.command()
@@ -24,9 +24,9 @@ def replay(run: Path, to: Path | None, data_dir: str | None, device: str | None)
 
     On a CPU they have to be equal; the exit code is 1 if they are not.
     """
-    from hptui.cli.replay import replay as train_again
+    from hptui.cli.replay import replay_run
 
-    outcome = train_again(run, to, data_dir=data_dir, device=given_device(device), report_line=print_to_stderr)
+    outcome = replay_run(run, to, data_dir=data_dir, device=given_device(device), report_line=print_to_stderr)
     click.echo("\n".join(outcome.lines))
     return FAILED if outcome.comparable and not outcome.equal else DONE
 

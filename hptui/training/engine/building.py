@@ -16,10 +16,10 @@ from hptui.hyperparameters import Values, default_values
 from hptui.losses import Loss
 from hptui.optimizers import OptimizerFactory
 from hptui.training.engine.device_data import BatchOrder, DeviceDataset, DeviceImages
-from hptui.training.engine.hyperparameters import ValuesInForce
 from hptui.training.engine.plug_ins import ModelFactory
 from hptui.training.engine.random_state import seed_all
 from hptui.training.engine.state import TrainingState
+from hptui.training.engine.values_in_force import ValuesInForce
 
 
 @dataclass(frozen=True)

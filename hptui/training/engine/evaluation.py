@@ -66,8 +66,8 @@ def evaluate(
     *,
     weights: dict[str, Tensor] | None = None,
     precision: str = "float32",
-    keep: bool = False,
-    by_class: bool = False,
+    with_predictions: bool = False,
+    class_weighted: bool = False,
 ) -> Evaluation:
     """Evaluate a network; waits for the device at the end.
 
@@ -77,14 +77,14 @@ def evaluate(
         images: a split.
         weights: by name, in place of the network's own.
         precision: of the forward pass.
-        keep: hand back the predictions.
-        by_class: weigh the losses by the study's class weights, if it has any (validation images, which decide).
+        with_predictions: hand them back too.
+        class_weighted: weigh the losses by the study's class weights, if it has any (validation images, which decide).
     """
     was_training = network.training
     network.eval()
     device = images.pixels.device
     classes = len(data.class_names)
-    weighted = by_class and data.class_weights is not None
+    weighted = class_weighted and data.class_weights is not None
     image_weights = data.image_weights(images.labels) if weighted else None
     losses, cells, logits = [], [], []
     with torch.inference_mode(), forward_precision(precision, device):
@@ -92,13 +92,13 @@ def evaluate(
             pixels, labels = images.pixels[batch], images.labels[batch]
             inputs = data.normalise(pixels)
             output = network(inputs) if weights is None else functional_call(network, weights, (inputs,))
-            if keep:
+            if with_predictions:
                 logits.append(output.float())
             losses.append(F.cross_entropy(output.float(), labels, reduction="none"))
             cells.append(labels * classes + output.argmax(1))
         counts = torch.bincount(torch.cat(cells), minlength=classes**2)
         every = torch.cat(losses) if image_weights is None else torch.cat(losses) * image_weights
-        kept = _predictions(torch.cat(logits), images.labels) if keep else None
+        kept = _predictions(torch.cat(logits), images.labels) if with_predictions else None
     network.train(was_training)
     confusion = counts.cpu().numpy().reshape(classes, classes)
     return Evaluation(every.cpu().numpy(), confusion, kept)

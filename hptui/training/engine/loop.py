@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from hptui.losses import Loss
-from hptui.training.engine.device_data import DeviceDataset, batches_per_epoch
-from hptui.training.engine.evaluation import forward_precision
+from hptui.training.engine.device_data import DeviceDataset, DeviceImages, batches_per_epoch
+from hptui.training.engine.evaluation import Evaluation, evaluate, forward_precision
 from hptui.training.engine.state import TrainingState
 
 
@@ -50,8 +50,9 @@ class Trainer:
         self.state = state
         self.data = data
         self._loss = loss
+        self.precision = precision
+        """of the forward pass"""
         self._average_window = average_window
-        self._precision = precision
 
     def batches(self, epochs: float) -> int:
         """Steps in `epochs` with the batch size in force, at least one; of whole batches, as an epoch has them."""
@@ -62,11 +63,11 @@ class Trainer:
         state, values, train = self.state, self.state.values, self.data.train
         if not state.network.training:  # since it was evaluated, or built
             state.network.train()
-        chosen = state.order.next_batch(values.batch_size)  # (B,)
-        pixels = values.change_images(train.pixels[chosen], state.augmentation)  # (B, C, H, W) uint8 -> the same
-        with forward_precision(self._precision, pixels.device):
+        batch = state.order.next_batch(values.batch_size)  # (B,) indices
+        pixels = values.change_images(train.pixels[batch], state.augmentation)  # (B, C, H, W) uint8 or float32
+        with forward_precision(self.precision, pixels.device):
             output = state.network(self.data.normalise(pixels))  # (B, classes)
-        labels, weights = train.labels[chosen], self.data.class_weights
+        labels, weights = train.labels[batch], self.data.class_weights
         loss = self._loss(output.float(), labels, None if weights is None else weights[labels], values.held)
         state.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -74,4 +75,27 @@ class Trainer:
         state.optimizer.step()
         state.average.update(self._average_window * len(train) / values.batch_size)
         state.step += 1
-        return loss, len(chosen)
+        return loss, len(batch)
+
+    def evaluate(
+        self, images: DeviceImages, *, averaged: bool, with_predictions: bool = False, class_weighted: bool = False
+    ) -> Evaluation:
+        """Evaluate the last weights, or their average, as they would be delivered; the training is left as it was.
+
+        Args:
+            images: a split.
+            averaged: the average instead of the last weights.
+            with_predictions: hand them back too.
+            class_weighted: see `evaluation.evaluate`.
+        """
+        weights = self.state.average.tensors() if averaged else None
+        with self.state.at_evaluation_point():
+            return evaluate(
+                self.state.network,
+                self.data,
+                images,
+                weights=weights,
+                precision=self.precision,
+                with_predictions=with_predictions,
+                class_weighted=class_weighted,
+            )

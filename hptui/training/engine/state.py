@@ -13,8 +13,8 @@ from torch.optim import Optimizer
 
 from hptui.training.engine.averaging import AveragedWeights
 from hptui.training.engine.device_data import BatchOrder
-from hptui.training.engine.hyperparameters import ValuesInForce
 from hptui.training.engine.random_state import random_state, restore_random_state
+from hptui.training.engine.values_in_force import ValuesInForce
 
 Snapshot = dict[str, Any]
 """copies of all tensors, and plain data; can be saved with torch.save and loaded with weights_only=True"""
@@ -46,7 +46,7 @@ class TrainingState:
         """optimizer steps since the start"""
 
     @contextmanager
-    def as_delivered(self) -> Iterator[None]:
+    def at_evaluation_point(self) -> Iterator[None]:
         """The network as its optimizer means it to be used: Schedule-Free trains at another point than it delivers."""
         if not hasattr(self.optimizer, "eval"):
             yield

@@ -45,10 +45,10 @@ def _checked(values: Values, situation: Situation, strategy: str) -> Values:
         except (ConfigError, TypeError, ValueError) as error:
             raise TrainingError(f"strategy {strategy}: {error}") from None
         entry = situation.space.get(known.name)
-        kept = checked[known.name] == situation.values.get(known.name)
+        unchanged = checked[known.name] == situation.values.get(known.name)
         if (
             entry is not None
-            and not kept
+            and not unchanged
             and not entry.low * (1 - EDGE) <= checked[known.name] <= entry.high * (1 + EDGE)
         ):
             raise TrainingError(f"strategy {strategy} leaves the range of {known.name} ({entry}) with {value:g}.")

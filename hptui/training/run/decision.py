@@ -1,4 +1,10 @@
-"""Run one decision: probe what the strategy yields, until it has chosen; log every candidate."""
+"""Run one decision: probe what the strategy yields, until it has chosen; log every candidate.
+
+A stop in the middle makes the decision void, and it is made again after resuming. `Prober.probe` leaves the training
+where the decision began; images counted, the strategy's memory and kept states are put back here; `Run.execute` does
+what was asked for meanwhile and writes the checkpoint; whoever reads the log forgets the candidates when it comes to
+the resumption (`RunState`).
+"""
 
 from __future__ import annotations
 
@@ -50,11 +56,13 @@ class DecisionMaker:
             TrainingError: the strategy answers with what cannot be done.
         """
         began, progress = self.control.clock(), self.ledger.progress
-        scoring = Scoring(self.config.score, self.config.score_weights, self.config.precision)
+        scoring = Scoring(self.config.score, self.config.score_weights)
         home = self.trainer.state.snapshot()
         start = scoring.evaluate_start(self.trainer)
         self.ledger.emit(self._announcement(epoch, start))
-        prober = Prober(self.trainer, home, start.loss, scoring, self.control, type(self.strategy).__name__)
+        prober = Prober(
+            self.trainer, progress.decisions, home, start.loss, scoring, self.control, type(self.strategy).__name__
+        )
         situation = self._situation(epoch, start)
         images_before = progress.images_probed, progress.images_checked
         memory_before = copy.deepcopy(self.strategy.memory)
@@ -64,7 +72,7 @@ class DecisionMaker:
             if twin is not None:
                 self._check_greed(twin, prober, situation, choice)
         except BaseException:
-            # the decision is void and will be made again
+            # the decision is void and will be made again; what is needed is asked of the memory as it was
             (progress.images_probed, progress.images_checked), self.strategy.memory = images_before, memory_before
             self.kept.forget_all_but(self.strategy.needed())
             raise
@@ -136,8 +144,7 @@ class DecisionMaker:
             except StopIteration as end:
                 return checked_choice(end.value, situation, strategy)
             candidates = checked_candidates(request, situation, strategy)
-            first = (self.ledger.progress.decisions, number)
-            measurements = prober.probe(candidates, kept, first, horizon, on_probe)
+            measurements = prober.probe(candidates, kept, number, horizon, on_probe)
             number += len(candidates)
 
     def _record_candidate(self, probe: Probe) -> None:

@@ -61,9 +61,7 @@ class Delivery:
         if self.best is None or loss < self.best.loss:
             self.best = DeliveredEpoch(epoch, loss, delivered, delivered_weights(state, delivered), predictions)
 
-    def complete(
-        self, trainer: Trainer, test: DeviceImages, precision: str, epoch: int, delivered: str, directory: Path | None
-    ) -> int:
+    def complete(self, trainer: Trainer, test: DeviceImages, epoch: int, delivered: str, directory: Path | None) -> int:
         """Gather the predictions of both networks, and write networks and predictions to `directory`, if there is one.
 
         Returns:
@@ -71,8 +69,8 @@ class Delivery:
         """
         assert self.best is not None  # of every epoch there is one
         weights = delivered_weights(trainer.state, delivered)
-        final = self.final or _predict(trainer, test, precision, weights)
-        best = self.best.predictions or _predict(trainer, test, precision, self.best.weights)
+        final = self.final or _predict(trainer, test, weights)
+        best = self.best.predictions or _predict(trainer, test, self.best.weights)
         by_model: dict[Model, BySplit] = {"final": final, "best": best}
         self.predictions = {(model, split): splits[split] for model, splits in by_model.items() for split in splits}
         if directory is not None:
@@ -87,18 +85,20 @@ class Delivery:
 def delivered_weights(state: TrainingState, delivered: str) -> dict[str, Any]:
     """The network's state with the weights that validation preferred: "last" or "averaged"."""
     # in the network itself, so that shared weights stay shared
-    with state.average.in_force() if delivered == "averaged" else state.as_delivered():
+    with state.average.in_force() if delivered == "averaged" else state.at_evaluation_point():
         weights: dict[str, Any] = copy_tree(state.network.state_dict())
     return weights
 
 
-def _predict(trainer: Trainer, test: DeviceImages, precision: str, weights: dict[str, Any]) -> BySplit:
+def _predict(trainer: Trainer, test: DeviceImages, weights: dict[str, Any]) -> BySplit:
     """The answers of other weights; the training is as before afterwards."""
     predictions, home = {}, trainer.state.snapshot()
     trainer.state.network.load_state_dict(weights)
     try:
         for split, images in (("validation", trainer.data.validation), ("test", test)):
-            evaluation = evaluate(trainer.state.network, trainer.data, images, precision=precision, keep=True)
+            evaluation = evaluate(
+                trainer.state.network, trainer.data, images, precision=trainer.precision, with_predictions=True
+            )
             assert evaluation.predictions is not None
             predictions[split] = evaluation.predictions
     finally:

@@ -1,7 +1,6 @@
 """Probe the candidates of one decision, each from its own start, and measure them on validation images.
 
-Here one after another on the run's own network: on a CPU nothing is faster. On a GPU, candidates of one request may be
-trained side by side behind the same call.
+One after another, on the run's own network: on a CPU nothing is faster.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from dataclasses import dataclass, replace
 from hptui.metrics.classification import metric
 from hptui.record.predictions import ClassCounts
 from hptui.strategies import Candidate, Measurement, StateName
-from hptui.training.engine.evaluation import Evaluation, evaluate
+from hptui.training.engine.evaluation import Evaluation
 from hptui.training.engine.loop import LossSum, Trainer
 from hptui.training.engine.state import Snapshot
 from hptui.training.run.control import Control
@@ -44,7 +43,6 @@ class Scoring:
     """loss, or one of hptui.metrics.classification.METRICS (compared as 1 - it, so that lower is better)"""
     weights: str
     """averaged or last"""
-    precision: str
 
     def evaluate_start(self, trainer: Trainer) -> Evaluation:
         """The state before any probe, of the weights that are scored."""
@@ -83,19 +81,13 @@ class Scoring:
         return math.inf if value is None else 1 - value  # None: it cannot rank; all candidates see the same images
 
     def _evaluate(self, trainer: Trainer, *, averaged: bool) -> Evaluation:
-        state, data = trainer.state, trainer.data
-        weights = state.average.tensors() if averaged else None
         is_scored = averaged == (self.weights == "averaged")
-        with state.as_delivered():
-            return evaluate(
-                state.network,
-                data,
-                data.validation,
-                weights=weights,
-                precision=self.precision,
-                keep=is_scored and self.score not in ("loss", "accuracy"),  # only what is compared
-                by_class=True,
-            )
+        return trainer.evaluate(
+            trainer.data.validation,
+            averaged=averaged,
+            with_predictions=is_scored and self.score not in ("loss", "accuracy"),  # only what is compared
+            class_weighted=True,
+        )
 
 
 @dataclass(frozen=True)
@@ -106,6 +98,8 @@ class Prober:
     """
 
     trainer: Trainer
+    decision: int
+    """its number; with that of a candidate the name of a state that is kept"""
     home: Snapshot
     """where candidates start that have no start of their own, and where the training is between two calls"""
     start_loss: float
@@ -119,7 +113,7 @@ class Prober:
         self,
         candidates: Sequence[Candidate],
         kept: KeptStates,
-        first: StateName,
+        number: int,
         horizon: Callable[[Candidate], float],
         on_probe: Callable[[Probe], object],
     ) -> list[Measurement]:
@@ -128,15 +122,14 @@ class Prober:
         Args:
             candidates: of one request.
             kept: where they may start from, and where their ends go.
-            first: decision, and number of the first candidate within it: the names of what is kept.
+            number: of the first candidate within the decision.
             horizon: for how many epochs each is trained.
             on_probe: called with each.
         """
-        decision, number = first
         measurements = []
         try:
             for index, candidate in enumerate(candidates, number):
-                probe = self._probe(candidate, kept, (decision, index), horizon(candidate))
+                probe = self._probe(candidate, kept, (self.decision, index), horizon(candidate))
                 on_probe(probe)
                 measurements.append(probe.measurement)
         finally:

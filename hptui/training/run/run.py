@@ -32,10 +32,10 @@ from hptui.training.run.control import Control, StopRequested
 from hptui.training.run.decision import DecisionMaker
 from hptui.training.run.delivery import DeliveredEpoch, Delivery
 from hptui.training.run.epoch import EpochTrainer
+from hptui.training.run.epoch_evaluation import EpochResult, evaluate_epoch
 from hptui.training.run.kept import KeptStates
 from hptui.training.run.ledger import Ledger, Progress
 from hptui.training.run.opening import describe_device, run_started
-from hptui.training.run.records import EpochResult, evaluate_epoch
 from hptui.training.run.steering import Helm
 
 
@@ -144,7 +144,7 @@ class Run:
         train_loss = at.epoch_loss / max(at.epoch_images, 1)
         state.order.start_epoch()
         at.epoch, at.batch, at.epoch_loss, at.epoch_images = epoch, 0, 0.0, 0
-        result = evaluate_epoch(self.trainer, self.inputs.test, self.config.precision, epoch, self.ledger)
+        result = evaluate_epoch(self.trainer, self.inputs.test, epoch, self.ledger)
         self._record_epoch(result, epoch, train_loss)
         self.save_checkpoint()
         self.control.epoch_completed()
@@ -182,9 +182,7 @@ class Run:
         at = self.ledger.progress
         if self.directory is not None:
             keep_newest(self.directory)
-        best_epoch = self.delivery.complete(
-            self.trainer, self.inputs.test, self.config.precision, at.epoch, at.delivered, self.directory
-        )
+        best_epoch = self.delivery.complete(self.trainer, self.inputs.test, at.epoch, at.delivered, self.directory)
         validation_loss, validation_accuracy = at.results["validation"]
         test_loss, test_accuracy = at.results["test"]
         plain = self.config.epochs * len(self.inputs.data.train)

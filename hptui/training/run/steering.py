@@ -16,7 +16,7 @@ from hptui.record.events import CommandRefused, EpochsAdded, RangesChanged, Valu
 from hptui.record.run_directory import run_name
 from hptui.record.study_directory import Steering, save_steering
 from hptui.strategies import Strategy
-from hptui.training.engine.hyperparameters import ValuesInForce
+from hptui.training.engine.values_in_force import ValuesInForce
 from hptui.training.run.control import Request
 from hptui.training.run.ledger import Ledger
 from hptui.training.run.opening import axes

@@ -1,15 +1,13 @@
-"""What is recorded after an epoch: validation decides what is delivered, test images are only read."""
+"""Evaluate after an epoch: validation decides what is delivered, test images are only read."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import Tensor
-
 from hptui.record.events import Evaluated
 from hptui.record.predictions import Predictions
 from hptui.training.engine.device_data import DeviceImages
-from hptui.training.engine.evaluation import Evaluation, evaluate
+from hptui.training.engine.evaluation import Evaluation
 from hptui.training.engine.loop import Trainer
 from hptui.training.run.ledger import Ledger
 
@@ -40,23 +38,13 @@ class EpochResult:
         return {"validation": self.validation.predictions, "test": self.test.predictions}
 
 
-def evaluate_epoch(
-    trainer: Trainer, test_images: DeviceImages, precision: str, epoch: int, ledger: Ledger
-) -> EpochResult:
+def evaluate_epoch(trainer: Trainer, test_images: DeviceImages, epoch: int, ledger: Ledger) -> EpochResult:
     """Validate both kinds of weights, and read the test images with those that validation prefers; record all three."""
-    kinds: dict[str, dict[str, Tensor] | None] = {"last": None, "averaged": trainer.state.average.tensors()}
 
     def record(split: str, kind: str, images: DeviceImages) -> Evaluation:
-        with trainer.state.as_delivered():
-            evaluation = evaluate(
-                trainer.state.network,
-                trainer.data,
-                images,
-                weights=kinds[kind],
-                precision=precision,
-                keep=True,
-                by_class=split == "validation",
-            )
+        evaluation = trainer.evaluate(
+            images, averaged=kind == "averaged", with_predictions=True, class_weighted=split == "validation"
+        )
         ledger.emit(
             Evaluated(
                 epoch=epoch,
@@ -72,7 +60,7 @@ def evaluate_epoch(
         )
         return evaluation
 
-    validation = {kind: record("validation", kind, trainer.data.validation) for kind in kinds}
+    validation = {kind: record("validation", kind, trainer.data.validation) for kind in ("last", "averaged")}
     delivered = min(validation, key=lambda kind: validation[kind].loss)  # both diverged: last
     test = record("test", delivered, test_images)
     losses = {kind: evaluation.loss for kind, evaluation in validation.items()}

@@ -13,7 +13,7 @@ from hptui.hyperparameters import Hyperparameter, Values, default_values, hyperp
 
 
 class ValuesInForce:
-    """The hyperparameters of one network, its optimizer, its loss and its batches (a `hyperparameters.Training`)."""
+    """The hyperparameters of one network, its optimizer, its loss and its batches; they act on it as TrainingParts."""
 
     def __init__(self, network: nn.Module, optimizer: Optimizer, values: Values) -> None:
         """Put `values` in force, and of the others the defaults, as far as this training has them."""

@@ -1,0 +1,31 @@
+"""Files that are replaced, complete or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write; at the end of the block it takes the place of `path`: a reader sees the old or the new one."""
+    # A name per process: a half-written file of a killed process is overwritten, never met by another writer.
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write `content` so that a reader sees the old file or the new one, never half of it."""
+    with replacing(path) as file:
+        file.write(content)
