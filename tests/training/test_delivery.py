@@ -77,7 +77,7 @@ def test_the_networks_are_those_that_predicted(prepare: Make, tmp_path: Path) ->
         saved = torch.load(tmp_path / file, weights_only=True)
         other, _ = make_run(made, seed=99)
         other.network.load_state_dict(saved["network"])
-        found = evaluate(other.network, made.data, made.test, keep=True).predictions
+        found = evaluate(other.network, made.data, made.test, with_predictions=True).predictions
         expected = read_predictions(tmp_path, model)  # type: ignore[arg-type]
         assert found is not None
         assert expected is not None
