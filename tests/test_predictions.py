@@ -144,7 +144,8 @@ def test_a_disk_that_cannot_be_written_is_told_and_leaves_nothing(tmp_path: Path
 def test_reading_and_measuring_loads_no_torch(tmp_path: Path) -> None:
     write_predictions(tmp_path, four())
     code = (
-        "import sys, pathlib; from hptui.record.predictions import read_predictions; from hptui import metrics\n"
+        "import sys, pathlib; from hptui.metrics import metrics\n"
+        "from hptui.record.predictions import read_predictions\n"
         "assert 'numpy' not in sys.modules\n"
         "found = read_predictions(pathlib.Path(sys.argv[1])); metrics.metric('auc', found)\n"
         "assert 'torch' not in sys.modules and 'scipy' not in sys.modules"
