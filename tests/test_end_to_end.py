@@ -15,8 +15,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hptui.record.events import BatchesTrained, CandidateScored, CheckpointSaved, DecisionStarted, HyperparametersChosen
+from hptui.record.events import (
+    BatchesTrained,
+    CandidateScored,
+    CheckpointSaved,
+    DecisionStarted,
+    EpochCompleted,
+    HyperparametersChosen,
+    RunCompleted,
+)
 from hptui.record.run_reader import RunReader
+from hptui.record.study_directory import Steering, open_study, save_steering
 
 PATIENCE_SECONDS = 120
 QUICK = ["--dataset", "digits", "--model", "lenet", "--search", "lr=1e-3:1e-1:log:2", "--threads", "1"]
@@ -63,6 +72,13 @@ def events_of(run: Path, kind: type) -> list[Any]:
     return [event for event in RunReader(run).read() if isinstance(event, kind)]
 
 
+def cut_short(study: Path) -> int:
+    """Leave one epoch to do after those that are done, as if somebody had steered so; how many there are then."""
+    epochs = len({event.epoch for event in events_of(study / "optimized-0", EpochCompleted)}) + 1
+    save_steering(study, Steering(epochs, open_study(study).config.search))
+    return epochs
+
+
 def test_a_small_study_on_real_digits(tmp_path: Path) -> None:
     study = tmp_path / "study"
     done = hptui("run", *QUICK, "--runs", 3, "--epochs", 2, "--out", study, "--json", "--headless")
@@ -105,9 +121,11 @@ def test_a_signal_leaves_a_checkpoint_and_resume_finishes(
     assert "hptui resume" in errors
     (row,) = json.loads(hptui("list", tmp_path, "--json").stdout)
     assert row["status"] == "stopped"
+    epochs = cut_short(study)
     resumed = hptui("resume", study, "--json")
     assert resumed.returncode == 0, resumed.stderr
     assert json.loads(resumed.stdout)["optimized"]["n"] == 1
+    assert [event.epoch for event in events_of(study / "optimized-0", RunCompleted)] == [epochs]
     trained = events_of(study / "optimized-0", BatchesTrained)
     assert [event.step for event in trained] == sorted({event.step for event in trained})  # nothing done twice
 
@@ -197,6 +215,7 @@ def test_a_killed_study_is_lost_readable_and_goes_on_from_its_last_checkpoint(
     kept = events_of(study / "optimized-0", CheckpointSaved)[-1]
     with (study / "optimized-0" / "events.jsonl").open("ab") as log:
         log.write(b'{"event":"Batch')  # killed within a line
+    cut_short(study)
     resumed = hptui("resume", study)
     assert resumed.returncode == 0, resumed.stderr
     events = RunReader(study / "optimized-0").read()

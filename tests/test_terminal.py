@@ -303,7 +303,7 @@ def test_a_dropped_line_ends_a_training_without_a_screen_with_a_checkpoint(
 
 def test_nohup_keeps_a_training_alive(tmp_path: Path) -> None:
     study = tmp_path / "study"
-    job = [*LONG, "--epochs", "20", "--search", "lr=1e-3:1e-2:log:2", "--out", str(study), "--headless"]
+    job = [*LONG, "--epochs", "8", "--search", "lr=1e-3:1e-2:log:2", "--out", str(study), "--headless"]
     command = ["nohup", sys.executable, "-m", "hptui", "run", *job]
     trainer = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
@@ -311,6 +311,7 @@ def test_nohup_keeps_a_training_alive(tmp_path: Path) -> None:
         while not (study / "optimized-0").exists() or not events(study, CheckpointSaved):
             assert time.monotonic() < end
             time.sleep(0.05)
+        assert not events(study, RunCompleted)  # 8 epochs take long enough
         trainer.send_signal(signal.SIGHUP)
         trainer.communicate(timeout=PATIENCE_SECONDS)
         assert trainer.returncode == 0

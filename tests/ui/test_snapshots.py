@@ -405,6 +405,12 @@ def text(app: HptuiApp, *, behind: bool = False) -> str:
     return "\n".join("".join(segment.text for segment in line) for line in strips(app, behind=behind))
 
 
+def missing(place: Place, app: HptuiApp) -> list[str]:
+    """What has to be seen and is not."""
+    shown = text(app)
+    return [words for words in place.seen if words not in shown]
+
+
 def colours(app: HptuiApp) -> set[tuple[str, str]]:
     """Texts with a colour that is no grey, or that is the terminal's to choose."""
     found = set()
@@ -428,17 +434,17 @@ async def quiet(app: HptuiApp, pilot: Pilot[None]) -> str:
         field.cursor_blink = False
     boards = [screen for screen in app.screen_stack if isinstance(screen, Dashboard)]
 
-    async def looked() -> str:
+    async def looked() -> list[list[Segment]]:
         for board in boards:
             before = board._shown
             await until(app, pilot, lambda board=board, before=before: board._shown > before, "the next look")
         await pilot.pause()
-        return picture(app)
+        return strips(app, behind=True)
 
-    before, now = "", await looked()
+    before, now = None, await looked()
     while now != before or app.screen.query("LoadingIndicator.--visible"):
         before, now = now, await looked()
-    return now
+    return picture(app)
 
 
 @pytest.mark.parametrize("look", LOOKS)
@@ -456,10 +462,9 @@ def test_every_screen_looks_as_it_did(
         await pilot.resize_terminal(*size)
         if place.enlarged and size != SIZES[0] and not app.screen.query(".-one"):
             await pilot.press("z")
-        for words in place.seen:
-            await until(app, pilot, lambda words=words: words in text(app), words)
+        await until(app, pilot, lambda: not missing(place, app), f"all of {place.seen}")
         drawn = await quiet(app, pilot)
-        assert [words for words in place.seen if words not in text(app)] == []
+        assert missing(place, app) == []
         if look == "ascii":
             assert text(app, behind=True).isascii()
         if look == "mono":
