@@ -28,7 +28,7 @@ class Range:
     steps: int
 
     def __post_init__(self) -> None:
-        known = hyperparameter(self.name)
+        known = hyperparameter(self.name, installed=False)  # who made the range has checked its name
         if not self.low < self.high:
             raise ConfigError(f"search {self.name}: low {self.low:g} has to be less than high {self.high:g}.")
         if self.scale == "log" and self.low <= 0:
@@ -47,7 +47,7 @@ class Range:
         """The grid's values, ascending, ends exact; a whole-number hyperparameter is rounded, without repeats."""
         inner = (self.at(step / (self.steps - 1)) for step in range(1, self.steps - 1))
         values = (self.low, *inner, self.high)
-        return tuple(dict.fromkeys(map(hyperparameter(self.name).rounded, values)))
+        return tuple(dict.fromkeys(map(hyperparameter(self.name, installed=False).rounded, values)))
 
     def at(self, position: float) -> float:
         """The value at `position` of the range, 0 (low) to 1 (high), equal steps in its scale."""
@@ -77,13 +77,18 @@ SearchSpace = dict[str, Range]
 """searched hyperparameters by name, in the order the user gave; empty: nothing is searched"""
 
 
-def parse_range(name: str, text: str | Mapping[str, Any]) -> Range:
+def parse_range(name: str, text: str | Mapping[str, Any], *, installed: bool = True) -> Range:
     """Read `low:high:scale:steps` (or a table with these keys) into a Range.
+
+    Args:
+        name: of the hyperparameter, or an alias.
+        text: of the range.
+        installed: whether the hyperparameter has to be known here.
 
     Raises:
         ConfigError: the text has another form, or low, high, scale and steps do not fit each other.
     """
-    known = hyperparameter(name)
+    known = hyperparameter(name, installed=installed)
     form = f"search {known.name}={text!r}: write low:high:scale:steps, for example 1e-4:1e-1:log:7."
     if isinstance(text, Mapping):
         unknown = set(text) - {"low", "high", "scale", "steps"}

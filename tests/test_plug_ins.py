@@ -92,6 +92,8 @@ class Plugged:
     seen: dict[str, Any]
     help: str
     tables: str
+    elsewhere: dict[str, tuple[int, str]]
+    """what commands say of the study, exit code first, where the package is not installed"""
 
 
 def write_package(place: Path) -> dict[str, str]:
@@ -125,17 +127,25 @@ def plugged(tmp_path_factory: pytest.TempPathFactory) -> Plugged:
     path = os.pathsep.join(filter(None, [str(place), os.environ.get("PYTHONPATH", "")]))
     settings = environment() | {"PYTHONPATH": path, "COLUMNS": "200"}
 
-    def run(*words: object) -> str:
+    def outcome(*words: object, variables: dict[str, str] = settings) -> tuple[int, str, str]:
         done = subprocess.run(
             [sys.executable, *map(str, words)],
-            env=settings,
+            env=variables,
             capture_output=True,
             text=True,
             check=False,
             timeout=PATIENCE_SECONDS,
         )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        return done.returncode, done.stdout, done.stderr
+
+    def run(*words: object) -> str:
+        code, out, err = outcome(*words)
+        assert code == 0, out + err
+        return out
+
+    def without(*words: object) -> tuple[int, str]:
+        code, out, err = outcome("-m", "hptui", *words, variables=environment() | {"COLUMNS": "200"})
+        return code, out + err
 
     flags = {
         "dataset": f"shelf:{images}", "model": names["models"], "optimizer": names["optimizers"],
@@ -153,6 +163,12 @@ def plugged(tmp_path_factory: pytest.TempPathFactory) -> Plugged:
         seen=json.loads(run("-c", LOOK, study)),
         help=" ".join(run("-m", "hptui", "run", "--help").split()),
         tables="\n".join(file.read_text("utf-8") for file in sorted((place / "tables").rglob("*.csv"))),
+        elsewhere={
+            "list": without("list", place),
+            "compare": without("compare", study),
+            "export": without("export", study, "--format", "csv", "--to", place / "other tables"),
+            "replay": without("replay", study / "optimized-0"),
+        },
     )
 
 
@@ -232,3 +248,15 @@ def test_a_data_set_that_takes_a_path_writes_none(plugged: Plugged) -> None:
         text = (plugged.study / file).read_text("utf-8")
         assert str(plugged.study.parent) not in text, file
     assert 'dataset = "shelf:some images"' in (plugged.study / "study.toml").read_text("utf-8")
+
+
+def test_a_study_is_read_where_its_plug_ins_are_not_installed_but_not_trained(plugged: Plugged) -> None:
+    for command in ("list", "compare", "export"):
+        code, words = plugged.elsewhere[command]
+        assert code == 0, words
+    assert plugged.names["strategies"] in plugged.elsewhere["list"][1]
+    assert "optimized" in plugged.elsewhere["compare"][1]
+    code, words = plugged.elsewhere["replay"]
+    assert code == 2
+    assert words.startswith("hptui: unknown ")
+    assert words.count("\n") == 1

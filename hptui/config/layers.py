@@ -72,8 +72,12 @@ def misspelt(environment: Mapping[str, str] = os.environ) -> list[str]:
     return lines
 
 
-def resolve(layers: Iterable[Layer]) -> Resolved:
+def resolve(layers: Iterable[Layer], *, installed: bool = True) -> Resolved:
     """Lay the layers over the defaults, later ones win; `set` and `search` are joined name by name.
+
+    Args:
+        layers: from the weakest.
+        installed: whether the plug-ins that are named have to be here: to train, not to read.
 
     Raises:
         ConfigError: an unknown key, a value of the wrong kind or out of bounds (names key, value and origin).
@@ -83,7 +87,7 @@ def resolve(layers: Iterable[Layer]) -> Resolved:
     named = False
     for layer in layers:
         try:
-            settings = _layer_settings(layer)
+            settings = _layer_settings(layer, installed=installed)
         except ConfigError as error:
             raise ConfigError(f"{layer.origin}: {error}") from None
         for field, value in settings.items():
@@ -95,13 +99,13 @@ def resolve(layers: Iterable[Layer]) -> Resolved:
         # ranges, or that there is to be none at all; not only that one of the default ranges is off
         named = named or ("search" in settings and set(settings["search"].values()) != {"off"})
     search = merged.get("search", {}) if named else default_search() | merged.get("search", {})
-    kept = {name: str(parse_range(name, text)) for name, text in search.items() if text != "off"}
+    kept = {name: str(parse_range(name, text, installed=installed)) for name, text in search.items() if text != "off"}
     config = msgspec.structs.replace(StudyConfig(**merged), search=kept)
-    check(config)
+    check(config, installed=installed)
     return Resolved(config, origins)
 
 
-def _layer_settings(layer: Layer) -> dict[str, Any]:
+def _layer_settings(layer: Layer, *, installed: bool) -> dict[str, Any]:
     """The settings of one place by field, converted; raise ConfigError where two of them say the same thing."""
     settings: dict[str, Any] = {}
     for key, raw in layer.settings.items():
@@ -109,7 +113,7 @@ def _layer_settings(layer: Layer) -> dict[str, Any]:
         if name not in FIELDS and name not in SYNONYMS:
             raise ConfigError(f"unknown key {key!r}.{nearest(name, (*FIELDS, *SYNONYMS))}")
         field = "set" if name in SYNONYMS else name
-        value = convert_field(field, {name: raw} if name in SYNONYMS else raw)
+        value = convert_field(field, {name: raw} if name in SYNONYMS else raw, installed=installed)
         if field == "set":
             before = settings.get("set", {})
             if both := sorted(before.keys() & value):
@@ -125,19 +129,21 @@ def _layer_settings(layer: Layer) -> dict[str, Any]:
     return settings
 
 
-def check(config: StudyConfig) -> None:
+def check(config: StudyConfig, *, installed: bool = True) -> None:
     """Check what one field alone cannot show; raise ConfigError with what to change."""
     check_cells(config.space)
     for arm in config.arms:
-        _check_strategy(config, arm)
+        _check_strategy(config, arm, installed=installed)
     late = [epoch for epoch in config.decide_at or () if epoch > config.epochs]
     if late:
         raise ConfigError(f"decide_at names epoch {late[0]}, but a run has {config.epochs} epochs.")
 
 
-def _check_strategy(config: StudyConfig, arm: Arm) -> None:
+def _check_strategy(config: StudyConfig, arm: Arm, *, installed: bool) -> None:
     name = config.strategy_of(arm)
     if registry.is_own(name):  # imported with the rest of the user's code, when training starts
+        return
+    if not installed and not registry.is_known("strategies", name):
         return
     if registry.load("strategies", name).searches and not config.search:
         raise ConfigError(f"strategy {name!r} has a grid of no cells; name at least one range with --search.")
@@ -151,7 +157,10 @@ def to_plain(config: StudyConfig) -> dict[str, Any]:
 
 
 def from_plain(settings: Mapping[str, Any], origin: str) -> StudyConfig:
-    """Inverse of `to_plain`; raise ConfigError naming `origin` if a key or value does not fit."""
+    """Inverse of `to_plain`; raise ConfigError naming `origin` if a key or value does not fit.
+
+    Plug-ins that are named need not be installed: whoever trains finds out.
+    """
     if "decide_at" in settings:  # studies of an earlier hptui name both, and decide_at holds
         settings = {key: value for key, value in settings.items() if key != "decide_every"}
-    return resolve([Layer(origin, settings)]).config
+    return resolve([Layer(origin, settings)], installed=False).config

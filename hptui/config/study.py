@@ -107,7 +107,7 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     @property
     def space(self) -> SearchSpace:
-        return {name: parse_range(name, text) for name, text in self.search.items()}
+        return {name: parse_range(name, text, installed=False) for name, text in self.search.items()}
 
     @property
     def start_values(self) -> Values:

@@ -16,18 +16,26 @@ from hptui.hyperparameters import hyperparameter
 from hptui.space import parse_range
 
 
-def convert_field(field: str, raw: object) -> Any:
-    """Turn text (a flag, a variable, a form) or a TOML value into the field's type; raise ConfigError."""
+def convert_field(field: str, raw: object, *, installed: bool = True) -> Any:
+    """Turn text (a flag, a variable, a form) or a TOML value into the field's type; raise ConfigError.
+
+    Args:
+        field: of the configuration.
+        raw: what was written.
+        installed: whether the plug-ins that are named have to be here.
+    """
     if field == "set":
         return {
             known.name: known.check(_number(name, value))
-            for name, value in _pairs(field, raw)
-            for known in [hyperparameter(name)]
+            for name, value in _pairs(field, raw, installed=installed)
+            for known in [hyperparameter(name, installed=installed)]
         }
     if field == "search":
         return {
-            hyperparameter(name).name: text if text == "off" else str(parse_range(name, text))
-            for name, text in _pairs(field, raw)
+            hyperparameter(name, installed=installed).name: text
+            if text == "off"
+            else str(parse_range(name, text, installed=installed))
+            for name, text in _pairs(field, raw, installed=installed)
         }
     words = choices(field)
     if words and raw not in words:
@@ -40,11 +48,11 @@ def convert_field(field: str, raw: object) -> Any:
         raise ConfigError(f"{field} = {raw!r}: {_plain(str(error))}") from None
     if value == []:
         raise ConfigError(f"{field} = {raw!r}: name at least one epoch.")
-    _check_name(field, value)
+    _check_name(field, value, installed=installed)
     return value
 
 
-def _check_name(field: str, value: Any) -> None:
+def _check_name(field: str, value: Any, *, installed: bool) -> None:
     """Check what a type cannot: that a plug-in or a device has this name, and that a path can be one."""
     if isinstance(value, str) and "\0" in value:
         raise ConfigError(f"{field} = {value!r}: no name or path can have a null character.")
@@ -53,6 +61,8 @@ def _check_name(field: str, value: Any) -> None:
             Path(value).expanduser()
         except RuntimeError:
             raise ConfigError(f"{field} = {value!r}: there is no such user's home folder.") from None
+    elif field in PLUG_INS and not installed:
+        return
     elif field == "dataset":
         name = value.partition(":")[0]
         if not registry.is_own(value) and not registry.is_known("datasets", name):
@@ -70,12 +80,12 @@ def _number(name: str, raw: object) -> float:
         raise ConfigError(f"set {name} = {raw!r}: expected a number.") from None
 
 
-def _pairs(field: str, raw: object) -> list[tuple[str, Any]]:
+def _pairs(field: str, raw: object, *, installed: bool) -> list[tuple[str, Any]]:
     """Names and values; raise ConfigError if two of them are of one hyperparameter."""
     pairs = list(raw.items()) if isinstance(raw, Mapping) else _split_pairs(field, raw)
     given: dict[str, str] = {}
     for name, _ in pairs:
-        known = hyperparameter(name).name
+        known = hyperparameter(name, installed=installed).name
         if known in given:
             both = "twice" if given[known] == name else f"as {given[known]} and as {name}"
             raise ConfigError(f"{field} names {known} {both}.")

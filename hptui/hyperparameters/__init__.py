@@ -133,9 +133,15 @@ def hyperparameters() -> dict[str, Hyperparameter]:
     return {entry.name: entry for entry in sorted(known, key=lambda entry: (entry.order, entry.name))}
 
 
-def hyperparameter(name: str) -> Hyperparameter:
-    """Look a hyperparameter up by name or alias; raise ConfigError naming the nearest valid one."""
+def hyperparameter(name: str, *, installed: bool = True) -> Hyperparameter:
+    """Look a hyperparameter up by name or alias; raise ConfigError naming the nearest valid one.
+
+    With `installed` false one that is not here is taken as any number: an old study can be read without the package
+    that it was trained with.
+    """
     canonical = name.strip().replace("-", "_")
+    if canonical not in _by_alias() and not installed:
+        return Hyperparameter(name, name, default=None, low=-math.inf, high=math.inf)
     if canonical not in _by_alias():
         raise ConfigError(f"unknown hyperparameter {name!r}.{nearest(canonical, _by_alias())}")
     return _by_alias()[canonical]

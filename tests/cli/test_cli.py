@@ -65,7 +65,10 @@ BAD_INPUT = [
     (f"{DIGITS} --model lenett", "flag: unknown model 'lenett'. Did you mean 'lenet'?"),
     (f"{DIGITS} --strategy girt", "flag: unknown strategy 'girt'. Did you mean 'grid'?"),
     (f"{DIGITS} --baseline fixd", "flag: unknown baseline 'fixd'. Did you mean 'fixed'?"),
-    (f"{DIGITS} --optimizer adamm", "flag: unknown optimizer 'adamm'. Did you mean 'adam'? Known: adam, adamw, sgd."),
+    (
+        f"{DIGITS} --optimizer adamm",
+        "flag: unknown optimizer 'adamm'. Did you mean 'adam'? Known: adam, adamw, prodigy, schedule_free, sgd.",
+    ),
     (f"{DIGITS} --score lost", "flag: unknown score 'lost'. Did you mean 'loss'?"),
     (f"{DIGITS} --device gpu", "flag: unknown device 'gpu'. It takes auto, cpu, cuda or cuda:INDEX."),
     (f"{DIGITS} --epochs ten", "flag: epochs = 'ten': expected a whole number."),

@@ -101,7 +101,7 @@ class RangesDialog(ModalScreen[dict[str, str] | None]):
                 problem = str(error)
                 wrong.append(row.setting.removeprefix("search."))
             row.show_problem(problem)
-        space = {name: parse_range(name, text) for name, text in settings["search"].items()}
+        space = {name: parse_range(name, text, installed=False) for name, text in settings["search"].items()}
         problem = f"to mend: {', '.join(wrong)}" if wrong else _problem_of(space)
         shown = self.query_one("#grid", Static)
         shown.set_class(bool(problem), "-wrong")
@@ -145,7 +145,7 @@ def grid_words(space: SearchSpace, width: int) -> list[str]:
 def _line(searched: Range) -> list[str]:
     """The name and the values, with three digits where these tell them apart."""
     values = searched.values()
-    if hyperparameter(searched.name).whole:
+    if hyperparameter(searched.name, installed=False).whole:
         return [searched.name, *(f"{value:.0f}" for value in values)]
     short = [f"{value:.3g}" for value in values]
     return [searched.name, *(short if len(set(short)) == len(short) else [f"{value:.12g}" for value in values])]

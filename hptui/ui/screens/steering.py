@@ -117,7 +117,7 @@ class Steering:
             return
         space = config.space
         if self._ranges is not None and self._ranges[0] == config.search:  # what was asked for is still to come
-            space = {name: parse_range(name, text) for name, text in self._ranges[1].items()}
+            space = {name: parse_range(name, text, installed=False) for name, text in self._ranges[1].items()}
         search = await self._questions.ask(RangesDialog(space, self._viewer.run.state.values))
         if search is not None:
             self._ranges = config.search, search

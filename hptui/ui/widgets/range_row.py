@@ -35,7 +35,7 @@ class RangeRow(Row):
     def __init__(self, name: str, text: str, *, searched: bool, fixed: str = "") -> None:
         """`fixed` says what holds while it is not searched, in 15 characters of an 80-column terminal."""
         super().__init__(f"search.{name}")
-        self._hyperparameter, self._range, self._searched = name, parse_range(name, text), searched
+        self._hyperparameter, self._range, self._searched = name, parse_range(name, text, installed=False), searched
         self._fixed = fixed
 
     def compose(self) -> ComposeResult:
@@ -53,7 +53,7 @@ class RangeRow(Row):
 
     @property
     def help_words(self) -> str:
-        known = hyperparameter(self._hyperparameter)
+        known = hyperparameter(self._hyperparameter, installed=False)
         return f"{known.title}: searched or not; low, high, scale, steps. It takes {known.bounds}."
 
     def add_to(self, settings: dict[str, Any]) -> None:
