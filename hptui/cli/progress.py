@@ -80,7 +80,7 @@ class ProgressReport:
             names = [axis.name for axis in run.state.started.searched] if run.state.started else []
             chosen = describe(epoch.completed.values, names) if names else ""
             self._console.print(
-                f"{run.name}  epoch {epoch.number}/{self._followed.study.config.epochs}  "
+                f"{run.name}  epoch {epoch.number}/{run.state.epochs_planned}  "
                 f"val {validation.accuracy:.2%}  test {test.accuracy:.2%}  "
                 f"{epoch.completed.seconds:.0f} s  {chosen}".rstrip(),
                 markup=False,
@@ -109,4 +109,4 @@ def _where(followed: FollowedStudy, run: FollowedRun | None) -> str:
     decision = run.state.decisions[-1] if run.state.decisions else None
     if decision is not None and decision.chosen is None:
         return f"{text} decision {decision.started.decision + 1}.{len(decision.candidates) + 1}"
-    return f"{text} epoch {min(run.state.epochs_completed + 1, followed.study.config.epochs)}"
+    return f"{text} epoch {min(run.state.epochs_completed + 1, run.state.epochs_planned)}"

@@ -27,6 +27,7 @@ from hptui.cli.session import Session
 from hptui.errors import TrainingError
 from hptui.reading.run_state import replay
 from hptui.reading.studies import FollowedStudy, follow
+from hptui.record.events import EpochsAdded
 from hptui.record.run_writer import RunWriter
 from hptui.record.study_directory import Study
 
@@ -63,11 +64,19 @@ def test_what_was_told_before_is_not_told_again(tmp_path: Path) -> None:
     directory = write_run(study, "optimized", 0, [run_started(epochs=3), *trained_epoch(1)])
     followed = follow(study.directory)  # as `hptui resume` finds it
     with RunWriter(directory) as writer:
-        writer.append(run_resumed(epoch=1, step=5, images_trained=100, seconds=4.0))
+        writer.append(run_resumed(epoch=1, epochs=3, step=5, images_trained=100, seconds=4.0))
         for event in trained_epoch(2):
             writer.append(event)
     (line,) = report(followed).splitlines()
     assert line.startswith("optimized-0  epoch 2/3")
+
+
+def test_epochs_that_were_added_count(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "s", baseline="none", epochs=1)
+    added = EpochsAdded(by="me", epochs=2)
+    write_run(study, "optimized", 0, [run_started(epochs=1), *trained_epoch(1), added, *trained_epoch(2)])
+    first, second = report(unread(study)).splitlines()
+    assert ("epoch 1/2" in first, "epoch 2/2" in second) == (True, True)
 
 
 def test_epochs_are_told_while_they_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
