@@ -250,7 +250,7 @@ def test_an_error_in_an_own_strategy_is_shown_with_its_place_and_the_screen_stay
         "from hptui.strategies import Choice, Strategy\n"
         "class Failing(Strategy):\n"
         "    searches = True\n"
-        "    def ask(self, situation):\n"
+        "    def decide(self, situation):\n"
         "        if situation.epoch == 3:\n"
         "            raise ValueError('[bold]no idea')\n"
         "        return Choice({}, 'stay')\n"

@@ -28,7 +28,9 @@ def new_strategy(config: StudyConfig, arm: Arm, seed: int = 0, own: type[Strateg
 
 
 def _check_settings(config: StudyConfig, strategy: Strategy, name: str) -> None:
-    """Raise ConfigError for a setting that this strategy would silently pass over."""
+    """Raise ConfigError for what this strategy would silently pass over."""
+    if type(strategy).decide is Strategy.decide:
+        raise ConfigError(f"strategy {name!r} searches, but has no decide(self, situation) that yields candidates.")
     if config.greed_check and not strategy.has_probes:
         raise ConfigError(f"greed_check: strategy {name!r} has no probes that could be twice as long; set it to 0.")
     if config.horizon != StudyConfig().horizon and not strategy.uses_horizon:

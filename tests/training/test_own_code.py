@@ -19,7 +19,7 @@ from hptui.record.run_reader import RunReader
 from hptui.strategies import Candidate, Choice, Strategy
 from hptui.training import study as study_module
 from hptui.training.engine.evaluation import evaluate
-from hptui.training.planning import planned_cost
+from hptui.training.planning import new_strategy, planned_cost
 from hptui.training.run.control import Control
 
 from .conftest import NormDropNet, Prepared, decide, make_run, train_run
@@ -119,6 +119,20 @@ def test_a_strategy_that_asks_for_ever_can_be_stopped(prepare: Make) -> None:
     run.strategy = Endless(2, (1, 2))
     run.strategy.answer = [Candidate({"lr": 0.01}, horizon=0.1)]
     assert not run.execute().completed
+
+
+class Asking(Strategy):
+    """Written for an older hptui, which called `ask` and `tell`."""
+
+    searches = True
+
+    def ask(self, situation: Any) -> Any:
+        return Choice({}, "never reached")
+
+
+def test_a_strategy_that_searches_has_to_decide(prepare: Make) -> None:
+    with pytest.raises(ConfigError, match=r"searches, but has no decide\(self, situation\)"):
+        new_strategy(prepare().config, "optimized", own=Asking)
 
 
 class Forgetful(Strategy):

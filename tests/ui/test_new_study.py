@@ -149,6 +149,8 @@ def test_every_setting_that_is_shown_comes_back_as_it_was() -> None:
         horizon=0.125,
         budget=2.5,
         score="accuracy",
+        loss="losses.py:Focal",
+        schedule="cosine",
         set={"momentum": 0.5, "lr": 0.0123456789},
         device="cuda:1",
         threads=4,
