@@ -325,7 +325,7 @@ def test_watch_pauses_changes_and_sees_the_end_of_a_study_of_another_process(
     tmp_path: Path, open_terminal: Callable[..., Terminal]
 ) -> None:
     study = tmp_path / "study"
-    job = [*LONG, "--epochs", "30", "--search", "lr=1e-3:1e-2:log:2", "--out", str(study), "--headless"]
+    job = [*LONG, "--epochs", "20", "--search", "lr=1e-3:1e-2:log:2", "--out", str(study), "--headless"]
     trainer = Forked("run", *job)
     try:
         end = time.monotonic() + PATIENCE_SECONDS
@@ -336,7 +336,7 @@ def test_watch_pauses_changes_and_sees_the_end_of_a_study_of_another_process(
         watcher.until(lambda: "Epoch heatmap" in watcher.shown)
         watcher.press(" ")
         watcher.until(lambda: "= paused" in watcher.shown)
-        assert not events(study, RunCompleted)  # 30 epochs take long enough
+        assert not events(study, RunCompleted)  # 20 epochs take long enough
         watcher.press("r")
         watcher.until(lambda: "2 cells" in watcher.shown)
         watcher.press("\t\t\t\t")
