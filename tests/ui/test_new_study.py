@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -88,9 +89,66 @@ def show(
     asyncio.run(run())
 
 
+class KeptForm:
+    """A form that one test after another fills in: to build it takes longer than most of what is tested."""
+
+    def __init__(self) -> None:
+        self._runner = asyncio.Runner()
+        self._end = AsyncExitStack()
+        self._app: Host | None = None
+
+    def show(self, test: Callable[[Host, Pilot[None]], Awaitable[None]]) -> None:
+        """As `show` does, and leave the form as it was before; after a failure the next test gets a new one."""
+        try:
+            self._runner.run(self._show(test))
+        except BaseException:
+            self._app = None
+            raise
+
+    async def _show(self, test: Callable[[Host, Pilot[None]], Awaitable[None]]) -> None:
+        if self._app is None:
+            await self._end.aclose()
+            self._app = Host(NewStudyScreen())
+            self._pilot = await self._end.enter_async_context(self._app.run_test())
+            await until(self._pilot, lambda: self._app.planned)
+            self._values = [(field, field.value) for field in self._app.form.query("Input, Select, Check")]
+            self._planned = self._app.planned
+        await test(self._app, self._pilot)
+        await self._restore(self._app)
+
+    async def _restore(self, app: Host) -> None:
+        for field, value in self._values:
+            field.value = value
+        app.form.query(Row).first().focus_first()
+        await self._pilot.wait_for_scheduled_animations()  # else the form may scroll under the next test
+        await until(self._pilot, lambda: app.can_start and app.planned == self._planned)
+        assert [row.setting for row in app.form.query(Row) if row.has_class("-wrong")] == []
+        assert app._exception is None
+        app.answers.clear()
+
+    def close(self) -> None:
+        self._runner.run(self._end.aclose())
+        self._runner.close()
+
+
+@pytest.fixture(scope="module")
+def kept_form() -> Iterator[KeptForm]:
+    form = KeptForm()
+    yield form
+    form.close()
+
+
 def started(change: Callable[[Host, Pilot[None]], Awaitable[None]], config: StudyConfig | None = None) -> StudyConfig:
     """What Start posts after `change`."""
     posted: list[StudyConfig] = []
+    show(starting(change, posted), config=config)
+    return posted[0]
+
+
+def starting(
+    change: Callable[[Host, Pilot[None]], Awaitable[None]], posted: list[StudyConfig]
+) -> Callable[[Host, Pilot[None]], Awaitable[None]]:
+    """A test that presses Start after `change`, and adds what is posted."""
 
     async def test(app: Host, pilot: Pilot[None]) -> None:
         await change(app, pilot)
@@ -100,8 +158,7 @@ def started(change: Callable[[Host, Pilot[None]], Awaitable[None]], config: Stud
         assert isinstance(answer, StartStudy)
         posted.append(answer.config)
 
-    show(test, config=config)
-    return posted[0]
+    return test
 
 
 def fill(**texts: str) -> Callable[[Host, Pilot[None]], Awaitable[None]]:
@@ -224,7 +281,9 @@ ERRORS = {
 
 
 @pytest.mark.parametrize(("setting", "size"), [("epochs", (160, 48)), *((setting, (80, 24)) for setting in ERRORS)])
-def test_what_is_wrong_stands_beside_its_field_and_start_waits(setting: str, size: tuple[int, int]) -> None:
+def test_what_is_wrong_stands_beside_its_field_and_start_waits(
+    setting: str, size: tuple[int, int], kept_form: KeptForm
+) -> None:
     typed, message = ERRORS[setting]
 
     async def test(app: Host, pilot: Pilot[None]) -> None:
@@ -244,7 +303,10 @@ def test_what_is_wrong_stands_beside_its_field_and_start_waits(setting: str, siz
         await until(pilot, lambda: app.can_start)
         assert app.problem(setting) == ""
 
-    show(test, size)
+    if size == SIZES[0]:
+        kept_form.show(test)
+    else:
+        show(test, size)
 
 
 @pytest.mark.parametrize(
@@ -257,17 +319,17 @@ def test_what_is_wrong_stands_beside_its_field_and_start_waits(setting: str, siz
         ("epochs", "100001", "<= 100000"),
     ],
 )
-def test_more_messages_of_the_configuration(setting: str, typed: str, message: str) -> None:
+def test_more_messages_of_the_configuration(kept_form: KeptForm, setting: str, typed: str, message: str) -> None:
     async def test(app: Host, pilot: Pilot[None]) -> None:
         app.field(setting).value = typed
         await until(pilot, lambda: not app.can_start)
         assert message.removeprefix(f"{setting} ") in app.problem(setting)
 
-    show(test)
+    kept_form.show(test)
 
 
 @pytest.mark.parametrize("setting", ["dataset", "model", "strategy", "baseline"])
-def test_an_own_file_needs_the_form_of_one(setting: str) -> None:
+def test_an_own_file_needs_the_form_of_one(kept_form: KeptForm, setting: str) -> None:
     async def test(app: Host, pilot: Pilot[None]) -> None:
         app.row(setting).query_one(Select).value = OWN
         await until(pilot, lambda: app.field(setting).display)
@@ -278,16 +340,16 @@ def test_an_own_file_needs_the_form_of_one(setting: str) -> None:
         app.field(setting).value = "path/file.py:Name"
         await until(pilot, lambda: app.can_start)
 
-    show(test)
+    kept_form.show(test)
 
 
-def test_a_data_set_with_a_path_needs_one() -> None:
+def test_a_data_set_with_a_path_needs_one(kept_form: KeptForm) -> None:
     async def test(app: Host, pilot: Pilot[None]) -> None:
         app.row("dataset").query_one(Select).value = "folder"
         await until(pilot, lambda: app.problem("dataset") == "! write the path of your images.")
         assert not app.can_start
 
-    show(test)
+    kept_form.show(test)
 
 
 RANGE_ERRORS = {
@@ -305,7 +367,7 @@ RANGE_ERRORS = {
 
 
 @pytest.mark.parametrize("case", RANGE_ERRORS)
-def test_a_range_that_makes_no_sense(case: str) -> None:
+def test_a_range_that_makes_no_sense(kept_form: KeptForm, case: str) -> None:
     typed, message = RANGE_ERRORS[case]
 
     async def test(app: Host, pilot: Pilot[None]) -> None:
@@ -319,10 +381,10 @@ def test_a_range_that_makes_no_sense(case: str) -> None:
         await until(pilot, lambda: app.can_start)
         assert "3 cells" in app.planned
 
-    show(test)
+    kept_form.show(test)
 
 
-def test_without_a_range_a_searching_strategy_has_nothing_to_do() -> None:
+def test_without_a_range_a_searching_strategy_has_nothing_to_do(kept_form: KeptForm) -> None:
     async def test(app: Host, pilot: Pilot[None]) -> None:
         for name in ("lr", "weight_decay"):
             app.row(f"search.{name}").query_one(Check).value = False
@@ -332,10 +394,10 @@ def test_without_a_range_a_searching_strategy_has_nothing_to_do() -> None:
         await until(pilot, lambda: app.can_start)
         assert app.planned == "cost about 1.0 plain trainings; 10 + 10 runs"
 
-    show(test)
+    kept_form.show(test)
 
 
-def test_a_folder_that_cannot_be_used_is_told_before_the_start(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_used_is_told_before_the_start(kept_form: KeptForm, tmp_path: Path) -> None:
     make_study(tmp_path / "taken")
 
     async def test(app: Host, pilot: Pilot[None]) -> None:
@@ -345,17 +407,19 @@ def test_a_folder_that_cannot_be_used_is_told_before_the_start(tmp_path: Path) -
         app.field("out").value = str(tmp_path / "free")
         await until(pilot, lambda: app.can_start)
 
-    show(test)
+    kept_form.show(test)
 
 
 @pytest.mark.parametrize("name", hyperparameters())
-def test_what_is_suggested_can_be_searched(name: str) -> None:
+def test_what_is_suggested_can_be_searched(name: str, kept_form: KeptForm) -> None:
     async def change(app: Host, pilot: Pilot[None]) -> None:
         for row in app.form.query(RangeRow):
             row.query_one(Check).value = row.setting == f"search.{name}"
 
     expected = resolve([Layer("test", {"search": {name: hyperparameter(name).suggested}})]).config
-    assert started(change) == expected
+    posted: list[StudyConfig] = []
+    kept_form.show(starting(change, posted))
+    assert posted == [expected]
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -440,7 +504,7 @@ def test_the_mouse_ticks_chooses_and_starts() -> None:
     show(test, (160, 48))
 
 
-def test_start_is_grey_in_the_footer_while_anything_is_wrong() -> None:
+def test_start_is_grey_in_the_footer_while_anything_is_wrong(kept_form: KeptForm) -> None:
     async def test(app: Host, pilot: Pilot[None]) -> None:
         def enabled() -> bool:
             return app.screen.active_bindings["ctrl+s"].enabled
@@ -452,7 +516,7 @@ def test_start_is_grey_in_the_footer_while_anything_is_wrong() -> None:
         app.field("epochs").value = "3"
         await until(pilot, enabled)
 
-    show(test)
+    kept_form.show(test)
 
 
 def test_what_was_typed_a_moment_ago_is_checked_before_the_start() -> None:
