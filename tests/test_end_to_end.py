@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from forked import Forked, hptui
 
 from hptui.record.events import (
     BatchesTrained,
@@ -32,31 +31,23 @@ PATIENCE_SECONDS = 120
 QUICK = ["--dataset", "digits", "--model", "lenet", "--search", "lr=1e-3:1e-1:log:2", "--threads", "1"]
 LONG = ["--dataset", "digits", "--baseline", "none", "--strategy", "fixed", "--runs", 1, "--epochs", 40]
 """one run of some 15 seconds, which a test interrupts after its third epoch"""
-COMMAND = [sys.executable, "-m", "hptui"]
+
+
+def hptui(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run the program to its end."""
+    command = [sys.executable, "-m", "hptui", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS * 2, check=False, **options)
 
 
 @pytest.fixture
-def start() -> Iterator[Callable[..., Forked]]:
+def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Start the program in the background; whatever still runs at the end of the test is killed."""
-    started: list[Forked] = []
-
-    def begin(*arguments: object) -> Forked:
-        started.append(Forked(*arguments))
-        return started[-1]
-
-    yield begin
-    for process in started:
-        process.close()
-
-
-@pytest.fixture
-def start_read() -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """As `start`, with output and errors in one pipe."""
     started: list[subprocess.Popen[str]] = []
 
-    def begin(*arguments: object) -> subprocess.Popen[str]:
-        command = [*COMMAND, *map(str, arguments)]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    def begin(*arguments: object, together: bool = False) -> subprocess.Popen[str]:
+        stderr = subprocess.STDOUT if together else subprocess.PIPE
+        command = [sys.executable, "-m", "hptui", *map(str, arguments)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True)
         started.append(process)
         return process
 
@@ -64,10 +55,12 @@ def start_read() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     for process in started:
         process.kill()
         process.wait()
-        process.stdout.close()
+        for stream in (process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
 
 
-def wait_until(condition: Callable[[], object], process: Forked) -> None:
+def wait_until(condition: Callable[[], object], process: subprocess.Popen[str]) -> None:
     end = time.monotonic() + PATIENCE_SECONDS
     while not condition():
         assert process.poll() is None, process.communicate()
@@ -115,7 +108,7 @@ def test_resuming_a_finished_study_only_compares(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])  # hang-ups: test_terminal.py
 def test_a_signal_leaves_a_checkpoint_and_resume_finishes(
-    tmp_path: Path, start: Callable[..., Forked], number: signal.Signals
+    tmp_path: Path, start: Callable[..., subprocess.Popen[str]], number: signal.Signals
 ) -> None:
     study = tmp_path / "study"
     process = start("run", *LONG, "--out", study)
@@ -138,12 +131,12 @@ def test_a_signal_leaves_a_checkpoint_and_resume_finishes(
 
 
 def test_a_reader_of_the_progress_that_has_gone_does_not_stop_the_training(
-    tmp_path: Path, start_read: Callable[..., subprocess.Popen[str]]
+    tmp_path: Path, start: Callable[..., subprocess.Popen[str]]
 ) -> None:
     """As in `hptui run ... 2>&1 | head -1`."""
     study = tmp_path / "study"
     short = [*QUICK, "--baseline", "none", "--runs", 1, "--epochs", 3]
-    process = start_read("run", *short, "--out", study, "--headless")
+    process = start("run", *short, "--out", study, "--headless", together=True)
     assert process.stdout is not None
     assert process.stdout.readline() == f"study {study}\n"
     process.stdout.close()
@@ -153,10 +146,10 @@ def test_a_reader_of_the_progress_that_has_gone_does_not_stop_the_training(
 
 
 def test_a_training_that_nobody_reads_can_still_be_stopped(
-    tmp_path: Path, start_read: Callable[..., subprocess.Popen[str]]
+    tmp_path: Path, start: Callable[..., subprocess.Popen[str]]
 ) -> None:
     study = tmp_path / "study"
-    process = start_read("run", *LONG, "--out", study, "--headless")
+    process = start("run", *LONG, "--out", study, "--headless", together=True)
     assert process.stdout is not None
     process.stdout.readline()
     process.stdout.close()
@@ -170,7 +163,7 @@ def test_a_training_that_nobody_reads_can_still_be_stopped(
 
 
 def test_a_damaged_log_does_not_stop_the_training_that_is_reported(
-    tmp_path: Path, start: Callable[..., Forked]
+    tmp_path: Path, start: Callable[..., subprocess.Popen[str]]
 ) -> None:
     study = tmp_path / "study"
     process = start("run", *LONG, "--out", study, "--headless")
@@ -186,7 +179,7 @@ def test_a_damaged_log_does_not_stop_the_training_that_is_reported(
     assert "no more progress is shown, the training goes on: RunDirectoryError" in errors
 
 
-def test_two_starts_in_one_folder(tmp_path: Path, start: Callable[..., Forked]) -> None:
+def test_two_starts_in_one_folder(tmp_path: Path, start: Callable[..., subprocess.Popen[str]]) -> None:
     study = tmp_path / "study"
     both = [start("run", *LONG, "--seed", seed, "--out", study, "--headless") for seed in (0, 1)]
     end = time.monotonic() + PATIENCE_SECONDS
@@ -205,7 +198,7 @@ def test_two_starts_in_one_folder(tmp_path: Path, start: Callable[..., Forked]) 
 
 
 def test_a_killed_study_is_lost_readable_and_goes_on_from_its_last_checkpoint(
-    tmp_path: Path, start: Callable[..., Forked]
+    tmp_path: Path, start: Callable[..., subprocess.Popen[str]]
 ) -> None:
     study = tmp_path / "study"
     process = start("run", *LONG, "--out", study)
@@ -235,13 +228,8 @@ def test_a_full_disk_is_told_in_one_line_and_nothing_is_lost(tmp_path: Path) -> 
     study = tmp_path / "study"
     settings = ["--dataset", "digits", "--runs", 1, "--epochs", 2, "--strategy", "fixed", "--baseline", "none"]
     limit = 3_000_000  # less than a checkpoint of the course network
-    full = subprocess.run(
-        [*COMMAND, "run", *map(str, settings), "--out", study],
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_SECONDS,
-        check=False,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    full = hptui(
+        "run", *settings, "--out", study, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     )
     assert full.returncode == 1
     assert "Traceback" not in full.stderr
@@ -397,7 +385,6 @@ def test_a_study_of_another_version_is_refused(tmp_path: Path) -> None:
 def test_all_of_mnist_with_a_grid_of_two_hyperparameters(real_data: Path, tmp_path: Path) -> None:
     study = tmp_path / "study"
     grid = ["--search", "lr=1e-4:1e-2:log:5", "--search", "weight_decay=1e-6:1e-2:log:3", "--horizon", "0.02"]
-    grid += ["--validation-size", 1000]  # of the 60,000: each cell is measured on them
     done = hptui(
         "run", "--dataset", "mnist", "--data-dir", real_data, "--runs", 1, "--epochs", 1, *grid, "--out", study,
         "--json"

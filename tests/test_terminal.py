@@ -22,7 +22,6 @@ from typing import Any
 import pyte
 import pytest
 from fabricate import finished_study
-from forked import Forked, hptui
 
 from hptui.record.events import (
     AnyEvent,
@@ -55,37 +54,34 @@ LONG = [
 ]
 
 
-def started_afresh(*arguments: object, terminal: int, environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    """Hptui as `forked.Forked` starts it, without anything imported before."""
-
-    def own_session() -> None:
-        os.setsid()
-        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-
-    return subprocess.Popen(
-        [sys.executable, "-m", "hptui", *map(str, arguments)],
-        stdin=terminal,
-        stdout=terminal,
-        stderr=terminal,
-        preexec_fn=own_session,  # noqa: PLW1509 (no threads in the tests' process here)
-        env=environment,
-    )
-
-
 class Terminal:
     """A terminal with one program in it; `screen` is everything that was written so far, `shown` what stands there."""
 
     def __init__(
-        self, *arguments: object, columns: int = 80, lines: int = 24, fresh: bool = False, **environment: str
+        self,
+        *arguments: object,
+        columns: int = 80,
+        lines: int = 24,
+        command: list[str] | None = None,
+        **environment: str,
     ) -> None:
-        """Start hptui in it, and for that a fresh Python where that matters."""
         self.master, slave = pty.openpty()
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
-        # a size in the environment, as pytest-xdist sets one, would win over the terminal's own
-        inherited = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
-        start = started_afresh if fresh else Forked
-        self.process = start(
-            *arguments, terminal=slave, environment=inherited | {"TERM": "xterm-256color"} | environment
+
+        def own_session() -> None:
+            os.setsid()
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+        self.process = subprocess.Popen(
+            command or [sys.executable, "-m", "hptui", *map(str, arguments)],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            preexec_fn=own_session,  # noqa: PLW1509 (no threads in the tests' process here)
+            # a size in the environment, as pytest-xdist sets one, would win over the terminal's own
+            env={name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+            | {"TERM": "xterm-256color"}
+            | environment,
         )
         os.close(slave)
         self.screen = ""
@@ -153,8 +149,6 @@ def open_terminal() -> Iterator[Callable[..., Terminal]]:
     for terminal in opened:
         terminal.process.kill()
         terminal.process.wait()
-        if isinstance(terminal.process, Forked):
-            terminal.process.close()
         if terminal.master >= 0:
             terminal.close()
 
@@ -162,6 +156,11 @@ def open_terminal() -> Iterator[Callable[..., Terminal]]:
 def events(study: Path, kind: type) -> list[Any]:
     found: list[AnyEvent] = RunReader(study / "optimized-0").read()
     return [event for event in found if isinstance(event, kind)]
+
+
+def hptui(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "hptui", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
 
 
 def finish_quickly(study: Path) -> None:
@@ -179,7 +178,7 @@ def test_a_whole_sitting_in_a_small_terminal(  # noqa: PLR0915 (one sitting is o
 ) -> None:
     """Start, pause, other ranges, a cell used, one epoch, more epochs, back and forth, pictures, quit, resume."""
     study = tmp_path / "study"
-    terminal = open_terminal("run", *LONG, "--search", "lr=1e-3:1e-2:log:2", "--out", study, fresh=True)
+    terminal = open_terminal("run", *LONG, "--search", "lr=1e-3:1e-2:log:2", "--out", study)
     terminal.until(lambda: "decision" in terminal.shown)
     terminal.until(lambda: len(events(study, CheckpointSaved)) >= 2)
     terminal.press(" ")
@@ -325,8 +324,8 @@ def test_watch_pauses_changes_and_sees_the_end_of_a_study_of_another_process(
     tmp_path: Path, open_terminal: Callable[..., Terminal]
 ) -> None:
     study = tmp_path / "study"
-    job = [*LONG, "--epochs", "20", "--search", "lr=1e-3:1e-2:log:2", "--out", str(study), "--headless"]
-    trainer = Forked("run", *job)
+    job = [*LONG, "--epochs", "30", "--search", "lr=1e-3:1e-2:log:2", "--out", str(study), "--headless"]
+    trainer = subprocess.Popen([sys.executable, "-m", "hptui", "run", *job], stderr=subprocess.PIPE, text=True)
     try:
         end = time.monotonic() + PATIENCE_SECONDS
         while not (study / "optimized-0").exists() or not events(study, CheckpointSaved):
@@ -336,7 +335,7 @@ def test_watch_pauses_changes_and_sees_the_end_of_a_study_of_another_process(
         watcher.until(lambda: "Epoch heatmap" in watcher.shown)
         watcher.press(" ")
         watcher.until(lambda: "= paused" in watcher.shown)
-        assert not events(study, RunCompleted)  # 20 epochs take long enough
+        assert not events(study, RunCompleted)  # 30 epochs take long enough
         watcher.press("r")
         watcher.until(lambda: "2 cells" in watcher.shown)
         watcher.press("\t\t\t\t")
@@ -350,13 +349,14 @@ def test_watch_pauses_changes_and_sees_the_end_of_a_study_of_another_process(
         watcher.press("q")
         assert watcher.ended() == 0
     finally:
-        trainer.close()
+        trainer.kill()
+        trainer.communicate()
 
 
 def test_watch_stops_a_study_of_another_process(tmp_path: Path, open_terminal: Callable[..., Terminal]) -> None:
     study = tmp_path / "study"
     job = [*LONG, "--search", "lr=1e-3:1e-2:log:2", "--out", str(study), "--headless"]
-    trainer = Forked("run", *job)
+    trainer = subprocess.Popen([sys.executable, "-m", "hptui", "run", *job], stderr=subprocess.PIPE, text=True)
     try:
         end = time.monotonic() + PATIENCE_SECONDS
         while not (study / "optimized-0").exists() or not events(study, CheckpointSaved):
@@ -372,7 +372,8 @@ def test_watch_stops_a_study_of_another_process(tmp_path: Path, open_terminal: C
         watcher.press("q")
         assert watcher.ended() == 0
     finally:
-        trainer.close()
+        trainer.kill()
+        trainer.communicate()
 
 
 @pytest.mark.parametrize("command", ["watch", "list and open"])
@@ -387,7 +388,7 @@ def test_a_finished_study_is_replayed_where_there_is_no_torch(
     finished_study(studies / "copied", [0.5, 0.6, 0.55], [0.7, 0.75, 0.8])
     arguments = ["watch", studies / "copied"] if command == "watch" else []
     places = {"PYTHONPATH": str(tmp_path / "absent"), "XDG_DATA_HOME": str(tmp_path / "data")}
-    terminal = open_terminal(*arguments, columns=120, lines=40, fresh=True, **places)
+    terminal = open_terminal(*arguments, columns=120, lines=40, **places)
     if command != "watch":
         terminal.until(lambda: "copied" in terminal.shown and "finished" in terminal.shown)
         terminal.press("\r")
