@@ -33,8 +33,6 @@ def _check_settings(config: StudyConfig, strategy: Strategy, name: str) -> None:
         raise ConfigError(f"strategy {name!r} searches, but has no decide(self, situation) that yields candidates.")
     if config.greed_check and not strategy.has_probes:
         raise ConfigError(f"greed_check: strategy {name!r} has no probes that could be twice as long; set it to 0.")
-    if config.horizon != StudyConfig().horizon and not strategy.uses_horizon:
-        raise ConfigError(f"horizon: strategy {name!r} plans how long it trains each candidate itself; leave it out.")
     if config.score != "loss" and not strategy.compares_score:
         raise ConfigError(
             f"score = {config.score!r}: strategy {name!r} compares validation losses, "
@@ -47,6 +45,10 @@ def _check_settings(config: StudyConfig, strategy: Strategy, name: str) -> None:
 def planned_cost(config: StudyConfig, arm: Arm) -> float:
     """The cost an arm is expected to have, in plain trainings; raise ConfigError if that cannot be told."""
     strategy = new_strategy(config, arm)
+    if strategy.searches and not strategy.uses_horizon and config.horizon != StudyConfig().horizon:
+        # of a new study alone: an older hptui accepted it, and what it trained can be resumed and replayed
+        plain = config.strategy_of(arm)
+        raise ConfigError(f"horizon: strategy {plain!r} plans how long it trains each candidate itself; leave it out.")
     try:
         cost = float(strategy.planned_cost(config.space, config.horizon))
     except Exception as error:

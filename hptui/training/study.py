@@ -21,7 +21,6 @@ from hptui.training.engine.building import StudyInputs
 from hptui.training.inputs import prepare_inputs
 from hptui.training.planning import new_strategy, planned_cost
 from hptui.training.run.control import Control
-from hptui.training.run.delivery import remove_predictions
 from hptui.training.run.run import Run, RunOutcome
 
 
@@ -107,8 +106,6 @@ def train_run(plan: RunPlan, control: Control, inputs: StudyInputs | None = None
         last = last_event(directory)
         if isinstance(last, RunCompleted) and last.epoch >= plan.config.epochs:
             return RunOutcome(True, plan.config)
-        if isinstance(last, RunCompleted):
-            remove_predictions(directory)
         run = Run(
             plan.config,
             inputs,

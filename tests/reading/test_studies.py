@@ -144,9 +144,9 @@ def damage_toml(directory: Path) -> None:
     (directory / "study.toml").write_text("schema = [", "utf-8")
 
 
-def name_what_is_not_here(directory: Path) -> None:
+def set_what_is_not_known(directory: Path) -> None:
     file = directory / "study.toml"
-    file.write_text(file.read_text("utf-8").replace('"lenet"', '"net_of_a_colleague"'), "utf-8")
+    file.write_text(file.read_text("utf-8").replace("model = ", "setting_of_tomorrow = "), "utf-8")
 
 
 def damage_log(directory: Path) -> None:
@@ -160,7 +160,7 @@ def lock_away(directory: Path) -> None:
     file.mkdir()
 
 
-@pytest.mark.parametrize("harm", [damage_toml, name_what_is_not_here, damage_log, lock_away])
+@pytest.mark.parametrize("harm", [damage_toml, set_what_is_not_known, damage_log, lock_away])
 def test_one_unreadable_study_does_not_hide_the_others(tmp_path: Path, harm: Callable[[Path], None]) -> None:
     for name in ("a", "b", "c"):
         finished_study(tmp_path / name, [0.5], [0.6])

@@ -177,6 +177,18 @@ def test_checkpoints_without_a_best_epoch_are_told(prepare: Make, tmp_path: Path
         train_run(tmp_path, made, "optimized", 0, Control())
 
 
+def test_a_completed_run_that_cannot_go_on_keeps_its_predictions(prepare: Make, tmp_path: Path) -> None:
+    made = prepare(epochs=1, strategy="fixed")
+    trained(made, tmp_path)
+    content = load_newest(tmp_path, torch.device("cpu"))
+    assert content is not None
+    del content["kept"]
+    save_checkpoint(tmp_path, content["snapshot"]["step"], content)
+    with pytest.raises(TrainingError, match="older hptui"):
+        train_run(tmp_path, made.changed(epochs=2), "optimized", 0, Control())
+    assert read_predictions(tmp_path) is not None
+
+
 def test_in_memory_the_result_has_them_too() -> None:
     result = train(
         dataset="digits", model="lenet", epochs=1, strategy="fixed", train_size=200, validation_size=50, threads=1

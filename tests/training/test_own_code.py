@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from hptui.errors import ConfigError, HptuiError, ModelError, TrainingError
-from hptui.record.events import RunCompleted
+from hptui.record.events import BatchesTrained, RunCompleted
 from hptui.record.run_directory import RunFile, create_run
 from hptui.record.run_reader import RunReader
 from hptui.strategies import Candidate, Choice, Strategy
@@ -272,3 +272,19 @@ def test_the_grid_does_not_break_ties_by_luck(prepare: Make, in_force: float, ex
 
         decide(run, 1)
     assert run.state.values.chosen()["lr"] == expected
+
+
+def test_a_schedule_may_give_whatever_counts_as_a_number_but_no_nonsense(prepare: Make, tmp_path: Path) -> None:
+    """A factor that is no number would stand in the log, which nobody could read then."""
+    own = tmp_path / "own.py"
+    own.write_text(
+        "def whole(progress):\n    return 1\n\n\n"
+        "def late(progress):\n    return float('nan') if 0.6 < progress < 0.9 else 1.0\n",
+        "utf-8",
+    )
+    run, _ = make_run(prepare(schedule=f"{own}:whole"))
+    assert run.execute().completed
+    run, events = make_run(prepare(strategy="fixed", schedule=f"{own}:late"))
+    with pytest.raises(TrainingError, match="the schedule gives the factor nan"):
+        run.execute()
+    assert all(math.isfinite(event.values["lr"]) for event in events if isinstance(event, BatchesTrained))

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from torch import Generator, Tensor, nn
 from torch.optim import Optimizer
 
-from hptui.errors import ConfigError
+from hptui.errors import ConfigError, TrainingError
 from hptui.hyperparameters import Hyperparameter, Values, default_values, hyperparameter, hyperparameters
 
 
@@ -49,6 +49,9 @@ class ValuesInForce:
 
     def scale_rate(self, factor: float) -> None:
         """Let the optimizer use `factor` times the chosen learning rate."""
+        factor = float(factor)  # of an own schedule it may be whatever counts as a number
+        if not 0 <= factor < math.inf:
+            raise TrainingError(f"the schedule gives the factor {factor}; it has to be finite, and 0 or more.")
         self.rate_factor = factor
         hyperparameter("lr").put(self, self.held["lr"])
 

@@ -30,7 +30,7 @@ from hptui.training.engine.state import TrainingState
 from hptui.training.run.checkpoints import keep_newest, load_newest, require_plain, save_checkpoint
 from hptui.training.run.control import Control, StopRequested
 from hptui.training.run.decision import DecisionMaker
-from hptui.training.run.delivery import DeliveredEpoch, Delivery
+from hptui.training.run.delivery import DeliveredEpoch, Delivery, remove_predictions
 from hptui.training.run.epoch import EpochTrainer
 from hptui.training.run.epoch_evaluation import EpochResult, evaluate_epoch
 from hptui.training.run.kept import KeptStates
@@ -208,6 +208,7 @@ class Run:
         saved = load_newest(self.directory, self.inputs.device)
         if saved is not None:
             self._restore(saved)
+        remove_predictions(self.directory)  # of a completed run that goes on; not before it is sure that it can
         at = self.ledger.progress
         self.ledger.emit(
             RunResumed(
