@@ -87,6 +87,19 @@ class Answers(Strategy):
         (Choice({"weight_decay": -3.0}, "why not"), "out of bounds"),
         (Choice({"batch_size": 0.4}, "why not"), "out of bounds"),
         (Choice({"lr": "much"}, "why not"), "lr|convert"),  # type: ignore[dict-item]
+        (Choice([0.1], "why not"), "values hyperparameters' names"),  # type: ignore[arg-type]
+        (Choice({}, None), "reason as text"),  # type: ignore[arg-type]
+        (Choice({}, "the first", candidate=0), "candidate 0 of 0"),
+        (Choice({}, "half", candidate=0.5), "candidate 0.5 of 0"),  # type: ignore[arg-type]
+        (Choice({}, "why not", left_out="lr"), "tuple of names"),  # type: ignore[arg-type]
+        (Choice({}, "why not", left_out=("warmth",)), "tuple of names"),
+        (Choice({}, "why not", start="home"), "the name of a kept state"),  # type: ignore[arg-type]
+        (Choice({}, "why not", predicted=0.5), "predict numbers"),  # type: ignore[arg-type]
+        (Choice({}, "why not", predicted=["best"]), "predict numbers"),  # type: ignore[list-item]
+        ([Candidate({"lr": 0.01}, horizon=math.nan)], "probe of nan epochs"),
+        ([Candidate({"lr": 0.01}, horizon=math.inf)], "probe of inf epochs"),
+        ([Candidate({"lr": 0.01}, horizon=-1)], "probe of -1 epochs"),
+        ([Candidate({"lr": 0.01}, horizon="long")], "probe of 'long' epochs"),  # type: ignore[arg-type]
     ],
 )
 def test_what_a_strategy_answers_is_checked(prepare: Make, answer: Any, message: str) -> None:
@@ -96,6 +109,47 @@ def test_what_a_strategy_answers_is_checked(prepare: Make, answer: Any, message:
     with pytest.raises(TrainingError, match=message) as caught:
         run.execute()
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("answer", "message"), [(None, "it gives None"), ([0.1], r"it gives \[0.1\]")])
+def test_a_decision_that_is_no_generator_is_told_plainly(prepare: Make, answer: Any, message: str) -> None:
+    class Plain(Strategy):
+        searches = True
+
+        def decide(self, situation: Any) -> Any:
+            return answer
+
+    run, _ = make_run(prepare())
+    run.strategy = Plain(2, (1, 2))
+    with pytest.raises(TrainingError, match=f"decide of strategy Plain has to yield.*{message}"):
+        run.execute()
+
+
+def test_a_decision_that_ends_without_a_choice_is_told_plainly(prepare: Make) -> None:
+    class Short(Strategy):
+        searches = True
+
+        def decide(self, situation: Any) -> Any:
+            yield [Candidate({"lr": 0.01}, horizon=0.1)]
+
+    run, _ = make_run(prepare())
+    run.strategy = Short(2, (1, 2))
+    with pytest.raises(TrainingError, match="ends a decision without a Choice"):
+        run.execute()
+
+
+def test_numbers_of_numpy_may_be_answered(prepare: Make) -> None:
+    class Arrays(Strategy):
+        searches = True
+
+        def decide(self, situation: Any) -> Any:
+            measured = yield [Candidate({"lr": rate}, horizon=np.float32(0.1)) for rate in np.array([0.01, 0.02])]  # type: ignore[arg-type]
+            best = np.argmin([one.score for one in measured])
+            return Choice(measured[best].candidate.values, "the better", best, left_out=["lr"])  # type: ignore[arg-type]
+
+    run, _ = make_run(prepare())
+    run.strategy = Arrays(2, (1, 2))
+    assert run.execute().completed
 
 
 def test_aliases_and_the_values_in_force_may_be_answered(prepare: Make) -> None:

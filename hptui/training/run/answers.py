@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from collections.abc import Sequence
+import operator
+from collections.abc import Generator, Mapping
 from typing import Any
 
 from hptui.config import StudyConfig
 from hptui.errors import ConfigError, TrainingError
 from hptui.hyperparameters import Values, hyperparameter
-from hptui.strategies import Candidate, Choice, Situation, Strategy
+from hptui.strategies import Candidate, Choice, DecisionCourse, Situation, StateName, Strategy
 
 EDGE = 1e-9
 """relative: what rounding may add to the end of a range"""
@@ -20,24 +20,97 @@ def checked_candidates(request: Any, situation: Situation, strategy: Strategy) -
     """The candidates that a strategy yields, by canonical names.
 
     Raises:
-        TrainingError: no candidates, unknown hyperparameters, values out of bounds or outside the ranges.
+        TrainingError: no candidates, unknown hyperparameters, values out of bounds or outside the ranges, a length or
+            a start that is none.
     """
     name = type(strategy).__name__
     if not isinstance(request, list) or not request or not all(isinstance(entry, Candidate) for entry in request):
         raise TrainingError(f"strategy {name} has to yield candidates and return a Choice, not {request!r:.80}.")
-    return [dataclasses.replace(entry, values=_checked(entry.values, situation, name)) for entry in request]
+    return [
+        Candidate(
+            _checked(entry.values, situation, name),
+            None if entry.horizon is None else _horizon(entry.horizon, name),
+            None if entry.start is None else _state_name(entry.start, name),
+            bool(entry.keep),
+        )
+        for entry in request
+    ]
 
 
-def checked_choice(choice: Any, situation: Situation, strategy: Strategy) -> Choice:
-    """The choice that a strategy returns; raise TrainingError as `checked_candidates` does."""
+def checked_choice(choice: Any, situation: Situation, strategy: Strategy, candidates: int) -> Choice:
+    """The choice that a strategy returns after so many `candidates`, as plain data that every log can hold.
+
+    Raises:
+        TrainingError: as `checked_candidates` does; a candidate that was not measured, a reason that is no text.
+    """
     name = type(strategy).__name__
+    if choice is None:
+        raise TrainingError(f"strategy {name} ends a decision without a Choice: decide has to return one.")
     if not isinstance(choice, Choice):
         raise TrainingError(f"strategy {name} has to return a Choice, not {choice!r:.80}.")
-    return dataclasses.replace(choice, values=_checked(choice.values, situation, name))
+    if not isinstance(choice.reason, str):
+        raise TrainingError(f"strategy {name} has to give its reason as text, not {choice.reason!r:.80}.")
+    number = None if choice.candidate is None else _whole(choice.candidate)
+    if choice.candidate is not None and (number is None or not 0 <= number < candidates):
+        raise TrainingError(f"strategy {name} chooses candidate {choice.candidate!r:.80} of {candidates}.")
+    return Choice(
+        _checked(choice.values, situation, name),
+        choice.reason,
+        number,
+        None if choice.start is None else _state_name(choice.start, name),
+        choice.predicted,
+        _left_out(choice.left_out, situation, name),
+    )
+
+
+def checked_course(course: Any, strategy: Strategy) -> DecisionCourse | Choice:
+    """What `decide` gives; raise TrainingError where it is neither a generator nor a choice."""
+    if isinstance(course, Choice | Generator):
+        return course
+    raise TrainingError(
+        f"decide of strategy {type(strategy).__name__} has to yield lists of candidates and return a Choice; "
+        f"it gives {course!r:.80}."
+    )
+
+
+def _whole(number: Any) -> int | None:
+    """`number` as Python's own, also one of NumPy; None if it is no whole number."""
+    try:
+        return None if isinstance(number, bool) else operator.index(number)
+    except TypeError:
+        return None
+
+
+def _horizon(epochs: Any, strategy: str) -> float:
+    try:
+        checked = float(epochs)
+    except (TypeError, ValueError):
+        checked = math.nan
+    if not 0 < checked < math.inf:
+        raise TrainingError(f"strategy {strategy} wants a probe of {epochs!r:.80} epochs; it has to be more than 0.")
+    return checked
+
+
+def _state_name(name: Any, strategy: str) -> StateName:
+    numbers = [_whole(entry) for entry in name] if isinstance(name, tuple | list) else []
+    match numbers:
+        case [int(decision), int(candidate)]:
+            return decision, candidate
+    raise TrainingError(f"strategy {strategy} wants to go on from {name!r:.80}; the name of a kept state is its end.")
+
+
+def _left_out(names: Any, situation: Situation, strategy: str) -> tuple[str, ...]:
+    if isinstance(names, tuple | list) and all(name in situation.space for name in names):
+        return tuple(names)
+    raise TrainingError(f"strategy {strategy} has to name what it leaves out as a tuple of names, not {names!r:.80}.")
 
 
 def _checked(values: Values, situation: Situation, strategy: str) -> Values:
     checked: Values = {}
+    if not isinstance(values, Mapping):
+        raise TrainingError(
+            f"strategy {strategy} has to give values by the name of a hyperparameter, not {values!r:.80}."
+        )
     for given, value in values.items():
         try:
             known = hyperparameter(given)
@@ -55,9 +128,13 @@ def _checked(values: Values, situation: Situation, strategy: str) -> Values:
     return checked
 
 
-def checked_prediction(scores: Sequence[float], config: StudyConfig, strategy: str) -> list[float | None]:
-    """Predicted scores of all cells; raise TrainingError if they are not as many."""
+def checked_prediction(scores: Any, config: StudyConfig, strategy: str) -> list[float | None]:
+    """Predicted scores of all cells; raise TrainingError if they are not as many numbers."""
     cells = math.prod(len(entry.values()) for entry in config.space.values())
-    if len(scores) != cells:
-        raise TrainingError(f"strategy {strategy} predicts {len(scores)} scores for a grid of {cells} cells.")
-    return [float(score) if math.isfinite(score) else None for score in scores]
+    try:
+        numbers = [float(score) for score in scores]
+    except (TypeError, ValueError):
+        raise TrainingError(f"strategy {strategy} has to predict numbers, not {scores!r:.80}.") from None
+    if len(numbers) != cells:
+        raise TrainingError(f"strategy {strategy} predicts {len(numbers)} scores for a grid of {cells} cells.")
+    return [number if math.isfinite(number) else None for number in numbers]

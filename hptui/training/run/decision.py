@@ -24,7 +24,7 @@ from hptui.record.events import (
 from hptui.strategies import Candidate, Choice, Situation, Strategy
 from hptui.training.engine.evaluation import Evaluation
 from hptui.training.engine.loop import Trainer
-from hptui.training.run.answers import checked_candidates, checked_choice, checked_prediction
+from hptui.training.run.answers import checked_candidates, checked_choice, checked_course, checked_prediction
 from hptui.training.run.control import Control
 from hptui.training.run.kept import KeptStates
 from hptui.training.run.ledger import Ledger
@@ -133,16 +133,16 @@ class DecisionMaker:
         def horizon(candidate: Candidate) -> float:
             return times * (self.config.horizon if candidate.horizon is None else candidate.horizon)
 
-        course = strategy.decide(situation)
+        course = checked_course(strategy.decide(situation), strategy)
         if isinstance(course, Choice):  # it needs no candidates
-            return checked_choice(course, situation, strategy)
+            return checked_choice(course, situation, strategy, 0)
         measurements, number = None, 0
         while True:
             self.control.check()  # a strategy that asks for ever can still be stopped
             try:
                 request = next(course) if measurements is None else course.send(measurements)
             except StopIteration as end:
-                return checked_choice(end.value, situation, strategy)
+                return checked_choice(end.value, situation, strategy, number)
             candidates = checked_candidates(request, situation, strategy)
             measurements = prober.probe(candidates, kept, number, horizon, on_probe)
             number += len(candidates)
