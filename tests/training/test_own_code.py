@@ -87,7 +87,7 @@ class Answers(Strategy):
         (Choice({"weight_decay": -3.0}, "why not"), "out of bounds"),
         (Choice({"batch_size": 0.4}, "why not"), "out of bounds"),
         (Choice({"lr": "much"}, "why not"), "lr|convert"),  # type: ignore[dict-item]
-        (Choice([0.1], "why not"), "values hyperparameters' names"),  # type: ignore[arg-type]
+        (Choice([0.1], "why not"), "by the name of a hyperparameter"),  # type: ignore[arg-type]
         (Choice({}, None), "reason as text"),  # type: ignore[arg-type]
         (Choice({}, "the first", candidate=0), "candidate 0 of 0"),
         (Choice({}, "half", candidate=0.5), "candidate 0.5 of 0"),  # type: ignore[arg-type]
