@@ -10,11 +10,12 @@ from hptui.config import StudyConfig
 from hptui.datasets import ImageDataset
 from hptui.datasets._prepare import fingerprint, prepare, request_dataset
 from hptui.errors import ConfigError, HptuiError, ModelError, first_line
+from hptui.hyperparameters import Values
 from hptui.metrics.classification import METRICS, metric
 from hptui.record.predictions import Predictions
 from hptui.training.engine.building import StudyInputs, new_state
 from hptui.training.engine.device import resolve_device, use_threads
-from hptui.training.engine.device_data import DeviceDataset, to_device
+from hptui.training.engine.device_data import DeviceDataset, DeviceImages, to_device
 from hptui.training.engine.loop import LossSum, Trainer
 from hptui.training.engine.plug_ins import ModelFactory, load_factory, load_loss, load_optimizer, load_schedule
 
@@ -68,25 +69,35 @@ def _check_score(config: StudyConfig, data: DeviceDataset) -> None:
 
 def _try_out(inputs: StudyInputs, config: StudyConfig) -> None:
     """Build everything once, so that a mistake is told before the first run, not in the middle of the night."""
-    sizes = config.space.get("batch_size")
+    low = {name: entry.low for name, entry in config.space.items()}
+    high = {name: entry.high for name, entry in config.space.items()}
     start = round((inputs.optimizer.start_values | config.start_values)["batch_size"])
-    for size in {start} if sizes is None else {start, round(sizes.low), round(sizes.high)}:
-        _try_step(inputs, config, size)
+    sizes = {start, round(low.get("batch_size", start)), round(high.get("batch_size", start))}
+    for size in sorted(sizes):
+        _try_step(inputs, config, high, size)
+    if low:
+        _try_step(inputs, config, low, start)
 
 
-def _try_step(inputs: StudyInputs, config: StudyConfig, batch_size: int) -> None:
-    """One training step on a throwaway state, with all that the study may switch on."""
+def _try_step(inputs: StudyInputs, config: StudyConfig, values: Values, batch_size: int) -> None:
+    """A step and a look at two images, on a throwaway state with `values`, and so with all that the study may use."""
     try:
         state = new_state(inputs, config, config.seed)
         for name in config.space:
             state.values.require(name)
-        state.values.set({name: entry.high for name, entry in config.space.items()} | {"batch_size": float(batch_size)})
+        state.values.set(values | {"batch_size": float(batch_size)})
         trainer = Trainer(state, inputs.data, inputs.loss, average_window=1.0, precision=config.precision)
         LossSum(inputs.device).add(*trainer.step())
+        validation = inputs.data.validation
+        trainer.evaluate(DeviceImages(validation.pixels[:2], validation.labels[:2]), averaged=False)
     except HptuiError:
         raise
     except (Exception, SystemExit) as error:
         raise ModelError(
-            f"model {config.model!r} cannot be trained with batches of {batch_size}: "
+            f"model {config.model!r} cannot be trained with batches of {batch_size}{_as_words(values)}: "
             f"{type(error).__name__}: {first_line(error)}"
         ) from error
+
+
+def _as_words(values: Values) -> str:
+    return "".join(f", {name} {value:g}" for name, value in values.items() if name != "batch_size")

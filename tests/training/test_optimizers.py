@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from hptui import registry
-from hptui.errors import ConfigError
+from hptui.errors import ConfigError, ModelError
 from hptui.record.events import CandidateScored, RunCompleted, RunStarted
 from hptui.record.run_directory import RunFile, create_run
 from hptui.record.run_reader import RunReader
@@ -116,3 +116,8 @@ def test_schedule_free_refuses_what_it_cannot_train_well(prepare: Make) -> None:
         make_run(prepare(strategy="fixed", optimizer="schedule_free", search={}))
     with pytest.raises(ConfigError, match="schedule_free needs a momentum above 0"):
         make_run(prepare(PlainNet, strategy="fixed", optimizer="schedule_free", set={"momentum": 0.0}))
+
+
+def test_the_low_end_of_a_range_is_tried_out_before_anything_is_trained(prepare: Make) -> None:
+    with pytest.raises(ModelError, match=r"cannot be trained with batches of 20, momentum 0: ZeroDivisionError"):
+        prepare(PlainNet, optimizer="schedule_free", search={"momentum": "0:0.9:lin:3"})
