@@ -152,6 +152,7 @@ def test_no_image_is_read_twice_for_it(prepare: Make, monkeypatch: pytest.Monkey
     for module in (loop, delivery):
         monkeypatch.setattr(module, "evaluate", counted)
     run, _ = make_run(prepare(**OVERFITS))
+    passes.clear()  # of what was tried out before
     assert run.execute().completed
     assert len(passes) == 5 * 3  # validation of both kinds of weights, and test
     assert set(run.delivery.predictions) == {(m, s) for m in ("final", "best") for s in ("validation", "test")}
