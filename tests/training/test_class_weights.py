@@ -165,6 +165,7 @@ def test_every_metric_can_be_what_a_decision_compares(
     # rates at which no cell's last weights are far behind: the grid would leave it out
     search = {"lr": "1e-3:1e-2:log:3", "dropout": "0:0.5:lin:2"}
     run, events = make_run(prepare(score=score, epochs=1, search=search))
+    seen.clear()  # of what was tried out before
     assert run.execute().completed
     scored = [event for event in events if isinstance(event, CandidateScored)]
     averaged = seen[2:13:2]  # after that of the start, each candidate's last and averaged weights in turn
