@@ -9,6 +9,7 @@ import msgspec
 
 from hptui.config import ARMS, Arm
 from hptui.metrics.classification import METRIC_TITLES
+from hptui.reading.changes import changes
 from hptui.reading.comparison.arms import ArmSummary, summarize_arm
 from hptui.reading.comparison.differences import Difference, paired_difference
 from hptui.reading.comparison.measuring import Question, RunMeasurement, measure
@@ -43,6 +44,8 @@ class Comparison(msgspec.Struct, frozen=True):
     threshold_for: str | None = None
     sampling: SamplingError | None = None
     """null: no run is completed"""
+    by_hand: list[str] = []
+    """what somebody changed while the study ran; empty: nothing"""
 
 
 def compare(followed: FollowedStudy, question: Question | None = None, *, intervals: bool = False) -> Comparison:
@@ -75,6 +78,7 @@ def compare(followed: FollowedStudy, question: Question | None = None, *, interv
         model=question.model,
         threshold_for=question.threshold_for,
         sampling=sampling,
+        by_hand=list(changes(followed)),
     )
 
 

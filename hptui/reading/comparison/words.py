@@ -100,8 +100,16 @@ def comparison_lines(comparison: Comparison) -> tuple[str, ...]:
         other_statistics(comparison.difference),
         sampling_words(comparison.sampling),
         comparison.conclusion,
+        f"{by_hand_words(comparison)}:" if comparison.by_hand else "",
+        *comparison.by_hand,
     )
     return tuple(line for line in lines if line)
+
+
+def by_hand_words(comparison: Comparison) -> str:
+    """Words that say that the arms did not train by their settings alone."""
+    number = len(comparison.by_hand)
+    return f"{number} change{'s' * (number > 1)} by hand while it ran"
 
 
 def statistics_rows(comparison: Comparison) -> list[tuple[str, str]]:
