@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -38,7 +39,7 @@ def trajectories_figure(runs: Sequence[tuple[int, tuple[Trajectory, ...]]], titl
 
 def _draw_trajectories(axes: Axes, runs: Sequence[tuple[int, Trajectory]]) -> None:
     trajectories = [trajectory for _, trajectory in runs]
-    reached = [p.epoch for t in trajectories for p in (*t.points, *t.baseline, *t.baseline_scheduled)]
+    reached = [p.epoch for t in trajectories for p in (*t.points, *t.baseline)]
     reached += [edge.epoch for t in trajectories for edge in t.edges]
     last = max(reached, default=1)
     few = last <= MANY_EPOCHS
@@ -47,12 +48,13 @@ def _draw_trajectories(axes: Axes, runs: Sequence[tuple[int, Trajectory]]) -> No
     marks = {} if few else {"marker": ""}
     for trajectory in dict.fromkeys(trajectories):
         axes.plot(*_columns(_drawn(trajectory, trajectory.baseline)), **_baseline() | marks)
-        in_force = _drawn(trajectory, trajectory.baseline_scheduled)
-        axes.plot(*_columns(in_force), zorder=3, **_in_force() | {"color": theme().grey})
+        for piece in trajectory.baseline_scheduled:
+            axes.plot(*_columns(_drawn(trajectory, piece)), zorder=1.5, color=theme().grey, **_in_force())
     for index, (_, trajectory) in enumerate(runs):
         points, run = _drawn(trajectory, trajectory.points), theme().run(index, len(runs))
         axes.plot(*_columns(points), drawstyle="steps-mid", **{"marker": "o"} | run | marks)
-        axes.plot(*_columns(_drawn(trajectory, trajectory.scheduled)), zorder=1.5, **run | _in_force())
+        for piece in trajectory.scheduled:
+            axes.plot(*_columns(_drawn(trajectory, piece)), zorder=1.5, **run | _in_force())
     gap = 3.5 + theme().run(0, len(runs)).get("ms", 3.0) / 2  # points, clear of the widest mark
     for edge, mark, up in (("low", "v", -1), ("high", "^", 1)):
         on_edge = {(p.epoch, p.value) for trajectory in trajectories for p in trajectory.points if p.on_edge == edge}
@@ -85,7 +87,7 @@ def _baseline() -> dict[str, Any]:
 
 def _in_force() -> dict[str, Any]:
     """Line of values in force where a schedule makes them others than those that were chosen."""
-    return {"ls": "-.", "lw": 0.8, "marker": ""}
+    return {"ls": "-.", "lw": 0.8, "marker": ".", "ms": 2.5}
 
 
 def _longer_probes() -> dict[str, Any]:
@@ -108,7 +110,7 @@ def _trajectory_axes(axes: Axes, trajectories: Sequence[Trajectory], last: int) 
     axes.set_xlim(0.4, last + 0.6)
     axes.margins(y=0.12)
     epochs(axes)
-    chosen = [p.value for t in trajectories for p in (*t.points, *t.scheduled, *t.baseline_scheduled)]
+    chosen = [p.value for t in trajectories for p in (*t.points, *chain(*t.scheduled, *t.baseline_scheduled))]
     chosen += [value for t in trajectories for edge in t.edges for value in (edge.low, edge.high)]
     baseline = sorted({p.value for t in trajectories for p in t.baseline})
     positive = [value for value in (*chosen, *baseline) if value > 0]

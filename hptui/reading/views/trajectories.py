@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Literal
 
 from hptui.hyperparameters import title
@@ -25,6 +26,9 @@ class TrajectoryPoint:
     value: float
     on_edge: Literal["low", "high"] | None = None
     """the chosen value sits on an edge of its range: the best may lie outside"""
+
+
+Piece = tuple[TrajectoryPoint, ...]
 
 
 @dataclass(frozen=True)
@@ -56,21 +60,22 @@ class Trajectory:
     """what longer probes would have chosen, where a greed check found another value"""
 
     @property
-    def scheduled(self) -> tuple[TrajectoryPoint, ...]:
+    def scheduled(self) -> tuple[Piece, ...]:
         """Values in force, if some of them are others than those that were chosen; else empty."""
-        return _departing(self.in_force, self.points)
+        return _pieces(self.in_force, self.points)
 
     @property
-    def baseline_scheduled(self) -> tuple[TrajectoryPoint, ...]:
-        return _departing(self.baseline_in_force, self.baseline)
+    def baseline_scheduled(self) -> tuple[Piece, ...]:
+        return _pieces(self.baseline_in_force, self.baseline)
 
 
-def _departing(
-    in_force: tuple[TrajectoryPoint, ...], chosen: tuple[TrajectoryPoint, ...]
-) -> tuple[TrajectoryPoint, ...]:
+def _pieces(in_force: Piece, chosen: Piece) -> tuple[Piece, ...]:
+    """Pieces within each of which the choice stays the same, so that the value goes from point to point."""
     by_epoch = {point.epoch: point.value for point in chosen}
-    as_chosen = (math.isclose(p.value, by_epoch.get(p.epoch, p.value), rel_tol=1e-9) for p in in_force)
-    return () if all(as_chosen) else in_force
+    if all(math.isclose(p.value, by_epoch.get(p.epoch, p.value), rel_tol=1e-9) for p in in_force):
+        return ()
+    by_choice = groupby(in_force, key=lambda point: by_epoch.get(point.epoch))
+    return tuple(tuple(points) for _, points in by_choice)
 
 
 def trajectories(run: RunState, baseline: RunState | None = None) -> tuple[Trajectory, ...]:

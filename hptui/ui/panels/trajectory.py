@@ -24,6 +24,9 @@ CHART_LINES = 6
 """least height of a chart that says something"""
 
 
+IN_FORCE = "in force at the end of the epoch"
+
+
 class TrajectoryPanel(Panel):
     """One chart per hyperparameter, as many as there is room for; n goes on to the next ones."""
 
@@ -127,8 +130,11 @@ def _lines(trajectory: Trajectory) -> list[Series]:
         Series("range of the choice", _until(low, last), "dashed"),
         Series("", _until(high, last), "dashed"),
         Series("baseline", _points(trajectory.baseline), "steps", BASELINE, "×"),
-        Series("baseline in force", _points(trajectory.baseline_scheduled), "line", BASELINE, "+"),
-        Series("in force at the end of the epoch", _points(trajectory.scheduled), "line", SCHEDULED, "○"),
+        *(
+            Series("baseline in force", _points(piece), "line", BASELINE, "+")
+            for piece in trajectory.baseline_scheduled
+        ),
+        *(Series(IN_FORCE, _points(piece), "line", SCHEDULED, "○") for piece in trajectory.scheduled),
         Series("chosen", chosen, "steps", OPTIMIZED),
         Series("on the high edge", on_high, "dots", OPTIMIZED, "▲"),
         Series("on the low edge", on_low, "dots", OPTIMIZED, "▼"),
@@ -166,7 +172,7 @@ def _heading(trajectory: Trajectory, width: int, palette: Palette) -> Text:
         words += f" {now.value:.3g} {'chosen for' if trajectory.scheduled else 'in'} epoch {now.epoch}"
         words += f", on the {now.on_edge} edge" if now.on_edge else ""
     if trajectory.scheduled:
-        words += f"; {trajectory.scheduled[-1].value:.3g} in force at the end of epoch {trajectory.scheduled[-1].epoch}"
+        words += f"; {trajectory.in_force[-1].value:.3g} in force at the end of epoch {trajectory.in_force[-1].epoch}"
     base = trajectory.baseline
     if base and trajectory.scale == "log" and base[-1].value <= 0:
         words += f"; baseline {base[-1].value:g}, off the log axis"
