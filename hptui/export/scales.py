@@ -85,6 +85,14 @@ def logarithmic(axes: Axes, low: float, high: float) -> None:
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
+def shares(axes: Axes) -> None:
+    """Keep the y axis, of shares in percent, between 0 and 100; what is drawn at these ends is not cut by them."""
+    low, high = axes.get_ylim()
+    axes.set_ylim(max(low, 0.0), min(high, 100.0))
+    for line in axes.get_lines():
+        line.set_clip_on(False)
+
+
 def legend_columns(handles: Sequence[Artist], width: float) -> int:
     """Columns of a legend below a figure of `width` inches: as few rows as fit, about equally long."""
     breadths = [breadth(str(handle.get_label()), SMALL) + LEGEND_HANDLE * SMALL for handle in handles]

@@ -135,7 +135,7 @@ def _trajectory_legend(seeds: Sequence[int], trajectories: Sequence[Trajectory])
         label = (f"seed {seed}" if few else "optimized runs") + ", chosen" * scheduled
         handles.append(Line2D([], [], color=colour, marker="o", label=label))
     if scheduled:
-        words = "in force at the end of the epoch (schedule)"
+        words = "in force at the end of an epoch"
         handles.append(Line2D([], [], color=theme().run(0, 1)["color"], label=words, **_in_force()))
     if any(_drawn(trajectory, trajectory.baseline) for trajectory in trajectories):
         scheduled_baseline = any(trajectory.baseline_scheduled for trajectory in trajectories)
@@ -148,7 +148,7 @@ def _trajectory_legend(seeds: Sequence[int], trajectories: Sequence[Trajectory])
             Patch(facecolor=theme().faint, edgecolor=theme().ink, ls=":", lw=0.6, label="range of the choice")
         )
     if any(point.on_edge for trajectory in trajectories for point in trajectory.points):
-        handles.append(Line2D([], [], label="chosen on an edge of the range", **theme().on_edge))
+        handles.append(Line2D([], [], label="on an edge of the range", **theme().on_edge))
     if any(trajectory.repeated for trajectory in trajectories):
         handles.append(Line2D([], [], label="probes twice as long would choose", **_longer_probes()))
     return handles

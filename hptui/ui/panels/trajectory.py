@@ -22,8 +22,6 @@ __all__ = ["TrajectoryPanel"]
 
 CHART_LINES = 6
 """least height of a chart that says something"""
-
-
 IN_FORCE = "in force at the end of the epoch"
 
 
