@@ -111,10 +111,21 @@ def unpaired_difference(one: Sequence[float], other: Sequence[float]) -> Differe
 
 def _student(mean: float, error: float, freedom: float) -> tuple[float, float, float]:
     """Low and high end of Student's interval, and the two-sided p value."""
-    from scipy.special import stdtr, stdtrit  # a quarter of a second: not before there is something to test
+    from scipy.special import stdtr  # a quarter of a second: not before there is something to test
 
-    reach = error * float(stdtrit(freedom, (1 + CONFIDENCE) / 2))
+    reach = error * _quantile(freedom)
     return mean - reach, mean + reach, 2 * float(stdtr(freedom, -abs(mean) / error))
+
+
+def student_reach(sd: float, n: int) -> float:
+    """How far Student's interval of a mean of n > 1 numbers reaches to either side."""
+    return sd / math.sqrt(n) * _quantile(n - 1)
+
+
+def _quantile(freedom: float) -> float:
+    from scipy.special import stdtrit
+
+    return float(stdtrit(freedom, (1 + CONFIDENCE) / 2))
 
 
 def _corrected(effect: float, freedom: float) -> float | None:
