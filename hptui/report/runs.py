@@ -15,7 +15,7 @@ from hptui.report.paths import without_folders
 from hptui.report.tables import PageTable
 from hptui.space import describe
 
-RUN_HEADINGS = ("run", "state", "device", "values at the end", "epochs", "test acc. %", "cost", "seconds")
+RUN_HEADINGS = ("run", "state", "device", "in force at the end", "epochs", "test acc. %", "cost", "seconds")
 DECISION_HEADINGS = ("before epoch", "chosen", "reason", "tried", "diverged", "best score")
 
 

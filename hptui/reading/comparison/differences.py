@@ -109,6 +109,13 @@ def unpaired_difference(one: Sequence[float], other: Sequence[float]) -> Differe
     return Difference(n, mean, low, high, p_value, effect, UNPAIRED, effect_size_corrected=_corrected(effect, freedom))
 
 
+def within_shares(difference: Difference) -> Difference:
+    """The same difference with an interval that ends where fractions do: two of them differ by 100 points at most."""
+    if difference.low is None or difference.high is None:
+        return difference
+    return msgspec.structs.replace(difference, low=max(difference.low, -1.0), high=min(difference.high, 1.0))
+
+
 def _student(mean: float, error: float, freedom: float) -> tuple[float, float, float]:
     """Low and high end of Student's interval, and the two-sided p value."""
     from scipy.special import stdtr  # a quarter of a second: not before there is something to test

@@ -12,7 +12,7 @@ from hptui.metrics.classification import METRIC_TITLES
 from hptui.metrics.score_intervals import NORMAL
 from hptui.reading.changes import changes
 from hptui.reading.comparison.arms import ArmSummary, summarize_arm
-from hptui.reading.comparison.differences import Difference, paired_difference
+from hptui.reading.comparison.differences import Difference, paired_difference, within_shares
 from hptui.reading.comparison.measuring import Question, RunMeasurement, measure
 from hptui.reading.comparison.number_words import signed
 from hptui.reading.comparison.sampling import (
@@ -66,7 +66,7 @@ def compare(followed: FollowedStudy, question: Question | None = None, *, interv
     baseline, optimized = (
         summarize_arm(followed.completed_runs(arm), config.strategy_of(arm), measured[arm]) for arm in ARMS
     )
-    difference = paired_difference(by_seed(baseline), by_seed(optimized))
+    difference = within_shares(paired_difference(by_seed(baseline), by_seed(optimized)))
     sampling = sampling_error(measured["baseline"], measured["optimized"], question.metric)
     return Comparison(
         study=followed.study.name,
