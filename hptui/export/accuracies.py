@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hptui.export.scales import shares
+from hptui.export.scales import bars, shares
 from hptui.export.style import ARM_MARKS, TEXT, WIDE, new_figure, theme, titled, wrapped
 from hptui.reading.comparison import ArmSummary, Comparison
 from hptui.reading.outcomes import mean_interval
@@ -47,10 +47,9 @@ def _draw_arm(axes: Axes, position: int, name: str, arm: ArmSummary) -> None:
     values = [100 * value for value in arm.test_accuracy.values]
     axes.plot([position] * len(values), values, marker=mark, color=colour, **theme().point)
     interval = mean_interval(values)
-    if interval.low is not None and interval.high is not None:
+    if interval.n > 1:
         side = position + (0.22 if name == "optimized" else -0.22)
-        bars = [[interval.mean - max(interval.low, 0.0)], [min(interval.high, 100.0) - interval.mean]]
-        axes.errorbar(side, interval.mean, bars, **theme().mean)
+        axes.errorbar(side, interval.mean, bars(interval, highest=100.0), **theme().mean)
 
 
 def _pairs(comparison: Comparison) -> list[tuple[float, float]]:
@@ -69,8 +68,8 @@ def _draw_difference(axes: Axes, comparison: Comparison) -> None:
     if difference.mean is not None:
         mean = 100 * difference.mean
         low, high = difference.low, difference.high
-        bars = [[mean - 100 * low], [100 * high - mean]] if low is not None and high is not None else None
-        axes.errorbar([0.7], [mean], bars, **theme().mean)
+        reach = [[mean - 100 * low], [100 * high - mean]] if low is not None and high is not None else None
+        axes.errorbar([0.7], [mean], reach, **theme().mean)
     axes.set_xlim(-0.6, 1.3)
     mean_words = "mean" if difference.low is None else "mean, 95 %\ninterval"
     axes.set_xticks([0, 0.7], ["each\npair", mean_words], fontsize=TEXT)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from hptui.export.scales import shares
+from hptui.export.scales import bars, shares
 from hptui.export.style import ARM_MARKS, NARROW, new_figure, theme
 from hptui.reading.outcomes import CostPoint, MeanInterval, mean_interval
 
@@ -47,12 +46,5 @@ def _mean_mark() -> dict[str, Any]:
 
 
 def _draw_mean(axes: Axes, cost: MeanInterval, accuracy: MeanInterval) -> None:
-    vertical, horizontal = _bars(accuracy, highest=100.0), _bars(cost)
+    vertical, horizontal = bars(accuracy, highest=100.0), bars(cost)
     axes.errorbar(cost.mean, accuracy.mean, vertical, horizontal, zorder=3, capsize=3, **_mean_mark())
-
-
-def _bars(interval: MeanInterval, highest: float = math.inf) -> list[list[float]] | None:
-    """Lengths of the bars to either side, as far as there are such values: from 0 to `highest`."""
-    if interval.low is None or interval.high is None:
-        return None
-    return [[interval.mean - max(interval.low, 0.0)], [min(interval.high, highest) - interval.mean]]
