@@ -13,6 +13,7 @@ import msgspec
 
 from hptui.cli.recipe import recipe_of
 from hptui.config import StudyConfig
+from hptui.config.former import as_of_today
 from hptui.errors import ConfigError, RunDirectoryError
 from hptui.record.events import AnyEvent, EpochCompleted, RunCompleted, RunFailed, RunResumed, RunStarted
 from hptui.record.localizing import localized
@@ -60,7 +61,7 @@ def replay_run(
     if to is not None and to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise RunDirectoryError(f"{to} is not an empty folder; choose another --to.")
     changes: dict[str, Any] = ({"device": device} if device else {}) | _recorded_threads(started)
-    config = msgspec.structs.replace(localized(study, data_dir), **changes)
+    config = as_of_today(msgspec.structs.replace(localized(study, data_dir), **changes), recorded.arm)
     inputs = _inputs(study, run, config)
     with ExitStack() as stack:
         again = to or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hptui-replay-")))

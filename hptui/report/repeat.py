@@ -10,15 +10,13 @@ from typing import Any
 import msgspec
 
 from hptui import registry
-from hptui.config import LOCAL, PLUG_INS, Arm, StudyConfig, resolve, takes_path
+from hptui.config import LOCAL, PLUG_INS, StudyConfig, resolve, takes_path
+from hptui.config.former import as_of_today, former_strategy
 from hptui.hyperparameters import default_search
 from hptui.reading.changes import changes
 from hptui.reading.studies import FollowedStudy
 from hptui.record.run_directory import run_name
 from hptui.record.study_directory import SOURCES
-
-OWN_RATE = ("prodigy",)
-"""strategies of an earlier hptui that began with a rate of their own, whatever was set"""
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ def repeat_commands(config: StudyConfig) -> tuple[str, ...]:
 
     One, unless the arms differ in what a command now says of both alike: then one for each arm.
     """
-    by_arm = {arm: _as_of_today(config, arm) for arm in config.arms}
+    by_arm = {arm: as_of_today(config, arm) for arm in config.arms}
     shared = [(one.schedule, one.optimizer, one.set) for one in by_arm.values()]
     if all(settings == shared[0] for settings in shared):
         strategies = {"strategy" if arm == "optimized" else arm: one.strategy_of(arm) for arm, one in by_arm.items()}
@@ -54,19 +52,6 @@ def repeat_commands(config: StudyConfig) -> tuple[str, ...]:
         msgspec.structs.replace(one, strategy=one.strategy_of(arm), baseline="none") for arm, one in by_arm.items()
     )
     return tuple(_command(one) for one in alone)
-
-
-def _as_of_today(config: StudyConfig, arm: Arm) -> StudyConfig:
-    """Settings that train this arm; an earlier hptui had as strategies what schedules and optimizers are now."""
-    name = config.strategy_of(arm)
-    if registry.is_own(name) or registry.is_known("strategies", name):
-        return config
-    field = next((field for field in ("schedule", "optimizer") if registry.is_known(PLUG_INS[field], name)), None)
-    if field is None:
-        return config
-    kept = {key: value for key, value in config.set.items() if name not in OWN_RATE or key != "lr"}
-    chooser = "strategy" if arm == "optimized" else "baseline"
-    return msgspec.structs.replace(config, **{chooser: "fixed", field: name, "set": kept})
 
 
 def _command(config: StudyConfig) -> str:
@@ -103,11 +88,13 @@ def repeat_notes(followed: FollowedStudy) -> list[str]:
     study = followed.study
     config = study.config
     notes = list(_changed(followed))
-    gone = [name for arm in config.arms if (name := config.strategy_of(arm)) and _as_of_today(config, arm) != config]
-    for name in dict.fromkeys(gone):
-        notes.append(f"{name} was a strategy of the hptui that trained this; it is set apart from the strategy now.")
+    gone = {config.strategy_of(arm): former_strategy(config, arm) for arm in config.arms}
+    for name, field in gone.items():
+        if field is not None:
+            kind = "a schedule" if field == "schedule" else "an optimizer"
+            notes.append(f"{name} was a strategy of the hptui that trained this; it is {kind} now (--{field} {name}).")
     if len(repeat_commands(config)) > 1:
-        notes.append("What it sets holds for both arms, so each arm is a study; hptui compare DIR DIR pairs them.")
+        notes.append("It holds for both arms of a study, so each arm is a study; hptui compare DIR DIR pairs them.")
     own = [field for field in PLUG_INS if registry.own_file(getattr(config, field) or "") is not None]
     if own:
         notes.append(f"Run it in the study's folder, which keeps a copy of the own files ({', '.join(own)}).")

@@ -205,7 +205,8 @@ def test_strategies_of_an_earlier_hptui_are_repeated_by_what_they_are_now(
     assert (optimized.strategy, optimized.baseline, getattr(optimized, field)) == ("fixed", "none", name)
     assert optimized.set.get("lr") == rate
     notes = repeat_notes(study)
-    assert f"{name} was a strategy of the hptui that trained this; it is set apart from the strategy now." in notes
+    kind = "a schedule" if field == "schedule" else "an optimizer"
+    assert f"{name} was a strategy of the hptui that trained this; it is {kind} now (--{field} {name})." in notes
     assert any("hptui compare DIR DIR" in note for note in notes)
 
 

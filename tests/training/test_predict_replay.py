@@ -121,6 +121,22 @@ def test_a_completed_run_that_could_not_go_on_is_replayed_still(run: Path, capsy
     assert "equal to the bit" in out
 
 
+@pytest.mark.parametrize(("name", "field"), [("cosine", "schedule"), ("schedule_free", "optimizer")])
+def test_a_strategy_of_an_older_hptui_is_replayed_as_what_it_is_now(
+    tmp_path: Path, capsys: Captured, name: str, field: str
+) -> None:
+    """The same training, under the name that it had: the weights are equal to the bit."""
+    settings = {"dataset": "digits", "train_size": 200, "model": "lenet", "epochs": 2, "runs": 1, "threads": 1}
+    settings |= {"strategy": "fixed", "baseline": "none", field: name}
+    prepared = start_study(resolve([Layer("test", settings)]).config, tmp_path / "s")
+    assert train_study(prepared, Control())
+    text = (tmp_path / "s" / "study.toml").read_text("utf-8").replace('strategy = "fixed"', f'strategy = "{name}"')
+    lines = [line for line in text.splitlines() if not line.startswith(f"{field} =")]
+    (tmp_path / "s" / "study.toml").write_text("\n".join(lines), "utf-8")
+    out, _ = out_of(capsys, "replay", tmp_path / "s" / "optimized-0")
+    assert "equal to the bit" in out
+
+
 def test_what_cannot_be_replayed_is_told_in_one_line(run: Path, tmp_path: Path, capsys: Captured) -> None:
     out_of(capsys, "replay", tmp_path, code=2)
     _, err = out_of(capsys, "replay", run, "--to", run.parent, code=2)
