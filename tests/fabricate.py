@@ -201,7 +201,14 @@ def whole_run(
     decides = arm == "optimized"
     strategy = "grid" if decides else "fixed"
     events: list[AnyEvent] = [
-        run_started(arm=arm, seed=seed, epochs=epochs, strategy=strategy, searched=[AXIS] if decides else [])
+        run_started(
+            arm=arm,
+            seed=seed,
+            epochs=epochs,
+            strategy=strategy,
+            searched=[AXIS] if decides else [],
+            values=values(0.001 if decides else 0.01),
+        )
     ]
     for epoch in range(1, epochs + 1):
         events += decision(epoch - 1, epoch) if decides else []

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from hptui.cli.tables import comparison_table, left_table
 from hptui.reading.comparison import Question, compare
-from hptui.reading.comparison.by_class import CLASS_HEADINGS, ClassRow, by_class, class_cells
+from hptui.reading.comparison.by_class import CLASS_HEADINGS, ClassRow, by_class, class_cells, few_images
 from hptui.reading.comparison.several import StudiesComparison, compare_several
 from hptui.reading.comparison.several_words import (
     CONTRAST_HEADINGS,
@@ -63,8 +63,9 @@ def _several(several: StudiesComparison) -> RenderableType:
 
 
 def _classes(name: str, rows: Sequence[ClassRow]) -> RenderableType:
-    title = f"classes of {name}: mean over the runs, of the value and of its 95 % interval"
+    title = f"classes of {name}: mean over the runs, with its 95 % interval over runs and test images"
     table = left_table(CLASS_HEADINGS, title, left=2)
     for row in rows:
         table.add_row(*map(Text, class_cells(row)))
-    return table
+    few = few_images(rows)
+    return Group(table, Text(few)) if few else table

@@ -13,8 +13,9 @@ import msgspec
 
 from hptui.cli.recipe import recipe_of
 from hptui.config import StudyConfig
+from hptui.config.former import as_of_today
 from hptui.errors import ConfigError, RunDirectoryError
-from hptui.record.events import AnyEvent, EpochCompleted, RunCompleted, RunResumed, RunStarted
+from hptui.record.events import AnyEvent, EpochCompleted, RunCompleted, RunFailed, RunResumed, RunStarted
 from hptui.record.localizing import localized
 from hptui.record.run_directory import MODEL_FILE, RunFile, create_run, read_run_file
 from hptui.record.run_reader import RunReader
@@ -60,7 +61,7 @@ def replay_run(
     if to is not None and to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise RunDirectoryError(f"{to} is not an empty folder; choose another --to.")
     changes: dict[str, Any] = ({"device": device} if device else {}) | _recorded_threads(started)
-    config = msgspec.structs.replace(localized(study, data_dir), **changes)
+    config = as_of_today(msgspec.structs.replace(localized(study, data_dir), **changes), recorded.arm)
     inputs = _inputs(study, run, config)
     with ExitStack() as stack:
         again = to or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hptui-replay-")))
@@ -105,6 +106,8 @@ def _recorded_threads(started: RunStarted) -> dict[str, Any]:
 def _read_completed(run: Path) -> tuple[RunFile, list[AnyEvent]]:
     recorded = read_run_file(run)
     events = RunReader(run).read()
+    while events and isinstance(events[-1], RunFailed):  # an older hptui noted so that a completed run could not go on
+        del events[-1]
     if not events or not isinstance(events[-1], RunCompleted):
         raise RunDirectoryError(f"{run} is not completed; there are no final weights to come to (hptui resume).")
     return recorded, events
@@ -127,6 +130,7 @@ def _compared(run: Path, again: Path, *, comparable: bool) -> ReplayResult:
 
 
 def _end(run: Path) -> RunCompleted:
-    end = RunReader(run).read()[-1]
+    _, events = _read_completed(run)
+    end = events[-1]
     assert isinstance(end, RunCompleted)
     return end

@@ -5,14 +5,14 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from hptui import registry
-from hptui.config.study import FIELDS, LOCAL, SYNONYMS, Arm, StudyConfig
+from hptui.config.study import FIELDS, LOCAL, SYNONYMS, StudyConfig
 from hptui.config.values import convert_field
 from hptui.errors import ConfigError, nearest
 from hptui.hyperparameters import default_search
@@ -82,30 +82,35 @@ def resolve(layers: Iterable[Layer], *, installed: bool = True) -> Resolved:
     Raises:
         ConfigError: an unknown key, a value of the wrong kind or out of bounds (names key, value and origin).
     """
-    merged: dict[str, Any] = {}
+    resolved = merged(layers, installed=installed)
+    check(resolved.config, installed=installed)
+    return resolved
+
+
+def merged(layers: Iterable[Layer], *, installed: bool = True) -> Resolved:
+    """Like `resolve`, but for what only settings together can have wrong: see `contradictions`."""
+    found: dict[str, Any] = {}
     origins = dict.fromkeys(FIELDS, "default")
     named = False
     for layer in layers:
         try:
-            settings = _layer_settings(layer, installed=installed)
+            settings = layer_settings(layer, installed=installed)
         except ConfigError as error:
             raise ConfigError(f"{layer.origin}: {error}") from None
         for field, value in settings.items():
-            merged[field] = merged.get(field, {}) | value if field in ("set", "search") else value
+            found[field] = found.get(field, {}) | value if field in ("set", "search") else value
             origins[field] = layer.origin
         for one, other in (("decide_at", "decide_every"), ("decide_every", "decide_at")):
-            if settings.get(one) is not None and other not in settings and merged.pop(other, None):
+            if settings.get(one) is not None and other not in settings and found.pop(other, None):
                 origins[other] = "default"
         # ranges, or that there is to be none at all; not only that one of the default ranges is off
         named = named or ("search" in settings and set(settings["search"].values()) != {"off"})
-    search = merged.get("search", {}) if named else default_search() | merged.get("search", {})
+    search = found.get("search", {}) if named else default_search() | found.get("search", {})
     kept = {name: str(parse_range(name, text, installed=installed)) for name, text in search.items() if text != "off"}
-    config = msgspec.structs.replace(StudyConfig(**merged), search=kept)
-    check(config, installed=installed)
-    return Resolved(config, origins)
+    return Resolved(msgspec.structs.replace(StudyConfig(**found), search=kept), origins)
 
 
-def _layer_settings(layer: Layer, *, installed: bool) -> dict[str, Any]:
+def layer_settings(layer: Layer, *, installed: bool) -> dict[str, Any]:
     """The settings of one place by field, converted; raise ConfigError where two of them say the same thing."""
     settings: dict[str, Any] = {}
     for key, raw in layer.settings.items():
@@ -131,22 +136,34 @@ def _layer_settings(layer: Layer, *, installed: bool) -> dict[str, Any]:
 
 def check(config: StudyConfig, *, installed: bool = True) -> None:
     """Check what one field alone cannot show; raise ConfigError with what to change."""
-    check_cells(config.space)
+    for _, problem in contradictions(config, installed=installed):
+        raise ConfigError(problem)
+
+
+def contradictions(config: StudyConfig, *, installed: bool = True) -> Iterator[tuple[tuple[str, ...], str]]:
+    """What settings that are right by themselves have wrong together: the fields, and a sentence."""
+    try:
+        check_cells(config.space)
+    except ConfigError as error:
+        yield ("search",), str(error)
     for arm in config.arms:
-        _check_strategy(config, arm, installed=installed)
-    late = [epoch for epoch in config.decide_at or () if epoch > config.epochs]
-    if late:
-        raise ConfigError(f"decide_at names epoch {late[0]}, but a run has {config.epochs} epochs.")
+        if _searches(config.strategy_of(arm), installed=installed) and not config.search:
+            problem = (
+                f"strategy {config.strategy_of(arm)!r} has a grid of no cells; name at least one range with --search."
+            )
+            yield ("strategy" if arm == "optimized" else arm, "search"), problem
+    for epoch in config.decide_at or ():
+        if epoch > config.epochs:
+            yield ("decide_at", "epochs"), f"decide_at names epoch {epoch}, but a run has {config.epochs} epochs."
 
 
-def _check_strategy(config: StudyConfig, arm: Arm, *, installed: bool) -> None:
-    name = config.strategy_of(arm)
-    if registry.is_own(name):  # imported with the rest of the user's code, when training starts
-        return
-    if not installed and not registry.is_known("strategies", name):
-        return
-    if registry.load("strategies", name).searches and not config.search:
-        raise ConfigError(f"strategy {name!r} has a grid of no cells; name at least one range with --search.")
+def _searches(strategy: str, *, installed: bool) -> bool:
+    """Whether a strategy needs ranges, as far as that is known here."""
+    if registry.is_own(strategy):  # imported with the rest of the user's code, when training starts
+        return False
+    if not installed and not registry.is_known("strategies", strategy):
+        return False
+    return bool(registry.load("strategies", strategy).searches)
 
 
 def to_plain(config: StudyConfig) -> dict[str, Any]:

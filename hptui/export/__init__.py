@@ -26,6 +26,7 @@ __all__ = ["export", "missing"]
 
 METADATA: dict[Format, dict[str, None]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
 """no dates: two exports of one study are equal to the byte"""
+CAPTIONS_FILE = "captions.txt"
 
 
 class Product(NamedTuple):
@@ -43,6 +44,7 @@ def export(
     *,
     theme: ThemeName = "light",
     each_decision: bool = False,
+    titles: bool = True,
     progress: Callable[[str], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> list[Path]:
@@ -56,6 +58,7 @@ def export(
         formats: of pictures, and what else is wanted.
         theme: colours for white or for dark paper.
         each_decision: a picture for each decision too, in the sub-folder `heatmaps`.
+        titles: words above and below the pictures; without, they are written to a file of captions.
         progress: called with one line for each file, and for whatever is missing.
         should_stop: asked before each file, and within an animation before each frame.
 
@@ -71,7 +74,9 @@ def export(
         if should_stop is not None and should_stop():
             raise _StoppedError
 
-    products = list(_products(study, set(formats), theme, each_decision, go_on))
+    asked = set(formats)
+    drawn = _pictures(study, asked, theme, each_decision, titles)
+    products = [*_tables(study, asked), *drawn, *_animations(study, asked, theme, go_on)]
     try:
         for index, product in enumerate(products):
             go_on()
@@ -104,25 +109,31 @@ def _write(to: Path, product: Product) -> Path:
     return path
 
 
-def _products(
-    study: FollowedStudy, formats: set[Format], theme: ThemeName, each_decision: bool, go_on: Callable[[], None]
-) -> Iterator[Product]:
-    """Files of the export; tables and event files first, which are quickly written."""
+def _tables(study: FollowedStudy, formats: set[Format]) -> Iterator[Product]:
+    """Tables and event files; they come first, because they are quickly written."""
     if "csv" in formats:
         for table in tables(study):
             yield Product(f"{table.name}.csv", partial(write_table, table))
     if "tensorboard" in formats:
         require_tensorboard()
         yield from _event_files(study)
-    kinds = [kind for kind in PICTURE_FORMATS if kind in formats]
-    if kinds:
-        from hptui.export.pictures import pictures
 
-        for picture in pictures(study, each_decision=each_decision):
-            for kind in kinds:
-                yield Product(f"{picture.name}.{kind}", partial(_draw, picture, kind, theme))
-    if "gif" in formats:
-        yield from _animations(study, theme, go_on)
+
+def _pictures(
+    study: FollowedStudy, formats: set[Format], theme: ThemeName, each_decision: bool, titles: bool
+) -> Iterator[Product]:
+    """Pictures in every format that is one of pictures, and their captions where they have no titles."""
+    kinds = [kind for kind in PICTURE_FORMATS if kind in formats]
+    if not kinds:
+        return
+    from hptui.export.pictures import pictures
+
+    drawn = list(pictures(study, each_decision=each_decision))
+    for picture in drawn:
+        for kind in kinds:
+            yield Product(f"{picture.name}.{kind}", partial(_draw, picture, kind, theme, titles))
+    if drawn and not titles:
+        yield Product(CAPTIONS_FILE, partial(_write_captions, drawn))
 
 
 def _event_files(study: FollowedStudy) -> Iterator[Product]:
@@ -133,7 +144,11 @@ def _event_files(study: FollowedStudy) -> Iterator[Product]:
         yield Product(f"{FOLDER}/{run.name}/{EVENT_FILE}", partial(write_run, study, run))
 
 
-def _animations(study: FollowedStudy, theme: ThemeName, go_on: Callable[[], None]) -> Iterator[Product]:
+def _animations(
+    study: FollowedStudy, formats: set[Format], theme: ThemeName, go_on: Callable[[], None]
+) -> Iterator[Product]:
+    if "gif" not in formats:
+        return
     from hptui.export.animation import write_animation
     from hptui.export.pictures import searching
 
@@ -142,8 +157,12 @@ def _animations(study: FollowedStudy, theme: ThemeName, go_on: Callable[[], None
             yield Product(f"heatmaps-{run.name}.gif", partial(write_animation, study, run, theme, go_on))
 
 
-def _draw(picture: Picture, kind: Format, theme: ThemeName, file: BinaryIO) -> None:
+def _write_captions(drawn: Iterable[Picture], file: BinaryIO) -> None:
+    file.write("\n".join(f"{picture.name}: {picture.caption}\n" for picture in drawn).encode())
+
+
+def _draw(picture: Picture, kind: Format, theme: ThemeName, titles: bool, file: BinaryIO) -> None:
     from hptui.export.style import look
 
-    with look(theme):
+    with look(theme, titles=titles):
         picture.draw().savefig(file, format=kind, metadata=METADATA[kind])

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hptui.export.style import ARM_MARKS, TEXT, WIDE, new_figure, theme, wrapped
+from hptui.export.scales import bars, shares
+from hptui.export.style import ARM_MARKS, TEXT, WIDE, new_figure, theme, titled, wrapped
 from hptui.reading.comparison import ArmSummary, Comparison
 from hptui.reading.outcomes import mean_interval
 
@@ -28,12 +29,15 @@ def accuracies_figure(comparison: Comparison) -> Figure:
     left.set_xticks(range(len(arms)), [f"{name}\n({arm.strategy})" for name, arm in arms], fontsize=TEXT)
     left.set_xlim(-0.5, len(arms) - 0.5)
     left.set_ylabel("test accuracy (%)")
-    left.set_title("runs, and mean of each arm with 95 % interval")
+    interval = any(arm.n > 1 for _, arm in arms)
+    left.set_title("runs, and mean of each arm with 95 % interval" if interval else "runs")
+    shares(left)
     for right in rest:
         _draw_difference(right, comparison)
     for panel in (left, *rest):
         panel.spines[["top", "right"]].set_visible(False)
-    figure.supxlabel("\n".join(wrapped(comparison.conclusion, WIDE, TEXT, lines=3)), fontsize=TEXT)
+    if titled():
+        figure.supxlabel("\n".join(wrapped(comparison.conclusion, WIDE, TEXT, lines=3)), fontsize=TEXT)
     return figure
 
 
@@ -43,9 +47,9 @@ def _draw_arm(axes: Axes, position: int, name: str, arm: ArmSummary) -> None:
     values = [100 * value for value in arm.test_accuracy.values]
     axes.plot([position] * len(values), values, marker=mark, color=colour, **theme().point)
     interval = mean_interval(values)
-    if interval.low is not None:
+    if interval.n > 1:
         side = position + (0.22 if name == "optimized" else -0.22)
-        axes.errorbar(side, interval.mean, interval.mean - interval.low, **theme().mean)
+        axes.errorbar(side, interval.mean, bars(interval, highest=100.0), **theme().mean)
 
 
 def _pairs(comparison: Comparison) -> list[tuple[float, float]]:
@@ -64,10 +68,11 @@ def _draw_difference(axes: Axes, comparison: Comparison) -> None:
     if difference.mean is not None:
         mean = 100 * difference.mean
         low, high = difference.low, difference.high
-        bars = [[mean - 100 * low], [100 * high - mean]] if low is not None and high is not None else None
-        axes.errorbar([0.7], [mean], bars, **theme().mean)
+        reach = [[mean - 100 * low], [100 * high - mean]] if low is not None and high is not None else None
+        axes.errorbar([0.7], [mean], reach, **theme().mean)
     axes.set_xlim(-0.6, 1.3)
-    axes.set_xticks([0, 0.7], ["each\npair", "mean, 95 %\ninterval"], fontsize=TEXT)
+    mean_words = "mean" if difference.low is None else "mean, 95 %\ninterval"
+    axes.set_xticks([0, 0.7], ["each\npair", mean_words], fontsize=TEXT)
     axes.set_ylabel("optimized - baseline (points)")
 
 

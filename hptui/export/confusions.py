@@ -44,7 +44,7 @@ class _Layout:
 def confusions_figure(confusions: Sequence[Confusion], title: str) -> Figure:
     """Figure with one matrix for each arm; rows are the true class."""
     n = ", ".join(f"{confusion.arm} n = {confusion.n}" for confusion in confusions)
-    subtitle = f"test images, share of each true class in %, mean over runs: {n}"
+    subtitle = f"test images, mean over runs: {n}"
     width = NARROW if len(confusions) == 1 else WIDE
     layout = _layout(_names(confusions[0]), 72 * (width - 0.8) / len(confusions))
     height = (layout.cell * len(layout.names) + layout.below) / 72 + 1.2

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from hptui.export.scales import bars, shares
 from hptui.export.style import ARM_MARKS, NARROW, new_figure, theme
 from hptui.reading.outcomes import CostPoint, MeanInterval, mean_interval
 
@@ -27,11 +28,13 @@ def costs_figure(points: Sequence[CostPoint], title: str) -> Figure:
         axes.plot(costs, accuracies, zorder=2, **look)
         _draw_mean(axes, mean_interval(costs), mean_interval(accuracies))
         handles.append(Line2D([], [], label=arm, **look))
-    handles.append(Line2D([], [], ls="", label="mean, 95 % interval", **_mean_mark()))
+    several = len(arms) < len(points)
+    handles.append(Line2D([], [], ls="", label="mean, 95 % interval" if several else "mean", **_mean_mark()))
     axes.set_xlabel("cost (images of probes and training, in plain trainings)")
     axes.set_ylabel("test accuracy (%)")
     axes.margins(0.12)
-    axes.set_xlim(left=min(0.0, axes.get_xlim()[0]))
+    axes.set_xlim(left=0.0)
+    shares(axes)
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
     return figure
@@ -43,10 +46,5 @@ def _mean_mark() -> dict[str, Any]:
 
 
 def _draw_mean(axes: Axes, cost: MeanInterval, accuracy: MeanInterval) -> None:
-    axes.errorbar(cost.mean, accuracy.mean, _bars(accuracy), _bars(cost), zorder=3, capsize=3, **_mean_mark())
-
-
-def _bars(interval: MeanInterval) -> list[list[float]] | None:
-    if interval.low is None or interval.high is None:
-        return None
-    return [[interval.mean - interval.low], [interval.high - interval.mean]]
+    vertical, horizontal = bars(accuracy, highest=100.0), bars(cost)
+    axes.errorbar(cost.mean, accuracy.mean, vertical, horizontal, zorder=3, capsize=3, **_mean_mark())

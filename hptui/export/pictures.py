@@ -11,6 +11,15 @@ from typing import NamedTuple
 from matplotlib.figure import Figure
 
 from hptui.export.accuracies import accuracies_figure
+from hptui.export.captions import (
+    accuracies_caption,
+    confusions_caption,
+    costs_caption,
+    curves_caption,
+    heatmaps_caption,
+    roc_caption,
+    trajectories_caption,
+)
 from hptui.export.confusions import confusions_figure
 from hptui.export.costs import costs_figure
 from hptui.export.curves import curves_figure
@@ -33,6 +42,8 @@ class Picture(NamedTuple):
     """whose heatmaps it shows; empty: it is none of many"""
     cells: int = 0
     """of these heatmaps together"""
+    caption: str = ""
+    """in words, for a page or a paper"""
 
 
 def pictures(study: FollowedStudy, *, each_decision: bool = False) -> Iterator[Picture]:
@@ -45,25 +56,29 @@ def pictures(study: FollowedStudy, *, each_decision: bool = False) -> Iterator[P
     name = study.study.name
     paths = trajectories_by_seed(study)
     if any(path.points or path.edges for _, of_run in paths for path in of_run):
-        yield Picture("trajectories", partial(trajectories_figure, paths, name, _run_count(study, "optimized")))
+        draw = partial(trajectories_figure, paths, name, _run_count(study, "optimized"))
+        yield Picture("trajectories", draw, caption=trajectories_caption(paths, study.study.config.runs))
     if any(run.state.epochs_completed for run in study.runs):
         arms = {arm: [r.state for r in study.runs if r.arm == arm] for arm in study.study.config.arms}
-        yield Picture("learning-curves", partial(curves_figure, arms, name))
+        yield Picture("learning-curves", partial(curves_figure, arms, name), caption=curves_caption(arms))
     if points := cost_points(study):
-        yield Picture("accuracies", partial(accuracies_figure, compare(study)))
-        yield Picture("cost", partial(costs_figure, points, name))
+        comparison = compare(study)
+        yield Picture("accuracies", partial(accuracies_figure, comparison), caption=accuracies_caption(comparison))
+        yield Picture("cost", partial(costs_figure, points, name), caption=costs_caption(points))
     if matrices := confusions(study):
-        yield Picture("confusion", partial(confusions_figure, matrices, name))
+        yield Picture("confusion", partial(confusions_figure, matrices, name), caption=confusions_caption(matrices))
     curves, _ = roc_curves(study)
     if curves:
-        yield Picture("roc", partial(roc_figure, curves, name, _positive(study, curves)))
+        positive = _positive(study, curves)
+        yield Picture("roc", partial(roc_figure, curves, name, positive), caption=roc_caption(curves, positive))
     for run in study.runs:
         yield from _heatmaps(study, run)
     if each_decision:
         for run in study.runs:
             for index in searching(run):
                 draw = partial(draw_heatmaps, study, run, [index])
-                yield Picture(f"heatmaps/{run.name}-decision-{index + 1:03}", draw)
+                caption = heatmaps_caption(run.name, about(study, run, [index]))
+                yield Picture(f"heatmaps/{run.name}-decision-{index + 1:03}", draw, caption=caption)
 
 
 def _run_count(study: FollowedStudy, arm: str) -> str:
@@ -89,7 +104,8 @@ def _heatmaps(study: FollowedStudy, run: FollowedRun) -> Iterator[Picture]:
     for page, (first, end) in enumerate(pairwise([*range(0, len(decisions), PER_PAGE), len(decisions)]), start=1):
         draw = partial(draw_heatmaps, study, run, decisions[first:end])
         cells = sum(_cells(run, index) for index in decisions[first:end])
-        yield Picture(f"heatmaps-{run.name}-page{page}", draw, run.name, cells)
+        caption = heatmaps_caption(run.name, about(study, run, decisions[first:end]))
+        yield Picture(f"heatmaps-{run.name}-page{page}", draw, run.name, cells, caption)
 
 
 def _cells(run: FollowedRun, decision: int) -> int:

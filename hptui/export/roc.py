@@ -19,8 +19,7 @@ FEW_RUNS = 5
 def roc_figure(curves: Sequence[RocCurve], title: str, positive: str) -> Figure:
     """Figure with one line for each run; the mean area under them in the legend."""
     arms = list(dict.fromkeys(curve.arm for curve in curves))
-    n = ", ".join(f"{arm} n = {sum(curve.arm == arm for curve in curves)}" for arm in arms)
-    figure = new_figure(NARROW, NARROW + 0.7, title, f"ROC on test images, positive: {positive}; runs: {n}")
+    figure = new_figure(NARROW, NARROW + 0.7, title, f"ROC on test images, positive: {positive}")
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color=theme().ink, lw=0.6, ls=":")
     handles = []
@@ -31,10 +30,13 @@ def roc_figure(curves: Sequence[RocCurve], title: str, positive: str) -> Figure:
             faint = 0.8 if len(own) <= FEW_RUNS else 0.35
             axes.plot(curve.false_positive_rate, curve.true_positive_rate, alpha=faint, **look)
         mean = math.fsum(curve.auc for curve in own) / len(own)
-        handles.append(Line2D([], [], label=f"{arm}, mean AUC {mean:.4f}", **look))
+        area = f"mean AUC {mean:.4f}" if len(own) > 1 else f"AUC {mean:.4f}"
+        handles.append(Line2D([], [], label=f"{arm}, n = {len(own)}, {area}", **look))
     handles.append(Line2D([], [], color=theme().ink, lw=0.6, ls=":", label="chance, AUC 0.5"))
-    axes.set_xlim(-0.01, 1.01)
-    axes.set_ylim(-0.01, 1.01)
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, 1)
+    for line in axes.get_lines():  # most of a good curve lies on the edge
+        line.set_clip_on(False)
     axes.set_aspect("equal")
     axes.set_xlabel("1 - specificity (share of the negative called positive)")
     axes.set_ylabel("sensitivity (share of the positive found)")

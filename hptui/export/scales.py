@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
 from hptui.export.style import CHARACTER, SMALL, breadth
+from hptui.reading.outcomes import MeanInterval
 from hptui.record.events import Axis
 
 LEGEND_HANDLE, LEGEND_GAP, LEGEND_BORDER = 2.8, 2.0, 3.0
@@ -83,6 +84,21 @@ def logarithmic(axes: Axes, low: float, high: float) -> None:
         axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
     axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def shares(axes: Axes) -> None:
+    """Keep the y axis, of shares in percent, between 0 and 100; what is drawn at these ends is not cut by them."""
+    low, high = axes.get_ylim()
+    axes.set_ylim(max(low, 0.0), min(high, 100.0))
+    for line in axes.get_lines():
+        line.set_clip_on(False)
+
+
+def bars(interval: MeanInterval, highest: float = math.inf) -> list[list[float]] | None:
+    """Lengths of error bars to either side, as far as there are such values: from 0 to `highest`."""
+    if interval.low is None or interval.high is None:
+        return None
+    return [[interval.mean - max(interval.low, 0.0)], [min(interval.high, highest) - interval.mean]]
 
 
 def legend_columns(handles: Sequence[Artist], width: float) -> int:

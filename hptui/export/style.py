@@ -88,6 +88,7 @@ THEMES: dict[ThemeName, Theme] = {
     "dark": Theme("#14171a", "#f2f2f2", "#3b4046", "#a0a0a0", (SKY, ORANGE, GREEN, PURPLE, YELLOW, "#f2f2f2")),
 }
 _theme: ContextVar[Theme] = ContextVar("theme", default=THEMES["light"])
+_titled: ContextVar[bool] = ContextVar("titled", default=True)
 
 _LOOK = {
     "font.family": FONT,
@@ -126,17 +127,21 @@ logging.getLogger("matplotlib").addHandler(logging.NullHandler())
 
 
 @contextmanager
-def look(name: ThemeName = "light") -> Iterator[None]:
-    """Apply our settings while the block lasts; one thread at a time: matplotlib has them for the whole process."""
+def look(name: ThemeName = "light", *, titles: bool = True) -> Iterator[None]:
+    """Apply our settings while the block lasts; one thread at a time: matplotlib has them for the whole process.
+
+    Without `titles` a picture has no words above and below it: a paper says them in its caption.
+    """
     chosen = THEMES[name]
     inks = ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color", "hatch.color")
     colours = dict.fromkeys(inks, chosen.ink) | dict.fromkeys(("figure.facecolor", "axes.facecolor"), chosen.paper)
     with _drawing, matplotlib.style.context(_LOOK | colours, after_reset=True):
-        before = _theme.set(chosen)
+        before = _theme.set(chosen), _titled.set(titles)
         try:
             yield
         finally:
-            _theme.reset(before)
+            _theme.reset(before[0])
+            _titled.reset(before[1])
 
 
 def theme() -> Theme:
@@ -144,13 +149,24 @@ def theme() -> Theme:
     return _theme.get()
 
 
+def titled() -> bool:
+    """Whether the `look` that this thread is in has titles."""
+    return _titled.get()
+
+
 def new_figure(width: float, height: float, title: str, subtitle: str) -> Figure:
     """An empty picture, in inches, with the study's name and what n is. Without pyplot: safe in any thread."""
     figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
-    lines = [*wrapped(title, width, TITLE, lines=2), *wrapped(subtitle, width, TITLE, lines=3)]
-    figure.suptitle("\n".join(lines))
+    if titled():
+        figure.suptitle("\n".join(_heading(title, subtitle, width)))
     return figure
+
+
+def _heading(title: str, subtitle: str, width: float) -> list[str]:
+    """Title and subtitle in two lines at most: one each, or, where the subtitle is longer, one after the other."""
+    lines = [*wrapped(title, width, TITLE, lines=1), *wrapped(subtitle, width, TITLE, lines=3)]
+    return lines if len(lines) < 3 else wrapped(f"{title}: {subtitle}", width, TITLE, lines=2)
 
 
 def wrapped(text: str, width: float, size: float, lines: int) -> list[str]:

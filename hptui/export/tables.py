@@ -169,15 +169,19 @@ def _heatmaps(study: FollowedStudy) -> Iterator[Row]:
                     yield key | names | position | contents | {"chosen": grid.chosen == (row, column)}
 
 
-TRAJECTORY_COLUMNS = ("seed", "name", "arm", "epoch", "value", "on_edge", "low", "high", "longer_probes")
+TRAJECTORY_COLUMNS = ("seed", "name", "arm", "epoch", "value", "on_edge", "low", "high", "longer_probes", "in_force")
 
 
 def _trajectories(study: FollowedStudy) -> Iterator[Row]:
-    """Values in force in each epoch, the range as it was when they were chosen, and what a greed check would choose."""
+    """Values as chosen for each epoch, the range of the choice, what a greed check would choose, and those in force.
+
+    In force: at the end of the epoch, once that is reached; under a schedule it is not what was chosen.
+    """
     for seed, trajectories in trajectories_by_seed(study):
         for trajectory in trajectories:
             key = {"seed": seed, "name": trajectory.name}
             longer = {point.epoch: point.value for point in trajectory.repeated}
+            in_force = {point.epoch: point.value for point in trajectory.in_force}
             for point in trajectory.points:
                 before = [edge for edge in trajectory.edges if edge.epoch <= point.epoch]
                 edges = {"low": before[-1].low, "high": before[-1].high} if before else {}
@@ -186,10 +190,12 @@ def _trajectories(study: FollowedStudy) -> Iterator[Row]:
                     | {"arm": "optimized"}
                     | msgspec.to_builtins(point)
                     | edges
-                    | {"longer_probes": longer.get(point.epoch)}
+                    | {"longer_probes": longer.get(point.epoch), "in_force": in_force.get(point.epoch)}
                 )
+            in_force = {point.epoch: point.value for point in trajectory.baseline_in_force}
             for point in trajectory.baseline:
-                yield key | {"arm": "baseline", "epoch": point.epoch, "value": point.value}
+                facts = {"epoch": point.epoch, "value": point.value, "in_force": in_force.get(point.epoch)}
+                yield key | {"arm": "baseline"} | facts
 
 
 def _costs(study: FollowedStudy) -> Iterator[Row]:

@@ -1,9 +1,10 @@
-"""Trajectories of the chosen values between the edges of their ranges, with the baseline's."""
+"""Trajectories of the chosen values and of those in force, with the ranges of the choice and the baseline's values."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -14,7 +15,7 @@ from matplotlib.transforms import ScaledTranslation
 
 from hptui.export.scales import epochs, legend_columns, logarithmic, number
 from hptui.export.style import MANY_EPOCHS, NARROW, new_figure, theme
-from hptui.reading.views.trajectories import RangeEdge, Trajectory
+from hptui.reading.views.trajectories import RangeEdge, Trajectory, TrajectoryPoint
 
 
 def trajectories_figure(runs: Sequence[tuple[int, tuple[Trajectory, ...]]], title: str, subtitle: str) -> Figure:
@@ -44,12 +45,16 @@ def _draw_trajectories(axes: Axes, runs: Sequence[tuple[int, Trajectory]]) -> No
     few = last <= MANY_EPOCHS
     for edges in dict.fromkeys(trajectory.edges for trajectory in trajectories if trajectory.edges):
         _draw_range(axes, edges, last)
+    marks = {} if few else {"marker": ""}
     for trajectory in dict.fromkeys(trajectories):
-        drawn = [(p.epoch, p.value) for p in trajectory.baseline if p.value > 0 or trajectory.scale != "log"]
-        axes.plot(*_columns(drawn), color=theme().grey, ls="--", lw=0.9, marker="s" if few else "", ms=2.5, zorder=3)
+        axes.plot(*_columns(_drawn(trajectory, trajectory.baseline)), **_baseline() | marks)
+        for piece in trajectory.baseline_scheduled:
+            axes.plot(*_columns(_drawn(trajectory, piece)), zorder=1.5, color=theme().grey, **_in_force())
     for index, (_, trajectory) in enumerate(runs):
-        points = [(p.epoch, p.value) for p in trajectory.points]
-        axes.plot(*_columns(points), drawstyle="steps-mid", marker="o" if few else "", **theme().run(index, len(runs)))
+        points, run = _drawn(trajectory, trajectory.points), theme().run(index, len(runs))
+        axes.plot(*_columns(points), drawstyle="steps-mid", **{"marker": "o"} | run | marks)
+        for piece in trajectory.scheduled:
+            axes.plot(*_columns(_drawn(trajectory, piece)), zorder=1.5, **run | _in_force())
     gap = 3.5 + theme().run(0, len(runs)).get("ms", 3.0) / 2  # points, clear of the widest mark
     for edge, mark, up in (("low", "v", -1), ("high", "^", 1)):
         on_edge = {(p.epoch, p.value) for trajectory in trajectories for p in trajectory.points if p.on_edge == edge}
@@ -60,6 +65,29 @@ def _draw_trajectories(axes: Axes, runs: Sequence[tuple[int, Trajectory]]) -> No
     longer = {(p.epoch, p.value) for trajectory in trajectories for p in trajectory.repeated}
     axes.plot(*_columns(sorted(longer)), zorder=6, **_longer_probes())
     _trajectory_axes(axes, trajectories, last)
+
+
+def _drawn(trajectory: Trajectory, points: Sequence[TrajectoryPoint]) -> list[tuple[int, float]]:
+    """Points (epoch, value) that the axis can show: on a logarithmic one, those above zero."""
+    return [(point.epoch, point.value) for point in points if point.value > 0 or trajectory.scale != "log"]
+
+
+def _baseline() -> dict[str, Any]:
+    """Line of the baseline's values as they were chosen."""
+    return {
+        "color": theme().grey,
+        "ls": "--",
+        "lw": 0.9,
+        "marker": "s",
+        "ms": 2.5,
+        "drawstyle": "steps-mid",
+        "zorder": 3,
+    }
+
+
+def _in_force() -> dict[str, Any]:
+    """Line of values in force where a schedule makes them others than those that were chosen."""
+    return {"ls": "-.", "lw": 0.8, "marker": ".", "ms": 2.5}
 
 
 def _longer_probes() -> dict[str, Any]:
@@ -82,11 +110,11 @@ def _trajectory_axes(axes: Axes, trajectories: Sequence[Trajectory], last: int) 
     axes.set_xlim(0.4, last + 0.6)
     axes.margins(y=0.12)
     epochs(axes)
-    chosen = [p.value for t in trajectories for p in t.points]
+    chosen = [p.value for t in trajectories for p in (*t.points, *chain(*t.scheduled, *t.baseline_scheduled))]
     chosen += [value for t in trajectories for edge in t.edges for value in (edge.low, edge.high)]
     baseline = sorted({p.value for t in trajectories for p in t.baseline})
     positive = [value for value in (*chosen, *baseline) if value > 0]
-    if trajectories[0].scale == "log" and positive and min(chosen, default=1.0) > 0:
+    if trajectories[0].scale == "log" and positive:
         logarithmic(axes, min(positive), max(positive))
         if baseline and baseline[0] <= 0:
             title += f"\n(baseline {number(baseline[0])}: below this axis)"
@@ -98,16 +126,27 @@ def _columns(points: Sequence[tuple[int, float]]) -> tuple[list[int], list[float
 
 
 def _trajectory_legend(seeds: Sequence[int], trajectories: Sequence[Trajectory]) -> list[Line2D | Patch]:
+    """Entries for what is drawn, and for nothing else."""
+    scheduled = any(trajectory.scheduled for trajectory in trajectories)
     handles: list[Line2D | Patch] = []
     few = len(seeds) <= len(theme().runs)
     for index, seed in enumerate(seeds if few else seeds[:1]):
         colour = theme().run(index, len(seeds))["color"]
-        label = f"seed {seed}" if few else "optimized runs"
+        label = (f"seed {seed}" if few else "optimized runs") + ", chosen" * scheduled
         handles.append(Line2D([], [], color=colour, marker="o", label=label))
-    if any(trajectory.baseline for trajectory in trajectories):
-        handles.append(Line2D([], [], color=theme().grey, ls="--", marker="s", ms=2.5, label="baseline"))
+    if scheduled:
+        words = "in force at the end of an epoch"
+        handles.append(Line2D([], [], color=theme().run(0, 1)["color"], label=words, **_in_force()))
+    if any(_drawn(trajectory, trajectory.baseline) for trajectory in trajectories):
+        scheduled_baseline = any(trajectory.baseline_scheduled for trajectory in trajectories)
+        label = "baseline" + ", chosen" * scheduled_baseline
+        handles.append(Line2D([], [], label=label, **_baseline()))
+        if scheduled_baseline:
+            handles.append(Line2D([], [], color=theme().grey, label="baseline, in force", **_in_force()))
     if any(trajectory.edges for trajectory in trajectories):
-        handles.append(Patch(facecolor=theme().faint, edgecolor=theme().ink, ls=":", lw=0.6, label="searched range"))
+        handles.append(
+            Patch(facecolor=theme().faint, edgecolor=theme().ink, ls=":", lw=0.6, label="range of the choice")
+        )
     if any(point.on_edge for trajectory in trajectories for point in trajectory.points):
         handles.append(Line2D([], [], label="on an edge of the range", **theme().on_edge))
     if any(trajectory.repeated for trajectory in trajectories):

@@ -6,14 +6,14 @@ Shares, rates and accuracies are fractions.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hptui.config import Arm
 from hptui.errors import RunDirectoryError
 from hptui.metrics.classification import metric
-from hptui.reading.comparison import CONFIDENCE, summarize
+from hptui.reading.comparison import summarize
+from hptui.reading.comparison.differences import NO_SPREAD, student_reach
 from hptui.reading.comparison.evidence import UNREADABLE, final_test_accuracy, saved_predictions
 from hptui.reading.studies import FollowedRun, FollowedStudy
 from hptui.reading.views.trajectories import Trajectory, trajectories
@@ -150,7 +150,7 @@ class MeanInterval:
     mean: float
     low: float | None
     high: float | None
-    """null for a single value"""
+    """null for a single value, and for equal ones"""
 
 
 def mean_interval(values: Sequence[float]) -> MeanInterval:
@@ -158,9 +158,7 @@ def mean_interval(values: Sequence[float]) -> MeanInterval:
     summary = summarize(values)
     n = len(values)
     assert summary.mean is not None
-    if summary.sd is None:
+    if summary.sd is None or summary.sd <= NO_SPREAD:  # equal runs say nothing about how runs differ
         return MeanInterval(n, summary.mean, None, None)
-    from scipy.special import stdtrit  # a quarter of a second
-
-    reach = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2)) * summary.sd / math.sqrt(n)
+    reach = student_reach(summary.sd, n)
     return MeanInterval(n, summary.mean, summary.mean - reach, summary.mean + reach)

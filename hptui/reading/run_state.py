@@ -64,6 +64,18 @@ class Epoch:
         return self.evaluations.get((split, self.completed.delivered)) if self.completed else None
 
 
+@dataclass(frozen=True)
+class Change:
+    """Something that was changed from outside while the run went on."""
+
+    event: RangesChanged | ValuesRequested | EpochsAdded | RunResumed
+    """RunResumed: it went on with another number of epochs, because epochs were added while another run was trained"""
+    epoch: int
+    """the first epoch that it can hold for"""
+    epochs_before: int
+    """that the run was to have until then"""
+
+
 @dataclass
 class RunState:
     """What a run's events come to; `apply` adds one more."""
@@ -77,6 +89,8 @@ class RunState:
     """requests that were not done"""
     by_hand: dict[str, float] = field(default_factory=dict)
     """values that somebody put in force; empty while the strategy chooses"""
+    changes: list[Change] = field(default_factory=list)
+    """what was changed from outside, without what a resumption made void"""
     epochs_planned: int = 0
     decisions: list[Decision] = field(default_factory=list)
     epochs: list[Epoch] = field(default_factory=list)
@@ -132,18 +146,22 @@ class RunState:
                 self.paused = None
             case ValuesRequested():
                 self.by_hand = event.values
+                self.changes.append(Change(event, event.epoch, self.epochs_planned))
             case CommandRefused():
                 self.refused.append(event)
             case EpochsAdded():
+                self.changes.append(Change(event, self.epochs_completed + 1, self.epochs_planned))
                 self.epochs_planned = event.epochs
+            case RangesChanged():
+                self.changes.append(Change(event, event.epoch, self.epochs_planned))
             case RunStopped():
                 self.stopped = event
             case RunFailed():
                 self.failed = event
             case RunCompleted():
                 self.completed, self.seconds = event, event.seconds
-            case CheckpointSaved() | RangesChanged():
-                pass  # the next decision has its axes
+            case CheckpointSaved():
+                pass
 
     def _epoch(self, number: int) -> Epoch:
         if not self.epochs or self.epochs[-1].number != number:
@@ -153,6 +171,9 @@ class RunState:
     def _go_back(self, event: RunResumed) -> None:
         """Forget what came after the checkpoint that the run went on from."""
         self.stopped = self.failed = self.completed = self.paused = self.last_batches = None
+        self.changes = [change for change in self.changes if not _is_void(change, event)]
+        if event.epochs != self.epochs_planned:
+            self.changes.append(Change(event, event.epoch + 1, self.epochs_planned))
         self.epochs_planned, self.by_hand = event.epochs, event.by_hand
         self.epochs = [epoch for epoch in self.epochs if epoch.number <= event.epoch and epoch.completed]
         self.decisions = self.decisions[: event.decisions]
@@ -180,6 +201,12 @@ class RunState:
         if self.started is None or self.started.images_per_epoch == 0:
             return 0.0
         return (self.images_trained + self.images_probed) / (self.epochs_planned * self.started.images_per_epoch)
+
+
+def _is_void(change: Change, resumed: RunResumed) -> bool:
+    """Whether a change is lost with what came after the checkpoint; ranges and epochs are kept for the whole study."""
+    asked = change.event
+    return isinstance(asked, ValuesRequested) and asked.epoch > resumed.epoch and asked.values != resumed.by_hand
 
 
 def replay(events: Iterable[AnyEvent]) -> RunState:

@@ -53,6 +53,13 @@ class Study(msgspec.Struct, frozen=True):
     """SHA-256 of the images and labels; a resumed study has to read the same"""
     planned_cost: dict[str, float]
     """images of probes and training that each arm is expected to need, as a multiple of one plain training"""
+    begun: StudyConfig | None = None
+    """the settings that it began with, where some were changed since; null: it has them still"""
+
+    @property
+    def config_at_start(self) -> StudyConfig:
+        """The settings that it began with."""
+        return self.begun or self.config
 
     @property
     def name(self) -> str:
@@ -197,8 +204,10 @@ def open_study(directory: Path) -> Study:
         raise RunDirectoryError(f"{path} is damaged: {error}.") from None
     check_schema(content.get("schema"), path)
     try:
-        config = steered(from_plain(msgspec.convert(content.get("config"), dict[str, Any]), "config"), directory)
-        return msgspec.convert(content | {"directory": directory.resolve(), "config": config}, Study)
+        begun = from_plain(msgspec.convert(content.get("config"), dict[str, Any]), "config")
+        config = steered(begun, directory)
+        facts = {"directory": directory.resolve(), "config": config, "begun": begun if config != begun else None}
+        return msgspec.convert(content | facts, Study)
     except ConfigError as error:
         raise RunDirectoryError(f"{path} cannot be used here: {error}") from None
     except msgspec.ValidationError as error:

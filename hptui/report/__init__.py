@@ -20,7 +20,7 @@ from hptui.reading.studies import FollowedStudy
 from hptui.record.files import replace_file
 from hptui.report.content import after_pictures, before_pictures, headline
 from hptui.report.pictures import chosen_pictures, embedded_pictures
-from hptui.report.repeat import repeat_command, repeat_notes
+from hptui.report.repeat import repeat_notes, repetitions
 
 __all__ = ["page", "write_report"]
 
@@ -63,8 +63,8 @@ def page(study: FollowedStudy, *, progress: Callable[[str], None] | None = None)
         before=list(before_pictures(study, left_out)),
         after=list(after_pictures(study)),
         pictures=embedded_pictures(chosen, progress or (lambda _: None)),
-        command=repeat_command(study.study),
-        notes=repeat_notes(study.study),
+        repetitions=list(repetitions(study)),
+        notes=repeat_notes(study),
         version=hptui.__version__,
         written=time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
     )

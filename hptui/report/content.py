@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import time
-import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
-from hptui.config import LOCAL, resolve, to_plain
+from hptui.config import LOCAL, resolve
 from hptui.export import missing
 from hptui.reading.comparison import compare
-from hptui.reading.comparison.words import difference_words
+from hptui.reading.comparison.words import by_hand_words, difference_words
 from hptui.reading.studies import FollowedStudy
-from hptui.record.study_directory import STUDY_FILE, Study
+from hptui.record.study_directory import Study
 from hptui.report.measures import arms_table, class_table, gaps, metric_tables, statistics_table
 from hptui.report.runs import decision_tables, runs_table, warnings
 from hptui.report.tables import PageTable
@@ -57,7 +56,10 @@ def before_pictures(study: FollowedStudy, left_out: Sequence[str] = ()) -> Itera
     comparison = compare(study)
     statistics = statistics_table(comparison)
     tables = [arms_table(comparison), *([statistics] if statistics else [])]
-    yield Section("Result", [difference_words(comparison)], tables)
+    words = [difference_words(comparison)]
+    if comparison.by_hand:
+        words.append(f"{by_hand_words(comparison)}: what, when and by whom stands under Warnings.")
+    yield Section("Result", words, tables)
     careful = warnings(study)
     if careful:
         yield Section("Warnings", remarks=careful)
@@ -84,13 +86,14 @@ def after_pictures(study: FollowedStudy) -> Iterator[Section]:
 def _settings(study: Study) -> PageTable:
     """Every setting with its origin, as far as the study's folder knows."""
     default = msgspec.to_builtins(resolve([]).config)
-    begun = tomllib.loads((study.directory / STUDY_FILE).read_text("utf-8"))["config"]
+    begun = msgspec.to_builtins(study.config_at_start)
     rows: list[tuple[str, str, str]] = []
     for name, value in msgspec.to_builtins(study.config).items():
         if name in LOCAL:
             continue
-        changed = name in begun and to_plain(study.config).get(name) != begun[name]
-        origin = "changed while it ran" if changed else "default" if value == default[name] else "set for this study"
+        origin = "default" if value == default[name] else "set for this study"
+        if value != begun[name]:
+            origin = f"changed while it ran; at the start {_setting(begun[name])}"
         rows.append((name, _setting(value), origin))
     return PageTable("Settings", ("setting", "value", "from"), rows, words=3)
 

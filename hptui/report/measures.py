@@ -8,7 +8,7 @@ from typing import get_args
 from hptui.errors import UsageError
 from hptui.metrics.classification import METRIC_TITLES, METRICS, metric
 from hptui.reading.comparison import Comparison, Question, compare
-from hptui.reading.comparison.by_class import CLASS_HEADINGS, by_class, class_cells
+from hptui.reading.comparison.by_class import CLASS_HEADINGS, by_class, class_cells, few_images
 from hptui.reading.comparison.number_words import between, mean_sd, probability, signed
 from hptui.reading.comparison.words import arm_cells, headings, statistics_rows
 from hptui.reading.outcomes import final_predictions
@@ -64,12 +64,13 @@ def _metric_row(study: FollowedStudy, question: Question) -> tuple[str, ...]:
 
 def class_table(study: FollowedStudy) -> PageTable | None:
     """Table of every class of both arms; None while no run is completed."""
-    rows = [class_cells(row) for row in by_class(study, Question())]
+    rows = by_class(study, Question())
     caption = (
-        "Every class against the rest: mean over the runs of the value, and of the 95 % interval that the test images "
-        "leave of one run (Wilson for sensitivity and specificity, bootstrap over images for F1 and AUC)"
+        "Every class against the rest: mean over the runs, with its 95 % interval over runs (Student) and test images "
+        "(sensitivity and specificity: Wilson 1927; F1: Lam, Gopal and Qian 2023; AUC: Newcombe 2006), whose distances "
+        f"are added in squares (Zou and Donner 2008). {few_images(rows)}"
     )
-    return PageTable(caption, CLASS_HEADINGS, rows, words=2) if rows else None
+    return PageTable(caption, CLASS_HEADINGS, [class_cells(row) for row in rows], words=2) if rows else None
 
 
 def gaps(study: FollowedStudy) -> list[str]:

@@ -25,10 +25,9 @@ class EmbeddedPicture:
 
     name: str
     """as a file of an export would be called, without its ending"""
+    caption: str
     data: str
     """data URI; an SVG in an <img> runs no scripts and shares no names with other pictures"""
-    folded: bool
-    """one of many: shown when it is asked for"""
 
 
 def chosen_pictures(offered: Sequence[Picture]) -> tuple[list[Picture], list[str]]:
@@ -55,8 +54,8 @@ def embedded_pictures(chosen: Sequence[Picture], progress: Callable[[str], None]
         progress(f"{index + 1}/{len(chosen)} {picture.name}")
         kind: Format = "svg" if picture.cells <= VECTOR_CELLS else "png"
         content = io.BytesIO()
-        with look():
+        with look(titles=False):  # the caption has the words
             picture.draw().savefig(content, format=kind, metadata=METADATA[kind])
         data = base64.b64encode(content.getvalue()).decode("ascii")
-        embedded.append(EmbeddedPicture(picture.name, f"data:{MEDIA[kind]};base64,{data}", bool(picture.run)))
+        embedded.append(EmbeddedPicture(picture.name, picture.caption, f"data:{MEDIA[kind]};base64,{data}"))
     return embedded

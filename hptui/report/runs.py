@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from hptui.reading.cautions import cautions
+from hptui.reading.changes import changes
 from hptui.reading.comparison.number_words import percent
 from hptui.reading.run_state import Decision
 from hptui.reading.studies import FollowedRun, FollowedStudy
@@ -14,7 +15,7 @@ from hptui.report.paths import without_folders
 from hptui.report.tables import PageTable
 from hptui.space import describe
 
-RUN_HEADINGS = ("run", "state", "device", "values at the end", "epochs", "test acc. %", "cost", "seconds")
+RUN_HEADINGS = ("run", "state", "device", "in force at the end", "epochs", "test acc. %", "cost", "seconds")
 DECISION_HEADINGS = ("before epoch", "chosen", "reason", "tried", "diverged", "best score")
 
 
@@ -70,7 +71,10 @@ def _diverged(candidates: list[CandidateScored]) -> int:
 def warnings(study: FollowedStudy) -> list[str]:
     """Plain sentences on what should make a reader careful, the gravest first."""
     lines = chain(
-        chain.from_iterable(_run_warnings(run) for run in study.runs), _cautions(study), _mixed_conditions(study)
+        chain.from_iterable(_run_warnings(run) for run in study.runs),
+        (f"changed by hand: {line}" for line in changes(study)),
+        _cautions(study),
+        _mixed_conditions(study),
     )
     return [without_folders(line) for line in lines]
 
@@ -85,8 +89,6 @@ def _run_warnings(run: FollowedRun) -> Iterator[str]:
         yield f"{run.name} has no end in its log, and nobody writes it any more; hptui resume goes on with it"
     if state.completed is not None and state.completed.test_loss is None:
         yield f"{run.name} has diverged: its test loss is not finite"
-    if state.by_hand:
-        yield f"{run.name} was trained with values chosen by hand: {describe(state.by_hand)}"
     for refused in state.refused:
         yield f"{run.name} refused a request of {refused.by}: {refused.reason}"
 

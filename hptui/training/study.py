@@ -131,7 +131,8 @@ def train_run(plan: RunPlan, control: Control, inputs: StudyInputs | None = None
 def _record_failure(writer: RunWriter, directory: Path, error: BaseException) -> None:
     try:
         told = f"{type(error).__name__}: {error}".replace(f"{directory.parent}{os.sep}", "")  # no absolute path
-        writer.append(RunFailed(error=told))
+        if not isinstance(last_event(directory), RunCompleted):  # one that could not go on is what it was
+            writer.append(RunFailed(error=told))
         (directory / ERROR_FILE).write_text("".join(traceback.format_exception(error)), "utf-8")
     except (HptuiError, OSError):
         pass  # the disk that failed the run cannot take this either; the error itself is raised

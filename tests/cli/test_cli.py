@@ -94,7 +94,7 @@ BAD_INPUT = [
     (f"{DIGITS} --out ~nouser/x", "flag: out = '~nouser/x': there is no such user's home folder."),
     (f"{DIGITS} --data-dir ~nouser/x", "flag: data_dir = '~nouser/x': there is no such user's home folder."),
     ("resume done --data-dir ~nouser/x", "data_dir = '~nouser/x': there is no such user's home folder."),
-    ("config validate null.toml", "null.toml: out = 'a\\x00b': no name or path can have a null character."),
+    ("config validate null.toml", "null.toml, line 1: out = 'a\\x00b': no name or path can have a null character."),
     (f"{DIGITS} --decide-at 1,x", "flag: decide_at = ['1', 'x']: expected a whole number."),
     ("run none.toml", "cannot read the configuration none.toml: No such file or directory."),
     ("run torn.toml", "torn.toml is not valid TOML"),
@@ -325,6 +325,56 @@ def test_config_show_shows_brackets_as_they_are(capsys: Captured) -> None:
 def test_config_validate_says_so(here: Path, capsys: Captured) -> None:
     prepare(here)
     assert out_of(capsys, "config", "validate", "good.toml") == "good.toml is valid.\n"
+
+
+def test_config_validate_tells_every_problem_with_its_line(here: Path, capsys: Captured) -> None:
+    (here / "bad.toml").write_text(
+        """# a comment
+epochs = 0
+datset = "mnist"
+strategy = "gird"
+decide-at = [20]
+batch_size = 20
+baseline = "grid"
+
+[search]
+lr = "1e-1:1e-3:log:5"
+drpout = "0:1:lin:3"
+wd = "1e-5:1e-3:log:3"
+
+[set]
+momentum = 2.0
+batch_size = 30
+""",
+        "utf-8",
+    )
+    assert main(["config", "validate", "bad.toml"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    begin = [
+        "line 2: epochs = 0: expected a whole number >= 1.",
+        "line 3: unknown key 'datset'. Did you mean 'dataset'?",
+        "line 4: unknown strategy 'gird'. Did you mean 'grid'?",
+        "line 10: search lr: low 0.1 has to be less than high 0.001.",
+        "line 11: unknown hyperparameter 'drpout'. Did you mean 'dropout'?",
+        "line 15: momentum = 2 is out of bounds; it takes 0 to less than 1.",
+        "line 16: batch_size is given twice.",
+    ]
+    told = captured.err.splitlines()
+    assert len(told) == len(begin)
+    for line, expected in zip(told, begin, strict=True):
+        assert line.startswith(f"hptui: bad.toml, {expected}")
+
+
+def test_config_validate_tells_what_does_not_fit_together(here: Path, capsys: Captured) -> None:
+    (here / "apart.toml").write_text(
+        'decide_at = [2, 20]\nepochs = 10\nstrategy = "grid"\nsearch = {lr = "off", weight_decay = "off"}\n', "utf-8"
+    )
+    assert main(["config", "validate", "apart.toml"]) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        "hptui: apart.toml, lines 3, 4: strategy 'grid' has a grid of no cells; name at least one range with --search.",
+        "hptui: apart.toml, lines 1, 2: decide_at names epoch 20, but a run has 10 epochs.",
+    ]
 
 
 def test_list_of_an_empty_folder(here: Path, capsys: Captured) -> None:

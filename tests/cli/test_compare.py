@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import msgspec
 import numpy as np
 import pytest
 from answers import answered_study, answers
-from fabricate import finished_study, whole_run, write_run
+from fabricate import finished_study, make_study, two_class_study, whole_run, write_run
 from rich.console import Console
 from scipy import stats
 from sklearn.metrics import confusion_matrix, f1_score, roc_auc_score
@@ -19,6 +20,8 @@ from sklearn.metrics import confusion_matrix, f1_score, roc_auc_score
 from hptui.__main__ import main
 from hptui.cli.comparing import comparison_text
 from hptui.metrics import resampling
+from hptui.metrics.classification import confusion
+from hptui.metrics.score_intervals import wilson
 from hptui.reading.comparison import Question, compare, conclusion, paired_difference
 from hptui.reading.comparison.sampling import SamplingError
 from hptui.reading.studies import follow
@@ -223,6 +226,72 @@ def test_every_class_with_intervals(here: Path, capsys: Captured) -> None:
     said = shown(capsys, "s", "--per-class")
     assert f"{100 * np.mean(values):.2f} (" in said
     assert "[b]" in said
+
+
+def study_of_classes(directory: Path, hits: list[int], positive: int = 20, negative: int = 20) -> None:
+    """Optimized runs that find so many of the second class, by seed, and call no other image so."""
+    study = make_study(directory, runs=len(hits), baseline="none")
+    labels = np.repeat([0, 1], [negative, positive])
+    for seed, found in enumerate(hits):
+        said = np.where(np.arange(negative + positive) < negative + positive - found, 0, 1)
+        predictions = Predictions(labels, np.eye(2, dtype=np.float32)[said])
+        matrix = confusion(predictions).tolist()
+        accuracy = float((said == labels).mean())
+        started, *rest = whole_run("optimized", seed, test_accuracy=accuracy, confusion=matrix)
+        started = msgspec.structs.replace(started, class_names=["healthy", "ill"])
+        write_predictions(write_run(study, "optimized", seed, [started, *rest]), {("final", "test"): predictions})
+
+
+def test_runs_that_differ_widen_the_interval_of_their_class(here: Path, capsys: Captured) -> None:
+    """Runs of 100, 0 and 100 % can tell nothing; the mean of their Wilson intervals was 61 to 69 %."""
+    study_of_classes(here / "s", [20, 0, 20])
+    ill = found(capsys, "s", "--per-class")["classes"]["s"][1]["sensitivity"]
+    assert ill == {"mean": pytest.approx(2 / 3), "low": 0.0, "high": 1.0, "sd": pytest.approx(0.57735, abs=1e-5)}
+    assert "66.67 (0.00 to 100.00)" in " ".join(shown(capsys, "s", "--per-class").split())
+
+
+def test_equal_runs_leave_what_the_test_images_leave(here: Path, capsys: Captured) -> None:
+    study_of_classes(here / "s", [20, 20, 20])
+    ill = found(capsys, "s", "--per-class")["classes"]["s"][1]
+    for name in ("sensitivity", "specificity", "f1"):
+        assert (ill[name]["low"], ill[name]["high"]) == (pytest.approx(wilson(20, 20)[0], abs=0.08), 1.0)
+    assert ill["sensitivity"]["low"] == pytest.approx(wilson(20, 20)[0])
+    assert 0.8 < ill["auc"]["low"] < 0.95
+
+
+def test_an_interval_over_runs_is_students_and_that_of_the_images_together(here: Path, capsys: Captured) -> None:
+    study_of_classes(here / "s", [16, 17, 18])
+    ill = found(capsys, "s", "--per-class")["classes"]["s"][1]["sensitivity"]
+    by_run = 4.302653 * 0.05 / math.sqrt(3)
+    by_image = [0.85 - np.mean([wilson(hits, 20)[0] for hits in (16, 17, 18)])]
+    by_image.append(np.mean([wilson(hits, 20)[1] for hits in (16, 17, 18)]) - 0.85)
+    assert ill["low"] == pytest.approx(0.85 - math.hypot(by_run, by_image[0]), abs=1e-6)
+    assert ill["high"] == pytest.approx(min(0.85 + math.hypot(by_run, by_image[1]), 1), abs=1e-6)
+
+
+def test_two_positives_that_are_found_do_not_prove_an_auc_of_100_percent(here: Path, capsys: Captured) -> None:
+    study_of_classes(here / "s", [2, 2], positive=2, negative=98)
+    asked = found(capsys, "s", "--metric", "auc", "--per-class")
+    ill = asked["classes"]["s"][1]["auc"]
+    assert (ill["mean"], ill["high"]) == (1.0, 1.0)
+    assert ill["low"] == pytest.approx(0.61, abs=0.02)
+    assert asked["optimized"]["intervals"] == [[ill["low"], 1.0]] * 2
+    assert asked["sampling"]["one"] > 0.2
+    assert asked["sampling"]["rests_on"] == 2
+    said = " ".join(shown(capsys, "s", "--metric", "auc", "--per-class").split())
+    assert "standard error 0.00" not in said
+    assert "test set: 100 images, 2 behind this metric (too few to tell)" in said
+    assert "Too few test images to tell: ill (2)." in said
+
+
+def test_arms_that_agree_on_every_image_leave_more_than_nothing_open(here: Path, capsys: Captured) -> None:
+    two_class_study(here / "s", runs=1)
+    log, saved = "events.jsonl", PREDICTIONS_FILE
+    for name in (log, saved):
+        (here / "s" / "optimized-0" / name).write_bytes((here / "s" / "baseline-0" / name).read_bytes())
+    sampling = found(capsys, "s")["sampling"]
+    assert sampling["discordant"] == 0
+    assert sampling["difference"] == pytest.approx(1 / 62)  # Agresti and Min: half an image in each of four cells
 
 
 def test_tables_fit_80_columns(here: Path) -> None:

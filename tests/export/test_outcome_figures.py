@@ -86,7 +86,8 @@ def test_a_line_for_each_run_and_the_mean_area_in_the_legend(n: int) -> None:
     assert list(axes.lines[1].get_ydata()) == [0.0, 0.8, 1.0]
     (legend,) = figure.legends
     mean = 0.8 + 0.01 * (n - 1) / 2
-    assert legend.get_texts()[1].get_text() == f"optimized, mean AUC {mean:.4f}"
+    area = "mean AUC" if n > 1 else "AUC"
+    assert legend.get_texts()[1].get_text() == f"optimized, n = {n}, {area} {mean:.4f}"
     assert "pneumothorax with effusion" in figure.get_suptitle().replace("\n", " ")
 
 

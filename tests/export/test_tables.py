@@ -110,6 +110,7 @@ def test_the_tables_of_figures_are_their_views(tmp_path: Path) -> None:
     (_, (trajectory,)), _ = trajectories_by_seed(followed)
     rows = [row for row in found["trajectories"] if (row["seed"], row["arm"]) == ("0", "optimized")]
     assert [float(row["value"]) for row in rows] == [point.value for point in trajectory.points]
+    assert [float(row["in_force"]) for row in rows] == [point.value for point in trajectory.in_force]
     assert (rows[0]["low"], rows[0]["high"]) == (str(AXIS.low), str(AXIS.high))
 
 

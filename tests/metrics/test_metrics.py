@@ -25,7 +25,8 @@ from hptui.metrics.classification import (
     sensitivity,
     specificity,
 )
-from hptui.metrics.intervals import interval, per_class, wilson
+from hptui.metrics.intervals import interval, per_class
+from hptui.metrics.score_intervals import wilson
 from hptui.metrics.thresholds import choose_threshold
 from hptui.record.predictions import ClassCounts, Predictions
 

@@ -128,12 +128,19 @@ def test_a_plain_sentence_for_every_case(baseline: list[float], optimized: list[
     assert sentence == expected
 
 
+def test_no_difference_of_accuracies_reaches_beyond_100_points(tmp_path: Path) -> None:
+    """Student's interval of two pairs, at -87 and at 0 points, ends at -596 and +509."""
+    finished_study(tmp_path / "s", [0.97, 0.97], [0.10, 0.97])
+    difference = compare(follow(tmp_path / "s")).difference
+    assert (difference.low, difference.high) == (-1.0, 1.0)
+
+
 def test_a_finished_study_as_json(tmp_path: Path) -> None:
     finished_study(tmp_path / "s", BASELINE, OPTIMIZED)
     found = json.loads(msgspec.json.encode(compare(follow(tmp_path / "s"))))
     assert set(found) == {
         "study", "planned", "baseline", "optimized", "difference", "conclusion", "metric", "model", "threshold_for",
-        "sampling",
+        "sampling", "by_hand",
     }  # fmt: skip
     assert (found["study"], found["planned"]) == ("s", 10)
     for arm, accuracies, strategy in (("baseline", BASELINE, "fixed"), ("optimized", OPTIMIZED, "grid")):

@@ -130,6 +130,32 @@ def test_trajectories_have_edges_overlay_and_marks() -> None:
     assert trajectories(replay([])) == ()
 
 
+def test_chosen_and_in_force_are_two_things() -> None:
+    """What is chosen holds from epoch to epoch; a schedule makes of it what is in force, below the range too."""
+    events = [
+        run_started(values=values(0.02), epochs=4),
+        epoch_completed(1, lr=0.02),
+        decision_started(0, 2, axes=[AXIS]),
+        chosen(0, 2, lr=0.1),
+        epoch_completed(2, lr=0.1),
+        epoch_completed(3, lr=0.05),
+        epoch_completed(4, lr=1e-5),
+    ]
+    (found,) = trajectories(replay(events), replay([run_started(values=values(0.003)), epoch_completed(1, lr=0.003)]))
+    assert [(p.epoch, p.value, p.on_edge) for p in found.points] == [
+        (1, 0.02, None),
+        (2, 0.1, "high"),
+        (3, 0.1, "high"),
+        (4, 0.1, "high"),
+    ]
+    assert [[(p.epoch, p.value) for p in piece] for piece in found.scheduled] == [
+        [(1, 0.02)],
+        [(2, 0.1), (3, 0.05), (4, 1e-5)],  # another choice is a jump, not a slope
+    ]
+    assert [p.value for p in found.baseline_in_force] == [0.003]
+    assert found.baseline_scheduled == ()
+
+
 def test_learning_curves_average_what_is_there() -> None:
     def run(*accuracies: float | None) -> list[AnyEvent]:
         events: list[AnyEvent] = [run_started(epochs=len(accuracies))]

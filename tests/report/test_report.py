@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import shlex
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -32,8 +31,6 @@ from html_page import Page
 from matplotlib.figure import Figure
 
 from hptui.__main__ import main
-from hptui.cli.main import cli
-from hptui.config import Layer, resolve
 from hptui.export.pictures import Picture
 from hptui.reading.studies import follow
 from hptui.record.events import Axis, CommandRefused, RunFailed, RunStopped
@@ -42,7 +39,6 @@ from hptui.record.study_directory import Steering, save_steering
 from hptui.report import page
 from hptui.report.paths import without_folders
 from hptui.report.pictures import chosen_pictures
-from hptui.report.repeat import repeat_command
 
 SCRIPT = "<script>alert('x')</script>"
 
@@ -270,45 +266,10 @@ def test_what_was_changed_while_it_ran_and_what_lies_on_an_edge(tmp_path: Path) 
     events = [run_started(), decision_started(), low, *trained_epoch(1), RunStopped(reason="by hand", epoch=1, step=5)]
     write_run(study, "optimized", 0, events)
     found = read(tmp_path / "s")
-    assert found.row("epochs", "2")[2] == "changed while it ran"
-    assert found.row("search")[2] == "changed while it ran"
+    assert found.row("epochs", "2")[2] == "changed while it ran; at the start 1"
+    assert found.row("search")[2] == "changed while it ran; at the start lr = 0.001:0.1:log:3"
     assert "lr sits on the lower edge of its range, 0.001: better values may lie beyond it. (optimized-0)" in found.text
     assert "optimized-0 was stopped after epoch 1: by hand" in found.text
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {},
-        {"search": {"lr": "1e-4:1:log:7", "dropout": "0:0.6:lin:4"}, "decide_at": [1, 2], "seed": 3},
-        {
-            "search": {"lr": "off", "weight_decay": "off"},
-            "strategy": "fixed",
-            "schedule": "cosine",
-            "set": {"lr": 0.03, "momentum": 1 / 3},
-        },
-        {"dataset": "medmnist:a file's name.npz", "baseline": "none", "threads": 2, "train_size": 100},
-        {"dataset": "folder:scans", "image_size": 64, "score": "accuracy", "horizon": 0.1},
-    ],
-)
-def test_the_command_repeats_the_study(tmp_path: Path, settings: dict, monkeypatch: pytest.MonkeyPatch) -> None:
-    study = make_study(tmp_path / "s", **settings)
-    program, command, *arguments = shlex.split(repeat_command(study))
-    assert (program, command) == ("hptui", "run")
-    flags: dict[str, object] = {}
-    run = cli.commands["run"]
-    with run.make_context("run", arguments) as context:
-        flags = {name: value for name, value in context.params.items() if value not in (None, (), False)}
-    assert resolve([Layer("flag", flags)]).config == study.config
-
-
-def test_the_command_finds_the_copy_of_the_users_own_files(tmp_path: Path) -> None:
-    (tmp_path / "net.py").write_text("class Net: pass\n", "utf-8")
-    study = make_study(tmp_path / "s", model=f"{tmp_path / 'net.py'}:Net")
-    command = shlex.split(repeat_command(study))
-    place = command[command.index("--model") + 1]
-    assert (study.directory / place.partition(":")[0]).read_text("utf-8") == "class Net: pass\n"
-    assert "Run it in the study's folder" in read(study.directory).text
 
 
 def test_the_command_line_writes_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

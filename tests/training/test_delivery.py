@@ -188,6 +188,7 @@ def test_a_completed_run_that_cannot_go_on_keeps_its_predictions(prepare: Make, 
     with pytest.raises(TrainingError, match="older hptui"):
         train_run(tmp_path, made.changed(epochs=2), "optimized", 0, Control())
     assert read_predictions(tmp_path) is not None
+    assert isinstance(RunReader(tmp_path).read()[-1], RunCompleted)  # still completed, and can be replayed
 
 
 def test_in_memory_the_result_has_them_too() -> None:

@@ -16,6 +16,7 @@ from hptui.__main__ import main
 from hptui.config import Layer, resolve
 from hptui.metrics.classification import metric
 from hptui.metrics.thresholds import choose_threshold
+from hptui.record.events import RunFailed, encode
 from hptui.record.predictions import PREDICTIONS_FILE, read_predictions
 from hptui.training.run.control import Control
 from hptui.training.study import start_study, train_study
@@ -110,6 +111,30 @@ def test_replay_fails_where_the_weights_differ(run: Path, capsys: Captured) -> N
     torch.save(content, run / "model.pt")
     out, _ = out_of(capsys, "replay", run, code=1)
     assert "final weights: different, by 0.25 at most (in output.bias)" in out
+
+
+def test_a_completed_run_that_could_not_go_on_is_replayed_still(run: Path, capsys: Captured) -> None:
+    """An older hptui wrote down after the end of a run that it could not be resumed."""
+    with (run / "events.jsonl").open("ab") as log:
+        log.write(encode(RunFailed(error="TrainingError: the checkpoints were written by an older hptui")))
+    out, _ = out_of(capsys, "replay", run)
+    assert "equal to the bit" in out
+
+
+@pytest.mark.parametrize(("name", "field"), [("cosine", "schedule"), ("schedule_free", "optimizer")])
+def test_a_strategy_of_an_older_hptui_is_replayed_as_what_it_is_now(
+    tmp_path: Path, capsys: Captured, name: str, field: str
+) -> None:
+    """The same training, under the name that it had: the weights are equal to the bit."""
+    settings = {"dataset": "digits", "train_size": 200, "model": "lenet", "epochs": 2, "runs": 1, "threads": 1}
+    settings |= {"strategy": "fixed", "baseline": "none", field: name}
+    prepared = start_study(resolve([Layer("test", settings)]).config, tmp_path / "s")
+    assert train_study(prepared, Control())
+    text = (tmp_path / "s" / "study.toml").read_text("utf-8").replace('strategy = "fixed"', f'strategy = "{name}"')
+    lines = [line for line in text.splitlines() if not line.startswith(f"{field} =")]
+    (tmp_path / "s" / "study.toml").write_text("\n".join(lines), "utf-8")
+    out, _ = out_of(capsys, "replay", tmp_path / "s" / "optimized-0")
+    assert "equal to the bit" in out
 
 
 def test_what_cannot_be_replayed_is_told_in_one_line(run: Path, tmp_path: Path, capsys: Captured) -> None:

@@ -75,6 +75,37 @@ def test_trajectories_are_stacked_where_there_is_room(searched: FollowedStudy) -
     assert panel.border_subtitle == ""
 
 
+def test_chosen_and_in_force_are_told_apart(tmp_path: Path) -> None:
+    """The rate of a schedule is a line of its own, below the range, and the legend has both."""
+    axis = Axis(name="lr", low=1e-3, high=1e-1, scale="log", values=[1e-3, 1e-2, 1e-1])
+    study = make_study(tmp_path / "study", epochs=4)
+    events: list[AnyEvent] = [run_started(searched=[axis], epochs=4), decision_started(axes=[axis]), chosen(lr=0.01)]
+    for epoch, lr in enumerate((0.01, 0.01, 0.005, 1e-5), start=1):
+        events += [*trained_epoch(epoch)[:-2], epoch_completed(epoch, lr=lr)]
+    write_run(study, "optimized", 0, events)
+    text = "\n".join(shown(TrajectoryPanel(), make_scene(follow(study.directory), ascii=True), (90, 24)))
+    assert "learning rate 0.01 chosen for epoch 4; 1e-05 in force at the end of epoch 4" in text
+    assert ". in force at the end of the epoch" in text
+    assert "- - range of the choice" in text
+    assert "baseline" not in text
+    chosen_row = next(row for row in text.split("\n") if "1e-2" in row)
+    assert chosen_row.count("o") > 60  # level from the first epoch to the last
+
+
+def test_the_legend_names_no_baseline_that_a_log_axis_cannot_show(searched: FollowedStudy) -> None:
+    panel = TrajectoryPanel()
+
+    async def script(pilot: Pilot[None]) -> None:
+        panel.show(make_scene(searched))
+        await pilot.press("n")
+        await pilot.pause()
+        text = "\n".join(screen(panel))
+        assert "weight decay" in text
+        assert text.count("baseline") == 1  # it is 0, off the log axis, as the heading says
+
+    piloted(panel, script, (80, 14))
+
+
 def test_n_goes_to_the_next_hyperparameter_and_round(searched: FollowedStudy) -> None:
     panel = TrajectoryPanel()
 

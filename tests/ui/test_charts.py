@@ -86,6 +86,16 @@ def test_a_dashed_value_holds_until_the_next() -> None:
     assert not any("-" in row[6:] for row in rows[1:-3])
 
 
+def test_steps_hold_around_their_points_and_never_slope() -> None:
+    """One value until half way to the next point, the next one from there on: all signs but one column's are level."""
+    rows = draw([Series("a", ((1, 1.0), (2, 1.0), (3, 3.0), (4, 3.0)), "steps")], palette=ASCII)[:-2]
+    columns = ["".join(row[column] for row in rows) for column in range(6, 60)]
+    assert {column.strip() for column in columns[:26]} == {"o"} == {column.strip() for column in columns[28:]}
+    assert [column.index("o") for column in columns[:26]] == [len(rows) - 1] * 26
+    assert [column.index("o") for column in columns[28:]] == [0] * 26
+    assert "o" * len(rows) in columns[26:28]
+
+
 def test_a_band_lies_between_low_and_high() -> None:
     rows = draw([Band("", ((1, 0.0, 4.0), (2, 0.0, 2.0)))], palette=ASCII)
     heights = [sum(row[column] == "." for row in rows) for column in range(6, 60)]

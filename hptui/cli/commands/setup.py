@@ -8,10 +8,12 @@ from typing import Any
 import click
 import msgspec
 
-from hptui.cli.exit_codes import DONE
+from hptui.cli.exit_codes import DONE, USAGE
 from hptui.cli.groups import SuggestingGroup
 from hptui.cli.options import config_argument, json_option, resolve_layers, settings_options
-from hptui.config import description, file_layer, resolve
+from hptui.cli.output import print_to_stderr
+from hptui.config import description
+from hptui.config.checking import file_problems
 
 
 @click.group(cls=SuggestingGroup, invoke_without_command=True)
@@ -43,10 +45,13 @@ def show(config: Path | None, as_json: bool, **flags: Any) -> int:
 @config.command()
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
 def validate(file: Path) -> int:
-    """Check a CONFIG.toml without reading data or importing torch."""
-    resolve([file_layer(file)])
-    click.echo(f"{file} is valid.")
-    return DONE
+    """Check a CONFIG.toml without reading data or importing torch, and tell everything that is wrong with it."""
+    problems = file_problems(file)
+    for problem in problems:
+        print_to_stderr(f"hptui: {problem}")
+    if not problems:
+        click.echo(f"{file} is valid.")
+    return USAGE if problems else DONE
 
 
 @click.command()

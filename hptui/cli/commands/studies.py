@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import click
 import msgspec
@@ -82,7 +82,15 @@ def compare(
 )
 @click.option("--theme", type=click.Choice(["light", "dark"]), default="light", help="For white or for dark paper.")
 @click.option("--each-decision", is_flag=True, help="A picture for each decision too, not only pages of them.")
-def export(directory: Path, to: Path | None, formats: str, theme: Literal["light", "dark"], each_decision: bool) -> int:
+@click.option("--no-titles", is_flag=True, help="Pictures without titles; the words go to captions.txt.")
+def export(
+    directory: Path,
+    to: Path | None,
+    formats: str,
+    theme: Literal["light", "dark"],
+    each_decision: bool,
+    no_titles: bool,
+) -> int:
     """Write figures and tables of a study: heatmaps, trajectories, curves, accuracies, confusion, ROC, cost."""
     from hptui.export import export as export_study
     from hptui.export.formats import parse_formats
@@ -93,7 +101,8 @@ def export(directory: Path, to: Path | None, formats: str, theme: Literal["light
 
     asked, target = parse_formats(formats), to or directory / "export"
     study = follow(directory)
-    for file in export_study(study, target, asked, theme=theme, each_decision=each_decision, progress=progress):
+    wanted: dict[str, Any] = {"theme": theme, "each_decision": each_decision, "titles": not no_titles}
+    for file in export_study(study, target, asked, progress=progress, **wanted):
         click.echo(file)
     return DONE
 

@@ -1,4 +1,4 @@
-"""Every class against the rest, for each arm: what a single run reaches, and what its test images leave open."""
+"""Every class against the rest, for each arm: the mean over its runs, and what runs and test images leave open."""
 
 from __future__ import annotations
 
@@ -10,21 +10,26 @@ import msgspec
 from hptui.config import Arm
 from hptui.metrics.classification import METRIC_TITLES
 from hptui.metrics.intervals import ClassMetrics
+from hptui.reading.comparison.arms import Summary, summarize
+from hptui.reading.comparison.differences import student_reach
 from hptui.reading.comparison.measuring import Question, class_metrics
 from hptui.reading.comparison.number_words import percent
 from hptui.reading.studies import FollowedStudy
 
 CLASS_METRICS = ("sensitivity", "specificity", "f1", "auc")
+FEW_IMAGES = 10
+"""of a class: with fewer, one image is worth more than 10 points of its sensitivity"""
 CLASS_HEADINGS = ("arm", "class", "images", *(f"{METRIC_TITLES[name]} %" for name in CLASS_METRICS))
 
 
 class ClassEstimate(msgspec.Struct, frozen=True):
-    """Mean over the runs of an arm, with that of their intervals."""
+    """Mean over the runs of an arm, with its 95 % interval over runs and over test images."""
 
     mean: float
-    low: float | None
-    high: float | None
-    """mean ends of the runs' own 95 % intervals: what a test set of this size leaves open of one run"""
+    low: float
+    high: float
+    sd: float | None
+    """over the runs, with n - 1; null for one run"""
 
 
 class ClassRow(msgspec.Struct, frozen=True):
@@ -64,9 +69,24 @@ def _mean(runs: Sequence[ClassMetrics], metric: str) -> ClassEstimate | None:
     known = [estimate for estimate in estimates if estimate is not None]
     if not known or len(known) < len(estimates):
         return None
-    ends = [estimate.interval for estimate in known if estimate.interval is not None]
-    low, high = (math.fsum(side) / len(ends) for side in zip(*ends, strict=True)) if ends else (None, None)
-    return ClassEstimate(math.fsum(estimate.value for estimate in known) / len(known), low, high)
+    over_runs = summarize([estimate.value for estimate in known])
+    assert over_runs.mean is not None
+    low, high = _both(over_runs, [estimate.interval for estimate in known])
+    return ClassEstimate(over_runs.mean, low, high, over_runs.sd)
+
+
+def _both(over_runs: Summary, ends: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Ends of the interval of a mean over runs that all read the same test images.
+
+    To each side the distance that other runs would move it (Student), and the one that other images would (that of the
+    runs' own intervals, for they share their images), added in squares (MOVER: Zou and Donner 2008). The first alone
+    says nothing of runs that are all at 100 %, the second nothing of runs at 100 and at 0 %.
+    """
+    mean, n = over_runs.mean, len(over_runs.values)
+    assert mean is not None
+    by_run = student_reach(over_runs.sd, n) if over_runs.sd is not None else 0.0
+    low, high = (math.fsum(side) / n for side in zip(*ends, strict=True))
+    return max(mean - math.hypot(by_run, mean - low), 0.0), min(mean + math.hypot(by_run, high - mean), 1.0)
 
 
 def class_cells(row: ClassRow) -> tuple[str, ...]:
@@ -77,6 +97,11 @@ def class_cells(row: ClassRow) -> tuple[str, ...]:
 def _estimate_words(estimate: ClassEstimate | None) -> str:
     if estimate is None:
         return "-"
-    if estimate.low is None or estimate.high is None:
-        return percent(estimate.mean)
     return f"{percent(estimate.mean)} ({percent(estimate.low)} to {percent(estimate.high)})"
+
+
+def few_images(rows: Sequence[ClassRow]) -> str:
+    """Sentence on classes that have too few test images to tell anything; empty if there is none."""
+    few = {row.name: row.support for row in rows if row.support < FEW_IMAGES}
+    named = ", ".join(f"{name} ({images})" for name, images in few.items())
+    return f"Too few test images to tell: {named}." if few else ""

@@ -109,12 +109,30 @@ def unpaired_difference(one: Sequence[float], other: Sequence[float]) -> Differe
     return Difference(n, mean, low, high, p_value, effect, UNPAIRED, effect_size_corrected=_corrected(effect, freedom))
 
 
+def within_shares(difference: Difference) -> Difference:
+    """The same difference with an interval that ends where fractions do: two of them differ by 100 points at most."""
+    if difference.low is None or difference.high is None:
+        return difference
+    return msgspec.structs.replace(difference, low=max(difference.low, -1.0), high=min(difference.high, 1.0))
+
+
 def _student(mean: float, error: float, freedom: float) -> tuple[float, float, float]:
     """Low and high end of Student's interval, and the two-sided p value."""
-    from scipy.special import stdtr, stdtrit  # a quarter of a second: not before there is something to test
+    from scipy.special import stdtr  # a quarter of a second: not before there is something to test
 
-    reach = error * float(stdtrit(freedom, (1 + CONFIDENCE) / 2))
+    reach = error * _quantile(freedom)
     return mean - reach, mean + reach, 2 * float(stdtr(freedom, -abs(mean) / error))
+
+
+def student_reach(sd: float, n: int) -> float:
+    """How far Student's interval of a mean of n > 1 numbers reaches to either side."""
+    return sd / math.sqrt(n) * _quantile(n - 1)
+
+
+def _quantile(freedom: float) -> float:
+    from scipy.special import stdtrit
+
+    return float(stdtrit(freedom, (1 + CONFIDENCE) / 2))
 
 
 def _corrected(effect: float, freedom: float) -> float | None:

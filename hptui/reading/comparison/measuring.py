@@ -18,7 +18,7 @@ from hptui.reading.comparison.evidence import (
     final_test_accuracy,
     saved_predictions,
 )
-from hptui.reading.comparison.sampling import image_influence
+from hptui.reading.comparison.sampling import image_influence, images_behind
 from hptui.reading.studies import FollowedRun
 from hptui.record.predictions import Model, Predictions, read_predictions
 
@@ -61,6 +61,8 @@ class RunMeasurement:
     """(N,), see `hptui.reading.comparison.sampling`"""
     right: NDArray[np.bool_] | None
     """(N,), in the test images' own order, the same for all runs; None: the run saved no predictions"""
+    rests_on: int
+    """of the test images, see `hptui.reading.comparison.sampling.images_behind`"""
 
 
 def measure(run: FollowedRun, question: Question, *, with_interval: bool = False) -> RunMeasurement:
@@ -89,6 +91,7 @@ def measure(run: FollowedRun, question: Question, *, with_interval: bool = False
         interval(question.metric, counted, cut, resamples=_resamples(counted)) if with_interval else None,
         image_influence(question.metric, saved or counted, cut),
         predicted_classes(saved, cut) == saved.labels if saved is not None else None,
+        images_behind(question.metric, counted),
     )
 
 
@@ -100,7 +103,7 @@ def class_metrics(run: FollowedRun, question: Question) -> list[ClassMetrics]:
     """
     saved = _saved(run, question)
     if saved is not None:
-        return per_class(saved, _threshold(run, question), resamples=_resamples(saved))
+        return per_class(saved, _threshold(run, question))
     if question.threshold_for is not None:
         raise _not_saved(run, question)
     return per_class(_logged(run, question), areas=False)

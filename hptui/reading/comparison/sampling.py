@@ -5,6 +5,9 @@ images, at least to first order (its influence function, one number per image; f
 for the AUC the placements of DeLong et al. 1988, for F1 the delta method). The standard error of one run's metric
 is then that of a mean, and the standard error of a difference that of the mean difference image by image: images
 that both arms get right or wrong alike cancel, as in McNemar's test, and what is common to all seeds stays.
+
+Where all images are right, or both arms right on the same ones, their spread is zero, which they cannot promise of
+other images: no standard error is less than that of `least_error` and `least_paired_error`.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from hptui.metrics.classification import predicted_classes
+from hptui.metrics.score_intervals import NORMAL
 from hptui.record.predictions import Predictions
 
 if TYPE_CHECKING:
@@ -42,6 +46,8 @@ class SamplingError(msgspec.Struct, frozen=True):
     """share of the images that just one of a pair gets right, mean over the pairs; null: predictions are missing"""
     readable: int = 0
     """runs of both arms whose predictions are there"""
+    rests_on: int = 0
+    """of the images, those that the metric can be no surer than: of a class, or of the smaller one"""
 
 
 def image_influence(metric: str, predictions: Predictions, threshold: float | None = None) -> Numbers:
@@ -115,6 +121,37 @@ def _auc_influence(true: Any, score: Numbers) -> Numbers | None:
     influence[true] = (above - above.mean()) * n / positive
     influence[~true] = (below - below.mean()) * n / negative
     return influence
+
+
+def images_behind(metric: str, predictions: Predictions) -> int:
+    """Number of images that a metric rests on: all, those of the one class it is about, or of the smallest that occurs.
+
+    Arguments as of `image_influence`.
+    """
+    import numpy as np
+
+    support = np.bincount(predictions.labels, minlength=predictions.classes)
+    if metric == "accuracy":
+        return len(predictions)
+    if predictions.classes == 2 and metric in ("sensitivity", "f1"):
+        return int(support[1])
+    if predictions.classes == 2 and metric == "specificity":
+        return int(support[0])
+    return int(support[support > 0].min())
+
+
+def least_error(images: int) -> float:
+    """Standard error that so many images leave though all of them are right: that of Wilson's interval of n of n."""
+    return NORMAL / (images + NORMAL**2)
+
+
+def least_paired_error(images: int) -> float:
+    """Standard error of a difference though no image tells the arms apart.
+
+    Half an image is added to each cell of the table of pairs (Agresti and Min 2005, Statistics in Medicine 24,
+    729-740).
+    """
+    return 1 / (images + 2)
 
 
 def standard_error(influence: Numbers) -> float:

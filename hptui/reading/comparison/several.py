@@ -19,7 +19,13 @@ import msgspec
 from hptui.config import Arm
 from hptui.errors import RunDirectoryError, UsageError
 from hptui.reading.comparison.arms import ArmSummary
-from hptui.reading.comparison.differences import Difference, holm, paired_difference, unpaired_difference
+from hptui.reading.comparison.differences import (
+    Difference,
+    holm,
+    paired_difference,
+    unpaired_difference,
+    within_shares,
+)
 from hptui.reading.comparison.evidence import decisive_test, saved_predictions
 from hptui.reading.comparison.measuring import Question, RunMeasurement
 from hptui.reading.comparison.sampling import SamplingError
@@ -140,10 +146,10 @@ def _contrast(one: _StudyArm, other: _StudyArm, metric: str) -> Contrast:
         return Contrast(one.name, other.name, None, None, None, "not tested: the test images are not the same")
     apart = _apart(one, other)
     if not apart:
-        difference = paired_difference(by_seed(one.arm), by_seed(other.arm))
+        difference = within_shares(paired_difference(by_seed(one.arm), by_seed(other.arm)))
         sampling = sampling_error(one.measured, other.measured, metric)
         return Contrast(one.name, other.name, difference, None, sampling, "")
-    difference = unpaired_difference(one.arm.measured.values, other.arm.measured.values)
+    difference = within_shares(unpaired_difference(one.arm.measured.values, other.arm.measured.values))
     return Contrast(one.name, other.name, difference, None, None, f"not paired: {apart}")
 
 

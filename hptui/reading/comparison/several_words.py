@@ -6,6 +6,7 @@ from hptui.metrics.classification import METRIC_TITLES
 from hptui.reading.comparison.number_words import between, mean_sd, probability, signed, two_digits
 from hptui.reading.comparison.several import Contrast, StudiesComparison
 from hptui.reading.comparison.study import on_other_images
+from hptui.reading.comparison.words import by_hand_words
 
 ALPHA = 0.05
 CONTRAST_HEADINGS = ("difference of", "against", "n", "points", "95 % interval", "p", "p (Holm)", "by")
@@ -60,7 +61,12 @@ def several_lines(several: StudiesComparison) -> tuple[str, ...]:
     if len(tested) > 1:
         lines.append(f"p (Holm) is adjusted for {len(tested)} comparisons; below {ALPHA:g} a difference is claimed.")
     notes = [f"{noted.other} against {noted.one}: {noted.note}." for noted in several.contrasts if noted.note]
-    return (*lines, *notes)
+    steered = [
+        f"{name}: {by_hand_words(comparison)} (hptui compare {name} names them)."
+        for name, comparison in zip(several.names, several.studies, strict=True)
+        if comparison.by_hand
+    ]
+    return (*lines, *notes, *steered)
 
 
 def _claim(contrast: Contrast) -> str:

@@ -9,13 +9,17 @@ import msgspec
 
 from hptui.config import ARMS, Arm
 from hptui.metrics.classification import METRIC_TITLES
+from hptui.metrics.score_intervals import NORMAL
+from hptui.reading.changes import changes
 from hptui.reading.comparison.arms import ArmSummary, summarize_arm
-from hptui.reading.comparison.differences import Difference, paired_difference
+from hptui.reading.comparison.differences import Difference, paired_difference, within_shares
 from hptui.reading.comparison.measuring import Question, RunMeasurement, measure
 from hptui.reading.comparison.number_words import signed
 from hptui.reading.comparison.sampling import (
     SamplingError,
     largest_paired_error,
+    least_error,
+    least_paired_error,
     paired_error,
     standard_error,
 )
@@ -23,8 +27,6 @@ from hptui.reading.studies import FollowedStudy
 from hptui.record.predictions import Model
 
 NO_BASELINE = "This study has no baseline arm, so there is nothing to compare the optimized runs with."
-NORMAL = 1.959964
-"""standard errors to either side that hold 95 %"""
 
 
 class Comparison(msgspec.Struct, frozen=True):
@@ -43,6 +45,8 @@ class Comparison(msgspec.Struct, frozen=True):
     threshold_for: str | None = None
     sampling: SamplingError | None = None
     """null: no run is completed"""
+    by_hand: list[str] = []
+    """what somebody changed while the study ran; empty: nothing"""
 
 
 def compare(followed: FollowedStudy, question: Question | None = None, *, intervals: bool = False) -> Comparison:
@@ -62,7 +66,7 @@ def compare(followed: FollowedStudy, question: Question | None = None, *, interv
     baseline, optimized = (
         summarize_arm(followed.completed_runs(arm), config.strategy_of(arm), measured[arm]) for arm in ARMS
     )
-    difference = paired_difference(by_seed(baseline), by_seed(optimized))
+    difference = within_shares(paired_difference(by_seed(baseline), by_seed(optimized)))
     sampling = sampling_error(measured["baseline"], measured["optimized"], question.metric)
     return Comparison(
         study=followed.study.name,
@@ -75,6 +79,7 @@ def compare(followed: FollowedStudy, question: Question | None = None, *, interv
         model=question.model,
         threshold_for=question.threshold_for,
         sampling=sampling,
+        by_hand=list(changes(followed)),
     )
 
 
@@ -98,18 +103,21 @@ def sampling_error(
     if not every:
         return None
     images, readable = len(every[0].influence), sum(measurement.right is not None for measurement in every)
-    one = _mean([standard_error(measurement.influence) for measurement in every])
+    rests_on = min(measurement.rests_on for measurement in every)
+    one = max(_mean([standard_error(measurement.influence) for measurement in every]), least_error(rests_on))
     pairs = [(baseline[seed], optimized[seed]) for seed in sorted(baseline.keys() & optimized.keys())]
     right = [(a.right, b.right) for a, b in pairs if a.right is not None and b.right is not None]
     if pairs and len(right) == len(pairs):
         error = paired_error([a.influence for a, _ in pairs], [b.influence for _, b in pairs])
         discordant = _mean([float((a != b).mean()) for a, b in right])
-        return SamplingError(images, one, error, "paired images", discordant, readable)
+        error = max(error, least_paired_error(rests_on))
+        return SamplingError(images, one, error, "paired images", discordant, readable, rests_on)
     if metric == "accuracy":
         bounds = [largest_paired_error(a.value, b.value, images) for a, b in pairs]
     else:
         bounds = [standard_error(a.influence) + standard_error(b.influence) for a, b in pairs]
-    return SamplingError(images, one, _mean(bounds) if pairs else None, "upper bound", None, readable)
+    bound = max(_mean(bounds), least_paired_error(rests_on)) if pairs else None
+    return SamplingError(images, one, bound, "upper bound", None, readable, rests_on)
 
 
 def _mean(numbers: Sequence[float]) -> float:
@@ -124,6 +132,7 @@ def conclusion(difference: Difference, sampling: SamplingError | None = None, me
     if n > 1 and difference.low is None:
         return (
             f"All {n} differences{in_metric} are equal ({signed(difference.mean)} points), so no interval can be given."
+            f"{on_other_images(difference, sampling)}"
         )
     if difference.low is None or difference.high is None:
         return f"{n} pair cannot show a difference{in_metric}: its spread is unknown. Use --runs 10 or more."
@@ -149,14 +158,14 @@ def on_other_images(difference: Difference, sampling: SamplingError | None) -> s
     images a network happens to get right differs from seed to seed. So this errs on the side of doubt. Two test sets
     of this size differ by sqrt(2) times as much.
     """
-    if sampling is None or sampling.difference is None or difference.low is None or difference.high is None:
+    if sampling is None or sampling.difference is None:
         return ""
     assert difference.mean is not None
     reach = NORMAL * sampling.difference
     most = "at most " if sampling.how == "upper bound" else ""
     images, points = sampling.images, f"{100 * reach:.2f} points"
     left = f" The choice of these {images} test images leaves {most}another {points} to either side open (95 %)"
-    if difference.low <= 0 <= difference.high:
+    if difference.low is None or difference.high is None or difference.low <= 0 <= difference.high:
         return f"{left}."
     if abs(difference.mean) > math.hypot((difference.high - difference.low) / 2, reach):
         return f"{left}, too little to undo it."

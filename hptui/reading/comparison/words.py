@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hptui.metrics.classification import METRIC_TITLES
 from hptui.reading.comparison.arms import ArmSummary
+from hptui.reading.comparison.by_class import FEW_IMAGES
 from hptui.reading.comparison.differences import Difference
 from hptui.reading.comparison.number_words import between, mean_sd, percent, probability, signed, two_digits
 from hptui.reading.comparison.sampling import SamplingError
@@ -82,7 +83,9 @@ def sampling_words(sampling: SamplingError | None) -> str:
     """Words for what the size of the test set leaves open; empty if no run is completed."""
     if sampling is None:
         return ""
-    text = f"test set: {sampling.images} images, standard error {100 * sampling.one:.2f} points of one run"
+    behind = f", {sampling.rests_on} behind this metric" if 0 < sampling.rests_on < sampling.images else ""
+    few = " (too few to tell)" if 0 < sampling.rests_on < FEW_IMAGES else ""
+    text = f"test set: {sampling.images} images{behind}{few}, standard error {100 * sampling.one:.2f} points of one run"
     if sampling.difference is None:
         return text
     text += f", {100 * sampling.difference:.2f} of the difference"
@@ -100,8 +103,16 @@ def comparison_lines(comparison: Comparison) -> tuple[str, ...]:
         other_statistics(comparison.difference),
         sampling_words(comparison.sampling),
         comparison.conclusion,
+        f"{by_hand_words(comparison)}:" if comparison.by_hand else "",
+        *comparison.by_hand,
     )
     return tuple(line for line in lines if line)
+
+
+def by_hand_words(comparison: Comparison) -> str:
+    """Words that say that the arms did not train by their settings alone."""
+    number = len(comparison.by_hand)
+    return f"{number} change{'s' * (number > 1)} by hand while it ran"
 
 
 def statistics_rows(comparison: Comparison) -> list[tuple[str, str]]:

@@ -42,6 +42,11 @@ def learning_curve(runs: Iterable[RunState], measure: CurveMeasure, split: str) 
     )
 
 
+def spread(curve: Iterable[CurvePoint]) -> bool:
+    """Whether there is a band to be seen: the runs differ somewhere."""
+    return any(point.low < point.high for point in curve)
+
+
 def _evaluated(evaluation: Evaluated, measure: CurveMeasure) -> float | None:
     match measure:
         case "accuracy":

@@ -1,10 +1,16 @@
-"""The values of each searched hyperparameter over a run, with the ranges they were searched in."""
+"""The values of each searched hyperparameter over a run, with the ranges they were searched in.
+
+Chosen and in force are two things: a schedule multiplies the learning rate that was chosen with its factor, which
+changes with every step. What was chosen holds, in steps, until the next decision; what is in force is known at the end
+of each epoch, and may lie outside the range that was searched.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Literal
 
 from hptui.hyperparameters import title
@@ -14,12 +20,15 @@ from hptui.record.events import Axis
 
 @dataclass(frozen=True)
 class TrajectoryPoint:
-    """A value in force after one epoch."""
+    """A value in one epoch."""
 
     epoch: int
     value: float
     on_edge: Literal["low", "high"] | None = None
-    """the value sits on an edge of its range: the best may lie outside"""
+    """the chosen value sits on an edge of its range: the best may lie outside"""
+
+
+Piece = tuple[TrajectoryPoint, ...]
 
 
 @dataclass(frozen=True)
@@ -39,10 +48,34 @@ class Trajectory:
     title: str
     scale: str
     points: tuple[TrajectoryPoint, ...]
+    """as chosen for each epoch, from the first one on"""
     edges: tuple[RangeEdge, ...]
+    """of the choice; what is in force may lie outside"""
     baseline: tuple[TrajectoryPoint, ...] = ()
+    """as chosen; it searches nothing"""
+    in_force: tuple[TrajectoryPoint, ...] = ()
+    """at the end of each completed epoch"""
+    baseline_in_force: tuple[TrajectoryPoint, ...] = ()
     repeated: tuple[TrajectoryPoint, ...] = ()
     """what longer probes would have chosen, where a greed check found another value"""
+
+    @property
+    def scheduled(self) -> tuple[Piece, ...]:
+        """Values in force, if some of them are others than those that were chosen; else empty."""
+        return _pieces(self.in_force, self.points)
+
+    @property
+    def baseline_scheduled(self) -> tuple[Piece, ...]:
+        return _pieces(self.baseline_in_force, self.baseline)
+
+
+def _pieces(in_force: Piece, chosen: Piece) -> tuple[Piece, ...]:
+    """Pieces within each of which the choice stays the same, so that the value goes from point to point."""
+    by_epoch = {point.epoch: point.value for point in chosen}
+    if all(math.isclose(p.value, by_epoch.get(p.epoch, p.value), rel_tol=1e-9) for p in in_force):
+        return ()
+    by_choice = groupby(in_force, key=lambda point: by_epoch.get(point.epoch))
+    return tuple(tuple(points) for _, points in by_choice)
 
 
 def trajectories(run: RunState, baseline: RunState | None = None) -> tuple[Trajectory, ...]:
@@ -60,24 +93,16 @@ def _trajectory(name: str, scale: str, run: RunState, baseline: RunState | None)
         for axis in decision.started.axes
         if axis.name == name
     )
-    chosen = {
-        decision.chosen.epoch: decision.chosen.values[name]
-        for decision in run.decisions
-        if decision.chosen is not None and name in decision.chosen.values
-    }
-    points = _values_by_epoch(name, run) | chosen
+    points = _chosen(name, run)
     return Trajectory(
         name=name,
         title=title(name),
         scale=scale,
-        points=tuple(
-            TrajectoryPoint(epoch, value, _edge(value, epoch, edges)) for epoch, value in sorted(points.items())
-        ),
+        points=tuple(TrajectoryPoint(epoch, value, _edge(value, epoch, edges)) for epoch, value in points.items()),
         edges=edges,
-        baseline=tuple(
-            TrajectoryPoint(epoch, value)
-            for epoch, value in (_values_by_epoch(name, baseline) if baseline else {}).items()
-        ),
+        baseline=_points(_chosen(name, baseline)) if baseline else (),
+        in_force=_in_force(name, run),
+        baseline_in_force=_in_force(name, baseline) if baseline else (),
         repeated=tuple(
             TrajectoryPoint(decision.started.epoch, decision.repeated.values[name])
             for decision in run.decisions
@@ -86,12 +111,33 @@ def _trajectory(name: str, scale: str, run: RunState, baseline: RunState | None)
     )
 
 
-def _values_by_epoch(name: str, run: RunState) -> dict[int, float]:
-    return {
-        epoch.number: epoch.completed.values[name]
+def _chosen(name: str, run: RunState) -> dict[int, float]:
+    """Value as it was chosen for each epoch that is completed, or decided for; before a decision, that at the start."""
+    decided = {
+        decision.chosen.epoch: decision.chosen.values[name]
+        for decision in run.decisions
+        if decision.chosen is not None and name in decision.chosen.values
+    }
+    completed = [epoch.number for epoch in run.epochs if epoch.completed is not None]
+    value = run.started.values.get(name) if run.started is not None else None
+    by_epoch: dict[int, float] = {}
+    for epoch in range(1, max([*decided, *completed], default=0) + 1):
+        value = decided.get(epoch, value)
+        if value is not None:
+            by_epoch[epoch] = value
+    return by_epoch
+
+
+def _in_force(name: str, run: RunState) -> tuple[TrajectoryPoint, ...]:
+    return tuple(
+        TrajectoryPoint(epoch.number, epoch.completed.values[name])
         for epoch in run.epochs
         if epoch.completed is not None and name in epoch.completed.values
-    }
+    )
+
+
+def _points(by_epoch: Mapping[int, float]) -> tuple[TrajectoryPoint, ...]:
+    return tuple(TrajectoryPoint(epoch, value) for epoch, value in by_epoch.items())
 
 
 def _edge(value: float, epoch: int, edges: Sequence[RangeEdge]) -> Literal["low", "high"] | None:

@@ -21,13 +21,14 @@ from hptui.ui.drawing.literal import literal
 
 BASELINE: Rgb = (213, 94, 0)
 OPTIMIZED: Rgb = (0, 114, 178)
-"""vermilion and blue of Okabe and Ito: told apart by colour-blind eyes, readable on black and on white"""
+SCHEDULED: Rgb = (0, 158, 115)
+"""vermilion, blue and green of Okabe and Ito: told apart by colour-blind eyes, readable on black and on white"""
 
 LEAST_WIDTH, LEAST_HEIGHT = 20, 5
 FRAME_LINES = 2
 """the x axis and its ticks"""
 
-_PLAIN = str.maketrans("│─┌┐└┘├┤┬┴┼╴╵╶╷░▒▓█▲▼●×·", "|-+++++++++-|-|.:*#^vox.")
+_PLAIN = str.maketrans("│─┌┐└┘├┤┬┴┼╴╵╶╷░▒▓█▲▼●○×·", "|-+++++++++-|-|.:*#^vo.x.")
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,9 @@ class Series:
     label: str
     """in the legend, shown literally; empty: not in the legend"""
     points: tuple[tuple[float, float], ...]
-    style: Literal["line", "dots", "dashed"] = "line"
-    """dashed: a value that holds until the next point; dots: single points"""
+    style: Literal["line", "steps", "dots", "dashed"] = "line"
+    """line: sloping from point to point; steps: a value that holds around its point, half way to the next ones;
+    dashed: one that holds until the next point; dots: single points"""
     colour: Rgb | None = None
     """None: the colour of ordinary text"""
     marker: str = "●"
@@ -162,20 +164,30 @@ def _draw(figure: Any, part: Series | Band, frame: _Frame, palette: Palette) -> 
         epochs = frame.samples(part.points[0][0], part.points[-1][0])[::2]
         signal = figure.signal(epochs, [frame.share(_held(part.points, epoch)) for epoch in epochs], marker=marker)
     else:
+        points = _staircase(part.points) if part.style == "steps" else part.points
         signal = figure.signal(
-            [epoch for epoch, _ in part.points], [frame.share(value) for _, value in part.points], marker=marker
+            [epoch for epoch, _ in points], [frame.share(value) for _, value in points], marker=marker
         )
-        signal.lines(part.style == "line")
+        signal.lines(part.style != "dots")
     figure.draw(signal)
 
 
 def _is_fine(part: Series, palette: Palette) -> bool:
     """Lines of small dots (braille) are told apart by colour alone."""
-    return part.style == "line" and palette.colour and not palette.ascii
+    return part.style in ("line", "steps") and palette.colour and not palette.ascii
 
 
 def _glyph(part: Series | Band) -> str:
     return "─" if isinstance(part, Series) and part.style == "dashed" else part.marker[:1] or "●"
+
+
+def _staircase(points: Sequence[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
+    """Corners of the line whose values hold around their points, and change half way between two of them."""
+    corners = [points[0]]
+    for (before, old), (after, new) in pairwise(points):
+        half = (before + after) / 2
+        corners += [(half, old), (half, new)]
+    return (*corners, points[-1])
 
 
 def _held(points: Sequence[tuple[float, float]], epoch: float) -> float:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
+from hptui.reading.changes import ranges_words
 from hptui.record.events import (
     AnyEvent,
-    Axis,
     CheckpointSaved,
     CommandRefused,
     DecisionRepeated,
@@ -61,7 +61,7 @@ def _what(event: AnyEvent) -> str:  # noqa: PLR0911, PLR0912 (one line per kind 
         case RunContinued():
             return f"continued by {event.by}"
         case RangesChanged():
-            return f"ranges changed by {event.by} from {_ranges(event.old)} to {_ranges(event.new)}"
+            return f"ranges changed by {event.by} from {ranges_words(event.old)} to {ranges_words(event.new)}"
         case ValuesRequested():
             wanted = describe(event.values) or "the strategy chooses again"
             return f"by hand, {event.by}: {wanted}"
@@ -77,7 +77,3 @@ def _what(event: AnyEvent) -> str:  # noqa: PLR0911, PLR0912 (one line per kind 
             return f"completed: test {event.test_accuracy:.2%} at cost {event.cost:.2f}"
         case _:
             return type(event).__name__
-
-
-def _ranges(axes: list[Axis]) -> str:
-    return ", ".join(f"{axis.name} {axis.low:g}..{axis.high:g} ({len(axis.values)})" for axis in axes) or "none"

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.reactive import Reactive, reactive
 
 from hptui.reading.run_state import RunState
-from hptui.reading.views.curves import CURVE_MEASURES, CurveMeasure, CurvePoint, learning_curve
+from hptui.reading.views.curves import CURVE_MEASURES, CurveMeasure, CurvePoint, learning_curve, spread
 from hptui.ui.drawing.charts import BASELINE, LEAST_HEIGHT, OPTIMIZED, Band, Series, chart, legend
 from hptui.ui.drawing.colours import Rgb
 from hptui.ui.panels import Panel, Scene, Span
@@ -72,7 +72,7 @@ class CurvesPanel(Panel):
             return Text("")
         width, height = self.size
         curves = {arm: learning_curve(self.scene.arm(arm), self.measure, self.split) for arm, *_ in ARMS}
-        bands = [Band("", _area(curves[arm]), colour, band) for arm, colour, _, band in ARMS if _spread(curves[arm])]
+        bands = [Band("", _area(curves[arm]), colour, band) for arm, colour, _, band in ARMS if spread(curves[arm])]
         means = [
             Series(self._words(arm, curves[arm]), _means(curves[arm]), "line", colour, marker)
             for arm, colour, marker, _ in ARMS
@@ -99,10 +99,6 @@ def _progress(run: RunState) -> object:
     """Changes with every completed epoch; as cheap as a look at the last one."""
     completed = run.epochs[-1].completed if run.epochs else None
     return len(run.epochs), completed and (completed.time, completed.step)
-
-
-def _spread(curve: Sequence[CurvePoint]) -> bool:
-    return any(point.low < point.high for point in curve)
 
 
 def _area(curve: Sequence[CurvePoint]) -> tuple[tuple[float, float, float], ...]:

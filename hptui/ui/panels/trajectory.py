@@ -1,8 +1,9 @@
-"""The chosen value of each searched hyperparameter, epoch by epoch."""
+"""The value of each searched hyperparameter, epoch by epoch: as chosen, and, under a schedule, in force."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import ClassVar
 
 from rich.text import Text
@@ -12,7 +13,7 @@ from textual.reactive import Reactive, reactive
 from hptui.reading.cautions import cautions
 from hptui.reading.run_state import RunState
 from hptui.reading.views.trajectories import Trajectory, TrajectoryPoint, trajectories
-from hptui.ui.drawing.charts import BASELINE, OPTIMIZED, Series, chart, legend
+from hptui.ui.drawing.charts import BASELINE, OPTIMIZED, SCHEDULED, Series, chart, legend
 from hptui.ui.drawing.colours import Palette
 from hptui.ui.drawing.literal import literal
 from hptui.ui.panels import Panel, Scene, Span
@@ -21,6 +22,7 @@ __all__ = ["TrajectoryPanel"]
 
 CHART_LINES = 6
 """least height of a chart that says something"""
+IN_FORCE = "in force at the end of the epoch"
 
 
 class TrajectoryPanel(Panel):
@@ -83,7 +85,7 @@ class TrajectoryPanel(Panel):
         if not page:
             baseline = self.scene.run.arm == "baseline"
             return Text("baseline: nothing is searched" if baseline else "no data yet", no_wrap=True)
-        drawn = [(trajectory, _series(trajectory)) for trajectory in page]
+        drawn = [(trajectory, list(_series(trajectory))) for trajectory in page]
         words = _legend([part for _, series in drawn for part in series], width, palette)
         words += [_caution(line, width, palette) for line in cautions(self.scene.run.state)]
         words = words[: max(height - len(page) * CHART_LINES, 0)]
@@ -107,18 +109,31 @@ def _progress(run: RunState | None) -> object:
     return len(run.decisions), len(run.epochs), times
 
 
-def _series(trajectory: Trajectory) -> list[Series]:
+def _series(trajectory: Trajectory) -> Iterator[Series]:
+    """What the chart draws; on a logarithmic axis only what lies above zero."""
+    for part in _lines(trajectory):
+        kept = tuple(point for point in part.points if point[1] > 0 or trajectory.scale != "log")
+        yield replace(part, points=kept)
+
+
+def _lines(trajectory: Trajectory) -> list[Series]:
     chosen = _points(trajectory.points)
     last = max((epoch for epoch, _ in chosen), default=0.0)
-    low = [(float(edge.epoch), edge.low) for edge in trajectory.edges]
-    high = [(float(edge.epoch), edge.high) for edge in trajectory.edges]
+    begins = [max(edge.epoch - 0.5, 1.0) for edge in trajectory.edges]  # where the steps of the choice are
+    low = [(begin, edge.low) for begin, edge in zip(begins, trajectory.edges, strict=True)]
+    high = [(begin, edge.high) for begin, edge in zip(begins, trajectory.edges, strict=True)]
     on_high = _points(point for point in trajectory.points if point.on_edge == "high")
     on_low = _points(point for point in trajectory.points if point.on_edge == "low")
     return [
-        Series("range", _until(low, last), "dashed"),
+        Series("range of the choice", _until(low, last), "dashed"),
         Series("", _until(high, last), "dashed"),
-        Series("baseline", _points(trajectory.baseline), colour=BASELINE, marker="×"),
-        Series("chosen", chosen, colour=OPTIMIZED),
+        Series("baseline", _points(trajectory.baseline), "steps", BASELINE, "×"),
+        *(
+            Series("baseline in force", _points(piece), "line", BASELINE, "+")
+            for piece in trajectory.baseline_scheduled
+        ),
+        *(Series(IN_FORCE, _points(piece), "line", SCHEDULED, "○") for piece in trajectory.scheduled),
+        Series("chosen", chosen, "steps", OPTIMIZED),
         Series("on the high edge", on_high, "dots", OPTIMIZED, "▲"),
         Series("on the low edge", on_low, "dots", OPTIMIZED, "▼"),
         Series("probes twice as long", _points(trajectory.repeated), "dots", BASELINE, "◇"),
@@ -152,8 +167,10 @@ def _heading(trajectory: Trajectory, width: int, palette: Palette) -> Text:
     words = trajectory.title
     if trajectory.points:
         now = trajectory.points[-1]
-        words += f" {now.value:.3g} in epoch {now.epoch}"
+        words += f" {now.value:.3g} {'chosen for' if trajectory.scheduled else 'in'} epoch {now.epoch}"
         words += f", on the {now.on_edge} edge" if now.on_edge else ""
+    if trajectory.scheduled:
+        words += f"; {trajectory.in_force[-1].value:.3g} in force at the end of epoch {trajectory.in_force[-1].epoch}"
     base = trajectory.baseline
     if base and trajectory.scale == "log" and base[-1].value <= 0:
         words += f"; baseline {base[-1].value:g}, off the log axis"

@@ -1,0 +1,103 @@
+"""Captions in words: what each picture shows, of how many runs, and what its bars and bands are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from hptui.config import Arm
+from hptui.reading.comparison import ArmSummary, Comparison
+from hptui.reading.outcomes import Confusion, CostPoint, RocCurve
+from hptui.reading.run_state import RunState
+from hptui.reading.views.curves import learning_curve, spread
+from hptui.reading.views.trajectories import Trajectory
+
+STUDENT = "with its 95 % interval over runs (Student)"
+
+
+def trajectories_caption(runs: Sequence[tuple[int, tuple[Trajectory, ...]]], planned: int) -> str:
+    """Caption of the trajectories."""
+    every = [trajectory for _, of_run in runs for trajectory in of_run]
+    parts = [
+        f"Searched hyperparameters, epoch by epoch, n = {len(runs)} of {planned} optimized runs: the value chosen for "
+        "each epoch, in steps"
+    ]
+    if any(trajectory.scheduled for trajectory in every):
+        parts.append("dash-dotted: the value in force at the end of each epoch, which a schedule makes another")
+    if any(trajectory.edges for trajectory in every):
+        parts.append("shaded: the range of each choice, outside of which a value in force may lie")
+    if any(trajectory.baseline for trajectory in every):
+        parts.append("dashed grey: the baseline run of the same seed")
+    if any(point.on_edge for trajectory in every for point in trajectory.points):
+        parts.append("triangles: chosen on an edge of the range, so that better values may lie beyond it")
+    if any(trajectory.repeated for trajectory in every):
+        parts.append("hollow diamonds: what probes twice as long would have chosen")
+    return f"{'; '.join(parts)}."
+
+
+def curves_caption(arms: Mapping[Arm, Sequence[RunState]]) -> str:
+    """Caption of the learning curves."""
+    n = _counts({arm: sum(state.epochs_completed > 0 for state in states) for arm, states in arms.items()})
+    curves = [learning_curve(states, "accuracy", "validation") for states in arms.values()]
+    band = "; bands: from the lowest to the highest run, which is no confidence interval" * any(map(spread, curves))
+    return (
+        f"Loss and accuracy after each epoch, of the weights that would be delivered then; lines: mean over the runs "
+        f"({n}){band}. Decisions see validation images alone."
+    )
+
+
+def accuracies_caption(comparison: Comparison) -> str:
+    """Caption of the accuracies of both arms."""
+    arms: dict[Arm, ArmSummary] = {"baseline": comparison.baseline, "optimized": comparison.optimized}
+    n = {arm: summary.n for arm, summary in arms.items() if summary.n}
+    mean = f"; diamonds: mean of each arm {STUDENT}" if max(n.values(), default=0) > 1 else ""
+    pairs = comparison.difference.n
+    right = (
+        f" Right: difference within each of {pairs} pairs (runs of one seed, joined by lines on the left), and their "
+        f"mean{' with its 95 % interval over pairs (Student)' if comparison.difference.low is not None else ''}."
+    ) * (pairs > 0)
+    return f"Test accuracy of every completed run ({_counts(n)}){mean}.{right} {comparison.conclusion}"
+
+
+def costs_caption(points: Sequence[CostPoint]) -> str:
+    """Caption of cost against accuracy."""
+    n = _by_arm(point.arm for point in points)
+    interval = f" {STUDENT}, in both directions" if max(n.values()) > 1 else ""
+    return (
+        f"Test accuracy of every completed run against its cost: images of probes and training together, in plain "
+        f"trainings ({_counts(n)}); hollow diamonds: mean of each arm{interval}."
+    )
+
+
+def confusions_caption(confusions: Sequence[Confusion]) -> str:
+    """Caption of the confusion matrices."""
+    n = _counts({confusion.arm: confusion.n for confusion in confusions})
+    return (
+        f"Confusion on the test images, of the weights delivered after the last epoch: share of each true class (row) "
+        f"that was called by each class (column), in %; mean over the runs ({n})."
+    )
+
+
+def roc_caption(curves: Sequence[RocCurve], positive: str) -> str:
+    """Caption of the ROC curves."""
+    n = _counts(_by_arm(curve.arm for curve in curves))
+    return (
+        f"Receiver operating characteristic on the test images, one line for each run ({n}); positive: {positive}; "
+        "dotted: chance. The area (AUC) is the mean over the runs."
+    )
+
+
+def heatmaps_caption(run: str, about: str) -> str:
+    """Caption of a page of heatmaps of one run."""
+    return (
+        f"What {run} tried at its decisions, one heatmap for each: a measured cell is a short training (probe) with "
+        f"these values from the run's own weights, and its colour what it scored on validation images ({about})."
+    )
+
+
+def _by_arm(arms: Iterable[Arm]) -> dict[Arm, int]:
+    every = list(arms)
+    return {arm: every.count(arm) for arm in dict.fromkeys(every)}
+
+
+def _counts(n: Mapping[Arm, int]) -> str:
+    return ", ".join(f"{arm} n = {number}" for arm, number in n.items())

@@ -1,0 +1,71 @@
+"""Intervals (95 %) in closed form that hold at the edge too: where all, or none, of the images are right.
+
+There the spread of the images is zero, so that a normal interval or a bootstrap says 100 % to 100 %, be it of two
+images. These invert a test instead: they are what the share on all images could be for this to happen.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+CONFIDENCE = 0.95
+NORMAL = 1.959963984540054
+"""standard errors to either side that hold 95 %"""
+HALVINGS = 60
+"""of the bracket in which an end is sought: to the last bit"""
+
+Ends = tuple[float, float]
+
+
+def wilson(part: int, whole: int) -> Ends:
+    """Wilson's interval (1927) of the share part / whole (whole > 0), without continuity correction."""
+    from scipy.stats import binomtest
+
+    ends = binomtest(part, whole).proportion_ci(CONFIDENCE, method="wilson")
+    return float(ends.low), float(ends.high)
+
+
+def f1_interval(hits: int, either: int) -> Ends:
+    """Interval of F1 = 2 hits / (hits + either), of images that are of the class, or called so, or both (`either` > 0).
+
+    The share J = hits / either is a binomial one, and F1 = 2 J / (1 + J) rises with it ("Wilson indirect": Lam, Gopal
+    and Qian 2023, arXiv 2309.14621).
+    """
+    low, high = wilson(hits, either)
+    return 2 * low / (1 + low), 2 * high / (1 + high)
+
+
+def auc_interval(area: float, positive: int, negative: int) -> Ends:
+    """Interval of an area under the ROC curve from so many images of the class, and of others.
+
+    Newcombe 2006, Statistics in Medicine 25, 559-573, method 5: the areas whose distance from this one is 1.96 of
+    their own standard errors, these by Hanley and McNeil (1982) with the mean of both numbers of images for each.
+    """
+
+    def error(true: float) -> float:
+        others = (positive + negative) / 2 - 1
+        spread = 1 + others * ((1 - true) / (2 - true) + true / (1 + true))
+        return math.sqrt(true * (1 - true) * spread / (positive * negative))
+
+    def end(inside: float, outside: float) -> float:
+        for _ in range(HALVINGS):
+            middle = (inside + outside) / 2
+            near = abs(area - middle) <= NORMAL * error(middle)
+            inside, outside = (middle, outside) if near else (inside, middle)
+        return inside
+
+    return (end(area, 0.0) if area > 0 else 0.0), (end(area, 1.0) if area < 1 else 1.0)
+
+
+def mean_interval(values: Sequence[float], ends: Sequence[Ends], *, independent: bool) -> Ends:
+    """Interval of the mean of numbers whose own intervals are known.
+
+    Their distances to the ends are added in squares if they are independent (MOVER: Zou and Donner 2008, Statistics in
+    Medicine 27, 1693-1702), else as they are, which is right or too wide.
+    """
+    mean = math.fsum(values) / len(values)
+    below = [value - low for value, (low, _) in zip(values, ends, strict=True)]
+    above = [high - value for value, (_, high) in zip(values, ends, strict=True)]
+    together = math.hypot if independent else lambda *distances: math.fsum(distances)
+    return mean - together(*below) / len(values), mean + together(*above) / len(values)
