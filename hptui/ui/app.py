@@ -33,6 +33,7 @@ POLL_SECONDS = 0.1
 FIRST_PICTURE_SECONDS = 0.02
 """Textual draws every 1/60 s: a little later the first line is on the screen, and the rest may be imported"""
 LEAVE = {"stop": "Stop with a checkpoint and quit"}
+OCCUPIED = "this window trains a study already; start another one in another terminal"
 
 
 class HptuiApp(App[None]):
@@ -157,8 +158,7 @@ class HptuiApp(App[None]):
         if self._training.may_start:
             self._open_form()
         else:
-            words = "this window trains a study already; start another one in another terminal"
-            self.notify(words, severity="warning")
+            self.notify(OCCUPIED, severity="warning")
 
     def _open_form(self, config: StudyConfig | None = None) -> None:
         from hptui.ui.screens.new_study import NewStudyScreen
@@ -167,8 +167,11 @@ class HptuiApp(App[None]):
 
     @on(StartStudy)
     def _start_study(self, message: StartStudy) -> None:
+        if not self._training.ask_for(message.config):
+            self.notify(OCCUPIED, severity="warning")
+            return
+        self.clear_notifications()  # what they say was about an attempt before
         self.pop_screen()
-        self._training.ask_for(message.config)
         self._prepare()
 
     @on(LeaveForm)
