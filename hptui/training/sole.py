@@ -1,4 +1,4 @@
-"""One training at a time in a process: torch has one stream of random numbers, and one number of threads, for all of it.
+"""One training at a time in a process: torch has one stream of random numbers and one number of threads for all of it.
 
 Two that ran side by side would draw from each other's stream: both would end with other weights than their seed means,
 and a replay could find neither.

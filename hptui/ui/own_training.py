@@ -23,7 +23,7 @@ class Training(Protocol):
 
     @property
     def alive(self) -> bool:
-        """Whether it still trains, or prepares to."""
+        """Whether it still trains, or prepares to; not once it was stopped before there was anything to save."""
 
     def stop(self, reason: str) -> None:
         """Ask for a checkpoint and the end."""
@@ -32,7 +32,7 @@ class Training(Protocol):
 class OwnTraining:
     """The training of this process, one at a time at most; the next one may be asked for when it has ended.
 
-    An attempt is asked for, begun, alive, and over; a failure belongs to its attempt, and goes when the next is asked for.
+    An attempt is asked for, begun, alive, and over; a failure belongs to it, and goes when another one is asked for.
     """
 
     def __init__(self, begin: Callable[[], Training] | None, start: Callable[[StudyConfig], Training] | None) -> None:
@@ -68,7 +68,7 @@ class OwnTraining:
         return self._start is not None and not self.asked_for and not self.alive
 
     def ask_for(self, config: StudyConfig) -> bool:
-        """Have a study from the form trained, when `begin` is called; False, and nothing done, unless it `may_start`."""
+        """Have a study from the form trained when `begin` is called; False, and nothing done, if none `may_start`."""
         if self._start is None or not self.may_start:
             return False
         self._begin, self._training = partial(self._start, config), None
