@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import on, work
+from textual import events, on, work
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
@@ -20,6 +20,7 @@ from hptui.record.study_directory import studies_folder
 from hptui.ui.appearance import Appearance
 from hptui.ui.drawing.colours import Palette
 from hptui.ui.drawing.plain_lines import PlainLines
+from hptui.ui.keys_in_turn import KeysInTurn
 from hptui.ui.messages import LeaveForm, NewStudy, OpenStudy, StartStudy
 from hptui.ui.own_training import OwnTraining, Training
 from hptui.ui.pace import ALONE, BESIDE_TRAINING
@@ -72,6 +73,7 @@ class HptuiApp(App[None]):
         self._training = OwnTraining(begin, start)
         self._export = export
         self._appearance = Appearance()
+        self._keys = KeysInTurn(self, super().on_event)
         self.set_reactive(HptuiApp.palette, self._appearance.palette)
         self.hang_up = False
         """set by a signal handler: leave without asking, as soon as the checkpoint is written"""
@@ -79,6 +81,13 @@ class HptuiApp(App[None]):
     def get_line_filters(self) -> Sequence[LineFilter]:
         """What every widget draws goes through these."""
         return [*super().get_line_filters(), PlainLines(ascii=self._appearance.ascii)]
+
+    async def on_event(self, event: events.Event) -> None:
+        """Take keys and pasted text in turn; all other events at once."""
+        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
+            self._keys.put(event)
+        else:
+            await super().on_event(event)
 
     def compose(self) -> ComposeResult:
         """The first line of the list of studies: painted before the widgets of the rest are imported."""
