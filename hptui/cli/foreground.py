@@ -38,8 +38,8 @@ POLL_SECONDS = 0.05
 SWITCH_SECONDS = 0.0002
 """how long the screen may keep the interpreter from the training; Python's own 5 ms are half a batch of a small
 network, and every operation of the training waits anew while the screen draws"""
-GRACE_SECONDS = 0.7
-"""for the app to restore the terminal, once the checkpoint is written"""
+GRACE_SECONDS, PATIENCE_SECONDS = 0.7, 5.0
+"""for the app to end, once the checkpoint is written: after a hang-up, and where it has a terminal to restore"""
 
 
 class Stoppable(Protocol):
@@ -78,7 +78,7 @@ def train_headless(begin: Callable[[], Session], *, as_json: bool) -> int:
             time.sleep(POLL_SECONDS)
         if session.study is not None:
             report_progress(session, session.study)
-        session.settled.wait()
+        session.wait()
     return conclude(session, as_json=as_json)
 
 
@@ -123,7 +123,7 @@ def show_screen(begin: Callable[[], Session] | None = None, watch: Path | None =
     if not started:
         return DONE
     started[-1].stop("quit")
-    started[-1].settled.wait()
+    started[-1].wait()
     return conclude(started[-1], as_json=False)
 
 
@@ -251,6 +251,6 @@ class _AppAndTraining:
 
     def _leave(self) -> None:
         for session in self._started:
-            session.settled.wait()
-        time.sleep(GRACE_SECONDS)
+            session.wait()
+        time.sleep(GRACE_SECONDS if self.reason == "SIGHUP" else PATIENCE_SECONDS)
         os._exit(exit_code(self._started[-1]) if self._started else DONE)

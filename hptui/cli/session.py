@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 Preparation = Callable[[], "PreparedStudy"]
 """reads data and builds the network, in the worker thread; raises UsageError before anything is written"""
+POLL_SECONDS = 0.05
 
 
 class Session:
@@ -30,8 +31,8 @@ class Session:
         self.study: Path | None = None
         self.failure: Exception | None = None
         self.finished = threading.Event()
-        self.settled = threading.Event()
-        """nobody has to wait any longer: finished, or stopped before there was anything to save"""
+        self._abandoned = False
+        """stopped before there was anything to save; a flag alone, because a signal handler must not wait for a lock"""
         self.completed = False
         """all runs of the study are done"""
         self._thread = threading.Thread(target=self._work, name="hptui-training", daemon=True)
@@ -40,7 +41,7 @@ class Session:
     @property
     def alive(self) -> bool:
         """Whether it still trains, or prepares to; not once it was stopped before there was anything to save."""
-        return not self.settled.is_set()
+        return not self._abandoned and not self.finished.is_set()
 
     @property
     def resumable(self) -> Path | None:
@@ -66,7 +67,12 @@ class Session:
             if self._control is not None:
                 self._control.stop(reason)
             else:
-                self.settled.set()
+                self._abandoned = True
+
+    def wait(self) -> None:
+        """Wait while it is alive."""
+        while self.alive:
+            self.finished.wait(POLL_SECONDS)
 
     def join(self) -> None:
         """Wait until it is finished and its thread is gone: a program that ends while torch unwinds is aborted."""
@@ -90,4 +96,3 @@ class Session:
             self.failure = TrainingError(f"own code ended the training: SystemExit: {left}")
         finally:
             self.finished.set()
-            self.settled.set()
