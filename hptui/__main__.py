@@ -17,7 +17,7 @@ import platformdirs
 
 from hptui.cli.exit_codes import DONE, FAILED, INTERRUPTED, USAGE
 from hptui.cli.main import cli
-from hptui.cli.output import print_to_stderr
+from hptui.cli.output import outlive_readers, print_to_stderr
 from hptui.errors import HptuiError
 
 DEBUG = "HPTUI_DEBUG"
@@ -28,6 +28,7 @@ PLAIN = {"\N{PLUS-MINUS SIGN}": "+-", "\N{MULTIPLICATION SIGN}": "x", "\N{HORIZO
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Return the exit code: 0 done, 1 failed, 2 usage or configuration, 3 stopped and resumable, 130 interrupted."""
+    outlive_readers()
     print_anything()
     try:
         code = cli.main(arguments, prog_name="hptui", standalone_mode=False)

@@ -33,7 +33,8 @@ from hptui.record.predictions import Predictions, write_predictions
 from hptui.record.run_writer import RunWriter
 from hptui.record.study_directory import Study, create_study
 
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 240
+"""for a condition, on a machine that is busy with other things"""
 IMAGES_PER_EPOCH = 100
 AXIS = Axis(name="lr", low=0.001, high=0.1, scale="log", values=[0.001, 0.01, 0.1])
 CONFUSION = ((45, 5, 0), (4, 32, 4), (0, 2, 8))

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Protocol
 import click
 import msgspec
 
-from hptui.cli.exit_codes import DONE, INTERRUPTED, STOPPED
-from hptui.cli.output import discard_output, print_to_stderr
+from hptui.cli.exit_codes import DONE, FAILED, INTERRUPTED, STOPPED
+from hptui.cli.output import print_to_stderr
 from hptui.cli.session import Preparation, Session
-from hptui.errors import UsageError
+from hptui.errors import HptuiError, UsageError
 from hptui.record.study_directory import Study, new_directory, open_study
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ POLL_SECONDS = 0.05
 SWITCH_SECONDS = 0.0002
 """how long the screen may keep the interpreter from the training; Python's own 5 ms are half a batch of a small
 network, and every operation of the training waits anew while the screen draws"""
-GRACE_SECONDS = 0.7
-"""for the app to restore the terminal, once the checkpoint is written"""
+GRACE_SECONDS, PATIENCE_SECONDS = 0.7, 5.0
+"""for the app to end, once the checkpoint is written: after a hang-up, and where it has a terminal to restore"""
 
 
 class Stoppable(Protocol):
@@ -53,49 +53,52 @@ class Stoppable(Protocol):
         """Ask for a checkpoint and the end."""
 
 
-def train(prepare: Preparation, *, headless: bool, as_json: bool) -> int:
-    """Train with a screen if there is a terminal and nobody asked for none."""
+def train(prepare: Preparation, *, headless: bool, as_json: bool, resumes: Path | None = None) -> int:
+    """Train with a screen if there is a terminal and nobody asked for none; `resumes`: the study, if it exists."""
     if headless or as_json or not has_terminal():
-        return train_headless(prepare, as_json=as_json)
-    return show_screen(prepare)
+        return train_headless(partial(Session, prepare, resumes), as_json=as_json)
+    return show_screen(partial(Session, prepare, resumes))
 
 
 def has_terminal() -> bool:
     """Whether a screen can be drawn (Textual writes it to stderr) and keys can be read."""
     streams = (sys.stdin, sys.stdout, sys.stderr)
-    return all(stream.isatty() for stream in streams) and os.environ.get("TERM", "") not in ("", "dumb")
+    return all(stream is not None and stream.isatty() for stream in streams) and os.environ.get("TERM", "") not in (
+        "",
+        "dumb",
+    )
 
 
-def train_headless(prepare: Preparation, *, as_json: bool) -> int:
+def train_headless(begin: Callable[[], Session], *, as_json: bool) -> int:
     """Train in a worker thread, follow the log in this one, print the comparison."""
     with contextlib.redirect_stdout(sys.stderr):  # stdout is for the result: own code may print what it likes
-        session = Session(prepare)
+        session = begin()
         on_signals(session)
         while session.study is None and session.alive:
             time.sleep(POLL_SECONDS)
         if session.study is not None:
             report_progress(session, session.study)
-        session.join()
+        session.wait()
     return conclude(session, as_json=as_json)
 
 
 def report_progress(session: Session, directory: Path) -> None:
     """Say on stderr how far the training is. If that fails, the training goes on in silence; signals still stop it."""
-    from hptui.cli.progress import ProgressConsole, ProgressReport
+    from rich.console import Console
+
+    from hptui.cli.progress import ProgressReport
     from hptui.reading.studies import FollowedStudy
 
     try:
         study = open_study(directory)
         planned = ", ".join(f"{arm} {cost:.2f}" for arm, cost in study.planned_cost.items())
         print_to_stderr(f"study {study.directory}\nplanned cost in plain trainings: {planned}")
-        ProgressReport(FollowedStudy(study), ProgressConsole()).follow(session.finished)
-    except OSError:  # whoever read our stderr has gone: `2>&1 | head`, a terminal that was closed
-        discard_output(sys.stderr)
+        ProgressReport(FollowedStudy(study), Console(stderr=True)).follow(session.finished)
     except Exception as error:
         print_to_stderr(f"hptui: no more progress is shown, the training goes on: {type(error).__name__}: {error}")
 
 
-def show_screen(prepare: Preparation | None = None, watch: Path | None = None) -> int:
+def show_screen(begin: Callable[[], Session] | None = None, watch: Path | None = None) -> int:
     """Show the screen: on a training in this process, on a folder, or on the list of studies.
 
     The training begins after the first paint: importing torch would hold it up by seconds.
@@ -104,23 +107,23 @@ def show_screen(prepare: Preparation | None = None, watch: Path | None = None) -
 
     started: list[Session] = []
 
-    def begin(preparation: Preparation) -> Session:
-        started.append(Session(preparation))
+    def kept(begin: Callable[[], Session]) -> Session:
+        started.append(begin())
         return started[-1]
 
     def start(config: StudyConfig) -> Session:
-        return begin(new_study_preparation(config))
+        return kept(partial(Session, new_study_preparation(config)))
 
     sys.setswitchinterval(SWITCH_SECONDS)
     app = HptuiApp(
-        watch=watch, begin=partial(begin, prepare) if prepare is not None else None, start=start, export=export_files
+        watch=watch, begin=partial(kept, begin) if begin is not None else None, start=start, export=export_files
     )
     on_signals(_AppAndTraining(app, started), screen=True)
     app.run()
     if not started:
         return DONE
     started[-1].stop("quit")
-    started[-1].join()
+    started[-1].wait()
     return conclude(started[-1], as_json=False)
 
 
@@ -171,16 +174,34 @@ def export_files(
 
 def conclude(session: Session, *, as_json: bool) -> int:
     """Print what the study shows; raise what failed."""
+    if not session.finished.is_set():  # torch may be imported for half a minute yet, and must not unwind meanwhile
+        _say_stopped(session)
+        sys.stderr.flush()
+        os._exit(exit_code(session))
+    session.join()
     if session.failure is not None:
         raise session.failure
-    if session.study is None or not session.completed:
-        where = f"; go on with: hptui resume {session.study}" if session.study is not None else ""
-        print_to_stderr(f"stopped ({session.reason}){where}")
-        return STOPPED if session.study is not None else INTERRUPTED
-    from hptui.reading.studies import follow
+    if session.study is not None and session.completed:
+        from hptui.reading.studies import follow
 
-    print_comparison(follow(session.study), as_json=as_json)
-    return DONE
+        print_comparison(follow(session.study), as_json=as_json)
+    else:
+        _say_stopped(session)
+    return exit_code(session)
+
+
+def _say_stopped(session: Session) -> None:
+    where = f"; go on with: hptui resume {session.resumable}" if session.resumable is not None else ""
+    print_to_stderr(f"stopped ({session.reason}){where}")
+
+
+def exit_code(session: Session) -> int:
+    """What the exit code says of a training that is over, or that nobody waits for."""
+    if session.failure is not None:
+        return session.failure.exit_code if isinstance(session.failure, HptuiError) else FAILED
+    if session.completed:
+        return DONE
+    return STOPPED if session.resumable is not None else INTERRUPTED
 
 
 def print_comparison(followed: FollowedStudy, *, as_json: bool) -> None:
@@ -230,6 +251,6 @@ class _AppAndTraining:
 
     def _leave(self) -> None:
         for session in self._started:
-            session.finished.wait()
-        time.sleep(GRACE_SECONDS)
-        os._exit(STOPPED if self._started and not self._started[-1].completed else DONE)
+            session.wait()
+        time.sleep(GRACE_SECONDS if self.reason == "SIGHUP" else PATIENCE_SECONDS)
+        os._exit(exit_code(self._started[-1]) if self._started else DONE)

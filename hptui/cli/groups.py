@@ -1,14 +1,9 @@
-"""A group of commands that helps with a mistyped one, and minds no reader that has gone."""
+"""A group of commands that helps with a mistyped one."""
 
 from __future__ import annotations
 
-import sys
-from typing import Any
-
 import click
 
-from hptui.cli.exit_codes import DONE
-from hptui.cli.output import discard_output
 from hptui.errors import nearest
 
 
@@ -21,15 +16,3 @@ class SuggestingGroup(click.Group):
         if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
             ctx.fail(f"unknown command {args[0]!r}.{nearest(args[0], self.commands)}")
         return super().resolve_command(ctx, args)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; a reader of its output that has gone (`| head`) is no failure, as it is to click."""
-        try:
-            return super().invoke(ctx)
-        except BrokenPipeError:
-            pass
-        except SystemExit as left:
-            if not isinstance(left.__context__, BrokenPipeError):
-                raise
-        discard_output(sys.stdout)
-        return DONE

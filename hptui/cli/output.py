@@ -1,24 +1,64 @@
-"""What goes to the streams of this process, whose readers may have gone: `2>&1 | head`, a terminal that was closed."""
+"""What goes to the streams of this process, whose readers may go: `2>&1 | head`, a terminal that is closed.
+
+Nobody who prints has to think of that: a line that nobody reads is no reason to leave work undone or to call it failed.
+"""
 
 from __future__ import annotations
 
-import contextlib
+import errno
+import io
 import os
+import stat
 import sys
-from typing import TextIO
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import click
 
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+
+class ForgivingFile(io.FileIO):
+    """A stream's file that takes everything, also once its reader has gone."""
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            told = not self._reader_has_gone(error)
+            with suppress(OSError):  # from here on nothing fails any more, not even Python's own last flush
+                os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
+            if told:
+                raise
+        return memoryview(data).nbytes
+
+    def _reader_has_gone(self, error: OSError) -> bool:
+        """Whether a pipe has no reader, or a terminal was closed; on a disk that fails, an error is an error."""
+        if error.errno == errno.EPIPE:
+            return True
+        return error.errno == errno.EIO and stat.S_ISCHR(os.fstat(self.fileno()).st_mode)
+
+
+def outlive_readers() -> None:
+    """Let stdout and stderr, and all that Python code prints there, take everything from here on."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if isinstance(stream, io.TextIOWrapper) and stream is getattr(sys, f"__{name}__"):
+            setattr(sys, name, _forgiving(stream))
+
+
+def _forgiving(stream: io.TextIOWrapper) -> io.TextIOWrapper:
+    stream.flush()
+    return io.TextIOWrapper(
+        io.BufferedWriter(ForgivingFile(stream.fileno(), "wb", closefd=False)),
+        encoding=stream.encoding,
+        errors=stream.errors,
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,
+    )
+
 
 def print_to_stderr(line: str) -> None:
-    """Print to stderr, if anybody still reads it."""
-    try:
-        click.echo(line, err=True)
-    except OSError:
-        discard_output(sys.stderr)
-
-
-def discard_output(stream: TextIO) -> None:
-    """Send what is written to `stream` from here on nowhere, so that it fails no more: its reader has gone."""
-    with contextlib.suppress(OSError, ValueError):  # a stream in memory has no file
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    """Print a line to stderr."""
+    click.echo(line, err=True)

@@ -16,16 +16,6 @@ from hptui.space import describe
 POLL_SECONDS = 0.2
 
 
-class ProgressConsole(Console):
-    """Console on stderr; where its reader has gone, rich would end the program and redirect stdout to nowhere."""
-
-    def __init__(self) -> None:
-        super().__init__(stderr=True)
-
-    def on_broken_pipe(self) -> None:
-        raise  # noqa: PLE0704 (rich calls this while it handles the BrokenPipeError)
-
-
 class ProgressReport:
     """Report with one bar for the study in a terminal, one line per epoch elsewhere."""
 

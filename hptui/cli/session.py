@@ -15,18 +15,24 @@ if TYPE_CHECKING:
 
 Preparation = Callable[[], "PreparedStudy"]
 """reads data and builds the network, in the worker thread; raises UsageError before anything is written"""
+POLL_SECONDS = 0.05
 
 
 class Session:
     """A training that starts at once. All members may be used from any thread, `stop` also from a signal handler."""
 
-    def __init__(self, prepare: Preparation) -> None:
-        self._prepare = prepare
+    def __init__(self, prepare: Preparation, resumes: Path | None = None) -> None:
+        """Begin; `resumes` is the study that it goes on with, if it exists already."""
+        self._prepare, self._resumes = prepare, resumes
         self._control: Control | None = None
         self._stop_reason = ""
+        self._handover = threading.RLock()
+        """held while a training that was prepared begins; a signal handler may interrupt a `stop` with another"""
         self.study: Path | None = None
         self.failure: Exception | None = None
         self.finished = threading.Event()
+        self._abandoned = False
+        """stopped before there was anything to save; a flag alone, because a signal handler must not wait for a lock"""
         self.completed = False
         """all runs of the study are done"""
         self._thread = threading.Thread(target=self._work, name="hptui-training", daemon=True)
@@ -34,7 +40,13 @@ class Session:
 
     @property
     def alive(self) -> bool:
-        return not self.finished.is_set()
+        """Whether it still trains, or prepares to; not once it was stopped before there was anything to save."""
+        return not self._abandoned and not self.finished.is_set()
+
+    @property
+    def resumable(self) -> Path | None:
+        """The study that can be gone on with, if there is one."""
+        return self.study or self._resumes
 
     @property
     def error(self) -> str | None:
@@ -49,10 +61,18 @@ class Session:
         return self._control.reason if self._control is not None else self._stop_reason
 
     def stop(self, reason: str) -> None:
-        """Ask for a checkpoint and the end."""
-        self._stop_reason = self._stop_reason or reason
-        if self._control is not None:
-            self._control.stop(reason)
+        """Ask for a checkpoint and the end. While data are read, or torch is imported, nothing has to be saved."""
+        with self._handover:
+            self._stop_reason = self._stop_reason or reason
+            if self._control is not None:
+                self._control.stop(reason)
+            else:
+                self._abandoned = True
+
+    def wait(self) -> None:
+        """Wait while it is alive."""
+        while self.alive:
+            self.finished.wait(POLL_SECONDS)
 
     def join(self) -> None:
         """Wait until it is finished and its thread is gone: a program that ends while torch unwinds is aborted."""
@@ -64,10 +84,11 @@ class Session:
             prepared = self._prepare()
             from hptui.training import Control, train_study
 
-            self._control = Control(CommandInbox(prepared.study.directory))
-            if self._stop_reason:  # asked for while the data were read
-                self._control.stop(self._stop_reason)
-            self.study = prepared.study.directory
+            with self._handover:
+                self.study = prepared.study.directory
+                if self._stop_reason:
+                    return
+                self._control = Control(CommandInbox(self.study))
             self.completed = train_study(prepared, self._control)
         except Exception as error:  # raised again, or shown, by the main thread
             self.failure = error

@@ -4,6 +4,7 @@ from hptui.training import train
 result = train(dataset="digits", model="lenet", epochs=3, strategy="grid", search={"lr": "1e-4:1e-1:log:5"})
 result.test_accuracy, result.values
 """
+# ruff: noqa: E402 (what torch reads as it is loaded, and how it is loaded, come first)
 
 from __future__ import annotations
 
@@ -12,6 +13,10 @@ import os
 # Threads that wait at a barrier must sleep: with the default they spin, and on busy cores a step takes up to
 # 16 times as long. OpenMP reads this once, when torch is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+from hptui.training.libraries import load_torch_libraries
+
+load_torch_libraries()
 
 from hptui.training.api import TrainingResult, train
 from hptui.training.inputs import prepare_inputs

@@ -22,6 +22,7 @@ from hptui.training.planning import new_strategy
 from hptui.training.run.control import Control
 from hptui.training.run.delivery import delivered_weights
 from hptui.training.run.run import Run
+from hptui.training.sole import sole_in_process
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ def train(
 
     Raises:
         UsageError: settings, data or model are wrong; the message says what to do.
+        TrainingError: a training goes on in this process.
     """
     config = _config(dataset, model, strategy, settings)
     inputs = prepare_inputs(
@@ -80,8 +82,9 @@ def train(
         if on_event is not None:
             on_event(event)
 
-    run = Run(config, inputs, chooser, "optimized", config.seed, emit=emit, control=control or Control())
-    run.execute()
+    with sole_in_process():
+        run = Run(config, inputs, chooser, "optimized", config.seed, emit=emit, control=control or Control())
+        run.execute()
     run.network.load_state_dict(delivered_weights(run.state, run.ledger.progress.delivered))
     run.network.eval()
     end = events[-1]

@@ -18,8 +18,10 @@ from hptui.training.engine.device import resolve_device, use_threads
 from hptui.training.engine.device_data import DeviceDataset, DeviceImages, to_device
 from hptui.training.engine.loop import LossSum, Trainer
 from hptui.training.engine.plug_ins import ModelFactory, load_factory, load_loss, load_optimizer, load_schedule
+from hptui.training.sole import sole_in_process
 
 
+@sole_in_process()
 def prepare_inputs(
     config: StudyConfig, *, dataset: ImageDataset | None = None, factory: ModelFactory | None = None
 ) -> StudyInputs:
@@ -27,6 +29,7 @@ def prepare_inputs(
 
     Raises:
         UsageError: device, data, model, optimizer, loss and values do not exist or do not fit each other.
+        TrainingError: a training goes on in this process.
     """
     device = resolve_device(config.device)
     use_threads(config.threads)

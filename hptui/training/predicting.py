@@ -19,6 +19,7 @@ from hptui.training.engine.device_data import DeviceDataset, DeviceImages
 from hptui.training.engine.evaluation import probabilities
 from hptui.training.engine.plug_ins import load_factory
 from hptui.training.run.checkpoints import load_file
+from hptui.training.sole import sole_in_process
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Predictor:
         return probabilities(self.network, self.data, images, self.precision)
 
 
+@sole_in_process()  # building the network draws its first weights
 def load_predictor(
     file: Path, model: str, *, device: str, threads: int | None = None, precision: str = "float32"
 ) -> Predictor:
@@ -61,6 +63,7 @@ def load_predictor(
         RunDirectoryError: the file is damaged, or lacks how images are prepared.
         ModelError: the network is another one by now.
         ConfigError: there is no such model or device.
+        TrainingError: a training goes on in this process.
     """
     where = resolve_device(device)
     use_threads(threads)

@@ -20,6 +20,7 @@ from hptui.training.planning import new_strategy
 from hptui.training.run.control import Control, StopRequested
 from hptui.training.run.ledger import Ledger
 from hptui.training.run.run import Run
+from hptui.training.sole import sole_in_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -136,6 +137,7 @@ class StopAtPosition(Control):
         super().check(now=now)
 
 
+@sole_in_process()
 def train_again(
     config: StudyConfig,
     inputs: StudyInputs,
@@ -149,7 +151,7 @@ def train_again(
     """Train as the recipe says; networks and predictions lie in `directory` afterwards.
 
     Raises:
-        TrainingError: the training ends before the recipe does.
+        TrainingError: the training ends before the recipe does, or another one goes on in this process.
     """
     strategy = Replayed(new_strategy(config, arm, seed), recipe)
     # values that were chosen within ranges that were changed since are not to be refused, and nothing is checked twice

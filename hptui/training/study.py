@@ -22,6 +22,7 @@ from hptui.training.inputs import prepare_inputs
 from hptui.training.planning import new_strategy, planned_cost
 from hptui.training.run.control import Control
 from hptui.training.run.run import Run, RunOutcome
+from hptui.training.sole import sole_in_process
 
 
 @dataclass(frozen=True)
@@ -57,13 +58,14 @@ def start_study(config: StudyConfig, directory: Path) -> PreparedStudy:
     return PreparedStudy(study, config, inputs)
 
 
+@sole_in_process()
 def train_study(prepared: PreparedStudy, control: Control) -> bool:
     """Train all runs that are not completed; True if all are now, False if `control` stopped one or all.
 
     Raises:
         RunDirectoryError: another process writes this study.
         ConfigError: the data are not those that the study began with.
-        TrainingError: the disk is full, or a run cannot go on.
+        TrainingError: the disk is full, a run cannot go on, or a training goes on in this process.
     """
     study, config, inputs = prepared.study, prepared.config, prepared.inputs
     if inputs.data.fingerprint != study.fingerprint:
@@ -73,7 +75,7 @@ def train_study(prepared: PreparedStudy, control: Control) -> bool:
         while left:
             for arm, seed, directory in left:
                 study.create_run(arm, seed, directory)
-                outcome = train_run(RunPlan(config, arm, seed, str(directory)), control, inputs)
+                outcome = _train_run(RunPlan(config, arm, seed, str(directory)), control, inputs)
                 config = outcome.config
                 if not outcome.completed and not control.run_stopped():
                     return False
@@ -98,8 +100,16 @@ def train_run(plan: RunPlan, control: Control, inputs: StudyInputs | None = None
         plan: what is trained, and where.
         control: how the outside stops and steers it.
         inputs: of the plan's settings, where several runs share them; without, they are read.
+
+    Raises:
+        TrainingError: the disk is full, the run cannot go on, or a training goes on in this process.
     """
     inputs = inputs if inputs is not None else prepare_inputs(plan.config)
+    with sole_in_process():
+        return _train_run(plan, control, inputs)
+
+
+def _train_run(plan: RunPlan, control: Control, inputs: StudyInputs) -> RunOutcome:
     directory = Path(plan.directory)
     with RunWriter(directory) as writer:
         (directory / ERROR_FILE).unlink(missing_ok=True)

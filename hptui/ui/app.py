@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import on, work
+from textual import events, on, work
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
@@ -20,6 +20,7 @@ from hptui.record.study_directory import studies_folder
 from hptui.ui.appearance import Appearance
 from hptui.ui.drawing.colours import Palette
 from hptui.ui.drawing.plain_lines import PlainLines
+from hptui.ui.keys_in_turn import KeysInTurn
 from hptui.ui.messages import LeaveForm, NewStudy, OpenStudy, StartStudy
 from hptui.ui.own_training import OwnTraining, Training
 from hptui.ui.pace import ALONE, BESIDE_TRAINING
@@ -33,6 +34,7 @@ POLL_SECONDS = 0.1
 FIRST_PICTURE_SECONDS = 0.02
 """Textual draws every 1/60 s: a little later the first line is on the screen, and the rest may be imported"""
 LEAVE = {"stop": "Stop with a checkpoint and quit"}
+OCCUPIED = "this window trains a study already; start another one in another terminal"
 
 
 class HptuiApp(App[None]):
@@ -71,6 +73,7 @@ class HptuiApp(App[None]):
         self._training = OwnTraining(begin, start)
         self._export = export
         self._appearance = Appearance()
+        self._keys = KeysInTurn(self, super().on_event)
         self.set_reactive(HptuiApp.palette, self._appearance.palette)
         self.hang_up = False
         """set by a signal handler: leave without asking, as soon as the checkpoint is written"""
@@ -78,6 +81,13 @@ class HptuiApp(App[None]):
     def get_line_filters(self) -> Sequence[LineFilter]:
         """What every widget draws goes through these."""
         return [*super().get_line_filters(), PlainLines(ascii=self._appearance.ascii)]
+
+    async def on_event(self, event: events.Event) -> None:
+        """Take keys and pasted text in turn; all other events at once."""
+        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
+            self._keys.put(event)
+        else:
+            await super().on_event(event)
 
     def compose(self) -> ComposeResult:
         """The first line of the list of studies: painted before the widgets of the rest are imported."""
@@ -157,8 +167,7 @@ class HptuiApp(App[None]):
         if self._training.may_start:
             self._open_form()
         else:
-            words = "this window trains a study already; start another one in another terminal"
-            self.notify(words, severity="warning")
+            self.notify(OCCUPIED, severity="warning")
 
     def _open_form(self, config: StudyConfig | None = None) -> None:
         from hptui.ui.screens.new_study import NewStudyScreen
@@ -167,8 +176,11 @@ class HptuiApp(App[None]):
 
     @on(StartStudy)
     def _start_study(self, message: StartStudy) -> None:
+        if not self._training.ask_for(message.config):
+            self.notify(OCCUPIED, severity="warning")
+            return
+        self.clear_notifications()  # what they say was about an attempt before
         self.pop_screen()
-        self._training.ask_for(message.config)
         self._prepare()
 
     @on(LeaveForm)

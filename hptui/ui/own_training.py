@@ -23,18 +23,23 @@ class Training(Protocol):
 
     @property
     def alive(self) -> bool:
-        """Whether it still trains, or prepares to."""
+        """Whether it still trains, or prepares to; not once it was stopped before there was anything to save."""
 
     def stop(self, reason: str) -> None:
         """Ask for a checkpoint and the end."""
 
 
 class OwnTraining:
-    """The training of this process, one at a time at most; the next one may be asked for when it has ended."""
+    """The training of this process, one at a time at most; the next one may be asked for when it has ended.
+
+    An attempt is asked for, begun, alive, and over; a failure belongs to it, and goes when another one is asked for.
+    """
 
     def __init__(self, begin: Callable[[], Training] | None, start: Callable[[StudyConfig], Training] | None) -> None:
         """Take what begins the training that the command line asks for, and what starts one from a form, if any."""
-        self._begin, self._start = begin, start
+        self._start = start
+        self._begin = begin
+        """what begins an attempt that was asked for, until it is begun"""
         self._training: Training | None = None
         self._error_shown = False
         self.config: StudyConfig | None = None
@@ -42,12 +47,8 @@ class OwnTraining:
 
     @property
     def asked_for(self) -> bool:
-        """Whether there is, or will be, a training."""
+        """Whether a training is about to begin."""
         return self._begin is not None
-
-    @property
-    def begun(self) -> bool:
-        return self._training is not None
 
     @property
     def alive(self) -> bool:
@@ -64,18 +65,21 @@ class OwnTraining:
     @property
     def may_start(self) -> bool:
         """Whether a study from the form can be trained here and now."""
-        return self._start is not None and not self.alive
+        return self._start is not None and not self.asked_for and not self.alive
 
-    def ask_for(self, config: StudyConfig) -> None:
-        """Have a study from the form trained, when `begin` is called."""
-        if self._start is not None:
-            self._begin, self._training = partial(self._start, config), None
-            self._error_shown, self.config = False, config
+    def ask_for(self, config: StudyConfig) -> bool:
+        """Have a study from the form trained when `begin` is called; False, and nothing done, if none `may_start`."""
+        if self._start is None or not self.may_start:
+            return False
+        self._begin, self._training = partial(self._start, config), None
+        self._error_shown, self.config = False, config
+        return True
 
     def begin(self) -> None:
-        """Begin what was asked for."""
-        if self._begin is not None:
-            self._training = self._begin()
+        """Begin what was asked for, once."""
+        begin, self._begin = self._begin, None
+        if begin is not None:
+            self._training = begin()
 
     def new_error(self) -> str | None:
         """What went wrong, when it is asked for the first time."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -482,3 +483,64 @@ def test_doctor_says_what_this_machine_has(here: Path) -> None:
     (here / "raw" / "train-images-idx3-ubyte.gz").touch()
     assert examine([], here)["data mnist"] == f"in {here}/raw"
     assert all("\n" not in line for line in found.values())
+
+
+@pytest.mark.parametrize("closed", ["stdout", "stderr", "both"])
+@pytest.mark.parametrize(
+    ("arguments", "written"),
+    [
+        ("export s --format csv", "s/export/*.csv"),
+        ("report s", "s/report.html"),
+    ],
+)
+def test_readers_that_have_gone_cost_no_work(arguments: str, written: str, closed: str, here: Path) -> None:
+    """As in `hptui export s 2>&1 | head -1`: every file is written all the same."""
+    finished_study(here / "s", [0.5], [0.6])
+    assert main(arguments.split()) == 0
+    expected = {path.relative_to(here): path.stat().st_size for path in here.glob(written)}
+    assert expected
+    for path in expected:
+        (here / path).unlink()
+    numbers = {"stdout": (1,), "stderr": (2,), "both": (1, 2)}[closed]
+    done = python(
+        "import os, sys\nfrom hptui.__main__ import main\n"
+        "reading, writing = os.pipe()\nos.close(reading)\n"
+        f"for number in {numbers}:\n    os.dup2(writing, number)\n"
+        "sys.exit(main(sys.argv[1:]))",
+        *arguments.split(),
+        cwd=here,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stderr
+    sizes = {path.relative_to(here): path.stat().st_size for path in here.glob(written)}
+    assert sizes.keys() == expected.keys()
+    assert all(size > 0.9 * expected[path] for path, size in sizes.items())
+
+
+def test_a_reader_that_has_gone_leaves_the_exit_code_of_a_failure(here: Path) -> None:
+    done = python(
+        "import os, sys\nfrom hptui.__main__ import main\n"
+        "reading, writing = os.pipe()\nos.close(reading)\nos.dup2(writing, 1)\nos.dup2(writing, 2)\n"
+        "sys.exit(main(sys.argv[1:]))",
+        "compare",
+        "nowhere",
+        cwd=here,
+    )
+    assert done.returncode == 2
+
+
+def test_a_full_disk_is_an_error_all_the_same(here: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("a device that is always full is known to Linux alone")
+    finished_study(here / "s", [0.5], [0.6])
+    with Path("/dev/full").open("w") as full:
+        done = python(
+            "import sys\nfrom hptui.__main__ import main\nsys.exit(main(sys.argv[1:]))",
+            "compare",
+            "s",
+            cwd=here,
+            capture_output=False,
+            stdout=full,
+            stderr=subprocess.PIPE,
+        )
+    assert (done.returncode, done.stderr) == (1, "hptui: [Errno 28] No space left on device\n")

@@ -162,7 +162,7 @@ def test_stopped_and_resumed_equals_uninterrupted(prepare: Make, tmp_path: Path,
     straight, _ = make_run(made)
     assert straight.execute().completed
     assert straight.ledger.progress.images_trained == 480
-    stop_and_resume(made, tmp_path, straight, stop_after)
+    stop_and_resume(made, tmp_path, straight, StopAfter(stop_after))
 
 
 @pytest.mark.parametrize("share", [0.01, 0.2, 0.4, 0.6, 0.8, 0.95])
@@ -177,7 +177,7 @@ def test_stopped_and_resumed_equals_uninterrupted_where_winners_go_on(
     assert [reason.split()[0] for reason in reasons] == ["survey", "screen"]
     total = straight.ledger.progress.images_trained + straight.ledger.progress.images_probed
     assert 2 * 8 * 240 < total <= 6.0 * 8 * 240
-    stop_and_resume(made, tmp_path, straight, round(share * total / 20))
+    stop_and_resume(made, tmp_path, straight, StopAfter(round(share * total / 20)))
 
 
 def test_a_survey_ends_at_the_same_weights_from_any_start(prepare: Make) -> None:
@@ -200,14 +200,53 @@ def test_a_population_is_resumed_with_the_weights_of_all_members(
     assert straight.execute().completed
     assert straight.state.step >= 4 * 12  # the run itself is one of the members: what it trained is not thrown away
     assert straight.ledger.progress.images_probed == 4 * 20 + 3 * (20 + 3 * 240)
-    stop_and_resume(made, tmp_path, straight, stop_after)
+    stop_and_resume(made, tmp_path, straight, StopAfter(stop_after))
 
 
-def stop_and_resume(made: Prepared, tmp_path: Path, straight: Run, stop_after: int) -> None:
+class StopInEvaluation(Control):
+    """Asks to stop within the given evaluation, probes counted, as a signal does: between two looks at the commands."""
+
+    def __init__(self, evaluations: int) -> None:
+        super().__init__()
+        self.left = evaluations
+        self._checked = True
+
+    def check(self, *, now: bool = False) -> None:
+        self._checked = True
+        super().check(now=now)
+        self._checked = False
+
+    def leave_if_stopped(self) -> None:
+        if not self._checked:  # the first batch of an evaluation since the last step
+            self.left -= 1
+        self._checked = True
+        if self.left < 0:
+            self.stop("test")
+        super().leave_if_stopped()
+
+
+@pytest.mark.parametrize("evaluation", [0, 3, 7, 15])
+def test_stopped_within_an_evaluation_and_resumed_equals_uninterrupted(
+    prepare: Make, tmp_path: Path, evaluation: int
+) -> None:
+    """Before the probes, of one of six probes, of an epoch and of the last epoch: it alone is done again."""
+    made = prepare(strategy="grid", set={"batch_size": 20, "augmentation": 0.2})
+    straight, _ = make_run(made)
+    assert straight.execute().completed
+    stop_and_resume(made, tmp_path, straight, StopInEvaluation(evaluation))
+    events = RunReader(tmp_path).read()
+    trained = [event for event in events if isinstance(event, BatchesTrained)]
+    assert [event.epoch for event in trained if event.batch == event.batches] == [1, 2]  # nothing twice
+    stop = next(place for place, event in enumerate(events) if isinstance(event, RunStopped))
+    done = {event.epoch for event in events[:stop] if isinstance(event, BatchesTrained)}
+    assert done == {0: set(), 3: set(), 7: {1}, 15: {1, 2}}[evaluation]
+
+
+def stop_and_resume(made: Prepared, tmp_path: Path, straight: Run, control: Control) -> None:
     """The same run with an interruption has the same weights at its end."""
     file = RunFile(1, "0", "optimized", 0, {})
     create_run(tmp_path, file)
-    assert not train_run(tmp_path, made, "optimized", 0, StopAfter(stop_after))
+    assert not train_run(tmp_path, made, "optimized", 0, control)
     events = RunReader(tmp_path).read()
     assert isinstance(events[-1], RunStopped)
     assert train_run(tmp_path, made, "optimized", 0, Control())

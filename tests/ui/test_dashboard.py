@@ -482,7 +482,7 @@ def test_a_start_from_the_form_that_fails_brings_the_form_back(monkeypatch: pyte
             await pilot.pause()
             app.screen.post_message(StartStudy(config))
             await until(pilot, lambda: "reading data" in screen_text(app))
-            await until(pilot, lambda: app._training.begun)
+            await until(pilot, lambda: app._training.alive)
             await pilot.press("q")  # a dialog lies over it while it fails
             await until(pilot, lambda: isinstance(app.screen, ChoiceDialog))
             training.error, training.alive = "no such file", False

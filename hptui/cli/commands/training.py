@@ -45,7 +45,8 @@ def resume(directory: Path, data_dir: str | None, device: str | None, headless: 
     config = localized(study, data_dir)
     if device is not None:
         config = msgspec.structs.replace(config, device=given_device(device))
-    return train(resumption_preparation(study, config), headless=headless, as_json=as_json)
+    preparation = resumption_preparation(study, config)
+    return train(preparation, headless=headless, as_json=as_json, resumes=study.directory)
 
 
 @click.command()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -68,6 +68,7 @@ def evaluate(
     precision: str = "float32",
     with_predictions: bool = False,
     class_weighted: bool = False,
+    before_batch: Callable[[], object] = int,
 ) -> Evaluation:
     """Evaluate a network; waits for the device at the end.
 
@@ -79,6 +80,7 @@ def evaluate(
         precision: of the forward pass.
         with_predictions: hand them back too.
         class_weighted: weigh the losses by the study's class weights, if it has any (validation images, which decide).
+        before_batch: raises where the rest is not wanted any more.
     """
     was_training = network.training
     network.eval()
@@ -87,19 +89,22 @@ def evaluate(
     weighted = class_weighted and data.class_weights is not None
     image_weights = data.image_weights(images.labels) if weighted else None
     losses, cells, logits = [], [], []
-    with torch.inference_mode(), forward_precision(precision, device):
-        for batch in _batches(images.pixels):
-            pixels, labels = images.pixels[batch], images.labels[batch]
-            inputs = data.normalise(pixels)
-            output = network(inputs) if weights is None else functional_call(network, weights, (inputs,))
-            if with_predictions:
-                logits.append(output.float())
-            losses.append(F.cross_entropy(output.float(), labels, reduction="none"))
-            cells.append(labels * classes + output.argmax(1))
-        counts = torch.bincount(torch.cat(cells), minlength=classes**2)
-        every = torch.cat(losses) if image_weights is None else torch.cat(losses) * image_weights
-        kept = _predictions(torch.cat(logits), images.labels) if with_predictions else None
-    network.train(was_training)
+    try:
+        with torch.inference_mode(), forward_precision(precision, device):
+            for batch in _batches(images.pixels):
+                before_batch()
+                pixels, labels = images.pixels[batch], images.labels[batch]
+                inputs = data.normalise(pixels)
+                output = network(inputs) if weights is None else functional_call(network, weights, (inputs,))
+                if with_predictions:
+                    logits.append(output.float())
+                losses.append(F.cross_entropy(output.float(), labels, reduction="none"))
+                cells.append(labels * classes + output.argmax(1))
+            counts = torch.bincount(torch.cat(cells), minlength=classes**2)
+            every = torch.cat(losses) if image_weights is None else torch.cat(losses) * image_weights
+            kept = _predictions(torch.cat(logits), images.labels) if with_predictions else None
+    finally:
+        network.train(was_training)
     confusion = counts.cpu().numpy().reshape(classes, classes)
     return Evaluation(every.cpu().numpy(), confusion, kept)
 

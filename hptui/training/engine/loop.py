@@ -8,6 +8,7 @@ asks for it (`LossSum.read`), which is the loop's one synchronisation.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -53,6 +54,8 @@ class Trainer:
         self.precision = precision
         """of the forward pass"""
         self._average_window = average_window
+        self.before_batch: Callable[[], object] = int
+        """called before each batch of an evaluation; it raises where the rest is not wanted any more"""
 
     def batches(self, epochs: float) -> int:
         """Steps in `epochs` with the batch size in force, at least one; of whole batches, as an epoch has them."""
@@ -98,4 +101,5 @@ class Trainer:
                 precision=self.precision,
                 with_predictions=with_predictions,
                 class_weighted=class_weighted,
+                before_batch=self.before_batch,
             )

@@ -59,6 +59,11 @@ class Control:
         self._run_only = False
         self._stop.set()
 
+    def leave_if_stopped(self) -> None:
+        """Raise StopRequested if a stop was asked for, in the middle of what a pause or a command has to wait for."""
+        if self._stop.is_set():
+            raise StopRequested(self.reason)
+
     def check(self, *, now: bool = False) -> None:
         """Take in commands, wait while paused, and raise StopRequested if a stop was asked for.
 
@@ -68,8 +73,7 @@ class Control:
         self._look(now=now)
         if self._paused_by:
             self._wait()
-        if self._stop.is_set():
-            raise StopRequested(self.reason)
+        self.leave_if_stopped()
 
     def clock(self) -> float:
         """Seconds that stand still while the training is paused."""

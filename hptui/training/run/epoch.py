@@ -29,7 +29,8 @@ class EpochTrainer:
             StopRequested: between two steps; what was trained is recorded.
         """
         state, at = self.trainer.state, self.ledger.progress
-        if state.order.batches_left(1) == 0:  # a strategy went on from a state at the end of an epoch
+        # a strategy went on from a state at the end of an epoch; not so if this one was stopped while it was evaluated
+        if at.batch == 0 and state.order.batches_left(1) == 0:
             state.order.start_epoch()
         batches = at.batch + state.order.batches_left(state.values.batch_size)
         losses = LossSum(state.device)

@@ -83,6 +83,7 @@ class Run:
             average_window=config.average_window,
             precision=config.precision,
         )
+        self.trainer.before_batch = control.leave_if_stopped
 
     @property
     def name(self) -> str:
@@ -141,10 +142,10 @@ class Run:
             self._decide(epoch)
             at.decided = epoch
         EpochTrainer(self.trainer, self.ledger, self.control, self.config, self._schedule).train(epoch)
+        result = evaluate_epoch(self.trainer, self.inputs.test, epoch, self.ledger)  # stopped in it, it is done again
         train_loss = at.epoch_loss / max(at.epoch_images, 1)
         state.order.start_epoch()
         at.epoch, at.batch, at.epoch_loss, at.epoch_images = epoch, 0, 0.0, 0
-        result = evaluate_epoch(self.trainer, self.inputs.test, epoch, self.ledger)
         self._record_epoch(result, epoch, train_loss)
         self.save_checkpoint()
         self.control.epoch_completed()

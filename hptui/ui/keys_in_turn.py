@@ -1,0 +1,92 @@
+"""Keys one after another: the next is handed on when all that the one before brought about is done.
+
+Textual puts a key into the queue of the widget that has the focus when it arrives. What a key does is done later, by
+messages to other widgets: the focus moves, a screen opens, a field is shown. So of keys that come in one burst (over a
+slow line, or from `tmux send-keys Tab 5`) the second would still go to the widget that the first one leaves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from textual import events
+
+if TYPE_CHECKING:
+    from textual.app import App
+    from textual.message_pump import MessagePump
+    from textual.widget import Widget
+
+PATIENCE_SECONDS = 2.0
+"""after this long a key waits no longer for a widget that is still busy with the one before"""
+CLEAN_ROUNDS = 2
+"""in a row, in which nobody had anything left to do: in the first, somebody may have been in the middle of something"""
+
+
+class KeysInTurn:
+    """Holds keys back and hands them on in their order."""
+
+    def __init__(self, app: App[None], hand_on: Callable[[events.Event], Awaitable[None]]) -> None:
+        """Hand events on by `hand_on`, which is called in the app's own task."""
+        self._app, self._hand_on = app, hand_on
+        self._waiting: deque[events.Event] = deque()
+        self._task: asyncio.Task[None] | None = None
+
+    def put(self, event: events.Event) -> None:
+        """Take an event, to be handed on in its turn."""
+        self._waiting.append(event)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._work(), name="keys in turn")
+
+    async def _work(self) -> None:
+        while self._waiting:
+            event = self._waiting.popleft()
+            is_typed = self._is_typed(event)
+            self._app.call_later(self._hand_on, event)
+            await _done(self._app.call_later)
+            if not is_typed:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(PATIENCE_SECONDS):
+                        await self._settled()
+
+    def _is_typed(self, event: events.Event) -> bool:
+        """Whether the focused widget takes the key as text: a next one waits behind it in the same queue."""
+        focused = self._app.focused
+        if focused is None or not isinstance(event, events.Key):
+            return False
+        return focused.check_consume_key(event.key, event.character)
+
+    async def _settled(self) -> None:
+        """Wait until nobody has anything left to do, also of what was put off until the next picture."""
+        await self._quiet()
+        await _done(self._app.screen.call_after_refresh)
+        await self._quiet()
+
+    async def _quiet(self) -> None:
+        clean = 0
+        while clean < CLEAN_ROUNDS:
+            await asyncio.sleep(0)  # a worker that was started takes its first step, as far as opening a screen
+            for pump in self._on_the_way():
+                await _done(pump.call_later)
+            clean = 0 if self._somebody_is_busy() else clean + 1
+
+    def _on_the_way(self) -> list[MessagePump]:
+        """Whoever a key comes by, from the focused widget up to the app, in this order."""
+        screen = self._app.screen
+        first: Widget = screen.focused or screen
+        return [pump for pump in first.ancestors_with_self if pump.is_running]
+
+    def _somebody_is_busy(self) -> bool:
+        screen = self._app.screen
+        pumps: list[MessagePump] = [self._app, screen, *screen.walk_children()]
+        return any(pump.message_queue_size for pump in pumps)
+
+
+async def _done(call: Callable[[Callable[[], None]], bool]) -> None:
+    """Wait until what waits already, where `call` puts a callback, is done; not if it takes none any more."""
+    done = asyncio.Event()
+    if call(done.set):
+        await done.wait()

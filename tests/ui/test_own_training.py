@@ -1,0 +1,168 @@
+"""The training of the app's own process: one at a time, and a failure is gone with the attempt that made it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from fabricate import PATIENCE_SECONDS, configuration, finished_study
+from textual.pilot import Pilot
+from textual.widgets import DataTable, Input
+
+from hptui.config import StudyConfig
+from hptui.ui.app import OCCUPIED, HptuiApp
+from hptui.ui.messages import NewStudy, StartStudy
+from hptui.ui.own_training import OwnTraining
+from hptui.ui.screens.dashboard import Dashboard
+from hptui.ui.screens.new_study import NewStudyScreen
+from hptui.ui.screens.preparing import Preparing
+
+
+class FakeTraining:
+    """What the app knows of a training; the tests say how it fares."""
+
+    def __init__(self, config: StudyConfig) -> None:
+        self.config = config
+        self.study: Path | None = None
+        self.error: str | None = None
+        self.alive = True
+
+    def stop(self, reason: str) -> None:
+        self.alive = False
+
+    def fail(self, error: str) -> None:
+        self.error, self.alive = error, False
+
+
+class Sitting:
+    """An app with the form open, and all trainings that it began."""
+
+    def __init__(self) -> None:
+        self.begun: list[FakeTraining] = []
+        self.app = HptuiApp(start=self.begin)
+        self.pilot: Pilot[None]
+
+    def begin(self, config: StudyConfig) -> FakeTraining:
+        assert not any(training.alive for training in self.begun), "a second one beside the first"
+        self.begun.append(FakeTraining(config))
+        return self.begun[-1]
+
+    @property
+    def notices(self) -> str:
+        return " ".join(notice.message for notice in self.app._notifications)
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        end = time.monotonic() + PATIENCE_SECONDS
+        while not condition():
+            assert time.monotonic() < end, f"{self.app.screen_stack} {self.notices}"
+            await self.pilot.pause(0.01)
+
+    async def sees_form(self) -> None:
+        await self.until(lambda: isinstance(self.app.screen, NewStudyScreen) and self.app.screen.query(Input))
+
+    async def sees_dashboard(self) -> None:
+        await self.until(lambda: isinstance(self.app.screen, Dashboard) and self.app.screen.query(DataTable))
+
+    def start(self, config: StudyConfig) -> None:
+        self.app.screen.post_message(StartStudy(config))
+
+
+def sit(script: Callable[[Sitting], Awaitable[None]]) -> None:
+    async def main() -> None:
+        sitting = Sitting()
+        async with sitting.app.run_test(size=(80, 24)) as sitting.pilot:
+            await sitting.pilot.pause()
+            sitting.app.post_message(NewStudy())
+            await sitting.sees_form()
+            await script(sitting)
+
+    asyncio.run(main())
+
+
+def test_a_failure_is_cleared_with_the_attempt_that_made_it(tmp_path: Path) -> None:
+    """The corrected study is trained in sight: neither the form nor the error comes back."""
+    study = finished_study(tmp_path / "study", [0.5], [0.75])
+
+    async def script(sitting: Sitting) -> None:
+        sitting.start(configuration(epochs=3))
+        await sitting.until(lambda: sitting.begun)
+        sitting.begun[0].fail("folder:/nope: there is no such folder")
+        await sitting.sees_form()
+        await sitting.until(lambda: "no such folder" in sitting.notices)
+        sitting.start(configuration(epochs=4))
+        await sitting.until(lambda: len(sitting.begun) == 2)
+        assert isinstance(sitting.app.screen, Preparing)
+        assert not sitting.notices
+        sitting.begun[1].study = study.directory
+        await sitting.sees_dashboard()
+        assert not sitting.notices
+
+    sit(script)
+
+
+def test_start_pressed_twice_starts_once() -> None:
+    async def script(sitting: Sitting) -> None:
+        for _ in range(2):
+            sitting.start(configuration())
+        await sitting.until(lambda: sitting.begun)
+        await sitting.until(lambda: OCCUPIED in sitting.notices)
+        assert len(sitting.begun) == 1
+        assert [type(screen) for screen in sitting.app.screen_stack].count(Preparing) == 1
+
+    sit(script)
+
+
+@pytest.mark.parametrize("how", ["the list", "the palette"])
+def test_no_way_leads_to_a_second_training(tmp_path: Path, how: str) -> None:
+    study = finished_study(tmp_path / "study", [0.5], [0.75])
+
+    async def script(sitting: Sitting) -> None:
+        sitting.start(configuration())
+        await sitting.until(lambda: sitting.begun)
+        sitting.begun[0].study = study.directory
+        await sitting.sees_dashboard()
+        await sitting.pilot.press("backspace")
+        await sitting.until(lambda: not isinstance(sitting.app.screen, Dashboard))
+        if how == "the list":
+            await sitting.pilot.press("n")
+        else:
+            (new,) = [one for one in sitting.app.get_system_commands(sitting.app.screen) if one.title == "New study"]
+            new.callback()
+        await sitting.until(lambda: OCCUPIED in sitting.notices)
+        sitting.start(configuration())  # from a form that was open all along, say
+        await sitting.pilot.pause()
+        assert not isinstance(sitting.app.screen, NewStudyScreen | Preparing)
+        assert len(sitting.begun) == 1
+        sitting.begun[0].alive = False  # it has ended: the next may begin
+        sitting.app.post_message(NewStudy())
+        await sitting.sees_form()
+        sitting.start(configuration())
+        await sitting.until(lambda: len(sitting.begun) == 2)
+
+    sit(script)
+
+
+def test_an_attempt_that_is_about_to_begin_leaves_no_room_for_another() -> None:
+    begun: list[FakeTraining] = []
+    own = OwnTraining(None, lambda config: begun.append(FakeTraining(config)) or begun[-1])  # type: ignore[func-returns-value]
+    first, second = configuration(epochs=1), configuration(epochs=2)
+    assert own.ask_for(first)
+    assert not own.may_start
+    assert not own.ask_for(second)
+    own.begin()
+    own.begin()
+    assert not own.ask_for(second)
+    assert [training.config for training in begun] == [first]
+    begun[0].fail("no")
+    assert (own.error, own.new_error(), own.new_error()) == ("no", "no", None)
+    assert own.ask_for(second)
+    assert (own.error, own.config) == (None, second)
+
+
+def test_watching_alone_starts_nothing() -> None:
+    own = OwnTraining(None, None)
+    assert not own.may_start
+    assert not own.ask_for(configuration())
