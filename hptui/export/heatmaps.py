@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,14 +9,29 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from hptui.export.heatmap_cells import HATCH, PREDICTED, cells_of, draw_cells, mark_cells, only_predicted, write_numbers
+from hptui.export.heatmap_cells import (
+    HATCH,
+    PASSED_OVER,
+    PREDICTED,
+    draw_cells,
+    mark_cells,
+    only_predicted,
+    write_numbers,
+)
 from hptui.export.scales import legend_columns
-from hptui.export.style import NARROW, VERMILION, WIDE, literal, new_figure, theme
+from hptui.export.style import NARROW, SMALL, VERMILION, WIDE, literal, new_figure, theme, title_of, wrapped
 from hptui.metrics.classification import METRIC_TITLES
 from hptui.reading.run_state import Decision
-from hptui.reading.views.heatmap import HeatmapGrid, heatmap
+from hptui.reading.views.heatmap import HeatmapGrid, heatmap, heatmap_parts
+from hptui.reading.views.probe_stages import stage_words
 
 PER_PAGE = 12
+AROUND = 0.8
+"""inches of title and legend"""
+LINE = 1.2 * SMALL / 72
+"""inches"""
+MOST_LINES = 5
+"""of one sentence above a heatmap"""
 
 
 @dataclass(frozen=True)
@@ -26,58 +40,111 @@ class HeatmapPanel:
 
     grid: HeatmapGrid
     heading: str
+    words: tuple[str, ...]
+    """on how it was measured, and why it was chosen; a line or more each"""
     measure: str
 
 
-def heatmap_panel(decision: Decision) -> HeatmapPanel:
-    """HeatmapPanel of a decision that searched at least one hyperparameter."""
-    grid = heatmap(decision)
-    return HeatmapPanel(grid, _heading(grid, decision), _measure_title(grid, decision))
+def heatmap_panels(decision: Decision, images_per_epoch: int = 0) -> list[HeatmapPanel]:
+    """HeatmapPanels of a decision that searched at least one hyperparameter: together they show all that was tried."""
+    grids = [heatmap(decision, part.x, part.y, stage=part.stage) for part in heatmap_parts(decision)]
+    # the reason of the choice once, beside the first heatmap that has it
+    reason = next((grid for grid in grids if grid.chosen is not None), grids[-1])
+    return [
+        HeatmapPanel(
+            grid,
+            _heading(grid, decision),
+            _words(grid, images_per_epoch) + _reason(decision) * (grid is reason),
+            _measure_title(grid, decision),
+        )
+        for grid in grids
+    ]
 
 
 def heatmap_page(
-    shown: Sequence[HeatmapPanel], title: str, subtitle: str, *, marks: Sequence[HeatmapGrid] = (), height: float = 0.0
+    shown: Sequence[HeatmapPanel],
+    title: str,
+    subtitle: str,
+    *,
+    beside: Sequence[HeatmapPanel] = (),
+    height: float = 0.0,
 ) -> Figure:
-    """Figure of up to PER_PAGE heatmaps as small multiples.
+    """Figure of up to PER_PAGE heatmaps, or those of one decision, as small multiples.
 
     Args:
         shown: the heatmaps, in reading order.
         title: of the study.
         subtitle: which run and decisions.
-        marks: the legend explains what occurs in these too, so that all frames of an animation have the same one.
-        height: of the figure at least, in inches.
+        beside: legend and titles take as much room as of these too, so that all frames of an animation are alike.
+        height: of the figure, in inches; 0: as much as it needs.
     """
-    grids = [panel.grid for panel in shown]
-    flat = all(grid.y is None for grid in grids)
-    columns = min(len(grids), 2 if flat or len(grids) == 4 else 3)
-    rows = math.ceil(len(grids) / columns)
+    flat = [panel.grid.y is None for panel in shown]
+    columns = min(len(shown), 2 if any(flat) or len(shown) == 4 else 3)
     width = NARROW if columns == 1 else WIDE
-    panel_width = width / columns
-    panel_height = max(1.35 if flat else 2.05 if columns == 3 else 2.8, (height - 0.8) / rows)
-    figure = new_figure(width, rows * panel_height + 0.8, title, subtitle)
-    subplots = figure.subplots(rows, columns, squeeze=False).ravel()
-    heatmaps = []
+    titles = [_title(panel, width / columns) for panel in shown]
+    lines = max(title.count("\n") for title in [*titles, *(_title(panel, width / columns) for panel in beside)])
+    heights = [
+        _height(titles[first : first + columns], columns, flat=all(flat[first : first + columns]))
+        for first in range(0, len(shown), columns)
+    ]
+    if height:
+        heights = [height - AROUND]
+    figure = new_figure(width, sum(heights) + AROUND, title, subtitle)
+    subplots = figure.subplots(len(heights), columns, squeeze=False, height_ratios=heights).ravel()
+    drawn = []
     for index, (subplot, panel) in enumerate(zip(subplots, shown, strict=False)):
-        size = (panel_width - (0.3 if flat else 1.15)) * 72, (panel_height - 0.65) * 72
-        last_of_row = columns < 3 or index % columns == columns - 1 or index == len(grids) - 1
-        heatmaps.append(draw_cells(subplot, panel.grid, panel.measure if last_of_row else "", size))
-        subplot.set_title(panel.heading)
-    for subplot in subplots[len(grids) :]:
+        above = (lines if beside else titles[index].count("\n")) - titles[index].count("\n")
+        subplot.set_title(titles[index] + "\n" * above, fontsize=SMALL)
+        words = (titles[index].count("\n") + above) * LINE
+        last_of_row = columns < 3 or index % columns == columns - 1 or index == len(shown) - 1
+        size = width / columns - (0.3 if all(flat) else 1.15), heights[index // columns] - words - 0.65
+        drawn.append(
+            draw_cells(subplot, panel.grid, panel.measure if last_of_row else "", (size[0] * 72, size[1] * 72))
+        )
+    for subplot in subplots[len(shown) :]:
         subplot.set_visible(False)
-    if handles := _legend([*grids, *marks]):
+    if handles := _legend([panel.grid for panel in (*shown, *beside)]):
         figure.legend(handles=handles, loc="outside lower center", ncols=legend_columns(handles, width))
     figure.draw_without_rendering()  # lays it out, so that the room in the cells is known
     figure.set_layout_engine("none")
-    for drawn in heatmaps:
-        write_numbers(drawn)
-        mark_cells(drawn)
+    for heatmap_drawn in drawn:
+        write_numbers(heatmap_drawn)
+        mark_cells(heatmap_drawn)
     return figure
+
+
+def _height(titles: Sequence[str], columns: int, *, flat: bool) -> float:
+    """Inches of a row of heatmaps with their titles."""
+    return (1.35 if flat else 2.05 if columns == 3 else 2.8) + max(title.count("\n") for title in titles) * LINE
 
 
 def _heading(grid: HeatmapGrid, decision: Decision) -> str:
     if decision.chosen is None:
         return f"epoch {grid.epoch} (not decided)"
-    return f"epoch {grid.epoch}" + ("" if grid.chosen else " (none taken)")
+    return f"epoch {grid.epoch}" + (" (none taken)" if decision.chosen.candidate is None else "")
+
+
+def _words(grid: HeatmapGrid, images_per_epoch: int) -> tuple[str, ...]:
+    """Sentences without which the cells cannot be read: on their probes, and what they are the best over."""
+    words = []
+    if grid.stage is not None:
+        words.append(stage_words(grid.stage, grid.stages, images_per_epoch))
+    if grid.others:
+        words.append(f"best over {' and '.join(map(title_of, grid.others))}")
+    if grid.scale is not None and grid.scale.beyond:
+        count = grid.scale.beyond
+        words.append(f"{count} cell{'s are' if count > 1 else ' is'} worse than the colours go")
+    return tuple(words)
+
+
+def _reason(decision: Decision) -> tuple[str, ...]:
+    return (f"chosen: {decision.chosen.reason}",) if decision.chosen is not None else ()
+
+
+def _title(panel: HeatmapPanel, width: float) -> str:
+    """Heading and words of a panel `width` inches wide, in lines."""
+    lines = [line for words in panel.words for line in wrapped(words, width - 0.25, SMALL, lines=MOST_LINES)]
+    return "\n".join([panel.heading, *lines])
 
 
 def _measure_title(grid: HeatmapGrid, decision: Decision) -> str:
@@ -91,10 +158,12 @@ def _measure_title(grid: HeatmapGrid, decision: Decision) -> str:
 
 def _legend(grids: Sequence[HeatmapGrid]) -> list[Patch | Line2D]:
     """Handles of the legend: only the marks that occur."""
-    cells = [cell for grid in grids for _, _, cell in cells_of(grid)]
+    cells = [cell for grid in grids for _, _, cell in grid.places]
     handles: list[Patch | Line2D] = []
     if any(grid.chosen for grid in grids):
         handles.append(Line2D([], [], ls="", marker="s", ms=6, mfc="none", mec=VERMILION, label="chosen"))
+    if any(cell.passed_over for cell in cells):
+        handles.append(Patch(ec=theme().ink, label="better or left out, not taken", **PASSED_OVER))
     if any(cell.diverged for cell in cells):
         handles.append(Patch(facecolor=theme().paper, edgecolor=theme().ink, hatch=HATCH, lw=0.3, label="diverged"))
     if any(only_predicted(cell) for cell in cells):

@@ -82,6 +82,8 @@ class Choice:
     order; shown where nothing was measured, apart from what was"""
     left_out: tuple[str, ...] = ()
     """searched hyperparameters that the budget did not allow to search"""
+    excluded: tuple[int, ...] = ()
+    """places of finite candidates that were not to be chosen whatever their score; the reason says why"""
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ from hptui.__main__ import main
 from hptui.errors import RunDirectoryError
 from hptui.export import export, missing
 from hptui.export.accuracies import accuracies_figure
-from hptui.export.heatmaps import heatmap_page, heatmap_panel
+from hptui.export.heatmaps import heatmap_page, heatmap_panels
 from hptui.export.pictures import pictures
 from hptui.export.scales import legend_columns, number
 from hptui.export.style import literal, look
@@ -278,7 +278,7 @@ def test_the_cells_carry_the_measured_numbers_and_marks(tmp_path: Path) -> None:
     study = searching_study(tmp_path / "study", axes, epochs=1, diverged_over=0.05)
     (decision,) = follow(study.directory).runs[1].state.decisions
     with look():
-        figure = heatmap_page([heatmap_panel(decision)], "a", "b")
+        figure = heatmap_page(heatmap_panels(decision), "a", "b")
     panel, bar = figure.axes
     losses = [candidate.loss for candidate in decision.candidates if candidate.loss is not None]
     assert [text.get_text() for text in panel.texts] == [f"{loss:.3f}" for loss in losses]

@@ -11,7 +11,8 @@ from textual.strip import Strip
 from hptui.reading.views.heatmap import Cell, HeatmapGrid
 from hptui.record.events import Axis
 from hptui.ui.drawing.colours import MAPS, Palette, readable_on
-from hptui.ui.drawing.heatmap_lines import cell_at, heatmap_lines, layout, share_of
+from hptui.ui.drawing.heatmap_layout import share_of
+from hptui.ui.drawing.heatmap_lines import cell_at, heatmap_lines, layout
 
 
 def axis(name: str, count: int, low: float = 1e-6, high: float = 10.0) -> Axis:
@@ -75,8 +76,8 @@ def test_cells_that_are_not_measured_are_told_from_measured_and_diverged_ones() 
 
 def test_without_colour_small_cells_have_shades_that_order_them() -> None:
     for palette, shades in ((Palette(colour=False), "░▒▓█"), (Palette(colour=False, ascii=True), "-+*#")):
-        lines = text(heatmap_lines(grid(1, 25), 40, 6, palette))
-        cells = lines[0][9 + 1 : 9 + 24]  # without the chosen one, and the one that has diverged
+        lines = text(heatmap_lines(grid(1, 25), 25, 6, palette))
+        cells = lines[0][1:24]  # without the chosen one, and the one that has diverged
         ranks = [shades.index(cell) for cell in cells]
         assert ranks == sorted(ranks, reverse=True)  # a low score is good, hence dark
         assert len(set(ranks)) >= 4
@@ -111,7 +112,7 @@ def test_colour_maps_get_lighter_all_the_way() -> None:
 
 def test_a_click_finds_the_cell_that_is_drawn_there() -> None:
     shown = grid(5, 3)
-    place = layout(shown, 78, 20)
+    place = layout(shown, 78, 20, Palette())
     assert place is not None
     found = {cell_at(shown, place, x, y) for x in range(78) for y in range(20)} - {None}
     assert found == {(row, column) for row in range(5) for column in range(3)}
@@ -122,15 +123,18 @@ def test_a_click_finds_the_cell_that_is_drawn_there() -> None:
 
 def test_where_there_is_no_room_for_all_cells_the_best_of_a_block_stands_for_it() -> None:
     shown = grid(25, 25)
-    place = layout(shown, 78, 14)
+    place = layout(shown, 78, 14, Palette())
     assert place is not None
     assert place.block == (3, 1)
     lines = text(heatmap_lines(shown, 78, 14, Palette(), cursor=(1, 7)))
-    assert len(lines) == 9 + 3
+    assert len(lines) == 14
     assert "best of 3 x 1 cells each" in lines[-2]
-    assert "◆" in lines[8]  # the chosen cell is in the lowest block, and shown whatever else is there
-    assert cell_at(shown, place, 9 + 2 * 7, 8) == (0, 7)  # the lowest score of rows 0 to 2 in column 7
-    assert [n for n, line in enumerate(heatmap_lines(shown, 78, 14, Palette(), (1, 7))) if _reversed(line)] == [8]
+    *_, lowest = range(*place.lines(0))
+    assert "◆" in lines[lowest]  # the chosen cell is in the lowest block, and shown whatever else is there
+    x = place.left + place.across(7)[0]
+    assert cell_at(shown, place, x, lowest) == (0, 7)  # the lowest score of rows 0 to 2 in column 7
+    reversed_lines = [n for n, line in enumerate(heatmap_lines(shown, 78, 14, Palette(), (1, 7))) if _reversed(line)]
+    assert reversed_lines == list(range(*place.lines(0)))
 
 
 def test_predicted_cells_are_told_from_measured_ones_in_every_palette() -> None:
@@ -143,9 +147,9 @@ def test_predicted_cells_are_told_from_measured_ones_in_every_palette() -> None:
         assert "~0.40" in body[1]
         assert "~0.10" not in body[1]
         assert "~ predicted" in body[-1]
-        small = text(heatmap_lines(shown, 13, 6, palette))
+        small = text(heatmap_lines(shown, 4, 5, palette))
         hatch = palette.mark("▒", "~") if palette.colour else "~"
-        assert small[1][10:13] == hatch * 2 + palette.mark("·", ".")
+        assert small[0][1:4] == hatch * 2 + palette.mark("·", ".")
     segments = list(heatmap_lines(shown, 78, 6, Palette())[1])
     assert [segment.text.strip() for segment in segments if segment.style.bgcolor is not None] == ["0.100"]
     numbers = [segment for segment in segments if segment.text.startswith("~0")]

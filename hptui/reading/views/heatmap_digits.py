@@ -1,0 +1,42 @@
+"""How exact the numbers of a heatmap have to be for a reader to tell the best cells from those beside them."""
+
+from __future__ import annotations
+
+import math
+
+from hptui.reading.views.heatmap import HeatmapGrid
+
+BEST = 3
+"""different values that can be told apart wherever they stand"""
+MOST_DECIMALS = 6
+
+
+def decimals(grid: HeatmapGrid, factor: float = 1.0) -> int:
+    """Decimals of all numbers of a grid, times `factor`.
+
+    Two more than the spread of what was measured has, and as many as tell `close_values` apart: of a spread of 5 nats,
+    which one outlier makes, two would call 0.391 and 0.394 the same.
+    """
+    found = [cell.value for _, _, cell in grid.places if cell.value is not None]
+    if len(found) < 2:
+        found = grid.values or [0.0]
+    spread = (max(found) - min(found)) * factor
+    least = min(max(1, 2 - math.floor(math.log10(spread))), MOST_DECIMALS) if spread > 0 else 3
+    close = {value * factor for value in close_values(grid)}
+    most = len({round(value, MOST_DECIMALS) for value in close})
+    enough = (d for d in range(least, MOST_DECIMALS) if len({round(value, d) for value in close}) == most)
+    return next(enough, MOST_DECIMALS)
+
+
+def close_values(grid: HeatmapGrid) -> set[float]:
+    """What a reader compares: the best few measured values, that of the chosen cell, and those around it."""
+    values = {(row, column): cell.value for row, column, cell in grid.places if cell.value is not None}
+    if not values:
+        return set()
+    different = sorted(set(values.values()), reverse=not grid.lower_is_better)
+    best = different[:BEST]
+    middle = grid.chosen or next(place for place, value in values.items() if value == best[0])
+    around = {
+        value for (row, column), value in values.items() if max(abs(row - middle[0]), abs(column - middle[1])) <= 1
+    }
+    return {*best, *around}
