@@ -63,9 +63,9 @@ def _frames(
 def _on_one_scale(panels: list[HeatmapPanel]) -> list[HeatmapPanel]:
     """Panels whose scale is that of the values of all, so that one colour is one value throughout.
 
-    Stages of one decision have a scale each: their probes differ in length, and so do their scores.
+    Rounds of one decision have a scale each: their probes differ in length, and so do their scores.
     """
-    if any(panel.grid.stages > 1 for panel in panels):
+    if any(panel.grid.rounds > 1 for panel in panels):
         return panels
     values = [value for panel in panels for value in panel.grid.values]
     scale = colour_scale(values, lower_is_better=all(panel.grid.lower_is_better for panel in panels))

@@ -18,8 +18,8 @@ from matplotlib.patheffects import withStroke
 from hptui.export.scales import edges, is_to_scale, number, text_colour, ticks
 from hptui.export.style import CHARACTER, SMALL, VERMILION, theme, title_of
 from hptui.reading.views.colour_scale import ColourScale
-from hptui.reading.views.heatmap import Cell, HeatmapGrid
 from hptui.reading.views.heatmap_digits import decimals
+from hptui.reading.views.heatmap_grid import Cell, HeatmapGrid
 from hptui.record.events import Axis
 
 SMALLEST_FRAME = 6.0

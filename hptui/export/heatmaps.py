@@ -22,8 +22,9 @@ from hptui.export.scales import legend_columns
 from hptui.export.style import NARROW, SMALL, VERMILION, WIDE, literal, new_figure, theme, title_of, wrapped
 from hptui.metrics.classification import METRIC_TITLES
 from hptui.reading.run_state import Decision
-from hptui.reading.views.heatmap import HeatmapGrid, heatmap, heatmap_parts
-from hptui.reading.views.probe_stages import stage_words
+from hptui.reading.views.heatmap import heatmap, heatmap_parts
+from hptui.reading.views.heatmap_grid import HeatmapGrid
+from hptui.reading.views.probe_rounds import round_words
 
 PER_PAGE = 12
 AROUND = 0.8
@@ -47,7 +48,7 @@ class HeatmapPanel:
 
 def heatmap_panels(decision: Decision, images_per_epoch: int = 0) -> list[HeatmapPanel]:
     """HeatmapPanels of a decision that searched at least one hyperparameter: together they show all that was tried."""
-    grids = [heatmap(decision, part.x, part.y, stage=part.stage) for part in heatmap_parts(decision)]
+    grids = [heatmap(decision, part.x, part.y, number=part.number) for part in heatmap_parts(decision)]
     # the reason of the choice once, beside the first heatmap that has it
     reason = next((grid for grid in grids if grid.chosen is not None), grids[-1])
     return [
@@ -127,8 +128,8 @@ def _heading(grid: HeatmapGrid, decision: Decision) -> str:
 def _words(grid: HeatmapGrid, images_per_epoch: int) -> tuple[str, ...]:
     """Sentences without which the cells cannot be read: on their probes, and what they are the best over."""
     words = []
-    if grid.stage is not None:
-        words.append(stage_words(grid.stage, grid.stages, images_per_epoch))
+    if grid.round is not None:
+        words.append(round_words(grid.round, grid.rounds, images_per_epoch))
     if grid.others:
         words.append(f"best over {' and '.join(map(title_of, grid.others))}")
     if grid.scale is not None and grid.scale.beyond:

@@ -95,7 +95,7 @@ def test_what_was_tried_off_the_grid_has_a_cell_of_its_own() -> None:
     single = scored(0, 0.01 * (1 + 5e-8), 1.0)  # as an optimizer in single precision gives it back
     assert heatmap(grid_decision([AXIS], [single])).x.values == AXIS.values
     between = heatmap(grid_decision([AXIS], [scored(0, 0.004, 1.0)]))
-    assert (between.x.values, between.cells[0][1].value) == ([0.001, 0.004, 0.01, 0.1], 1.0)
+    assert (between.x.values, between.cells[0][0].value) == ([0.004], 1.0)
 
 
 def test_of_more_hyperparameters_a_cell_shows_its_best_candidate() -> None:

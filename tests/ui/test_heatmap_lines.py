@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from textual.strip import Strip
 
-from hptui.reading.views.heatmap import Cell, HeatmapGrid
+from hptui.reading.views.heatmap_grid import Cell, HeatmapGrid
 from hptui.record.events import Axis
 from hptui.ui.drawing.colours import MAPS, Palette, readable_on
 from hptui.ui.drawing.heatmap_layout import share_of

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 REACH = 9.0
 """colours end where a value is worse than the middle one by so many times what that is worse than the best"""
@@ -22,7 +23,7 @@ class ColourScale:
     beyond: int = 0
     """values that are worse than its worse end, and have that colour"""
 
-    @property
+    @cached_property
     def logarithmic(self) -> bool:
         return self.lower_is_better and self.low > 0
 
@@ -34,6 +35,10 @@ class ColourScale:
     def worst(self) -> float:
         return self.high if self.lower_is_better else self.low
 
+    @cached_property
+    def _ends(self) -> tuple[float, float]:
+        return self.place(self.low), self.place(self.high)
+
     def place(self, value: float) -> float:
         """The value on the scale: its logarithm, or itself; beyond an end it is that end."""
         value = min(max(value, self.low), self.high)
@@ -41,9 +46,11 @@ class ColourScale:
 
     def share(self, value: float) -> float:
         """0 (worst) to 1 (best)."""
-        low, high = self.place(self.low), self.place(self.high)
-        share = (self.place(value) - low) / (high - low) if high > low else 1.0
-        return 1 - share if self.lower_is_better and high > low else share
+        low, high = self._ends
+        if high <= low:
+            return 1.0
+        share = (self.place(value) - low) / (high - low)
+        return 1 - share if self.lower_is_better else share
 
 
 def colour_scale(values: Iterable[float], *, lower_is_better: bool) -> ColourScale | None:

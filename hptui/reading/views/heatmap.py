@@ -3,119 +3,42 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Literal, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from hptui.metrics.classification import sensitivity, specificity
 from hptui.reading.run_state import Decision
-from hptui.reading.views.colour_scale import ColourScale, colour_scale
 from hptui.reading.views.heatmap_axes import Guess, guesses_of, index_of, placed_at, shown_axes, varied
-from hptui.reading.views.probe_stages import ProbeStage, probe_stages
+from hptui.reading.views.heatmap_grid import LOWER_IS_BETTER, Cell, HeatmapGrid, Measure, Position
+from hptui.reading.views.probe_rounds import probe_rounds
 from hptui.record.events import Axis, CandidateScored
-
-Measure = Literal["score", "loss", "accuracy", "raw_accuracy", "sensitivity", "specificity"]
-MEASURES: tuple[Measure, ...] = ("score", "loss", "accuracy", "raw_accuracy", "sensitivity", "specificity")
-LOWER_IS_BETTER: frozenset[Measure] = frozenset({"score", "loss"})
-Position = tuple[int, int]
-"""row and column"""
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One cell of a heatmap."""
-
-    candidates: tuple[int, ...] = ()
-    """candidates that fall here; several where the stage tried more than the two axes shown"""
-    value: float | None = None
-    """of the chosen one, else of the best of them; None: not measured yet, or all diverged"""
-    diverged: bool = False
-    """measured, and none was finite"""
-    predicted: float | None = None
-    """score that the strategy's model of the landscape expects here, where nothing was measured"""
-    passed_over: bool = False
-    """its value was not to be chosen: the strategy left the candidate out, or took another one in spite of its score"""
-
-    @property
-    def shown(self) -> float | None:
-        """The measured value, else the predicted one."""
-        return self.value if self.value is not None else self.predicted
-
-
-@dataclass(frozen=True)
-class HeatmapGrid:
-    """One stage of a decision over two hyperparameters. Rows follow `y`, from low to high; columns follow `x`."""
-
-    decision: int
-    epoch: int
-    measure: Measure
-    x: Axis
-    """its values are those of the columns, in equal steps or not"""
-    y: Axis | None
-    """None where only one hyperparameter has several values: a single row"""
-    cells: tuple[tuple[Cell, ...], ...]
-    chosen: Position | None
-    """of the choice; None: not chosen yet, no candidate was, or not one of this stage"""
-    low: float | None
-    high: float | None
-    """smallest and largest value among the cells, measured or predicted; None: no cell has one"""
-    stage: ProbeStage | None = None
-    """None: nothing was measured"""
-    stages: int = 1
-    """of the decision so far"""
-    others: tuple[str, ...] = ()
-    """further hyperparameters with several values: a cell shows the best over them"""
-    fixed: Mapping[str, float] | None = None
-    """searched hyperparameters of which this stage tried one value alone"""
-    shared_scale: ColourScale | None = None
-    """of several grids together; None: its own"""
-
-    @cached_property
-    def scale(self) -> ColourScale | None:
-        """Of the colours; None: no cell has a value."""
-        return self.shared_scale or colour_scale(self.values, lower_is_better=self.lower_is_better)
-
-    @property
-    def values(self) -> list[float]:
-        """All that is shown, measured or predicted."""
-        return [cell.shown for _, _, cell in self.places if cell.shown is not None]
-
-    @property
-    def places(self) -> list[tuple[int, int, Cell]]:
-        """Row, column and cell of each."""
-        return [(row, column, cell) for row, line in enumerate(self.cells) for column, cell in enumerate(line)]
-
-    @property
-    def lower_is_better(self) -> bool:
-        return self.measure in LOWER_IS_BETTER
 
 
 class HeatmapPart(NamedTuple):
-    """A stage of a decision over one pair of hyperparameters: what one heatmap shows."""
+    """A round of a decision over one pair of hyperparameters: what one heatmap shows."""
 
-    stage: int | None
-    """None: nothing was measured yet"""
+    number: int | None
+    """of the round; None: nothing was measured yet"""
     x: str
     y: str
     """the same as `x` where one hyperparameter has several values"""
 
 
-def heatmap_pairs(decision: Decision, stage: int | None = None) -> list[tuple[str, str]]:
-    """Every pair (x, y) of what has several values in a stage, the first name upwards and the second across first."""
-    return _pairs(_Setting(decision, stage, "score").names)
+def heatmap_pairs(decision: Decision, number: int | None = None) -> list[tuple[str, str]]:
+    """Every pair (x, y) of what has several values in a round; in the first one the first name stands upwards."""
+    return _pairs(_Setting(decision, number, "score").names)
 
 
 def heatmap_parts(decision: Decision) -> list[HeatmapPart]:
     """Heatmaps that together show every value that the decision tried.
 
-    In each stage the first hyperparameter that was varied stands upwards, and each of the others across in turn.
+    In each round the first hyperparameter that was varied stands upwards, and each of the others across in turn.
     """
     parts = []
-    for stage in range(len(probe_stages(decision))) or (None,):
-        setting = _Setting(decision, stage, "score")
+    for number in range(len(probe_rounds(decision))) or (None,):
+        setting = _Setting(decision, number, "score")
         pairs = _pairs(setting.tried or setting.names)
-        parts += [HeatmapPart(stage, x, y) for x, y in pairs if y == pairs[0][1]]
+        parts += [HeatmapPart(number, x, y) for x, y in pairs if y == pairs[0][1]]
     return parts
 
 
@@ -128,21 +51,21 @@ def heatmap(
     x: str | None = None,
     y: str | None = None,
     measure: Measure = "score",
-    stage: int | None = None,
+    number: int | None = None,
 ) -> HeatmapGrid:
-    """Grid of one stage of a decision.
+    """Grid of one round of a decision.
 
     Args:
         decision: with its candidates.
         x: across; without names the first two hyperparameters with several values, the first one upwards.
         y: upwards; the same as `x` for a single row.
         measure: what the cells show.
-        stage: the last one, if None.
+        number: of the round; the last one, if None.
 
     Raises:
         ValueError: the decision searched nothing, or not the named hyperparameter.
     """
-    setting = _Setting(decision, stage, measure)
+    setting = _Setting(decision, number, measure)
     x_axis, y_axis = setting.pair(x, y)
     cells = setting.cells(x_axis, y_axis)
     values = [cell.shown for row in cells for cell in row if cell.shown is not None]
@@ -160,32 +83,32 @@ def heatmap(
         chosen=placed_at(winner, x_axis, y_axis) if winner is not None else None,
         low=min(values, default=None),
         high=max(values, default=None),
-        stage=setting.stage,
-        stages=max(len(setting.stages), 1),
+        round=setting.round,
+        rounds=max(len(setting.rounds), 1),
         others=others,
         fixed=fixed,
     )
 
 
 class _Setting:
-    """What all cells of a stage are made from."""
+    """What all cells of a round are made from."""
 
-    def __init__(self, decision: Decision, stage: int | None, measure: Measure) -> None:
+    def __init__(self, decision: Decision, number: int | None, measure: Measure) -> None:
         if not decision.started.axes:
             raise ValueError("the decision searched nothing")
         self.measure = measure
-        self.stages = probe_stages(decision)
-        self.stage = self.stages[-1 if stage is None else stage] if self.stages else None
-        last = self.stage is None or self.stage is self.stages[-1]
+        self.rounds = probe_rounds(decision)
+        self.round = self.rounds[-1 if number is None else number] if self.rounds else None
+        last = self.round is None or self.round is self.rounds[-1]
         # what is predicted, is so for the longest probes
         self.guesses: list[Guess] = guesses_of(decision) if measure == "score" and last else []
-        self.axes = shown_axes(decision, self.stage, self.guesses)
-        self.tried = varied(shown_axes(decision, self.stage, ()))
+        self.axes = shown_axes(decision, self.round, self.guesses)
+        self.tried = varied(shown_axes(decision, self.round, ()))
         """names of what was tried with several values"""
         guessed = [name for name in varied(self.axes) if name not in self.tried]
         self.names = [*self.tried, *guessed] or list(self.axes)[:1]
         """of what has several values in the grid; what was tried comes first"""
-        self.candidates = self.stage.candidates if self.stage is not None else ()
+        self.candidates = self.round.candidates if self.round is not None else ()
         choice = decision.chosen
         number = choice.candidate if choice is not None else None
         self.winner = next((one for one in self.candidates if one.candidate == number), None)

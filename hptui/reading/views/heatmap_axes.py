@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from hptui.reading.run_state import Decision
-from hptui.reading.views.probe_stages import ProbeStage
+from hptui.reading.views.probe_rounds import ProbeRound
 from hptui.record.events import Axis, CandidateScored
 
 SAME = 1e-6
@@ -23,17 +23,17 @@ class Guess(NamedTuple):
     score: float
 
 
-def shown_axes(decision: Decision, stage: ProbeStage | None, guesses: Sequence[Guess]) -> dict[str, Axis]:
+def shown_axes(decision: Decision, shown: ProbeRound | None, guesses: Sequence[Guess]) -> dict[str, Axis]:
     """The searched axes, each with the values that have cells, ascending.
 
     These are all values that were tried or guessed; those of the grid as well where every cell of it is, or was to be,
     probed, or where nothing was tried yet.
     """
-    candidates = stage.candidates if stage is not None else ()
+    candidates = shown.candidates if shown is not None else ()
     whole = _covers_grid(decision)
     axes = {}
     for axis in decision.started.axes:
-        tried = [one.values[axis.name] for one in candidates if axis.name in one.values]
+        tried = _tried(candidates, axis.name)
         values = [*(guess.values[axis.name] for guess in guesses), *(axis.values if whole or not tried else ())]
         axes[axis.name] = Axis(axis.name, axis.low, axis.high, axis.scale, _distinct(values, tried))
     return axes
@@ -65,6 +65,8 @@ def guesses_of(decision: Decision) -> list[Guess]:
 def index_of(value: float, axis: Axis) -> int:
     """Index of the cell that stands at a value, one of those that the axis was made of."""
     near = bisect_left(axis.values, value)
+    if near < len(axis.values) and axis.values[near] == value:
+        return near
     return min(
         (index for index in (near - 1, near) if 0 <= index < len(axis.values)),
         key=lambda index: abs(axis.values[index] - value),
@@ -72,8 +74,17 @@ def index_of(value: float, axis: Axis) -> int:
 
 
 def _covers_grid(decision: Decision) -> bool:
-    """Whether every cell of the grid is to have a candidate."""
-    return decision.started.planned == math.prod(len(axis.values) for axis in decision.started.axes)
+    """Whether every cell of the grid is to have a candidate, and none lies beside it."""
+    axes = decision.started.axes
+    if decision.started.planned != math.prod(len(axis.values) for axis in axes):
+        return False
+    tried = {axis.name: _tried(decision.candidates, axis.name) for axis in axes}
+    return all(len(_distinct(axis.values, tried[axis.name])) == len(axis.values) for axis in axes)
+
+
+def _tried(candidates: Iterable[CandidateScored], name: str) -> set[float]:
+    """Different values; none where the model has no such hyperparameter."""
+    return {one.values[name] for one in candidates if name in one.values}
 
 
 def _distinct(exact: Iterable[float], read_back: Iterable[float]) -> list[float]:

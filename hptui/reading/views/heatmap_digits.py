@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 
-from hptui.reading.views.heatmap import HeatmapGrid
+from hptui.reading.views.heatmap_grid import HeatmapGrid
 
-BEST = 3
-"""different values that can be told apart wherever they stand"""
 MOST_DECIMALS = 6
 
 
@@ -22,21 +20,7 @@ def decimals(grid: HeatmapGrid, factor: float = 1.0) -> int:
         found = grid.values or [0.0]
     spread = (max(found) - min(found)) * factor
     least = min(max(1, 2 - math.floor(math.log10(spread))), MOST_DECIMALS) if spread > 0 else 3
-    close = {value * factor for value in close_values(grid)}
+    close = {value * factor for value in grid.close_values}
     most = len({round(value, MOST_DECIMALS) for value in close})
     enough = (d for d in range(least, MOST_DECIMALS) if len({round(value, d) for value in close}) == most)
     return next(enough, MOST_DECIMALS)
-
-
-def close_values(grid: HeatmapGrid) -> set[float]:
-    """What a reader compares: the best few measured values, that of the chosen cell, and those around it."""
-    values = {(row, column): cell.value for row, column, cell in grid.places if cell.value is not None}
-    if not values:
-        return set()
-    different = sorted(set(values.values()), reverse=not grid.lower_is_better)
-    best = different[:BEST]
-    middle = grid.chosen or next(place for place, value in values.items() if value == best[0])
-    around = {
-        value for (row, column), value in values.items() if max(abs(row - middle[0]), abs(column - middle[1])) <= 1
-    }
-    return {*best, *around}

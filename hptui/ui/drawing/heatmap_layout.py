@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from hptui.reading.views.heatmap import HeatmapGrid, Position
+from hptui.reading.views.heatmap_grid import HeatmapGrid, Position
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,8 @@ class Layout:
 
     def best_in(self, grid: HeatmapGrid, block: Position) -> Position:
         """The cell that stands for a block: the chosen one, else the best, measured before predicted."""
+        if self.block == (1, 1):
+            return block
         rows, columns = (
             range(index * size, min((index + 1) * size, length))
             for index, size, length in zip(block, self.block, (len(grid.cells), len(grid.cells[0])), strict=True)

@@ -8,7 +8,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from hptui.reading.views.heatmap import Cell, HeatmapGrid, Position
+from hptui.reading.views.heatmap_grid import Cell, HeatmapGrid, Position
 from hptui.record.events import Axis
 from hptui.ui.drawing.colours import Palette, readable_on
 from hptui.ui.drawing.heatmap_layout import Layout, fitted, share_of
@@ -47,12 +47,12 @@ def heatmap_lines(
     for row in reversed(range(blocks.rows)):
         first, end = blocks.lines(row)
         middle = (end - first) // 2
+        shown = [blocks.best_in(grid, (row, column)) for column in range(blocks.columns)]
         for line in range(end - first):
             tick = number(grid.y.values[row * blocks.block[0]]) if grid.y is not None and line == middle else ""
             segments = [Segment(tick.rjust(blocks.left - 1) + " ", _PLAIN)] if blocks.left else []
-            for column in range(blocks.columns):
+            for column, best in enumerate(shown):
                 start, stop = blocks.across(column)
-                best = blocks.best_in(grid, (row, column))
                 cell, under_cursor = grid.cells[best[0]][best[1]], (row, column) == blocks.block_of(cursor)
                 mark = mark_of(cell, best == grid.chosen, palette)
                 text = _cell_text(grid, cell, mark, stop - start, line - middle, writing)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hptui.reading.views.heatmap import Cell, HeatmapGrid
-from hptui.reading.views.heatmap_digits import close_values, decimals
+from hptui.reading.views.heatmap_digits import decimals
+from hptui.reading.views.heatmap_grid import Cell, HeatmapGrid
 from hptui.ui.drawing.colours import Palette
 
 
@@ -54,7 +54,7 @@ def mark_of(cell: Cell, chosen: bool, palette: Palette) -> str:
 def fitting(grid: HeatmapGrid, width: int, height: int, palette: Palette) -> Writing:
     """The most exact way to write what has to be told apart, and the best of what is predicted, into such cells."""
     most = decimals(grid, 1.0 if grid.lower_is_better else 100.0)
-    close = close_values(grid)
+    close = grid.close_values
     guessed = [cell.predicted for _, _, cell in grid.places if cell.value is None and cell.predicted is not None]
     best_guess = min(guessed, default=None)
     texts = [

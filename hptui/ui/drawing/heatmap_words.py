@@ -6,8 +6,9 @@ from textwrap import wrap
 
 from hptui.hyperparameters import Values
 from hptui.reading.run_state import Decision
-from hptui.reading.views.heatmap import HeatmapGrid, Position, measured
-from hptui.reading.views.probe_stages import stage_words
+from hptui.reading.views.heatmap import measured
+from hptui.reading.views.heatmap_grid import HeatmapGrid, Position
+from hptui.reading.views.probe_rounds import round_words
 from hptui.space import describe
 from hptui.ui.drawing.colours import Palette
 from hptui.ui.drawing.literal import literal
@@ -21,9 +22,9 @@ def decision_words(grid: HeatmapGrid, decision: Decision, decisions: int, palett
     return f"decision {grid.decision + 1}/{decisions} for epoch {grid.epoch} | {what}"
 
 
-def stage_line(grid: HeatmapGrid, images_per_epoch: int) -> str:
+def round_line(grid: HeatmapGrid, images_per_epoch: int) -> str:
     """How long the probes were, where the decision has others too, and what the cells are the best over."""
-    words = [stage_words(grid.stage, grid.stages, images_per_epoch)] if grid.stage and grid.stages > 1 else []
+    words = [round_words(grid.round, grid.rounds, images_per_epoch)] if grid.round and grid.rounds > 1 else []
     words += [f"best over {', '.join(grid.others)}"] if grid.others else []
     return "; ".join(words)
 

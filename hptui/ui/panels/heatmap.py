@@ -12,8 +12,9 @@ from textual.reactive import Reactive, reactive
 from textual.strip import Strip
 
 from hptui.reading.run_state import Decision
-from hptui.reading.views.heatmap import MEASURES, HeatmapGrid, Measure, Position, heatmap, heatmap_pairs
-from hptui.reading.views.probe_stages import probe_stages
+from hptui.reading.views.heatmap import heatmap, heatmap_pairs
+from hptui.reading.views.heatmap_grid import MEASURES, HeatmapGrid, Measure, Position
+from hptui.reading.views.probe_rounds import probe_rounds
 from hptui.ui.drawing.heatmap_lines import cell_at, heatmap_lines, layout
 from hptui.ui.drawing.heatmap_words import (
     cell_beside,
@@ -22,7 +23,7 @@ from hptui.ui.drawing.heatmap_words import (
     decision_words,
     in_lines,
     reason_words,
-    stage_line,
+    round_line,
 )
 from hptui.ui.drawing.literal import literal
 from hptui.ui.panels import LookAtDecision, Panel, Scene, Span, UseCell
@@ -33,7 +34,7 @@ REASON_LINES = 3
 """that the reason of a choice may take, where the cells have room enough without them"""
 LEAST_BODY = 8
 """lines of cells and legend"""
-KEYS = "h l stages, f follow, c cursor, a axes, v value"
+KEYS = "h l rounds, f follow, c cursor, a axes, v value"
 CURSOR_KEYS = "hjkl cell, enter uses it, c cursor off, v value"
 
 
@@ -44,12 +45,12 @@ class View(NamedTuple):
     pair: int = 0
     """of hyperparameters, on the axes"""
     cursor: Position | None = None
-    stage: int | None = None
+    round: int | None = None
     """of the decision; None: its last one, as they come"""
 
 
 class HeatmapPanel(Panel):
-    """Arrows go through the stages of the decisions; with a cursor (c, or a click) they go from cell to cell."""
+    """Arrows go through the rounds of the decisions; with a cursor (c, or a click) they go from cell to cell."""
 
     heading = "Epoch heatmap"
     order = 10
@@ -60,8 +61,8 @@ class HeatmapPanel(Panel):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left,h", "sideways(-1)", "Earlier stage or decision, cell to the left", show=False),
-        Binding("right,l", "sideways(1)", "Later stage or decision, cell to the right", show=False),
+        Binding("left,h", "sideways(-1)", "Earlier round or decision, cell to the left", show=False),
+        Binding("right,l", "sideways(1)", "Later round or decision, cell to the right", show=False),
         Binding("up,k", "vertically(1)", "Cell above", show=False),
         Binding("down,j", "vertically(-1)", "Cell below", show=False),
         Binding("f", "follow", "Follow the newest decision", show=False),
@@ -132,9 +133,9 @@ class HeatmapPanel(Panel):
             header = [cell_words(grid, decision, self.view.cursor, width)]
         else:
             header = [decision_words(grid, decision, len(scene.run.state.decisions), scene.palette)]
-            header[0] += "" if scene.following and self.view.stage is None else " | f follows"
+            header[0] += "" if scene.following and self.view.round is None else " | f follows"
         images = started.images_per_epoch if started is not None else 0
-        header += in_lines(stage_line(grid, images), width, REASON_LINES)
+        header += in_lines(round_line(grid, images), width, REASON_LINES)
         room = min(max(height - len(header) - LEAST_BODY, 0), REASON_LINES)
         header += in_lines(literal(reason_words(decision), scene.palette), width, room)
         self._header = len(header)
@@ -170,13 +171,13 @@ class HeatmapPanel(Panel):
             self._go(self._grid, step)
 
     def _go(self, grid: HeatmapGrid, step: int) -> None:
-        """Go to the stage before or after, which may be one of another decision."""
-        last = grid.stages - 1
-        stage = (last if self.view.stage is None else min(self.view.stage, last)) + step
-        if 0 <= stage <= last:
-            self.view = self.view._replace(stage=None if stage == last else stage)
+        """Go to the round before or after, which may be one of another decision."""
+        last = grid.rounds - 1
+        number = (last if self.view.round is None else min(self.view.round, last)) + step
+        if 0 <= number <= last:
+            self.view = self.view._replace(round=None if number == last else number)
         elif self.scene is not None and 0 <= grid.decision + step < len(self.scene.run.state.decisions):
-            self.set_reactive(HeatmapPanel.view, self.view._replace(stage=0 if step > 0 else None))
+            self.set_reactive(HeatmapPanel.view, self.view._replace(round=0 if step > 0 else None))
             self.post_message(LookAtDecision(step))
 
     def action_vertically(self, step: int) -> None:
@@ -186,7 +187,7 @@ class HeatmapPanel(Panel):
             self._put_cursor(cell_beside(self._grid, self.view.cursor, rows=step))
 
     def action_follow(self) -> None:
-        self.view = self.view._replace(stage=None)
+        self.view = self.view._replace(round=None)
         self.post_message(LookAtDecision(None))
 
     def action_cursor(self) -> None:
@@ -218,23 +219,22 @@ class HeatmapPanel(Panel):
 
 
 def _grid(scene: Scene, view: View) -> HeatmapGrid | None:
-    """The grid of the stage and the pair of hyperparameters that are looked at."""
+    """The grid of the round and the pair of hyperparameters that are looked at."""
     decision = scene.decision
     if decision is None or not decision.started.axes:
         return None
-    stage = _stage(decision, view)
     pairs = _pairs(decision, view)
-    return heatmap(decision, *pairs[view.pair % len(pairs)], view.measure, stage)
+    return heatmap(decision, *pairs[view.pair % len(pairs)], view.measure, _round(decision, view))
 
 
-def _stage(decision: Decision, view: View) -> int | None:
-    """The stage that is looked at; another decision may have fewer."""
-    last = len(probe_stages(decision)) - 1
-    return None if view.stage is None or last < 0 else min(view.stage, last)
+def _round(decision: Decision, view: View) -> int | None:
+    """The round that is looked at; another decision may have fewer."""
+    last = len(probe_rounds(decision)) - 1
+    return None if view.round is None or last < 0 else min(view.round, last)
 
 
 def _pairs(decision: Decision, view: View) -> list[tuple[str, str]]:
-    return heatmap_pairs(decision, _stage(decision, view))
+    return heatmap_pairs(decision, _round(decision, view))
 
 
 def _text_lines(text: str, width: int) -> list[Strip]:

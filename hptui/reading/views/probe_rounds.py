@@ -1,4 +1,4 @@
-"""The stages of a decision: candidates that were trained equally far, so that their scores can be compared.
+"""The rounds of a decision: candidates that were trained equally far, so that their scores can be compared.
 
 A strategy may let the best of a round go on, or train what it tries next for longer; after four times as many steps a
 score is another number, whatever the values are.
@@ -14,7 +14,7 @@ from hptui.record.events import CandidateScored
 
 
 @dataclass(frozen=True)
-class ProbeStage:
+class ProbeRound:
     """Candidates that began equally far from where their decision began, and were trained for as long."""
 
     number: int
@@ -42,8 +42,8 @@ class _Reach:
     """the largest on the way: by so many images the length of each probe may be rounded"""
 
 
-def probe_stages(decision: Decision) -> tuple[ProbeStage, ...]:
-    """Stages in the order in which they began; none where nothing was measured.
+def probe_rounds(decision: Decision) -> tuple[ProbeRound, ...]:
+    """Rounds in the order in which they began; none where nothing was measured.
 
     Members of a population, which begin where an earlier decision left them, are compared as they are, however long
     each was trained since.
@@ -61,7 +61,7 @@ def probe_stages(decision: Decision) -> tuple[ProbeStage, ...]:
                 break
         else:
             grouped.append([one])
-    return tuple(_stage(number, group, reach) for number, group in enumerate(grouped))
+    return tuple(_round(number, group, reach) for number, group in enumerate(grouped))
 
 
 def _reach(one: CandidateScored, decision: int, reach: dict[int, _Reach]) -> _Reach:
@@ -72,19 +72,19 @@ def _reach(one: CandidateScored, decision: int, reach: dict[int, _Reach]) -> _Re
     return _Reach(before.probes + 1, before.images + one.images, max(before.batch, batch))
 
 
-def _stage(number: int, group: Sequence[CandidateScored], reach: dict[int, _Reach]) -> ProbeStage:
+def _round(number: int, group: Sequence[CandidateScored], reach: dict[int, _Reach]) -> ProbeRound:
     images = max(one.images for one in group)
     total = max(reach[one.candidate].images for one in group)
-    return ProbeStage(number, tuple(group), images, total - images)
+    return ProbeRound(number, tuple(group), images, total - images)
 
 
-def stage_words(stage: ProbeStage, stages: int, images_per_epoch: int) -> str:
-    """How many probes of which length, and which of several stages they are."""
-    count = len(stage.candidates)
-    words = f"{count} probe{'s' * (count != 1)} of {_length(stage.images, images_per_epoch)}"
-    if stage.images_before:
-        words += f" more ({_length(stage.total, images_per_epoch).split()[0]} in all)"
-    return f"stage {stage.number + 1} of {stages}: {words}" if stages > 1 else words
+def round_words(one: ProbeRound, rounds: int, images_per_epoch: int) -> str:
+    """How many probes of which length, and which of several rounds they are."""
+    count = len(one.candidates)
+    words = f"{count} probe{'s' * (count != 1)} of {_length(one.images, images_per_epoch)}"
+    if one.images_before:
+        words += f" more ({_length(one.total, images_per_epoch).split()[0]} in all)"
+    return f"round {one.number + 1} of {rounds}: {words}" if rounds > 1 else words
 
 
 def _length(images: int, images_per_epoch: int) -> str:
