@@ -66,7 +66,7 @@ def colour_scale(values: Iterable[float], *, lower_is_better: bool) -> ColourSca
     different = sorted(set(found), reverse=not lower_is_better)
     if len(different) < LEAST_VALUES:
         return whole
-    best, middle = (whole.place(different[index]) for index in (0, len(different) // 2))
+    best, middle = (whole.place(different[index]) for index in (0, (len(different) - 1) // 2))
     end = middle + REACH * (middle - best)
     limit = 10.0**end if whole.logarithmic else end
     beyond = sum(value > limit if lower_is_better else value < limit for value in found)

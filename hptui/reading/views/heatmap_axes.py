@@ -27,13 +27,15 @@ def shown_axes(decision: Decision, shown: ProbeRound | None, guesses: Sequence[G
     """The searched axes, each with the values that have cells, ascending.
 
     These are all values that were tried or guessed; those of the grid as well where every cell of it is, or was to be,
-    probed, or where nothing was tried yet.
+    probed, or where nothing was tried yet. What no candidate has, because the model has no such thing, is left out.
     """
     candidates = shown.candidates if shown is not None else ()
     whole = _covers_grid(decision)
     axes = {}
     for axis in decision.started.axes:
         tried = _tried(candidates, axis.name)
+        if candidates and not tried:
+            continue
         values = [*(guess.values[axis.name] for guess in guesses), *(axis.values if whole or not tried else ())]
         axes[axis.name] = Axis(axis.name, axis.low, axis.high, axis.scale, _distinct(values, tried))
     return axes
