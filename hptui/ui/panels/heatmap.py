@@ -130,7 +130,7 @@ class HeatmapPanel(Panel):
             return [Strip.blank(0)] if width == 0 else _text_lines(f"{scene.run.name}: {what}", width)
         started = scene.run.state.started
         if self.view.cursor is not None:
-            header = [cell_words(grid, decision, self.view.cursor, width)]
+            header = in_lines(cell_words(grid, decision, self.view.cursor, width), width, REASON_LINES)
         else:
             header = [decision_words(grid, decision, len(scene.run.state.decisions), scene.palette)]
             header[0] += "" if scene.following and self.view.round is None else " | f follows"
