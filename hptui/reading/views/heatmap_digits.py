@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from hptui.reading.views.heatmap_grid import HeatmapGrid
+from hptui.reading.views.heatmap_grid import BEST, HeatmapGrid
 
 MOST_DECIMALS = 6
 
@@ -16,7 +16,7 @@ def decimals(grid: HeatmapGrid, factor: float = 1.0) -> int:
     which one outlier makes, two would call 0.391 and 0.394 the same.
     """
     found = [cell.value for _, _, cell in grid.places if cell.value is not None]
-    if len(found) < 2:
+    if len(found) < BEST:  # the difference of two may be minute beside what is predicted around them
         found = grid.values or [0.0]
     spread = (max(found) - min(found)) * factor
     least = min(max(1, 2 - math.floor(math.log10(spread))), MOST_DECIMALS) if spread > 0 else 3

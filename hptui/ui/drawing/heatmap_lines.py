@@ -29,6 +29,11 @@ def layout(grid: HeatmapGrid, width: int, height: int, palette: Palette) -> Layo
     return fitted(grid, left, width - left, height - LEGEND_LINES - _needs_line(grid, palette, width))
 
 
+def least_lines(grid: HeatmapGrid, palette: Palette, width: int) -> int:
+    """Lines in which every row has one, with the legend."""
+    return len(grid.cells) + LEGEND_LINES + _needs_line(grid, palette, width)
+
+
 def cell_at(grid: HeatmapGrid, blocks: Layout, x: int, y: int) -> Position | None:
     """The cell that is drawn at a character."""
     block = blocks.block_at(x, y)

@@ -15,6 +15,7 @@ from hptui.reading.run_state import Decision
 from hptui.reading.views.heatmap import heatmap, heatmap_pairs
 from hptui.reading.views.heatmap_grid import MEASURES, HeatmapGrid, Measure, Position
 from hptui.reading.views.probe_rounds import probe_rounds
+from hptui.ui.drawing.heatmap_companions import companion_lines
 from hptui.ui.drawing.heatmap_lines import cell_at, heatmap_lines, layout
 from hptui.ui.drawing.heatmap_words import (
     cell_beside,
@@ -82,6 +83,8 @@ class HeatmapPanel(Panel):
         self._lines: list[Strip] = []
         self._header = 0
         """lines above the cells"""
+        self._body = 0
+        """lines of the heatmap that is looked at"""
 
     def change_key(self, scene: Scene) -> object:
         decision = scene.decision
@@ -139,8 +142,10 @@ class HeatmapPanel(Panel):
         room = min(max(height - len(header) - LEAST_BODY, 0), REASON_LINES)
         header += in_lines(literal(reason_words(decision), scene.palette), width, room)
         self._header = len(header)
-        body = heatmap_lines(grid, width, height - self._header, scene.palette, self.view.cursor)
-        return [*(Strip([Segment(line[:width])]) for line in header), *body]
+        below = companion_lines(decision, grid, width, height - self._header, scene.palette, images)
+        self._body = height - self._header - len(below)
+        body = heatmap_lines(grid, width, self._body, scene.palette, self.view.cursor)
+        return [*(Strip([Segment(line[:width])]) for line in header), *body, *below]
 
     def render_line(self, y: int) -> Strip:
         """One prepared line: drawing costs the training next to nothing."""
@@ -153,7 +158,7 @@ class HeatmapPanel(Panel):
         if offset is None or self._grid is None or self.scene is None:
             return
         palette = self.scene.palette
-        blocks = layout(self._grid, self.size.width, self.size.height - self._header, palette)
+        blocks = layout(self._grid, self.size.width, self._body, palette)
         cell = cell_at(self._grid, blocks, offset.x, offset.y - self._header) if blocks else None
         if cell is not None:
             self._put_cursor(cell)
