@@ -23,6 +23,8 @@ def companion_lines(
     decision: Decision, shown: HeatmapGrid, width: int, height: int, palette: Palette, images_per_epoch: int
 ) -> list[Strip]:
     """Lines of the others, as many whole ones as leave enough of `height` to the one that is looked at."""
+    if shown.rounds == 1 and not shown.others:
+        return []
     least = least_lines(shown, palette, width) + (ROOMY - 1) * len(shown.cells)
     room = height - max(least, round(SHARE * height))
     lines: list[Strip] = []

@@ -228,14 +228,18 @@ def _grid(scene: Scene, view: View) -> HeatmapGrid | None:
     decision = scene.decision
     if decision is None or not decision.started.axes:
         return None
+    if view.pair == 0:
+        return heatmap(decision, measure=view.measure, number=_round(decision, view))
     pairs = _pairs(decision, view)
     return heatmap(decision, *pairs[view.pair % len(pairs)], view.measure, _round(decision, view))
 
 
 def _round(decision: Decision, view: View) -> int | None:
     """The round that is looked at; another decision may have fewer."""
+    if view.round is None:
+        return None
     last = len(probe_rounds(decision)) - 1
-    return None if view.round is None or last < 0 else min(view.round, last)
+    return min(view.round, last) if last >= 0 else None
 
 
 def _pairs(decision: Decision, view: View) -> list[tuple[str, str]]:
