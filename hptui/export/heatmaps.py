@@ -18,7 +18,7 @@ from hptui.export.heatmap_cells import (
     only_predicted,
     write_numbers,
 )
-from hptui.export.scales import legend_columns
+from hptui.export.scales import all_fit, legend_columns
 from hptui.export.style import NARROW, SMALL, VERMILION, WIDE, literal, new_figure, theme, title_of, wrapped
 from hptui.metrics.classification import METRIC_TITLES
 from hptui.reading.run_state import Decision
@@ -31,6 +31,10 @@ AROUND = 0.8
 """inches of title and legend"""
 LINE = 1.2 * SMALL / 72
 """inches"""
+MARGIN = 1.15
+"""inches of the ticks, and of the colour bar, beside a heatmap"""
+FEW = 6
+"""heatmaps, which may be larger without filling more than a page"""
 MOST_LINES = 5
 """of one sentence above a heatmap"""
 
@@ -80,43 +84,54 @@ def heatmap_page(
         height: of the figure, in inches; 0: as much as it needs.
     """
     flat = [panel.grid.y is None for panel in shown]
-    columns = min(len(shown), 2 if any(flat) or len(shown) == 4 else 3)
+    columns = _columns([panel.grid for panel in shown])
     width = NARROW if columns == 1 else WIDE
-    titles = [_title(panel, width / columns) for panel in shown]
-    lines = max(title.count("\n") for title in [*titles, *(_title(panel, width / columns) for panel in beside)])
-    heights = [
-        _height(titles[first : first + columns], columns, flat=all(flat[first : first + columns]))
-        for first in range(0, len(shown), columns)
-    ]
-    if height:
-        heights = [height - AROUND]
+    titles = _titles(shown, beside, width / columns)
+    rows = [slice(first, first + columns) for first in range(0, len(shown), columns)]
+    heights = (
+        [height - AROUND] if height else [_height(titles[row], columns, len(rows), all(flat[row])) for row in rows]
+    )
     figure = new_figure(width, sum(heights) + AROUND, title, subtitle)
     subplots = figure.subplots(len(heights), columns, squeeze=False, height_ratios=heights).ravel()
     drawn = []
     for index, (subplot, panel) in enumerate(zip(subplots, shown, strict=False)):
-        above = (lines if beside else titles[index].count("\n")) - titles[index].count("\n")
-        subplot.set_title(titles[index] + "\n" * above, fontsize=SMALL)
-        words = (titles[index].count("\n") + above) * LINE
+        subplot.set_title(titles[index], fontsize=SMALL)
         last_of_row = columns < 3 or index % columns == columns - 1 or index == len(shown) - 1
-        size = width / columns - (0.3 if all(flat) else 1.15), heights[index // columns] - words - 0.65
-        drawn.append(
-            draw_cells(subplot, panel.grid, panel.measure if last_of_row else "", (size[0] * 72, size[1] * 72))
-        )
+        across = width / columns - (0.3 if all(flat) else MARGIN)
+        upwards = heights[index // columns] - titles[index].count("\n") * LINE - 0.65
+        measure = panel.measure if last_of_row else ""
+        drawn.append(draw_cells(subplot, panel.grid, measure, (across * 72, upwards * 72)))
     for subplot in subplots[len(shown) :]:
         subplot.set_visible(False)
     if handles := _legend([panel.grid for panel in (*shown, *beside)]):
         figure.legend(handles=handles, loc="outside lower center", ncols=legend_columns(handles, width))
     figure.draw_without_rendering()  # lays it out, so that the room in the cells is known
     figure.set_layout_engine("none")
-    for heatmap_drawn in drawn:
-        write_numbers(heatmap_drawn)
-        mark_cells(heatmap_drawn)
+    for one in drawn:
+        write_numbers(one)
+        mark_cells(one)
     return figure
 
 
-def _height(titles: Sequence[str], columns: int, *, flat: bool) -> float:
+def _titles(shown: Sequence[HeatmapPanel], beside: Sequence[HeatmapPanel], width: float) -> list[str]:
+    """Titles of panels `width` inches wide; all as high as the highest of those beside them, if there are any."""
+    titles = [_title(panel, width) for panel in shown]
+    lines = max((_title(panel, width).count("\n") for panel in beside), default=0)
+    return [title + "\n" * (lines - title.count("\n")) for title in titles]
+
+
+def _columns(grids: Sequence[HeatmapGrid]) -> int:
+    """Heatmaps side by side: three, or two where that leaves room for more of their ticks, or is the better shape."""
+    three, two = ((WIDE / columns - MARGIN) * 72 for columns in (3, 2))
+    gain = any(all_fit(grid.x, two) and not all_fit(grid.x, three) for grid in grids)
+    wide = len(grids) == 4 or any(grid.y is None for grid in grids) or (gain and len(grids) <= FEW)
+    return min(len(grids), 2 if wide else 3)
+
+
+def _height(titles: Sequence[str], columns: int, rows: int, flat: bool) -> float:
     """Inches of a row of heatmaps with their titles."""
-    return (1.35 if flat else 2.05 if columns == 3 else 2.8) + max(title.count("\n") for title in titles) * LINE
+    large = 2.8 if rows < 3 else 2.3
+    return (1.35 if flat else 2.05 if columns == 3 else large) + max(title.count("\n") for title in titles) * LINE
 
 
 def _heading(grid: HeatmapGrid, decision: Decision) -> str:

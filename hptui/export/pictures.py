@@ -106,11 +106,11 @@ def _pages(run: FollowedRun) -> list[list[int]]:
 
 
 def _count(run: FollowedRun, decision: int) -> int:
-    """Number of a decision's heatmaps. Of a whole grid it is known; else its candidates, which are few, tell."""
+    """Room of a decision's heatmaps. Of a whole grid it is known; else its candidates, which are few, tell."""
     started = run.state.decisions[decision].started
     if started.planned == math.prod(len(axis.values) for axis in started.axes):
         return max(len(started.axes) - 1, 1)
-    return len(heatmap_parts(run.decision(decision)))
+    return 2 * len(heatmap_parts(run.decision(decision)))  # they differ, and are drawn larger
 
 
 def _cells(run: FollowedRun, decision: int) -> int:

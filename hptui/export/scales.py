@@ -15,6 +15,8 @@ from hptui.record.events import Axis
 
 LEGEND_HANDLE, LEGEND_GAP, LEGEND_BORDER = 2.8, 2.0, 3.0
 """in sizes of its font, as matplotlib sets them: a mark with the room beside it, between columns, at both ends"""
+FEW_VALUES = 9
+"""of so many, ticks stand at the values themselves, and at nothing between them"""
 UNEVEN = 2.0
 """times the smallest step between two values of an axis that is drawn to scale"""
 
@@ -58,7 +60,7 @@ def edges(axis: Axis) -> list[float]:
 
 
 def ticks(axis: Axis, points: float, *, sideways: bool) -> tuple[list[float], list[str]]:
-    """Positions and labels of ticks: every cell's value where there is room, else powers of ten, else every n-th cell.
+    """Positions and labels of ticks: every value where there is room, else of many powers of ten, else every n-th.
 
     Args:
         axis: of the grid.
@@ -67,17 +69,26 @@ def ticks(axis: Axis, points: float, *, sideways: bool) -> tuple[list[float], li
     """
 
     def room(values: Sequence[float]) -> float:
-        widest = max(len(number(value)) for value in values)
-        return max(points / (widest * SMALL * CHARACTER + 5 if sideways else SMALL + 2), 1)
+        return max(points / _label_points(values, sideways=sideways), 1)
 
     values, even = axis.values, is_to_scale(axis)
-    if len(values) > room(values) and axis.scale == "log" and even:
+    if len(values) > max(room(values), FEW_VALUES) and axis.scale == "log" and even:
         low, high = position(values[0], axis), position(values[-1], axis)
         decades = [10.0**exponent for exponent in range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1)]
         values = decades if len(decades) > 1 else values
     values = values[:: math.ceil(len(values) / room(values))]
     places = [position(value, axis) if even else float(axis.values.index(value)) for value in values]
     return places, [number(value) for value in values]
+
+
+def all_fit(axis: Axis, points: float) -> bool:
+    """Whether every value of an axis that lies sideways has room for its tick."""
+    return len(axis.values) * _label_points(axis.values, sideways=True) <= points
+
+
+def _label_points(values: Sequence[float], *, sideways: bool) -> float:
+    """Length of the axis that one label takes."""
+    return max(len(number(value)) for value in values) * SMALL * CHARACTER + 5 if sideways else SMALL + 2
 
 
 def logarithmic(axes: Axes, low: float, high: float) -> None:

@@ -324,6 +324,8 @@ def test_unevenly_spaced_values_are_drawn_side_by_side() -> None:
     even = Axis(name="dropout", low=0.0, high=0.8, scale="linear", values=[0.0, 0.267, 0.533])
     assert edges(even)[1] == pytest.approx(0.1335)
     assert is_to_scale(axis("batch_size", 8, 512, 4))
+    tried = Axis(name="weight_decay", low=1e-6, high=1e-2, scale="log", values=[1e-6, 2.15e-5, 4.64e-4])
+    assert ticks(tried, 60, sideways=True)[1] == ["1e-6", "4.64e-4"]  # too little room: never at what was not tried
 
 
 def test_an_outlier_leaves_the_colours_to_the_others_and_that_is_said(tmp_path: Path) -> None:
