@@ -455,3 +455,17 @@ def test_another_score_than_the_loss_is_refused() -> None:
     config = resolve([Layer("test", {"strategy": "adaptive", "score": "auc"})]).config
     with pytest.raises(ConfigError, match="score = 'auc': strategy 'adaptive' compares validation losses"):
         new_strategy(config, "optimized")
+
+
+def test_a_larger_rate_that_is_taken_though_another_scored_lower_says_so() -> None:
+    """The differences are within noise: they are far smaller than the spread from image to image."""
+
+    def flat(found: Values) -> float:
+        return 0.5 if found["lr"] == 1e-2 else 0.5001
+
+    strategy = adaptive()
+    _, choice = decide(strategy, situation(search=LR), flat)
+    assert choice.values["lr"] > 1e-2
+    assert "(lowest 0.5 at lr 0.01, within noise of it: a larger rate goes first)" in choice.reason
+    _, clear = decide(adaptive(), situation(search=LR), basin)
+    assert "lowest" not in clear.reason

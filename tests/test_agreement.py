@@ -28,7 +28,8 @@ from hptui.reading.views.trajectories import trajectories
 from hptui.record.run_reader import RunReader
 from hptui.report import page
 from hptui.ui.drawing.colours import Palette
-from hptui.ui.drawing.heatmap_lines import cell_number, heatmap_lines
+from hptui.ui.drawing.heatmap_lines import heatmap_lines
+from hptui.ui.drawing.heatmap_numbers import cell_number
 from hptui.ui.panels.table import Seen, _row, _words
 
 OWN_DATA = """

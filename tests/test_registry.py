@@ -411,6 +411,7 @@ def test_grid_leaves_out_a_cell_whose_average_looks_well_while_its_last_weights_
     _, choice = run_decision(strategy, at, measure)
     assert choice.candidate == len(cells) - 3
     assert "(left out: 1 diverged, 1 with last weights far behind)" in choice.reason
+    assert choice.excluded == (len(cells) - 1,)
     scores[-1] = replace(scores[-1], raw_loss=1.4 * best)  # noise of this size is no reason
     _, choice = run_decision(strategy, at, measure)
-    assert choice.candidate == len(cells) - 1
+    assert (choice.candidate, choice.excluded) == (len(cells) - 1, ())

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Protocol
 import click
 import msgspec
 
+from hptui import registry
 from hptui.cli.exit_codes import DONE, FAILED, INTERRUPTED, STOPPED
 from hptui.cli.output import print_to_stderr
 from hptui.cli.session import Preparation, Session
@@ -93,9 +94,18 @@ def report_progress(session: Session, directory: Path) -> None:
         study = open_study(directory)
         planned = ", ".join(f"{arm} {cost:.2f}" for arm, cost in study.planned_cost.items())
         print_to_stderr(f"study {study.directory}\nplanned cost in plain trainings: {planned}")
+        for strategy in without_steps(study.config):
+            print_to_stderr(f"{strategy} takes ends and scale of each range, and values of its own: steps are not used")
         ProgressReport(FollowedStudy(study), Console(stderr=True)).follow(session.finished)
     except Exception as error:
         print_to_stderr(f"hptui: no more progress is shown, the training goes on: {type(error).__name__}: {error}")
+
+
+def without_steps(config: StudyConfig) -> list[str]:
+    """Strategies of this study that pass over the steps of its ranges; own ones say it themselves."""
+    names = dict.fromkeys(config.strategy_of(arm) for arm in config.arms)
+    known = {name: registry.load("strategies", name) for name in names if not registry.is_own(name)}
+    return [name for name, strategy in known.items() if strategy.searches and not strategy.uses_steps]
 
 
 def show_screen(begin: Callable[[], Session] | None = None, watch: Path | None = None) -> int:

@@ -59,7 +59,10 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     strategy: Annotated[str, Meta(description="how the optimized arm chooses")] = "grid"
     baseline: Annotated[str, Meta(description="how the baseline arm chooses, or none: no baseline arm")] = "fixed"
     set: Annotated[dict[str, float], Meta(description="value in force from the start: NAME=VALUE")] = {}
-    search: Annotated[dict[str, str], Meta(description="range to search: NAME=LOW:HIGH:log|lin:STEPS, NAME=off")] = {}
+    search: Annotated[
+        dict[str, str],
+        Meta(description="range to search: NAME=LOW:HIGH:log|lin:STEPS, NAME=off; STEPS are those of grid"),
+    ] = {}
     decide_every: Annotated[int, Meta(ge=1, description="decide before every so many epochs, from the first on")] = 1
     decide_at: Annotated[
         list[Annotated[int, Meta(ge=1)]] | None, Meta(description="decide before these epochs: 1,2,5,9")

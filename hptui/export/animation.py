@@ -1,4 +1,4 @@
-"""All decisions of one run as an animated GIF: one colour scale, one legend and one size in all frames."""
+"""All decisions of one run as an animated GIF: one legend and one size in all frames, and one colour scale."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from typing import BinaryIO
 from PIL import Image
 
 from hptui.export.formats import ThemeName
-from hptui.export.heatmaps import HeatmapPanel, heatmap_page, heatmap_panel
-from hptui.export.pictures import about, searching
+from hptui.export.heatmaps import HeatmapPanel, heatmap_page, heatmap_panels
+from hptui.export.pictures import about, images_per_epoch, searching
 from hptui.export.style import look
 from hptui.reading.studies import FollowedRun, FollowedStudy
+from hptui.reading.views.colour_scale import colour_scale
 
 DPI = 160
 """of a screen, where an animation is seen: 560 pixels wide"""
-HEIGHT = 3.6
+HEIGHT = 4.4
 """inches of all frames, whether one hyperparameter was searched or two"""
 FRAME_MILLISECONDS, LAST_MILLISECONDS = 600, 2000
 MANY_FRAMES = 40
@@ -27,7 +28,7 @@ MANY_FRAMES = 40
 def write_animation(
     study: FollowedStudy, run: FollowedRun, theme: ThemeName, go_on: Callable[[], None], file: BinaryIO
 ) -> None:
-    """Write one frame for each decision; they are drawn one after the other, and kept with 256 colours each.
+    """Write one frame for each heatmap of each decision, one after the other, with 256 colours each.
 
     `go_on` is called before each step, of which a long run has many; what it raises ends the animation.
     """
@@ -41,17 +42,18 @@ def write_animation(
 def _frames(
     study: FollowedStudy, run: FollowedRun, theme: ThemeName, go_on: Callable[[], None]
 ) -> Iterator[Image.Image]:
-    decisions, measured = searching(run), []
-    for index in decisions:
+    decisions, measured = [], []
+    for index in searching(run):
         go_on()
-        measured.append(heatmap_panel(run.decision(index)))
+        found = heatmap_panels(run.decision(index), images_per_epoch(run))
+        measured += found
+        decisions += [index] * len(found)
     panels = _on_one_scale(measured)
-    grids = [panel.grid for panel in panels]
     for index, panel in zip(decisions, panels, strict=True):
         go_on()
         with look(theme):  # for one frame at a time: others may draw in between
             subtitle = about(study, run, [index])
-            figure = heatmap_page([panel], study.study.name, subtitle, marks=grids, height=HEIGHT)
+            figure = heatmap_page([panel], study.study.name, subtitle, beside=panels, height=HEIGHT)
             drawn = io.BytesIO()
             figure.savefig(drawn, format="png", dpi=DPI)
         with Image.open(drawn) as picture:
@@ -59,9 +61,12 @@ def _frames(
 
 
 def _on_one_scale(panels: list[HeatmapPanel]) -> list[HeatmapPanel]:
-    """Panels whose scale is from the lowest to the highest value of all, so that one colour is one value throughout."""
-    lows = [panel.grid.low for panel in panels if panel.grid.low is not None]
-    highs = [panel.grid.high for panel in panels if panel.grid.high is not None]
-    if not lows or not highs:
+    """Panels whose scale is that of the values of all, so that one colour is one value throughout.
+
+    Rounds of one decision have a scale each: their probes differ in length, and so do their scores.
+    """
+    if any(panel.grid.rounds > 1 for panel in panels):
         return panels
-    return [replace(panel, grid=replace(panel.grid, low=min(lows), high=max(highs))) for panel in panels]
+    values = [value for panel in panels for value in panel.grid.values]
+    scale = colour_scale(values, lower_is_better=all(panel.grid.lower_is_better for panel in panels))
+    return [replace(panel, grid=replace(panel.grid, shared_scale=scale)) for panel in panels]

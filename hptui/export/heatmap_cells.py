@@ -10,14 +10,17 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import PolyCollection
+from matplotlib.collections import PolyCollection, QuadMesh
 from matplotlib.colors import Normalize
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
-from hptui.export.scales import edges, number, text_colour, ticks
+from hptui.export.scales import edges, is_to_scale, number, text_colour, ticks
 from hptui.export.style import CHARACTER, SMALL, VERMILION, theme, title_of
-from hptui.reading.views.heatmap import Cell, HeatmapGrid
+from hptui.reading.views.colour_scale import ColourScale
+from hptui.reading.views.heatmap_digits import decimals
+from hptui.reading.views.heatmap_grid import Cell, HeatmapGrid
+from hptui.record.events import Axis
 
 SMALLEST_FRAME = 6.0
 """points"""
@@ -25,6 +28,8 @@ HATCH = "/////"
 FILLED: dict[str, Any] = {"edgecolors": "face", "lw": 0.1}
 """else a viewer of vector files shows the paper between two cells"""
 PREDICTED: dict[str, Any] = {"fc": "none", "ec": "white", "hatch": "....", "lw": 0.0}
+PASSED_OVER: dict[str, Any] = {"fill": False, "ls": (0, (2.2, 1.4)), "lw": 1.0}
+"""a broken frame, where the chosen cell has a whole one"""
 
 
 @dataclass
@@ -58,39 +63,47 @@ def draw_cells(axes: Axes, grid: HeatmapGrid, measure: str, size: tuple[float, f
     axes.set_ylim(y_edges[0], y_edges[-1])
     positions, labels = ticks(grid.x, size[0], sideways=True)
     axes.set_xticks(positions, labels)
-    axes.set_xlabel(title_of(grid.x.name))
+    axes.set_xlabel(_axis_title(grid.x))
     positions, labels = ticks(grid.y, size[1], sideways=False) if grid.y is not None else ([], [])
     axes.set_yticks(positions, labels)
-    axes.set_ylabel(title_of(grid.y.name) if grid.y is not None else "")
-    if drawn.norm is not None and grid.low is not None and grid.high is not None:
-        bar = axes.figure.colorbar(
-            mesh, ax=axes, location="bottom" if grid.y is None else "right", aspect=30 if grid.y is None else 15
-        )
-        bar.set_label(measure, fontsize=SMALL)
-        ends = sorted({shade(grid, grid.low), (drawn.norm.vmin + drawn.norm.vmax) / 2, shade(grid, grid.high)})  # type: ignore[operator]
-        bar.set_ticks(ends, labels=[_cell_number(grid, _unshade(grid, end)) for end in ends])
-        bar.minorticks_off()
+    axes.set_ylabel(_axis_title(grid.y) if grid.y is not None else "")
+    if drawn.norm is not None and grid.scale is not None:
+        _draw_bar(drawn, mesh, measure, grid.scale)
     return drawn
 
 
-def _logarithmic(grid: HeatmapGrid) -> bool:
-    """Whether colours follow the logarithm, as of losses, where one bad cell dwarfs the rest otherwise."""
-    return grid.lower_is_better and grid.low is not None and grid.low > 0
+def _axis_title(axis: Axis) -> str:
+    return title_of(axis.name) + ("" if is_to_scale(axis) else " (values tried, not to scale)")
+
+
+def _draw_bar(drawn: DrawnHeatmap, mesh: QuadMesh, measure: str, scale: ColourScale) -> None:
+    """Draw the colour bar; an arrow at its worse end stands for values beyond it."""
+    assert drawn.norm is not None
+    flat, lower = drawn.grid.y is None, scale.lower_is_better
+    beyond = ("max" if lower else "min") if scale.beyond else "neither"
+    where = "bottom" if flat else "right"
+    bar = drawn.axes.figure.colorbar(
+        mesh, ax=drawn.axes, location=where, aspect=30 if flat else 15, extend=beyond, extendfrac=0.06
+    )
+    bar.set_label(measure, fontsize=SMALL)
+    low, high = drawn.norm.vmin, drawn.norm.vmax
+    assert low is not None
+    assert high is not None
+    ends = sorted({scale.place(scale.low), (low + high) / 2, scale.place(scale.high)})
+    digits = _digits(drawn.grid)
+    bar.set_ticks(ends, labels=[_cell_number(10.0**end if scale.logarithmic else end, digits) for end in ends])
+    bar.minorticks_off()
 
 
 def shade(grid: HeatmapGrid, value: float) -> float:
     """Number that becomes a colour."""
-    return math.log10(value) if _logarithmic(grid) else value
-
-
-def _unshade(grid: HeatmapGrid, number: float) -> float:
-    return 10.0**number if _logarithmic(grid) else number
+    return grid.scale.place(value) if grid.scale is not None else value
 
 
 def _norm(grid: HeatmapGrid) -> Normalize | None:
-    if grid.low is None or grid.high is None:
+    if grid.scale is None:
         return None
-    low, high = shade(grid, grid.low), shade(grid, grid.high)
+    low, high = grid.scale.place(grid.scale.low), grid.scale.place(grid.scale.high)
     room = max(abs(low), 1.0) * 1e-3 if high - low < 1e-9 * max(abs(low), 1.0) else 0.0
     return Normalize(low - room, high + room)
 
@@ -100,18 +113,15 @@ def _colour_map(grid: HeatmapGrid) -> matplotlib.colors.Colormap:
     return matplotlib.colormaps["viridis_r" if grid.lower_is_better else "viridis"]
 
 
-def _cell_number(grid: HeatmapGrid, value: float) -> str:
-    """Number with the digits that tell the best cell from the worst."""
-    low, high = grid.low or 0.0, grid.high or 0.0
-    if value >= 1000 or (low > 0 and high / low > 1000):
-        return number(float(f"{value:.2g}"))
-    sizes = [size for size in (high - low, abs(low)) if size > 0]
-    decimals = min(max([2, *(1 - math.floor(math.log10(size)) for size in sizes)]), 6)
-    return f"{value:.{decimals}f}"
+def _digits(grid: HeatmapGrid) -> int:
+    """Decimals of all numbers; at least two, and more for a scale that begins far below one."""
+    smallest = abs(grid.low or 1.0)
+    return min(max(2, decimals(grid), 1 - math.floor(math.log10(smallest))), 6) if smallest > 0 else decimals(grid)
 
 
-def cells_of(grid: HeatmapGrid) -> list[tuple[int, int, Cell]]:
-    return [(row, column, cell) for row, line in enumerate(grid.cells) for column, cell in enumerate(line)]
+def _cell_number(value: float, digits: int) -> str:
+    """Number with so many decimals; a large one with three digits in all."""
+    return f"{value:.{digits}f}" if abs(value) < 100 else number(float(f"{value:.3g}"))
 
 
 def _points_per_unit(axes: Axes) -> tuple[float, float]:
@@ -123,9 +133,14 @@ def _points_per_unit(axes: Axes) -> tuple[float, float]:
 
 
 def write_numbers(drawn: DrawnHeatmap) -> None:
-    """Write the numbers in all cells, or in none if one of them has no room."""
+    """Write the numbers in all cells, or in none if one of them has no room; predicted ones begin with a tilde."""
     grid, (x_unit, y_unit) = drawn.grid, _points_per_unit(drawn.axes)
-    texts = {(r, c): _cell_number(grid, cell.value) for r, c, cell in cells_of(grid) if cell.value is not None}
+    digits = _digits(grid)
+    texts = {
+        (row, column): "~" * only_predicted(cell) + _cell_number(cell.shown, digits)
+        for row, column, cell in grid.places
+        if cell.shown is not None
+    }
     boxes = {position: drawn.box(*position) for position in texts}
 
     def fits(size: float) -> bool:
@@ -139,30 +154,46 @@ def write_numbers(drawn: DrawnHeatmap) -> None:
         return
     for (row, column), text in texts.items():
         left, bottom, width, height = boxes[row, column]
-        value = grid.cells[row][column].value or 0.0
-        colour = text_colour(_colour_map(grid)(float(drawn.norm(shade(grid, value)))))
+        cell = grid.cells[row][column]
+        paint = _colour_map(grid)(float(drawn.norm(shade(grid, cell.shown or 0.0))))
+        # the dots of what is predicted stay around its number
+        box = {"boxstyle": "square,pad=0.15", "fc": paint, "ec": "none"} if only_predicted(cell) else None
+        look: dict[str, Any] = {"color": text_colour(paint), "fontsize": size, "bbox": box}
         at = (left + width / 2, bottom + height / 2)
-        drawn.axes.text(*at, text, color=colour, fontsize=size, ha="center", va="center_baseline")
+        drawn.axes.text(*at, text, ha="center", va="center_baseline", **look)
 
 
 def mark_cells(drawn: DrawnHeatmap) -> None:
-    """Mark the chosen cell with a frame, diverged ones with hatching and a cross, predicted ones with dots."""
+    """Mark the chosen cell with a frame, those passed over with a broken one, diverged ones with hatching and a cross,
+    predicted ones with dots.
+    """
     x_unit, y_unit = _points_per_unit(drawn.axes)
-    guessed = [drawn.box(row, column) for row, column, cell in cells_of(drawn.grid) if only_predicted(cell)]
+    guessed = [drawn.box(row, column) for row, column, cell in drawn.grid.places if only_predicted(cell)]
     if guessed:
         drawn.axes.add_collection(PolyCollection(_corners(guessed), **PREDICTED), autolim=False)
-    lost = [drawn.box(row, column) for row, column, cell in cells_of(drawn.grid) if cell.diverged]
+    lost = [drawn.box(row, column) for row, column, cell in drawn.grid.places if cell.diverged]
     if lost:  # as two artists, because a page may have thousands
         lost_area = PolyCollection(_corners(lost), fc=theme().paper, ec=theme().ink, hatch=HATCH, lw=0.3)
         drawn.axes.add_collection(lost_area, autolim=False)
         cross = 0.5 * min(14, *(min(w * x_unit, h * y_unit) for _, _, w, h in lost))
         centres = [x + w / 2 for x, _, w, _ in lost], [y + h / 2 for _, y, _, h in lost]
         drawn.axes.plot(*centres, "x", color=VERMILION, ms=cross, mew=max(0.6, cross / 7))
-    if drawn.grid.chosen is None:
-        return
-    left, bottom, width, height = drawn.box(*drawn.grid.chosen)
-    # around the cell, below its number; a tiny cell has a larger frame
-    wide, high = max(width, SMALLEST_FRAME / x_unit), max(height, SMALLEST_FRAME / y_unit)
+    inset = 1.6 / x_unit, 1.6 / y_unit  # points, so that the frames of neighbours are told apart
+    for row, column, cell in drawn.grid.places:
+        if cell.passed_over:
+            left, bottom, width, height = drawn.box(row, column)
+            inner = width - 2 * inset[0], height - 2 * inset[1]
+            mark = Rectangle((left + inset[0], bottom + inset[1]), *inner, ec="black", zorder=2.4, **PASSED_OVER)
+            mark.set_path_effects([withStroke(linewidth=2.0, foreground="white")])
+            drawn.axes.add_patch(mark)
+    if drawn.grid.chosen is not None:
+        _frame(drawn, drawn.box(*drawn.grid.chosen), (SMALLEST_FRAME / x_unit, SMALLEST_FRAME / y_unit))
+
+
+def _frame(drawn: DrawnHeatmap, box: tuple[float, float, float, float], least: tuple[float, float]) -> None:
+    """Frame the chosen cell, below its number; a tiny cell has a larger frame."""
+    left, bottom, width, height = box
+    wide, high = max(width, least[0]), max(height, least[1])
     corner = left - (wide - width) / 2, bottom - (high - height) / 2
     frame = Rectangle(corner, wide, high, fill=False, edgecolor=VERMILION, lw=1.4, zorder=2.5)
     frame.set_path_effects([withStroke(linewidth=2.6, foreground="white")])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,14 +9,34 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from hptui.export.heatmap_cells import HATCH, PREDICTED, cells_of, draw_cells, mark_cells, only_predicted, write_numbers
-from hptui.export.scales import legend_columns
-from hptui.export.style import NARROW, VERMILION, WIDE, literal, new_figure, theme
+from hptui.export.heatmap_cells import (
+    HATCH,
+    PASSED_OVER,
+    PREDICTED,
+    draw_cells,
+    mark_cells,
+    only_predicted,
+    write_numbers,
+)
+from hptui.export.scales import all_fit, legend_columns
+from hptui.export.style import NARROW, SMALL, VERMILION, WIDE, literal, new_figure, theme, title_of, wrapped
 from hptui.metrics.classification import METRIC_TITLES
 from hptui.reading.run_state import Decision
-from hptui.reading.views.heatmap import HeatmapGrid, heatmap
+from hptui.reading.views.heatmap import heatmap, heatmap_parts
+from hptui.reading.views.heatmap_grid import HeatmapGrid
+from hptui.reading.views.probe_rounds import round_words
 
 PER_PAGE = 12
+AROUND = 0.8
+"""inches of title and legend"""
+LINE = 1.2 * SMALL / 72
+"""inches"""
+MARGIN = 1.15
+"""inches of the ticks, and of the colour bar, beside a heatmap"""
+FEW = 6
+"""heatmaps, which may be larger without filling more than a page"""
+MOST_LINES = 5
+"""of one sentence above a heatmap"""
 
 
 @dataclass(frozen=True)
@@ -26,58 +45,122 @@ class HeatmapPanel:
 
     grid: HeatmapGrid
     heading: str
+    words: tuple[str, ...]
+    """on how it was measured, and why it was chosen; a line or more each"""
     measure: str
 
 
-def heatmap_panel(decision: Decision) -> HeatmapPanel:
-    """HeatmapPanel of a decision that searched at least one hyperparameter."""
-    grid = heatmap(decision)
-    return HeatmapPanel(grid, _heading(grid, decision), _measure_title(grid, decision))
+def heatmap_panels(decision: Decision, images_per_epoch: int = 0) -> list[HeatmapPanel]:
+    """HeatmapPanels of a decision that searched at least one hyperparameter: together they show all that was tried."""
+    grids = [heatmap(decision, part.x, part.y, number=part.number) for part in heatmap_parts(decision)]
+    # the reason of the choice once, beside the first heatmap that has it
+    reason = next((grid for grid in grids if grid.chosen is not None), grids[-1])
+    return [
+        HeatmapPanel(
+            grid,
+            _heading(grid, decision),
+            _words(grid, images_per_epoch) + _reason(decision) * (grid is reason),
+            _measure_title(grid, decision),
+        )
+        for grid in grids
+    ]
 
 
 def heatmap_page(
-    shown: Sequence[HeatmapPanel], title: str, subtitle: str, *, marks: Sequence[HeatmapGrid] = (), height: float = 0.0
+    shown: Sequence[HeatmapPanel],
+    title: str,
+    subtitle: str,
+    *,
+    beside: Sequence[HeatmapPanel] = (),
+    height: float = 0.0,
 ) -> Figure:
-    """Figure of up to PER_PAGE heatmaps as small multiples.
+    """Figure of up to PER_PAGE heatmaps, or those of one decision, as small multiples.
 
     Args:
         shown: the heatmaps, in reading order.
         title: of the study.
         subtitle: which run and decisions.
-        marks: the legend explains what occurs in these too, so that all frames of an animation have the same one.
-        height: of the figure at least, in inches.
+        beside: legend and titles take as much room as of these too, so that all frames of an animation are alike.
+        height: of the figure, in inches; 0: as much as it needs.
     """
-    grids = [panel.grid for panel in shown]
-    flat = all(grid.y is None for grid in grids)
-    columns = min(len(grids), 2 if flat or len(grids) == 4 else 3)
-    rows = math.ceil(len(grids) / columns)
+    flat = [panel.grid.y is None for panel in shown]
+    columns = _columns([panel.grid for panel in shown])
     width = NARROW if columns == 1 else WIDE
-    panel_width = width / columns
-    panel_height = max(1.35 if flat else 2.05 if columns == 3 else 2.8, (height - 0.8) / rows)
-    figure = new_figure(width, rows * panel_height + 0.8, title, subtitle)
-    subplots = figure.subplots(rows, columns, squeeze=False).ravel()
-    heatmaps = []
+    titles = _titles(shown, beside, width / columns)
+    rows = [slice(first, first + columns) for first in range(0, len(shown), columns)]
+    heights = (
+        [height - AROUND] if height else [_height(titles[row], columns, len(rows), all(flat[row])) for row in rows]
+    )
+    figure = new_figure(width, sum(heights) + AROUND, title, subtitle)
+    subplots = figure.subplots(len(heights), columns, squeeze=False, height_ratios=heights).ravel()
+    drawn = []
     for index, (subplot, panel) in enumerate(zip(subplots, shown, strict=False)):
-        size = (panel_width - (0.3 if flat else 1.15)) * 72, (panel_height - 0.65) * 72
-        last_of_row = columns < 3 or index % columns == columns - 1 or index == len(grids) - 1
-        heatmaps.append(draw_cells(subplot, panel.grid, panel.measure if last_of_row else "", size))
-        subplot.set_title(panel.heading)
-    for subplot in subplots[len(grids) :]:
+        subplot.set_title(titles[index], fontsize=SMALL)
+        last_of_row = columns < 3 or index % columns == columns - 1 or index == len(shown) - 1
+        across = width / columns - (0.3 if all(flat) else MARGIN)
+        upwards = heights[index // columns] - titles[index].count("\n") * LINE - 0.65
+        measure = panel.measure if last_of_row else ""
+        drawn.append(draw_cells(subplot, panel.grid, measure, (across * 72, upwards * 72)))
+    for subplot in subplots[len(shown) :]:
         subplot.set_visible(False)
-    if handles := _legend([*grids, *marks]):
+    if handles := _legend([panel.grid for panel in (*shown, *beside)]):
         figure.legend(handles=handles, loc="outside lower center", ncols=legend_columns(handles, width))
     figure.draw_without_rendering()  # lays it out, so that the room in the cells is known
     figure.set_layout_engine("none")
-    for drawn in heatmaps:
-        write_numbers(drawn)
-        mark_cells(drawn)
+    for one in drawn:
+        write_numbers(one)
+        mark_cells(one)
     return figure
+
+
+def _titles(shown: Sequence[HeatmapPanel], beside: Sequence[HeatmapPanel], width: float) -> list[str]:
+    """Titles of panels `width` inches wide; all as high as the highest of those beside them, if there are any."""
+    titles = [_title(panel, width) for panel in shown]
+    lines = max((_title(panel, width).count("\n") for panel in beside), default=0)
+    return [title + "\n" * (lines - title.count("\n")) for title in titles]
+
+
+def _columns(grids: Sequence[HeatmapGrid]) -> int:
+    """Heatmaps side by side: three, or two where that leaves room for more of their ticks, or is the better shape."""
+    three, two = ((WIDE / columns - MARGIN) * 72 for columns in (3, 2))
+    gain = any(all_fit(grid.x, two) and not all_fit(grid.x, three) for grid in grids)
+    wide = len(grids) == 4 or any(grid.y is None for grid in grids) or (gain and len(grids) <= FEW)
+    return min(len(grids), 2 if wide else 3)
+
+
+def _height(titles: Sequence[str], columns: int, rows: int, flat: bool) -> float:
+    """Inches of a row of heatmaps with their titles."""
+    large = 2.8 if rows < 3 else 2.3
+    return (1.35 if flat else 2.05 if columns == 3 else large) + max(title.count("\n") for title in titles) * LINE
 
 
 def _heading(grid: HeatmapGrid, decision: Decision) -> str:
     if decision.chosen is None:
         return f"epoch {grid.epoch} (not decided)"
-    return f"epoch {grid.epoch}" + ("" if grid.chosen else " (none taken)")
+    return f"epoch {grid.epoch}" + (" (none taken)" if decision.chosen.candidate is None else "")
+
+
+def _words(grid: HeatmapGrid, images_per_epoch: int) -> tuple[str, ...]:
+    """Sentences without which the cells cannot be read: on their probes, and what they are the best over."""
+    words = []
+    if grid.round is not None:
+        words.append(round_words(grid.round, grid.rounds, images_per_epoch))
+    if grid.others:
+        words.append(f"best over {' and '.join(map(title_of, grid.others))}")
+    if grid.scale is not None and grid.scale.beyond:
+        count = grid.scale.beyond
+        words.append(f"{count} cell{'s are' if count > 1 else ' is'} worse than the colours go")
+    return tuple(words)
+
+
+def _reason(decision: Decision) -> tuple[str, ...]:
+    return (f"chosen: {decision.chosen.reason}",) if decision.chosen is not None else ()
+
+
+def _title(panel: HeatmapPanel, width: float) -> str:
+    """Heading and words of a panel `width` inches wide, in lines."""
+    lines = [line for words in panel.words for line in wrapped(words, width - 0.25, SMALL, lines=MOST_LINES)]
+    return "\n".join([panel.heading, *lines])
 
 
 def _measure_title(grid: HeatmapGrid, decision: Decision) -> str:
@@ -91,10 +174,12 @@ def _measure_title(grid: HeatmapGrid, decision: Decision) -> str:
 
 def _legend(grids: Sequence[HeatmapGrid]) -> list[Patch | Line2D]:
     """Handles of the legend: only the marks that occur."""
-    cells = [cell for grid in grids for _, _, cell in cells_of(grid)]
+    cells = [cell for grid in grids for _, _, cell in grid.places]
     handles: list[Patch | Line2D] = []
     if any(grid.chosen for grid in grids):
         handles.append(Line2D([], [], ls="", marker="s", ms=6, mfc="none", mec=VERMILION, label="chosen"))
+    if any(cell.passed_over for cell in cells):
+        handles.append(Patch(ec=theme().ink, label="better or left out, not taken", **PASSED_OVER))
     if any(cell.diverged for cell in cells):
         handles.append(Patch(facecolor=theme().paper, edgecolor=theme().ink, hatch=HATCH, lw=0.3, label="diverged"))
     if any(only_predicted(cell) for cell in cells):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import pairwise
 from typing import NamedTuple
 
 from matplotlib.figure import Figure
@@ -23,13 +22,14 @@ from hptui.export.captions import (
 from hptui.export.confusions import confusions_figure
 from hptui.export.costs import costs_figure
 from hptui.export.curves import curves_figure
-from hptui.export.heatmaps import PER_PAGE, heatmap_page, heatmap_panel
+from hptui.export.heatmaps import PER_PAGE, heatmap_page, heatmap_panels
 from hptui.export.roc import roc_figure
-from hptui.export.style import literal, title_of
+from hptui.export.style import literal
 from hptui.export.trajectories import trajectories_figure
 from hptui.reading.comparison import compare
 from hptui.reading.outcomes import RocCurve, confusions, cost_points, roc_curves, trajectories_by_seed
 from hptui.reading.studies import FollowedRun, FollowedStudy
+from hptui.reading.views.heatmap import heatmap_parts
 
 
 class Picture(NamedTuple):
@@ -100,29 +100,54 @@ def searching(run: FollowedRun) -> list[int]:
 
 
 def _heatmaps(study: FollowedStudy, run: FollowedRun) -> Iterator[Picture]:
-    decisions = searching(run)
-    for page, (first, end) in enumerate(pairwise([*range(0, len(decisions), PER_PAGE), len(decisions)]), start=1):
-        draw = partial(draw_heatmaps, study, run, decisions[first:end])
-        cells = sum(_cells(run, index) for index in decisions[first:end])
-        caption = heatmaps_caption(run.name, about(study, run, decisions[first:end]))
-        yield Picture(f"heatmaps-{run.name}-page{page}", draw, run.name, cells, caption)
+    for number, page in enumerate(_pages(run), start=1):
+        draw = partial(draw_heatmaps, study, run, page)
+        cells = sum(_cells(run, index) for index in page)
+        caption = heatmaps_caption(run.name, about(study, run, page))
+        yield Picture(f"heatmaps-{run.name}-page{number}", draw, run.name, cells, caption)
+
+
+def _pages(run: FollowedRun) -> list[list[int]]:
+    """Decisions of each page, whole ones: as many as have PER_PAGE heatmaps together."""
+    pages: list[list[int]] = []
+    room = 0
+    for index in searching(run):
+        count = _count(run, index)
+        if count > room:
+            pages.append([])
+            room = PER_PAGE
+        pages[-1].append(index)
+        room -= count
+    return pages
+
+
+def _count(run: FollowedRun, decision: int) -> int:
+    """Room of a decision's heatmaps. Of a whole grid it is known; else its candidates, which are few, tell."""
+    started = run.state.decisions[decision].started
+    if started.planned == math.prod(len(axis.values) for axis in started.axes):
+        return max(len(started.axes) - 1, 1)
+    return 2 * len(heatmap_parts(run.decision(decision)))  # they differ, and are drawn larger
 
 
 def _cells(run: FollowedRun, decision: int) -> int:
-    """Number of cells of a decision's heatmap, which shows two hyperparameters."""
-    return math.prod(len(axis.values) for axis in run.state.decisions[decision].started.axes[:2])
+    """Number of cells of a decision's heatmaps, each of which shows two hyperparameters."""
+    first, *others = (len(axis.values) for axis in run.state.decisions[decision].started.axes)
+    return first * max(sum(others), 1)
 
 
 def draw_heatmaps(study: FollowedStudy, run: FollowedRun, decisions: list[int]) -> Figure:
     """Draw a page of heatmaps; its candidates are read only now."""
-    panels = [heatmap_panel(run.decision(index)) for index in decisions]
+    panels = [panel for index in decisions for panel in heatmap_panels(run.decision(index), images_per_epoch(run))]
     return heatmap_page(panels, study.study.name, about(study, run, decisions))
 
 
+def images_per_epoch(run: FollowedRun) -> int:
+    """Training images in one epoch; 0: not known."""
+    return run.state.started.images_per_epoch if run.state.started is not None else 0
+
+
 def about(study: FollowedStudy, run: FollowedRun, decisions: list[int]) -> str:
-    """Words for which run, which decisions, and over what each cell is the best."""
+    """Words for which run, and which decisions."""
     first, last, of = decisions[0] + 1, decisions[-1] + 1, len(run.state.decisions)
     span = f"decisions {first} to {last} of {of}" if last > first else f"decision {first} of {of}"
-    others = {title_of(axis.name) for index in decisions for axis in run.state.decisions[index].started.axes[2:]}
-    best = f"; best over {' and '.join(sorted(others))}" if others else ""
-    return f"{run.name}, n = 1 run of {study.study.config.runs}, {span}{best}"
+    return f"{run.name}, n = 1 run of {study.study.config.runs}, {span}"

@@ -16,6 +16,10 @@ from hptui.record.events import Axis
 
 LEGEND_HANDLE, LEGEND_GAP, LEGEND_BORDER = 2.8, 2.0, 3.0
 """in sizes of its font, as matplotlib sets them: a mark with the room beside it, between columns, at both ends"""
+FEW_VALUES = 9
+"""of so many, ticks stand at the values themselves, and at nothing between them"""
+UNEVEN = 2.0
+"""times the smallest step between two values of an axis that is drawn to scale"""
 
 
 def number(value: float) -> str:
@@ -36,17 +40,28 @@ def position(value: float, axis: Axis) -> float:
     return math.log10(max(value, 1e-300)) if axis.scale == "log" else value
 
 
+def is_to_scale(axis: Axis) -> bool:
+    """Whether its values are about equally far apart; else cells of the size of their steps would be slivers."""
+    steps = [b - a for a, b in pairwise(position(value, axis) for value in axis.values)]
+    return max(steps, default=1.0) <= UNEVEN * min(steps, default=1.0)
+
+
+def centres(axis: Axis) -> list[float]:
+    """Where the cells stand: at their values in the axis's scale, or side by side if those are unevenly spaced."""
+    return [position(value, axis) if is_to_scale(axis) else float(index) for index, value in enumerate(axis.values)]
+
+
 def edges(axis: Axis) -> list[float]:
-    """Borders between the cells of a grid, half way in the axis's scale."""
-    centres = [position(value, axis) for value in axis.values]
-    if len(centres) == 1:
-        return [centres[0] - 0.5, centres[0] + 0.5]
-    inner = [(a + b) / 2 for a, b in pairwise(centres)]
-    return [2 * centres[0] - inner[0], *inner, 2 * centres[-1] - inner[-1]]
+    """Borders between the cells of a grid, half way between their centres."""
+    middles = centres(axis)
+    if len(middles) == 1:
+        return [middles[0] - 0.5, middles[0] + 0.5]
+    inner = [(a + b) / 2 for a, b in pairwise(middles)]
+    return [2 * middles[0] - inner[0], *inner, 2 * middles[-1] - inner[-1]]
 
 
 def ticks(axis: Axis, points: float, *, sideways: bool) -> tuple[list[float], list[str]]:
-    """Positions and labels of ticks: every cell's value where there is room, else powers of ten, else every n-th cell.
+    """Positions and labels of ticks: every value where there is room, else of many powers of ten, else every n-th.
 
     Args:
         axis: of the grid.
@@ -55,16 +70,26 @@ def ticks(axis: Axis, points: float, *, sideways: bool) -> tuple[list[float], li
     """
 
     def room(values: Sequence[float]) -> float:
-        widest = max(len(number(value)) for value in values)
-        return max(points / (widest * SMALL * CHARACTER + 5 if sideways else SMALL + 2), 1)
+        return max(points / _label_points(values, sideways=sideways), 1)
 
-    values = axis.values
-    if len(values) > room(values) and axis.scale == "log":
+    values, even = axis.values, is_to_scale(axis)
+    if len(values) > max(room(values), FEW_VALUES) and axis.scale == "log" and even:
         low, high = position(values[0], axis), position(values[-1], axis)
         decades = [10.0**exponent for exponent in range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1)]
         values = decades if len(decades) > 1 else values
     values = values[:: math.ceil(len(values) / room(values))]
-    return [position(value, axis) for value in values], [number(value) for value in values]
+    places = [position(value, axis) if even else float(axis.values.index(value)) for value in values]
+    return places, [number(value) for value in values]
+
+
+def all_fit(axis: Axis, points: float) -> bool:
+    """Whether every value of an axis that lies sideways has room for its tick."""
+    return len(axis.values) * _label_points(axis.values, sideways=True) <= points
+
+
+def _label_points(values: Sequence[float], *, sideways: bool) -> float:
+    """Length of the axis that one label takes."""
+    return max(len(number(value)) for value in values) * SMALL * CHARACTER + 5 if sideways else SMALL + 2
 
 
 def logarithmic(axes: Axes, low: float, high: float) -> None:

@@ -9,20 +9,26 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
 
+from hptui.export.decision_tables import (
+    HEATMAP_COLUMNS,
+    Row,
+    candidate_columns,
+    candidate_rows,
+    heatmap_rows,
+    identity,
+    value_names,
+)
 from hptui.metrics.classification import class_counts, sensitivity, specificity
 from hptui.reading.comparison import compare
 from hptui.reading.outcomes import confusions, cost_points, roc_curves, trajectories_by_seed
-from hptui.reading.studies import FollowedRun, FollowedStudy
+from hptui.reading.studies import FollowedStudy
 from hptui.reading.views.curves import CURVE_MEASURES, learning_curve
-from hptui.reading.views.heatmap import heatmap
 from hptui.record.events import Evaluated
-
-Row = Mapping[str, Any]
 
 
 class CsvTable(NamedTuple):
@@ -38,11 +44,11 @@ class CsvTable(NamedTuple):
 def tables(study: FollowedStudy) -> Iterator[CsvTable]:
     """Tables that the study has data for, as it was last refreshed."""
     if any(run.state.epochs for run in study.runs):
-        yield CsvTable("epochs", (*EPOCH_COLUMNS, *_value_names(study)), lambda: _epochs(study))
+        yield CsvTable("epochs", (*EPOCH_COLUMNS, *value_names(study)), lambda: _epochs(study))
         yield CsvTable("learning-curves", CURVE_COLUMNS, lambda: _learning_curves(study))
     if any(run.state.decisions for run in study.runs):
-        yield CsvTable("candidates", _candidate_columns(study), lambda: _candidates(study))
-        yield CsvTable("heatmaps", HEATMAP_COLUMNS, lambda: _heatmaps(study))
+        yield CsvTable("candidates", candidate_columns(study), lambda: candidate_rows(study))
+        yield CsvTable("heatmaps", HEATMAP_COLUMNS, lambda: heatmap_rows(study))
     if any(trajectories for _, trajectories in trajectories_by_seed(study)):
         yield CsvTable("trajectories", TRAJECTORY_COLUMNS, lambda: _trajectories(study))
     if cost_points(study):
@@ -75,20 +81,6 @@ def _field(value: Any) -> str:
     return str(value)
 
 
-def _identity(run: FollowedRun) -> dict[str, Any]:
-    return {"run": run.name, "arm": run.arm, "seed": run.seed}
-
-
-def _value_names(study: FollowedStudy) -> list[str]:
-    """Every hyperparameter that a run of the study had in force."""
-    names: dict[str, None] = {}
-    for run in study.runs:
-        names |= dict.fromkeys(run.state.values)
-        for decision in run.state.decisions:
-            names |= dict.fromkeys(axis.name for axis in decision.started.axes)
-    return list(names)
-
-
 EPOCH_COLUMNS = (
     "run", "arm", "seed", "epoch", "split", "weights", "delivered", "images", "loss", "accuracy", "sensitivity",
     "specificity", "step", "images_trained", "images_probed", "seconds",
@@ -100,7 +92,7 @@ def _epochs(study: FollowedStudy) -> Iterator[Row]:
     for run in study.runs:
         for epoch in run.state.epochs:
             done = epoch.completed
-            key = _identity(run) | {"epoch": epoch.number}
+            key = identity(run) | {"epoch": epoch.number}
             progress: dict[str, Any] = {}
             if done is not None:
                 progress = {"images_trained": done.images_trained, "images_probed": done.images_probed}
@@ -128,45 +120,6 @@ def _learning_curves(study: FollowedStudy) -> Iterator[Row]:
             for measure in CURVE_MEASURES:
                 for point in learning_curve(states, measure, split):
                     yield {"arm": arm, "split": split, "measure": measure} | msgspec.to_builtins(point)
-
-
-def _candidate_columns(study: FollowedStudy) -> tuple[str, ...]:
-    begin = ("run", "arm", "seed", "decision", "epoch", "candidate")
-    end = ("score", "loss", "accuracy", "raw_loss", "raw_accuracy", "sensitivity", "specificity", "diverged", "chosen")
-    return (*begin, *_value_names(study), *end, "images", "seconds")
-
-
-def _candidates(study: FollowedStudy) -> Iterator[Row]:
-    for run in study.runs:
-        for index, known in enumerate(run.state.decisions):
-            winner = known.chosen.candidate if known.chosen is not None else None
-            for candidate in run.decision(index).candidates:
-                plain = {name: getattr(candidate, name) for name in candidate.__struct_fields__}
-                row: dict[str, Any] = _identity(run) | {"epoch": known.started.epoch} | candidate.values | plain
-                row |= {"sensitivity": sensitivity(candidate.classes), "specificity": specificity(candidate.classes)}
-                # while nothing is chosen, it is not known of any
-                yield row | {"chosen": candidate.candidate == winner if known.chosen is not None else None}
-
-
-HEATMAP_COLUMNS = (
-    "run", "decision", "epoch", "measure", "x_name", "x", "y_name", "y", "value", "predicted", "diverged", "chosen",
-)  # fmt: skip
-
-
-def _heatmaps(study: FollowedStudy) -> Iterator[Row]:
-    """Cells as they are drawn: of a decision over more than two hyperparameters, the best over the others."""
-    for run in study.runs:
-        for index, known in enumerate(run.state.decisions):
-            if not known.started.axes:
-                continue
-            grid = heatmap(run.decision(index))
-            key = {"run": run.name, "decision": grid.decision, "epoch": grid.epoch, "measure": grid.measure}
-            names = {"x_name": grid.x.name, "y_name": grid.y.name if grid.y is not None else None}
-            for row, line in enumerate(grid.cells):
-                for column, cell in enumerate(line):
-                    position = {"x": grid.x.values[column], "y": grid.y.values[row] if grid.y is not None else None}
-                    contents = {"value": cell.value, "predicted": cell.predicted, "diverged": cell.diverged}
-                    yield key | names | position | contents | {"chosen": grid.chosen == (row, column)}
 
 
 TRAJECTORY_COLUMNS = ("seed", "name", "arm", "epoch", "value", "on_edge", "low", "high", "longer_probes", "in_force")

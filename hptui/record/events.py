@@ -165,6 +165,8 @@ class HyperparametersChosen(Event, frozen=True, kw_only=True):
     """(decision, candidate) at whose end the run goes on; null: at its own state"""
     left_out: list[str] = []
     """searched hyperparameters that the budget did not allow to search"""
+    excluded: list[int] = []
+    """finite candidates that were not to be chosen whatever their score; `reason` says why (older logs: only that)"""
 
 
 class BatchesTrained(Event, frozen=True, kw_only=True):

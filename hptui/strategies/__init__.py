@@ -82,6 +82,8 @@ class Choice:
     order; shown where nothing was measured, apart from what was"""
     left_out: tuple[str, ...] = ()
     """searched hyperparameters that the budget did not allow to search"""
+    excluded: tuple[int, ...] = ()
+    """places of finite candidates that were not to be chosen whatever their score; the reason says why"""
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,8 @@ class Strategy:
     """whether it compares what --score says; if not, another one than the loss is refused"""
     uses_horizon = True
     """whether its probes are as long as --horizon says; if not, another one than the default is refused"""
+    uses_steps = True
+    """whether it tries the values that the steps of a range make; if not, of ranges their ends and scale count alone"""
     has_probes = True
     """whether its probes could be longer; a greed check asks"""
     schedule: ClassVar[str] = "constant"

@@ -55,13 +55,13 @@ class Stage:
         self._lately += [(one, epochs) for one in measurements]
         return [one for one in measurements if math.isfinite(one.score)]
 
-    def choice(self, taken: Measurement, how: str) -> Choice:
-        """Go on with values and weights of `taken`."""
+    def choice(self, taken: Measurement, how: str, among: Sequence[Measurement], preferred: str) -> Choice:
+        """Go on with values and weights of `taken`, the best `among` them or, as `preferred` says, another."""
         self.loss = taken.loss
         self._came = next(epochs for one, epochs in self._lately if one.candidate is taken.candidate)
         return Choice(
             taken.candidate.values,
-            f"{how}: {describe(taken.candidate.values)}; loss {taken.loss:.4g}",
+            f"{how}: {describe(taken.candidate.values)}; loss {taken.loss:.4g}{_why_not_best(taken, among, preferred)}",
             candidate=next(index for index, one in enumerate(self._asked) if one is taken.candidate),
             start=taken.end,
             predicted=predicted_scores(self.space, [one for one, _ in self._lately], [e for _, e in self._lately]),
@@ -90,6 +90,15 @@ def strength(name: str, in_force: Values) -> Callable[[Measurement], float]:
     if hyperparameter(name).careful == "larger":
         return lambda one: one.values.get(name, 0.0)
     return lambda one: float(one.candidate.values.get(name) == in_force.get(name))
+
+
+def _why_not_best(taken: Measurement, among: Sequence[Measurement], preferred: str) -> str:
+    """Which one had the lowest loss, and what is preferred while the difference may be noise."""
+    best = min(among, key=mean_loss)
+    if mean_loss(best) == mean_loss(taken):
+        return ""
+    values = {name: best.candidate.values[name] for name in sorted(changed(best, taken.candidate.values))}
+    return f" (lowest {best.loss:.4g} at {describe(values)}, within noise of it: {preferred})"
 
 
 def mean_loss(measurement: Measurement) -> float:

@@ -15,7 +15,8 @@ et al. 1984, Classification and Regression Trees, section 3.4.3). What is taken 
 together before it counts. If the epoch after a choice goes wrong, the run goes back to where the choice was made, with
 a smaller rate.
 
-Candidates are compared by their validation losses, image by image, whatever --score says.
+Candidates are compared by their validation losses, image by image, whatever --score says. Of a range only its ends and
+its scale count, whatever its steps: what is tried is spread over it evenly, as many values as the budget allows.
 
 Measured and left out (tests/benchmarks/RESULTS.md): a third stage that tries half a step of the rate up and down;
 losses after temperature scaling; a candidate that a Gaussian process takes for the best of all cells.
@@ -46,6 +47,7 @@ class Adaptive(Strategy):
     searches = True
     compares_score = False
     uses_horizon = False
+    uses_steps = False
     schedule = "late_decay"
 
     rates = 7
@@ -181,7 +183,8 @@ class Adaptive(Strategy):
         left = (
             stage.record(measurements, 3 * unit) or [one for one in finite if rate(one) < rate(smallest)] or [smallest]
         )
-        return stage.choice(self._careful(left, rate), f"survey of {len(positions)} rates")
+        taken = self._careful(left, rate)
+        return stage.choice(taken, f"survey of {len(positions)} rates", left, "a larger rate goes first")
 
     def _screen(self, stage: Stage, names: Sequence[str] = ()) -> DecisionCourse:
         """Levels of these, or of all but the learning rate."""
@@ -207,14 +210,15 @@ class Adaptive(Strategy):
             if name != "lr" and own:
                 taken = self._careful(own, strength(name, stage.values)).candidate.values
                 together |= {name: taken[name]} if name in taken else {}
-        tried = [best.candidate.values]
+        tried, among = [best.candidate.values], finite
         if together not in tried:
             measurements = yield [
                 one for values in (*tried, together) for one in stage.following([best], length, values)
             ]
             if last := stage.record(measurements, 2 * length):
                 best = self._careful(last, lambda one: float(one.candidate.values == together))
-        return stage.choice(best, f"screen of {len(changes)} levels")
+                among = last
+        return stage.choice(best, f"screen of {len(changes)} levels", among, "all changes together go first")
 
     def _careful(self, measurements: Sequence[Measurement], strong: Callable[[Measurement], float]) -> Measurement:
         """The strongest of those that are not worse than the best by more than `ties` standard errors, or MOST."""

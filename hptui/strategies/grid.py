@@ -38,7 +38,8 @@ class Grid(Strategy):
         reason = f"lowest score of {len(measurements)} cells: {measurements[best].score:.4g} at {describe(winner)}"
         diverged, far = len(measurements) - len(finite), len(finite) - len(sound)
         excluded = [f"{diverged} diverged"] * (diverged > 0) + [f"{far} with last weights far behind"] * (far > 0)
-        return Choice(winner, reason + f" (left out: {', '.join(excluded)})" * bool(excluded), candidate=best)
+        reason += f" (left out: {', '.join(excluded)})" * bool(excluded)
+        return Choice(winner, reason, candidate=best, excluded=tuple(sorted({*finite} - {*sound})))
 
     def _best(self, finite: Sequence[int], measurements: Sequence[Measurement], situation: Situation) -> int:
         """The lowest score; a tie is not broken by luck: the values in force stay, else the larger rate wins."""

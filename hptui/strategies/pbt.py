@@ -32,6 +32,7 @@ class Pbt(Strategy):
 
     searches = True
     uses_horizon = False
+    uses_steps = False
     has_probes = False  # what looks like a probe is the training of a member
     members = 4
 

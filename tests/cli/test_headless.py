@@ -22,6 +22,7 @@ from fabricate import (
 from rich.console import Console
 
 from hptui.cli import progress as headless
+from hptui.cli.foreground import report_progress
 from hptui.cli.progress import ProgressReport, work_done
 from hptui.cli.session import Session
 from hptui.errors import TrainingError
@@ -174,3 +175,20 @@ def test_own_code_that_leaves_fails_the_session() -> None:
     session.join()
     assert isinstance(session.failure, TrainingError)
     assert str(session.failure) == "own code ended the training: SystemExit: usage"
+
+
+def test_whoever_gives_steps_to_a_strategy_that_passes_over_them_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Gone(Session):
+        """A training that is over."""
+
+        def __init__(self) -> None:
+            self.finished = threading.Event()
+            self.finished.set()
+
+    for strategy, told in (("adaptive", True), ("pbt", True), ("grid", False)):
+        study = make_study(tmp_path / strategy, strategy=strategy)
+        report_progress(Gone(), study.directory)
+        shown = capsys.readouterr().err
+        assert (f"{strategy} takes ends and scale of each range, and values of its own" in shown) == told

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 import pytest
+from adaptive_log import SCREEN_REASON, adaptive_run
 from fabricate import (
     candidate_scored,
     chosen,
@@ -25,6 +26,7 @@ from fabricate import (
     whole_run,
     write_run,
 )
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from PIL import Image
@@ -35,13 +37,13 @@ from hptui.__main__ import main
 from hptui.errors import RunDirectoryError
 from hptui.export import export, missing
 from hptui.export.accuracies import accuracies_figure
-from hptui.export.heatmaps import heatmap_page, heatmap_panel
+from hptui.export.heatmaps import heatmap_page, heatmap_panels
 from hptui.export.pictures import pictures
-from hptui.export.scales import legend_columns, number
+from hptui.export.scales import edges, is_to_scale, legend_columns, number, ticks
 from hptui.export.style import literal, look
 from hptui.export.trajectories import trajectories_figure
 from hptui.reading.comparison import compare
-from hptui.reading.run_state import RunState
+from hptui.reading.run_state import Decision, RunState, replay
 from hptui.reading.studies import follow
 from hptui.reading.views.trajectories import trajectories
 from hptui.record.events import AnyEvent, Axis, DecisionRepeated, HyperparametersChosen, RunStopped
@@ -278,7 +280,7 @@ def test_the_cells_carry_the_measured_numbers_and_marks(tmp_path: Path) -> None:
     study = searching_study(tmp_path / "study", axes, epochs=1, diverged_over=0.05)
     (decision,) = follow(study.directory).runs[1].state.decisions
     with look():
-        figure = heatmap_page([heatmap_panel(decision)], "a", "b")
+        figure = heatmap_page(heatmap_panels(decision), "a", "b")
     panel, bar = figure.axes
     losses = [candidate.loss for candidate in decision.candidates if candidate.loss is not None]
     assert [text.get_text() for text in panel.texts] == [f"{loss:.3f}" for loss in losses]
@@ -286,6 +288,67 @@ def test_the_cells_carry_the_measured_numbers_and_marks(tmp_path: Path) -> None:
     assert bar.get_xlabel() == "validation loss (nats)"
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["chosen", "diverged"]
+
+
+def drawn(decision: Decision) -> Figure:
+    with look():
+        return heatmap_page(heatmap_panels(decision, 100), "a", "b")
+
+
+def test_cells_stand_at_the_values_that_adaptive_tried_and_rounds_apart(tmp_path: Path) -> None:
+    survey, screen = replay(adaptive_run()).decisions
+    figure = drawn(screen)
+    first, last, *_ = figure.axes
+    assert [label.get_text() for label in first.get_yticklabels()] == ["0", "0.267", "0.533"]
+    assert [label.get_text() for label in first.get_xticklabels()] == ["1e-6", "2.15e-5", "4.64e-4"]
+    assert first.get_title().split("\n") == ["epoch 3", "round 1 of 2: 5 probes of 0.8 epochs"]
+    assert last.get_title().startswith(
+        "epoch 3\nround 2 of 2: 2 probes of 0.8 epochs more (1.6 in all)\nchosen: screen of"
+    )
+    assert " ".join(last.get_title().split()).endswith(SCREEN_REASON)
+    figure = drawn(survey)
+    first, last, *bars = figure.axes
+    assert [text.get_text() for text in first.texts] == ["2.20", "0.91", "0.95"]
+    assert [text.get_text() for text in last.texts] == ["~0.700", "0.330", "0.340"]
+    assert [bar.get_xticklabels()[0].get_text() for bar in bars] == ["0.91", "0.330"]  # a scale for each
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert labels == ["chosen", "better or left out, not taken", "predicted, not measured"]
+    (frame,) = [patch for patch in last.patches if patch.get_linestyle() != "solid" and patch.get_linewidth() == 1.0]
+    assert frame.get_x() + frame.get_width() / 2 == pytest.approx(-3)  # around the better one, at a rate of 0.001
+
+
+def test_unevenly_spaced_values_are_drawn_side_by_side() -> None:
+    uneven = Axis(name="dropout", low=0.0, high=0.8, scale="linear", values=[0.0, 0.2, 0.267, 0.8])
+    assert edges(uneven) == [-0.5, 0.5, 1.5, 2.5, 3.5]
+    assert ticks(uneven, 500, sideways=True) == ([0.0, 1.0, 2.0, 3.0], ["0", "0.2", "0.267", "0.8"])
+    even = Axis(name="dropout", low=0.0, high=0.8, scale="linear", values=[0.0, 0.267, 0.533])
+    assert edges(even)[1] == pytest.approx(0.1335)
+    assert is_to_scale(axis("batch_size", 8, 512, 4))
+    tried = Axis(name="weight_decay", low=1e-6, high=1e-2, scale="log", values=[1e-6, 2.15e-5, 4.64e-4])
+    assert ticks(tried, 60, sideways=True)[1] == ["1e-6", "4.64e-4"]  # too little room: never at what was not tried
+
+
+def test_an_outlier_leaves_the_colours_to_the_others_and_that_is_said(tmp_path: Path) -> None:
+    events = [run_started(), decision_started(axes=[axis("lr", 1e-4, 1e-1, 4)])]
+    scores = zip((1e-4, 1e-3, 1e-2, 1e-1), (0.394, 0.39, 0.391, 24.5), strict=True)
+    events += [candidate_scored(candidate=n, lr=lr, score=score) for n, (lr, score) in enumerate(scores)]
+    (decision,) = replay([*events, chosen(lr=1e-3, candidate=1)]).decisions
+    panel, bar = drawn(decision).axes
+    assert "1 cell is worse than the colours go" in panel.get_title()
+    assert [text.get_text() for text in panel.texts] == ["0.394", "0.390", "0.391", "24.500"]
+    assert float(bar.get_xticklabels()[-1].get_text()) < 0.41
+
+
+def test_all_four_hyperparameters_of_a_grid_are_drawn(tmp_path: Path) -> None:
+    axes = [axis("lr", 1e-3, 1e-1, 2), axis("dropout", 0, 0.5, 2, "lin"), axis("weight_decay", 1e-6, 1e-2, 2)]
+    axes.append(axis("label_smoothing", 0, 0.2, 2, "lin"))
+    study = searching_study(tmp_path / "study", axes, epochs=5)
+    run = follow(study.directory).runs[1]
+    figure = drawn(run.decision(0))
+    assert [panel.get_xlabel() for panel in figure.axes[:3]] == ["dropout", "weight decay", "label smoothing"]
+    assert "best over weight decay and label smoothing" in " ".join(figure.axes[0].get_title().split())
+    names = [picture.name for picture in pictures(follow(study.directory)) if picture.run]
+    assert names == ["heatmaps-optimized-0-page1", "heatmaps-optimized-0-page2"]  # twelve heatmaps, then three
 
 
 def test_it_works_in_a_worker_thread_and_leaves_settings_alone(tmp_path: Path) -> None:

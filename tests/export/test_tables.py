@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from adaptive_log import DECAYS, LEVELS, SURVEY_REASON, adaptive_run
 from fabricate import (
     AXIS,
     candidate_scored,
@@ -154,3 +155,31 @@ def test_many_decisions_are_all_written_though_few_are_kept_in_memory(tmp_path: 
     assert len(found["candidates"]) == 12 * len(AXIS.values)
     assert math.prod(float(row["lr"]) for row in found["candidates"][:3]) == 0.001 * 0.01 * 0.1
     assert set(values()) <= found["candidates"][0].keys()
+
+
+def test_what_adaptive_measured_has_the_values_it_was_measured_with(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "study", epochs=3, baseline="none")
+    write_run(study, "optimized", 0, adaptive_run())
+    found = exported(study, tmp_path / "out")
+    measured = [row for row in found["heatmaps"] if row["value"]]
+    screened = [row for row in measured if (row["decision"], row["round"]) == ("1", "1")]
+    assert {(row["y_name"], float(row["y"]), row["x_name"], float(row["x"])) for row in screened} == {
+        ("dropout", dropout, "weight_decay", decay)
+        for dropout, decay in [(0.0, 1e-6), *((level, 1e-6) for level in LEVELS), *((0.0, decay) for decay in DECAYS)]
+    }
+    rounds = {(row["decision"], row["round"]): float(row["probe_epochs"]) for row in found["heatmaps"]}
+    assert rounds == {("0", "1"): 0.2, ("0", "2"): 0.6, ("1", "1"): 0.8, ("1", "2"): 1.6}
+    (survey,) = [row for row in measured if row["decision"] == "0" and row["chosen"] == "true"]
+    assert (survey["x"], survey["value"], survey["round"], survey["reason"]) == ("0.01", "0.34", "2", SURVEY_REASON)
+    assert [row["value"] for row in measured if row["passed_over"] == "true"] == ["0.33"]
+    candidates = [(row["decision"], row["round"], row["probe_epochs"]) for row in found["candidates"]]
+    assert candidates[:5] == [("0", "1", "0.2")] * 3 + [("0", "2", "0.6")] * 2
+
+
+def test_candidates_that_were_left_out_are_told(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "study", baseline="none")
+    cells = [candidate_scored(candidate=n, lr=rate, score=0.5 + n) for n, rate in enumerate(AXIS.values)]
+    write_run(study, "optimized", 0, [run_started(), decision_started(), *cells, chosen(candidate=1, excluded=[0])])
+    found = exported(study, tmp_path / "out")
+    assert [row["excluded"] for row in found["candidates"]] == ["true", "false", "false"]
+    assert [row["passed_over"] for row in found["heatmaps"]] == ["true", "false", "false"]

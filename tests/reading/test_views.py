@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from fabricate import (
     AXIS,
@@ -25,8 +27,8 @@ DECAY = Axis(name="weight_decay", low=1e-6, high=1e-2, scale="log", values=[1e-6
 DROPOUT = Axis(name="dropout", low=0.0, high=0.6, scale="linear", values=[0.0, 0.3, 0.6])
 
 
-def grid_decision(axes: list[Axis], events: list[AnyEvent]) -> Decision:
-    return replay([run_started(), decision_started(axes=axes), *events]).decisions[0]
+def grid_decision(axes: list[Axis], events: list[AnyEvent], **started: Any) -> Decision:
+    return replay([run_started(), decision_started(axes=axes, **started), *events]).decisions[0]
 
 
 def scored(number: int, lr: float, score: float | None, **more: float) -> AnyEvent:
@@ -78,12 +80,22 @@ def test_the_chosen_cell_is_marked_only_if_a_candidate_was_taken() -> None:
     assert kept.chosen is None
 
 
-def test_values_between_the_ticks_go_to_the_nearest_in_the_axis_scale() -> None:
-    grid = heatmap(grid_decision([AXIS], [scored(0, 0.004, 1.0)]))  # 0.004 is nearer to 0.01 in a log scale
-    assert [cell.candidates for cell in grid.cells[0]] == [(), (0,), ()]
-    linear = Axis(name="lr", low=0.001, high=0.1, scale="linear", values=[0.001, 0.01, 0.1])
-    grid = heatmap(grid_decision([linear], [scored(0, 0.004, 1.0)]))
-    assert [cell.candidates for cell in grid.cells[0]] == [(0,), (), ()]
+def test_what_was_tried_off_the_grid_has_a_cell_of_its_own() -> None:
+    tried = [
+        scored(0, 0.01, 0.9, dropout=0.0),
+        scored(1, 0.01, 0.8, dropout=0.8 / 3),
+        scored(2, 0.01, 0.7, dropout=1.6 / 3),
+    ]
+    axis = Axis(name="dropout", low=0.0, high=0.8, scale="linear", values=[0.0, 0.2, 0.4, 0.6, 0.8])
+    grid = heatmap(grid_decision([AXIS, axis], [*tried, chosen(lr=0.01, candidate=1)], planned=None))
+    assert (grid.x.name, grid.x.values, grid.y) == ("dropout", [0.0, 0.8 / 3, 1.6 / 3], None)  # the rate was not varied
+    assert [cell.candidates for cell in grid.cells[0]] == [(0,), (1,), (2,)]
+    assert grid.chosen == (0, 1)
+    assert grid.fixed == {"lr": 0.01}
+    single = scored(0, 0.01 * (1 + 5e-8), 1.0)  # as an optimizer in single precision gives it back
+    assert heatmap(grid_decision([AXIS], [single])).x.values == AXIS.values
+    between = heatmap(grid_decision([AXIS], [scored(0, 0.004, 1.0)]))
+    assert (between.x.values, between.cells[0][0].value) == ([0.004], 1.0)
 
 
 def test_of_more_hyperparameters_a_cell_shows_its_best_candidate() -> None:

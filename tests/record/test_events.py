@@ -25,7 +25,8 @@ FORMAT = {
     "seconds start steps",
     "LandscapePredicted": "decision scores",
     "DecisionRepeated": "decision times values changed images seconds",
-    "HyperparametersChosen": "decision epoch step candidate values reason images_probed seconds start left_out",
+    "HyperparametersChosen": "decision epoch step candidate values reason images_probed seconds start left_out "
+    "excluded",
     "BatchesTrained": "epoch step batch batches images loss values seconds",
     "Evaluated": "epoch step split weights images loss accuracy confusion seconds",
     "EpochCompleted": "epoch step train_loss values delivered images_trained images_probed seconds",
@@ -47,7 +48,7 @@ ABSENT_FROM_OLD_LOGS = {
     "DecisionStarted": {"planned": None},
     "RunResumed": {"device": "", "threads": 0},
     "CandidateScored": {"start": None, "steps": 0},
-    "HyperparametersChosen": {"start": None, "left_out": []},
+    "HyperparametersChosen": {"start": None, "left_out": [], "excluded": []},
     "RunCompleted": {"best_epoch": 0},
 }
 """fields that came later, and what stands for them in a log that was written before"""

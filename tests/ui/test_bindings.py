@@ -815,9 +815,8 @@ def test_the_palette_has_every_action_of_the_list_that_a_key_has() -> None:
 def test_an_action_with_two_keys_is_in_the_palette_once_with_both_as_they_are_typed() -> None:
     async def script(at: At) -> None:
         commands = at.app.get_system_commands(at.app.screen)
-        assert [command.help for command in commands if command.title == "Earlier decision, cell to the left"] == [
-            "key ← or h"
-        ]
+        title = "Earlier round or decision, cell to the left"
+        assert [command.help for command in commands if command.title == title] == ["key ← or h"]
 
     play(trained, SMALL, script)
 

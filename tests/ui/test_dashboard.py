@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from adaptive_log import SCREEN_REASON, SURVEY_REASON, adaptive_run
 from fabricate import (
     candidate_scored,
     chosen,
@@ -492,3 +493,61 @@ def test_a_start_from_the_form_that_fails_brings_the_form_back(monkeypatch: pyte
             await until(pilot, lambda: any(field.value == "7" for field in app.screen.query(Input)))
 
     asyncio.run(main())
+
+
+@pytest.fixture
+def adaptive_study(tmp_path: Path) -> Study:
+    study = make_study(tmp_path / "study", epochs=3, strategy="adaptive", baseline="none")
+    write_run(study, "optimized", 0, adaptive_run())
+    return study
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (160, 48)])
+def test_rounds_of_a_decision_are_gone_through_with_the_reason_beside_them(
+    adaptive_study: Study, size: tuple[int, int]
+) -> None:
+    def words(app: HptuiApp) -> str:
+        return " ".join(heatmap(app).split())
+
+    def shown(app: HptuiApp) -> list[str]:
+        """Decision and round that are looked at; others may be shown below."""
+        first, second, *_ = heatmap(app).split("\n")
+        return [first[:12], second[:12]]
+
+    async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: "round 2 of 2: 2 probes of 0.8 epochs more (1.6 in all)" in words(app))
+        assert f"chosen: {SCREEN_REASON}" in words(app)
+        await pilot.press("h")
+        await until(pilot, lambda: shown(app) == ["decision 2/2", "round 1 of 2"])
+        assert "round 1 of 2: 5 probes of 0.8 epochs" in words(app)
+        assert "f follows" in words(app)
+        for tick in ("0.267", "0.533", "2.15e-5", "0.000464"):  # all four levels that were searched
+            assert tick in words(app)
+        await pilot.press("h")
+        await until(pilot, lambda: shown(app) == ["decision 1/2", "round 2 of 2"])
+        assert "!0.330" in words(app)
+        assert "◆0.340" in words(app)
+        assert "round 1 of 2: 3 probes of 0.2 epochs" in words(app)  # below, with colours of its own
+        assert SURVEY_REASON in words(app)
+        await pilot.press("h")
+        await until(pilot, lambda: shown(app) == ["decision 1/2", "round 1 of 2"])
+        await pilot.press("h")  # there is nothing before it
+        await pilot.press("l", "l", "l")
+        await until(pilot, lambda: shown(app) == ["decision 2/2", "round 2 of 2"])
+        await pilot.press("h", "f")
+        await until(pilot, lambda: "f follows" not in words(app) and shown(app)[1] == "round 2 of 2")
+
+    show(adaptive_study.directory, script, size)
+
+
+def test_a_click_finds_its_cell_below_the_words(adaptive_study: Study) -> None:
+    async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: "round 2 of 2" in heatmap(app))
+        await pilot.press("h")
+        await until(pilot, lambda: heatmap(app).split("\n")[1].startswith("round 1 of 2"))
+        lines = heatmap(app).split("\n")
+        y = next(n for n, line in enumerate(lines) if "0.1900" in line)
+        await pilot.click(HeatmapPanel, offset=(lines[y].index("0.1900") + 1, y + 1))  # a border is around it
+        await until(pilot, lambda: "score 0.19 | lr 0.01, dropout 0.266667, weight_decay 1e-06" in heatmap(app))
+
+    show(adaptive_study.directory, script)

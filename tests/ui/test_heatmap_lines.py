@@ -8,10 +8,11 @@ from dataclasses import replace
 import pytest
 from textual.strip import Strip
 
-from hptui.reading.views.heatmap import Cell, HeatmapGrid
+from hptui.reading.views.heatmap_grid import Cell, HeatmapGrid
 from hptui.record.events import Axis
 from hptui.ui.drawing.colours import MAPS, Palette, readable_on
-from hptui.ui.drawing.heatmap_lines import cell_at, heatmap_lines, layout, share_of
+from hptui.ui.drawing.heatmap_layout import share_of
+from hptui.ui.drawing.heatmap_lines import cell_at, heatmap_lines, layout
 
 
 def axis(name: str, count: int, low: float = 1e-6, high: float = 10.0) -> Axis:
@@ -75,8 +76,8 @@ def test_cells_that_are_not_measured_are_told_from_measured_and_diverged_ones() 
 
 def test_without_colour_small_cells_have_shades_that_order_them() -> None:
     for palette, shades in ((Palette(colour=False), "░▒▓█"), (Palette(colour=False, ascii=True), "-+*#")):
-        lines = text(heatmap_lines(grid(1, 25), 40, 6, palette))
-        cells = lines[0][9 + 1 : 9 + 24]  # without the chosen one, and the one that has diverged
+        lines = text(heatmap_lines(grid(1, 25), 25, 6, palette))
+        cells = lines[0][1:24]  # without the chosen one, and the one that has diverged
         ranks = [shades.index(cell) for cell in cells]
         assert ranks == sorted(ranks, reverse=True)  # a low score is good, hence dark
         assert len(set(ranks)) >= 4
@@ -111,7 +112,7 @@ def test_colour_maps_get_lighter_all_the_way() -> None:
 
 def test_a_click_finds_the_cell_that_is_drawn_there() -> None:
     shown = grid(5, 3)
-    place = layout(shown, 78, 20)
+    place = layout(shown, 78, 20, Palette())
     assert place is not None
     found = {cell_at(shown, place, x, y) for x in range(78) for y in range(20)} - {None}
     assert found == {(row, column) for row in range(5) for column in range(3)}
@@ -122,15 +123,18 @@ def test_a_click_finds_the_cell_that_is_drawn_there() -> None:
 
 def test_where_there_is_no_room_for_all_cells_the_best_of_a_block_stands_for_it() -> None:
     shown = grid(25, 25)
-    place = layout(shown, 78, 14)
+    place = layout(shown, 78, 14, Palette())
     assert place is not None
     assert place.block == (3, 1)
     lines = text(heatmap_lines(shown, 78, 14, Palette(), cursor=(1, 7)))
-    assert len(lines) == 9 + 3
+    assert len(lines) == 14
     assert "best of 3 x 1 cells each" in lines[-2]
-    assert "◆" in lines[8]  # the chosen cell is in the lowest block, and shown whatever else is there
-    assert cell_at(shown, place, 9 + 2 * 7, 8) == (0, 7)  # the lowest score of rows 0 to 2 in column 7
-    assert [n for n, line in enumerate(heatmap_lines(shown, 78, 14, Palette(), (1, 7))) if _reversed(line)] == [8]
+    *_, lowest = range(*place.lines(0))
+    assert "◆" in lines[lowest]  # the chosen cell is in the lowest block, and shown whatever else is there
+    x = place.left + place.across(7)[0]
+    assert cell_at(shown, place, x, lowest) == (0, 7)  # the lowest score of rows 0 to 2 in column 7
+    reversed_lines = [n for n, line in enumerate(heatmap_lines(shown, 78, 14, Palette(), (1, 7))) if _reversed(line)]
+    assert reversed_lines == list(range(*place.lines(0)))
 
 
 def test_predicted_cells_are_told_from_measured_ones_in_every_palette() -> None:
@@ -143,9 +147,9 @@ def test_predicted_cells_are_told_from_measured_ones_in_every_palette() -> None:
         assert "~0.40" in body[1]
         assert "~0.10" not in body[1]
         assert "~ predicted" in body[-1]
-        small = text(heatmap_lines(shown, 13, 6, palette))
+        small = text(heatmap_lines(shown, 4, 5, palette))
         hatch = palette.mark("▒", "~") if palette.colour else "~"
-        assert small[1][10:13] == hatch * 2 + palette.mark("·", ".")
+        assert small[0][1:4] == hatch * 2 + palette.mark("·", ".")
     segments = list(heatmap_lines(shown, 78, 6, Palette())[1])
     assert [segment.text.strip() for segment in segments if segment.style.bgcolor is not None] == ["0.100"]
     numbers = [segment for segment in segments if segment.text.startswith("~0")]
@@ -162,3 +166,66 @@ def test_where_all_signs_occur_none_of_them_is_cut(palette: Palette) -> None:
     cells = ((*whole.cells[0][:2], Cell(predicted=0.2)), (Cell(), *whole.cells[1][1:]), whole.cells[2])
     legend = text(heatmap_lines(replace(whole, cells=cells), 58, 20, palette))[-1]
     assert all(word in legend for word in (" chosen", "~ predicted", " diverged", " empty"))
+
+
+def rates(scores: list[float], chosen: int, *predicted: int) -> HeatmapGrid:
+    """A single row; some of its scores are predicted."""
+    cells = [Cell(predicted=score) if n in predicted else Cell((n,), score) for n, score in enumerate(scores)]
+    shown = replace(grid(1, len(scores)), cells=(tuple(cells),), low=min(scores), high=max(scores))
+    return replace(shown, chosen=(0, chosen))
+
+
+SEVEN = rates([1.36, 1.024, 0.516, 0.2162, 0.1815, 0.249, 0.385], 4, 0, 1, 5, 6)
+
+
+@pytest.mark.parametrize("palette", [Palette(), Palette(colour=False), Palette(ascii=True, colour=False)])
+@pytest.mark.parametrize("rows", [1, 5])
+def test_in_seven_columns_of_a_panel_what_is_chosen_and_predicted_can_be_read(rows: int, palette: Palette) -> None:
+    """In a terminal of 120 x 40 a panel has 56 characters for cells and ticks, and 16 lines."""
+    shown = replace(SEVEN, cells=SEVEN.cells * rows, y=axis("weight_decay", rows) if rows > 1 else None)
+    *lines, _, _, _ = text(heatmap_lines(shown, 56, 14, palette))
+    body = "\n".join(lines)
+    for score in ("1.360", "1.024", "0.516", "0.216", "0.181", "0.249", "0.385"):
+        assert body.count(score) == rows, score
+    assert palette.mark("◆", "@") in body
+    assert body.count("~") >= 4 * rows
+
+
+@pytest.mark.parametrize(("width", "height"), [(56, 14), (78, 17), (158, 42)])
+@pytest.mark.parametrize("shown", [SEVEN, grid(3, 3), grid(25, 25)])
+def test_cells_fill_their_room_to_the_last_character(shown: HeatmapGrid, width: int, height: int) -> None:
+    place = layout(shown, width, height, Palette())
+    assert place is not None
+    lines = heatmap_lines(shown, width, height, Palette())
+    assert len(lines) == height
+    assert all(line.cell_length == width for line in lines[: place.high])
+    assert place.left + place.wide == width
+    larger = layout(shown, 2 * width, 2 * height, Palette())
+    assert larger is not None
+    assert larger.least_cell > place.least_cell or larger.block < place.block
+
+
+def test_an_outlier_leaves_digits_and_colours_to_the_others() -> None:
+    shown = rates([0.394, 0.39, 0.391, 24.5], 1)
+    lines = text(heatmap_lines(shown, 58, 8, Palette()))
+    for number in ("0.394", "◆0.390", "0.391", "24.500"):
+        assert number in "\n".join(lines[:-3]), number
+    assert lines[-1].startswith("≥0.4")
+    assert share_of(shown, 0.39) - share_of(shown, 0.394) > 0.1
+    plain = text(heatmap_lines(shown, 58, 8, Palette(ascii=True)))
+    assert plain[-1].startswith(">=0.4")
+
+
+def test_cells_that_were_passed_over_have_a_mark_and_the_legend_says_so() -> None:
+    cells = (Cell((0,), 0.76, passed_over=True), Cell((1,), 0.86), Cell((2,), 0.9))
+    shown = replace(grid(1, 3), cells=(cells,), chosen=(0, 1), low=0.76, high=0.9)
+    for palette in (Palette(), Palette(colour=False), Palette(ascii=True, colour=False)):
+        lines = text(heatmap_lines(shown, 58, 8, palette))
+        assert "!0.760" in "\n".join(lines)
+        assert f"{palette.mark('◆', '@')}0.860" in "\n".join(lines)
+        assert "! passed over" in lines[-1]
+
+
+def test_of_what_was_not_varied_the_one_value_is_told() -> None:
+    shown = replace(SEVEN, fixed={"dropout": 0.0, "weight_decay": 1e-6})
+    assert "→ lr (log)   at dropout 0, weight_decay 1e-6" in "\n".join(text(heatmap_lines(shown, 58, 8, Palette())))

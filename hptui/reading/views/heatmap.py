@@ -1,91 +1,78 @@
-"""One decision over two hyperparameters, as a grid of cells."""
+"""One decision over two hyperparameters, as a grid of cells: each at the values that its candidates were tried with."""
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Literal
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from hptui.metrics.classification import sensitivity, specificity
 from hptui.reading.run_state import Decision
+from hptui.reading.views.heatmap_axes import Guess, guesses_of, index_of, placed_at, shown_axes, varied
+from hptui.reading.views.heatmap_grid import LOWER_IS_BETTER, Cell, HeatmapGrid, Measure, Position
+from hptui.reading.views.probe_rounds import probe_rounds
 from hptui.record.events import Axis, CandidateScored
 
-Measure = Literal["score", "loss", "accuracy", "raw_accuracy", "sensitivity", "specificity"]
-MEASURES: tuple[Measure, ...] = ("score", "loss", "accuracy", "raw_accuracy", "sensitivity", "specificity")
-LOWER_IS_BETTER: frozenset[Measure] = frozenset({"score", "loss"})
+
+class HeatmapPart(NamedTuple):
+    """A round of a decision over one pair of hyperparameters: what one heatmap shows."""
+
+    number: int | None
+    """of the round; None: nothing was measured yet"""
+    x: str
+    y: str
+    """the same as `x` where one hyperparameter has several values"""
 
 
-@dataclass(frozen=True)
-class Cell:
-    """One cell of a heatmap."""
-
-    candidates: tuple[int, ...] = ()
-    """candidates that fall here; several where the decision searched more than the two axes shown"""
-    value: float | None = None
-    """of the best of them; None: not measured yet, or all diverged"""
-    diverged: bool = False
-    """measured, and none was finite"""
-    predicted: float | None = None
-    """score that the strategy's model of the landscape expects here, where nothing was measured"""
-
-    @property
-    def shown(self) -> float | None:
-        """The measured value, else the predicted one."""
-        return self.value if self.value is not None else self.predicted
+def heatmap_pairs(decision: Decision, number: int | None = None) -> list[tuple[str, str]]:
+    """Every pair (x, y) of what has several values in a round; in the first one the first name stands upwards."""
+    return _pairs(_Setting(decision, number, "score").names)
 
 
-@dataclass(frozen=True)
-class HeatmapGrid:
-    """One decision over two hyperparameters. Rows follow `y`, from low to high; columns follow `x`."""
+def heatmap_parts(decision: Decision) -> list[HeatmapPart]:
+    """Heatmaps that together show every value that the decision tried.
 
-    decision: int
-    epoch: int
-    measure: Measure
-    x: Axis
-    y: Axis | None
-    """None where only one hyperparameter was searched: a single row"""
-    cells: tuple[tuple[Cell, ...], ...]
-    chosen: tuple[int, int] | None
-    """(row, column) of the choice; None: not chosen yet, or no candidate was"""
-    low: float | None
-    high: float | None
-    """smallest and largest value among the cells, measured or predicted; None: no cell has one"""
-
-    @cached_property
-    def measured(self) -> tuple[float, float]:
-        """Smallest and largest measured value; of a single one, or of none, those of all that is shown."""
-        values = [cell.value for row in self.cells for cell in row if cell.value is not None]
-        if len(values) < 2:
-            return self.low or 0.0, self.high or 0.0
-        return min(values), max(values)
-
-    @property
-    def lower_is_better(self) -> bool:
-        return self.measure in LOWER_IS_BETTER
+    In each round the first hyperparameter that was varied stands upwards, and each of the others across in turn.
+    """
+    parts = []
+    for number in range(len(probe_rounds(decision))) or (None,):
+        setting = _Setting(decision, number, "score")
+        pairs = _pairs(setting.tried or setting.names)
+        parts += [HeatmapPart(number, x, y) for x, y in pairs if y == pairs[0][1]]
+    return parts
 
 
-def heatmap(decision: Decision, x: str | None = None, y: str | None = None, measure: Measure = "score") -> HeatmapGrid:
-    """Grid of one decision; without names the first two searched hyperparameters, the first one upwards.
+def _pairs(names: Sequence[str]) -> list[tuple[str, str]]:
+    return [(x, y) for y in names for x in names if x != y] or [(names[0], names[0])]
+
+
+def heatmap(
+    decision: Decision,
+    x: str | None = None,
+    y: str | None = None,
+    measure: Measure = "score",
+    number: int | None = None,
+) -> HeatmapGrid:
+    """Grid of one round of a decision.
+
+    Args:
+        decision: with its candidates.
+        x: across; without names the first two hyperparameters with several values, the first one upwards.
+        y: upwards; the same as `x` for a single row.
+        measure: what the cells show.
+        number: of the round; the last one, if None.
 
     Raises:
         ValueError: the decision searched nothing, or not the named hyperparameter.
     """
-    x_axis, y_axis = _axes(decision.started.axes, x, y)
-    columns, rows = len(x_axis.values), len(y_axis.values) if y_axis else 1
-    candidates_at: dict[tuple[int, int], list[CandidateScored]] = {}
-    for candidate in decision.candidates:
-        candidates_at.setdefault(_position(candidate.values, x_axis, y_axis), []).append(candidate)
-    predicted = _predicted(decision, x_axis, y_axis) if measure == "score" else {}
-    positions = [[(row, column) for column in range(columns)] for row in range(rows)]
-    cells = tuple(
-        tuple(_cell(candidates_at.get(position, []), measure, predicted.get(position)) for position in row)
-        for row in positions
-    )
+    setting = _Setting(decision, number, measure)
+    x_axis, y_axis = setting.pair(x, y)
+    cells = setting.cells(x_axis, y_axis)
     values = [cell.shown for row in cells for cell in row if cell.shown is not None]
-    choice = decision.chosen
+    winner = setting.winner
+    named = {x_axis.name} | ({y_axis.name} if y_axis is not None else set())
+    others = tuple(name for name in setting.names if name not in named)
+    fixed = {name: axis.values[0] for name, axis in setting.axes.items() if name not in {*named, *others}}
     return HeatmapGrid(
         decision=decision.started.decision,
         epoch=decision.started.epoch,
@@ -93,61 +80,93 @@ def heatmap(decision: Decision, x: str | None = None, y: str | None = None, meas
         x=x_axis,
         y=y_axis,
         cells=cells,
-        chosen=None if choice is None or choice.candidate is None else _position(choice.values, x_axis, y_axis),
+        chosen=placed_at(winner, x_axis, y_axis) if winner is not None else None,
         low=min(values, default=None),
         high=max(values, default=None),
+        round=setting.round,
+        rounds=max(len(setting.rounds), 1),
+        others=others,
+        fixed=fixed,
     )
 
 
-def _axes(axes: Sequence[Axis], x: str | None, y: str | None) -> tuple[Axis, Axis | None]:
-    by_name = {axis.name: axis for axis in axes}
-    names = list(by_name)
-    if not names:
-        raise ValueError("the decision searched nothing")
-    y = y or next((name for name in names if name != x), None)
-    x = x or next((name for name in names if name != y), names[0])
-    if x not in by_name or (y is not None and y not in by_name):
-        raise ValueError(f"searched are {', '.join(names)}; not {x}, {y}")
-    return by_name[x], by_name[y] if y is not None and y != x else None
+class _Setting:
+    """What all cells of a round are made from."""
+
+    def __init__(self, decision: Decision, number: int | None, measure: Measure) -> None:
+        if not decision.started.axes:
+            raise ValueError("the decision searched nothing")
+        self.measure = measure
+        self.rounds = probe_rounds(decision)
+        self.round = self.rounds[-1 if number is None else number] if self.rounds else None
+        last = self.round is None or self.round is self.rounds[-1]
+        # what is predicted, is so for the longest probes
+        self.guesses: list[Guess] = guesses_of(decision) if measure == "score" and last else []
+        self.axes = shown_axes(decision, self.round, self.guesses)
+        self.tried = varied(shown_axes(decision, self.round, ()))
+        """names of what was tried with several values"""
+        guessed = [name for name in varied(self.axes) if name not in self.tried]
+        self.names = [*self.tried, *guessed] or list(self.axes)[:1]
+        """of what has several values in the grid; what was tried comes first"""
+        self.candidates = self.round.candidates if self.round is not None else ()
+        choice = decision.chosen
+        number = choice.candidate if choice is not None else None
+        self.winner = next((one for one in self.candidates if one.candidate == number), None)
+        self.excluded = frozenset(choice.excluded if choice is not None else ())
+
+    def pair(self, x: str | None, y: str | None) -> tuple[Axis, Axis | None]:
+        """Axes across and upwards; raise ValueError if they were not searched."""
+        y = y or next((name for name in self.names if name != x), None)
+        x = x or next((name for name in self.names if name != y), self.names[0])
+        if x not in self.axes or (y is not None and y not in self.axes):
+            raise ValueError(f"searched are {', '.join(self.axes)}; not {x}, {y}")
+        return self.axes[x], self.axes[y] if y is not None and y != x else None
+
+    def cells(self, x: Axis, y: Axis | None) -> tuple[tuple[Cell, ...], ...]:
+        """All cells, row by row."""
+        here: dict[Position, list[CandidateScored]] = {}
+        for one in self.candidates:
+            if (place := placed_at(one, x, y)) is not None:
+                here.setdefault(place, []).append(one)
+        guessed: dict[Position, float] = {}
+        for guess in self.guesses:  # the best, over what the decision searched beyond the two axes
+            place = (index_of(guess.values[y.name], y) if y is not None else 0), index_of(guess.values[x.name], x)
+            guessed[place] = min(guess.score, guessed.get(place, math.inf))
+        return tuple(
+            tuple(
+                self._cell(here.get((row, column), []), guessed.get((row, column))) for column in range(len(x.values))
+            )
+            for row in range(len(y.values) if y is not None else 1)
+        )
+
+    def _cell(self, candidates: Sequence[CandidateScored], predicted: float | None) -> Cell:
+        if not candidates:
+            return Cell(predicted=predicted)
+        numbers = tuple(one.candidate for one in candidates)
+        best = min(self._measured(candidates), default=None)
+        if best is None:
+            return Cell(numbers, None, diverged=all(one.diverged for one in candidates))
+        return Cell(numbers, best.value, passed_over=best.passed_over)
+
+    def _measured(self, candidates: Sequence[CandidateScored]) -> Iterator[_Ranked]:
+        taken = self.winner.score if self.winner is not None else None
+        for one in candidates:
+            value = None if one.diverged else measured(one, self.measure)
+            if value is not None:
+                loss = value if self.measure in LOWER_IS_BETTER else -value
+                out = one.candidate in self.excluded
+                better = taken is not None and one.score is not None and one.score < taken
+                yield _Ranked(one is not self.winner, out, loss, value, out or better)
 
 
-def _position(values: dict[str, float], x: Axis, y: Axis | None) -> tuple[int, int]:
-    return (_nearest(values[y.name], y) if y else 0), _nearest(values[x.name], x)
+class _Ranked(NamedTuple):
+    """A measured value of a cell; the first in order is the one that is shown."""
 
-
-def _nearest(value: float, axis: Axis) -> int:
-    """Index of the axis value nearest to `value`, in the axis's own scale."""
-    if value in axis.values:
-        return axis.values.index(value)
-
-    def position(number: float) -> float:
-        return math.log(max(number, 1e-300)) if axis.scale == "log" else number
-
-    return min(range(len(axis.values)), key=lambda index: abs(position(axis.values[index]) - position(value)))
-
-
-def _predicted(decision: Decision, x: Axis, y: Axis | None) -> dict[tuple[int, int], float]:
-    """The best predicted score by (row, column), over what the decision searched beyond the two axes."""
-    if decision.predicted is None:
-        return {}
-    best: dict[tuple[int, int], float] = {}
-    axes = decision.started.axes
-    every = itertools.product(*(axis.values for axis in axes))
-    for values, score in zip(every, decision.predicted.scores, strict=True):
-        if score is not None:
-            position = _position(dict(zip((axis.name for axis in axes), values, strict=True)), x, y)
-            best[position] = min(score, best.get(position, math.inf))
-    return best
-
-
-def _cell(candidates: Sequence[CandidateScored], measure: Measure, predicted: float | None) -> Cell:
-    if not candidates:
-        return Cell(predicted=predicted)
-    numbers = tuple(candidate.candidate for candidate in candidates)
-    values = [value for c in candidates if not c.diverged and (value := measured(c, measure)) is not None]
-    if not values:
-        return Cell(numbers, None, diverged=all(candidate.diverged for candidate in candidates))
-    return Cell(numbers, min(values) if measure in LOWER_IS_BETTER else max(values))
+    is_not_chosen: bool
+    is_excluded: bool
+    loss: float
+    value: float
+    passed_over: bool
 
 
 def measured(candidate: CandidateScored, measure: Measure) -> float | None:

@@ -233,6 +233,7 @@ class DecisionMaker:
                 seconds=seconds,
                 start=choice.start,
                 left_out=list(choice.left_out),
+                excluded=list(choice.excluded),
             )
         )
         progress.decisions += 1

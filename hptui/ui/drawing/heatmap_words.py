@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
+
 from hptui.hyperparameters import Values
 from hptui.reading.run_state import Decision
-from hptui.reading.views.heatmap import HeatmapGrid, measured
+from hptui.reading.views.heatmap import measured
+from hptui.reading.views.heatmap_grid import HeatmapGrid, Position
+from hptui.reading.views.probe_rounds import round_words
+from hptui.space import describe
 from hptui.ui.drawing.colours import Palette
 from hptui.ui.drawing.literal import literal
-
-CellIndex = tuple[int, int]
-"""row and column in a grid"""
 
 
 def decision_words(grid: HeatmapGrid, decision: Decision, decisions: int, palette: Palette) -> str:
@@ -20,7 +22,34 @@ def decision_words(grid: HeatmapGrid, decision: Decision, decisions: int, palett
     return f"decision {grid.decision + 1}/{decisions} for epoch {grid.epoch} | {what}"
 
 
-def cell_words(grid: HeatmapGrid, decision: Decision, at: CellIndex, width: int) -> str:
+def round_line(grid: HeatmapGrid, images_per_epoch: int) -> str:
+    """How long the probes were, where the decision has others too, and what the cells are the best over."""
+    words = [round_words(grid.round, grid.rounds, images_per_epoch)] if grid.round and grid.rounds > 1 else []
+    words += [f"best over {', '.join(grid.others)}"] if grid.others else []
+    return "; ".join(words)
+
+
+def reason_words(decision: Decision) -> str:
+    """Why the strategy chose what it chose, and whether longer probes would have led elsewhere."""
+    if decision.chosen is None or not decision.candidates:
+        return ""
+    words = f"chosen: {decision.chosen.reason}"
+    if decision.repeated is not None:
+        again = decision.repeated
+        other = describe(again.values, again.changed) if again.changed else "the same"
+        words += f"; probes {again.times:g} times as long choose {other}"
+    return words
+
+
+def in_lines(words: str, width: int, most: int) -> list[str]:
+    """Words in at most so many lines; three points at the end tell where some are missing."""
+    lines = wrap(words, width) if width > 0 else []
+    if len(lines) > most > 0:
+        lines[most - 1] = f"{lines[most - 1][: max(width - 4, 0)]} ..."
+    return lines[:most]
+
+
+def cell_words(grid: HeatmapGrid, decision: Decision, at: Position, width: int) -> str:
     """Measured value, and exact values of the hyperparameters, in one cell; as exact as there is room for."""
     cell, values = grid.cells[at[0]][at[1]], cell_values(grid, decision, at)
     for digits in range(6, 2, -1):
@@ -28,14 +57,14 @@ def cell_words(grid: HeatmapGrid, decision: Decision, at: CellIndex, width: int)
         if cell.predicted is not None and cell.value is None:
             shown = f"{grid.measure} {cell.predicted:.{digits}g} predicted, not measured"
         if cell.value is not None:
-            shown = f"{grid.measure} {cell.value:.{digits}g}"
+            shown = f"{grid.measure} {cell.value:.{digits}g}" + ", passed over" * cell.passed_over
         words = f"{shown} | {', '.join(f'{name} {value:.{digits}g}' for name, value in values.items())}"
         if len(words) <= width:
             break
     return words
 
 
-def cell_values(grid: HeatmapGrid, decision: Decision, at: CellIndex) -> Values:
+def cell_values(grid: HeatmapGrid, decision: Decision, at: Position) -> Values:
     """The axes' values in one cell; of further hyperparameters, those of the best candidate in it."""
     row, column = at
     inside = [one for one in decision.candidates if one.candidate in grid.cells[row][column].candidates]
@@ -47,7 +76,7 @@ def cell_values(grid: HeatmapGrid, decision: Decision, at: CellIndex) -> Values:
     return {grid.x.name: grid.x.values[column]} | ({grid.y.name: grid.y.values[row]} if grid.y else {})
 
 
-def cell_beside(grid: HeatmapGrid, at: CellIndex, rows: int = 0, columns: int = 0) -> CellIndex:
+def cell_beside(grid: HeatmapGrid, at: Position, rows: int = 0, columns: int = 0) -> Position:
     """The cell so many rows and columns further, or the last one in that direction."""
     return (
         min(max(at[0] + rows, 0), len(grid.cells) - 1),

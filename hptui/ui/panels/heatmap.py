@@ -11,15 +11,31 @@ from textual.geometry import Region
 from textual.reactive import Reactive, reactive
 from textual.strip import Strip
 
-from hptui.reading.views.heatmap import MEASURES, HeatmapGrid, Measure, heatmap
+from hptui.reading.run_state import Decision
+from hptui.reading.views.heatmap import heatmap, heatmap_pairs
+from hptui.reading.views.heatmap_grid import MEASURES, HeatmapGrid, Measure, Position
+from hptui.reading.views.probe_rounds import probe_rounds
+from hptui.ui.drawing.heatmap_companions import companion_lines
 from hptui.ui.drawing.heatmap_lines import cell_at, heatmap_lines, layout
-from hptui.ui.drawing.heatmap_words import CellIndex, cell_beside, cell_values, cell_words, decision_words
+from hptui.ui.drawing.heatmap_words import (
+    cell_beside,
+    cell_values,
+    cell_words,
+    decision_words,
+    in_lines,
+    reason_words,
+    round_line,
+)
+from hptui.ui.drawing.literal import literal
 from hptui.ui.panels import LookAtDecision, Panel, Scene, Span, UseCell
 
 __all__ = ["HeatmapPanel"]
 
-HEADER_LINES = 1
-KEYS = "h l decision, f follow, c cursor, a axes, v value"
+REASON_LINES = 3
+"""that the reason of a choice may take, where the cells have room enough without them"""
+LEAST_BODY = 8
+"""lines of cells and legend"""
+KEYS = "h l rounds, f follow, c cursor, a axes, v value"
 CURSOR_KEYS = "hjkl cell, enter uses it, c cursor off, v value"
 
 
@@ -29,11 +45,13 @@ class View(NamedTuple):
     measure: Measure = "score"
     pair: int = 0
     """of hyperparameters, on the axes"""
-    cursor: CellIndex | None = None
+    cursor: Position | None = None
+    round: int | None = None
+    """of the decision; None: its last one, as they come"""
 
 
 class HeatmapPanel(Panel):
-    """Arrows go through the decisions; with a cursor (c, or a click) they go from cell to cell."""
+    """Arrows go through the rounds of the decisions; with a cursor (c, or a click) they go from cell to cell."""
 
     heading = "Epoch heatmap"
     order = 10
@@ -44,8 +62,8 @@ class HeatmapPanel(Panel):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left,h", "sideways(-1)", "Earlier decision, cell to the left", show=False),
-        Binding("right,l", "sideways(1)", "Later decision, cell to the right", show=False),
+        Binding("left,h", "sideways(-1)", "Earlier round or decision, cell to the left", show=False),
+        Binding("right,l", "sideways(1)", "Later round or decision, cell to the right", show=False),
         Binding("up,k", "vertically(1)", "Cell above", show=False),
         Binding("down,j", "vertically(-1)", "Cell below", show=False),
         Binding("f", "follow", "Follow the newest decision", show=False),
@@ -63,6 +81,10 @@ class HeatmapPanel(Panel):
         super().__init__()
         self._grid: HeatmapGrid | None = None
         self._lines: list[Strip] = []
+        self._header = 0
+        """lines above the cells"""
+        self._body = 0
+        """lines of the heatmap that is looked at"""
 
     def change_key(self, scene: Scene) -> object:
         decision = scene.decision
@@ -105,16 +127,25 @@ class HeatmapPanel(Panel):
 
     def _picture(self, scene: Scene) -> list[Strip]:
         width, height = self.size
-        if self._grid is None or scene.decision is None:
+        grid, decision = self._grid, scene.decision
+        if grid is None or decision is None:
             what = "baseline: nothing is searched" if scene.run.arm == "baseline" else "no decision yet"
             return [Strip.blank(0)] if width == 0 else _text_lines(f"{scene.run.name}: {what}", width)
+        started = scene.run.state.started
         if self.view.cursor is not None:
-            header = cell_words(self._grid, scene.decision, self.view.cursor, width)
+            header = in_lines(cell_words(grid, decision, self.view.cursor, width), width, REASON_LINES)
         else:
-            header = decision_words(self._grid, scene.decision, len(scene.run.state.decisions), scene.palette)
-            header += "" if scene.following else " | f follows"
-        body = heatmap_lines(self._grid, width, height - HEADER_LINES, scene.palette, self.view.cursor)
-        return [*_text_lines(header, width)[:HEADER_LINES], *body]
+            header = [decision_words(grid, decision, len(scene.run.state.decisions), scene.palette)]
+            header[0] += "" if scene.following and self.view.round is None else " | f follows"
+        images = started.images_per_epoch if started is not None else 0
+        header += in_lines(round_line(grid, images), width, REASON_LINES)
+        room = min(max(height - len(header) - LEAST_BODY, 0), REASON_LINES)
+        header += in_lines(literal(reason_words(decision), scene.palette), width, room)
+        self._header = len(header)
+        below = companion_lines(decision, grid, width, height - self._header, scene.palette, images)
+        self._body = height - self._header - len(below)
+        body = heatmap_lines(grid, width, self._body, scene.palette, self.view.cursor)
+        return [*(Strip([Segment(line[:width])]) for line in header), *body, *below]
 
     def render_line(self, y: int) -> Strip:
         """One prepared line: drawing costs the training next to nothing."""
@@ -124,22 +155,35 @@ class HeatmapPanel(Panel):
     def on_click(self, event: events.Click) -> None:
         """Put the cursor on a cell."""
         offset = event.get_content_offset(self)
-        if offset is None or self._grid is None:
+        if offset is None or self._grid is None or self.scene is None:
             return
-        blocks = layout(self._grid, self.size.width, self.size.height - HEADER_LINES)
-        cell = cell_at(self._grid, blocks, offset.x, offset.y - HEADER_LINES) if blocks else None
+        palette = self.scene.palette
+        blocks = layout(self._grid, self.size.width, self._body, palette)
+        cell = cell_at(self._grid, blocks, offset.x, offset.y - self._header) if blocks else None
         if cell is not None:
             self._put_cursor(cell)
 
-    def _put_cursor(self, at: CellIndex | None) -> None:
+    def _put_cursor(self, at: Position | None) -> None:
         """Show the cursor on a cell; None takes it away."""
         self.view = self.view._replace(cursor=at)
 
     def action_sideways(self, step: int) -> None:
-        if self.view.cursor is None:
+        if self._grid is None:
             self.post_message(LookAtDecision(step))
-        elif self._grid is not None:
+        elif self.view.cursor is not None:
             self._put_cursor(cell_beside(self._grid, self.view.cursor, columns=step))
+        else:
+            self._go(self._grid, step)
+
+    def _go(self, grid: HeatmapGrid, step: int) -> None:
+        """Go to the round before or after, which may be one of another decision."""
+        last = grid.rounds - 1
+        number = (last if self.view.round is None else min(self.view.round, last)) + step
+        if 0 <= number <= last:
+            self.view = self.view._replace(round=None if number == last else number)
+        elif self.scene is not None and 0 <= grid.decision + step < len(self.scene.run.state.decisions):
+            self.set_reactive(HeatmapPanel.view, self.view._replace(round=0 if step > 0 else None))
+            self.post_message(LookAtDecision(step))
 
     def action_vertically(self, step: int) -> None:
         if self.view.cursor is None:
@@ -148,6 +192,7 @@ class HeatmapPanel(Panel):
             self._put_cursor(cell_beside(self._grid, self.view.cursor, rows=step))
 
     def action_follow(self) -> None:
+        self.view = self.view._replace(round=None)
         self.post_message(LookAtDecision(None))
 
     def action_cursor(self) -> None:
@@ -168,8 +213,8 @@ class HeatmapPanel(Panel):
 
     def action_next_axes(self) -> None:
         decision = self.scene.decision if self.scene is not None else None
-        if decision is None or len(decision.started.axes) < 2:
-            self.notify("one hyperparameter is searched: there are no other axes")
+        if self._grid is None or decision is None or len(_pairs(decision, self.view)) < 2:
+            self.notify("one hyperparameter has several values here: there are no other axes")
             return
         self.view = self.view._replace(pair=self.view.pair + 1, cursor=None)
 
@@ -179,20 +224,26 @@ class HeatmapPanel(Panel):
 
 
 def _grid(scene: Scene, view: View) -> HeatmapGrid | None:
-    """The decision's grid over the pair of hyperparameters that is looked at."""
+    """The grid of the round and the pair of hyperparameters that are looked at."""
     decision = scene.decision
     if decision is None or not decision.started.axes:
         return None
-    x, y = _pair([axis.name for axis in decision.started.axes], view.pair)
-    return heatmap(decision, x, y, view.measure)
+    if view.pair == 0:
+        return heatmap(decision, measure=view.measure, number=_round(decision, view))
+    pairs = _pairs(decision, view)
+    return heatmap(decision, *pairs[view.pair % len(pairs)], view.measure, _round(decision, view))
 
 
-def _pair(names: list[str], number: int) -> tuple[str, str | None]:
-    """The first name upwards and the second across, then every other pair."""
-    if len(names) == 1:
-        return names[0], None
-    pairs = [(x, y) for y in names for x in names if x != y]
-    return pairs[number % len(pairs)]
+def _round(decision: Decision, view: View) -> int | None:
+    """The round that is looked at; another decision may have fewer."""
+    if view.round is None:
+        return None
+    last = len(probe_rounds(decision)) - 1
+    return min(view.round, last) if last >= 0 else None
+
+
+def _pairs(decision: Decision, view: View) -> list[tuple[str, str]]:
+    return heatmap_pairs(decision, _round(decision, view))
 
 
 def _text_lines(text: str, width: int) -> list[Strip]:

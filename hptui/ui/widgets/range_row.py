@@ -54,7 +54,7 @@ class RangeRow(Row):
     @property
     def help_words(self) -> str:
         known = hyperparameter(self._hyperparameter, installed=False)
-        return f"{known.title}: searched or not; low, high, scale, steps. It takes {known.bounds}."
+        return f"{known.title}: searched or not; low, high, scale, steps (of a grid). It takes {known.bounds}."
 
     def add_to(self, settings: dict[str, Any]) -> None:
         if self.query_one(Check).value:

@@ -1,0 +1,100 @@
+"""What one heatmap shows: plain numbers, no drawing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from hptui.reading.views.colour_scale import ColourScale, colour_scale
+from hptui.reading.views.probe_rounds import ProbeRound
+from hptui.record.events import Axis
+
+Measure = Literal["score", "loss", "accuracy", "raw_accuracy", "sensitivity", "specificity"]
+MEASURES: tuple[Measure, ...] = ("score", "loss", "accuracy", "raw_accuracy", "sensitivity", "specificity")
+LOWER_IS_BETTER: frozenset[Measure] = frozenset({"score", "loss"})
+Position = tuple[int, int]
+"""row and column"""
+BEST = 3
+"""different values that can be told apart wherever they stand"""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a heatmap."""
+
+    candidates: tuple[int, ...] = ()
+    """candidates that fall here; several where the round tried more than the two axes shown"""
+    value: float | None = None
+    """of the chosen one, else of the best of them; None: not measured yet, or all diverged"""
+    diverged: bool = False
+    """measured, and none was finite"""
+    predicted: float | None = None
+    """score that the strategy's model of the landscape expects here, where nothing was measured"""
+    passed_over: bool = False
+    """its value was not to be chosen: the strategy left the candidate out, or took another one in spite of its score"""
+
+    @property
+    def shown(self) -> float | None:
+        """The measured value, else the predicted one."""
+        return self.value if self.value is not None else self.predicted
+
+
+@dataclass(frozen=True)
+class HeatmapGrid:
+    """One round of a decision over two hyperparameters. Rows follow `y`, from low to high; columns follow `x`."""
+
+    decision: int
+    epoch: int
+    measure: Measure
+    x: Axis
+    """its values are those of the columns, in equal steps or not"""
+    y: Axis | None
+    """None where only one hyperparameter has several values: a single row"""
+    cells: tuple[tuple[Cell, ...], ...]
+    chosen: Position | None
+    """of the choice; None: not chosen yet, no candidate was, or not one of this round"""
+    low: float | None
+    high: float | None
+    """smallest and largest value among the cells, measured or predicted; None: no cell has one"""
+    round: ProbeRound | None = None
+    """None: nothing was measured"""
+    rounds: int = 1
+    """of the decision so far"""
+    others: tuple[str, ...] = ()
+    """further hyperparameters with several values: a cell shows the best over them"""
+    fixed: Mapping[str, float] | None = None
+    """searched hyperparameters of which this round tried one value alone"""
+    shared_scale: ColourScale | None = None
+    """of several grids together; None: its own"""
+
+    @cached_property
+    def scale(self) -> ColourScale | None:
+        """Of the colours; None: no cell has a value."""
+        return self.shared_scale or colour_scale(self.values, lower_is_better=self.lower_is_better)
+
+    @property
+    def values(self) -> list[float]:
+        """All that is shown, measured or predicted."""
+        return [cell.shown for _, _, cell in self.places if cell.shown is not None]
+
+    @cached_property
+    def places(self) -> list[tuple[int, int, Cell]]:
+        """Row, column and cell of each."""
+        return [(row, column, cell) for row, line in enumerate(self.cells) for column, cell in enumerate(line)]
+
+    @property
+    def lower_is_better(self) -> bool:
+        return self.measure in LOWER_IS_BETTER
+
+    @cached_property
+    def close_values(self) -> frozenset[float]:
+        """What a reader compares: the best few measured values, that of the chosen cell, and those around it."""
+        values = {(row, column): cell.value for row, column, cell in self.places if cell.value is not None}
+        if not values:
+            return frozenset()
+        best = sorted(set(values.values()), reverse=not self.lower_is_better)[:BEST]
+        middle = self.chosen or next(place for place, value in values.items() if value == best[0])
+        around = [(middle[0] + row, middle[1] + column) for row in (-1, 0, 1) for column in (-1, 0, 1)]
+        return frozenset((*best, *(values[place] for place in around if place in values)))

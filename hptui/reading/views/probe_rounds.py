@@ -1,0 +1,93 @@
+"""The rounds of a decision: candidates that were trained equally far, so that their scores can be compared.
+
+A strategy may let the best of a round go on, or train what it tries next for longer; after four times as many steps a
+score is another number, whatever the values are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hptui.reading.run_state import Decision
+from hptui.record.events import CandidateScored
+
+
+@dataclass(frozen=True)
+class ProbeRound:
+    """Candidates that began equally far from where their decision began, and were trained for as long."""
+
+    number: int
+    """0, 1, 2, ... within the decision"""
+    candidates: tuple[CandidateScored, ...]
+    images: int
+    """of each of its probes"""
+    images_before: int = 0
+    """that its probes' starts were trained within the decision already"""
+
+    @property
+    def total(self) -> int:
+        """Images from where the decision began to the scores."""
+        return self.images_before + self.images
+
+
+@dataclass(frozen=True)
+class _Reach:
+    """How far a candidate came within its decision."""
+
+    probes: int
+    """one after the other, its own counted"""
+    images: int
+    batch: int
+    """the largest on the way: by so many images the length of each probe may be rounded"""
+
+
+def probe_rounds(decision: Decision) -> tuple[ProbeRound, ...]:
+    """Rounds in the order in which they began; none where nothing was measured.
+
+    Members of a population, which begin where an earlier decision left them, are compared as they are, however long
+    each was trained since.
+    """
+    own, reach = decision.started.decision, dict[int, _Reach]()
+    population = any(one.start is not None and one.start[0] != own for one in decision.candidates)
+    grouped: list[list[CandidateScored]] = []
+    for one in decision.candidates:
+        reach[one.candidate] = mine = _reach(one, own, reach)
+        for group in grouped:
+            first = reach[group[0].candidate]
+            as_far = abs(mine.images - first.images) < max(mine.batch, first.batch) * mine.probes
+            if mine.probes == first.probes and (as_far or population):
+                group.append(one)
+                break
+        else:
+            grouped.append([one])
+    return tuple(_round(number, group, reach) for number, group in enumerate(grouped))
+
+
+def _reach(one: CandidateScored, decision: int, reach: dict[int, _Reach]) -> _Reach:
+    batch = max(int(one.values.get("batch_size", 1)), 1)
+    before = reach.get(one.start[1]) if one.start is not None and one.start[0] == decision else None
+    if before is None:
+        return _Reach(1, one.images, batch)
+    return _Reach(before.probes + 1, before.images + one.images, max(before.batch, batch))
+
+
+def _round(number: int, group: Sequence[CandidateScored], reach: dict[int, _Reach]) -> ProbeRound:
+    images = max(one.images for one in group)
+    total = max(reach[one.candidate].images for one in group)
+    return ProbeRound(number, tuple(group), images, total - images)
+
+
+def round_words(one: ProbeRound, rounds: int, images_per_epoch: int) -> str:
+    """How many probes of which length, and which of several rounds they are."""
+    count = len(one.candidates)
+    words = f"{count} probe{'s' * (count != 1)} of {_length(one.images, images_per_epoch)}"
+    if one.images_before:
+        words += f" more ({_length(one.total, images_per_epoch).split()[0]} in all)"
+    return f"round {one.number + 1} of {rounds}: {words}" if rounds > 1 else words
+
+
+def _length(images: int, images_per_epoch: int) -> str:
+    if images_per_epoch <= 0:  # an older log: the model had not seen the data yet
+        return f"{images:,} images"
+    return f"{images / images_per_epoch:.2g} epoch{'s' * (images != images_per_epoch)}"
