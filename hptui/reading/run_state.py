@@ -18,6 +18,7 @@ from hptui.record.events import (
     Evaluated,
     HyperparametersChosen,
     LandscapePredicted,
+    LogMended,
     RangesChanged,
     RunCompleted,
     RunContinued,
@@ -142,7 +143,7 @@ class RunState:
                 self.failed = event
             case RunCompleted():
                 self.completed, self.seconds = event, event.seconds
-            case CheckpointSaved() | RangesChanged():
+            case CheckpointSaved() | RangesChanged() | LogMended():
                 pass  # the next decision has its axes
 
     def _epoch(self, number: int) -> Epoch:

@@ -80,7 +80,7 @@ class RunReader:
         with self._path.open("rb") as file:
             while piece := _whole_lines(file.fileno(), offset, READ_BYTES):
                 for line in piece.split(b"\n")[:-1]:
-                    event = self._decode(line, piece, offset)
+                    event = self._decode(line, offset)
                     if isinstance(event, CandidateScored):
                         candidates.append(event)
                     elif isinstance(event, (HyperparametersChosen, RunResumed, DecisionStarted)):
@@ -91,7 +91,7 @@ class RunReader:
     def _decode_piece(self, piece: bytes, *, skim: bool) -> list[AnyEvent]:
         events, begins = [], 0
         for line in _skimmed(piece) if skim else piece.split(b"\n")[:-1]:
-            event = self._decode(line, piece, self._offset)
+            event = self._decode(line, self._offset)
             if isinstance(event, DecisionStarted):
                 begins = piece.index(line, begins) + len(line) + 1
                 self._decisions[event.decision] = self._offset + begins
@@ -99,16 +99,21 @@ class RunReader:
         self._offset += len(piece)
         return events
 
-    def _decode(self, line: bytes, piece: bytes, offset: int) -> AnyEvent:
+    def _decode(self, line: bytes, offset: int) -> AnyEvent:
         try:
             event = decode(line)
             if isinstance(event, RunStarted):
                 check_schema(event.schema, self._path)
             return event
         except msgspec.DecodeError as error:
-            with self._path.open("rb") as file:  # nobody counts the lines as long as all is well
-                number = file.read(offset + piece.index(line)).count(b"\n") + 1
+            number = self._number_of(line, offset)
             raise RunDirectoryError(f"{self._path}, line {number} cannot be read: {error}.") from None
+
+    def _number_of(self, line: bytes, offset: int) -> int:
+        """The place of the first such line after `offset`, from 1: nobody counts them as long as all is well."""
+        with self._path.open("rb") as file:
+            number = file.read(offset).count(b"\n") + 1
+            return number + next(index for index, other in enumerate(file) if other.rstrip(b"\n") == line)
 
 
 def _skimmed(piece: bytes) -> list[bytes]:

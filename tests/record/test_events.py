@@ -13,8 +13,8 @@ from fabricate import batches_trained, run_completed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hptui.record.class_counts import ClassCounts
 from hptui.record.events import AnyEvent, Axis, Event, RunStarted, decode, encode
-from hptui.record.predictions import ClassCounts
 
 FORMAT = {
     "RunStarted": "schema hptui arm seed strategy epochs images_per_epoch validation_images test_images class_names "
@@ -36,6 +36,7 @@ FORMAT = {
     "ValuesRequested": "by epoch values",
     "EpochsAdded": "by epochs",
     "CommandRefused": "by reason",
+    "LogMended": "restored removed",
     "RunStopped": "reason epoch step",
     "RunFailed": "error",
     "RunCompleted": "epoch step delivered validation_loss validation_accuracy test_loss test_accuracy images_trained "
@@ -137,7 +138,7 @@ def test_what_is_not_an_event_is_refused(line: bytes) -> None:
 
 
 def test_every_missing_or_mistyped_field_is_noticed() -> None:
-    plain = msgspec.json.decode(encode(run_completed()))
+    plain = msgspec.to_builtins(run_completed())
     for field in FORMAT["RunCompleted"].split():
         if field in ABSENT_FROM_OLD_LOGS["RunCompleted"]:
             continue

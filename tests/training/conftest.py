@@ -22,6 +22,7 @@ from hptui.training.engine.device_data import DeviceDataset, DeviceImages
 from hptui.training.engine.plug_ins import ModelFactory
 from hptui.training.inputs import prepare_inputs
 from hptui.training.planning import new_strategy
+from hptui.training.run.checkpoints import restore_newest
 from hptui.training.run.control import Control
 from hptui.training.run.decision import DecisionMaker
 from hptui.training.run.delivery import delivered_weights
@@ -147,3 +148,10 @@ def prepare(small_dataset: ImageDataset) -> Callable[..., Prepared]:
         return Prepared(config, prepare_inputs(config, dataset=dataset, factory=factory))
 
     return make
+
+
+def newest_checkpoint(run: Path) -> dict[str, Any] | None:
+    """Content of the newest checkpoint that can be used; None if there is none."""
+    taken: list[dict[str, Any]] = []
+    restore_newest(run, torch.device("cpu"), taken.append)
+    return taken[0] if taken else None

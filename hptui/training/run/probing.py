@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from hptui.metrics.classification import metric
-from hptui.record.predictions import ClassCounts
+from hptui.record.class_counts import ClassCounts
 from hptui.strategies import Candidate, Measurement, StateName
 from hptui.training.engine.evaluation import Evaluation
 from hptui.training.engine.loop import LossSum, Trainer

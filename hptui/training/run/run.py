@@ -27,7 +27,7 @@ from hptui.training.engine.building import StudyInputs, new_state
 from hptui.training.engine.loop import Trainer
 from hptui.training.engine.plug_ins import load_schedule
 from hptui.training.engine.state import TrainingState
-from hptui.training.run.checkpoints import keep_newest, load_newest, require_plain, save_checkpoint
+from hptui.training.run.checkpoints import keep_newest, require_plain, restore_newest, save_checkpoint
 from hptui.training.run.control import Control, StopRequested
 from hptui.training.run.decision import DecisionMaker
 from hptui.training.run.delivery import DeliveredEpoch, Delivery, remove_predictions
@@ -205,9 +205,7 @@ class Run:
 
     def _resume(self) -> None:
         assert self.directory is not None
-        saved = load_newest(self.directory, self.inputs.device)
-        if saved is not None:
-            self._restore(saved)
+        restore_newest(self.directory, self.inputs.device, self._restore)
         remove_predictions(self.directory)  # of a completed run that goes on; not before it is sure that it can
         at = self.ledger.progress
         self.ledger.emit(
