@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import time
 import zipfile
 from pathlib import Path
 from typing import BinaryIO
@@ -15,10 +16,10 @@ from typing import BinaryIO
 import msgspec
 
 from hptui.errors import RunDirectoryError
-from hptui.record.events import LogMended, decode
+from hptui.record.events import LogMended, decode, encode
 from hptui.record.files import replace_file
-from hptui.record.run_directory import CHECKPOINTS, DAMAGED_EVENTS_FILE, EVENTS_FILE, read_origin
-from hptui.record.seals import check_archive
+from hptui.record.run_directory import CHECKPOINTS, DAMAGED_EVENTS_FILE, EVENTS_FILE, check_first_line, read_origin
+from hptui.record.seals import check_archive, is_whole
 
 LOG_MEMBER = "archive/events.jsonl"
 """the copy within a checkpoint's archive, in the folder that torch names all its members by; torch passes over it"""
@@ -39,6 +40,11 @@ def durable_log(run: Path) -> bytes:
             log = file.read()
     except FileNotFoundError:
         return b""
+    return _whole_lines(log)
+
+
+def _whole_lines(log: bytes) -> bytes:
+    """All but an unfinished last line, which never was a fact."""
     return log[: log.rfind(b"\n") + 1]
 
 
@@ -47,33 +53,35 @@ def has_checkpoints(run: Path) -> bool:
     return any((run / CHECKPOINTS).glob("step-*.pt"))
 
 
-def mend_log(run: Path) -> LogMended | None:
+def mend_log(run: Path) -> bool:
     """Make a run's log whole again before it is gone on with; whoever calls this is its only writer.
 
-    A damaged log is kept beside it.
+    What was done is a line of the log itself; the damaged one is kept beside it.
 
     Returns:
-        what was done; None if it was whole.
+        False if it was whole, and nothing was done.
 
     Raises:
-        RunDirectoryError: the folder cannot be written, or the log is no file.
+        RunDirectoryError: the folder cannot be written, the log is no file, or a newer hptui wrote it.
     """
     path = run / EVENTS_FILE
     try:
-        log = path.read_bytes() if path.exists() else b""
+        log = _whole_lines(path.read_bytes()) if path.exists() else b""
         copy = _newest_copy(run)
         begin = _common_lines(log, copy)
         rest = log[len(copy) :] if begin == len(copy) else b""
-        readable = _readable(rest)
+        readable = _readable(rest, path)
         if begin == len(copy) and len(readable) == len(rest):
-            return None
+            return False
         if log:
             replace_file(run / DAMAGED_EVENTS_FILE, log)
-        _write_from(path, begin, copy[begin:] + readable)
+        lost = copy[begin:].count(b"\n")
+        removed = max(0, log[begin:].count(b"\n") - readable.count(b"\n") - lost)
+        mended = LogMended(time=time.time(), restored=lost, removed=removed)
+        _write_from(path, begin, copy[begin:] + readable + encode(mended))
     except OSError as error:
         raise RunDirectoryError(f"cannot mend {path}: {error.strerror}.") from None
-    lost = copy[begin:].count(b"\n")
-    return LogMended(restored=lost, removed=max(0, log[begin:].count(b"\n") - readable.count(b"\n") - lost))
+    return True
 
 
 def _newest_copy(run: Path) -> bytes:
@@ -96,13 +104,18 @@ def _common_lines(log: bytes, copy: bytes) -> int:
     return sum(len(line) for line, other in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
-def _readable(lines: bytes) -> bytes:
-    """The lines before the first that cannot be read; an unfinished last line is left to the writer."""
+def _readable(lines: bytes, path: Path) -> bytes:
+    """The lines before the first that cannot be read."""
     position = 0
     while (end := lines.find(b"\n", position)) >= 0:
         try:
             decode(lines[position:end])
         except msgspec.DecodeError:
+            check_first_line(lines[position:end], path)
+            if is_whole(lines[position:end]):
+                raise RunDirectoryError(
+                    f"{path} holds facts that this hptui does not know; use the version that wrote it."
+                ) from None
             return lines[:position]
         position = end + 1
     return lines

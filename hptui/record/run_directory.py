@@ -17,6 +17,7 @@ No path in any of these files is absolute: a folder can be copied and read anywh
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from hptui.config import Arm
 from hptui.errors import RunDirectoryError
 from hptui.record.events import SCHEMA
 from hptui.record.files import replace_file
-from hptui.record.seals import Origin, checked_struct, seal_struct
+from hptui.record.seals import Origin, seal_struct, unsealed_struct
 
 RUN_FILE = "run.json"
 EVENTS_FILE = "events.jsonl"
@@ -81,9 +82,7 @@ def read_run_file(directory: Path) -> RunFile:
             f"{directory} is not a run of hptui: cannot read {RUN_FILE}, {error.strerror}."
         ) from None
     try:
-        plain = checked_struct(content)
-        check_schema(plain.get("schema") if isinstance(plain, dict) else None, path)
-        return msgspec.convert(plain, RunFile)
+        return msgspec.convert(unsealed_struct(content, lambda plain: _check_format(plain, path)), RunFile)
     except msgspec.DecodeError as error:
         raise RunDirectoryError(f"{path} is damaged: {error}.") from None
 
@@ -94,6 +93,18 @@ def check_schema(schema: object, path: Path) -> None:
         raise RunDirectoryError(
             f"{path} has format {schema!r}, this hptui reads format {SCHEMA}; use the hptui version that wrote it."
         )
+
+
+def check_first_line(line: bytes, path: Path) -> None:
+    """Refuse a log whose first fact another version of the format wrote, in whatever form."""
+    with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        plain = msgspec.json.decode(line)
+        if isinstance(plain, dict) and "schema" in plain:
+            check_schema(plain["schema"], path)
+
+
+def _check_format(plain: object, path: Path) -> None:
+    check_schema(plain.get("schema") if isinstance(plain, dict) else None, path)
 
 
 def read_origin(directory: Path, step: int = 0) -> Origin:

@@ -22,7 +22,7 @@ from hptui.record.events import (
     decode,
     start_of,
 )
-from hptui.record.run_directory import EVENTS_FILE, RUN_FILE, check_schema, read_run_file
+from hptui.record.run_directory import EVENTS_FILE, RUN_FILE, check_first_line, check_schema, read_run_file, run_name
 
 READ_BYTES = 1 << 20
 """largest piece read at once, so that a reader of a huge log stays responsive"""
@@ -104,10 +104,21 @@ class RunReader:
             event = decode(line)
             if isinstance(event, RunStarted):
                 check_schema(event.schema, self._path)
+                self._check_origin(event)
             return event
         except msgspec.DecodeError as error:
+            check_first_line(line, self._path)
             number = self._number_of(line, offset)
             raise RunDirectoryError(f"{self._path}, line {number} cannot be read: {error}.") from None
+
+    def _check_origin(self, event: RunStarted) -> None:
+        """Raise RunDirectoryError if it is the log of another run than the folder's."""
+        if not (self._directory / RUN_FILE).exists():
+            return
+        file = read_run_file(self._directory)
+        if (event.arm, event.seed) != (file.arm, file.seed):
+            other = run_name(event.arm, event.seed)
+            raise RunDirectoryError(f"{self._path} is the log of {other}, not of {run_name(file.arm, file.seed)}.")
 
     def _number_of(self, line: bytes, offset: int) -> int:
         """The place of the first such line after `offset`, from 1: nobody counts them as long as all is well."""

@@ -32,10 +32,8 @@ class RunWriter:
         self._presence.__enter__()
         try:
             self._file = os.open(self._directory / EVENTS_FILE, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-            mended = mend_log(self._directory)
             _cut_torn_line(self._file)
-            if mended is not None:
-                self.append(mended)
+            mend_log(self._directory)
         except OSError as error:
             self._leave(None, None, None)
             raise RunDirectoryError(f"cannot write {self._directory / EVENTS_FILE}: {error.strerror}.") from None

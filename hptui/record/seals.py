@@ -18,6 +18,7 @@ import hashlib
 import os
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -138,9 +139,13 @@ def seal_line(line: bytes) -> bytes:
 
 def check_line(line: bytes) -> None:
     """Raise msgspec.DecodeError if the line has a checksum that does not fit."""
-    body, seal = line[:-CRC_BYTES], line[-CRC_BYTES:]
-    if seal.startswith(CRC) and seal != b'%b%08x"}' % (CRC, zlib.crc32(body)):
+    if line[-CRC_BYTES:].startswith(CRC) and not is_whole(line):
         raise msgspec.DecodeError(DAMAGED)
+
+
+def is_whole(line: bytes) -> bool:
+    """Whether the line has a checksum, and it fits."""
+    return line[-CRC_BYTES:] == b'%b%08x"}' % (CRC, zlib.crc32(line[:-CRC_BYTES]))
 
 
 def seal_text(text: str) -> str:
@@ -162,12 +167,22 @@ def seal_struct(struct: msgspec.Struct) -> bytes:
     return msgspec.json.format(msgspec.json.encode(plain | {CHECKSUM: _checksum(msgspec.json.encode(plain))})) + b"\n"
 
 
-def checked_struct(content: bytes) -> Any:
-    """The plain data of `seal_struct`; raise msgspec.DecodeError if it is no JSON, or the checksum does not fit."""
+def unsealed_struct(content: bytes, check_first: Callable[[Any], object] | None = None) -> Any:
+    """The plain data of `seal_struct`.
+
+    Args:
+        content: the file.
+        check_first: called with the plain data before the checksum is compared; another format may have another one.
+
+    Raises:
+        msgspec.DecodeError: it is no JSON, or the checksum does not fit.
+    """
     try:
         plain = msgspec.json.decode(content)
     except (UnicodeDecodeError, RecursionError) as error:
         raise msgspec.DecodeError(str(error)) from None
+    if check_first is not None:
+        check_first(plain)
     given = plain.pop(CHECKSUM, None) if isinstance(plain, dict) else None
     if given is not None and given != _checksum(msgspec.json.encode(plain)):
         raise msgspec.DecodeError(DAMAGED)

@@ -27,7 +27,7 @@ from hptui.record.files import replace_file
 from hptui.record.machine_paths import portable, remember_paths
 from hptui.record.presence import HEARTBEAT, LOCK, Presence
 from hptui.record.run_directory import RunFile, check_schema, create_run, run_name
-from hptui.record.seals import checked_struct, seal_struct, seal_text, text_damage
+from hptui.record.seals import seal_struct, seal_text, text_damage, unsealed_struct
 
 STUDY_FILE = "study.toml"
 STEERING_FILE = "steering.json"
@@ -222,7 +222,7 @@ def steered(config: StudyConfig, directory: Path) -> StudyConfig:
     """The settings with what was changed since the study began."""
     path = directory / STEERING_FILE
     try:
-        steering = msgspec.convert(checked_struct(path.read_bytes()), Steering)
+        steering = msgspec.convert(unsealed_struct(path.read_bytes()), Steering)
     except FileNotFoundError:
         return config
     except (OSError, msgspec.DecodeError) as error:

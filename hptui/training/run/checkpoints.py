@@ -33,9 +33,9 @@ def save_checkpoint(run: Path, step: int, content: dict[str, Any]) -> str:
     except OSError as error:
         raise TrainingError(f"cannot read the log of {run}: {error.strerror}.") from None
     save_file(folder / name, content, read_origin(run, step), log)
-    for left in [path for path in folder.glob("step-*.pt") if path.name > name]:
+    for left in [path for path in _checkpoints(run) if path.name > name]:
         left.unlink(missing_ok=True)
-    for old in sorted(folder.glob("step-*.pt"))[:-KEPT]:
+    for old in _checkpoints(run)[:-KEPT]:
         old.unlink(missing_ok=True)
     return f"{CHECKPOINTS}/{name}"
 
@@ -86,8 +86,13 @@ def save_file(path: Path, content: dict[str, Any], origin: Origin, log: bytes | 
 
 def keep_newest(run: Path) -> None:
     """A completed run needs one checkpoint, to go on from if epochs are added."""
-    for old in sorted((run / CHECKPOINTS).glob("step-*.pt"))[:-1]:
+    for old in _checkpoints(run)[:-1]:
         old.unlink(missing_ok=True)
+
+
+def _checkpoints(run: Path) -> list[Path]:
+    """Files by step; somebody may have put something else under such a name."""
+    return sorted(path for path in (run / CHECKPOINTS).glob("step-*.pt") if path.is_file())
 
 
 def restore_newest(run: Path, device: torch.device, restore: Callable[[dict[str, Any]], object]) -> bool:
