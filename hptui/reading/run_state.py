@@ -101,6 +101,8 @@ class RunState:
             case RunResumed():
                 self._go_back(event)
             case DecisionStarted():
+                if self.decisions and self.decisions[-1].started.decision == event.decision:
+                    self.decisions.pop()  # it was not over, and begins anew
                 self.decisions.append(Decision(event))
             case CandidateScored():
                 self.decisions[-1].candidates.append(event)
@@ -156,7 +158,10 @@ class RunState:
         self.stopped = self.failed = self.completed = self.paused = self.last_batches = None
         self.epochs_planned, self.by_hand = event.epochs, event.by_hand
         self.epochs = [epoch for epoch in self.epochs if epoch.number <= event.epoch and epoch.completed]
-        self.decisions = self.decisions[: event.decisions]
+        standing, running = self.decisions[: event.decisions], self.decisions[event.decisions :][:1]
+        if running and event.candidates:
+            standing.append(Decision(running[0].started, running[0].candidates[: event.candidates]))
+        self.decisions = standing
         self.values = self._standing_values()
         self.images_trained, self.images_probed = event.images_trained, event.images_probed
         self.seconds = event.seconds

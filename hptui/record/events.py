@@ -82,6 +82,10 @@ class RunResumed(Event, frozen=True, kw_only=True):
     device: str = ""
     threads: int = 0
     """that it goes on with; empty and 0: not recorded"""
+    candidates: int = 0
+    """of the decision that follows those that stand: measured before, and not measured again"""
+    batch: int | None = None
+    """batches done in the epoch that follows; None: an older hptui did not record it"""
 
 
 class DecisionStarted(Event, frozen=True, kw_only=True):

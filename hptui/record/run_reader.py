@@ -38,8 +38,9 @@ class RunReader:
         self._directory = directory
         self._path = directory / EVENTS_FILE
         self._offset = 0
-        self._decisions: dict[int, int] = {}
-        """where in the file the candidates of each decision begin; of a decision that was made again, the newest"""
+        self._decisions: dict[int, list[tuple[int, int]]] = {}
+        """where in the file the candidates of each decision begin, of one that was made again the newest, and where it
+        was gone on with, each with the number of candidates before that stand"""
         self.behind = False
         """whether the last `read` stopped for lack of time"""
         self.asked = False
@@ -75,26 +76,35 @@ class RunReader:
 
     def candidates(self, decision: int) -> list[CandidateScored]:
         """All candidates of one decision that `read` has come past, read from the file again."""
-        offset = self._decisions[decision]
         candidates: list[CandidateScored] = []
         with self._path.open("rb") as file:
-            while piece := _whole_lines(file.fileno(), offset, READ_BYTES):
-                for line in piece.split(b"\n")[:-1]:
-                    event = self._decode(line, offset)
-                    if isinstance(event, CandidateScored):
-                        candidates.append(event)
-                    elif isinstance(event, (HyperparametersChosen, RunResumed, DecisionStarted)):
-                        return candidates
-                offset += len(piece)
+            for begin, kept in self._decisions[decision]:
+                candidates = candidates[:kept] + self._candidates_from(file.fileno(), begin)
+        return candidates
+
+    def _candidates_from(self, file: int, offset: int) -> list[CandidateScored]:
+        """Candidates up to the end of the decision, or to where it was stopped."""
+        candidates: list[CandidateScored] = []
+        while piece := _whole_lines(file, offset, READ_BYTES):
+            for line in piece.split(b"\n")[:-1]:
+                event = self._decode(line, offset)
+                if isinstance(event, CandidateScored):
+                    candidates.append(event)
+                elif isinstance(event, (HyperparametersChosen, RunResumed, DecisionStarted)):
+                    return candidates
+            offset += len(piece)
         return candidates
 
     def _decode_piece(self, piece: bytes, *, skim: bool) -> list[AnyEvent]:
         events, begins = [], 0
         for line in _skimmed(piece) if skim else piece.split(b"\n")[:-1]:
             event = self._decode(line, self._offset)
-            if isinstance(event, DecisionStarted):
+            if isinstance(event, (DecisionStarted, RunResumed)):
                 begins = piece.index(line, begins) + len(line) + 1
-                self._decisions[event.decision] = self._offset + begins
+                if isinstance(event, DecisionStarted):
+                    self._decisions[event.decision] = [(self._offset + begins, 0)]
+                elif event.candidates and event.decisions in self._decisions:
+                    self._decisions[event.decisions].append((self._offset + begins, event.candidates))
             events.append(event)
         self._offset += len(piece)
         return events
