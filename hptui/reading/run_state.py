@@ -159,7 +159,7 @@ class RunState:
         self.epochs_planned, self.by_hand = event.epochs, event.by_hand
         self.epochs = [epoch for epoch in self.epochs if epoch.number <= event.epoch and epoch.completed]
         standing, running = self.decisions[: event.decisions], self.decisions[event.decisions :][:1]
-        if running and event.candidates:
+        if running and event.candidates is not None:
             standing.append(Decision(running[0].started, running[0].candidates[: event.candidates]))
         self.decisions = standing
         self.values = self._standing_values()

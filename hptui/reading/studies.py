@@ -58,7 +58,7 @@ class FollowedRun:
             self.state.apply(event)
             if isinstance(event, DecisionStarted) and len(self.state.decisions) > 1:
                 self.state.decisions[-2].candidates = []
-            if isinstance(event, RunResumed) and event.candidates:  # they may have been passed over
+            if isinstance(event, RunResumed) and event.candidates is not None:  # they may have been passed over
                 self.state.decisions[-1].candidates = self.reader.candidates(event.decisions)[: event.candidates]
             if not isinstance(event, UNREMARKABLE):
                 self.notable.append(event)

@@ -82,8 +82,8 @@ class RunResumed(Event, frozen=True, kw_only=True):
     device: str = ""
     threads: int = 0
     """that it goes on with; empty and 0: not recorded"""
-    candidates: int = 0
-    """of the decision that follows those that stand: measured before, and not measured again"""
+    candidates: int | None = None
+    """that are not measured again, of a decision that is gone on with; None: it went on from outside a decision"""
     batch: int | None = None
     """batches done in the epoch that follows; None: an older hptui did not record it"""
 

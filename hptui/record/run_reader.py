@@ -103,7 +103,7 @@ class RunReader:
                 begins = piece.index(line, begins) + len(line) + 1
                 if isinstance(event, DecisionStarted):
                     self._decisions[event.decision] = [(self._offset + begins, 0)]
-                elif event.candidates and event.decisions in self._decisions:
+                elif event.candidates is not None and event.decisions in self._decisions:
                     self._decisions[event.decisions].append((self._offset + begins, event.candidates))
             events.append(event)
         self._offset += len(piece)

@@ -19,7 +19,8 @@ from hptui.record.events import AnyEvent, Axis, Event, RunStarted, decode, encod
 FORMAT = {
     "RunStarted": "schema hptui arm seed strategy epochs images_per_epoch validation_images test_images class_names "
     "dataset model parameters optimizer device searched values versions threads loss schedule",
-    "RunResumed": "epoch epochs step images_trained images_probed seconds decisions by_hand device threads",
+    "RunResumed": "epoch epochs step images_trained images_probed seconds decisions by_hand device threads candidates "
+    "batch",
     "DecisionStarted": "decision epoch step axes values loss accuracy score_name score_weights planned",
     "CandidateScored": "decision candidate values score loss accuracy raw_loss raw_accuracy diverged classes images "
     "seconds start steps",
@@ -46,7 +47,7 @@ FORMAT = {
 ABSENT_FROM_OLD_LOGS = {
     "RunStarted": {"threads": 0, "loss": "cross_entropy", "schedule": ""},
     "DecisionStarted": {"planned": None},
-    "RunResumed": {"device": "", "threads": 0},
+    "RunResumed": {"device": "", "threads": 0, "candidates": None, "batch": None},
     "CandidateScored": {"start": None, "steps": 0},
     "HyperparametersChosen": {"start": None, "left_out": []},
     "RunCompleted": {"best_epoch": 0},

@@ -66,12 +66,12 @@ def make_run(prepared: Prepared, arm: str = "optimized", seed: int = 0, **option
 
 def decide(run: Run, epoch: int) -> None:
     """One decision, whether the strategy wants it or not."""
-    DecisionMaker(run.trainer, run.strategy, run.kept, run.ledger, run.control, run.config).decide(epoch)
+    DecisionMaker(run.trainer, run.strategy, run.kept, run.ledger, run.control, run.config, run.autosave).decide(epoch)
 
 
 def train_epoch(run: Run, epoch: int) -> None:
     """The training of an epoch alone: no decision, no evaluation."""
-    EpochTrainer(run.trainer, run.ledger, run.control, run.config, run._schedule).train(epoch)
+    EpochTrainer(run.trainer, run.ledger, run.control, run.config, run._schedule, run.autosave).train(epoch)
 
 
 def train_steps(run: Run, steps: int) -> None:

@@ -1,8 +1,8 @@
 """Run one decision: probe what the strategy yields, until it has chosen; log every candidate.
 
-A stop in the middle leaves the decision pending, and it is gone on with after resuming (`PendingDecision`). `Prober.probe`
-leaves the training where the decision began; `Run.execute` does what was asked for meanwhile and writes the checkpoint;
-whoever reads the log keeps the candidates that the checkpoint has when it comes to the resumption (`RunState`).
+A stop in the middle leaves the decision pending, and it is gone on with after resuming (`PendingDecision`).
+`Prober.probe` leaves the training where the decision began; `Run.execute` does what was asked for meanwhile and writes
+the checkpoint; whoever reads the log keeps the candidates that the checkpoint has when it comes to the resumption.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ random numbers come from its seed; one that does not begins anew.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
@@ -132,9 +133,10 @@ class PendingDecision:
     @classmethod
     def from_plain(cls, plain: dict[str, Any], home: Snapshot, now: float) -> PendingDecision:
         """Inverse of `plain`."""
-        left = {name: value for name, value in plain.items() if name not in ("losses", "seconds", "own", "check")}
+        left = {name: plain[name] for name in ("loss", "search", "images_probed", "images_checked")}
         return cls(
             home=home,
+            memory=copy.deepcopy(plain["memory"]),  # in the checkpoint it is the strategy's own, which will change
             losses=plain["losses"].cpu().numpy(),
             began=now - plain["seconds"],
             own=Course.from_plain(plain["own"]),

@@ -228,7 +228,7 @@ class Run:
                 images_probed=at.images_probed,
                 seconds=at.seconds,
                 decisions=at.decisions,
-                candidates=len(self.ledger.pending.own.measured) if self.ledger.pending is not None else 0,
+                candidates=len(self.ledger.pending.own.measured) if self.ledger.pending is not None else None,
                 batch=at.batch,
                 by_hand=at.by_hand,
                 device=describe_device(self.inputs.device),
