@@ -228,7 +228,8 @@ def write_run(study: Study, arm: str, seed: int, events: Iterable[AnyEvent]) -> 
     study.create_run(arm, seed, directory)  # type: ignore[arg-type]
     with RunWriter(directory) as writer:
         for event in events:
-            writer.append(event)
+            own = isinstance(event, RunStarted)
+            writer.append(msgspec.structs.replace(event, arm=arm, seed=seed) if own else event)
     return directory
 
 

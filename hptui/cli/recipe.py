@@ -92,7 +92,8 @@ def epochs_by_position(events: Iterable[AnyEvent]) -> list[tuple[Position, int]]
                 planned.append(((epoch, batch), event.epochs))
             case RunResumed():
                 epoch, decided = event.epoch + 1, decided[: event.decisions]
-                batch = batches.get((epoch, event.step), 0 if epoch in decided else BEFORE_DECISION)
+                known = event.batch if event.batch else batches.get((epoch, event.step))
+                batch = known or (0 if epoch in decided else BEFORE_DECISION)
                 planned = [entry for entry in planned if entry[0] <= (epoch, batch)]
                 planned.append(((epoch, batch), event.epochs))
     return _without_repeats(planned)

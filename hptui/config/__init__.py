@@ -28,7 +28,7 @@ from hptui.config.study import (
     plug_in_forms,
     takes_path,
 )
-from hptui.config.values import convert_field
+from hptui.config.values import convert_field, parse_interval
 
 __all__ = [
     "ARMS",
@@ -49,6 +49,7 @@ __all__ = [
     "from_plain",
     "misspelt",
     "own_form",
+    "parse_interval",
     "plug_in_forms",
     "resolve",
     "takes_path",

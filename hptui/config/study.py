@@ -98,6 +98,9 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ] = None
     precision: Literal["float32", "bfloat16"] = "float32"
     log_every: Annotated[int, Meta(ge=1, description="batches between two lines of the log")] = 20
+    checkpoint_every: Annotated[
+        str, Meta(description="at most so long is lost if the training is killed: 90s, 10m, 1h or 500steps")
+    ] = "10m"
     out: Annotated[str | None, Meta(description="the study's folder (default: among the user's studies)")] = None
 
     @property

@@ -15,6 +15,9 @@ from hptui.errors import ConfigError, nearest
 from hptui.hyperparameters import hyperparameter
 from hptui.space import parse_range
 
+INTERVAL = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) ?(s|m|h|steps)")
+SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
 
 def convert_field(field: str, raw: object, *, installed: bool = True) -> Any:
     """Turn text (a flag, a variable, a form) or a TOML value into the field's type; raise ConfigError.
@@ -69,8 +72,19 @@ def _check_name(field: str, value: Any, *, installed: bool) -> None:
             raise ConfigError(f"unknown dataset {value!r}.{nearest(name, registry.names('datasets'))}")
     elif field in PLUG_INS and value is not None and (field, value) != ("baseline", "none"):
         registry.check_name(PLUG_INS[field], value, field)
+    elif field == "checkpoint_every":
+        parse_interval(value)
     elif field == "device" and value not in ("auto", "cpu", "cuda") and not re.fullmatch(r"cuda:[0-9]+", value):
         raise ConfigError(f"unknown device {value!r}. It takes auto, cpu, cuda or cuda:INDEX.")
+
+
+def parse_interval(text: str) -> tuple[float, str]:
+    """Number and unit ("s" or "steps") of a text such as 90s, 10m, 1h or 500steps; raise ConfigError."""
+    match = INTERVAL.fullmatch(text)
+    if match is None or float(match[1]) <= 0:
+        raise ConfigError(f"checkpoint_every = {text!r}: write 90s, 10m, 1h, or 500steps.")
+    number, unit = float(match[1]), match[2]
+    return (number, unit) if unit == "steps" else (number * SECONDS[unit], "s")
 
 
 def _number(name: str, raw: object) -> float:

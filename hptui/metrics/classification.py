@@ -11,7 +11,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from hptui.errors import ConfigError, nearest
-from hptui.record.predictions import ClassCounts, Predictions
+from hptui.record.class_counts import ClassCounts
+from hptui.record.predictions import Predictions
 
 if TYPE_CHECKING:  # a tenth of a second that a screen need not wait for
     import numpy as np

@@ -18,6 +18,7 @@ from hptui.record.events import (
     Evaluated,
     HyperparametersChosen,
     LandscapePredicted,
+    LogMended,
     RangesChanged,
     RunCompleted,
     RunContinued,
@@ -114,6 +115,8 @@ class RunState:
             case RunResumed():
                 self._go_back(event)
             case DecisionStarted():
+                if self.decisions and self.decisions[-1].started.decision == event.decision:
+                    self.decisions.pop()  # it was not over, and begins anew
                 self.decisions.append(Decision(event))
             case CandidateScored():
                 self.decisions[-1].candidates.append(event)
@@ -160,7 +163,7 @@ class RunState:
                 self.failed = event
             case RunCompleted():
                 self.completed, self.seconds = event, event.seconds
-            case CheckpointSaved():
+            case CheckpointSaved() | LogMended():
                 pass
 
     def _epoch(self, number: int) -> Epoch:
@@ -176,7 +179,10 @@ class RunState:
             self.changes.append(Change(event, event.epoch + 1, self.epochs_planned))
         self.epochs_planned, self.by_hand = event.epochs, event.by_hand
         self.epochs = [epoch for epoch in self.epochs if epoch.number <= event.epoch and epoch.completed]
-        self.decisions = self.decisions[: event.decisions]
+        standing, running = self.decisions[: event.decisions], self.decisions[event.decisions :][:1]
+        if running and event.candidates is not None:
+            standing.append(Decision(running[0].started, running[0].candidates[: event.candidates]))
+        self.decisions = standing
         self.values = self._standing_values()
         self.images_trained, self.images_probed = event.images_trained, event.images_probed
         self.seconds = event.seconds

@@ -10,7 +10,14 @@ from typing import Literal
 from hptui.config import Arm
 from hptui.errors import RunDirectoryError
 from hptui.reading.run_state import Decision, RunState
-from hptui.record.events import AnyEvent, BatchesTrained, CandidateScored, DecisionStarted, LandscapePredicted
+from hptui.record.events import (
+    AnyEvent,
+    BatchesTrained,
+    CandidateScored,
+    DecisionStarted,
+    LandscapePredicted,
+    RunResumed,
+)
 from hptui.record.presence import is_written
 from hptui.record.run_reader import RunReader
 from hptui.record.study_directory import STUDY_FILE, Study, open_study
@@ -51,6 +58,8 @@ class FollowedRun:
             self.state.apply(event)
             if isinstance(event, DecisionStarted) and len(self.state.decisions) > 1:
                 self.state.decisions[-2].candidates = []
+            if isinstance(event, RunResumed) and event.candidates is not None:  # they may have been passed over
+                self.state.decisions[-1].candidates = self.reader.candidates(event.decisions)[: event.candidates]
             if not isinstance(event, UNREMARKABLE):
                 self.notable.append(event)
                 self.notable_total += 1

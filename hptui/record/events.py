@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import msgspec
 
-from hptui.record.predictions import ClassCounts
+from hptui.record.class_counts import ClassCounts
+from hptui.record.seals import check_line, seal_line
 
 SCHEMA = 1
 """raised when a reader of the old format could misread the new one"""
@@ -81,6 +82,10 @@ class RunResumed(Event, frozen=True, kw_only=True):
     device: str = ""
     threads: int = 0
     """that it goes on with; empty and 0: not recorded"""
+    candidates: int | None = None
+    """that are not measured again, of a decision that is gone on with; None: it went on from outside a decision"""
+    batch: int | None = None
+    """batches done in the epoch that follows; None: an older hptui did not record it"""
 
 
 class DecisionStarted(Event, frozen=True, kw_only=True):
@@ -261,6 +266,15 @@ class CommandRefused(Event, frozen=True, kw_only=True):
     reason: str
 
 
+class LogMended(Event, frozen=True, kw_only=True):
+    """The log was damaged, and is put back from the newest checkpoint; what followed that is trained again."""
+
+    restored: int
+    """lines"""
+    removed: int
+    """lines after the checkpoint that could not be read, and those that followed"""
+
+
 class RunStopped(Event, frozen=True, kw_only=True):
     reason: str
     epoch: int
@@ -306,6 +320,7 @@ AnyEvent = (
     | ValuesRequested
     | EpochsAdded
     | CommandRefused
+    | LogMended
     | RunStopped
     | RunFailed
     | RunCompleted
@@ -317,7 +332,7 @@ _decoder = msgspec.json.Decoder(AnyEvent)
 
 def encode(event: AnyEvent) -> bytes:
     """One line of JSON, newline included; the event's kind comes first, so that a line can be told by its start."""
-    return _encoder.encode(event) + b"\n"
+    return seal_line(_encoder.encode(event)) + b"\n"
 
 
 def start_of(kind: type[Event]) -> bytes:
@@ -329,7 +344,11 @@ def decode(line: bytes) -> AnyEvent:
     """Inverse of `encode`.
 
     Raises:
-        msgspec.DecodeError: not JSON, an unknown kind of event, or fields of another type.
+        msgspec.DecodeError: not JSON, an unknown kind of event, fields of another type, or a wrong checksum.
     """
-    event: AnyEvent = _decoder.decode(line)
+    check_line(line)
+    try:
+        event: AnyEvent = _decoder.decode(line)
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise msgspec.DecodeError(str(error)) from None
     return event

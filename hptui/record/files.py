@@ -11,11 +11,12 @@ from typing import BinaryIO
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file to write; at the end of the block it takes the place of `path`: a reader sees the old or the new one."""
+    """A file to write and read; after the block it takes the place of `path`: a reader sees the old or the new one."""
     # A name per process: a half-written file of a killed process is overwritten, never met by another writer.
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        with partial.open("wb") as file:
+        partial.unlink(missing_ok=True)
+        with partial.open("xb+") as file:  # never through a link that somebody put there
             yield file
             file.flush()
             os.fsync(file.fileno())

@@ -7,16 +7,15 @@ The reading side needs no torch for it. Images are in the split's own order, the
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import msgspec
-
 from hptui.errors import RunDirectoryError, TrainingError
-from hptui.record.files import replace_file
+from hptui.record.files import replacing
+from hptui.record.run_directory import read_origin
+from hptui.record.seals import check_archive, seal_archive
 
 if TYPE_CHECKING:  # a tenth of a second that a screen need not wait for
     import numpy as np
@@ -46,23 +45,13 @@ class Predictions:
         return int(self.probabilities.shape[1])
 
 
-class ClassCounts(msgspec.Struct, frozen=True):
-    """Counts that sensitivity and specificity of every class need; lists of length classes."""
-
-    support: list[int]
-    """images that are of the class"""
-    predicted: list[int]
-    """images said to be of the class"""
-    hits: list[int]
-    """images that are both"""
-
-
-def write_predictions(run: Path, answers: Mapping[tuple[Model, str], Predictions]) -> None:
+def write_predictions(run: Path, answers: Mapping[tuple[Model, str], Predictions], step: int = 0) -> None:
     """Write all of a run's predictions, complete or not at all.
 
     Args:
         run: its directory.
         answers: by model and split ("validation" or "test"); both models see the same images of a split.
+        step: batches that the run has trained.
 
     Raises:
         TrainingError: the file cannot be written.
@@ -75,10 +64,10 @@ def write_predictions(run: Path, answers: Mapping[tuple[Model, str], Predictions
         if not np.array_equal(labels, predictions.labels):
             raise ValueError(f"the labels of {split} differ between the models")
         arrays[f"{model}_{split}"] = np.asarray(predictions.probabilities, np.float32)
-    content = io.BytesIO()
-    np.savez_compressed(content, **arrays)  # type: ignore[arg-type]  # the stub takes the names for its own options
     try:
-        replace_file(run / PREDICTIONS_FILE, content.getvalue())
+        with replacing(run / PREDICTIONS_FILE) as file:
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # the stub takes the names for its own options
+            seal_archive(file, read_origin(run, step))
     except OSError as error:
         raise TrainingError(f"cannot save {run / PREDICTIONS_FILE}: {error.strerror}.") from error
 
@@ -87,18 +76,21 @@ def read_predictions(run: Path, model: Model = "final", split: str = "test") -> 
     """One network's predictions on one split; None if the run saved none (not completed, or by an older hptui).
 
     Raises:
-        RunDirectoryError: the file is there but damaged.
+        RunDirectoryError: the file is there, but damaged or another run's.
     """
     import numpy as np
 
     path = run / PREDICTIONS_FILE
     try:
+        check_archive(path, read_origin(run))
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             if f"{model}_{split}" not in archive:
                 return None
             labels, probabilities = archive[f"{split}_labels"], archive[f"{model}_{split}"]
     except FileNotFoundError:
         return None
+    except RunDirectoryError:
+        raise
     except Exception as error:  # of a damaged archive zipfile and NumPy raise nearly anything, down to their parsers'
         raise RunDirectoryError(f"{path} cannot be read ({(str(error).splitlines() or ['damaged'])[0]}).") from None
     if problem := _damage(labels, probabilities):

@@ -4,7 +4,7 @@
     STUDY/sources/                 copies of the user's own files
     STUDY/baseline-0/run.json      the plain data that started the run: arm, seed, configuration
                      events.jsonl  one fact per line (hptui.record.events), append-only
-                     checkpoints/  the two newest
+                     checkpoints/  the two newest, each with a copy of the log as it was then
                      model.pt      the delivered weights, once the run is completed
                      best.pt       those of the epoch with the lowest validation loss
                      predictions.npz  of both, on validation and test images (hptui.record.predictions)
@@ -17,6 +17,7 @@ No path in any of these files is absolute: a folder can be copied and read anywh
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,12 @@ from hptui.config import Arm
 from hptui.errors import RunDirectoryError
 from hptui.record.events import SCHEMA
 from hptui.record.files import replace_file
+from hptui.record.seals import Origin, seal_struct, unsealed_struct
 
 RUN_FILE = "run.json"
 EVENTS_FILE = "events.jsonl"
+DAMAGED_EVENTS_FILE = "events.damaged.jsonl"
+"""what a log was before it was mended"""
 CHECKPOINTS = "checkpoints"
 MODEL_FILE, BEST_FILE = "model.pt", "best.pt"
 ERROR_FILE = "error.log"
@@ -43,6 +47,12 @@ class RunFile(msgspec.Struct, frozen=True):
     seed: int
     config: dict[str, Any]
     """the study's settings, as in study.toml"""
+    study: str = ""
+    """the study's id; empty: an older hptui did not record it"""
+
+    def origin(self, step: int) -> Origin:
+        """What the run's files say that they belong to."""
+        return Origin(self.study, self.arm, self.seed, step)
 
 
 def run_name(arm: str, seed: int) -> str:
@@ -55,7 +65,7 @@ def create_run(directory: Path, run_file: RunFile) -> None:
     try:
         (directory / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
         if not (directory / RUN_FILE).exists():
-            replace_file(directory / RUN_FILE, msgspec.json.format(msgspec.json.encode(run_file)) + b"\n")
+            replace_file(directory / RUN_FILE, seal_struct(run_file))
     except OSError as error:
         raise RunDirectoryError(f"cannot write in {directory}: {error.strerror}.") from None
 
@@ -72,9 +82,7 @@ def read_run_file(directory: Path) -> RunFile:
             f"{directory} is not a run of hptui: cannot read {RUN_FILE}, {error.strerror}."
         ) from None
     try:
-        plain = msgspec.json.decode(content)
-        check_schema(plain.get("schema") if isinstance(plain, dict) else None, path)
-        return msgspec.convert(plain, RunFile)
+        return msgspec.convert(unsealed_struct(content, lambda plain: _check_format(plain, path)), RunFile)
     except msgspec.DecodeError as error:
         raise RunDirectoryError(f"{path} is damaged: {error}.") from None
 
@@ -85,3 +93,22 @@ def check_schema(schema: object, path: Path) -> None:
         raise RunDirectoryError(
             f"{path} has format {schema!r}, this hptui reads format {SCHEMA}; use the hptui version that wrote it."
         )
+
+
+def check_first_line(line: bytes, path: Path) -> None:
+    """Refuse a log whose first fact another version of the format wrote, in whatever form."""
+    with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        plain = msgspec.json.decode(line)
+        if isinstance(plain, dict) and "schema" in plain:
+            check_schema(plain["schema"], path)
+
+
+def _check_format(plain: object, path: Path) -> None:
+    check_schema(plain.get("schema") if isinstance(plain, dict) else None, path)
+
+
+def read_origin(directory: Path, step: int = 0) -> Origin:
+    """What the files of this run belong to; of a folder without run.json, nothing is known but its step."""
+    if not (directory / RUN_FILE).exists():
+        return Origin("", "", 0, step)
+    return read_run_file(directory).origin(step)

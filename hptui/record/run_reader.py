@@ -22,7 +22,7 @@ from hptui.record.events import (
     decode,
     start_of,
 )
-from hptui.record.run_directory import EVENTS_FILE, RUN_FILE, check_schema, read_run_file
+from hptui.record.run_directory import EVENTS_FILE, RUN_FILE, check_first_line, check_schema, read_run_file, run_name
 
 READ_BYTES = 1 << 20
 """largest piece read at once, so that a reader of a huge log stays responsive"""
@@ -38,8 +38,9 @@ class RunReader:
         self._directory = directory
         self._path = directory / EVENTS_FILE
         self._offset = 0
-        self._decisions: dict[int, int] = {}
-        """where in the file the candidates of each decision begin; of a decision that was made again, the newest"""
+        self._decisions: dict[int, list[tuple[int, int]]] = {}
+        """where in the file the candidates of each decision begin, of one that was made again the newest, and where it
+        was gone on with, each with the number of candidates before that stand"""
         self.behind = False
         """whether the last `read` stopped for lack of time"""
         self.asked = False
@@ -75,40 +76,65 @@ class RunReader:
 
     def candidates(self, decision: int) -> list[CandidateScored]:
         """All candidates of one decision that `read` has come past, read from the file again."""
-        offset = self._decisions[decision]
         candidates: list[CandidateScored] = []
         with self._path.open("rb") as file:
-            while piece := _whole_lines(file.fileno(), offset, READ_BYTES):
-                for line in piece.split(b"\n")[:-1]:
-                    event = self._decode(line, piece, offset)
-                    if isinstance(event, CandidateScored):
-                        candidates.append(event)
-                    elif isinstance(event, (HyperparametersChosen, RunResumed, DecisionStarted)):
-                        return candidates
-                offset += len(piece)
+            for begin, kept in self._decisions[decision]:
+                candidates = candidates[:kept] + self._candidates_from(file.fileno(), begin)
+        return candidates
+
+    def _candidates_from(self, file: int, offset: int) -> list[CandidateScored]:
+        """Candidates up to the end of the decision, or to where it was stopped."""
+        candidates: list[CandidateScored] = []
+        while piece := _whole_lines(file, offset, READ_BYTES):
+            for line in piece.split(b"\n")[:-1]:
+                event = self._decode(line, offset)
+                if isinstance(event, CandidateScored):
+                    candidates.append(event)
+                elif isinstance(event, (HyperparametersChosen, RunResumed, DecisionStarted)):
+                    return candidates
+            offset += len(piece)
         return candidates
 
     def _decode_piece(self, piece: bytes, *, skim: bool) -> list[AnyEvent]:
         events, begins = [], 0
         for line in _skimmed(piece) if skim else piece.split(b"\n")[:-1]:
-            event = self._decode(line, piece, self._offset)
-            if isinstance(event, DecisionStarted):
+            event = self._decode(line, self._offset)
+            if isinstance(event, (DecisionStarted, RunResumed)):
                 begins = piece.index(line, begins) + len(line) + 1
-                self._decisions[event.decision] = self._offset + begins
+                if isinstance(event, DecisionStarted):
+                    self._decisions[event.decision] = [(self._offset + begins, 0)]
+                elif event.candidates is not None and event.decisions in self._decisions:
+                    self._decisions[event.decisions].append((self._offset + begins, event.candidates))
             events.append(event)
         self._offset += len(piece)
         return events
 
-    def _decode(self, line: bytes, piece: bytes, offset: int) -> AnyEvent:
+    def _decode(self, line: bytes, offset: int) -> AnyEvent:
         try:
             event = decode(line)
             if isinstance(event, RunStarted):
                 check_schema(event.schema, self._path)
+                self._check_origin(event)
             return event
         except msgspec.DecodeError as error:
-            with self._path.open("rb") as file:  # nobody counts the lines as long as all is well
-                number = file.read(offset + piece.index(line)).count(b"\n") + 1
+            check_first_line(line, self._path)
+            number = self._number_of(line, offset)
             raise RunDirectoryError(f"{self._path}, line {number} cannot be read: {error}.") from None
+
+    def _check_origin(self, event: RunStarted) -> None:
+        """Raise RunDirectoryError if it is the log of another run than the folder's."""
+        if not (self._directory / RUN_FILE).exists():
+            return
+        file = read_run_file(self._directory)
+        if (event.arm, event.seed) != (file.arm, file.seed):
+            other = run_name(event.arm, event.seed)
+            raise RunDirectoryError(f"{self._path} is the log of {other}, not of {run_name(file.arm, file.seed)}.")
+
+    def _number_of(self, line: bytes, offset: int) -> int:
+        """The place of the first such line after `offset`, from 1: nobody counts them as long as all is well."""
+        with self._path.open("rb") as file:
+            number = file.read(offset).count(b"\n") + 1
+            return number + next(index for index, other in enumerate(file) if other.rstrip(b"\n") == line)
 
 
 def _skimmed(piece: bytes) -> list[bytes]:

@@ -11,7 +11,8 @@ from types import TracebackType
 import msgspec
 
 from hptui.errors import RunDirectoryError, TrainingError
-from hptui.record.events import AnyEvent, encode
+from hptui.record.events import AnyEvent, CheckpointSaved, encode
+from hptui.record.mending import mend_log
 from hptui.record.presence import Presence
 from hptui.record.run_directory import EVENTS_FILE
 
@@ -32,16 +33,26 @@ class RunWriter:
         try:
             self._file = os.open(self._directory / EVENTS_FILE, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
             _cut_torn_line(self._file)
+            mend_log(self._directory)
         except OSError as error:
-            self._presence.__exit__(None, None, None)
+            self._leave(None, None, None)
             raise RunDirectoryError(f"cannot write {self._directory / EVENTS_FILE}: {error.strerror}.") from None
+        except BaseException:
+            self._leave(None, None, None)
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self._leave(kind, error, traceback)
+
+    def _leave(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         try:
-            os.close(self._file)
+            if self._file >= 0:
+                os.close(self._file)
         finally:
             self._presence.__exit__(kind, error, traceback)
 
@@ -60,6 +71,18 @@ class RunWriter:
             with contextlib.suppress(OSError):  # what may still be written (why the run failed) needs a line of its own
                 _cut_torn_line(self._file)
             raise TrainingError(f"cannot write {self._directory / EVENTS_FILE}: {error.strerror}.") from None
+        if isinstance(event, CheckpointSaved) and not self._is_there():
+            raise TrainingError(
+                f"{self._directory / EVENTS_FILE} was removed while it was written; "
+                "hptui resume puts it back from the checkpoint."
+            )
+
+    def _is_there(self) -> bool:
+        """Whether the file under the log's name is still the one that is written."""
+        try:
+            return os.path.samestat((self._directory / EVENTS_FILE).stat(), os.fstat(self._file))
+        except FileNotFoundError:
+            return False
 
 
 def _cut_torn_line(file: int) -> None:

@@ -27,6 +27,7 @@ from hptui.record.files import replace_file
 from hptui.record.machine_paths import portable, remember_paths
 from hptui.record.presence import HEARTBEAT, LOCK, Presence
 from hptui.record.run_directory import RunFile, check_schema, create_run, run_name
+from hptui.record.seals import seal_struct, seal_text, text_damage, unsealed_struct
 
 STUDY_FILE = "study.toml"
 STEERING_FILE = "steering.json"
@@ -74,7 +75,7 @@ class Study(msgspec.Struct, frozen=True):
 
     def create_run(self, arm: Arm, seed: int, directory: Path) -> None:
         """Make the folder of one of `runs`."""
-        create_run(directory, RunFile(SCHEMA, hptui.__version__, arm, seed, to_plain(self.config)))
+        create_run(directory, RunFile(SCHEMA, hptui.__version__, arm, seed, to_plain(self.config), self.id))
 
 
 def shown(path: str | Path) -> str:
@@ -181,7 +182,8 @@ def _write(study: Study, places: dict[str, str]) -> None:
                 shutil.copyfile(place, partial / field / Path(place).name)
         if partial.exists():
             partial.replace(study.directory / SOURCES)
-        replace_file(study.directory / STUDY_FILE, tomli_w.dumps(head | {"config": to_plain(study.config)}).encode())
+        text = tomli_w.dumps(head | {"config": to_plain(study.config)})
+        replace_file(study.directory / STUDY_FILE, seal_text(text).encode())
     except BaseException:
         with contextlib.suppress(OSError):
             for remains in (partial, study.directory / SOURCES):
@@ -197,12 +199,15 @@ def open_study(directory: Path) -> Study:
     """
     path = directory / STUDY_FILE
     try:
-        content = tomllib.loads(path.read_text("utf-8"))
+        text = path.read_text("utf-8")
+        content = tomllib.loads(text)
     except OSError as error:
         raise RunDirectoryError(f"{directory} is not a study: cannot read {STUDY_FILE}, {error.strerror}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, numbers or nesting without end
         raise RunDirectoryError(f"{path} is damaged: {error}.") from None
     check_schema(content.get("schema"), path)
+    if problem := text_damage(text):
+        raise RunDirectoryError(f"{path} is damaged: {problem}.")
     try:
         begun = from_plain(msgspec.convert(content.get("config"), dict[str, Any]), "config")
         config = steered(begun, directory)
@@ -217,7 +222,7 @@ def open_study(directory: Path) -> Study:
 def save_steering(directory: Path, steering: Steering) -> None:
     """Keep a change, so that later runs and `hptui resume` obey it too."""
     try:
-        replace_file(directory / STEERING_FILE, msgspec.json.encode(steering))
+        replace_file(directory / STEERING_FILE, seal_struct(steering))
     except OSError as error:
         raise RunDirectoryError(f"cannot write in {directory}: {error.strerror}.") from None
 
@@ -226,7 +231,7 @@ def steered(config: StudyConfig, directory: Path) -> StudyConfig:
     """The settings with what was changed since the study began."""
     path = directory / STEERING_FILE
     try:
-        steering = msgspec.json.decode(path.read_bytes(), type=Steering)
+        steering = msgspec.convert(unsealed_struct(path.read_bytes()), Steering)
     except FileNotFoundError:
         return config
     except (OSError, msgspec.DecodeError) as error:

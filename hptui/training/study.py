@@ -12,6 +12,7 @@ import msgspec
 from hptui.config import Arm, StudyConfig
 from hptui.errors import ConfigError, HptuiError, TrainingError
 from hptui.record.events import RunCompleted, RunFailed
+from hptui.record.mending import has_checkpoints
 from hptui.record.presence import Presence
 from hptui.record.run_directory import ERROR_FILE
 from hptui.record.run_reader import last_event
@@ -114,6 +115,7 @@ def _train_run(plan: RunPlan, control: Control, inputs: StudyInputs) -> RunOutco
     with RunWriter(directory) as writer:
         (directory / ERROR_FILE).unlink(missing_ok=True)
         last = last_event(directory)
+        resume = last is not None or has_checkpoints(directory)
         if isinstance(last, RunCompleted) and last.epoch >= plan.config.epochs:
             return RunOutcome(True, plan.config)
         run = Run(
@@ -127,7 +129,7 @@ def _train_run(plan: RunPlan, control: Control, inputs: StudyInputs) -> RunOutco
             directory=directory,
         )
         try:
-            return run.execute(resume=last is not None)
+            return run.execute(resume=resume)
         except HptuiError as error:
             _record_failure(writer, directory, error)
             raise

@@ -29,8 +29,8 @@ import fabricate
 import msgspec
 from test_terminal import Terminal
 
+from hptui.record.class_counts import ClassCounts
 from hptui.record.events import AnyEvent, Axis, RunCompleted, encode
-from hptui.record.predictions import ClassCounts
 from hptui.record.run_directory import EVENTS_FILE
 from hptui.record.run_reader import RunReader, last_event
 

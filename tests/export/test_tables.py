@@ -29,8 +29,8 @@ from hptui.reading.outcomes import confusions, roc_curves, trajectories_by_seed
 from hptui.reading.studies import follow
 from hptui.reading.views.curves import learning_curve
 from hptui.reading.views.heatmap import heatmap
+from hptui.record.class_counts import ClassCounts
 from hptui.record.events import LandscapePredicted
-from hptui.record.predictions import ClassCounts
 from hptui.record.study_directory import Study
 
 

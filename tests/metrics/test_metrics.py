@@ -28,7 +28,8 @@ from hptui.metrics.classification import (
 from hptui.metrics.intervals import interval, per_class
 from hptui.metrics.score_intervals import wilson
 from hptui.metrics.thresholds import choose_threshold
-from hptui.record.predictions import ClassCounts, Predictions
+from hptui.record.class_counts import ClassCounts
+from hptui.record.predictions import Predictions
 
 
 def made_up(classes: int, images: int = 300, seed: int = 0, digits: int = 2) -> Predictions:

@@ -13,13 +13,14 @@ from fabricate import batches_trained, run_completed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hptui.record.class_counts import ClassCounts
 from hptui.record.events import AnyEvent, Axis, Event, RunStarted, decode, encode
-from hptui.record.predictions import ClassCounts
 
 FORMAT = {
     "RunStarted": "schema hptui arm seed strategy epochs images_per_epoch validation_images test_images class_names "
     "dataset model parameters optimizer device searched values versions threads loss schedule",
-    "RunResumed": "epoch epochs step images_trained images_probed seconds decisions by_hand device threads",
+    "RunResumed": "epoch epochs step images_trained images_probed seconds decisions by_hand device threads candidates "
+    "batch",
     "DecisionStarted": "decision epoch step axes values loss accuracy score_name score_weights planned",
     "CandidateScored": "decision candidate values score loss accuracy raw_loss raw_accuracy diverged classes images "
     "seconds start steps",
@@ -37,6 +38,7 @@ FORMAT = {
     "ValuesRequested": "by epoch values",
     "EpochsAdded": "by epochs",
     "CommandRefused": "by reason",
+    "LogMended": "restored removed",
     "RunStopped": "reason epoch step",
     "RunFailed": "error",
     "RunCompleted": "epoch step delivered validation_loss validation_accuracy test_loss test_accuracy images_trained "
@@ -46,7 +48,7 @@ FORMAT = {
 ABSENT_FROM_OLD_LOGS = {
     "RunStarted": {"threads": 0, "loss": "cross_entropy", "schedule": ""},
     "DecisionStarted": {"planned": None},
-    "RunResumed": {"device": "", "threads": 0},
+    "RunResumed": {"device": "", "threads": 0, "candidates": None, "batch": None},
     "CandidateScored": {"start": None, "steps": 0},
     "HyperparametersChosen": {"start": None, "left_out": [], "excluded": []},
     "RunCompleted": {"best_epoch": 0},
@@ -138,7 +140,7 @@ def test_what_is_not_an_event_is_refused(line: bytes) -> None:
 
 
 def test_every_missing_or_mistyped_field_is_noticed() -> None:
-    plain = msgspec.json.decode(encode(run_completed()))
+    plain = msgspec.to_builtins(run_completed())
     for field in FORMAT["RunCompleted"].split():
         if field in ABSENT_FROM_OLD_LOGS["RunCompleted"]:
             continue

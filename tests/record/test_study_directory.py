@@ -223,7 +223,8 @@ def test_a_study_whose_plug_ins_are_not_installed_is_read(tmp_path: Path) -> Non
 
 
 def change(directory: Path, **changes: object) -> None:
-    content = tomllib.loads((directory / "study.toml").read_text("utf-8")) | changes
+    """Change what study.toml says, as an older hptui could have written it: without a checksum."""
+    content = tomllib.loads((directory / "study.toml").read_text("utf-8")) | {"checksum": None} | changes
     kept = {key: value for key, value in content.items() if value is not None}
     (directory / "study.toml").write_text(tomli_w.dumps(kept), "utf-8")
 

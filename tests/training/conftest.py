@@ -22,6 +22,7 @@ from hptui.training.engine.device_data import DeviceDataset, DeviceImages
 from hptui.training.engine.plug_ins import ModelFactory
 from hptui.training.inputs import prepare_inputs
 from hptui.training.planning import new_strategy
+from hptui.training.run.checkpoints import restore_newest
 from hptui.training.run.control import Control
 from hptui.training.run.decision import DecisionMaker
 from hptui.training.run.delivery import delivered_weights
@@ -65,12 +66,12 @@ def make_run(prepared: Prepared, arm: str = "optimized", seed: int = 0, **option
 
 def decide(run: Run, epoch: int) -> None:
     """One decision, whether the strategy wants it or not."""
-    DecisionMaker(run.trainer, run.strategy, run.kept, run.ledger, run.control, run.config).decide(epoch)
+    DecisionMaker(run.trainer, run.strategy, run.kept, run.ledger, run.control, run.config, run.autosave).decide(epoch)
 
 
 def train_epoch(run: Run, epoch: int) -> None:
     """The training of an epoch alone: no decision, no evaluation."""
-    EpochTrainer(run.trainer, run.ledger, run.control, run.config, run._schedule).train(epoch)
+    EpochTrainer(run.trainer, run.ledger, run.control, run.config, run._schedule, run.autosave).train(epoch)
 
 
 def train_steps(run: Run, steps: int) -> None:
@@ -147,3 +148,10 @@ def prepare(small_dataset: ImageDataset) -> Callable[..., Prepared]:
         return Prepared(config, prepare_inputs(config, dataset=dataset, factory=factory))
 
     return make
+
+
+def newest_checkpoint(run: Path) -> dict[str, Any] | None:
+    """Content of the newest checkpoint that can be used; None if there is none."""
+    taken: list[dict[str, Any]] = []
+    restore_newest(run, torch.device("cpu"), taken.append)
+    return taken[0] if taken else None

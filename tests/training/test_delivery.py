@@ -19,11 +19,11 @@ from hptui.training import train
 from hptui.training.engine import loop
 from hptui.training.engine.evaluation import evaluate
 from hptui.training.run import delivery
-from hptui.training.run.checkpoints import load_newest, save_checkpoint
+from hptui.training.run.checkpoints import save_checkpoint
 from hptui.training.run.control import Control
 from hptui.training.run.run import Run
 
-from .conftest import Prepared, make_run, train_run
+from .conftest import Prepared, make_run, newest_checkpoint, train_run
 from .test_exactness import StopAfter, assert_same
 
 Make = Callable[..., Prepared]
@@ -170,7 +170,7 @@ def test_checkpoints_without_a_best_epoch_are_told(prepare: Make, tmp_path: Path
     made = prepare(epochs=3, strategy="fixed")
     create_run(tmp_path, RUN)
     assert not train_run(tmp_path, made, "optimized", 0, StopAfter(20))
-    content = load_newest(tmp_path, torch.device("cpu"))
+    content = newest_checkpoint(tmp_path)
     assert content is not None
     del content["best"]
     save_checkpoint(tmp_path, content["snapshot"]["step"], content)
@@ -181,7 +181,7 @@ def test_checkpoints_without_a_best_epoch_are_told(prepare: Make, tmp_path: Path
 def test_a_completed_run_that_cannot_go_on_keeps_its_predictions(prepare: Make, tmp_path: Path) -> None:
     made = prepare(epochs=1, strategy="fixed")
     trained(made, tmp_path)
-    content = load_newest(tmp_path, torch.device("cpu"))
+    content = newest_checkpoint(tmp_path)
     assert content is not None
     del content["kept"]
     save_checkpoint(tmp_path, content["snapshot"]["step"], content)

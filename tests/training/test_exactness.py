@@ -26,13 +26,13 @@ from hptui.record.events import (
 from hptui.record.run_directory import RunFile, create_run
 from hptui.record.run_reader import RunReader
 from hptui.training.engine.plug_ins import load_factory
-from hptui.training.run.checkpoints import load_newest, save_checkpoint
+from hptui.training.run.checkpoints import save_checkpoint
 from hptui.training.run.control import Control
 from hptui.training.run.run import Run
 from hptui.training.study import RunPlan
 from hptui.training.study import train_run as train_planned_run
 
-from .conftest import Prepared, decide, delivered, make_run, train_epoch, train_run, train_steps
+from .conftest import Prepared, decide, delivered, make_run, newest_checkpoint, train_epoch, train_run, train_steps
 
 Make = Callable[..., Prepared]
 
@@ -286,7 +286,7 @@ def test_a_checkpoint_of_a_state_that_was_gone_back_to_is_the_newest(tmp_path: P
         "step-000000020.pt",
         "step-000000025.pt",
     ]
-    assert load_newest(tmp_path, torch.device("cpu")) == {"step": 25, "again": 1}
+    assert newest_checkpoint(tmp_path) == {"step": 25, "again": 1}
 
 
 @pytest.mark.parametrize("damage", [b"", b"PK\x03\x04", b"\x80\x02\x8a", b"not a checkpoint at all"])
@@ -296,11 +296,11 @@ def test_where_the_newest_checkpoint_is_damaged_the_one_before_is_taken(tmp_path
         save_checkpoint(tmp_path, step, {"step": step})
     newest = tmp_path / "checkpoints" / "step-000000020.pt"
     newest.write_bytes(damage)
-    assert load_newest(tmp_path, torch.device("cpu")) == {"step": 10}
+    assert newest_checkpoint(tmp_path) == {"step": 10}
     whole = tmp_path / "checkpoints" / "step-000000010.pt"
     content = whole.read_bytes()
     newest.write_bytes(content[: len(content) // 2] + damage + content[len(content) // 2 :])
-    assert load_newest(tmp_path, torch.device("cpu")) == {"step": 10}
+    assert newest_checkpoint(tmp_path) == {"step": 10}
 
 
 def test_a_run_begins_from_plain_data_in_another_process_with_the_same_bits(tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def twin_that_sees_more(maker: DecisionMaker) -> Strategy:
     return Greedy(maker.strategy.epochs, maker.strategy.decision_epochs, seed=7)
 
 
-def test_a_stop_within_it_makes_the_whole_decision_void(prepare: Make) -> None:
+def test_a_stop_within_it_leaves_the_decision_pending(prepare: Make) -> None:
     class StopAtLast(Control):
         def __init__(self) -> None:
             super().__init__()
@@ -101,7 +101,11 @@ def test_a_stop_within_it_makes_the_whole_decision_void(prepare: Make) -> None:
     with pytest.raises(StopRequested):
         decide(run, 1)
     assert len([event for event in events if isinstance(event, CandidateScored)]) == 6
-    assert (run.ledger.progress.images_probed, run.ledger.progress.images_checked) == (0, 0)
+    pending = run.ledger.pending
+    assert pending is not None
+    assert pending.check is not None
+    assert (pending.images_probed, pending.images_checked, len(pending.own.measured)) == (0, 0, 6)
+    assert run.ledger.progress.images_probed == run.ledger.progress.images_checked + 6 * 120
     assert not any(isinstance(event, HyperparametersChosen) for event in events)
     assert_same(run.state.snapshot(), before)
 

@@ -252,7 +252,7 @@ def test_what_cannot_predict_is_told_in_one_line(run: Path, tmp_path: Path, caps
         ((older, image), "older hptui, which did not store how images are prepared"),
         ((older, image, "--model", "best"), "has no best.pt"),
         ((other, image), "do not fit model"),
-        ((other, image, "--model", "best"), "best.pt cannot be read"),
+        ((other, image, "--model", "best"), "best.pt is damaged"),
         ((run, tmp_path / "empty"), "holds no image files"),
         ((run, image, "--threshold-for", "recall=1"), "write sensitivity=0.95"),
         ((run, image, "--model", "first"), "--model"),
@@ -279,4 +279,4 @@ def test_a_run_that_is_not_completed_has_nothing_to_predict_with(tmp_path: Path,
 def test_a_damaged_network_is_told_by_a_replay_too(run: Path, capsys: Captured) -> None:
     (run / "model.pt").write_bytes((run / "model.pt").read_bytes()[:500])
     _, err = out_of(capsys, "replay", run, code=2)
-    assert "model.pt cannot be read" in err
+    assert "model.pt is damaged" in err

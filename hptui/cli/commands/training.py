@@ -13,8 +13,9 @@ from hptui.cli.options import config_argument, given_device, json_option, resolv
 from hptui.config import description
 from hptui.errors import UsageError
 from hptui.record.localizing import localized
-from hptui.record.presence import refuse_if_written
-from hptui.record.run_reader import RunReader
+from hptui.record.mending import mend_log
+from hptui.record.presence import Presence, refuse_if_written
+from hptui.record.run_directory import read_run_file
 from hptui.record.study_directory import new_directory, open_study
 
 
@@ -40,8 +41,11 @@ def resume(directory: Path, data_dir: str | None, device: str | None, headless: 
     """Go on with what was interrupted, from the last checkpoint."""
     study = open_study(directory)
     refuse_if_written(directory)
-    for _, _, folder in study.runs():
-        RunReader(folder).read(0)  # a run of another version is told before data are read and anything is written
+    with Presence(directory):
+        for _, _, folder in study.runs():
+            if folder.exists():
+                read_run_file(folder)  # a run of another version is told before data are read
+                mend_log(folder)  # before any screen reads it
     config = localized(study, data_dir)
     if device is not None:
         config = msgspec.structs.replace(config, device=given_device(device))

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from hptui.record.predictions import ClassCounts, Predictions
+from hptui.record.class_counts import ClassCounts
+from hptui.record.predictions import Predictions
 from hptui.training.engine.device_data import DeviceDataset, DeviceImages
 
 CPU_BATCH = 100

@@ -31,6 +31,15 @@ class LossSum:
         self._sum += loss.detach() * images
         self.images += images
 
+    def total(self) -> float:
+        """Sum over all images. Waits for the device."""
+        return float(self._sum)
+
+    def restore(self, total: float, images: int) -> None:
+        """Go on with a sum that was read before."""
+        self._sum.fill_(total)
+        self.images = images
+
     def clear(self) -> None:
         """Begin a new sum."""
         self._sum.zero_()

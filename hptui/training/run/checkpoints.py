@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import torch
 
 from hptui.errors import RunDirectoryError, TrainingError
-from hptui.record.run_directory import CHECKPOINTS
+from hptui.record.files import replacing
+from hptui.record.mending import add_log, durable_log
+from hptui.record.run_directory import CHECKPOINTS, read_origin
+from hptui.record.seals import Origin, check_archive, seal_archive
 
 KEPT = 2
 
@@ -25,64 +28,115 @@ def save_checkpoint(run: Path, step: int, content: dict[str, Any]) -> str:
     """
     folder = run / CHECKPOINTS
     name = f"step-{step:09d}.pt"
-    save_file(folder / name, content)
-    for left in [path for path in folder.glob("step-*.pt") if path.name > name]:
+    try:
+        log = durable_log(run)
+    except OSError as error:
+        raise TrainingError(f"cannot read the log of {run}: {error.strerror}.") from None
+    save_file(folder / name, content, read_origin(run, step), log)
+    for left in [path for path in _checkpoints(run) if path.name > name]:
         left.unlink(missing_ok=True)
-    for old in sorted(folder.glob("step-*.pt"))[:-KEPT]:
+    for old in _checkpoints(run)[:-KEPT]:
         old.unlink(missing_ok=True)
     return f"{CHECKPOINTS}/{name}"
 
 
-def save_file(path: Path, content: dict[str, Any]) -> None:
-    """torch.save, complete or not at all."""
-    partial = path.with_name(f".{path.name}.partial")
+class _Disk:
+    """A file that remembers why it could not be written: torch tells a full disk in words of its own."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.error: OSError | None = None
+
+    def write(self, piece: bytes) -> int:
+        try:
+            return self._file.write(piece)
+        except OSError as error:
+            self.error = error
+            raise
+
+    def flush(self) -> None:
+        self._file.flush()
+
+
+def save_file(path: Path, content: dict[str, Any], origin: Origin, log: bytes | None = None) -> None:
+    """torch.save with a seal, complete or not at all.
+
+    Args:
+        path: the file.
+        content: tensors and plain data.
+        origin: what it belongs to.
+        log: of the run, to be put back if it is lost.
+
+    Raises:
+        TrainingError: it cannot be written; a file that was there is untouched.
+    """
+    disk = None
     try:
-        with partial.open("wb") as file:
-            torch.save(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
+        with replacing(path) as file:
+            disk = _Disk(file)
+            torch.save(content, cast(BinaryIO, disk))
+            if log is not None:
+                add_log(file, log)
+            seal_archive(file, origin)
     except (OSError, RuntimeError) as error:
-        partial.unlink(missing_ok=True)
-        reason = error.strerror if isinstance(error, OSError) else str(error).splitlines()[0]
+        cause = error if isinstance(error, OSError) else disk and disk.error
+        reason = cause.strerror if cause else str(error).splitlines()[0]
         raise TrainingError(f"cannot save {path}: {reason}.") from error
 
 
 def keep_newest(run: Path) -> None:
     """A completed run needs one checkpoint, to go on from if epochs are added."""
-    for old in sorted((run / CHECKPOINTS).glob("step-*.pt"))[:-1]:
+    for old in _checkpoints(run)[:-1]:
         old.unlink(missing_ok=True)
 
 
-def load_newest(run: Path, device: torch.device) -> dict[str, Any] | None:
-    """The newest checkpoint that can be read, with its tensors on `device`; None if the run has none.
+def _checkpoints(run: Path) -> list[Path]:
+    """Files by step; somebody may have put something else under such a name."""
+    return sorted(path for path in (run / CHECKPOINTS).glob("step-*.pt") if path.is_file())
+
+
+def restore_newest(run: Path, device: torch.device, restore: Callable[[dict[str, Any]], object]) -> bool:
+    """Restore the newest checkpoint that is whole, the run's own, and fits; False if the run has none.
+
+    Args:
+        run: its directory.
+        device: where the tensors go.
+        restore: takes everything from a checkpoint; called with an older one where it cannot.
 
     Raises:
-        TrainingError: there are checkpoints, but none can be read; nothing is trained again silently.
+        TrainingError: there are checkpoints, and none can be used; nothing is trained again silently.
     """
-    problem = ""
+    problems = []
     for path in sorted((run / CHECKPOINTS).glob("step-*.pt"), reverse=True):
         try:
-            content: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+            origin = check_archive(path, read_origin(run))
+            if origin is not None and path.name != f"step-{origin.step:09d}.pt":
+                raise RunDirectoryError(f"{path} is the checkpoint of {origin}.")
+            restore(torch.load(path, map_location=device, weights_only=True))
+            return True
+        except TrainingError:
+            raise
         except Exception as error:  # see load_file; a damaged newest one is what the older one is kept for
-            problem = problem or f"{path.name}: {_reason(error)}"
-            continue
-        return content
-    if problem:
+            problems.append(f"{path.name}: {_reason(error)}")
+    if problems:
         raise TrainingError(
-            f"no checkpoint of {run.name} can be read ({problem}); remove its checkpoints folder to begin it anew."
+            f"no checkpoint of {run.name} can be used ({'; '.join(problems)}); "
+            "remove its checkpoints folder to begin it anew."
         )
-    return None
+    return False
 
 
 def load_file(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
     """What `save_file` wrote, with its tensors on `device`.
 
     Raises:
-        RunDirectoryError: it is not there, or damaged.
+        RunDirectoryError: it is not there, damaged, or lies in the folder of another run.
     """
     try:
+        check_archive(path, read_origin(path.parent))
         content: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    except RunDirectoryError:
+        raise
     except Exception as error:  # zip archive, pickle and torch's older format each fail in their own ways
         raise RunDirectoryError(f"{path} cannot be read: {_reason(error)}.") from error
     if not isinstance(content, dict) or "network" not in content:
@@ -91,8 +145,13 @@ def load_file(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
 
 
 def _reason(error: Exception) -> str:
-    """Torch's own words advise to load what may be malicious."""
-    return (error.strerror or "damaged") if isinstance(error, OSError) else "damaged"
+    """Words for the user; torch's own advise to load what may be malicious."""
+    match error:
+        case RunDirectoryError():
+            return str(error).removesuffix(".")
+        case OSError():
+            return error.strerror or "damaged"
+    return "damaged"
 
 
 def largest_difference(one: Path, other: Path) -> tuple[str, int, float]:

@@ -1,9 +1,8 @@
 """Run one decision: probe what the strategy yields, until it has chosen; log every candidate.
 
-A stop in the middle makes the decision void, and it is made again after resuming. `Prober.probe` leaves the training
-where the decision began; images counted, the strategy's memory and kept states are put back here; `Run.execute` does
-what was asked for meanwhile and writes the checkpoint; whoever reads the log forgets the candidates when it comes to
-the resumption (`RunState`).
+A stop in the middle leaves the decision pending, and it is gone on with after resuming (`PendingDecision`).
+`Prober.probe` leaves the training where the decision began; `Run.execute` does what was asked for meanwhile and writes
+the checkpoint; whoever reads the log keeps the candidates that the checkpoint has when it comes to the resumption.
 """
 
 from __future__ import annotations
@@ -25,10 +24,12 @@ from hptui.strategies import Candidate, Choice, Situation, Strategy
 from hptui.training.engine.evaluation import Evaluation
 from hptui.training.engine.loop import Trainer
 from hptui.training.run.answers import checked_candidates, checked_choice, checked_course, checked_prediction
-from hptui.training.run.control import Control
+from hptui.training.run.autosave import Autosave
+from hptui.training.run.control import Control, StopRequested
 from hptui.training.run.kept import KeptStates
 from hptui.training.run.ledger import Ledger
 from hptui.training.run.opening import axes
+from hptui.training.run.pending import Course, DecidesDifferently, PendingDecision
 from hptui.training.run.probing import Probe, Prober, Scoring
 
 LONGER = 2.0
@@ -45,38 +46,74 @@ class DecisionMaker:
     ledger: Ledger
     control: Control
     config: StudyConfig
+    autosave: Autosave
 
     def decide(self, epoch: int) -> None:
-        """Choose values for `epoch` and what follows.
+        """Choose values for `epoch` and what follows, or go on with the choice that a checkpoint was in.
 
         The training is left at the bit where it was, but for the chosen values, or for the state that was chosen.
 
         Raises:
-            StopRequested: within a probe; the training is back where the decision began, and nothing is chosen.
+            StopRequested: within a probe; the training is back where the decision began, which is pending.
             TrainingError: the strategy answers with what cannot be done.
         """
-        began, progress = self.control.clock(), self.ledger.progress
-        scoring = Scoring(self.config.score, self.config.score_weights)
-        home = self.trainer.state.snapshot()
-        start = scoring.evaluate_start(self.trainer)
-        self.ledger.emit(self._announcement(epoch, start))
+        pending = self.ledger.pending or self._begin(epoch)
+        self.ledger.pending = pending
         prober = Prober(
-            self.trainer, progress.decisions, home, start.loss, scoring, self.control, type(self.strategy).__name__
+            self.trainer,
+            self.ledger.progress.decisions,
+            pending,
+            Scoring(self.config.score, self.config.score_weights),
+            self.control,
+            self.autosave,
+            type(self.strategy).__name__,
         )
-        situation = self._situation(epoch, start)
-        images_before = progress.images_probed, progress.images_checked
-        memory_before = copy.deepcopy(self.strategy.memory)
+        situation = self._situation(epoch, pending)
         twin = self._twin() if self._is_checked() else None
         try:
-            choice = self._choose(self.strategy, self.kept, prober, situation, 1.0, self._record_candidate)
+            choice = self._choose(self.strategy, pending.own, prober, situation, 1.0, self._record_candidate)
             if twin is not None:
-                self._check_greed(twin, prober, situation, choice)
+                self._check_greed(twin, pending, prober, situation, choice)
+        except StopRequested:
+            self.strategy.memory = copy.deepcopy(pending.memory)
+            raise
+        except DecidesDifferently:
+            self.strategy.memory = pending.memory
+            self.give_up()
+            self.decide(epoch)
+            return
         except BaseException:
             # the decision is void and will be made again; what is needed is asked of the memory as it was
-            (progress.images_probed, progress.images_checked), self.strategy.memory = images_before, memory_before
-            self.kept.forget_all_but(self.strategy.needed())
+            self.strategy.memory = pending.memory
+            self.give_up()
             raise
-        self._put_in_force(epoch, choice, began)
+        self.ledger.pending = None
+        self._put_in_force(epoch, choice, pending.began)
+        self.kept.forget_all_but(self.strategy.needed())
+
+    def _begin(self, epoch: int) -> PendingDecision:
+        home, progress = self.trainer.state.snapshot(), self.ledger.progress
+        start = Scoring(self.config.score, self.config.score_weights).evaluate_start(self.trainer)
+        self.ledger.emit(self._announcement(epoch, start))
+        return PendingDecision(
+            home=home,
+            losses=start.losses,
+            loss=start.loss,
+            search=dict(self.config.search),
+            memory=copy.deepcopy(self.strategy.memory),
+            images_probed=progress.images_probed,
+            images_checked=progress.images_checked,
+            began=self.control.clock(),
+            own=Course(self.kept),
+        )
+
+    def give_up(self) -> None:
+        """Forget a decision that is pending: what it was to choose of is not searched any more."""
+        pending, progress = self.ledger.pending, self.ledger.progress
+        if pending is None:
+            return
+        progress.images_probed, progress.images_checked = pending.images_probed, pending.images_checked
+        self.ledger.pending = None
         self.kept.forget_all_but(self.strategy.needed())
 
     def _announcement(self, epoch: int, start: Evaluation | None = None) -> DecisionStarted:
@@ -96,6 +133,7 @@ class DecisionMaker:
 
     def use_by_hand(self, epoch: int) -> None:
         """A decision without candidates: the values that somebody chose, unless they are in force already."""
+        self.give_up()
         progress, values = self.ledger.progress, self.trainer.state.values
         in_force = values.chosen()
         if all(in_force.get(name) == value for name, value in progress.by_hand.items()):
@@ -104,25 +142,25 @@ class DecisionMaker:
         values.set(progress.by_hand)
         self._record_choice(epoch, Choice({}, "chosen by hand"), self.ledger.lap())
 
-    def _situation(self, epoch: int, start: Evaluation) -> Situation:
+    def _situation(self, epoch: int, pending: PendingDecision) -> Situation:
         progress = self.ledger.progress
         return Situation(
             epoch=epoch,
             epochs=self.config.epochs,
             images_per_epoch=len(self.trainer.data.train),
             images_trained=progress.images_trained,
-            images_probed=progress.images_probed - progress.images_checked,
+            images_probed=pending.images_probed - pending.images_checked,
             values=self.trainer.state.values.chosen(),
             space=self.config.space,
-            loss=start.loss,
-            losses=start.losses,
+            loss=pending.loss,
+            losses=pending.losses,
             horizon=self.config.horizon,
         )
 
     def _choose(
         self,
         strategy: Strategy,
-        kept: KeptStates,
+        course: Course,
         prober: Prober,
         situation: Situation,
         times: float,
@@ -133,19 +171,18 @@ class DecisionMaker:
         def horizon(candidate: Candidate) -> float:
             return times * (self.config.horizon if candidate.horizon is None else candidate.horizon)
 
-        course = checked_course(strategy.decide(situation), strategy)
-        if isinstance(course, Choice):  # it needs no candidates
-            return checked_choice(course, situation, strategy, 0)
-        measurements, number = None, 0
+        answers = checked_course(strategy.decide(situation), strategy)
+        if isinstance(answers, Choice):  # it needs no candidates
+            return checked_choice(answers, situation, strategy, 0)
+        measurements = None
         while True:
             self.control.check()  # a strategy that asks for ever can still be stopped
             try:
-                request = next(course) if measurements is None else course.send(measurements)
+                request = next(answers) if measurements is None else answers.send(measurements)
             except StopIteration as end:
-                return checked_choice(end.value, situation, strategy, number)
+                return checked_choice(end.value, situation, strategy, course.asked)
             candidates = checked_candidates(request, situation, strategy)
-            measurements = prober.probe(candidates, kept, number, horizon, on_probe)
-            number += len(candidates)
+            measurements = prober.probe(candidates, course, horizon, on_probe)
 
     def _record_candidate(self, probe: Probe) -> None:
         self.ledger.progress.images_probed += probe.images
@@ -180,16 +217,18 @@ class DecisionMaker:
         twin.memory = copy.deepcopy(self.strategy.memory)
         return twin
 
-    def _check_greed(self, twin: Strategy, prober: Prober, situation: Situation, taken: Choice) -> None:
+    def _check_greed(
+        self, twin: Strategy, pending: PendingDecision, prober: Prober, situation: Situation, taken: Choice
+    ) -> None:
         """Record whether probes of twice the length would have chosen otherwise; their images count as cost."""
-        began, progress = self.control.clock(), self.ledger.progress
-        before = progress.images_probed
+        progress = self.ledger.progress
 
         def count(probe: Probe) -> None:
             progress.images_probed += probe.images
             progress.images_checked += probe.images
 
-        other = self._choose(twin, self.kept.copy(), prober, situation, LONGER, count)
+        course = pending.check = pending.check or Course(pending.own.kept.copy())
+        other = self._choose(twin, course, prober, situation, LONGER, count)
         in_force = self.trainer.state.values.chosen()
         names = [name for name in self.config.space if name in in_force]
 
@@ -202,8 +241,8 @@ class DecisionMaker:
                 times=LONGER,
                 values={name: chosen(other, name) for name in names},
                 changed=[name for name in names if not math.isclose(chosen(other, name), chosen(taken, name))],
-                images=progress.images_probed - before,
-                seconds=self.control.clock() - began,
+                images=progress.images_checked - pending.images_checked,
+                seconds=course.seconds,
             )
         )
 

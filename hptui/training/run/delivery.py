@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hptui.record.predictions import PREDICTIONS_FILE, Model, Predictions, write_predictions
-from hptui.record.run_directory import BEST_FILE, MODEL_FILE
+from hptui.record.run_directory import BEST_FILE, MODEL_FILE, read_origin
 from hptui.training.engine.device_data import DeviceDataset, DeviceImages
 from hptui.training.engine.evaluation import evaluate
 from hptui.training.engine.loop import Trainer
@@ -74,11 +74,12 @@ class Delivery:
         by_model: dict[Model, BySplit] = {"final": final, "best": best}
         self.predictions = {(model, split): splits[split] for model, splits in by_model.items() for split in splits}
         if directory is not None:
-            write_predictions(directory, self.predictions)
+            write_predictions(directory, self.predictions, trainer.state.step)
             files = {BEST_FILE: (self.best.weights, self.best.epoch, self.best.delivered)}
             files[MODEL_FILE] = (weights, epoch, delivered)
+            origin = read_origin(directory, trainer.state.step)
             for name, content in files.items():
-                save_file(directory / name, _network_file(trainer.data, *content))
+                save_file(directory / name, _network_file(trainer.data, *content), origin)
         return self.best.epoch
 
 

@@ -8,6 +8,7 @@ from hptui.config import StudyConfig
 from hptui.record.events import BatchesTrained
 from hptui.schedules import Schedule
 from hptui.training.engine.loop import LossSum, Trainer
+from hptui.training.run.autosave import Autosave
 from hptui.training.run.control import Control, StopRequested
 from hptui.training.run.ledger import Ledger
 
@@ -21,6 +22,7 @@ class EpochTrainer:
     control: Control
     config: StudyConfig
     schedule: Schedule
+    autosave: Autosave
 
     def train(self, epoch: int) -> None:
         """Train to the end of `epoch`, counted from 1.
@@ -34,9 +36,13 @@ class EpochTrainer:
             state.order.start_epoch()
         batches = at.batch + state.order.batches_left(state.values.batch_size)
         losses = LossSum(state.device)
+        losses.restore(at.unlogged_loss, at.unlogged_images)
+        at.unlogged_loss, at.unlogged_images = 0.0, 0
         try:
             for batch in range(at.batch, batches):
                 self.control.check()
+                if self.autosave.is_due():
+                    self._save(losses)
                 state.values.scale_rate(self.schedule((epoch - 1 + batch / batches) / self.config.epochs))
                 losses.add(*self.trainer.step())
                 at.batch = batch + 1
@@ -45,6 +51,13 @@ class EpochTrainer:
         except StopRequested:
             self._record(losses, epoch, batches)  # nothing that was trained stays uncounted
             raise
+
+    def _save(self, losses: LossSum) -> None:
+        """Write a checkpoint between two steps; the lines of the log stay where they would be without it."""
+        at = self.ledger.progress
+        at.unlogged_loss, at.unlogged_images = losses.total(), losses.images
+        self.autosave.save()
+        at.unlogged_loss, at.unlogged_images = 0.0, 0
 
     def _record(self, losses: LossSum, epoch: int, batches: int) -> None:
         """Record what was trained since the last time, and begin to count anew."""

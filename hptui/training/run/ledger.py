@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from hptui.record.events import AnyEvent
+from hptui.training.run.pending import PendingDecision
 
 
 @dataclass
@@ -27,6 +28,9 @@ class Progress:
     epoch_loss: float = 0.0
     """sum of the losses of the current epoch's images so far, and their number"""
     epoch_images: int = 0
+    unlogged_loss: float = 0.0
+    """the same of the batches that no line of the log has yet; only while a checkpoint is written between two lines"""
+    unlogged_images: int = 0
     by_hand: dict[str, float] = field(default_factory=dict)
     """values that somebody chose, instead of the strategy"""
     scored_loss: float | None = None
@@ -42,6 +46,8 @@ class Ledger:
     def __init__(self, emit: Callable[[AnyEvent], object], clock: Callable[[], float]) -> None:
         """`emit` gets every fact; `clock` gives seconds, and stands still while the training is paused."""
         self.progress = Progress()
+        self.pending: PendingDecision | None = None
+        """the decision that is not over"""
         self.emit = emit
         self.clock = clock
         self._lap_began = clock()

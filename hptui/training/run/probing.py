@@ -10,13 +10,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from hptui.metrics.classification import metric
-from hptui.record.predictions import ClassCounts
-from hptui.strategies import Candidate, Measurement, StateName
+from hptui.record.class_counts import ClassCounts
+from hptui.strategies import Candidate, Measurement
 from hptui.training.engine.evaluation import Evaluation
 from hptui.training.engine.loop import LossSum, Trainer
-from hptui.training.engine.state import Snapshot
-from hptui.training.run.control import Control
-from hptui.training.run.kept import KeptStates
+from hptui.training.run.autosave import Autosave
+from hptui.training.run.control import Control, StopRequested
+from hptui.training.run.pending import Course, PartialProbe, PendingDecision
 
 EXPLODED = 3.0
 """a candidate is diverged if a loss is not finite, or this many times what guessing, or the start, would have"""
@@ -100,53 +100,87 @@ class Prober:
     trainer: Trainer
     decision: int
     """its number; with that of a candidate the name of a state that is kept"""
-    home: Snapshot
+    pending: PendingDecision
     """where candidates start that have no start of their own, and where the training is between two calls"""
-    start_loss: float
-    """validation loss of `home`"""
     scoring: Scoring
     control: Control
+    autosave: Autosave
     strategy: str
     """its name, for messages"""
 
     def probe(
         self,
         candidates: Sequence[Candidate],
-        kept: KeptStates,
-        number: int,
+        course: Course,
         horizon: Callable[[Candidate], float],
         on_probe: Callable[[Probe], object],
     ) -> list[Measurement]:
-        """Measure all candidates; the training is back at `home` afterwards, also when StopRequested is raised.
+        """Measure all candidates of one request; the training is where the decision began afterwards.
 
         Args:
             candidates: of one request.
-            kept: where they may start from, and where their ends go.
-            number: of the first candidate within the decision.
+            course: what it has measured before is not measured again, and is added to; it keeps ends of candidates.
             horizon: for how many epochs each is trained.
-            on_probe: called with each.
+            on_probe: called with each that is measured now.
+
+        Raises:
+            StopRequested: within a probe; the course has it as far as it has come.
+            DecidesDifferently: another candidate was measured in the place of one of these.
         """
         measurements = []
         try:
-            for index, candidate in enumerate(candidates, number):
-                probe = self._probe(candidate, kept, (self.decision, index), horizon(candidate))
-                on_probe(probe)
-                measurements.append(probe.measurement)
+            for candidate in candidates:
+                measurement = course.known(candidate)
+                if measurement is None:
+                    probe = self._probe(candidate, course, horizon(candidate))
+                    measurement = probe.measurement
+                    on_probe(probe)
+                    course.add(measurement, probe.seconds)
+                measurements.append(measurement)
         finally:
-            self.trainer.state.restore(self.home)
+            self.trainer.state.restore(self.pending.home)
         return measurements
 
-    def _probe(self, candidate: Candidate, kept: KeptStates, name: StateName, epochs: float) -> Probe:
-        began, trainer = self.control.clock(), self.trainer
-        start = self.home if candidate.start is None else kept.state(candidate.start, self.strategy)
-        trainer.state.restore(start)
-        trainer.state.values.set(candidate.values)
-        losses = LossSum(trainer.state.device)
+    def _probe(self, candidate: Candidate, course: Course, epochs: float) -> Probe:
+        began, trainer, partial = self.control.clock(), self.trainer, course.partial
+        losses, done = LossSum(trainer.state.device), 0
+        if partial is not None:
+            trainer.state.restore(partial.state)
+            losses.restore(partial.loss, partial.images)
+            began, done = began - partial.seconds, partial.batches
+        else:
+            home = self.pending.home
+            start = home if candidate.start is None else course.kept.state(candidate.start, self.strategy)
+            trainer.state.restore(start)
+            trainer.state.values.set(candidate.values)
         batches = trainer.batches(epochs)
-        for _ in range(batches):
-            self.control.check()
+        for batch in range(done, batches):
+            self._safe_point(course, batch, losses, began)
             losses.add(*trainer.step())
-        measurement, classes = self.scoring.measure(trainer, candidate, losses.read(), self.start_loss)
+        try:
+            measurement, classes = self.scoring.measure(trainer, candidate, losses.read(), self.pending.loss)
+        except StopRequested:
+            course.partial = self._partial(batches, losses, began)
+            raise
+        number = len(course.measured)
         if candidate.keep:
-            measurement = replace(measurement, end=kept.keep(name, trainer.state.snapshot()))
-        return Probe(name[1], measurement, classes, losses.images, self.control.clock() - began, batches)
+            end = course.kept.keep((self.decision, number), trainer.state.snapshot())
+            measurement = replace(measurement, end=end)
+        return Probe(number, measurement, classes, losses.images, self.control.clock() - began, batches)
+
+    def _safe_point(self, course: Course, batches: int, losses: LossSum, began: float) -> None:
+        """Between two steps: where the probe is stopped or saved, it is gone on with later."""
+        try:
+            self.control.check()
+            if not self.autosave.is_due():
+                return
+        except StopRequested:
+            course.partial = self._partial(batches, losses, began)
+            raise
+        course.partial = self._partial(batches, losses, began)
+        self.autosave.save()
+        course.partial = None
+
+    def _partial(self, batches: int, losses: LossSum, began: float) -> PartialProbe:
+        seconds = self.control.clock() - began
+        return PartialProbe(batches, losses.total(), losses.images, seconds, self.trainer.state.snapshot())

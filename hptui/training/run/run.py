@@ -27,7 +27,8 @@ from hptui.training.engine.building import StudyInputs, new_state
 from hptui.training.engine.loop import Trainer
 from hptui.training.engine.plug_ins import load_schedule
 from hptui.training.engine.state import TrainingState
-from hptui.training.run.checkpoints import keep_newest, load_newest, require_plain, save_checkpoint
+from hptui.training.run.autosave import Autosave
+from hptui.training.run.checkpoints import keep_newest, require_plain, restore_newest, save_checkpoint
 from hptui.training.run.control import Control, StopRequested
 from hptui.training.run.decision import DecisionMaker
 from hptui.training.run.delivery import DeliveredEpoch, Delivery, remove_predictions
@@ -36,6 +37,7 @@ from hptui.training.run.epoch_evaluation import EpochResult, evaluate_epoch
 from hptui.training.run.kept import KeptStates
 from hptui.training.run.ledger import Ledger, Progress
 from hptui.training.run.opening import describe_device, run_started
+from hptui.training.run.pending import PendingDecision
 from hptui.training.run.steering import Helm
 
 
@@ -75,6 +77,7 @@ class Run:
         self.ledger = Ledger(emit, control.clock)
         self.delivery = Delivery()
         self.kept = KeptStates()
+        self.autosave = Autosave(config.checkpoint_every, self.save_checkpoint)
         self._schedule = load_schedule(config.schedule or strategy.schedule)
         self.trainer = Trainer(
             new_state(inputs, config, seed),
@@ -133,6 +136,9 @@ class Run:
         study = self.directory.parent if self.directory is not None else None
         helm = Helm(self.arm, self.seed, self.state.values, self.strategy, self.ledger, study)
         self.config = helm.apply(self.control.take_requests(), self.config, epoch)
+        pending = self.ledger.pending
+        if pending is not None and pending.search != self.config.search:
+            self._decision_maker().give_up()
 
     def _epoch(self, epoch: int) -> None:
         at, state = self.ledger.progress, self.state
@@ -141,7 +147,8 @@ class Run:
             self._obey(epoch)
             self._decide(epoch)
             at.decided = epoch
-        EpochTrainer(self.trainer, self.ledger, self.control, self.config, self._schedule).train(epoch)
+        schedule, autosave = self._schedule, self.autosave
+        EpochTrainer(self.trainer, self.ledger, self.control, self.config, schedule, autosave).train(epoch)
         result = evaluate_epoch(self.trainer, self.inputs.test, epoch, self.ledger)  # stopped in it, it is done again
         train_loss = at.epoch_loss / max(at.epoch_images, 1)
         state.order.start_epoch()
@@ -152,14 +159,18 @@ class Run:
 
     def _decide(self, epoch: int) -> None:
         """The decision before `epoch`, if there is one."""
-        progress = self.ledger.progress
-        maker = DecisionMaker(self.trainer, self.strategy, self.kept, self.ledger, self.control, self.config)
+        progress, maker = self.ledger.progress, self._decision_maker()
         if progress.by_hand:
             maker.use_by_hand(epoch)
         elif self.strategy.decides(epoch, progress.scored_loss):
             # probes train with the factor that the epoch begins with, whatever the last step before had
             self.state.values.scale_rate(self._schedule((epoch - 1) / self.config.epochs))
             maker.decide(epoch)
+
+    def _decision_maker(self) -> DecisionMaker:
+        return DecisionMaker(
+            self.trainer, self.strategy, self.kept, self.ledger, self.control, self.config, self.autosave
+        )
 
     def _record_epoch(self, result: EpochResult, epoch: int, train_loss: float) -> None:
         at = self.ledger.progress
@@ -206,9 +217,7 @@ class Run:
 
     def _resume(self) -> None:
         assert self.directory is not None
-        saved = load_newest(self.directory, self.inputs.device)
-        if saved is not None:
-            self._restore(saved)
+        restore_newest(self.directory, self.inputs.device, self._restore)
         remove_predictions(self.directory)  # of a completed run that goes on; not before it is sure that it can
         at = self.ledger.progress
         self.ledger.emit(
@@ -220,6 +229,8 @@ class Run:
                 images_probed=at.images_probed,
                 seconds=at.seconds,
                 decisions=at.decisions,
+                candidates=len(self.ledger.pending.own.measured) if self.ledger.pending is not None else None,
+                batch=at.batch,
                 by_hand=at.by_hand,
                 device=describe_device(self.inputs.device),
                 threads=torch.get_num_threads(),
@@ -237,6 +248,10 @@ class Run:
         self.ledger.progress = Progress(**saved["progress"])
         self.strategy.memory = saved["strategy_memory"]
         self.kept = KeptStates.from_plain(saved["kept"])
+        self.ledger.pending = None
+        if saved.get("decision") is not None:
+            pending = PendingDecision.from_plain(saved["decision"], saved["snapshot"], self.control.clock())
+            self.ledger.pending, self.kept = pending, pending.own.kept
         known = {name: parse_range(name, text) for name, text in saved["search"].items()}
         if known != self.config.space:  # changed after this checkpoint, and kept for the study at once
             self.strategy.ranges_changed(known, self.config.space)
@@ -247,14 +262,20 @@ class Run:
         """Write all that it takes to go on from here; nothing without a directory."""
         if self.directory is None:
             return
-        require_plain(self.strategy.memory, f"strategy {type(self.strategy).__name__}")
+        pending = self.ledger.pending
+        memory = self.strategy.memory if pending is None else pending.memory
+        require_plain(memory, f"strategy {type(self.strategy).__name__}")
+        self.ledger.lap()
+        snapshot = self.state.snapshot() if pending is None else pending.home
         content: dict[str, Any] = {
-            "snapshot": self.state.snapshot(),
+            "snapshot": snapshot,
             "progress": asdict(self.ledger.progress),
-            "strategy_memory": self.strategy.memory,
+            "strategy_memory": memory,
+            "decision": pending.plain(self.control.clock()) if pending is not None else None,
             "kept": self.kept.plain(),
             "search": dict(self.config.search),
             "best": self.delivery.best.state() if self.delivery.best is not None else None,
         }
-        file = save_checkpoint(self.directory, self.state.step, content)
-        self.ledger.emit(CheckpointSaved(epoch=self.ledger.progress.epoch, step=self.state.step, file=file))
+        file = save_checkpoint(self.directory, snapshot["step"], content)
+        self.ledger.emit(CheckpointSaved(epoch=self.ledger.progress.epoch, step=snapshot["step"], file=file))
+        self.autosave.saved()

@@ -15,6 +15,7 @@ from hptui.record.events import (
     EpochsAdded,
     Evaluated,
     HyperparametersChosen,
+    LogMended,
     RangesChanged,
     RunCompleted,
     RunContinued,
@@ -56,6 +57,8 @@ def _what(event: AnyEvent) -> str:  # noqa: PLR0911, PLR0912 (one line per kind 
             return f"epoch {event.epoch} completed, delivers {event.delivered} weights, {event.seconds:.0f} s"
         case CheckpointSaved():
             return f"checkpoint {event.file}"
+        case LogMended():
+            return f"log was damaged: {event.restored} lines put back, {event.removed} cut off"
         case RunPaused():
             return f"paused by {event.by}"
         case RunContinued():

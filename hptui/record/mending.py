@@ -1,0 +1,131 @@
+"""A run's log, put back from the copy that every checkpoint has: lines that are lost or damaged cost nothing.
+
+A checkpoint says what a run goes on from, so the facts before it have to be in the log, and in no other form. What
+follows the newest checkpoint is trained again in any case; of that, what cannot be read is cut off.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+import zipfile
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from hptui.errors import RunDirectoryError
+from hptui.record.events import LogMended, decode, encode
+from hptui.record.files import replace_file
+from hptui.record.run_directory import CHECKPOINTS, DAMAGED_EVENTS_FILE, EVENTS_FILE, check_first_line, read_origin
+from hptui.record.seals import check_archive, is_whole
+
+LOG_MEMBER = "archive/events.jsonl"
+"""the copy within a checkpoint's archive, in the folder that torch names all its members by; torch passes over it"""
+
+
+def add_log(checkpoint: BinaryIO, log: bytes) -> None:
+    """Put a copy of the log into a checkpoint's archive, which is written to its end and not sealed yet."""
+    member = zipfile.ZipInfo(LOG_MEMBER)  # with a date of its own, so that equal checkpoints are equal to the byte
+    with zipfile.ZipFile(checkpoint, "a") as archive:
+        archive.writestr(member, log, zipfile.ZIP_DEFLATED, compresslevel=1)
+
+
+def durable_log(run: Path) -> bytes:
+    """The whole lines of a run's log, once they are on the disk: a power loss takes none of them any more."""
+    try:
+        with (run / EVENTS_FILE).open("rb") as file:
+            os.fsync(file.fileno())
+            log = file.read()
+    except FileNotFoundError:
+        return b""
+    return _whole_lines(log)
+
+
+def _whole_lines(log: bytes) -> bytes:
+    """All but an unfinished last line, which never was a fact."""
+    return log[: log.rfind(b"\n") + 1]
+
+
+def has_checkpoints(run: Path) -> bool:
+    """Whether there is something that a run could go on from."""
+    return any((run / CHECKPOINTS).glob("step-*.pt"))
+
+
+def mend_log(run: Path) -> bool:
+    """Make a run's log whole again before it is gone on with; whoever calls this is its only writer.
+
+    What was done is a line of the log itself; the damaged one is kept beside it.
+
+    Returns:
+        False if it was whole, and nothing was done.
+
+    Raises:
+        RunDirectoryError: the folder cannot be written, the log is no file, or a newer hptui wrote it.
+    """
+    path = run / EVENTS_FILE
+    try:
+        log = _whole_lines(path.read_bytes()) if path.exists() else b""
+        copy = _newest_copy(run)
+        begin = _common_lines(log, copy)
+        rest = log[len(copy) :] if begin == len(copy) else b""
+        readable = _readable(rest, path)
+        if begin == len(copy) and len(readable) == len(rest):
+            return False
+        if log:
+            replace_file(run / DAMAGED_EVENTS_FILE, log)
+        lost = copy[begin:].count(b"\n")
+        removed = max(0, log[begin:].count(b"\n") - readable.count(b"\n") - lost)
+        mended = LogMended(time=time.time(), restored=lost, removed=removed)
+        _write_from(path, begin, copy[begin:] + readable + encode(mended))
+    except OSError as error:
+        raise RunDirectoryError(f"cannot mend {path}: {error.strerror}.") from None
+    return True
+
+
+def _newest_copy(run: Path) -> bytes:
+    """The log as the newest whole checkpoint has it; empty if none has one."""
+    for path in sorted((run / CHECKPOINTS).glob("step-*.pt"), reverse=True):
+        try:
+            check_archive(path, read_origin(run))
+            with zipfile.ZipFile(path) as archive:
+                return archive.read(LOG_MEMBER) if LOG_MEMBER in archive.namelist() else b""
+        except Exception:  # damaged, in any of the ways that an archive can be; whoever resumes tells it
+            continue
+    return b""
+
+
+def _common_lines(log: bytes, copy: bytes) -> int:
+    """Length of what both begin with, in whole lines."""
+    if log.startswith(copy):
+        return len(copy)
+    pairs = zip(log.splitlines(keepends=True), copy.splitlines(keepends=True), strict=False)
+    return sum(len(line) for line, other in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
+def _readable(lines: bytes, path: Path) -> bytes:
+    """The lines before the first that cannot be read."""
+    position = 0
+    while (end := lines.find(b"\n", position)) >= 0:
+        try:
+            decode(lines[position:end])
+        except msgspec.DecodeError:
+            check_first_line(lines[position:end], path)
+            if is_whole(lines[position:end]):
+                raise RunDirectoryError(
+                    f"{path} holds facts that this hptui does not know; use the version that wrote it."
+                ) from None
+            return lines[:position]
+        position = end + 1
+    return lines
+
+
+def _write_from(path: Path, begin: int, content: bytes) -> None:
+    """Replace the end of a file in place: the writer has it open. A process killed here leaves it to the next."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o644), "wb") as file:
+        file.truncate(begin)
+        file.seek(begin)
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,155 @@
+"""A decision that is not over: all that it has measured, so that neither a stop nor a kill costs a candidate twice.
+
+To go on with it, the strategy decides again from the beginning: it is asked with what it was asked with, and what it
+has measured is given to it instead of being measured. It has to want the same candidates, which a strategy does whose
+random numbers come from its seed; one that does not begins anew.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from hptui.strategies import Candidate, Measurement
+from hptui.training.engine.state import Snapshot
+from hptui.training.run.kept import KeptStates
+
+
+class DecidesDifferently(Exception):
+    """A strategy wants other candidates than before; what was measured is of no use to it."""
+
+
+@dataclass
+class PartialProbe:
+    """A candidate in training."""
+
+    batches: int
+    """done"""
+    loss: float
+    """sum of the losses of their images"""
+    images: int
+    seconds: float
+    state: Snapshot
+
+    def plain(self) -> dict[str, Any]:
+        """Plain data for a checkpoint."""
+        return vars(self)
+
+
+@dataclass
+class Course:
+    """One way through a decision, as far as it has come: the run's own, or the longer one of a greed check."""
+
+    kept: KeptStates
+    """where its candidates may begin"""
+    measured: list[Measurement] = field(default_factory=list)
+    """in the order of the candidates"""
+    seconds: float = 0.0
+    """that these took"""
+    partial: PartialProbe | None = None
+    """of the candidate after these; only while a checkpoint is written, or where it was stopped"""
+    asked: int = 0
+    """candidates that the strategy has wanted in this process"""
+
+    def known(self, candidate: Candidate) -> Measurement | None:
+        """The measurement of the next candidate, where it was measured before.
+
+        Raises:
+            DecidesDifferently: another candidate was.
+        """
+        if self.asked >= len(self.measured):
+            return None
+        measurement = self.measured[self.asked]
+        if measurement.candidate != candidate:
+            raise DecidesDifferently
+        self.asked += 1
+        return dataclasses.replace(measurement, candidate=candidate)
+
+    def add(self, measurement: Measurement, seconds: float) -> None:
+        """Take in a new measurement, and how long it took."""
+        self.measured.append(measurement)
+        self.seconds += seconds
+        self.asked += 1
+        self.partial = None
+
+    def plain(self) -> dict[str, Any]:
+        """Plain data for a checkpoint."""
+        return {
+            "kept": self.kept.plain(),
+            "measured": [_plain_measurement(one) for one in self.measured],
+            "seconds": self.seconds,
+            "partial": self.partial and self.partial.plain(),
+        }
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any]) -> Course:
+        """Inverse of `plain`."""
+        partial = plain["partial"] and PartialProbe(**plain["partial"])
+        measured = [_measurement(one) for one in plain["measured"]]
+        return cls(KeptStates.from_plain(plain["kept"]), measured, plain["seconds"], partial)
+
+
+@dataclass
+class PendingDecision:
+    """A decision from its announcement to its choice."""
+
+    home: Snapshot
+    """the run's own state, which it leaves untouched"""
+    losses: npt.NDArray[np.float32]
+    """(validation images,) of that state"""
+    loss: float
+    search: dict[str, str]
+    """the ranges that it searches; where they are changed, it begins anew"""
+    memory: dict[str, Any]
+    """of the strategy, as it was before"""
+    images_probed: int
+    images_checked: int
+    """of the run, before"""
+    began: float
+    """by the training's clock; of one that was resumed as long before as it had taken"""
+    own: Course
+    check: Course | None = None
+
+    def plain(self, now: float) -> dict[str, Any]:
+        """Plain data for a checkpoint, but for `home`, which is the checkpoint's own state."""
+        return {
+            "losses": torch.from_numpy(self.losses),
+            "loss": self.loss,
+            "search": self.search,
+            "memory": self.memory,
+            "images_probed": self.images_probed,
+            "images_checked": self.images_checked,
+            "seconds": now - self.began,
+            "own": self.own.plain(),
+            "check": self.check and self.check.plain(),
+        }
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any], home: Snapshot, now: float) -> PendingDecision:
+        """Inverse of `plain`."""
+        left = {name: plain[name] for name in ("loss", "search", "images_probed", "images_checked")}
+        return cls(
+            home=home,
+            memory=copy.deepcopy(plain["memory"]),  # in the checkpoint it is the strategy's own, which will change
+            losses=plain["losses"].cpu().numpy(),
+            began=now - plain["seconds"],
+            own=Course.from_plain(plain["own"]),
+            check=plain["check"] and Course.from_plain(plain["check"]),
+            **left,
+        )
+
+
+def _plain_measurement(one: Measurement) -> dict[str, Any]:
+    plain = {entry.name: getattr(one, entry.name) for entry in dataclasses.fields(one)}
+    return plain | {"candidate": vars(one.candidate), "losses": torch.from_numpy(one.losses)}
+
+
+def _measurement(plain: dict[str, Any]) -> Measurement:
+    losses = plain["losses"].cpu().numpy()
+    return Measurement(**plain | {"candidate": Candidate(**plain["candidate"]), "losses": losses})

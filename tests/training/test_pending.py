@@ -1,0 +1,236 @@
+"""Work is not lost: a decision that was stopped goes on, and checkpoints come by time and steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hptui.errors import ConfigError
+from hptui.reading.run_state import RunState, replay
+from hptui.reading.studies import FollowedRun
+from hptui.record.events import AnyEvent, CandidateScored, CheckpointSaved, RunResumed
+from hptui.record.run_directory import EVENTS_FILE, MODEL_FILE, RunFile, create_run
+from hptui.record.run_reader import RunReader
+from hptui.record.run_writer import RunWriter
+from hptui.strategies import Candidate, Choice, Strategy
+from hptui.training.engine.loop import Trainer
+from hptui.training.run.autosave import Autosave
+from hptui.training.run.checkpoints import load_file
+from hptui.training.run.control import Control, StopRequested
+
+from .conftest import Prepared, make_run, train_run
+from .test_damage import facts
+from .test_exactness import StopAfter, assert_same
+
+Make = Callable[..., Prepared]
+STRATEGIES: dict[str, dict[str, Any]] = {
+    "pbt": {"strategy": "pbt", "epochs": 3},
+    "adaptive": {"strategy": "adaptive", "epochs": 4, "budget": 4.0, "greed_check": 1},
+    "grid": {"strategy": "grid", "search": {"lr": "1e-3:1e-1:log:2", "dropout": "0:0.5:lin:2"}, "greed_check": 2},
+}
+
+
+class Killed(BaseException):
+    """As if the process were gone."""
+
+
+def new_run(directory: Path) -> Path:
+    create_run(directory, RunFile(1, "0", "optimized", 0, {}))
+    return directory
+
+
+def scored(run: Path) -> list[CandidateScored]:
+    return [event for event in RunReader(run).read() if isinstance(event, CandidateScored)]
+
+
+class CountSteps(Control):
+    """Counts the safe points before steps; stops after so many, if it is to."""
+
+    def __init__(self, most: int | None = None) -> None:
+        super().__init__()
+        self.most = most
+        self.steps = 0
+
+    def check(self, *, now: bool = False) -> None:
+        if self.most is not None and self.steps >= self.most:
+            raise StopRequested("test")
+        super().check(now=now)
+
+
+def steps_of(
+    made: Prepared, directory: Path, monkeypatch: pytest.MonkeyPatch, most: int | None = None
+) -> tuple[bool, int]:
+    """Train with at most so many steps; whether it is completed, and how many steps were trained, probes counted."""
+    control, step = CountSteps(most), Trainer.step
+
+    def counted(self: Trainer) -> Any:
+        control.steps += 1
+        return step(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "step", counted)
+        return train_run(directory, made, "optimized", 0, control), control.steps
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_however_often_it_is_stopped_no_step_is_trained_twice(
+    prepare: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    made = prepare(**STRATEGIES[name])
+    whole, stopped = new_run(tmp_path / "whole"), new_run(tmp_path / "stopped")
+    _, expected = steps_of(made, whole, monkeypatch)
+    completed, trained, stops = False, 0, 0
+    while not completed:
+        completed, steps = steps_of(made, stopped, monkeypatch, 29)
+        trained, stops = trained + steps, stops + 1
+        assert stops <= expected
+    assert trained == expected
+    assert stops == expected // 29 + 1
+    assert_same(load_file(stopped / MODEL_FILE), load_file(whole / MODEL_FILE))
+    assert facts(stopped)[: len(scored(whole))] == facts(whole)[: len(scored(whole))]
+    assert len(scored(stopped)) == len(scored(whole))  # every candidate has one line
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+@pytest.mark.parametrize("events", [4, 15, 33])
+def test_a_kill_loses_no_more_than_asked_for(
+    prepare: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, events: int
+) -> None:
+    made = prepare(**STRATEGIES[name] | {"checkpoint_every": "19steps"})
+    whole, killed = new_run(tmp_path / "whole"), new_run(tmp_path / "killed")
+    _, expected = steps_of(made, whole, monkeypatch)
+    append, left = RunWriter.append, events
+
+    def until_killed(self: RunWriter, event: AnyEvent) -> None:
+        nonlocal left
+        append(self, event)
+        left -= 1
+        if left == 0:
+            raise Killed
+
+    monkeypatch.setattr(RunWriter, "append", until_killed)
+    with pytest.raises(Killed):
+        train_run(killed, made, "optimized", 0, Control())
+    monkeypatch.setattr(RunWriter, "append", append)
+    completed, again = steps_of(made, killed, monkeypatch)
+    assert completed
+    assert_same(load_file(killed / MODEL_FILE), load_file(whole / MODEL_FILE))
+    assert facts(killed) == facts(whole)
+    assert again <= expected
+
+
+def test_a_kill_between_two_checkpoints_costs_these_steps(
+    prepare: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = prepare(strategy="grid", checkpoint_every="5steps")
+    _, expected = steps_of(made, new_run(tmp_path / "whole"), monkeypatch)
+    step = Trainer.step
+    for kill_at in range(1, expected, 17):
+        run, done = new_run(tmp_path / str(kill_at)), 0
+
+        def killed(self: Trainer) -> Any:
+            nonlocal done
+            done += 1
+            if done > kill_at:  # noqa: B023 (used within this pass of the loop alone)
+                raise Killed
+            return step(self)
+
+        monkeypatch.setattr(Trainer, "step", killed)
+        with pytest.raises(Killed):
+            train_run(run, made, "optimized", 0, Control())
+        monkeypatch.setattr(Trainer, "step", step)
+        completed, again = steps_of(made, run, monkeypatch)
+        assert completed
+        assert 0 <= kill_at + again - expected <= 5
+
+
+def test_the_log_has_the_same_lines_with_and_without_checkpoints_between(prepare: Make, tmp_path: Path) -> None:
+    runs = {every: new_run(tmp_path / every) for every in ("3steps", "1h")}
+    for every, run in runs.items():
+        assert train_run(run, prepare(checkpoint_every=every), "optimized", 0, Control())
+    lines = [
+        [type(event).__name__ for event in RunReader(run).read() if not isinstance(event, CheckpointSaved)]
+        for run in runs.values()
+    ]
+    assert lines[0] == lines[1]
+    saved = [len([1 for event in RunReader(run).read() if isinstance(event, CheckpointSaved)]) for run in runs.values()]
+    assert saved[0] > 10 * saved[1]
+    assert_same(load_file(runs["3steps"] / MODEL_FILE), load_file(runs["1h"] / MODEL_FILE))
+
+
+def test_a_reader_that_passes_over_candidates_has_those_that_stand(prepare: Make, tmp_path: Path) -> None:
+    """Killed in a later decision, and gone on with from a checkpoint within an earlier one."""
+    made, run = prepare(strategy="grid", epochs=1), new_run(tmp_path / "run")
+    assert not train_run(run, made, "optimized", 0, StopAfter(30))
+    lines = (run / EVENTS_FILE).read_bytes()
+    assert train_run(run, made, "optimized", 0, Control())
+    follower = FollowedRun("optimized", 0, run, RunReader(run), RunState())
+    follower.refresh()
+    (decision,) = replay(RunReader(run).read()).decisions
+    assert 1 < lines.count(b"CandidateScored") < 6
+    assert [one.candidate for one in decision.candidates] == list(range(6))
+    assert [one.candidate for one in follower.decision(0).candidates] == list(range(6))
+    assert [one.candidate for one in follower.reader.candidates(0)] == list(range(6))
+
+
+class Unsteady(Strategy):
+    """Draws without a seed."""
+
+    searches = True
+    drawn = np.random.default_rng(0)
+
+    def decide(self, situation: Any) -> Any:
+        measured = yield [Candidate({"lr": float(self.drawn.uniform(0.001, 0.1))}, 0.3) for _ in range(4)]
+        return Choice(measured[0].candidate.values, "the first", candidate=0)
+
+
+def test_a_strategy_that_wants_other_candidates_decides_anew(prepare: Make, tmp_path: Path) -> None:
+    made, run = prepare(strategy="grid", epochs=1), new_run(tmp_path / "run")
+    with RunWriter(run) as writer:
+        first, _ = make_run(made, emit=writer.append, directory=run, control=StopAfter(12))
+        first.strategy = Unsteady(1, (1,))
+        assert not first.execute().completed
+    with RunWriter(run) as writer:
+        second, _ = make_run(made, emit=writer.append, directory=run)
+        second.strategy = Unsteady(1, (1,))
+        assert second.execute(resume=True).completed
+    events = RunReader(run).read()
+    (decision,) = replay(events).decisions
+    (resumed,) = [event for event in events if isinstance(event, RunResumed)]
+    assert resumed.candidates == 2
+    assert [one.candidate for one in decision.candidates] == [0, 1, 2, 3]
+    assert second.ledger.progress.images_probed == sum(one.images for one in decision.candidates)
+
+
+def test_ranges_that_change_while_it_is_stopped_begin_the_decision_anew(prepare: Make, tmp_path: Path) -> None:
+    run = new_run(tmp_path / "run")
+    assert not train_run(run, prepare(strategy="grid"), "optimized", 0, StopAfter(30))
+    made = prepare(strategy="grid", search={"lr": "1e-3:1e-2:log:2"})
+    assert train_run(run, made, "optimized", 0, Control())
+    first = replay(RunReader(run).read()).decisions[0]
+    assert [one.values["lr"] for one in first.candidates] == pytest.approx([0.001, 0.01])
+    assert first.chosen is not None
+    assert first.chosen.images_probed == sum(one.images for one in first.candidates)
+
+
+def test_checkpoints_come_by_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr("hptui.training.run.autosave.time.monotonic", lambda: now)
+    autosave = Autosave("1.5m", lambda: None)
+    assert not autosave.is_due()
+    now = 89.0
+    assert not autosave.is_due()
+    now = 90.0
+    assert autosave.is_due()
+    autosave.saved()
+    assert not autosave.is_due()
+
+
+@pytest.mark.parametrize("text", ["", "10", "m", "-1m", "0s", "0 steps", "1e3s", "ten minutes", "10d"])
+def test_an_interval_that_is_none_is_refused(prepare: Make, text: str) -> None:
+    with pytest.raises(ConfigError, match=r"checkpoint_every = .*: write 90s, 10m, 1h, or 500steps\."):
+        prepare(checkpoint_every=text)
