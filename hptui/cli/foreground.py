@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -23,10 +23,14 @@ from hptui.cli.exit_codes import DONE, INTERRUPTED, STOPPED
 from hptui.cli.output import discard_output, print_to_stderr
 from hptui.cli.session import Preparation, Session
 from hptui.errors import UsageError
+from hptui.record.localizing import localized
+from hptui.record.presence import refuse_if_written
 from hptui.record.study_directory import Study, new_directory, open_study
 
 if TYPE_CHECKING:
     from types import FrameType
+
+    from rich.console import RenderableType
 
     from hptui.config import StudyConfig
     from hptui.reading.studies import FollowedStudy
@@ -111,9 +115,17 @@ def show_screen(prepare: Preparation | None = None, watch: Path | None = None) -
     def start(config: StudyConfig) -> Session:
         return begin(new_study_preparation(config))
 
+    def resume(directory: Path) -> Session:
+        return begin(partial(prepare_resumption, directory))
+
     sys.setswitchinterval(SWITCH_SECONDS)
     app = HptuiApp(
-        watch=watch, begin=partial(begin, prepare) if prepare is not None else None, start=start, export=export_files
+        watch=watch,
+        begin=partial(begin, prepare) if prepare is not None else None,
+        start=start,
+        resume=resume,
+        export=export_files,
+        compare=compare_studies,
     )
     on_signals(_AppAndTraining(app, started), screen=True)
     app.run()
@@ -145,6 +157,21 @@ def resumption_preparation(study: Study, config: StudyConfig) -> Preparation:
         return PreparedStudy(study, config, prepare_inputs(config))
 
     return prepare
+
+
+def prepare_resumption(directory: Path) -> PreparedStudy:
+    """Prepare to go on with the study in a folder, with data and own files where they were."""
+    refuse_if_written(directory)
+    study = open_study(directory)
+    return resumption_preparation(study, localized(study))()
+
+
+def compare_studies(directories: Sequence[Path]) -> RenderableType:
+    """What `hptui compare` prints of these studies."""
+    from hptui.cli.comparing import comparison_text
+    from hptui.reading.comparison import Question
+
+    return comparison_text(directories, Question(), classes=False)
 
 
 def export_files(

@@ -54,9 +54,6 @@ def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 config_argument = click.argument("config", required=False, type=click.Path(path_type=Path), metavar="[CONFIG.toml]")
-studies_argument = click.argument(
-    "directories", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="DIR..."
-)
 
 
 def given_device(device: str | None) -> str | None:

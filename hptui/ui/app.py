@@ -20,7 +20,7 @@ from hptui.record.study_directory import studies_folder
 from hptui.ui.appearance import Appearance
 from hptui.ui.drawing.colours import Palette
 from hptui.ui.drawing.plain_lines import PlainLines
-from hptui.ui.messages import LeaveForm, NewStudy, OpenStudy, StartStudy
+from hptui.ui.messages import LeaveForm, NewStudy, OpenStudy, ResumeStudy, StartStudy
 from hptui.ui.own_training import OwnTraining, Training
 from hptui.ui.pace import ALONE, BESIDE_TRAINING
 from hptui.ui.screens.preparing import Preparing
@@ -28,6 +28,7 @@ from hptui.ui.widgets.folder_line import FolderLine
 
 if TYPE_CHECKING:
     from hptui.ui.exporting import Exporter
+    from hptui.ui.screens.comparison import Comparer
 
 POLL_SECONDS = 0.1
 FIRST_PICTURE_SECONDS = 0.02
@@ -64,12 +65,14 @@ class HptuiApp(App[None]):
         watch: Path | None = None,
         begin: Callable[[], Training] | None = None,
         start: Callable[[StudyConfig], Training] | None = None,
+        resume: Callable[[Path], Training] | None = None,
         export: Exporter | None = None,
+        compare: Comparer | None = None,
     ) -> None:
         super().__init__()
         self._watch = watch
-        self._training = OwnTraining(begin, start)
-        self._export = export
+        self._training = OwnTraining(begin, start, resume)
+        self._export, self._compare = export, compare
         self._appearance = Appearance()
         self.set_reactive(HptuiApp.palette, self._appearance.palette)
         self.hang_up = False
@@ -149,16 +152,27 @@ class HptuiApp(App[None]):
         while len(self.screen_stack) > 1 and not isinstance(self.screen, StudyListScreen):
             self.pop_screen()
         if not isinstance(self.screen, StudyListScreen):
-            self.push_screen(StudyListScreen())
+            self.push_screen(StudyListScreen(compare=self._compare))
 
     @on(NewStudy)
-    def _open_empty_form(self) -> None:
+    def _open_asked_form(self, message: NewStudy) -> None:
         """The form, unless a training goes on in this process already."""
-        if self._training.may_start:
-            self._open_form()
-        else:
+        if self._may_start():
+            self._open_form(message.config)
+
+    @on(ResumeStudy)
+    def _resume_study(self, message: ResumeStudy) -> None:
+        """Go on with a study, unless a training goes on in this process already."""
+        if self._may_start():
+            self._training.ask_to_resume(message.directory)
+            self._prepare()
+
+    def _may_start(self) -> bool:
+        """Whether another study can be trained here; a notice if it cannot."""
+        if not self._training.may_start:
             words = "this window trains a study already; start another one in another terminal"
             self.notify(words, severity="warning")
+        return self._training.may_start
 
     def _open_form(self, config: StudyConfig | None = None) -> None:
         from hptui.ui.screens.new_study import NewStudyScreen

@@ -32,9 +32,14 @@ class Training(Protocol):
 class OwnTraining:
     """The training of this process, one at a time at most; the next one may be asked for when it has ended."""
 
-    def __init__(self, begin: Callable[[], Training] | None, start: Callable[[StudyConfig], Training] | None) -> None:
-        """Take what begins the training that the command line asks for, and what starts one from a form, if any."""
-        self._begin, self._start = begin, start
+    def __init__(
+        self,
+        begin: Callable[[], Training] | None,
+        start: Callable[[StudyConfig], Training] | None,
+        resume: Callable[[Path], Training] | None = None,
+    ) -> None:
+        """Take what begins the training of the command line, what starts one from a form, and what resumes one."""
+        self._begin, self._start, self._resume = begin, start, resume
         self._training: Training | None = None
         self._error_shown = False
         self.config: StudyConfig | None = None
@@ -71,6 +76,12 @@ class OwnTraining:
         if self._start is not None:
             self._begin, self._training = partial(self._start, config), None
             self._error_shown, self.config = False, config
+
+    def ask_to_resume(self, directory: Path) -> None:
+        """Have an interrupted study go on, when `begin` is called."""
+        if self._resume is not None:
+            self._begin, self._training = partial(self._resume, directory), None
+            self._error_shown, self.config = False, None
 
     def begin(self) -> None:
         """Begin what was asked for."""

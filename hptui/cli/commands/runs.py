@@ -9,13 +9,14 @@ import click
 from hptui.cli.exit_codes import DONE, FAILED
 from hptui.cli.options import given_device
 from hptui.cli.output import print_to_stderr
+from hptui.cli.study_arguments import run_argument
 from hptui.config import description
 from hptui.errors import UsageError
 from hptui.record.files import replace_file
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
+@run_argument
 @click.option("--to", type=click.Path(path_type=Path), metavar="DIR", help="Keep the second run there.")
 @click.option("--data-dir", metavar="VALUE", help="where the data are now, if they have moved")
 @click.option("--device", metavar="VALUE", help=description("device"))
@@ -32,7 +33,7 @@ def replay(run: Path, to: Path | None, data_dir: str | None, device: str | None)
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
+@run_argument
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="IMAGES...")
 @click.option(
     "--model", type=click.Choice(["final", "best"]), default="final", help="Of the last epoch, or of the best."

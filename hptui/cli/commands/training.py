@@ -10,6 +10,7 @@ import msgspec
 
 from hptui.cli.foreground import has_terminal, new_study_preparation, resumption_preparation, show_screen, train
 from hptui.cli.options import config_argument, given_device, json_option, resolve_layers, settings_options
+from hptui.cli.study_arguments import study_argument
 from hptui.config import description
 from hptui.errors import UsageError
 from hptui.record.localizing import localized
@@ -31,7 +32,7 @@ def run(config: Path | None, headless: bool, as_json: bool, **flags: Any) -> int
 
 
 @click.command()
-@click.argument("directory", type=click.Path(path_type=Path), metavar="DIR")
+@study_argument
 @click.option("--data-dir", metavar="VALUE", help="where the data are now, if they have moved")
 @click.option("--device", metavar="VALUE", help=description("device"))
 @click.option("--headless", is_flag=True, help="No screen: progress on stderr, the result on stdout.")
@@ -49,7 +50,7 @@ def resume(directory: Path, data_dir: str | None, device: str | None, headless: 
 
 
 @click.command()
-@click.argument("directory", type=click.Path(path_type=Path), metavar="DIR")
+@study_argument
 def watch(directory: Path) -> int:
     """Watch and steer a study that another process trains, or look at a finished or copied one."""
     open_study(directory)
