@@ -23,6 +23,7 @@ from hptui.cli.exit_codes import DONE, INTERRUPTED, STOPPED
 from hptui.cli.output import discard_output, print_to_stderr
 from hptui.cli.session import Preparation, Session
 from hptui.errors import UsageError
+from hptui.record.housekeeping_words import disk_words
 from hptui.record.localizing import localized
 from hptui.record.presence import refuse_if_written
 from hptui.record.study_directory import Study, new_directory, open_study
@@ -92,6 +93,8 @@ def report_progress(session: Session, directory: Path) -> None:
         study = open_study(directory)
         planned = ", ".join(f"{arm} {cost:.2f}" for arm, cost in study.planned_cost.items())
         print_to_stderr(f"study {study.directory}\nplanned cost in plain trainings: {planned}")
+        if words := disk_words(study):
+            print_to_stderr(words)
         ProgressReport(FollowedStudy(study), ProgressConsole()).follow(session.finished)
     except OSError:  # whoever read our stderr has gone: `2>&1 | head`, a terminal that was closed
         discard_output(sys.stderr)

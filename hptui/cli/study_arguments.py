@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
 
 from hptui.errors import RunDirectoryError
 from hptui.record.study_names import find_run, find_study, run_names, study_names
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def complete_studies(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -62,13 +66,19 @@ PATH = click.Path(path_type=Path)
 study_argument = click.argument(
     "directory", type=PATH, callback=_find_study, shell_complete=complete_studies, metavar="STUDY"
 )
-studies_argument = click.argument(
-    "directories",
-    nargs=-1,
-    required=True,
-    type=PATH,
-    callback=_find_studies,
-    shell_complete=complete_studies,
-    metavar="STUDY...",
-)
+
+
+def _studies_argument(*, required: bool) -> Callable[[Command], Command]:
+    return click.argument(
+        "directories",
+        nargs=-1,
+        required=required,
+        type=PATH,
+        callback=_find_studies,
+        shell_complete=complete_studies,
+        metavar="STUDY..." if required else "[STUDY]...",
+    )
+
+
+studies_argument, some_studies_argument = _studies_argument(required=True), _studies_argument(required=False)
 run_argument = click.argument("run", type=PATH, callback=_find_run, shell_complete=complete_runs, metavar="STUDY/RUN")

@@ -10,7 +10,7 @@ from hptui.errors import RunDirectoryError
 from hptui.record.contents import contents, needless
 from hptui.record.machine_paths import forget_paths
 from hptui.record.presence import LOCK, kept_from_writers, refuse_if_written
-from hptui.record.study_directory import STUDY_FILE, open_study, shown
+from hptui.record.study_directory import STUDY_FILE, Study, open_study, shown
 
 BEGINNING = b"schema = "
 """of every study.toml that hptui wrote, damaged or not"""
@@ -35,8 +35,13 @@ def clean_study(directory: Path) -> int:
         RunDirectoryError: this is no study, it is trained now, or a file cannot be removed.
     """
     with _held(directory):
-        found = needless(open_study(directory))
-        _remove(found)
+        return remove_needless(open_study(directory))
+
+
+def remove_needless(study: Study) -> int:
+    """The same for whoever holds the study already."""
+    found = needless(study)
+    _remove(found)
     return sum(found.values())
 
 

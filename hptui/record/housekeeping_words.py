@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,10 +11,40 @@ from hptui.record.contents import contents, needless
 from hptui.record.housekeeping import in_bytes, require_own
 from hptui.record.presence import is_written, refuse_if_written
 from hptui.record.run_directory import RUN_FILE
-from hptui.record.study_directory import open_study, shown
+from hptui.record.study_directory import Study, open_study, shown
 
+LARGE = 1_000_000_000
+"""bytes"""
 NAMED = 8
 """studies that are named one by one; of more the number"""
+
+
+def disk_words(study: Study) -> str:
+    """What a study will keep on the disk, and how much of it is free; empty if that was not planned."""
+    if study.disk is None:
+        return ""
+    runs = len(study.runs())
+    try:
+        free = f"; {in_bytes(shutil.disk_usage(study.directory).free)} are free"
+    except OSError:
+        free = ""
+    return (
+        f"keeps about {in_bytes(study.disk.kept)} a run, {in_bytes(runs * study.disk.kept)} in all; "
+        f"until it is finished also checkpoints, about {in_bytes(study.disk.checkpoint)} a run{free}"
+    )
+
+
+def disk_notice(directory: Path) -> str:
+    """What a study will keep on the disk, where that is so much that nobody should have to ask; else nothing."""
+    try:
+        study = open_study(directory)
+        free = shutil.disk_usage(directory).free
+    except (RunDirectoryError, OSError):
+        return ""
+    if study.disk is None:
+        return ""
+    most = len(study.runs()) * (study.disk.kept + study.disk.checkpoint) + study.disk.checkpoint
+    return disk_words(study) if most > LARGE or most > free / 2 else ""
 
 
 def delete_question(directories: Sequence[Path]) -> tuple[str, list[Path]]:

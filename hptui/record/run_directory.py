@@ -4,7 +4,8 @@
     STUDY/sources/                 copies of the user's own files
     STUDY/baseline-0/run.json      the plain data that started the run: arm, seed, configuration
                      events.jsonl  one fact per line (hptui.record.events), append-only
-                     checkpoints/  the two newest
+                     checkpoints/  the two newest; of a completed run one, as long as epochs may be added to it: none
+                                   once the whole study is finished
                      model.pt      the delivered weights, once the run is completed
                      best.pt       those of the epoch with the lowest validation loss
                      predictions.npz  of both, on validation and test images (hptui.record.predictions)

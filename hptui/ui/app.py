@@ -121,6 +121,10 @@ class HptuiApp(App[None]):
         if training.study is not None:
             self.pop_screen()
             self.open_study(training.study)
+            from hptui.record.housekeeping_words import disk_notice  # it need not hold up the first frame
+
+            if words := disk_notice(training.study):
+                self.notify(words, title="on the disk", severity="warning", markup=False)
         elif training.error is not None:
             self.pop_screen()
             self.action_list()

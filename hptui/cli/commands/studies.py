@@ -11,6 +11,7 @@ import msgspec
 
 from hptui.cli.exit_codes import DONE
 from hptui.cli.options import json_option
+from hptui.cli.setting_completion import one_of, several_of
 from hptui.cli.study_arguments import studies_argument, study_argument
 from hptui.errors import RunDirectoryError
 from hptui.metrics.classification import METRICS, check_metric
@@ -74,7 +75,9 @@ def _read_lines(folder: Path | None) -> tuple[list[StudyLine], Path]:
         try:
             root = find_study(folder)
         except RunDirectoryError:
-            raise RunDirectoryError(f"there is no folder {folder}.") from None
+            root = folder
+        if not root.is_dir():
+            raise RunDirectoryError(f"there is no folder {folder}.")
     from hptui.reading.listing import StudyReader, read_line
 
     if (root / STUDY_FILE).exists():
@@ -84,10 +87,17 @@ def _read_lines(folder: Path | None) -> tuple[list[StudyLine], Path]:
 
 @click.command()
 @studies_argument
-@click.option("--metric", default="accuracy", metavar="|".join(METRICS), help="What to compare, on test images.")
+@click.option(
+    "--metric",
+    default="accuracy",
+    metavar="|".join(METRICS),
+    help="What to compare, on test images.",
+    shell_complete=one_of(*METRICS),
+)
 @click.option(
     "--threshold-for",
     metavar="sensitivity=0.95|specificity=0.9",
+    shell_complete=one_of("sensitivity=0.95", "specificity=0.9"),
     help="Two classes: the operating threshold that reaches this on each run's validation images.",
 )
 @click.option("--model", default="final", type=click.Choice(["final", "best"]), help="best: lowest validation loss.")
@@ -119,7 +129,12 @@ def compare(
 @study_argument
 @click.option("--to", type=click.Path(path_type=Path), metavar="DIR", help="Where to write (default: DIR/export).")
 @click.option(
-    "--format", "formats", default="png", metavar="LIST", help="Of png, svg, pdf, csv, tensorboard, gif; with commas."
+    "--format",
+    "formats",
+    default="png",
+    metavar="LIST",
+    help="Of png, svg, pdf, csv, tensorboard, gif; with commas.",
+    shell_complete=several_of("png", "svg", "pdf", "csv", "tensorboard", "gif"),
 )
 @click.option("--theme", type=click.Choice(["light", "dark"]), default="light", help="For white or for dark paper.")
 @click.option("--each-decision", is_flag=True, help="A picture for each decision too, not only pages of them.")

@@ -9,9 +9,15 @@ import click
 import msgspec
 
 from hptui.cli.foreground import has_terminal, new_study_preparation, resumption_preparation, show_screen, train
-from hptui.cli.options import config_argument, given_device, json_option, resolve_layers, settings_options
+from hptui.cli.options import (
+    config_argument,
+    device_option,
+    given_device,
+    json_option,
+    resolve_layers,
+    settings_options,
+)
 from hptui.cli.study_arguments import study_argument
-from hptui.config import description
 from hptui.errors import UsageError
 from hptui.record.localizing import localized
 from hptui.record.presence import refuse_if_written
@@ -34,7 +40,7 @@ def run(config: Path | None, headless: bool, as_json: bool, **flags: Any) -> int
 @click.command()
 @study_argument
 @click.option("--data-dir", metavar="VALUE", help="where the data are now, if they have moved")
-@click.option("--device", metavar="VALUE", help=description("device"))
+@device_option
 @click.option("--headless", is_flag=True, help="No screen: progress on stderr, the result on stdout.")
 @json_option
 def resume(directory: Path, data_dir: str | None, device: str | None, headless: bool, as_json: bool) -> int:

@@ -31,8 +31,8 @@ class ComparisonScreen(ModalScreen[None]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,backspace,q,c", "dismiss(None)", "Back", key_display="esc"),
-        Binding("j", "app.focused.scroll_down", "Down", show=False),
-        Binding("k", "app.focused.scroll_up", "Up", show=False),
+        Binding("j", "scroll(1)", "Down", show=False),
+        Binding("k", "scroll(-1)", "Up", show=False),
     ]
 
     def __init__(self, directories: Sequence[Path], compare: Comparer) -> None:
@@ -47,6 +47,9 @@ class ComparisonScreen(ModalScreen[None]):
     def on_mount(self) -> None:
         self.query_one(VerticalScroll).focus()
         self._show()
+
+    def action_scroll(self, lines: int) -> None:
+        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
 
     @work(exclusive=True)
     async def _show(self) -> None:

@@ -12,6 +12,7 @@ from textual.screen import Screen
 
 from hptui.config import StudyConfig
 from hptui.errors import HptuiError
+from hptui.reading.listing import UNREADABLE
 from hptui.record.housekeeping import checked_name, clean_study, delete_study, rename_study
 from hptui.record.housekeeping_words import clean_question, delete_question
 from hptui.record.localizing import localized
@@ -52,11 +53,11 @@ class StudyActions:
         current, chosen = self._table.current, self._table.chosen
         match action:
             case "compare":
-                return self._compare is not None and any(line.config is not None for line in chosen)
+                return self._compare is not None and any(line.state != UNREADABLE for line in chosen)
             case "resume":
                 return current is not None and current.state in ("stopped", "lost", "failed", "waiting")
             case "new_like":
-                return current is not None and current.config is not None
+                return current is not None and current.state != UNREADABLE
             case _:
                 return current is not None
 
@@ -65,7 +66,7 @@ class StudyActions:
 
     async def compare(self) -> None:
         """Show the comparison of the marked studies; of a single one, baseline against optimized."""
-        directories = [line.directory for line in self._table.chosen if line.config is not None]
+        directories = [line.directory for line in self._table.chosen if line.state != UNREADABLE]
         if self._compare is not None and directories:
             await self._questions.ask(ComparisonScreen(directories, self._compare))
 
@@ -77,7 +78,7 @@ class StudyActions:
     async def new_like(self) -> None:
         """The form with the settings of this study, as they were in the end, and the paths of this machine."""
         line = self._table.current
-        if line is not None and line.config is not None:
+        if line is not None:
             try:
                 config = _settings(line.directory)
             except HptuiError as error:
