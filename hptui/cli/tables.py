@@ -46,7 +46,10 @@ def left_table(headings: Iterable[str], title: str, left: int) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title=Text(title), title_justify="left")
     for index, heading in enumerate(headings):
         least = max(len(word) for word in heading.split())  # else a narrow terminal cuts words
-        table.add_column(heading, justify="left" if index < left else "right", min_width=least)
+        words = index < left
+        table.add_column(
+            heading, justify="left" if words else "right", min_width=least, overflow="fold" if words else "ellipsis"
+        )
     return table
 
 

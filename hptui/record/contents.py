@@ -66,13 +66,19 @@ def needless(study: Study) -> dict[Path, int]:
     that was completed with fewer epochs than the study has by now goes on from its checkpoint, and keeps it. So does
     every other run.
     """
+    done = {run.name for _, _, run in study.runs() if _has_all_epochs(run, study.config.epochs)}
     found: dict[Path, int] = {}
-    for _, _, run in study.runs():
-        last = last_event(run)
-        if isinstance(last, RunCompleted) and last.epoch >= study.config.epochs:
-            found |= dict(_files(run / CHECKPOINTS))
-    halves = {path: size for path, size in contents(study.directory).own.items() if _is_partial(path.name)}
-    return found | halves
+    for path, size in contents(study.directory).own.items():
+        first, *rest = path.relative_to(study.directory).parts
+        is_checkpoint = first in done and rest[0] == CHECKPOINTS and len(rest) == 2
+        if is_checkpoint or any(map(_is_partial, (first, *rest))):
+            found[path] = size
+    return found
+
+
+def _has_all_epochs(run: Path, epochs: int) -> bool:
+    last = last_event(run)
+    return isinstance(last, RunCompleted) and last.epoch >= epochs
 
 
 def _files(directory: Path) -> Iterator[tuple[Path, int]]:
@@ -102,7 +108,7 @@ def _is_own(parts: tuple[str, ...]) -> bool:
     if RUN_FOLDER.fullmatch(first) is None:
         return False
     if len(rest) == 1:
-        return rest[0] in RUN_FILES or _is_partial(rest[0]) or rest[0].endswith(".log")
+        return rest[0] in (*RUN_FILES, CHECKPOINTS) or _is_partial(rest[0]) or rest[0].endswith(".log")
     return len(rest) == 2 and rest[0] == CHECKPOINTS
 
 

@@ -696,7 +696,7 @@ async def _(at: At, key: str) -> None:
     await at.press(key)
     await at.on(ChoiceDialog)
     await at.sees("5.0 MB")
-    await at.press("enter")
+    await at.press("left", "enter")
     await at.until(lambda: not checkpoint.exists(), "its end")
 
 
@@ -705,7 +705,11 @@ async def _(at: At, key: str) -> None:
     await at.press("down", key)
     await at.on(ChoiceDialog)
     await at.sees("two: 0 runs")
-    await at.press("enter")
+    await at.press("enter")  # too quick: nothing is gone
+    await at.on(StudyListScreen)
+    await at.press(key)
+    await at.on(ChoiceDialog)
+    await at.press("left", "enter")
     await at.sees_no("two ")
     assert not (studies_folder() / "two").exists()
 

@@ -26,6 +26,12 @@ from hptui.ui.screens.text_dialog import TextDialog
 from hptui.ui.widgets.study_table import StudyTable
 
 
+class Confirmation(ChoiceDialog):
+    """A question whose answer cannot be taken back: Enter alone does nothing."""
+
+    AUTO_FOCUS = "#cancel"
+
+
 class StudyActions:
     """Changes go into the studies' folders; the list reads them from there like everything else."""
 
@@ -124,7 +130,7 @@ class StudyActions:
         words, concerned = await asyncio.to_thread(question, directories)
         if not concerned:
             self._say(words, "warning")
-        elif await self._questions.ask(ChoiceDialog(literal_lines(words), answers)) is not None:
+        elif await self._questions.ask(Confirmation(literal_lines(words), answers)) is not None:
             self._table.unmark_all()
 
             def every() -> None:

@@ -55,7 +55,7 @@ class StudyListScreen(Screen[Path | None]):
         Binding("s", "sort", "Sort"),
         Binding("S", "sort_backwards", "Sort the other way", show=False),
         Binding("slash", "filter", "Filter", key_display="/"),
-        Binding("escape", "all", "All studies"),
+        Binding("escape", "all", "Clear"),
         Binding("e", "act('rename')", "Rename", show=False),
         Binding("t", "act('note')", "Note", show=False),
         Binding("X", "act('clean')", "Clean", show=False),
