@@ -120,7 +120,7 @@ class StudyReader:
         """
         directories = study_directories(self.folder)
         known = {directory: self._known(directory) for directory in directories}
-        newest_first = sorted(directories, key=lambda directory: known[directory].created, reverse=True)
+        newest_first = [line.directory for line in _newest_first(known.values())]
         shown = time.monotonic()
         if any(line.state == UNREAD for line in known.values()):
             show(_newest_first(known.values()))
@@ -204,7 +204,7 @@ def _results(glances: Sequence[tuple[Arm, int, RunGlance]]) -> StudyResults:
 
 
 def _newest_first(lines: Iterable[StudyLine]) -> list[StudyLine]:
-    return sorted(lines, key=lambda line: line.created, reverse=True)
+    return sorted(lines, key=lambda line: (line.created, line.directory.name), reverse=True)
 
 
 def _stamp(directory: Path) -> list[tuple[str, int, int]]:

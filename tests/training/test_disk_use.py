@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
+from torch import nn
 
 from hptui.record.commands import AddEpochs, CommandInbox, CommandSender
 from hptui.record.contents import size_of
@@ -14,12 +16,24 @@ from hptui.record.housekeeping import clean_study
 from hptui.record.run_reader import RunReader, last_event
 from hptui.record.study_directory import Study, create_study, open_study
 from hptui.training.disk_use import disk_use
-from hptui.training.engine.plug_ins import load_factory
 from hptui.training.run.control import Control
 
 from .conftest import Prepared, train_study
 
 Make = Callable[..., Prepared]
+
+
+class Wide(nn.Module):
+    """So many weights that nothing else in a file counts."""
+
+    def __init__(self, in_channels: int, num_classes: int, image_size: tuple[int, int]) -> None:
+        super().__init__()
+        pixels = in_channels * image_size[0] * image_size[1]
+        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(pixels, 1000), nn.ReLU(), nn.Linear(1000, num_classes))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.layers(images)
+        return logits
 
 
 class StoppedAfter(Control):
@@ -70,7 +84,7 @@ def test_a_finished_study_keeps_no_checkpoints_and_an_unfinished_one_does(study:
 
 
 def test_what_was_planned_is_about_what_is_kept(prepare: Make, tmp_path: Path) -> None:
-    made = prepare(factory=load_factory("lenet"), epochs=2, runs=1)
+    made = prepare(factory=Wide, search={"lr": "1e-3:1e-1:log:3"}, epochs=2, runs=1)
     the_study = begun(made, tmp_path / "large")
     planned = open_study(the_study.directory).disk
     assert planned is not None

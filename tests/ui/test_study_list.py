@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +30,14 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
 from hptui.config import StudyConfig
+from hptui.errors import RunDirectoryError
 from hptui.reading import glance, listing
 from hptui.reading.listing import UNREAD, StudyLine, StudyReader
 from hptui.record.events import AnyEvent, RunContinued, RunFailed, RunPaused, RunStopped
 from hptui.record.presence import Presence
 from hptui.record.run_directory import EVENTS_FILE
 from hptui.record.run_writer import RunWriter
-from hptui.record.study_directory import STUDY_FILE, open_study, studies_folder
+from hptui.record.study_directory import STUDY_FILE, Steering, open_study, save_steering, studies_folder
 from hptui.ui.drawing.literal import literal
 from hptui.ui.messages import NewStudy, OpenStudy
 from hptui.ui.screens import study_list
@@ -507,9 +509,9 @@ def test_the_themes_colour_the_states(tmp_path: Path) -> None:
     write_run(make_study(tmp_path / "s", baseline="none"), "optimized", 0, whole_run())
 
     async def test(app: Host, pilot: Pilot[None]) -> None:
-        dark = app.list.table.get_cell_at((0, 1)).style.color  # type: ignore[arg-type]
+        dark = app.list.table.get_cell_at((0, 2)).style.color  # type: ignore[arg-type]
         app.theme = "textual-light"
-        await until(pilot, lambda: app.list.table.get_cell_at((0, 1)).style.color != dark)  # type: ignore[arg-type]
+        await until(pilot, lambda: app.list.table.get_cell_at((0, 2)).style.color != dark)  # type: ignore[arg-type]
 
     show(tmp_path, test)
 
@@ -533,3 +535,164 @@ def test_the_list_and_the_form_load_neither_torch_nor_the_training() -> None:
     forbidden = {"torch", "hptui.training", "hptui.strategies", "hptui.datasets", "hptui.models"}
     assert "hptui.ui.screens.new_study" in loaded
     assert not forbidden & loaded
+
+
+def test_names_are_there_before_anything_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many studies there are: results and sizes come as they are read."""
+    for number in range(200):
+        (tmp_path / f"s{number:03}").mkdir()
+        (tmp_path / f"s{number:03}" / STUDY_FILE).touch()
+    held, read = threading.Event(), listing.read_line
+
+    def slow(directory: Path) -> StudyLine:
+        held.wait(PATIENCE_SECONDS)
+        return read(directory)
+
+    monkeypatch.setattr(listing, "read_line", slow)
+
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: len(app.names) == 200 and "s199" in app.text)
+        assert "unreadable" not in app.text
+        await pilot.press("j", "k")  # keys are answered meanwhile
+        held.set()
+        await until(pilot, lambda: "unreadable" in app.text)
+
+    try:
+        show(tmp_path, test)
+    finally:
+        held.set()
+
+
+def test_a_click_on_a_heading_sorts_and_another_one_turns_it_round(tmp_path: Path) -> None:
+    for name, accuracy in (("a", 0.6), ("b", 0.9), ("c", 0.7)):
+        finished_study(tmp_path / name, [0.5], [accuracy])
+
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: "90.00" in app.text)
+        x = next(line for line in app.text.splitlines() if "opt %" in line).index("opt %")
+        await pilot.click(app.list.table, offset=(x, 0))
+        await until(pilot, lambda: app.names == ["b", "c", "a"])
+        assert "opt % ▼" in app.text
+        x = next(line for line in app.text.splitlines() if "opt %" in line).index("opt %")
+        await pilot.click(app.list.table, offset=(x, 0))
+        await until(pilot, lambda: app.names == ["a", "c", "b"])
+        assert app.asked == []
+
+    show(tmp_path, test)
+
+
+def test_marks_stay_on_their_studies_whatever_is_sorted_or_read(tmp_path: Path) -> None:
+    studies(tmp_path, "a", "b", "c")
+
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        await pilot.click(app.list.table, offset=(0, 2))  # the first column marks, and opens nothing
+        await pilot.press("g", "j", "j", "space")
+        await until(pilot, lambda: [line.directory.name for line in app.list.table.marked] == ["b", "a"])
+        assert app.current == "a"
+        await pilot.press("S", "r")
+        await until(pilot, lambda: app.names == ["a", "b", "c"])
+        assert [line.directory.name for line in app.list.table.marked] == ["a", "b"]
+        await pilot.press("slash", "b", "enter")
+        await until(pilot, lambda: [line.directory.name for line in app.list.table.chosen] == ["b"])
+        await pilot.press("escape")
+        await until(pilot, lambda: len(app.names) == 3)
+        assert len(app.list.table.marked) == 2
+        await pilot.press("escape")
+        await until(pilot, lambda: not app.list.table.marked)
+        assert app.asked == []
+
+    show(tmp_path, test)
+
+
+def footer(app: Host) -> str:
+    return app.text.splitlines()[-1]
+
+
+def test_only_what_can_be_done_is_offered(tmp_path: Path) -> None:
+    finished_study(tmp_path / "finished", [0.5], [0.6])
+    write_run(make_study(tmp_path / "stopped", baseline="none"), "optimized", 0, ENDS["stopped"])
+
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: "Resume" in footer(app))
+        await pilot.press("j")
+        await until(pilot, lambda: "Resume" not in footer(app))
+        await pilot.press("R")
+        await pilot.pause()
+        assert app.asked == []
+        assert "Clear" not in footer(app)
+        await pilot.press("space")
+        await until(pilot, lambda: "Clear" in footer(app))
+        assert cell_len(footer(app).rstrip()) <= 80
+
+    show(tmp_path, test)
+
+
+def test_a_study_that_is_trained_is_neither_deleted_nor_cleaned(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "s", baseline="none")
+    directory = write_run(study, "optimized", 0, BEGUN)
+
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: "running" in app.text)
+        for number, key in enumerate("DX", 1):
+            await pilot.press(key)
+            await until(pilot, lambda number=number: len(app._notifications) == number)
+        assert app.screen is app.list
+
+    with Presence(study.directory), Presence(directory):
+        show(tmp_path, test)
+    assert directory.exists()
+
+
+def test_a_damaged_study_can_be_deleted_from_the_list(tmp_path: Path) -> None:
+    studies(tmp_path, "good", "bad")
+    with (tmp_path / "bad" / STUDY_FILE).open("ab") as file:
+        file.write(b"= = =")
+
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: "unreadable" in app.text)
+        assert app.current == "bad"
+        await pilot.press("D")
+        await until(pilot, lambda: app.screen is not app.list)
+        await pilot.press("left", "enter")
+        await until(pilot, lambda: app.names == ["good"])
+
+    show(tmp_path, test)
+    assert not (tmp_path / "bad").exists()
+
+
+def test_a_new_study_like_one_has_its_settings_and_the_paths_of_this_machine(tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text("class Net: ...\n", "utf-8")
+    made = make_study(tmp_path / "studies" / "s", model=f"{tmp_path / 'net.py'}:Net", epochs=7, data_dir=str(tmp_path))
+    save_steering(made.directory, Steering(epochs=9, search=made.config.search))
+
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        await pilot.press("N")
+        await until(pilot, lambda: app.asked)
+        (message,) = app.asked
+        assert isinstance(message, NewStudy)
+        assert message.config is not None
+        assert message.config.model == f"{tmp_path / 'net.py'}:Net"
+        assert (message.config.epochs, message.config.data_dir, message.config.out) == (9, str(tmp_path), None)
+        (tmp_path / "net.py").write_text("class Net: pass\n", "utf-8")  # another one by now: told, not taken
+        await pilot.press("N")
+        await until(pilot, lambda: len(app._notifications) == 1)
+        assert len(app.asked) == 1
+
+    show(tmp_path / "studies", test)
+
+
+def test_a_comparison_that_fails_says_why(tmp_path: Path) -> None:
+    def compare(directories: Sequence[Path]) -> str:
+        raise RunDirectoryError(f"{directories[0].name} is odd")
+
+    studies(tmp_path, "a")
+
+    async def run() -> None:
+        app = Host(tmp_path)
+        app.list = StudyListScreen(tmp_path, compare)
+        async with app.run_test(size=(80, 24)) as pilot:
+            await until(pilot, lambda: app.names == ["a"])
+            await pilot.press("c")
+            await until(pilot, lambda: "a is odd" in app.text)
+
+    asyncio.run(run())
