@@ -286,6 +286,7 @@ def test_bytes_that_are_no_text_are_shown_as_question_marks() -> None:
 def test_no_studies_says_what_to_do(tmp_path: Path) -> None:
     async def test(app: Host, pilot: Pilot[None]) -> None:
         await until(pilot, lambda: "press n for a new study" in app.text)
+        await until(pilot, lambda: "Sort" not in app.text and "Filter" not in app.text)
         await pilot.press("n")
         await until(pilot, lambda: [type(message) for message in app.asked] == [NewStudy])
         studies(tmp_path / "nowhere", "first")

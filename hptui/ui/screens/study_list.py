@@ -150,6 +150,7 @@ class StudyListScreen(Screen[Path | None]):
         ordered = self.order.column.sorted(matching, backwards=self.order.backwards)
         self.table.show(ordered, self.size.width - 1, self.order, afresh=afresh)
         self._show_about()
+        self.refresh_bindings()
 
     def _why_empty(self, wanted: str) -> str:
         if self.lines is None:
@@ -206,6 +207,8 @@ class StudyListScreen(Screen[Path | None]):
         """What cannot be done now is not offered; Esc means something only while there is a filter, or a mark."""
         if action == "all":
             return self.has_class("-filter") or bool(self.table.marked)
+        if action in ("sort", "sort_backwards", "filter"):
+            return bool(self.lines)
         if action == "act":
             return self._actions.can(str(parameters[0]))
         return super().check_action(action, parameters)
