@@ -185,6 +185,7 @@ def export_files(
     from hptui.export.event_files import require_tensorboard
     from hptui.export.formats import FORMATS, parse_formats
     from hptui.reading.studies import follow
+    from hptui.record.contents import EXPORT
     from hptui.ui.exporting import ExportOutcome
 
     asked, absent = parse_formats(formats), []
@@ -195,7 +196,7 @@ def export_files(
             asked, absent = tuple(name for name in asked if name != "tensorboard"), [str(error)]
     study = follow(directory)
     gaps = missing(study)
-    files = export(study, directory / "export", asked, progress=progress, should_stop=should_stop)
+    files = export(study, directory / EXPORT, asked, progress=progress, should_stop=should_stop)
     return ExportOutcome(files, () if should_stop() else (*gaps, *absent))
 
 

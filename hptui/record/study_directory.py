@@ -133,6 +133,7 @@ def create_study(
     config: StudyConfig,
     fingerprint: str,
     planned_cost: dict[str, float],
+    *,
     disk: DiskUse | None = None,
 ) -> Study:
     """Make the folder, copy the user's own files into it, and write study.toml last.
@@ -144,7 +145,7 @@ def create_study(
         RunDirectoryError: another study was begun in the folder meanwhile, or it cannot be written.
     """
     settings, places = portable(config)
-    study = Study(directory.resolve(), uuid.uuid4().hex, time.time(), settings, fingerprint, planned_cost, disk)
+    study = Study(directory.resolve(), uuid.uuid4().hex, time.time(), settings, fingerprint, planned_cost, disk=disk)
     try:
         study = _claim_free_name(study, config)
         with Presence(study.directory):

@@ -17,6 +17,7 @@ import hptui
 from hptui.errors import RunDirectoryError
 from hptui.export.pictures import pictures as exported_pictures
 from hptui.reading.studies import FollowedStudy
+from hptui.record.contents import REPORT_FILE
 from hptui.record.files import replace_file
 from hptui.record.notes import read_note
 from hptui.report.content import after_pictures, before_pictures, headline
@@ -25,7 +26,6 @@ from hptui.report.repeat import repeat_command, repeat_notes
 
 __all__ = ["page", "write_report"]
 
-REPORT_FILE = "report.html"
 TEMPLATE = "page.html.jinja"
 
 

@@ -56,7 +56,7 @@ def start_study(config: StudyConfig, directory: Path) -> PreparedStudy:
     """
     planned: dict[str, float] = {arm: planned_cost(config, arm) for arm in config.arms}
     inputs = prepare_inputs(config)
-    study = create_study(directory, config, inputs.data.fingerprint, planned, disk_use(inputs, config))
+    study = create_study(directory, config, inputs.data.fingerprint, planned, disk=disk_use(inputs, config))
     return PreparedStudy(study, config, inputs)
 
 

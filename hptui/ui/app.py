@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 POLL_SECONDS = 0.1
 FIRST_PICTURE_SECONDS = 0.02
 """Textual draws every 1/60 s: a little later the first line is on the screen, and the rest may be imported"""
+OCCUPIED = "this window trains a study already; start another one in another terminal"
 LEAVE = {"stop": "Stop with a checkpoint and quit"}
 
 
@@ -161,22 +162,18 @@ class HptuiApp(App[None]):
     @on(NewStudy)
     def _open_asked_form(self, message: NewStudy) -> None:
         """The form, unless a training goes on in this process already."""
-        if self._may_start():
+        if self._training.may_start:
             self._open_form(message.config)
+        else:
+            self.notify(OCCUPIED, severity="warning")
 
     @on(ResumeStudy)
     def _resume_study(self, message: ResumeStudy) -> None:
         """Go on with a study, unless a training goes on in this process already."""
-        if self._may_start():
-            self._training.ask_to_resume(message.directory)
+        if self._training.ask_to_resume(message.directory):
             self._prepare()
-
-    def _may_start(self) -> bool:
-        """Whether another study can be trained here; a notice if it cannot."""
-        if not self._training.may_start:
-            words = "this window trains a study already; start another one in another terminal"
-            self.notify(words, severity="warning")
-        return self._training.may_start
+        else:
+            self.notify(OCCUPIED, severity="warning")
 
     def _open_form(self, config: StudyConfig | None = None) -> None:
         from hptui.ui.screens.new_study import NewStudyScreen

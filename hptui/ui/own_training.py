@@ -77,11 +77,13 @@ class OwnTraining:
             self._begin, self._training = partial(self._start, config), None
             self._error_shown, self.config = False, config
 
-    def ask_to_resume(self, directory: Path) -> None:
-        """Have an interrupted study go on, when `begin` is called."""
-        if self._resume is not None:
-            self._begin, self._training = partial(self._resume, directory), None
-            self._error_shown, self.config = False, None
+    def ask_to_resume(self, directory: Path) -> bool:
+        """Have an interrupted study go on when `begin` is called; False, and nothing done, if none `may_start`."""
+        if self._resume is None or not self.may_start:
+            return False
+        self._begin, self._training = partial(self._resume, directory), None
+        self._error_shown, self.config = False, None
+        return True
 
     def begin(self) -> None:
         """Begin what was asked for."""

@@ -275,7 +275,7 @@ def test_what_a_study_will_keep_is_told_before(tmp_path: Path) -> None:
     study = make_study(tmp_path / "old", runs=10)
     assert disk_words(study) == ""  # an older hptui did not plan it
     planned = DiskUse(kept=90_000_000, checkpoint=225_000_000)
-    study = create_study(tmp_path / "s", study.config, "f" * 64, study.planned_cost, planned)
+    study = create_study(tmp_path / "s", study.config, "f" * 64, study.planned_cost, disk=planned)
     words = disk_words(open_study(study.directory))
     assert words.startswith("keeps about 90 MB a run, 1.8 GB in all; until it is finished also checkpoints, about 225")
     assert " are free" in words

@@ -52,7 +52,8 @@ class StoppedAfter(Control):
 
 def begun(made: Prepared, directory: Path) -> Study:
     planned = {"baseline": 1.0, "optimized": 2.0}
-    return create_study(directory, made.config, made.data.fingerprint, planned, disk_use(made.inputs, made.config))
+    disk = disk_use(made.inputs, made.config)
+    return create_study(directory, made.config, made.data.fingerprint, planned, disk=disk)
 
 
 @pytest.fixture

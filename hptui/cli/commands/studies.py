@@ -15,7 +15,7 @@ from hptui.cli.setting_completion import one_of, several_of
 from hptui.cli.study_arguments import studies_argument, study_argument
 from hptui.errors import RunDirectoryError
 from hptui.metrics.classification import METRICS, check_metric
-from hptui.record.contents import size_of
+from hptui.record.contents import EXPORT, REPORT_FILE, size_of
 from hptui.record.predictions import Model
 from hptui.record.study_directory import STUDY_FILE, open_study, studies_folder
 from hptui.record.study_names import find_study
@@ -147,7 +147,7 @@ def export(directory: Path, to: Path | None, formats: str, theme: Literal["light
     def progress(line: str) -> None:
         click.echo(line, err=True)
 
-    asked, target = parse_formats(formats), to or directory / "export"
+    asked, target = parse_formats(formats), to or directory / EXPORT
     study = follow(directory)
     for file in export_study(study, target, asked, theme=theme, each_decision=each_decision, progress=progress):
         click.echo(file)
@@ -161,7 +161,7 @@ def report(directory: Path, to: Path | None) -> int:
     """Write one HTML page that needs no network: result, figures, decisions, settings, and how to repeat it."""
     open_study(directory)  # a folder that is no study is told before matplotlib is imported
     from hptui.reading.studies import follow
-    from hptui.report import REPORT_FILE, write_report
+    from hptui.report import write_report
 
     page = to or directory / REPORT_FILE
     write_report(follow(directory), page, progress=lambda line: click.echo(line, err=True))
