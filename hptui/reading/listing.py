@@ -64,6 +64,8 @@ class StudyLine:
     note: str = ""
     size: int | None = None
     """bytes on disk; None: not counted yet"""
+    kept: int = 0
+    """bytes that the runs are expected to keep once all are finished; 0: an older hptui did not plan it"""
 
     @property
     def key(self) -> str:
@@ -189,6 +191,7 @@ def _line_of(directory: Path, study: Study) -> StudyLine:
         epochs=sum(seen.epochs for *_, seen in glances),
         results=_results([(arm, seed, seen) for arm, seed, _, seen in glances]),
         note=read_note(directory),
+        kept=len(glances) * study.disk.kept if study.disk is not None else 0,
     )
 
 

@@ -134,6 +134,8 @@ def details(line: StudyLine) -> list[str]:
     settings = f"{config.dataset}, {config.model}, {config.strategy} against {config.baseline}, {config.optimizer}"
     begun = time.strftime("%Y-%m-%d %H:%M", time.localtime(line.created))
     size = f", {in_bytes(line.size)} on disk" if line.size is not None else ""
+    if line.kept and line.state != "finished":
+        size += f" (finished about {in_bytes(line.kept)})"
     progress = f"{line.finished} of {line.runs} runs finished, {line.epochs} of {line.planned_epochs} epochs"
     lines = [f"{settings}, {config.epochs} epochs", f"begun {begun}; {progress}{size}"]
     if line.results is not None and line.finished:

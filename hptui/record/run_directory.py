@@ -1,6 +1,7 @@
 """Names inside a study and its runs, and what starts a run.
 
     STUDY/study.toml               what was asked, resolved (hptui.record.study_directory)
+    STUDY/note.txt                 the user's own words on it (hptui.record.notes)
     STUDY/sources/                 copies of the user's own files
     STUDY/baseline-0/run.json      the plain data that started the run: arm, seed, configuration
                      events.jsonl  one fact per line (hptui.record.events), append-only

@@ -11,6 +11,8 @@ from fabricate import finished_study, make_study, run_started, trained_epoch, wh
 
 from hptui.errors import RunDirectoryError
 from hptui.reading.comparison import compare
+from hptui.reading.listing import StudyReader
+from hptui.reading.listing_words import details
 from hptui.reading.studies import follow
 from hptui.record.contents import contents, needless, size_of
 from hptui.record.events import RunStopped
@@ -279,3 +281,4 @@ def test_what_a_study_will_keep_is_told_before(tmp_path: Path) -> None:
     words = disk_words(open_study(study.directory))
     assert words.startswith("keeps about 90 MB a run, 1.8 GB in all; until it is finished also checkpoints, about 225")
     assert " are free" in words
+    assert "on disk (finished about 1.8 GB)" in " ".join(details(StudyReader(tmp_path).read()[0]))
