@@ -27,7 +27,7 @@ class Column:
     rank: int
     """columns of a low rank are the first to be shown where room is short"""
     least: int = 0
-    """cells down to which words may be cut; of numbers those that they usually have, kept free from the start"""
+    """cells down to which words may be cut, 0: never; of numbers those that are kept free before they come"""
     number: Callable[[StudyLine], float | None] | None = None
     """what rows are sorted by, the largest first; without it by the words, from a to z"""
 
@@ -89,7 +89,7 @@ def _first_line(line: StudyLine) -> str:
 _baseline, _optimized = _accuracy("baseline"), _accuracy("optimized")
 COLUMNS = (
     Column("name", "study", lambda line: shown(line.directory.name), rank=0, least=20),
-    Column("state", "state", lambda line: line.state, rank=0, least=8),
+    Column("state", "state", lambda line: line.state, rank=0),
     Column(
         "runs",
         "runs",

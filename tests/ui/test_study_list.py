@@ -491,6 +491,7 @@ def test_columns_share_what_room_there_is() -> None:
         shown[room] = [column.name for column in chosen.columns]
     assert shown[60][:3] == ["name", "state", "runs"]
     assert set(shown[60]) < set(shown[80]) < set(shown[200])
+    assert layout(lines, 60, NEWEST_FIRST).row(lines[1])[1] == "unreadable"  # never cut
     assert "w" * 9 in "".join(layout(lines, 80, NEWEST_FIRST).row(lines[1])[2:])
     (wide, *_) = layout([a_line("\u6f22" * 19)], 5, NEWEST_FIRST).row(a_line("\u6f22" * 19))
     assert wide == "\u6f22" * 9 + " …"
