@@ -54,3 +54,11 @@ def nearest(name: str, known: Iterable[str]) -> str:
     if close and len(names) > MANY:
         return hint
     return f"{hint} Known: {', '.join(names)}."
+
+
+def nearest_first(name: str, known: Iterable[str], count: int = 3) -> list[str]:
+    """Names that are near, also those of which it is a part, whatever the case of its letters."""
+    names = list(known)
+    within = [one for one in names if name.lower() in one.lower()]
+    close = difflib.get_close_matches(name, names, n=count, cutoff=0.5)
+    return list(dict.fromkeys([*within, *close]))[:count]

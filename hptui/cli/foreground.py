@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -24,10 +24,16 @@ from hptui.cli.exit_codes import DONE, FAILED, INTERRUPTED, STOPPED
 from hptui.cli.output import print_to_stderr
 from hptui.cli.session import Preparation, Session
 from hptui.errors import HptuiError, UsageError
+from hptui.record.housekeeping_words import disk_words
+from hptui.record.localizing import localized
+from hptui.record.mending import mend_logs
+from hptui.record.presence import refuse_if_written
 from hptui.record.study_directory import Study, new_directory, open_study
 
 if TYPE_CHECKING:
     from types import FrameType
+
+    from rich.console import RenderableType
 
     from hptui.config import StudyConfig
     from hptui.reading.studies import FollowedStudy
@@ -96,6 +102,8 @@ def report_progress(session: Session, directory: Path) -> None:
         print_to_stderr(f"study {study.directory}\nplanned cost in plain trainings: {planned}")
         for strategy in without_steps(study.config):
             print_to_stderr(f"{strategy} takes ends and scale of each range, and values of its own: steps are not used")
+        if words := disk_words(study):
+            print_to_stderr(words)
         ProgressReport(FollowedStudy(study), Console(stderr=True)).follow(session.finished)
     except Exception as error:
         print_to_stderr(f"hptui: no more progress is shown, the training goes on: {type(error).__name__}: {error}")
@@ -124,9 +132,17 @@ def show_screen(begin: Callable[[], Session] | None = None, watch: Path | None =
     def start(config: StudyConfig) -> Session:
         return kept(partial(Session, new_study_preparation(config)))
 
+    def resume(directory: Path) -> Session:
+        return kept(partial(Session, partial(prepare_resumption, directory), directory))
+
     sys.setswitchinterval(SWITCH_SECONDS)
     app = HptuiApp(
-        watch=watch, begin=partial(kept, begin) if begin is not None else None, start=start, export=export_files
+        watch=watch,
+        begin=partial(kept, begin) if begin is not None else None,
+        start=start,
+        resume=resume,
+        export=export_files,
+        compare=compare_studies,
     )
     on_signals(_AppAndTraining(app, started), screen=True)
     app.run()
@@ -160,6 +176,22 @@ def resumption_preparation(study: Study, config: StudyConfig) -> Preparation:
     return prepare
 
 
+def prepare_resumption(directory: Path) -> PreparedStudy:
+    """Prepare to go on with the study in a folder, with data and own files where they were."""
+    refuse_if_written(directory)
+    study = open_study(directory)
+    mend_logs(study)
+    return resumption_preparation(study, localized(study))()
+
+
+def compare_studies(directories: Sequence[Path]) -> RenderableType:
+    """What `hptui compare` prints of these studies."""
+    from hptui.cli.comparing import comparison_text
+    from hptui.reading.comparison import Question
+
+    return comparison_text(directories, Question(), classes=False)
+
+
 def export_files(
     directory: Path, formats: str, progress: Callable[[str], None], should_stop: Callable[[], bool]
 ) -> ExportOutcome:
@@ -168,6 +200,7 @@ def export_files(
     from hptui.export.event_files import require_tensorboard
     from hptui.export.formats import FORMATS, parse_formats
     from hptui.reading.studies import follow
+    from hptui.record.contents import EXPORT
     from hptui.ui.exporting import ExportOutcome
 
     asked, absent = parse_formats(formats), []
@@ -178,7 +211,7 @@ def export_files(
             asked, absent = tuple(name for name in asked if name != "tensorboard"), [str(error)]
     study = follow(directory)
     gaps = missing(study)
-    files = export(study, directory / "export", asked, progress=progress, should_stop=should_stop)
+    files = export(study, directory / EXPORT, asked, progress=progress, should_stop=should_stop)
     return ExportOutcome(files, () if should_stop() else (*gaps, *absent))
 
 

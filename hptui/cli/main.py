@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 import hptui
-from hptui.cli.commands import runs, setup, studies, training
+from hptui.cli.commands import completion, keeping, runs, setup, studies, training
 from hptui.cli.foreground import has_terminal, show_screen
 from hptui.cli.groups import SuggestingGroup
 
@@ -16,7 +16,8 @@ from hptui.cli.groups import SuggestingGroup
 def cli(context: click.Context) -> None:
     """Choose a CNN's hyperparameters while it trains, and prove what that gained.
 
-    Without a command: the list of studies, and a form for a new one.
+    Without a command: the list of studies, and a form for a new one. A STUDY is a name that `hptui list` prints, the
+    beginning of one, or a folder. Completion of names and flags: hptui completion --help.
     """
     if context.invoked_subcommand is None and has_terminal():
         show_screen()
@@ -28,6 +29,7 @@ for command in (
     *(training.run, training.resume, training.watch),
     *(studies.list_, studies.compare, studies.export, studies.report),
     *(runs.replay, runs.predict),
-    *(setup.config, setup.doctor),
+    *(keeping.rename, keeping.note, keeping.clean, keeping.delete),
+    *(setup.config, setup.doctor, completion.completion),
 ):
     cli.add_command(command)

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from hptui.cli.output import print_to_stderr
+from hptui.cli.setting_completion import complete_setting, one_of
 from hptui.config import (
     FIELDS,
     SYNONYMS,
@@ -29,11 +31,14 @@ REPEATED = ("set", "search")
 
 
 class SettingOption(click.Option):
-    """A flag whose help lists plug-ins: they are looked for when somebody asks, and not at every start."""
+    """A flag whose help and completion list plug-ins: they are looked for when somebody asks, not at every start."""
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         self.help = description(str(self.name))
         return super().get_help_record(ctx)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002
+        return complete_setting(str(self.name), incomplete)
 
 
 def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -52,11 +57,11 @@ def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+device_option = click.option(
+    "--device", metavar="VALUE", help=description("device"), shell_complete=one_of("auto", "cpu", "cuda")
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 config_argument = click.argument("config", required=False, type=click.Path(path_type=Path), metavar="[CONFIG.toml]")
-studies_argument = click.argument(
-    "directories", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="DIR..."
-)
 
 
 def given_device(device: str | None) -> str | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Literal
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -12,16 +13,23 @@ from rich.text import Text
 
 from hptui.reading.comparison import Comparison
 from hptui.reading.comparison.words import arm_cells, comparison_lines, headings
-from hptui.reading.studies import FollowedStudy
+from hptui.reading.listing import StudyLine
+from hptui.reading.listing_words import COLUMNS
 from hptui.record.study_directory import shown
+from hptui.ui.study_lines import Order, layout
 
 
 def print_result(result: RenderableType) -> None:
     """Print to stdout; a pipe or file gets lines as wide as the content needs."""
+    output_console().print(result)
+
+
+def output_console() -> Console:
+    """Stdout, and how wide it is."""
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = 200
-    console.print(result)
+    return console
 
 
 def comparison_table(comparison: Comparison) -> RenderableType:
@@ -38,55 +46,59 @@ def left_table(headings: Iterable[str], title: str, left: int) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title=Text(title), title_justify="left")
     for index, heading in enumerate(headings):
         least = max(len(word) for word in heading.split())  # else a narrow terminal cuts words
-        table.add_column(heading, justify="left" if index < left else "right", min_width=least)
-    return table
-
-
-def study_rows(studies: Iterable[FollowedStudy]) -> list[dict[str, object]]:
-    """Rows of `hptui list`, one for each study, as plain data."""
-    return [
-        {
-            "name": followed.study.name,
-            "directory": shown(followed.study.directory),
-            "status": followed.status,
-            "created": followed.study.created,
-            "dataset": followed.study.config.dataset,
-            "model": followed.study.config.model,
-            "strategy": followed.study.config.strategy,
-            "baseline": followed.study.config.baseline,
-            "runs": len(followed.runs),
-            "finished": sum(run.status == "finished" for run in followed.runs),
-            "epochs": followed.study.config.epochs,
-            "run_status": {run.name: run.status for run in followed.runs},
-        }
-        for followed in studies
-    ]
-
-
-def study_table(rows: list[dict[str, object]]) -> Table:
-    """Table with one line per study."""
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("study", overflow="fold", min_width=14)
-    table.add_column("state", min_width=8)
-    table.add_column("runs", min_width=5, justify="right")
-    for heading in ("data", "model", "strategy"):
-        table.add_column(heading, min_width=5, overflow="fold")
-    table.add_column("begun", min_width=12)
-    for row in rows:
-        created = row["created"]
-        assert isinstance(created, float)
-        table.add_row(
-            Text(str(row["name"])),
-            str(row["status"]),
-            f"{row['finished']}/{row['runs']}",
-            *(Text(_short(str(row[key]))) for key in ("dataset", "model", "strategy")),
-            time.strftime("%m-%d %H:%M", time.localtime(created)),
+        words = index < left
+        table.add_column(
+            heading, justify="left" if words else "right", min_width=least, overflow="fold" if words else "ellipsis"
         )
     return table
 
 
-def _short(text: str, width: int = 10) -> str:
-    return text if len(text) <= width else f"{text[: width - 1]}…"
+def study_rows(lines: Iterable[StudyLine]) -> list[dict[str, object]]:
+    """Rows of `hptui list --json`, one for each study that can be read, as plain data."""
+    return [
+        {
+            "name": shown(line.directory.name),
+            "directory": shown(line.directory.resolve()),
+            "status": line.state,
+            "created": line.created,
+            "dataset": line.config.dataset,
+            "model": line.config.model,
+            "strategy": line.config.strategy,
+            "baseline": line.config.baseline,
+            "runs": line.runs,
+            "finished": line.finished,
+            "epochs": line.config.epochs,
+            "run_status": dict(line.run_status),
+            "epochs_done": line.epochs,
+            "epochs_planned": line.planned_epochs,
+            "results": line.results,
+            "bytes": line.size,
+            "note": line.note,
+        }
+        for line in lines
+        if line.config is not None
+    ]
+
+
+def study_table(lines: Sequence[StudyLine], order: Order, *, paths: bool) -> Table:
+    """Table with one line per study, with as many columns as there is room for; no name is cut.
+
+    Args:
+        lines: in their order.
+        order: that they are in.
+        paths: name studies with their folder, because they are not among the user's own.
+    """
+    name = COLUMNS[0]
+    whole = replace(name, text=lambda line: shown(line.directory)) if paths else name
+    console = output_console()
+    chosen = layout(lines, console.width, order, among=(replace(whole, least=0), *COLUMNS[1:]))
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    for column, heading, width in zip(chosen.columns, chosen.headings, chosen.widths, strict=True):
+        align: Literal["left", "right"] = "right" if column.number is not None else "left"
+        table.add_column(Text(heading), justify=align, min_width=width, overflow="fold")
+    for line in lines:
+        table.add_row(*map(Text, chosen.row(line)))
+    return table
 
 
 def pairs_table(headings: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> Table:

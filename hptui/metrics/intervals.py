@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 from hptui.metrics.classification import class_counts, confusion, f1_of_class, metric, rejected
 from hptui.metrics.score_intervals import Ends, auc_interval, f1_interval, mean_interval, wilson
-from hptui.record.class_counts import ClassCounts, Predictions
+from hptui.record.class_counts import ClassCounts
+from hptui.record.predictions import Predictions
 
 RESAMPLES = 1000
 BY_CLASS = {"balanced_accuracy": "sensitivity"}

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Literal
 
 from hptui.config import Arm
-from hptui.errors import RunDirectoryError
 from hptui.reading.run_state import Decision, RunState
 from hptui.record.events import (
     AnyEvent,
@@ -20,7 +19,7 @@ from hptui.record.events import (
 )
 from hptui.record.presence import is_written
 from hptui.record.run_reader import RunReader
-from hptui.record.study_directory import STUDY_FILE, Study, open_study
+from hptui.record.study_directory import Study, open_study
 
 Status = Literal["waiting", "running", "paused", "stopped", "lost", "failed", "finished"]
 
@@ -108,16 +107,20 @@ class FollowedStudy:
     @property
     def status(self) -> Status:
         """State of the whole: running while its process lives; else the worst that its runs show."""
-        statuses = {run.status for run in self.runs}
-        if statuses == {"finished"}:
-            return "finished"
-        if "paused" in statuses:
-            return "paused"
-        if "running" in statuses or is_written(self.study.directory):
-            return "running"
-        order: tuple[Status, ...] = ("failed", "lost", "stopped", "waiting")
-        worst = next(status for status in order if status in statuses)
-        return "stopped" if worst == "waiting" and "finished" in statuses else worst
+        return status_of({run.status for run in self.runs}, written=is_written(self.study.directory))
+
+
+def status_of(statuses: set[Status], *, written: bool) -> Status:
+    """State of a study whose runs have these, and in whose folder a living process writes or not."""
+    if statuses == {"finished"}:
+        return "finished"
+    if "paused" in statuses:
+        return "paused"
+    if "running" in statuses or written:
+        return "running"
+    order: tuple[Status, ...] = ("failed", "lost", "stopped", "waiting")
+    worst = next(status for status in order if status in statuses)
+    return "stopped" if worst == "waiting" and "finished" in statuses else worst
 
 
 def follow(directory: Path) -> FollowedStudy:
@@ -125,19 +128,3 @@ def follow(directory: Path) -> FollowedStudy:
     followed = FollowedStudy(open_study(directory))
     followed.refresh()
     return followed
-
-
-def study_directories(folder: Path) -> list[Path]:
-    """Folders within `folder` that hold a study, by name."""
-    return sorted(path.parent for path in folder.glob(f"*/{STUDY_FILE}"))
-
-
-def readable(directories: list[Path]) -> tuple[list[FollowedStudy], list[str]]:
-    """Studies that can be read, newest first, and a message for each that cannot."""
-    studies, problems = [], []
-    for directory in directories:
-        try:
-            studies.append(follow(directory))
-        except RunDirectoryError as error:
-            problems.append(str(error))
-    return sorted(studies, key=lambda followed: followed.study.created, reverse=True), problems

@@ -5,6 +5,7 @@ It is kept among the user's state, by the study's identity, so that `hptui resum
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -64,3 +65,9 @@ def recall_paths(study_id: str) -> dict[str, str]:
         return msgspec.json.decode(_places_file(study_id).read_bytes(), type=dict[str, str])
     except (OSError, msgspec.DecodeError):
         return {}
+
+
+def forget_paths(study_id: str) -> None:
+    """Keep nothing of a study that is no more."""
+    with contextlib.suppress(OSError):
+        _places_file(study_id).unlink(missing_ok=True)

@@ -18,8 +18,17 @@ import msgspec
 from hptui.errors import RunDirectoryError
 from hptui.record.events import LogMended, decode, encode
 from hptui.record.files import replace_file
-from hptui.record.run_directory import CHECKPOINTS, DAMAGED_EVENTS_FILE, EVENTS_FILE, check_first_line, read_origin
+from hptui.record.presence import Presence
+from hptui.record.run_directory import (
+    CHECKPOINTS,
+    DAMAGED_EVENTS_FILE,
+    EVENTS_FILE,
+    check_first_line,
+    read_origin,
+    read_run_file,
+)
 from hptui.record.seals import check_archive, is_whole
+from hptui.record.study_directory import Study
 
 LOG_MEMBER = "archive/events.jsonl"
 """the copy within a checkpoint's archive, in the folder that torch names all its members by; torch passes over it"""
@@ -82,6 +91,19 @@ def mend_log(run: Path) -> bool:
     except OSError as error:
         raise RunDirectoryError(f"cannot mend {path}: {error.strerror}.") from None
     return True
+
+
+def mend_logs(study: Study) -> None:
+    """Mend the logs of all runs of a study that is gone on with, before any screen reads them.
+
+    Raises:
+        RunDirectoryError: another process writes it, or a run is of another version.
+    """
+    with Presence(study.directory):
+        for _, _, run in study.runs():
+            if run.exists():
+                read_run_file(run)
+                mend_log(run)
 
 
 def _newest_copy(run: Path) -> bytes:

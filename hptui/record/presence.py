@@ -14,6 +14,7 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
@@ -85,6 +86,29 @@ class Presence:
         # a full disk stops the training with a message of its own; the heartbeat must not hide it
         with contextlib.suppress(OSError):
             replace_file(self._directory / HEARTBEAT, msgspec.json.encode(beat))
+
+
+@contextlib.contextmanager
+def kept_from_writers(directory: Path) -> Iterator[None]:
+    """Let nobody begin to write in a directory while the block lasts, without writing there.
+
+    Raises:
+        RunDirectoryError: on entry, if somebody writes there, or the directory cannot be written.
+    """
+    import filelock
+
+    refuse_if_written(directory)
+    lock = filelock.FileLock(directory / LOCK, thread_local=False)
+    try:
+        lock.acquire(timeout=LOCK_SECONDS, poll_interval=LOCK_SECONDS / 20)
+    except filelock.Timeout:
+        raise _held(directory) from None
+    except OSError as error:
+        raise RunDirectoryError(f"cannot write in {directory}: {error.strerror}.") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def refuse_if_written(directory: Path) -> None:

@@ -1,10 +1,13 @@
 """Names inside a study and its runs, and what starts a run.
 
     STUDY/study.toml               what was asked, resolved (hptui.record.study_directory)
+    STUDY/note.txt                 the user's own words on it (hptui.record.notes)
     STUDY/sources/                 copies of the user's own files
     STUDY/baseline-0/run.json      the plain data that started the run: arm, seed, configuration
                      events.jsonl  one fact per line (hptui.record.events), append-only
-                     checkpoints/  the two newest, each with a copy of the log as it was then
+                     checkpoints/  the two newest, each with a copy of the log; of a completed run one, as long as
+                                    epochs may be added to it: none
+                                   once the whole study is finished
                      model.pt      the delivered weights, once the run is completed
                      best.pt       those of the epoch with the lowest validation loss
                      predictions.npz  of both, on validation and test images (hptui.record.predictions)

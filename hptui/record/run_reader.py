@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
@@ -28,6 +30,8 @@ READ_BYTES = 1 << 20
 """largest piece read at once, so that a reader of a huge log stays responsive"""
 SKIM_BYTES = 1 << 23
 """the same where most lines are passed over unread: some 10 ms of work"""
+TAIL_BYTES = 1 << 14
+"""first piece of a log that is read from its end"""
 CANDIDATE, BATCHES, DECISION = start_of(CandidateScored), start_of(BatchesTrained), start_of(DecisionStarted)
 
 
@@ -170,18 +174,64 @@ def _whole_lines(file: int, offset: int, size: int) -> bytes:
 
 def last_event(directory: Path) -> AnyEvent | None:
     """The last whole event of a run's log, read from the end; None if there is none."""
+    return next(events_backwards(directory), None)
+
+
+def events_backwards(directory: Path, passed: tuple[bytes, ...] = ()) -> Iterator[AnyEvent]:
+    """Whole events of a run's log from the last one back: what only the end of a long log tells is there at once.
+
+    Args:
+        directory: of the run; without a log there are none.
+        passed: lines that begin so are passed over unread; see `start_of`.
+
+    Raises:
+        RunDirectoryError: a line that is reached cannot be read.
+    """
+    path, number = directory / EVENTS_FILE, 0
     try:
-        with (directory / EVENTS_FILE).open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            length = 0
-            while length < size:
-                length = min(size, max(2 * length, 1 << 16))
-                file.seek(size - length)
-                lines = file.read(length).rpartition(b"\n")[0].splitlines()
-                if len(lines) > 1 or (lines and length == size):
-                    return decode(lines[-1])
+        with path.open("rb") as file:
+            for number, line in enumerate(_lines_backwards(file)):  # noqa: B007 (for the message)
+                if not line.startswith(passed):
+                    yield decode(line)
     except FileNotFoundError:
-        return None
+        return
     except msgspec.DecodeError as error:
-        raise RunDirectoryError(f"{directory / EVENTS_FILE}: its last line cannot be read: {error}.") from None
-    return None
+        which = f"its last line but {number}" if number else "its last line"
+        raise RunDirectoryError(f"{path}: {which} cannot be read: {error}.") from None
+
+
+def _lines_backwards(file: BinaryIO) -> Iterator[bytes]:
+    """Whole lines from the last one back, read in pieces; a torn last line means "not yet"."""
+    end, length, whole, beginning = file.seek(0, os.SEEK_END), TAIL_BYTES, False, b""
+    while end > 0:
+        start = max(0, end - length)
+        file.seek(start)
+        piece = file.read(end - start) + beginning
+        end, length = start, min(2 * length, READ_BYTES)
+        if not whole:  # what follows the last line break is torn
+            piece, line_break, _ = piece.rpartition(b"\n")
+            whole, beginning = bool(line_break), b""
+            if not whole:
+                continue
+        if start > 0:  # its first line may begin further ahead
+            beginning, line_break, piece = piece.partition(b"\n")
+            if not line_break:
+                continue
+        yield from reversed(piece.split(b"\n"))
+
+
+def check_format(directory: Path) -> None:
+    """Raise RunDirectoryError if another version wrote this run, or its log does not begin as one does."""
+    if (directory / RUN_FILE).exists():
+        read_run_file(directory)
+    path = directory / EVENTS_FILE
+    try:
+        with path.open("rb") as file:
+            first = file.readline(READ_BYTES)
+        event = decode(first) if first.endswith(b"\n") else None
+    except FileNotFoundError:
+        return
+    except msgspec.DecodeError as error:
+        raise RunDirectoryError(f"{path}, line 1 cannot be read: {error}.") from None
+    if isinstance(event, RunStarted):
+        check_schema(event.schema, path)

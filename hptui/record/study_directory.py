@@ -41,6 +41,15 @@ class Steering(msgspec.Struct, frozen=True):
     search: dict[str, str]
 
 
+class DiskUse(msgspec.Struct, frozen=True):
+    """Bytes that each run of a study is expected to take up."""
+
+    kept: int
+    """once it is completed: networks and predictions"""
+    checkpoint: int
+    """of each checkpoint: one stays until the whole study is finished, because epochs may be added"""
+
+
 class Study(msgspec.Struct, frozen=True):
     """An existing study."""
 
@@ -54,6 +63,8 @@ class Study(msgspec.Struct, frozen=True):
     """SHA-256 of the images and labels; a resumed study has to read the same"""
     planned_cost: dict[str, float]
     """images of probes and training that each arm is expected to need, as a multiple of one plain training"""
+    disk: DiskUse | None = None
+    """None: an older hptui did not plan it"""
     begun: StudyConfig | None = None
     """the settings that it began with, where some were changed since; null: it has them still"""
 
@@ -125,7 +136,14 @@ def _is_left_over(name: str) -> bool:
     return name in (LOCK, HEARTBEAT) or (name.startswith(".") and name.endswith(".partial"))
 
 
-def create_study(directory: Path, config: StudyConfig, fingerprint: str, planned_cost: dict[str, float]) -> Study:
+def create_study(
+    directory: Path,
+    config: StudyConfig,
+    fingerprint: str,
+    planned_cost: dict[str, float],
+    *,
+    disk: DiskUse | None = None,
+) -> Study:
     """Make the folder, copy the user's own files into it, and write study.toml last.
 
     `new_directory` looked at the folder before data were read, which takes seconds: another start may have taken
@@ -135,7 +153,7 @@ def create_study(directory: Path, config: StudyConfig, fingerprint: str, planned
         RunDirectoryError: another study was begun in the folder meanwhile, or it cannot be written.
     """
     settings, places = portable(config)
-    study = Study(directory.resolve(), uuid.uuid4().hex, time.time(), settings, fingerprint, planned_cost)
+    study = Study(directory.resolve(), uuid.uuid4().hex, time.time(), settings, fingerprint, planned_cost, disk=disk)
     try:
         study = _claim_free_name(study, config)
         with Presence(study.directory):
@@ -165,7 +183,7 @@ def _claim_free_name(study: Study, config: StudyConfig) -> Study:
 
 def _write(study: Study, places: dict[str, str]) -> None:
     """Write sources and study.toml; what a failure leaves does not stand in the way of the next start."""
-    head = {
+    head: dict[str, Any] = {
         "schema": SCHEMA,
         "hptui": hptui.__version__,
         "id": study.id,
@@ -173,6 +191,8 @@ def _write(study: Study, places: dict[str, str]) -> None:
         "fingerprint": study.fingerprint,
         "planned_cost": study.planned_cost,
     }
+    if study.disk is not None:
+        head["disk"] = msgspec.to_builtins(study.disk)
     # Copied beside their place, so that a killed start leaves nothing that looks like the user's.
     partial = study.directory / f".{SOURCES}.{os.getpid()}.partial"
     try:

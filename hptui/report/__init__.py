@@ -17,14 +17,15 @@ import hptui
 from hptui.errors import RunDirectoryError
 from hptui.export.pictures import pictures as exported_pictures
 from hptui.reading.studies import FollowedStudy
+from hptui.record.contents import REPORT_FILE
 from hptui.record.files import replace_file
+from hptui.record.notes import read_note
 from hptui.report.content import after_pictures, before_pictures, headline
 from hptui.report.pictures import chosen_pictures, embedded_pictures
 from hptui.report.repeat import repeat_notes, repetitions
 
 __all__ = ["page", "write_report"]
 
-REPORT_FILE = "report.html"
 TEMPLATE = "page.html.jinja"
 
 
@@ -60,6 +61,7 @@ def page(study: FollowedStudy, *, progress: Callable[[str], None] | None = None)
     chosen, left_out = chosen_pictures(list(exported_pictures(study)))
     return environment.get_template(TEMPLATE).render(
         headline=headline(study),
+        note=read_note(study.study.directory),
         before=list(before_pictures(study, left_out)),
         after=list(after_pictures(study)),
         pictures=embedded_pictures(chosen, progress or (lambda _: None)),

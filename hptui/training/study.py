@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import os
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
 from hptui.config import Arm, StudyConfig
-from hptui.errors import ConfigError, HptuiError, TrainingError
+from hptui.errors import ConfigError, HptuiError, RunDirectoryError, TrainingError
 from hptui.record.events import RunCompleted, RunFailed
+from hptui.record.housekeeping import remove_needless
 from hptui.record.mending import has_checkpoints
 from hptui.record.presence import Presence
 from hptui.record.run_directory import ERROR_FILE
 from hptui.record.run_reader import last_event
 from hptui.record.run_writer import RunWriter
 from hptui.record.study_directory import Study, create_study
+from hptui.training.disk_use import disk_use
 from hptui.training.engine.building import StudyInputs
 from hptui.training.inputs import prepare_inputs
 from hptui.training.planning import new_strategy, planned_cost
@@ -55,7 +58,7 @@ def start_study(config: StudyConfig, directory: Path) -> PreparedStudy:
     """
     planned: dict[str, float] = {arm: planned_cost(config, arm) for arm in config.arms}
     inputs = prepare_inputs(config)
-    study = create_study(directory, config, inputs.data.fingerprint, planned)
+    study = create_study(directory, config, inputs.data.fingerprint, planned, disk=disk_use(inputs, config))
     return PreparedStudy(study, config, inputs)
 
 
@@ -82,7 +85,11 @@ def train_study(prepared: PreparedStudy, control: Control) -> bool:
                     return False
             # epochs may have been added after the first runs were done
             left = [run for run in left if _has_more_epochs(run[2], config.epochs)]
-    return all(isinstance(last_event(directory), RunCompleted) for _, _, directory in study.runs())
+        completed = all(isinstance(last_event(directory), RunCompleted) for _, _, directory in study.runs())
+        if completed:  # epochs are added while a study is trained: from here on nobody can go on from a checkpoint
+            with suppress(RunDirectoryError):
+                remove_needless(study)
+    return completed
 
 
 def _has_more_epochs(directory: Path, epochs: int) -> bool:

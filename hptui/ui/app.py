@@ -21,7 +21,7 @@ from hptui.ui.appearance import Appearance
 from hptui.ui.drawing.colours import Palette
 from hptui.ui.drawing.plain_lines import PlainLines
 from hptui.ui.keys_in_turn import KeysInTurn
-from hptui.ui.messages import LeaveForm, NewStudy, OpenStudy, StartStudy
+from hptui.ui.messages import LeaveForm, NewStudy, OpenStudy, ResumeStudy, StartStudy
 from hptui.ui.own_training import OwnTraining, Training
 from hptui.ui.pace import ALONE, BESIDE_TRAINING
 from hptui.ui.screens.preparing import Preparing
@@ -29,12 +29,13 @@ from hptui.ui.widgets.folder_line import FolderLine
 
 if TYPE_CHECKING:
     from hptui.ui.exporting import Exporter
+    from hptui.ui.screens.comparison import Comparer
 
 POLL_SECONDS = 0.1
 FIRST_PICTURE_SECONDS = 0.02
 """Textual draws every 1/60 s: a little later the first line is on the screen, and the rest may be imported"""
-LEAVE = {"stop": "Stop with a checkpoint and quit"}
 OCCUPIED = "this window trains a study already; start another one in another terminal"
+LEAVE = {"stop": "Stop with a checkpoint and quit"}
 
 
 class HptuiApp(App[None]):
@@ -66,12 +67,14 @@ class HptuiApp(App[None]):
         watch: Path | None = None,
         begin: Callable[[], Training] | None = None,
         start: Callable[[StudyConfig], Training] | None = None,
+        resume: Callable[[Path], Training] | None = None,
         export: Exporter | None = None,
+        compare: Comparer | None = None,
     ) -> None:
         super().__init__()
         self._watch = watch
-        self._training = OwnTraining(begin, start)
-        self._export = export
+        self._training = OwnTraining(begin, start, resume)
+        self._export, self._compare = export, compare
         self._appearance = Appearance()
         self._keys = KeysInTurn(self, super().on_event)
         self.set_reactive(HptuiApp.palette, self._appearance.palette)
@@ -128,6 +131,10 @@ class HptuiApp(App[None]):
         if training.study is not None:
             self.pop_screen()
             self.open_study(training.study)
+            from hptui.record.housekeeping_words import disk_notice  # it need not hold up the first frame
+
+            if words := disk_notice(training.study):
+                self.notify(words, title="on the disk", severity="warning", markup=False)
         elif training.error is not None:
             self.pop_screen()
             self.action_list()
@@ -159,13 +166,21 @@ class HptuiApp(App[None]):
         while len(self.screen_stack) > 1 and not isinstance(self.screen, StudyListScreen):
             self.pop_screen()
         if not isinstance(self.screen, StudyListScreen):
-            self.push_screen(StudyListScreen())
+            self.push_screen(StudyListScreen(compare=self._compare))
 
     @on(NewStudy)
-    def _open_empty_form(self) -> None:
+    def _open_asked_form(self, message: NewStudy) -> None:
         """The form, unless a training goes on in this process already."""
         if self._training.may_start:
-            self._open_form()
+            self._open_form(message.config)
+        else:
+            self.notify(OCCUPIED, severity="warning")
+
+    @on(ResumeStudy)
+    def _resume_study(self, message: ResumeStudy) -> None:
+        """Go on with a study, unless a training goes on in this process already."""
+        if self._training.ask_to_resume(message.directory):
+            self._prepare()
         else:
             self.notify(OCCUPIED, severity="warning")
 

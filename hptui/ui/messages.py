@@ -18,7 +18,19 @@ class OpenStudy(Message):
 
 
 class NewStudy(Message):
-    """Somebody wants the form for a new study."""
+    """Somebody wants the form for a new study, filled in with these settings or empty."""
+
+    def __init__(self, config: StudyConfig | None = None) -> None:
+        self.config = config
+        super().__init__()
+
+
+class ResumeStudy(Message):
+    """Somebody wants a study that was interrupted to go on."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        super().__init__()
 
 
 class StartStudy(Message):

@@ -35,11 +35,14 @@ class OwnTraining:
     An attempt is asked for, begun, alive, and over; a failure belongs to it, and goes when another one is asked for.
     """
 
-    def __init__(self, begin: Callable[[], Training] | None, start: Callable[[StudyConfig], Training] | None) -> None:
-        """Take what begins the training that the command line asks for, and what starts one from a form, if any."""
-        self._start = start
-        self._begin = begin
-        """what begins an attempt that was asked for, until it is begun"""
+    def __init__(
+        self,
+        begin: Callable[[], Training] | None,
+        start: Callable[[StudyConfig], Training] | None,
+        resume: Callable[[Path], Training] | None = None,
+    ) -> None:
+        """Take what begins the training of the command line, what starts one from a form, and what resumes one."""
+        self._begin, self._start, self._resume = begin, start, resume
         self._training: Training | None = None
         self._error_shown = False
         self.config: StudyConfig | None = None
@@ -73,6 +76,14 @@ class OwnTraining:
             return False
         self._begin, self._training = partial(self._start, config), None
         self._error_shown, self.config = False, config
+        return True
+
+    def ask_to_resume(self, directory: Path) -> bool:
+        """Have an interrupted study go on when `begin` is called; False, and nothing done, if none `may_start`."""
+        if self._resume is None or not self.may_start:
+            return False
+        self._begin, self._training = partial(self._resume, directory), None
+        self._error_shown, self.config = False, None
         return True
 
     def begin(self) -> None:

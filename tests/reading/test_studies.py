@@ -21,13 +21,15 @@ from fabricate import (
 )
 
 from hptui.errors import RunDirectoryError
+from hptui.reading.listing import UNREADABLE, StudyReader
 from hptui.reading.run_state import Decision, replay
-from hptui.reading.studies import FollowedStudy, Status, follow, readable, study_directories
+from hptui.reading.studies import FollowedStudy, Status, follow
 from hptui.record import run_reader
 from hptui.record.events import AnyEvent, LandscapePredicted, RunFailed, RunPaused, RunStopped
 from hptui.record.presence import Presence
 from hptui.record.run_reader import RunReader
 from hptui.record.run_writer import RunWriter
+from hptui.record.study_names import study_directories
 
 BEGUN: list[AnyEvent] = [run_started(), *trained_epoch(1)]
 STOPPED: list[AnyEvent] = [*BEGUN, RunStopped(reason="SIGINT", epoch=1, step=5)]
@@ -135,9 +137,7 @@ def test_studies_are_found_by_name_and_other_folders_left_out(tmp_path: Path) ->
 def test_the_newest_study_comes_first_whatever_its_name(tmp_path: Path) -> None:
     for name in ("b", "c", "a"):
         make_study(tmp_path / name)
-    studies, problems = readable(study_directories(tmp_path))
-    assert [followed.study.name for followed in studies] == ["a", "c", "b"]
-    assert problems == []
+    assert [line.directory.name for line in StudyReader(tmp_path).read()] == ["a", "c", "b"]
 
 
 def damage_toml(directory: Path) -> None:
@@ -167,9 +167,9 @@ def test_one_unreadable_study_does_not_hide_the_others(tmp_path: Path, harm: Cal
     harm(tmp_path / "b")
     with pytest.raises(RunDirectoryError):
         follow(tmp_path / "b")
-    studies, problems = readable(study_directories(tmp_path))
-    assert [followed.study.name for followed in studies] == ["c", "a"]
-    (problem,) = problems
+    lines = StudyReader(tmp_path).read()
+    assert {line.directory.name for line in lines if line.state == "finished"} == {"a", "c"}
+    (problem,) = [line.problem for line in lines if line.state == UNREADABLE]
     assert f"{tmp_path}{os.sep}b" in problem
     assert "\n" not in problem
 

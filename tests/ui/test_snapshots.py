@@ -49,7 +49,7 @@ from hptui.config import StudyConfig
 from hptui.record.events import AnyEvent, Axis, LandscapePredicted, RunFailed, RunPaused, RunStopped, encode
 from hptui.record.presence import Presence
 from hptui.record.run_directory import EVENTS_FILE
-from hptui.record.study_directory import STUDY_FILE, Study, open_study
+from hptui.record.study_directory import STUDY_FILE, Study
 from hptui.ui.app import HptuiApp
 from hptui.ui.appearance import Settings, save_settings
 from hptui.ui.load import MachineLoad
@@ -95,14 +95,10 @@ def same_every_time(tmp_path: Path) -> Iterator[None]:
         patch.setattr("hptui.ui.panels.table.STATUS_SECONDS", 0.0)
         patch.setattr("textual.widgets._loading_indicator.time", lambda: 0.0)
         patch.setattr("hptui.ui.screens.study_list.studies_folder", lambda: STUDIES)
-        patch.setattr("hptui.ui.study_lines.open_study", open_relative)
+        patch.setattr("hptui.reading.listing_words.age", lambda created: "3 d")
+        patch.setattr("hptui.reading.listing.size_of", lambda directory: 34_000_000)
         yield
     time.tzset()
-
-
-def open_relative(directory: Path) -> Study:
-    """The list shows a study's place, which is resolved otherwise."""
-    return msgspec.structs.replace(open_study(directory), directory=directory)
 
 
 class Svg(SingleFileSnapshotExtension):
@@ -359,7 +355,7 @@ PLACES = {
         several,
         (
             "[red]x?[31m", "running", "paused", "waiting", "lost", "stopped", "failed", "finished", "unreadable",
-            "New study", "Quit", HELP,
+            "34 MB", "New", "Quit", HELP,
         ),
     ),
     "empty": Place(nothing, ("no studies in studies yet", "press n for a new study", HELP)),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,17 +29,21 @@ from textual.message import Message
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
-from hptui.reading.studies import FollowedRun
+from hptui.config import StudyConfig
+from hptui.errors import RunDirectoryError
+from hptui.reading import glance, listing
+from hptui.reading.listing import UNREAD, StudyLine, StudyReader
 from hptui.record.events import AnyEvent, RunContinued, RunFailed, RunPaused, RunStopped
 from hptui.record.presence import Presence
 from hptui.record.run_directory import EVENTS_FILE
 from hptui.record.run_writer import RunWriter
-from hptui.record.study_directory import STUDY_FILE, open_study, studies_folder
+from hptui.record.study_directory import STUDY_FILE, Steering, open_study, save_steering, studies_folder
 from hptui.ui.drawing.literal import literal
 from hptui.ui.messages import NewStudy, OpenStudy
 from hptui.ui.screens import study_list
 from hptui.ui.screens.study_list import StudyListScreen
-from hptui.ui.study_lines import COLUMNS, StudyReader, column_widths, fitted
+from hptui.ui.study_lines import layout
+from hptui.ui.widgets.study_table import NEWEST_FIRST
 
 BEGUN: list[AnyEvent] = [run_started(), *trained_epoch(1)]
 ENDS: dict[str, list[AnyEvent]] = {
@@ -128,12 +133,14 @@ def test_each_study_has_a_line_with_what_one_asks_first(tmp_path: Path, size: tu
     finished_study(tmp_path / "two", [0.5], [0.7])
 
     async def test(app: Host, pilot: Pilot[None]) -> None:
-        (line,) = [line for line in app.text.splitlines() if line.startswith("two")]
-        assert line.split()[1:6] == ["finished", "2/2", "digits", "lenet", "grid"]
-        (line,) = [line for line in app.text.splitlines() if line.startswith("one")]
-        assert line.split()[1:6] == ["stopped", "3/4", "digits", "lenet", "grid"]
+        await until(pilot, lambda: all(line.size for line in app.list.lines or ()))
+        (line,) = [line for line in app.text.splitlines() if line.split()[:1] == ["two"]]
+        assert line.split()[1:6] == ["finished", "2/2", "100%", "50.00", "70.00"]
+        (line,) = [line for line in app.text.splitlines() if line.split()[:1] == ["one"]]
+        assert line.split()[1:6] == ["stopped", "3/4", "75%", "55.00", "70.00"]
+        assert "+20.00" in line
         assert app.names == ["two", "one"]  # newest first
-        for heading in COLUMNS:
+        for heading in ("study", "state", "runs", "done", "base %", "opt %", "diff", "size", "age"):
             assert heading in app.text
         assert str(tmp_path / "two") in words_of(app, "#about")
         assert "grid against fixed, adam, 2 epochs" in words_of(app, "#about")
@@ -188,27 +195,32 @@ def test_an_ended_study_is_read_once_and_of_its_log_only_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     finished_study(tmp_path / "done", [0.5], [0.7])
-    write_run(make_study(tmp_path / "lost", baseline="none"), "optimized", 0, BEGUN)
-    read: list[str] = []
-    refresh = FollowedRun.refresh
+    lost = write_run(make_study(tmp_path / "lost", baseline="none"), "optimized", 0, BEGUN)
+    with (lost / EVENTS_FILE).open("r+b") as log:
+        lines = log.read().splitlines(keepends=True)
+        log.seek(0)
+        log.write(b"".join([lines[0], b'{"event":"rubbish in the middle"}\n', *lines[1:]]))
+    looked: list[str] = []
+    look = listing.glance
 
-    def noted(run: FollowedRun, seconds: float = 0.0) -> None:
-        read.append(run.directory.parent.name)
-        refresh(run, seconds)
+    def noted(directory: Path) -> glance.RunGlance:
+        looked.append(directory.parent.name)
+        return look(directory)
 
-    monkeypatch.setattr(FollowedRun, "refresh", noted)
+    monkeypatch.setattr(listing, "glance", noted)
     reader = StudyReader(tmp_path)
     first = reader.read()
-    assert set(read) == {"lost"}  # only a log without an end has to be folded
-    read.clear()
+    assert {line.directory.name: line.state for line in first} == {"done": "finished", "lost": "lost"}
+    assert sorted(looked) == ["done", "done", "lost"]
+    looked.clear()
     assert reader.read() == first
-    assert read == []
+    assert looked == []
 
 
 def test_a_read_that_is_cancelled_ends_at_once_and_is_not_remembered(tmp_path: Path) -> None:
     studies(tmp_path, "a", "b")
     reader = StudyReader(tmp_path)
-    assert reader.read(lambda: True) == []
+    assert {line.state for line in reader.read(lambda: True)} == {UNREAD}
     assert {line.directory.name for line in reader.read()} == {"a", "b"}
 
 
@@ -274,6 +286,7 @@ def test_bytes_that_are_no_text_are_shown_as_question_marks() -> None:
 def test_no_studies_says_what_to_do(tmp_path: Path) -> None:
     async def test(app: Host, pilot: Pilot[None]) -> None:
         await until(pilot, lambda: "press n for a new study" in app.text)
+        await until(pilot, lambda: "Sort" not in app.text and "Filter" not in app.text)
         await pilot.press("n")
         await until(pilot, lambda: [type(message) for message in app.asked] == [NewStudy])
         studies(tmp_path / "nowhere", "first")
@@ -449,7 +462,7 @@ def test_nothing_runs_over_the_edge_and_a_smaller_terminal_breaks_nothing(
         assert app.text.count("…") or size == (160, 48)
         if size[0] >= 60:
             assert app.list.table.virtual_size.width <= size[0]
-            assert time.strftime("%m-%d") in app.text
+            assert "age" in app.text or size[0] < 80
         await pilot.resize_terminal(20, 5)
         await pilot.press("j", "k", "slash", "escape")
         await pilot.resize_terminal(*size)
@@ -459,26 +472,48 @@ def test_nothing_runs_over_the_edge_and_a_smaller_terminal_breaks_nothing(
     show(tmp_path, test, size)
 
 
+def a_line(name: str, state: Any = "finished", **settings: Any) -> StudyLine:
+    config = StudyConfig(**settings) if state != "unreadable" else None
+    status = (("optimized-0", state),) if config else ()
+    return StudyLine(Path("/x") / name, 1.0, state, config, "w" * 99 if config is None else "", status, 3, size=2**20)
+
+
 def test_columns_share_what_room_there_is() -> None:
-    rows = [("n" * 40, "finished", "10/20", "d" * 20, "lenet", "grid", "11-23 21:50"), ("bad", "unreadable", "w" * 99)]
+    lines = [a_line("n" * 40, dataset="d" * 20), a_line("bad", "unreadable")]
+    shown = {}
     for room in (60, 80, 100, 200):
-        widths = column_widths(rows, room)
-        assert sum(widths) + len(widths) <= max(room, 60)
-        for row in rows:
-            cells = fitted(row, widths)
-            assert len(cells) == len(COLUMNS)
-            assert all(cell_len(cell) <= width + 1 for cell, width in zip(cells, widths, strict=True))
-    assert column_widths([], 80) == [len(heading) for heading in COLUMNS]
-    assert fitted(("\u6f22" * 9, *[""] * 6), [5, 8, 4, 5, 5, 8, 11])[0] == "\u6f22\u6f22…"
+        chosen = layout(lines, room, NEWEST_FIRST)
+        assert sum(chosen.widths) + len(chosen.widths) <= room
+        for line in lines:
+            cells = chosen.row(line)
+            assert len(cells) == len(chosen.columns)
+            assert all(cell_len(cell) <= width + 1 for cell, width in zip(cells, chosen.widths, strict=True))
+        shown[room] = [column.name for column in chosen.columns]
+    assert shown[60][:3] == ["name", "state", "runs"]
+    assert set(shown[60]) < set(shown[80]) < set(shown[200])
+    assert layout(lines, 60, NEWEST_FIRST).row(lines[1])[1] == "unreadable"  # never cut
+    assert "w" * 9 in "".join(layout(lines, 80, NEWEST_FIRST).row(lines[1])[2:])
+    (wide, *_) = layout([a_line("\u6f22" * 19)], 5, NEWEST_FIRST).row(a_line("\u6f22" * 19))
+    assert wide == "\u6f22" * 9 + " …"
+
+
+def test_columns_stay_where_they_are_while_numbers_come() -> None:
+    unread = [StudyLine(Path("/x/a"), 1.0, UNREAD)]
+    read = [a_line("a")]
+    for room in (80, 110):
+        before, after = (layout(lines, room, NEWEST_FIRST) for lines in (unread, read))
+        numbers = [column.name for column in before.columns if column.number]
+        assert numbers[-1] == "age"
+        assert [column.name for column in after.columns if column.number] == numbers
 
 
 def test_the_themes_colour_the_states(tmp_path: Path) -> None:
     write_run(make_study(tmp_path / "s", baseline="none"), "optimized", 0, whole_run())
 
     async def test(app: Host, pilot: Pilot[None]) -> None:
-        dark = app.list.table.get_cell_at((0, 1)).style.color  # type: ignore[arg-type]
+        dark = app.list.table.get_cell_at((0, 2)).style.color  # type: ignore[arg-type]
         app.theme = "textual-light"
-        await until(pilot, lambda: app.list.table.get_cell_at((0, 1)).style.color != dark)  # type: ignore[arg-type]
+        await until(pilot, lambda: app.list.table.get_cell_at((0, 2)).style.color != dark)  # type: ignore[arg-type]
 
     show(tmp_path, test)
 
@@ -502,3 +537,164 @@ def test_the_list_and_the_form_load_neither_torch_nor_the_training() -> None:
     forbidden = {"torch", "hptui.training", "hptui.strategies", "hptui.datasets", "hptui.models"}
     assert "hptui.ui.screens.new_study" in loaded
     assert not forbidden & loaded
+
+
+def test_names_are_there_before_anything_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many studies there are: results and sizes come as they are read."""
+    for number in range(200):
+        (tmp_path / f"s{number:03}").mkdir()
+        (tmp_path / f"s{number:03}" / STUDY_FILE).touch()
+    held, read = threading.Event(), listing.read_line
+
+    def slow(directory: Path) -> StudyLine:
+        held.wait(PATIENCE_SECONDS)
+        return read(directory)
+
+    monkeypatch.setattr(listing, "read_line", slow)
+
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: len(app.names) == 200 and "s199" in app.text)
+        assert "unreadable" not in app.text
+        await pilot.press("j", "k")  # keys are answered meanwhile
+        held.set()
+        await until(pilot, lambda: "unreadable" in app.text)
+
+    try:
+        show(tmp_path, test)
+    finally:
+        held.set()
+
+
+def test_a_click_on_a_heading_sorts_and_another_one_turns_it_round(tmp_path: Path) -> None:
+    for name, accuracy in (("a", 0.6), ("b", 0.9), ("c", 0.7)):
+        finished_study(tmp_path / name, [0.5], [accuracy])
+
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: "90.00" in app.text)
+        x = next(line for line in app.text.splitlines() if "opt %" in line).index("opt %")
+        await pilot.click(app.list.table, offset=(x, 0))
+        await until(pilot, lambda: app.names == ["b", "c", "a"])
+        assert "opt % ▼" in app.text
+        x = next(line for line in app.text.splitlines() if "opt %" in line).index("opt %")
+        await pilot.click(app.list.table, offset=(x, 0))
+        await until(pilot, lambda: app.names == ["a", "c", "b"])
+        assert app.asked == []
+
+    show(tmp_path, test)
+
+
+def test_marks_stay_on_their_studies_whatever_is_sorted_or_read(tmp_path: Path) -> None:
+    studies(tmp_path, "a", "b", "c")
+
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        await pilot.click(app.list.table, offset=(0, 2))  # the first column marks, and opens nothing
+        await pilot.press("g", "j", "j", "space")
+        await until(pilot, lambda: [line.directory.name for line in app.list.table.marked] == ["b", "a"])
+        assert app.current == "a"
+        await pilot.press("S", "r")
+        await until(pilot, lambda: app.names == ["a", "b", "c"])
+        assert [line.directory.name for line in app.list.table.marked] == ["a", "b"]
+        await pilot.press("slash", "b", "enter")
+        await until(pilot, lambda: [line.directory.name for line in app.list.table.chosen] == ["b"])
+        await pilot.press("escape")
+        await until(pilot, lambda: len(app.names) == 3)
+        assert len(app.list.table.marked) == 2
+        await pilot.press("escape")
+        await until(pilot, lambda: not app.list.table.marked)
+        assert app.asked == []
+
+    show(tmp_path, test)
+
+
+def footer(app: Host) -> str:
+    return app.text.splitlines()[-1]
+
+
+def test_only_what_can_be_done_is_offered(tmp_path: Path) -> None:
+    finished_study(tmp_path / "finished", [0.5], [0.6])
+    write_run(make_study(tmp_path / "stopped", baseline="none"), "optimized", 0, ENDS["stopped"])
+
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: "Resume" in footer(app))
+        await pilot.press("j")
+        await until(pilot, lambda: "Resume" not in footer(app))
+        await pilot.press("R")
+        await pilot.pause()
+        assert app.asked == []
+        assert "Clear" not in footer(app)
+        await pilot.press("space")
+        await until(pilot, lambda: "Clear" in footer(app))
+        assert cell_len(footer(app).rstrip()) <= 80
+
+    show(tmp_path, test)
+
+
+def test_a_study_that_is_trained_is_neither_deleted_nor_cleaned(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "s", baseline="none")
+    directory = write_run(study, "optimized", 0, BEGUN)
+
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: "running" in app.text)
+        for number, key in enumerate("DX", 1):
+            await pilot.press(key)
+            await until(pilot, lambda number=number: len(app._notifications) == number)
+        assert app.screen is app.list
+
+    with Presence(study.directory), Presence(directory):
+        show(tmp_path, test)
+    assert directory.exists()
+
+
+def test_a_damaged_study_can_be_deleted_from_the_list(tmp_path: Path) -> None:
+    studies(tmp_path, "good", "bad")
+    with (tmp_path / "bad" / STUDY_FILE).open("ab") as file:
+        file.write(b"= = =")
+
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: "unreadable" in app.text)
+        assert app.current == "bad"
+        await pilot.press("D")
+        await until(pilot, lambda: app.screen is not app.list)
+        await pilot.press("left", "enter")
+        await until(pilot, lambda: app.names == ["good"])
+
+    show(tmp_path, test)
+    assert not (tmp_path / "bad").exists()
+
+
+def test_a_new_study_like_one_has_its_settings_and_the_paths_of_this_machine(tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text("class Net: ...\n", "utf-8")
+    made = make_study(tmp_path / "studies" / "s", model=f"{tmp_path / 'net.py'}:Net", epochs=7, data_dir=str(tmp_path))
+    save_steering(made.directory, Steering(epochs=9, search=made.config.search))
+
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        await pilot.press("N")
+        await until(pilot, lambda: app.asked)
+        (message,) = app.asked
+        assert isinstance(message, NewStudy)
+        assert message.config is not None
+        assert message.config.model == f"{tmp_path / 'net.py'}:Net"
+        assert (message.config.epochs, message.config.data_dir, message.config.out) == (9, str(tmp_path), None)
+        (tmp_path / "net.py").write_text("class Net: pass\n", "utf-8")  # another one by now: told, not taken
+        await pilot.press("N")
+        await until(pilot, lambda: len(app._notifications) == 1)
+        assert len(app.asked) == 1
+
+    show(tmp_path / "studies", test)
+
+
+def test_a_comparison_that_fails_says_why(tmp_path: Path) -> None:
+    def compare(directories: Sequence[Path]) -> str:
+        raise RunDirectoryError(f"{directories[0].name} is odd")
+
+    studies(tmp_path, "a")
+
+    async def run() -> None:
+        app = Host(tmp_path)
+        app.list = StudyListScreen(tmp_path, compare)
+        async with app.run_test(size=(80, 24)) as pilot:
+            await until(pilot, lambda: app.names == ["a"])
+            await pilot.press("c")
+            await until(pilot, lambda: "a is odd" in app.text)
+
+    asyncio.run(run())

@@ -7,18 +7,19 @@ from pathlib import Path
 import click
 
 from hptui.cli.exit_codes import DONE, FAILED
-from hptui.cli.options import given_device
+from hptui.cli.options import device_option, given_device
 from hptui.cli.output import print_to_stderr
-from hptui.config import description
+from hptui.cli.setting_completion import one_of
+from hptui.cli.study_arguments import run_argument
 from hptui.errors import UsageError
 from hptui.record.files import replace_file
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
+@run_argument
 @click.option("--to", type=click.Path(path_type=Path), metavar="DIR", help="Keep the second run there.")
 @click.option("--data-dir", metavar="VALUE", help="where the data are now, if they have moved")
-@click.option("--device", metavar="VALUE", help=description("device"))
+@device_option
 def replay(run: Path, to: Path | None, data_dir: str | None, device: str | None) -> int:
     """Train a completed run again with its recorded values, without search, and compare the final weights.
 
@@ -32,16 +33,19 @@ def replay(run: Path, to: Path | None, data_dir: str | None, device: str | None)
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
+@run_argument
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="IMAGES...")
 @click.option(
     "--model", type=click.Choice(["final", "best"]), default="final", help="Of the last epoch, or of the best."
 )
 @click.option(
-    "--threshold-for", metavar="METRIC=VALUE", help="sensitivity=0.95 or specificity=0.9, on validation images."
+    "--threshold-for",
+    metavar="METRIC=VALUE",
+    help="sensitivity=0.95 or specificity=0.9, on validation images.",
+    shell_complete=one_of("sensitivity=0.95", "specificity=0.9"),
 )
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE.csv", help="Where to write (default: stdout).")
-@click.option("--device", metavar="VALUE", help=description("device"))
+@device_option
 def predict(
     run: Path, images: tuple[Path, ...], model: str, threshold_for: str | None, out: Path | None, device: str | None
 ) -> int:

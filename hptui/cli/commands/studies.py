@@ -2,51 +2,102 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 import msgspec
 
 from hptui.cli.exit_codes import DONE
-from hptui.cli.options import json_option, studies_argument
+from hptui.cli.options import json_option
+from hptui.cli.setting_completion import one_of, several_of
+from hptui.cli.study_arguments import studies_argument, study_argument
 from hptui.errors import RunDirectoryError
 from hptui.metrics.classification import METRICS, check_metric
+from hptui.record.contents import EXPORT, REPORT_FILE, size_of
 from hptui.record.predictions import Model
-from hptui.record.study_directory import open_study, studies_folder
+from hptui.record.study_directory import STUDY_FILE, open_study, studies_folder
+from hptui.record.study_names import find_study
+
+if TYPE_CHECKING:
+    from hptui.reading.listing import StudyLine
+
+
+SORTS = (
+    *("name", "state", "runs", "done", "baseline", "optimized", "difference", "interval"),
+    *("size", "age", "data", "model", "strategy", "note"),
+)
+"""the columns of the list, which is imported when it is asked for"""
 
 
 @click.command(name="list")
 @click.argument("folder", required=False, type=click.Path(path_type=Path), metavar="[FOLDER]")
+@click.option(
+    "--sort",
+    "by",
+    default="age",
+    type=click.Choice(SORTS),
+    help="The largest, or the newest, comes first; words go from a to z.",
+)
+@click.option("--reverse", is_flag=True, help="Sort the other way.")
+@click.option("--filter", "words", default="", metavar="WORDS", help="Each has to be in name, state, settings or note.")
 @json_option
-def list_(folder: Path | None, as_json: bool) -> int:
-    """Show the studies in FOLDER (default: the user's) with their state."""
+def list_(folder: Path | None, by: str, reverse: bool, words: str, as_json: bool) -> int:
+    """Show the studies in FOLDER (default: the user's): state, results, progress, size on disk."""
     from hptui.cli.tables import print_result, study_rows, study_table
-    from hptui.reading.studies import readable, study_directories
+    from hptui.reading.listing import UNREADABLE
+    from hptui.reading.listing_words import BY_NAME
+    from hptui.ui.study_lines import Order
 
+    lines, root = _read_lines(folder)
+    order = Order(BY_NAME[by], reverse)
+    matching = [line for line in lines if line.matches(words.lower().split())]
+    readable = order.column.sorted([line for line in matching if line.state != UNREADABLE], backwards=reverse)
+    if as_json:
+        click.echo(msgspec.json.encode(study_rows(readable)))
+    elif readable:
+        print_result(study_table(readable, order, paths=folder is not None))
+    elif not lines:
+        click.echo(f"No studies in {root}. Start one with: hptui run --dataset digits", err=True)
+    elif not matching:
+        click.echo(f"No study of {len(lines)} in {root} matches {words!r}.", err=True)
+    for line in lines:
+        if line.state == UNREADABLE:
+            click.echo(f"hptui: left out: {line.problem}", err=True)
+    return DONE
+
+
+def _read_lines(folder: Path | None) -> tuple[list[StudyLine], Path]:
+    """Studies of a folder, newest first, or the one study that lies there; and the folder."""
     root = folder or studies_folder()
     if folder is not None and not folder.is_dir():
-        raise RunDirectoryError(f"there is no folder {folder}.")
-    directories = [root] if (root / "study.toml").exists() else study_directories(root)
-    studies, problems = readable(directories)
-    rows = study_rows(studies)
-    if as_json:
-        click.echo(msgspec.json.encode(rows))
-    elif rows:
-        print_result(study_table(rows))
-    elif not problems:
-        click.echo(f"No studies in {root}. Start one with: hptui run --dataset digits", err=True)
-    for problem in problems:
-        click.echo(f"hptui: left out: {problem}", err=True)
-    return DONE
+        try:
+            root = find_study(folder)
+        except RunDirectoryError:
+            root = folder
+        if not root.is_dir():
+            raise RunDirectoryError(f"there is no folder {folder}.")
+    from hptui.reading.listing import StudyReader, read_line
+
+    if (root / STUDY_FILE).exists():
+        return [replace(read_line(root), size=size_of(root))], root
+    return StudyReader(root).read(), root
 
 
 @click.command()
 @studies_argument
-@click.option("--metric", default="accuracy", metavar="|".join(METRICS), help="What to compare, on test images.")
+@click.option(
+    "--metric",
+    default="accuracy",
+    metavar="|".join(METRICS),
+    help="What to compare, on test images.",
+    shell_complete=one_of(*METRICS),
+)
 @click.option(
     "--threshold-for",
     metavar="sensitivity=0.95|specificity=0.9",
+    shell_complete=one_of("sensitivity=0.95", "specificity=0.9"),
     help="Two classes: the operating threshold that reaches this on each run's validation images.",
 )
 @click.option("--model", default="final", type=click.Choice(["final", "best"]), help="best: lowest validation loss.")
@@ -75,10 +126,15 @@ def compare(
 
 
 @click.command()
-@click.argument("directory", type=click.Path(path_type=Path), metavar="DIR")
+@study_argument
 @click.option("--to", type=click.Path(path_type=Path), metavar="DIR", help="Where to write (default: DIR/export).")
 @click.option(
-    "--format", "formats", default="png", metavar="LIST", help="Of png, svg, pdf, csv, tensorboard, gif; with commas."
+    "--format",
+    "formats",
+    default="png",
+    metavar="LIST",
+    help="Of png, svg, pdf, csv, tensorboard, gif; with commas.",
+    shell_complete=several_of("png", "svg", "pdf", "csv", "tensorboard", "gif"),
 )
 @click.option("--theme", type=click.Choice(["light", "dark"]), default="light", help="For white or for dark paper.")
 @click.option("--each-decision", is_flag=True, help="A picture for each decision too, not only pages of them.")
@@ -99,7 +155,7 @@ def export(
     def progress(line: str) -> None:
         click.echo(line, err=True)
 
-    asked, target = parse_formats(formats), to or directory / "export"
+    asked, target = parse_formats(formats), to or directory / EXPORT
     study = follow(directory)
     wanted: dict[str, Any] = {"theme": theme, "each_decision": each_decision, "titles": not no_titles}
     for file in export_study(study, target, asked, progress=progress, **wanted):
@@ -108,13 +164,13 @@ def export(
 
 
 @click.command()
-@click.argument("directory", type=click.Path(path_type=Path), metavar="DIR")
+@study_argument
 @click.option("--to", type=click.Path(path_type=Path), metavar="FILE.html", help="Default: DIR/report.html.")
 def report(directory: Path, to: Path | None) -> int:
     """Write one HTML page that needs no network: result, figures, decisions, settings, and how to repeat it."""
     open_study(directory)  # a folder that is no study is told before matplotlib is imported
     from hptui.reading.studies import follow
-    from hptui.report import REPORT_FILE, write_report
+    from hptui.report import write_report
 
     page = to or directory / REPORT_FILE
     write_report(follow(directory), page, progress=lambda line: click.echo(line, err=True))

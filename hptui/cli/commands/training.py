@@ -9,13 +9,19 @@ import click
 import msgspec
 
 from hptui.cli.foreground import has_terminal, new_study_preparation, resumption_preparation, show_screen, train
-from hptui.cli.options import config_argument, given_device, json_option, resolve_layers, settings_options
-from hptui.config import description
+from hptui.cli.options import (
+    config_argument,
+    device_option,
+    given_device,
+    json_option,
+    resolve_layers,
+    settings_options,
+)
+from hptui.cli.study_arguments import study_argument
 from hptui.errors import UsageError
 from hptui.record.localizing import localized
-from hptui.record.mending import mend_log
-from hptui.record.presence import Presence, refuse_if_written
-from hptui.record.run_directory import read_run_file
+from hptui.record.mending import mend_logs
+from hptui.record.presence import refuse_if_written
 from hptui.record.study_directory import new_directory, open_study
 
 
@@ -32,20 +38,16 @@ def run(config: Path | None, headless: bool, as_json: bool, **flags: Any) -> int
 
 
 @click.command()
-@click.argument("directory", type=click.Path(path_type=Path), metavar="DIR")
+@study_argument
 @click.option("--data-dir", metavar="VALUE", help="where the data are now, if they have moved")
-@click.option("--device", metavar="VALUE", help=description("device"))
+@device_option
 @click.option("--headless", is_flag=True, help="No screen: progress on stderr, the result on stdout.")
 @json_option
 def resume(directory: Path, data_dir: str | None, device: str | None, headless: bool, as_json: bool) -> int:
     """Go on with what was interrupted, from the last checkpoint."""
     study = open_study(directory)
     refuse_if_written(directory)
-    with Presence(directory):
-        for _, _, folder in study.runs():
-            if folder.exists():
-                read_run_file(folder)  # a run of another version is told before data are read
-                mend_log(folder)  # before any screen reads it
+    mend_logs(study)
     config = localized(study, data_dir)
     if device is not None:
         config = msgspec.structs.replace(config, device=given_device(device))
@@ -54,7 +56,7 @@ def resume(directory: Path, data_dir: str | None, device: str | None, headless: 
 
 
 @click.command()
-@click.argument("directory", type=click.Path(path_type=Path), metavar="DIR")
+@study_argument
 def watch(directory: Path) -> int:
     """Watch and steer a study that another process trains, or look at a finished or copied one."""
     open_study(directory)

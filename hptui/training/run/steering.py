@@ -12,8 +12,9 @@ from hptui.config import Arm, Layer, StudyConfig, resolve
 from hptui.errors import ConfigError
 from hptui.hyperparameters import Values, hyperparameter
 from hptui.record.commands import AddEpochs, ChangeRanges, UseValues
-from hptui.record.events import CommandRefused, EpochsAdded, RangesChanged, ValuesRequested
-from hptui.record.run_directory import run_name
+from hptui.record.events import CommandRefused, EpochsAdded, RangesChanged, RunCompleted, ValuesRequested
+from hptui.record.run_directory import CHECKPOINTS, RUN_FILE, run_name
+from hptui.record.run_reader import last_event
 from hptui.record.study_directory import Steering, save_steering
 from hptui.strategies import Strategy
 from hptui.training.engine.values_in_force import ValuesInForce
@@ -57,6 +58,7 @@ class Helm:
                 self.ledger.emit(RangesChanged(by=request.author, epoch=epoch, old=old, new=new))
                 return changed
             case AddEpochs():
+                self._require_checkpoints()
                 changed = self._change(config, epochs=config.epochs + request.epochs)
                 self.ledger.emit(EpochsAdded(by=request.author, epochs=changed.epochs))
                 return changed
@@ -80,6 +82,13 @@ class Helm:
         if self.study is not None:
             save_steering(self.study, Steering(changed.epochs, changed.search))
         return changed
+
+    def _require_checkpoints(self) -> None:
+        """A completed run gets more epochs from its checkpoint: without one it would be trained from the beginning."""
+        for run_file in sorted(self.study.glob(f"*/{RUN_FILE}")) if self.study is not None else ():
+            run = run_file.parent
+            if isinstance(last_event(run), RunCompleted) and not any((run / CHECKPOINTS).glob("*.pt")):
+                raise ConfigError(f"no epochs can be added: the checkpoint of {run.name} was removed (hptui clean).")
 
     def _check_run(self, request: UseValues, config: StudyConfig) -> None:
         name = run_name(self.arm, self.seed)

@@ -1,4 +1,4 @@
-"""The list of studies: what there is, in which state, and the way into each."""
+"""The list of studies: what there is, in which state, with which result, and the way into each."""
 
 from __future__ import annotations
 
@@ -10,20 +10,27 @@ from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.message import Message
 from textual.reactive import Reactive, reactive
 from textual.screen import Screen
 from textual.widgets import DataTable, Footer, Input, Static
 from textual.worker import get_current_worker
 
+from hptui.reading.listing import StudyLine, StudyReader
+from hptui.reading.listing_words import BY_NAME, COLUMNS, details
 from hptui.record.study_directory import studies_folder
 from hptui.ui.drawing.literal import literal
 from hptui.ui.messages import NewStudy
-from hptui.ui.study_lines import UNREADABLE, StudyLine, StudyReader
+from hptui.ui.screens.comparison import Comparer
+from hptui.ui.screens.study_actions import StudyActions
+from hptui.ui.study_lines import Order
 from hptui.ui.widgets.field import Field
 from hptui.ui.widgets.folder_line import FolderLine
-from hptui.ui.widgets.study_table import StudyTable
+from hptui.ui.widgets.study_table import NEWEST_FIRST, StudyTable
 
 REFRESH_SECONDS = 3.0
+SORTS = [column for column in COLUMNS if column.name not in ("interval", "note")]
+"""columns that the key for sorting goes through: the interval is sorted like the difference"""
 
 
 class StudyListScreen(Screen[Path | None]):
@@ -36,24 +43,43 @@ class StudyListScreen(Screen[Path | None]):
         display: none;
     }
     StudyListScreen.-empty #empty { display: block; }
-    StudyListScreen #about { height: auto; max-height: 4; padding: 0 1; color: $text-muted; }
+    StudyListScreen #about { height: auto; max-height: 7; padding: 0 1; color: $text-muted; }
     StudyListScreen #filter { display: none; padding: 0 1; }
     StudyListScreen.-filter #filter { display: block; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("n", "new", "New study"),
+        Binding("c", "act('compare')", "Compare"),
+        Binding("n", "new", "New"),
+        Binding("N", "act('new_like')", "New like it", show=False),
+        Binding("R", "act('resume')", "Resume"),
+        Binding("s", "sort", "Sort"),
+        Binding("S", "sort_backwards", "Sort the other way", show=False),
         Binding("slash", "filter", "Filter", key_display="/"),
-        Binding("escape", "all", "All studies"),
-        Binding("r,f5", "refresh", "Refresh", key_display="r"),
+        Binding("escape", "all", "Clear"),
+        Binding("e", "act('rename')", "Rename", show=False),
+        Binding("t", "act('note')", "Note", show=False),
+        Binding("X", "act('clean')", "Clean", show=False),
+        Binding("D", "act('delete')", "Delete", show=False),
+        Binding("r,f5", "refresh", "Refresh", key_display="r", show=False),
     ]
+
+    class Read(Message):
+        """The studies were read, or some of them."""
+
+        def __init__(self, lines: list[StudyLine]) -> None:
+            super().__init__()
+            self.lines = lines
 
     lines: Reactive[list[StudyLine] | None] = reactive(None, init=False)
     """all studies, as they were read last; None: not read yet"""
+    order: Reactive[Order] = reactive(NEWEST_FIRST, init=False)
+    """how they are sorted"""
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None, compare: Comparer | None = None) -> None:
         super().__init__()
         self.folder = studies_folder() if folder is None else folder
         self._reader = StudyReader(self.folder)
+        self._actions = StudyActions(self, compare, self.action_refresh)
         self._reading = False
 
     def compose(self) -> ComposeResult:
@@ -61,8 +87,8 @@ class StudyListScreen(Screen[Path | None]):
         yield StudyTable()
         yield Static(id="empty", markup=False)
         yield Static(id="about", markup=False)
-        yield Field(id="filter", placeholder="words in name, state, data or model; Esc for all", compact=True)
-        yield Footer(compact=True)
+        yield Field(id="filter", placeholder="words in name, state, settings or note; Esc for all", compact=True)
+        yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
         self.app.theme_changed_signal.subscribe(self, lambda _: self._show(afresh=True))
@@ -93,11 +119,26 @@ class StudyListScreen(Screen[Path | None]):
 
     @work(group="studies")
     async def _read(self) -> None:
+        """Read in a thread; what is known is shown at once, results and sizes as they come."""
         worker = get_current_worker()
-        self.lines = await asyncio.to_thread(self._reader.read, lambda: worker.is_cancelled)
-        self._reading = False
+
+        def show(lines: list[StudyLine]) -> None:
+            self.post_message(self.Read(lines))  # it waits for nothing, whatever becomes of the screen
+
+        try:
+            show(await asyncio.to_thread(self._reader.read, lambda: worker.is_cancelled, show))
+        finally:
+            self._reading = False
+
+    @on(Read)
+    def _take_in(self, message: Read) -> None:
+        message.stop()
+        self.lines = message.lines
 
     def watch_lines(self) -> None:
+        self._show()
+
+    def watch_order(self) -> None:
         self._show()
 
     def _show(self, *, afresh: bool = False) -> None:
@@ -106,8 +147,10 @@ class StudyListScreen(Screen[Path | None]):
         matching = [line for line in self.lines or () if line.matches(wanted.lower().split())]
         self.set_class(not matching, "-empty")
         self.query_one("#empty", Static).update(Text(self._why_empty(wanted)))
-        self.table.show(matching, self.size.width - 1, afresh=afresh)
+        ordered = self.order.column.sorted(matching, backwards=self.order.backwards)
+        self.table.show(ordered, self.size.width - 1, self.order, afresh=afresh)
         self._show_about()
+        self.refresh_bindings()
 
     def _why_empty(self, wanted: str) -> str:
         if self.lines is None:
@@ -117,26 +160,58 @@ class StudyListScreen(Screen[Path | None]):
         return literal(f"no studies in {self.folder} yet") + "\n\npress n for a new study"
 
     @on(DataTable.RowHighlighted)
+    @on(StudyTable.Marked)
     def _show_about(self) -> None:
         """Below the table: what the columns have no room for."""
-        line = self.table.current
-        directory = f"{literal(line.key)}\n" if line and line.state != UNREADABLE else ""
-        self.query_one("#about", Static).update(Text(f"{directory}{line.about}" if line else ""))
+        line, marked = self.table.current, self.table.marked
+        words = [literal(line.key), *map(literal, details(line))] if line is not None else []
+        if marked:
+            words.append(f"{len(marked)} marked: c compares them, X cleans, D deletes")
+        self.query_one("#about", Static).update(Text("\n".join(words)))
+        self.refresh_bindings()
 
     def action_new(self) -> None:
         self.post_message(NewStudy())
+
+    @work
+    async def action_act(self, action: str) -> None:
+        """Do something with the marked studies, or with the one under the cursor."""
+        await self._actions.actions[action]()
+
+    def action_sort(self) -> None:
+        """Sort by the next column."""
+        index = SORTS.index(self.order.column) if self.order.column in SORTS else -1
+        self.order = Order(SORTS[(index + 1) % len(SORTS)])
+
+    def action_sort_backwards(self) -> None:
+        self.order = Order(self.order.column, not self.order.backwards)
+
+    @on(StudyTable.SortAsked)
+    def _sort_by(self, message: StudyTable.SortAsked) -> None:
+        """A click on a heading: sort by it, and the other way at the second click."""
+        column = BY_NAME[message.column]
+        self.order = Order(column, column is self.order.column and not self.order.backwards)
 
     def action_filter(self) -> None:
         self.add_class("-filter")
         self.filter.focus()
 
     def action_all(self) -> None:
+        """Take the filter away; without one, the marks."""
+        if not self.has_class("-filter"):
+            self.table.unmark_all()
         self.filter.value = ""
         self._leave_filter()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Esc means something only while there is a filter."""
-        return self.has_class("-filter") if action == "all" else super().check_action(action, parameters)
+        """What cannot be done now is not offered; Esc means something only while there is a filter, or a mark."""
+        if action == "all":
+            return self.has_class("-filter") or bool(self.table.marked)
+        if action in ("sort", "sort_backwards", "filter"):
+            return bool(self.lines)
+        if action == "act":
+            return self._actions.can(str(parameters[0]))
+        return super().check_action(action, parameters)
 
     @on(Input.Changed)
     def _filter_anew(self, event: Input.Changed) -> None:

@@ -1,0 +1,104 @@
+"""Commands that keep the user's studies in order: rename, note, clean, delete. The last two ask first."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from hptui.cli.exit_codes import DONE
+from hptui.cli.study_arguments import some_studies_argument, studies_argument, study_argument
+from hptui.errors import UsageError
+from hptui.record.study_directory import shown, studies_folder
+from hptui.record.study_names import study_directories
+
+yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
+
+
+@click.command()
+@study_argument
+@click.argument("name", metavar="NAME")
+def rename(directory: Path, name: str) -> int:
+    """Give a study another name. It stays where it is, and everything in it stays readable."""
+    from hptui.record.housekeeping import rename_study
+
+    click.echo(shown(rename_study(directory, name)))
+    return DONE
+
+
+@click.command()
+@study_argument
+@click.argument("words", nargs=-1, metavar="[WORDS]...")
+@click.option("--remove", is_flag=True, help="Take the note away.")
+def note(directory: Path, words: Sequence[str], remove: bool) -> int:
+    """Keep a note with a study. The list and the report show it; without WORDS it is printed."""
+    from hptui.record.housekeeping import require_own
+    from hptui.record.notes import read_note, write_note
+
+    if words and remove:
+        raise UsageError("give the words of a note, or --remove, not both.")
+    require_own(directory)
+    if words or remove:
+        write_note(directory, " ".join(words))
+    elif kept := read_note(directory):
+        click.echo(kept)
+    return DONE
+
+
+@click.command()
+@some_studies_argument
+@click.option("--all", "every", is_flag=True, help="All studies of the user.")
+@yes_option
+def clean(directories: tuple[Path, ...], every: bool, yes: bool) -> int:
+    """Remove checkpoints of finished runs.
+
+    They are most of what a run takes up on the disk. Reading,
+    compare, export, report, predict and replay do without. It says what goes, and how much, and asks.
+    """
+    from hptui.record.housekeeping import clean_study, in_bytes
+    from hptui.record.housekeeping_words import clean_question
+
+    if every == bool(directories):
+        raise UsageError("name the studies to clean, or give --all.")
+    words, concerned = clean_question(study_directories(studies_folder()) if every else directories)
+    if not concerned or not _agreed(words, yes=yes):
+        click.echo("nothing was removed" if concerned else words, err=True)
+        return DONE
+    click.echo(f"removed {in_bytes(sum(clean_study(directory) for directory in concerned))}")
+    return DONE
+
+
+@click.command()
+@studies_argument
+@yes_option
+def delete(directories: tuple[Path, ...], yes: bool) -> int:
+    """Delete studies for good. It says what goes, and asks; a study that is trained stays, and so do others' files."""
+    from hptui.record.housekeeping import delete_study, require_own
+    from hptui.record.housekeeping_words import delete_question
+    from hptui.record.presence import refuse_if_written
+
+    for directory in directories:
+        require_own(directory)
+        refuse_if_written(directory)
+    words, concerned = delete_question(directories)
+    if not _agreed(words, yes=yes):
+        click.echo("nothing was deleted", err=True)
+        return DONE
+    for directory in concerned:
+        left = delete_study(directory)
+        click.echo(f"deleted {shown(directory.name)}")
+        if left:
+            click.echo(f"hptui: left in {shown(directory)}: {len(left)} files that hptui did not write", err=True)
+    return DONE
+
+
+def _agreed(words: str, *, yes: bool) -> bool:
+    """Whether the user agrees; nobody is asked who cannot answer."""
+    click.echo(words, err=True)
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        raise UsageError("nobody can be asked here; give --yes to do it.")
+    return click.confirm("Go on?", err=True)

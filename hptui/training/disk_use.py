@@ -1,0 +1,23 @@
+"""What a study will take up on the disk, told before it is trained."""
+
+from __future__ import annotations
+
+from hptui.config import StudyConfig
+from hptui.record.study_directory import DiskUse
+from hptui.training.engine.building import StudyInputs, build_network
+
+DELIVERED = 2
+"""networks that a finished run keeps: the last and the best"""
+COPIES = 5
+"""of the weights in a checkpoint, at most: network, average, best, and two of the optimizer (Adam's moments)"""
+FLOAT, INTEGER = 4, 8
+"""bytes of a probability and of a label"""
+
+
+def disk_use(inputs: StudyInputs, config: StudyConfig) -> DiskUse:
+    """Expect so many bytes of each run; a strategy that keeps states of candidates has larger checkpoints."""
+    network = build_network(inputs.factory, config.model, inputs.data, config.seed)
+    weights = sum(tensor.numel() * tensor.element_size() for tensor in network.state_dict().values())
+    images, classes = len(inputs.data.validation) + len(inputs.test), len(inputs.data.class_names)
+    predictions = images * (DELIVERED * classes * FLOAT + INTEGER)
+    return DiskUse(kept=DELIVERED * weights + predictions, checkpoint=COPIES * weights)

@@ -1,0 +1,246 @@
+"""Studies as a list shows them: the same numbers as everywhere else, from the ends of the logs."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+from fabricate import (
+    batches_trained,
+    candidate_scored,
+    decision_started,
+    finished_study,
+    make_study,
+    run_completed,
+    run_resumed,
+    run_started,
+    trained_epoch,
+    whole_run,
+    write_run,
+)
+
+from hptui.errors import RunDirectoryError
+from hptui.reading.comparison import compare
+from hptui.reading.glance import glance
+from hptui.reading.listing import UNREAD, UNREADABLE, StudyLine, StudyReader, read_line
+from hptui.reading.listing_words import BY_NAME, COLUMNS, age, details
+from hptui.reading.studies import follow
+from hptui.record import run_reader
+from hptui.record.events import AnyEvent, RunContinued, RunFailed, RunPaused, RunStopped
+from hptui.record.notes import write_note
+from hptui.record.presence import Presence
+from hptui.record.run_directory import EVENTS_FILE
+from hptui.record.run_reader import RunReader, events_backwards, last_event
+
+BEGUN: list[AnyEvent] = [run_started(), *trained_epoch(1)]
+STOPPED: list[AnyEvent] = [*BEGUN, RunStopped(reason="SIGINT", epoch=1, step=5)]
+LOGS: dict[str, list[AnyEvent]] = {
+    "waiting": [],
+    "only begun": [run_started()],
+    "lost": BEGUN,
+    "lost in a decision": [*BEGUN, decision_started(1, 2), candidate_scored(1, 0)],
+    "stopped": STOPPED,
+    "failed": [*BEGUN, batches_trained(2), RunFailed(error="ValueError: x")],
+    "failed at once": [run_started(), RunFailed(error="ValueError: x")],
+    "finished": whole_run(),
+    "paused": [*BEGUN, RunPaused(by="me")],
+    "paused in an epoch": [*BEGUN, batches_trained(2), RunPaused(by="me")],
+    "continued": [*BEGUN, RunPaused(by="me"), RunContinued(by="me")],
+    "trained on": [*BEGUN, RunPaused(by="me"), RunContinued(by="me"), batches_trained(2)],
+    "resumed": [*STOPPED, run_resumed(epoch=1)],
+    "resumed and paused": [*STOPPED, run_resumed(epoch=1), RunPaused(by="me")],
+    "resumed after its end": [*whole_run(), run_resumed(epoch=2, epochs=3)],
+    "failed after resuming": [*STOPPED, run_resumed(epoch=1), RunFailed(error="ValueError: x")],
+}
+
+
+@pytest.mark.parametrize("written", [False, True])
+@pytest.mark.parametrize("name", LOGS)
+def test_a_glance_says_what_the_whole_log_does(tmp_path: Path, name: str, written: bool) -> None:
+    study = make_study(tmp_path / "s", baseline="none", epochs=3)
+    directory = write_run(study, "optimized", 0, LOGS[name])
+
+    def check() -> None:
+        (run,) = follow(study.directory).runs
+        seen = glance(directory)
+        accuracy = run.state.completed.test_accuracy if run.state.completed else None
+        assert (seen.status, seen.epochs) == (run.status, run.state.epochs_completed)
+        assert seen.test_accuracy == accuracy
+
+    if written:
+        with Presence(directory):
+            check()
+    else:
+        check()
+
+
+def test_the_end_of_a_log_of_any_length_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = make_study(tmp_path / "s", baseline="none", epochs=9)
+    events = [run_started(epochs=9), *(event for epoch in range(1, 9) for event in trained_epoch(epoch))]
+    directory = write_run(study, "optimized", 0, [*events, *(batches_trained(9, n) for n in range(2000))])
+    decoded: list[AnyEvent] = []
+    decode = run_reader.decode
+    monkeypatch.setattr(run_reader, "decode", lambda line: decoded.append(decode(line)) or decoded[-1])
+    assert glance(directory).epochs == 8
+    assert len(decoded) < 2010  # the first, the batches of the epoch under way, and the end of the one before
+
+
+@pytest.mark.parametrize("size", [1, 7, 100, 1 << 14])
+@pytest.mark.parametrize("name", ["finished", "only begun", "waiting"])
+def test_a_log_is_read_backwards_as_forwards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, size: int
+) -> None:
+    monkeypatch.setattr(run_reader, "TAIL_BYTES", size)
+    monkeypatch.setattr(run_reader, "READ_BYTES", max(size, 4096))
+    directory = write_run(make_study(tmp_path / "s", baseline="none"), "optimized", 0, LOGS[name])
+    forwards = RunReader(directory).read()
+    assert list(events_backwards(directory)) == forwards[::-1]
+    with (directory / EVENTS_FILE).open("ab") as log:
+        log.write(b'{"event":"RunStopped", torn')
+    assert list(events_backwards(directory)) == forwards[::-1]
+    assert last_event(directory) == (forwards[-1] if forwards else None)
+
+
+def test_a_line_that_cannot_be_read_is_told_where_it_is_met(tmp_path: Path) -> None:
+    directory = write_run(make_study(tmp_path / "s", baseline="none"), "optimized", 0, BEGUN)
+    with (directory / EVENTS_FILE).open("ab") as log:
+        log.write(b"rubbish\n")
+    with pytest.raises(RunDirectoryError, match="its last line cannot be read"):
+        glance(directory)
+
+
+def test_results_are_those_of_the_comparison(tmp_path: Path) -> None:
+    study = finished_study(tmp_path / "s", [0.5, 0.6, 0.7], [0.6, 0.65, 0.9])
+    compared, line = compare(follow(study.directory)), read_line(study.directory)
+    assert line.results is not None
+    assert line.results.baseline == compared.baseline.test_accuracy
+    assert line.results.optimized == compared.optimized.test_accuracy
+    found, expected = line.results.difference, compared.difference
+    assert (found.n, found.mean, found.low, found.high) == (3, expected.mean, expected.low, expected.high)
+    shown = {column.name: column.text(line) for column in COLUMNS}
+    assert (shown["baseline"], shown["optimized"], shown["difference"]) == ("60.00", "71.67", "+11.67")
+    assert shown["interval"] == "-7.31 to +30.64"
+    assert (shown["runs"], shown["done"]) == ("6/6", "100%")
+    words = " ".join(details(line))
+    assert "baseline 60.00 ± 10.00, optimized 71.67 ± 16.07; difference +11.67 points" in words
+    assert "(95 % interval -7.31 to +30.64, 3 pairs)" in words
+    assert "6 of 6 runs finished, 12 of 12 epochs" in words
+
+
+def test_progress_counts_epochs_of_all_planned_runs(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "s", runs=2, epochs=3)
+    write_run(study, "baseline", 0, [*whole_run("baseline", epochs=3)])
+    write_run(study, "optimized", 0, STOPPED)
+    line = read_line(study.directory)
+    assert (line.finished, line.runs, line.epochs, line.planned_epochs) == (1, 4, 4, 12)
+    assert BY_NAME["done"].text(line) == "33%"
+    assert BY_NAME["difference"].text(line) == ""
+    assert "baseline 85.00" in " ".join(details(line))
+    assert "difference" not in " ".join(details(line))
+
+
+def test_almost_done_is_not_done(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "s", baseline="none", epochs=1000)
+    write_run(study, "optimized", 0, [run_started(), *trained_epoch(999)])
+    assert BY_NAME["done"].text(read_line(study.directory)) == "99%"
+
+
+def test_a_study_without_baseline_or_with_one_pair_claims_nothing(tmp_path: Path) -> None:
+    alone = make_study(tmp_path / "alone", baseline="none")
+    write_run(alone, "optimized", 0, whole_run())
+    line = read_line(alone.directory)
+    assert [BY_NAME[name].text(line) for name in ("baseline", "optimized", "difference", "interval")] == [
+        *("", "85.00", "", "")
+    ]
+    pair = read_line(finished_study(tmp_path / "pair", [0.5], [0.6]).directory)
+    assert [BY_NAME[name].text(pair) for name in ("difference", "interval")] == ["+10.00", ""]
+    assert "(1 pair)" in " ".join(details(pair))
+
+
+def test_what_is_known_is_shown_at_once_then_results_then_sizes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hptui.reading.listing.SHOW_SECONDS", 0.0)
+    for name in ("a", "b"):
+        finished_study(tmp_path / name, [0.5], [0.6])
+    shown: list[list[StudyLine]] = []
+    reader = StudyReader(tmp_path)
+    lines = reader.read(show=shown.append)
+    assert [line.state for line in shown[0]] == [UNREAD, UNREAD]
+    assert [line.directory.name for line in shown[0]] == ["b", "a"]
+    assert [line.state for line in shown[1]] == ["finished", UNREAD]  # the newest is read first
+    assert [line.size is not None for line in shown[3]] == [True, False]
+    assert all(line.size for line in lines)
+    shown.clear()
+    reader.read(show=shown.append)
+    assert UNREAD not in {line.state for lines in shown for line in lines}
+
+
+def test_a_note_and_a_cleaned_study_show_at_the_next_look(tmp_path: Path) -> None:
+    study = finished_study(tmp_path / "s", [0.5], [0.6])
+    file = study.directory / "baseline-0" / "checkpoints" / "step-000000010.pt"
+    file.write_bytes(b"x" * 100_000)
+    reader = StudyReader(tmp_path)
+    (line,) = reader.read()
+    assert line.size is not None
+    assert line.size > 100_000
+    file.unlink()
+    write_note(study.directory, "good")
+    (line,) = reader.read()
+    assert line.size is not None
+    assert line.size < 100_000
+    assert line.note == "good"
+    assert line.matches(["good"])
+    assert not line.matches(["good", "mnist"])
+
+
+def test_a_damaged_study_hides_no_other_and_can_be_found(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        finished_study(tmp_path / name, [0.5], [0.6])
+    (tmp_path / "b" / "study.toml").write_text("= 3", "utf-8")
+    shutil.rmtree(tmp_path / "c" / "optimized-0")
+    lines = {line.directory.name: line for line in StudyReader(tmp_path).read()}
+    assert {name: line.state for name, line in lines.items()} == {"a": "finished", "b": UNREADABLE, "c": "stopped"}
+    assert "is damaged" in lines["b"].problem
+    assert lines["b"].matches(["unreadable"])
+    assert details(lines["b"]) == [lines["b"].problem]
+    for column in COLUMNS:
+        assert column.sorted(list(lines.values()))[-1].directory.name in "abc"
+
+
+def line(name: str, **facts: object) -> StudyLine:
+    return StudyLine(Path(name), **({"created": 0.0, "state": "finished"} | facts))  # type: ignore[arg-type]
+
+
+def test_rows_are_sorted_by_every_column_with_gaps_last(tmp_path: Path) -> None:
+    low = read_line(finished_study(tmp_path / "low", [0.5], [0.6]).directory)
+    high = read_line(finished_study(tmp_path / "high", [0.4], [0.9]).directory)
+    gap = read_line(make_study(tmp_path / "gap").directory)
+    every = [gap, low, high]
+
+    def names(column: str, *, backwards: bool = False) -> list[str]:
+        return [one.directory.name for one in BY_NAME[column].sorted(every, backwards=backwards)]
+
+    assert names("optimized") == ["high", "low", "gap"]
+    assert names("optimized", backwards=True) == ["low", "high", "gap"]
+    assert names("difference") == ["high", "low", "gap"]
+    assert names("baseline") == ["low", "high", "gap"]
+    assert names("name") == ["gap", "high", "low"]
+    assert names("age") == ["gap", "high", "low"]
+    assert names("age", backwards=True) == ["low", "high", "gap"]
+    assert len(names("note")) == 3
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0, "0 s"), (59, "59 s"), (60, "1 min"), (7300, "2 h"), (86400 * 3, "3 d"), (9e7, "2 y")]
+)
+def test_ages_have_one_unit(seconds: float, words: str) -> None:
+    assert age(time.time() - seconds) == words
+
+
+def test_the_epochs_of_a_run_that_got_more_of_them_count(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "s", baseline="none", epochs=2)
+    write_run(study, "optimized", 0, [run_started(), *trained_epoch(1), *trained_epoch(2), run_completed(2)])
+    assert read_line(study.directory).done == 1.0
