@@ -1,6 +1,11 @@
 """A training in the foreground: its progress on stderr, or the screen; then the comparison on stdout.
 
-Exit codes: 0 all runs done, 1 failed, 3 stopped and resumable, 130 left at once at a second Ctrl+C.
+Exit codes: 0 all runs done, 1 failed, 3 stopped and resumable, 130 left before there was anything to go on with, or at
+once at a second Ctrl+C.
+
+Once asked to stop, a training writes its checkpoint after the batch that it is at, be it of an epoch, a probe or an
+evaluation. The process goes then: within 2 s of a hang-up, unless a batch or the checkpoint of a large network takes
+longer. While torch is imported or data are read there is nothing to save, and nobody waits.
 """
 
 from __future__ import annotations
@@ -130,7 +135,7 @@ def show_screen(begin: Callable[[], Session] | None = None, watch: Path | None =
         return started[-1]
 
     def start(config: StudyConfig) -> Session:
-        return kept(partial(Session, new_study_preparation(config)))
+        return kept(partial(Session, NewStudyPreparation(config)))
 
     def resume(directory: Path) -> Session:
         return kept(partial(Session, partial(prepare_resumption, directory), directory))
@@ -153,16 +158,19 @@ def show_screen(begin: Callable[[], Session] | None = None, watch: Path | None =
     return conclude(started[-1], as_json=False)
 
 
-def new_study_preparation(config: StudyConfig) -> Preparation:
-    """A function that prepares a study which does not exist yet; torch is imported when it is called."""
+class NewStudyPreparation:
+    """Prepares a study that does not exist yet; torch is imported when it is called."""
 
-    def prepare() -> PreparedStudy:
-        directory = new_directory(config)
+    def __init__(self, config: StudyConfig) -> None:
+        self._config = config
+        self.directory: Path | None = None
+        """where the study will be"""
+
+    def __call__(self) -> PreparedStudy:
+        self.directory = new_directory(self._config)
         from hptui.training import start_study
 
-        return start_study(config, directory)
-
-    return prepare
+        return start_study(self._config, self.directory)
 
 
 def resumption_preparation(study: Study, config: StudyConfig) -> Preparation:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from hptui.errors import HptuiError, TrainingError
 from hptui.record.commands import CommandInbox
+from hptui.record.study_directory import STUDY_FILE
 
 if TYPE_CHECKING:
     from hptui.training import Control, PreparedStudy
@@ -45,8 +46,9 @@ class Session:
 
     @property
     def resumable(self) -> Path | None:
-        """The study that can be gone on with, if there is one."""
-        return self.study or self._resumes
+        """The study that can be gone on with, if there is one: perhaps it was made an instant ago."""
+        directory: Path | None = self.study or self._resumes or getattr(self._prepare, "directory", None)
+        return directory if directory is not None and (directory / STUDY_FILE).exists() else None
 
     @property
     def error(self) -> str | None:

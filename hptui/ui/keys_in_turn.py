@@ -46,11 +46,11 @@ class KeysInTurn:
             event = self._waiting.popleft()
             is_typed = self._is_typed(event)
             self._app.call_later(self._hand_on, event)
-            await _done(self._app.call_later)
+            await _passed(self._app)
             if not is_typed:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(PATIENCE_SECONDS):
-                        await self._settled()
+                        await self._quiet()
 
     def _is_typed(self, event: events.Event) -> bool:
         """Whether the focused widget takes the key as text: a next one waits behind it in the same queue."""
@@ -59,34 +59,33 @@ class KeysInTurn:
             return False
         return focused.check_consume_key(event.key, event.character)
 
-    async def _settled(self) -> None:
-        """Wait until nobody has anything left to do, also of what was put off until the next picture."""
-        await self._quiet()
-        await _done(self._app.screen.call_after_refresh)
-        await self._quiet()
-
     async def _quiet(self) -> None:
+        """Wait until nobody has anything left to do but to draw: that is done once for all keys of a burst."""
         clean = 0
         while clean < CLEAN_ROUNDS:
             await asyncio.sleep(0)  # a worker that was started takes its first step, as far as opening a screen
             for pump in self._on_the_way():
-                await _done(pump.call_later)
+                await _passed(pump)
             clean = 0 if self._somebody_is_busy() else clean + 1
 
     def _on_the_way(self) -> list[MessagePump]:
         """Whoever a key comes by, from the focused widget up to the app, in this order."""
+        if not self._app.screen_stack:
+            return []  # the app is closing
         screen = self._app.screen
         first: Widget = screen.focused or screen
         return [pump for pump in first.ancestors_with_self if pump.is_running]
 
     def _somebody_is_busy(self) -> bool:
+        if not self._app.screen_stack:
+            return False
         screen = self._app.screen
         pumps: list[MessagePump] = [self._app, screen, *screen.walk_children()]
         return any(pump.message_queue_size for pump in pumps)
 
 
-async def _done(call: Callable[[Callable[[], None]], bool]) -> None:
-    """Wait until what waits already, where `call` puts a callback, is done; not if it takes none any more."""
-    done = asyncio.Event()
-    if call(done.set):
-        await done.wait()
+async def _passed(pump: MessagePump) -> None:
+    """Wait until it has done what waits for it already; not if it takes nothing any more."""
+    passed = asyncio.Event()
+    if pump.call_later(passed.set):
+        await passed.wait()

@@ -10,7 +10,7 @@ import pytest
 from fabricate import PATIENCE_SECONDS, configuration, make_study
 
 from hptui.cli.exit_codes import DONE, FAILED, INTERRUPTED, STOPPED, USAGE
-from hptui.cli.foreground import exit_code
+from hptui.cli.foreground import NewStudyPreparation, exit_code
 from hptui.cli.session import Session
 from hptui.errors import DatasetError
 from hptui.training import PreparedStudy
@@ -60,6 +60,21 @@ def test_what_is_stopped_while_data_are_read_is_waited_for_by_nobody(
     session.join()
     assert trained == []
     assert exit_code(session) == STOPPED  # there is a study by now
+
+
+def test_a_study_that_was_made_an_instant_ago_can_be_gone_on_with(tmp_path: Path) -> None:
+    """The process is left between the making of the folder and the training."""
+    preparing, waiting = NewStudyPreparation(configuration()), Preparing(DatasetError("too late"))
+    session = Session(waiting)
+    session._prepare = preparing
+    session.stop("SIGHUP")
+    preparing.directory = tmp_path / "study"
+    assert exit_code(session) == INTERRUPTED
+    make_study(tmp_path / "study")
+    assert exit_code(session) == STOPPED
+    assert session.resumable == tmp_path / "study"
+    waiting.may_go_on.set()
+    session.join()
 
 
 def test_what_ends_by_itself_is_done(tmp_path: Path, trained: list[object]) -> None:

@@ -11,7 +11,7 @@ import pytest
 from fabricate import PATIENCE_SECONDS, finished_study, make_study
 from textual import events
 from textual.pilot import Pilot
-from textual.widgets import Input, Select
+from textual.widgets import DataTable, Input, Select
 
 from hptui.record.study_directory import studies_folder
 from hptui.ui.app import HptuiApp
@@ -130,7 +130,7 @@ def test_the_list_filters_and_opens_in_one_burst(tmp_path: Path) -> None:
     async def script(at: At) -> None:
         await at.until(lambda: isinstance(at.app.screen, StudyListScreen) and at.app.screen.lines)
         at.burst("slash", "f", "i", "r", "enter", "enter")
-        await at.until(lambda: isinstance(at.app.screen, Dashboard))
+        await at.until(lambda: isinstance(at.app.screen, Dashboard) and at.app.screen.query(DataTable))
         assert at.app.screen.followed.study.directory.name == "first"
 
     play(script)

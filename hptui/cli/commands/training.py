@@ -8,7 +8,7 @@ from typing import Any
 import click
 import msgspec
 
-from hptui.cli.foreground import has_terminal, new_study_preparation, resumption_preparation, show_screen, train
+from hptui.cli.foreground import NewStudyPreparation, has_terminal, resumption_preparation, show_screen, train
 from hptui.cli.options import (
     config_argument,
     device_option,
@@ -34,7 +34,7 @@ def run(config: Path | None, headless: bool, as_json: bool, **flags: Any) -> int
     """Start a study: N baseline runs and N optimized runs, paired by seed."""
     resolved = resolve_layers(config, flags)
     new_directory(resolved.config)  # a place that cannot be used is told before any screen
-    return train(new_study_preparation(resolved.config), headless=headless, as_json=as_json)
+    return train(NewStudyPreparation(resolved.config), headless=headless, as_json=as_json)
 
 
 @click.command()

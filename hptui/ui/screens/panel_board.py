@@ -102,9 +102,6 @@ class PanelBoard(Vertical):
         for other in self._panels:
             other.set_class(other is panel, "-shown")
         self.query_one(Tabs).active = f"tab-{number}"
-        self.call_after_refresh(self._enter, panel)
-
-    def _enter(self, panel: Panel) -> None:
         panel.focus_target.focus()
         self.post_message(self.Entered(panel))
 
