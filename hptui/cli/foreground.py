@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Protocol
 import click
 import msgspec
 
+from hptui.cli.detaching import DetachedTraining, Job, begin_detached, print_started, print_what_goes_on
 from hptui.cli.exit_codes import DONE, INTERRUPTED, STOPPED
 from hptui.cli.output import discard_output, print_to_stderr
 from hptui.cli.session import Preparation, Session
@@ -58,6 +59,14 @@ def train(prepare: Preparation, *, headless: bool, as_json: bool) -> int:
     if headless or as_json or not has_terminal():
         return train_headless(prepare, as_json=as_json)
     return show_screen(prepare)
+
+
+def train_apart(job: Job, *, headless: bool, as_json: bool) -> int:
+    """Train in a process of its own, and look at it if there is a terminal and nobody asked for no screen."""
+    training = begin_detached(job, {})
+    if headless or as_json or not has_terminal():
+        return print_started(training, as_json=as_json)
+    return show_screen(watch=training.study)
 
 
 def has_terminal() -> bool:
@@ -111,12 +120,23 @@ def show_screen(prepare: Preparation | None = None, watch: Path | None = None) -
     def start(config: StudyConfig) -> Session:
         return begin(new_study_preparation(config))
 
+    apart: list[DetachedTraining] = []
+
+    def detach(config: StudyConfig) -> DetachedTraining:
+        apart.append(DetachedTraining(Job(config)))
+        return apart[-1]
+
     sys.setswitchinterval(SWITCH_SECONDS)
     app = HptuiApp(
-        watch=watch, begin=partial(begin, prepare) if prepare is not None else None, start=start, export=export_files
+        watch=watch,
+        begin=partial(begin, prepare) if prepare is not None else None,
+        start=start,
+        detach=detach,
+        export=export_files,
     )
     on_signals(_AppAndTraining(app, started), screen=True)
     app.run()
+    print_what_goes_on([watch, *(training.study for training in apart)])
     if not started:
         return DONE
     started[-1].stop("quit")

@@ -25,7 +25,7 @@ def cli(context: click.Context) -> None:
 
 
 for command in (
-    *(training.run, training.resume, training.watch),
+    *(training.run, training.resume, training.watch, training.stop, training.trainer),
     *(studies.list_, studies.compare, studies.export, studies.report),
     *(runs.replay, runs.predict),
     *(setup.config, setup.doctor),

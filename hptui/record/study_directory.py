@@ -31,6 +31,7 @@ from hptui.record.run_directory import RunFile, check_schema, create_run, run_na
 STUDY_FILE = "study.toml"
 STEERING_FILE = "steering.json"
 SOURCES = "sources"
+OUTPUT_FILE = "output.log"
 
 
 class Steering(msgspec.Struct, frozen=True):

@@ -64,11 +64,12 @@ class HptuiApp(App[None]):
         watch: Path | None = None,
         begin: Callable[[], Training] | None = None,
         start: Callable[[StudyConfig], Training] | None = None,
+        detach: Callable[[StudyConfig], Training] | None = None,
         export: Exporter | None = None,
     ) -> None:
         super().__init__()
         self._watch = watch
-        self._training = OwnTraining(begin, start)
+        self._training = OwnTraining(begin, start, detach)
         self._export = export
         self._appearance = Appearance()
         self.set_reactive(HptuiApp.palette, self._appearance.palette)
@@ -168,7 +169,7 @@ class HptuiApp(App[None]):
     @on(StartStudy)
     def _start_study(self, message: StartStudy) -> None:
         self.pop_screen()
-        self._training.ask_for(message.config)
+        self._training.ask_for(message.config, detached=message.detached)
         self._prepare()
 
     @on(LeaveForm)

@@ -22,10 +22,10 @@ class NewStudy(Message):
 
 
 class StartStudy(Message):
-    """Somebody wants this study to be trained."""
+    """Somebody wants this study to be trained, in this process or, `detached`, in one of its own."""
 
-    def __init__(self, config: StudyConfig) -> None:
-        self.config = config
+    def __init__(self, config: StudyConfig, *, detached: bool = False) -> None:
+        self.config, self.detached = config, detached
         super().__init__()
 
 

@@ -32,9 +32,17 @@ class Training(Protocol):
 class OwnTraining:
     """The training of this process, one at a time at most; the next one may be asked for when it has ended."""
 
-    def __init__(self, begin: Callable[[], Training] | None, start: Callable[[StudyConfig], Training] | None) -> None:
-        """Take what begins the training that the command line asks for, and what starts one from a form, if any."""
-        self._begin, self._start = begin, start
+    def __init__(
+        self,
+        begin: Callable[[], Training] | None,
+        start: Callable[[StudyConfig], Training] | None,
+        detach: Callable[[StudyConfig], Training] | None = None,
+    ) -> None:
+        """Take what begins the training that the command line asks for, and what starts one from a form, if any.
+
+        One that `detach` starts has a process of its own: it is this one's until it has begun.
+        """
+        self._begin, self._start, self._detach = begin, start, detach
         self._training: Training | None = None
         self._error_shown = False
         self.config: StudyConfig | None = None
@@ -66,10 +74,11 @@ class OwnTraining:
         """Whether a study from the form can be trained here and now."""
         return self._start is not None and not self.alive
 
-    def ask_for(self, config: StudyConfig) -> None:
-        """Have a study from the form trained, when `begin` is called."""
-        if self._start is not None:
-            self._begin, self._training = partial(self._start, config), None
+    def ask_for(self, config: StudyConfig, *, detached: bool = False) -> None:
+        """Have a study from the form trained, when `begin` is called; `detached`: in a process of its own."""
+        start = self._detach if detached else self._start
+        if start is not None:
+            self._begin, self._training = partial(start, config), None
             self._error_shown, self.config = False, config
 
     def begin(self) -> None:

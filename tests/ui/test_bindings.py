@@ -13,6 +13,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -158,7 +159,7 @@ class At:
 Scenario = Callable[[At, str], Awaitable[None]]
 Start = Callable[[ExitStack], tuple[HptuiApp, Study | None]]
 exported: list[tuple[Path, str]] = []
-begun: list[StudyConfig] = []
+begun: list[tuple[StudyConfig, bool]] = []
 """what the app was asked for since the test began"""
 
 
@@ -198,7 +199,12 @@ def listed(stack: ExitStack) -> tuple[HptuiApp, None]:
     """The list of three studies; the newest stands above."""
     for name in ("one", "two", "three"):
         make_study(studies_folder() / name)
-    return HptuiApp(start=lambda config: begun.append(config) or FakeTraining()), None
+
+    def start(config: StudyConfig, *, detached: bool = False) -> FakeTraining:
+        begun.append((config, detached))
+        return FakeTraining()
+
+    return HptuiApp(start=start, detach=partial(start, detached=True)), None
 
 
 @dataclass(frozen=True)
@@ -664,6 +670,16 @@ async def _(at: At, key: str) -> None:
     await at.press(key)
     await at.on(Preparing)
     await at.until(lambda: begun, "the start")
+    assert not begun[0][1]
+
+
+@scenario("NewStudyScreen", "ctrl+t", start=listed)
+async def _(at: At, key: str) -> None:
+    await form(at)
+    await at.press(key)
+    await at.on(Preparing)
+    await at.until(lambda: begun, "the start")
+    assert begun[0][1]
 
 
 @scenario("NewStudyScreen", "escape", start=listed)

@@ -1,4 +1,4 @@
-"""Commands that train a study, or watch one that is trained: run, resume, watch."""
+"""Commands that train a study, or watch or stop one that is trained: run, resume, watch, stop."""
 
 from __future__ import annotations
 
@@ -8,8 +8,25 @@ from typing import Any
 import click
 import msgspec
 
-from hptui.cli.foreground import has_terminal, new_study_preparation, resumption_preparation, show_screen, train
-from hptui.cli.options import config_argument, given_device, json_option, resolve_layers, settings_options
+from hptui.cli.detaching import COMMAND, Job
+from hptui.cli.exit_codes import DONE
+from hptui.cli.foreground import (
+    has_terminal,
+    new_study_preparation,
+    resumption_preparation,
+    show_screen,
+    train,
+    train_apart,
+)
+from hptui.cli.options import (
+    config_argument,
+    detach_option,
+    given_device,
+    headless_option,
+    json_option,
+    resolve_layers,
+    settings_options,
+)
 from hptui.config import description
 from hptui.errors import UsageError
 from hptui.record.localizing import localized
@@ -21,12 +38,20 @@ from hptui.record.study_directory import new_directory, open_study
 @click.command()
 @config_argument
 @settings_options
-@click.option("--headless", is_flag=True, help="No screen: progress on stderr, the result on stdout.")
+@headless_option
+@detach_option
 @json_option
-def run(config: Path | None, headless: bool, as_json: bool, **flags: Any) -> int:
-    """Start a study: N baseline runs and N optimized runs, paired by seed."""
+def run(config: Path | None, headless: bool, detach: bool, as_json: bool, **flags: Any) -> int:
+    """Start a study: N baseline runs and N optimized runs, paired by seed.
+
+    With --detach the training goes on when this terminal is closed and when you log out. Where systemd is set to end
+    all processes of who logs out (KillUserProcesses=yes), that takes two things more: `loginctl enable-linger`, once,
+    and to start it with `systemd-run --user --scope hptui run --detach ...`.
+    """
     resolved = resolve_layers(config, flags)
     new_directory(resolved.config)  # a place that cannot be used is told before any screen
+    if detach:
+        return train_apart(Job(resolved.config), headless=headless, as_json=as_json)
     return train(new_study_preparation(resolved.config), headless=headless, as_json=as_json)
 
 
@@ -34,9 +59,12 @@ def run(config: Path | None, headless: bool, as_json: bool, **flags: Any) -> int
 @click.argument("directory", type=click.Path(path_type=Path), metavar="DIR")
 @click.option("--data-dir", metavar="VALUE", help="where the data are now, if they have moved")
 @click.option("--device", metavar="VALUE", help=description("device"))
-@click.option("--headless", is_flag=True, help="No screen: progress on stderr, the result on stdout.")
+@headless_option
+@detach_option
 @json_option
-def resume(directory: Path, data_dir: str | None, device: str | None, headless: bool, as_json: bool) -> int:
+def resume(
+    directory: Path, data_dir: str | None, device: str | None, headless: bool, detach: bool, as_json: bool
+) -> int:
     """Go on with what was interrupted, from the last checkpoint."""
     study = open_study(directory)
     refuse_if_written(directory)
@@ -45,6 +73,8 @@ def resume(directory: Path, data_dir: str | None, device: str | None, headless: 
     config = localized(study, data_dir)
     if device is not None:
         config = msgspec.structs.replace(config, device=given_device(device))
+    if detach:
+        return train_apart(Job(config, str(study.directory)), headless=headless, as_json=as_json)
     return train(resumption_preparation(study, config), headless=headless, as_json=as_json)
 
 
@@ -56,3 +86,24 @@ def watch(directory: Path) -> int:
     if not has_terminal():
         raise UsageError("watch needs a terminal; hptui list and hptui compare do not.")
     return show_screen(watch=directory)
+
+
+@click.command()
+@click.argument("directory", type=click.Path(path_type=Path), metavar="DIR")
+def stop(directory: Path) -> int:
+    """Stop a study that any process trains, with a checkpoint: `hptui resume` goes on with it.
+
+    Waits until that process has ended. Ctrl+C stops the waiting alone.
+    """
+    from hptui.cli.stopping import stop_study
+
+    stop_study(open_study(directory))
+    return DONE
+
+
+@click.command(name=COMMAND, hidden=True)
+def trainer() -> int:
+    """Train what stdin says; the process of --detach, started by hptui itself."""
+    from hptui.cli.background import train_detached
+
+    return train_detached()
