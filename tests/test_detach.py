@@ -216,3 +216,21 @@ def test_a_job_keeps_paths_of_undecodable_bytes() -> None:
     path = os.fsdecode(b"/data/\xff")
     job = Job(StudyConfig(data_dir=path), path)
     assert Job.decode(job.encode()) == job
+
+
+def test_a_form_starts_a_detached_training(
+    study: Path,
+    open_terminal: Callable[..., Terminal],  # noqa: F811
+) -> None:
+    settings = {"DATASET": "digits", "MODEL": "lenet", "BASELINE": "none", "RUNS": "1", "EPOCHS": "400", "THREADS": "1"}
+    environment = {f"HPTUI_{name}": value for name, value in settings.items()}
+    terminal = open_terminal(**environment, HPTUI_SEARCH="lr=1e-3:1e-2:log:2", HPTUI_OUT=str(study))
+    terminal.until(lambda: "no studies in" in terminal.shown)
+    terminal.press("n")
+    terminal.until(lambda: "Start detached" in terminal.shown and "cost about" in terminal.shown)
+    terminal.press("\x14")  # ctrl+t
+    terminal.until(lambda: "> running" in terminal.shown)
+    terminal.press("q")  # asks nothing: this window trains nothing
+    assert terminal.ended() == 0
+    assert f"study goes on: process {trainer_of(study).pid}" in terminal.read()
+    assert hptui("stop", study).returncode == 0

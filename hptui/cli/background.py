@@ -18,6 +18,8 @@ from hptui.cli.foreground import (
     report_progress,
     resumption_preparation,
 )
+from hptui.cli.notifier import notify_without_screen
+from hptui.cli.notify import Notify
 from hptui.cli.session import Preparation, Session
 from hptui.errors import RunDirectoryError
 from hptui.record.events import RunFailed
@@ -38,6 +40,7 @@ def train_detached() -> int:
     _put(0, os.open(os.devnull, os.O_RDONLY))
     began = time.time()
     session = Session(_preparation(job))
+    notifier = notify_without_screen(session, Notify.of())
     on_signals(session)
     while session.alive and not _has_begun(session.study, began):
         time.sleep(POLL_SECONDS)
@@ -48,7 +51,10 @@ def train_detached() -> int:
         os.close(answer)
         report_progress(session, session.study)
     session.join()
-    return conclude(session, as_json=False)
+    try:
+        return conclude(session, as_json=False)
+    finally:
+        notifier.join()
 
 
 def _preparation(job: Job) -> Preparation:

@@ -21,6 +21,7 @@ import msgspec
 
 from hptui.cli.detaching import DetachedTraining, Job, begin_detached, print_started, print_what_goes_on
 from hptui.cli.exit_codes import DONE, INTERRUPTED, STOPPED
+from hptui.cli.notify import Notify
 from hptui.cli.output import discard_output, print_to_stderr
 from hptui.cli.session import Preparation, Session
 from hptui.errors import UsageError
@@ -54,19 +55,19 @@ class Stoppable(Protocol):
         """Ask for a checkpoint and the end."""
 
 
-def train(prepare: Preparation, *, headless: bool, as_json: bool) -> int:
+def train(prepare: Preparation, notify: Notify, *, headless: bool, as_json: bool) -> int:
     """Train with a screen if there is a terminal and nobody asked for none."""
     if headless or as_json or not has_terminal():
-        return train_headless(prepare, as_json=as_json)
-    return show_screen(prepare)
+        return train_headless(prepare, notify, as_json=as_json)
+    return show_screen(notify, prepare)
 
 
-def train_apart(job: Job, *, headless: bool, as_json: bool) -> int:
+def train_apart(job: Job, notify: Notify, *, headless: bool, as_json: bool) -> int:
     """Train in a process of its own, and look at it if there is a terminal and nobody asked for no screen."""
-    training = begin_detached(job, {})
+    training = begin_detached(job, notify.environment())
     if headless or as_json or not has_terminal():
         return print_started(training, as_json=as_json)
-    return show_screen(watch=training.study)
+    return show_screen(notify, watch=training.study)
 
 
 def has_terminal() -> bool:
@@ -75,17 +76,23 @@ def has_terminal() -> bool:
     return all(stream.isatty() for stream in streams) and os.environ.get("TERM", "") not in ("", "dumb")
 
 
-def train_headless(prepare: Preparation, *, as_json: bool) -> int:
+def train_headless(prepare: Preparation, notify: Notify, *, as_json: bool) -> int:
     """Train in a worker thread, follow the log in this one, print the comparison."""
+    from hptui.cli.notifier import notify_without_screen
+
     with contextlib.redirect_stdout(sys.stderr):  # stdout is for the result: own code may print what it likes
         session = Session(prepare)
+        notifier = notify_without_screen(session, notify)
         on_signals(session)
         while session.study is None and session.alive:
             time.sleep(POLL_SECONDS)
         if session.study is not None:
             report_progress(session, session.study)
         session.join()
-    return conclude(session, as_json=as_json)
+    try:
+        return conclude(session, as_json=as_json)
+    finally:
+        notifier.join()
 
 
 def report_progress(session: Session, directory: Path) -> None:
@@ -104,17 +111,21 @@ def report_progress(session: Session, directory: Path) -> None:
         print_to_stderr(f"hptui: no more progress is shown, the training goes on: {type(error).__name__}: {error}")
 
 
-def show_screen(prepare: Preparation | None = None, watch: Path | None = None) -> int:
+def show_screen(notify: Notify, prepare: Preparation | None = None, watch: Path | None = None) -> int:
     """Show the screen: on a training in this process, on a folder, or on the list of studies.
 
     The training begins after the first paint: importing torch would hold it up by seconds.
     """
+    from hptui.cli.notifier import Notifier, notify_beside_screen
     from hptui.ui.app import HptuiApp
 
     started: list[Session] = []
+    notifiers: list[Notifier] = []
 
     def begin(preparation: Preparation) -> Session:
         started.append(Session(preparation))
+        if (notifier := notify_beside_screen(started[-1], notify, app.warn)) is not None:
+            notifiers.append(notifier)
         return started[-1]
 
     def start(config: StudyConfig) -> Session:
@@ -123,7 +134,7 @@ def show_screen(prepare: Preparation | None = None, watch: Path | None = None) -
     apart: list[DetachedTraining] = []
 
     def detach(config: StudyConfig) -> DetachedTraining:
-        apart.append(DetachedTraining(Job(config)))
+        apart.append(DetachedTraining(Job(config), notify.environment()))
         return apart[-1]
 
     sys.setswitchinterval(SWITCH_SECONDS)
@@ -133,6 +144,7 @@ def show_screen(prepare: Preparation | None = None, watch: Path | None = None) -
         start=start,
         detach=detach,
         export=export_files,
+        bell=notify.bell,
     )
     on_signals(_AppAndTraining(app, started), screen=True)
     app.run()
@@ -141,7 +153,11 @@ def show_screen(prepare: Preparation | None = None, watch: Path | None = None) -
         return DONE
     started[-1].stop("quit")
     started[-1].join()
-    return conclude(started[-1], as_json=False)
+    try:
+        return conclude(started[-1], as_json=False)
+    finally:
+        for notifier in notifiers:
+            notifier.join()
 
 
 def new_study_preparation(config: StudyConfig) -> Preparation:

@@ -8,6 +8,7 @@ import hptui
 from hptui.cli.commands import runs, setup, studies, training
 from hptui.cli.foreground import has_terminal, show_screen
 from hptui.cli.groups import SuggestingGroup
+from hptui.cli.notify import Notify
 
 
 @click.group(cls=SuggestingGroup, context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
@@ -19,7 +20,7 @@ def cli(context: click.Context) -> None:
     Without a command: the list of studies, and a form for a new one.
     """
     if context.invoked_subcommand is None and has_terminal():
-        show_screen()
+        show_screen(Notify.of())
     elif context.invoked_subcommand is None:
         click.echo(context.get_help())
 

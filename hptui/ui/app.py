@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -11,6 +12,7 @@ from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
 from textual.filter import LineFilter
+from textual.notifications import SeverityLevel
 from textual.reactive import Reactive, reactive
 from textual.screen import ModalScreen, Screen
 
@@ -18,9 +20,10 @@ from hptui.config import StudyConfig
 from hptui.errors import HptuiError
 from hptui.record.study_directory import studies_folder
 from hptui.ui.appearance import Appearance
+from hptui.ui.bell import attention
 from hptui.ui.drawing.colours import Palette
 from hptui.ui.drawing.plain_lines import PlainLines
-from hptui.ui.messages import LeaveForm, NewStudy, OpenStudy, StartStudy
+from hptui.ui.messages import Alerted, LeaveForm, NewStudy, OpenStudy, StartStudy, Warned
 from hptui.ui.own_training import OwnTraining, Training
 from hptui.ui.pace import ALONE, BESIDE_TRAINING
 from hptui.ui.screens.preparing import Preparing
@@ -66,8 +69,10 @@ class HptuiApp(App[None]):
         start: Callable[[StudyConfig], Training] | None = None,
         detach: Callable[[StudyConfig], Training] | None = None,
         export: Exporter | None = None,
+        bell: bool = True,
     ) -> None:
         super().__init__()
+        self._bell = bell
         self._watch = watch
         self._training = OwnTraining(begin, start, detach)
         self._export = export
@@ -114,6 +119,8 @@ class HptuiApp(App[None]):
         error = training.new_error()
         if error is not None:
             self.notify(error, title="the training failed", severity="error", timeout=60, markup=False)
+        if training.newly_ended() and not self._is_shown(training.study):
+            self.ring(error or "the training of this window has ended")
         if not self.screen_stack or not isinstance(self.screen, Preparing):
             return  # the app is closing, or a dialog lies over it; then at a later look
         if training.study is not None:
@@ -124,6 +131,13 @@ class HptuiApp(App[None]):
             self.action_list()
             if training.config is not None:  # what was typed is not lost
                 self._open_form(training.config)
+
+    def _is_shown(self, study: Path | None) -> bool:
+        """Whether a dashboard looks at this study, and so sees how it ends."""
+        from hptui.ui.screens.dashboard import Dashboard
+
+        shown = [screen for screen in self.screen_stack if isinstance(screen, Dashboard)]
+        return any(screen.followed.study.directory == study for screen in shown)
 
     def open_study(self, directory: Path) -> None:
         """Show a study; where a folder cannot be read there is a notice, and the screen stays."""
@@ -136,6 +150,28 @@ class HptuiApp(App[None]):
             self.notify(str(error), severity="error", markup=False)
         else:
             self.push_screen(dashboard.data_bind(HptuiApp.palette))
+
+    def warn(self, words: str) -> None:
+        """Show a warning; from any thread, which does not wait for it."""
+        self.post_message(Warned(words))
+
+    @on(Warned)
+    def _show_warning(self, message: Warned) -> None:
+        self.notify(message.words, severity="warning", markup=False)
+
+    @on(Alerted)
+    def _call_attention(self, message: Alerted) -> None:
+        """Tell what has happened, on the screen and by the terminal; why its own training failed is told already."""
+        alert = message.alert
+        if not (alert.kind == "failed" and self._training.error):
+            severity: SeverityLevel = "information" if alert.kind == "finished" else "error"
+            self.notify(alert.message, title=alert.kind, severity=severity, timeout=15, markup=False)
+        self.ring(alert.message)
+
+    def ring(self, words: str) -> None:
+        """Have the terminal call attention, unless nobody wants that."""
+        if self._bell and self._driver is not None and not self.is_headless:
+            self._driver.write(attention(words, os.environ))
 
     @on(OpenStudy)
     def _open_listed(self, message: OpenStudy) -> None:

@@ -44,7 +44,7 @@ class OwnTraining:
         """
         self._begin, self._start, self._detach = begin, start, detach
         self._training: Training | None = None
-        self._error_shown = False
+        self._error_shown = self._end_seen = self._apart = False
         self.config: StudyConfig | None = None
         """what was asked for in the form"""
 
@@ -79,7 +79,8 @@ class OwnTraining:
         start = self._detach if detached else self._start
         if start is not None:
             self._begin, self._training = partial(start, config), None
-            self._error_shown, self.config = False, config
+            self._error_shown = self._end_seen = False
+            self._apart, self.config = detached, config
 
     def begin(self) -> None:
         """Begin what was asked for."""
@@ -92,6 +93,13 @@ class OwnTraining:
             return None
         self._error_shown = True
         return self.error
+
+    def newly_ended(self) -> bool:
+        """Whether it has ended, when that is asked for the first time; one in a process of its own goes on."""
+        if self._end_seen or not self.begun or self.alive or self._apart:
+            return False
+        self._end_seen = True
+        return True
 
     def stop(self, reason: str) -> None:
         """Ask for a checkpoint and the end."""

@@ -18,6 +18,7 @@ from hptui.cli.foreground import (
     train,
     train_apart,
 )
+from hptui.cli.notify import Notify, bell_option, notify_options
 from hptui.cli.options import (
     config_argument,
     detach_option,
@@ -40,19 +41,29 @@ from hptui.record.study_directory import new_directory, open_study
 @settings_options
 @headless_option
 @detach_option
+@notify_options
 @json_option
-def run(config: Path | None, headless: bool, detach: bool, as_json: bool, **flags: Any) -> int:
+def run(
+    config: Path | None,
+    headless: bool,
+    detach: bool,
+    bell: str | None,
+    notify_command: str | None,
+    as_json: bool,
+    **flags: Any,
+) -> int:
     """Start a study: N baseline runs and N optimized runs, paired by seed.
 
     With --detach the training goes on when this terminal is closed and when you log out. Where systemd is set to end
     all processes of who logs out (KillUserProcesses=yes), that takes two things more: `loginctl enable-linger`, once,
     and to start it with `systemd-run --user --scope hptui run --detach ...`.
     """
+    notify = Notify.of(bell, notify_command)
     resolved = resolve_layers(config, flags)
     new_directory(resolved.config)  # a place that cannot be used is told before any screen
     if detach:
-        return train_apart(Job(resolved.config), headless=headless, as_json=as_json)
-    return train(new_study_preparation(resolved.config), headless=headless, as_json=as_json)
+        return train_apart(Job(resolved.config), notify, headless=headless, as_json=as_json)
+    return train(new_study_preparation(resolved.config), notify, headless=headless, as_json=as_json)
 
 
 @click.command()
@@ -61,11 +72,21 @@ def run(config: Path | None, headless: bool, detach: bool, as_json: bool, **flag
 @click.option("--device", metavar="VALUE", help=description("device"))
 @headless_option
 @detach_option
+@notify_options
 @json_option
 def resume(
-    directory: Path, data_dir: str | None, device: str | None, headless: bool, detach: bool, as_json: bool
+    directory: Path,
+    *,
+    data_dir: str | None,
+    device: str | None,
+    headless: bool,
+    detach: bool,
+    bell: str | None,
+    notify_command: str | None,
+    as_json: bool,
 ) -> int:
     """Go on with what was interrupted, from the last checkpoint."""
+    notify = Notify.of(bell, notify_command)
     study = open_study(directory)
     refuse_if_written(directory)
     for _, _, folder in study.runs():
@@ -74,18 +95,20 @@ def resume(
     if device is not None:
         config = msgspec.structs.replace(config, device=given_device(device))
     if detach:
-        return train_apart(Job(config, str(study.directory)), headless=headless, as_json=as_json)
-    return train(resumption_preparation(study, config), headless=headless, as_json=as_json)
+        return train_apart(Job(config, str(study.directory)), notify, headless=headless, as_json=as_json)
+    return train(resumption_preparation(study, config), notify, headless=headless, as_json=as_json)
 
 
 @click.command()
 @click.argument("directory", type=click.Path(path_type=Path), metavar="DIR")
-def watch(directory: Path) -> int:
+@bell_option
+def watch(directory: Path, bell: str | None) -> int:
     """Watch and steer a study that another process trains, or look at a finished or copied one."""
+    notify = Notify.of(bell)
     open_study(directory)
     if not has_terminal():
         raise UsageError("watch needs a terminal; hptui list and hptui compare do not.")
-    return show_screen(watch=directory)
+    return show_screen(notify, watch=directory)
 
 
 @click.command()
