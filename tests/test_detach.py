@@ -234,3 +234,22 @@ def test_a_form_starts_a_detached_training(
     assert terminal.ended() == 0
     assert f"study goes on: process {trainer_of(study).pid}" in terminal.read()
     assert hptui("stop", study).returncode == 0
+
+
+def test_a_window_that_is_left_lets_its_training_go_on(
+    study: Path,
+    open_terminal: Callable[..., Terminal],  # noqa: F811
+) -> None:
+    terminal = open_terminal("run", *JOB, *SEARCH, "--epochs", "400", "--out", study)
+    terminal.until(lambda: "> running" in terminal.shown)
+    terminal.press("q")
+    terminal.until(lambda: "Let it go on without" in terminal.shown)
+    terminal.press("\t\r")
+    assert terminal.ended() == 0
+    trainer = trainer_of(study)
+    assert f"trained by process {trainer.pid}, without this terminal" in terminal.read()
+    assert trainer.pid != terminal.process.pid
+    (stop,) = events(study, RunStopped)
+    (resumed,) = events(study, RunResumed)
+    assert (resumed.epoch, resumed.step) == (stop.epoch, stop.step)  # nothing is trained twice
+    assert hptui("stop", study).returncode == 0

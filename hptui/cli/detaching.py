@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -25,7 +26,7 @@ from hptui.cli.output import print_to_stderr
 from hptui.config import StudyConfig
 from hptui.errors import HptuiError
 from hptui.record.presence import is_written, read_heartbeat
-from hptui.record.study_directory import shown
+from hptui.record.study_directory import shown, studies_folder
 
 COMMAND = "trainer"
 """of hptui, hidden: the process that trains"""
@@ -42,6 +43,11 @@ class Job(msgspec.Struct, frozen=True):
     def encode(self) -> bytes:
         """One line of ASCII: a path may hold bytes that are no UTF-8, which only escapes can carry."""
         return json.dumps(msgspec.to_builtins(self)).encode("ascii") + b"\n"
+
+    @property
+    def label(self) -> str:
+        """What it trains, for lists of processes."""
+        return shown(self.study or self.config.out or f"{self.config.dataset}-{self.config.strategy}")
 
     @staticmethod
     def decode(line: bytes) -> Job:
@@ -76,7 +82,7 @@ class DetachedTraining:
         self._answered = threading.Event()
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the thread reads)
         self._process = subprocess.Popen(
-            _command(),
+            [*_command(), job.label],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._said,
@@ -179,13 +185,20 @@ def print_started(training: DetachedTraining, *, as_json: bool) -> int:
         click.echo(f"trained by process {training.process}, without this terminal")
         click.echo("\n".join(how_to_reach(training.study)))
     else:  # little was left to train, or nothing
-        click.echo(f"its training has ended: hptui compare {shown(training.study)}")
+        click.echo(f"its training has ended: hptui compare {typed(training.study)}")
     return DONE
 
 
 def how_to_reach(study: Path) -> tuple[str, str]:
     """Two lines: how to look at a study that another process trains, and how to stop it."""
-    return f"look at it: hptui watch {shown(study)}", f"stop it:    hptui stop {shown(study)}"
+    name = typed(study)
+    return f"look at it: hptui watch {name}", f"stop it:    hptui stop {name}"
+
+
+def typed(study: Path) -> str:
+    """What one types for a study: its name among the user's studies, or its path."""
+    among = study.parent == studies_folder().resolve()
+    return shlex.quote(shown(study.name if among else study))
 
 
 def print_what_goes_on(studies: Iterable[Path | None]) -> None:

@@ -25,6 +25,7 @@ from hptui.cli.notify import Notify
 from hptui.cli.output import discard_output, print_to_stderr
 from hptui.cli.session import Preparation, Session
 from hptui.errors import UsageError
+from hptui.record.localizing import localized
 from hptui.record.study_directory import Study, new_directory, open_study
 
 if TYPE_CHECKING:
@@ -68,6 +69,13 @@ def train_apart(job: Job, notify: Notify, *, headless: bool, as_json: bool) -> i
     if headless or as_json or not has_terminal():
         return print_started(training, as_json=as_json)
     return show_screen(notify, watch=training.study)
+
+
+def go_on_apart(directory: Path, notify: Notify) -> int:
+    """Go on with a study that was stopped a moment ago, in a process of its own."""
+    study = open_study(directory)
+    job = Job(localized(study), str(study.directory))
+    return print_started(begin_detached(job, notify.environment()), as_json=False)
 
 
 def has_terminal() -> bool:
@@ -154,6 +162,8 @@ def show_screen(notify: Notify, prepare: Preparation | None = None, watch: Path 
     started[-1].stop("quit")
     started[-1].join()
     try:
+        if app.goes_on_detached and started[-1].interrupted is not None:
+            return go_on_apart(started[-1].interrupted, notify)
         return conclude(started[-1], as_json=False)
     finally:
         for notifier in notifiers:

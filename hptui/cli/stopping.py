@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from hptui.cli.detaching import typed
 from hptui.cli.output import print_to_stderr
 from hptui.errors import RunDirectoryError
 from hptui.reading.studies import FollowedStudy
@@ -46,4 +47,4 @@ def _state(study: Study) -> str:
     followed.refresh()
     if followed.status == "finished":
         return "it is finished"
-    return f"it is {followed.status}; go on with it: hptui resume {shown(study.directory)}"
+    return f"it is {followed.status}; go on with it: hptui resume {typed(study.directory)}"

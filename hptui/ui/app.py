@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 POLL_SECONDS = 0.1
 FIRST_PICTURE_SECONDS = 0.02
 """Textual draws every 1/60 s: a little later the first line is on the screen, and the rest may be imported"""
-LEAVE = {"stop": "Stop with a checkpoint and quit"}
+LEAVE = {"stop": "Stop with a checkpoint"}
+LEAVE_BEGUN = LEAVE | {"detach": "Let it go on without"}
+"""what may become of the training of a window that is left; once it has begun, it may go on in a process of its own"""
 
 
 class HptuiApp(App[None]):
@@ -80,6 +82,8 @@ class HptuiApp(App[None]):
         self.set_reactive(HptuiApp.palette, self._appearance.palette)
         self.hang_up = False
         """set by a signal handler: leave without asking, as soon as the checkpoint is written"""
+        self.goes_on_detached = False
+        """whether the training is to go on from that checkpoint, when this window is closed"""
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """What every widget draws goes through these."""
@@ -220,12 +224,15 @@ class HptuiApp(App[None]):
             return
         from hptui.ui.screens.dialogs import ChoiceDialog  # its fields and buttons would hold up the first frame
 
-        if isinstance(self.screen, ChoiceDialog) and self.screen.answers == LEAVE:  # Ctrl+C twice
+        if isinstance(self.screen, ChoiceDialog) and self.screen.answers in (LEAVE, LEAVE_BEGUN):  # Ctrl+C twice
             self.screen.dismiss("stop")
             return
         if isinstance(self.screen, ModalScreen):
             return
-        if await self.push_screen_wait(ChoiceDialog("This window trains a study.", LEAVE)) == "stop":
+        answers = LEAVE if self._training.study is None else LEAVE_BEGUN
+        answer = await self.push_screen_wait(ChoiceDialog("This window trains a study.", answers))
+        if answer is not None:
+            self.goes_on_detached = answer == "detach"
             self._training.stop("quit")
             self.hang_up = True
             self.notify("writing a checkpoint ...")

@@ -125,7 +125,8 @@ def stop(directory: Path) -> int:
 
 
 @click.command(name=COMMAND, hidden=True)
-def trainer() -> int:
+@click.argument("label", required=False)
+def trainer(label: str | None) -> int:  # noqa: ARG001 (for lists of processes)
     """Train what stdin says; the process of --detach, started by hptui itself."""
     from hptui.cli.background import train_detached
 
