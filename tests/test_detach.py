@@ -6,6 +6,8 @@ import contextlib
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +19,7 @@ from fabricate import finished_study
 from test_terminal import PATIENCE_SECONDS, Terminal, events, hptui, open_terminal  # noqa: F401 (a fixture)
 
 from hptui.__main__ import main
-from hptui.cli.detaching import Job
+from hptui.cli.detaching import COMMAND, Job
 from hptui.cli.stopping import stop_study
 from hptui.config import StudyConfig
 from hptui.errors import RunDirectoryError
@@ -253,3 +255,38 @@ def test_a_window_that_is_left_lets_its_training_go_on(
     (resumed,) = events(study, RunResumed)
     assert (resumed.epoch, resumed.step) == (stop.epoch, stop.step)  # nothing is trained twice
     assert hptui("stop", study).returncode == 0
+
+
+def test_a_terminal_that_is_closed_while_data_are_read_takes_nothing_along(
+    study: Path,
+    open_terminal: Callable[..., Terminal],  # noqa: F811
+) -> None:
+    terminal = open_terminal("run", *JOB, "--strategy", "fixed", "--epochs", "2", "--detach", "--out", study)
+    terminal.until(lambda: psutil.Process(terminal.process.pid).children())
+    (trainer,) = psutil.Process(terminal.process.pid).children()
+    terminal.until(lambda: trainer.cpu_times().user > 0.3)  # it knows what to train, and imports torch
+    terminal.close()
+    terminal.ended()
+    wait_until(lambda: gone(trainer))
+    assert events(study, RunCompleted)
+    assert "optimized  fixed" in (study / OUTPUT_FILE).read_text("utf-8")
+
+
+def test_ctrl_c_while_data_are_read_ends_the_start(
+    study: Path,
+    open_terminal: Callable[..., Terminal],  # noqa: F811
+) -> None:
+    terminal = open_terminal("run", *JOB, "--strategy", "fixed", "--epochs", "400", "--detach", "--out", study)
+    terminal.until(lambda: psutil.Process(terminal.process.pid).children())
+    (trainer,) = psutil.Process(terminal.process.pid).children()
+    terminal.until(lambda: trainer.cpu_times().user > 0.3)
+    terminal.press("\x03")
+    assert terminal.ended() == 130
+    wait_until(lambda: gone(trainer))
+    assert not (study / "study.toml").exists() or not events(study, RunCompleted)
+
+
+def test_a_trainer_that_is_told_nothing_ends() -> None:
+    command = [sys.executable, "-m", "hptui", COMMAND]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from hptui.cli.detaching import Answer, Job
+from hptui.cli.exit_codes import INTERRUPTED
 from hptui.cli.foreground import (
     POLL_SECONDS,
     conclude,
@@ -34,7 +35,10 @@ def train_detached() -> int:
         the exit code, as of a training in the foreground.
     """
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    job = Job.decode(sys.stdin.buffer.readline())
+    line = sys.stdin.buffer.readline()
+    if not line:
+        return INTERRUPTED  # whoever started it was gone before a word was said
+    job = Job.decode(line)
     answer = os.dup(1)
     os.dup2(2, 1)  # own code may print what it likes: the answer is one line
     _put(0, os.open(os.devnull, os.O_RDONLY))

@@ -169,7 +169,8 @@ class HptuiApp(App[None]):
         alert = message.alert
         if not (alert.kind == "failed" and self._training.error):
             severity: SeverityLevel = "information" if alert.kind == "finished" else "error"
-            self.notify(alert.message, title=alert.kind, severity=severity, timeout=15, markup=False)
+            seconds = 15 if severity == "information" else 60
+            self.notify(alert.message, title=alert.kind, severity=severity, timeout=seconds, markup=False)
         self.ring(alert.message)
 
     def ring(self, words: str) -> None:
