@@ -245,7 +245,7 @@ def test_a_window_that_is_left_lets_its_training_go_on(
     terminal = open_terminal("run", *JOB, *SEARCH, "--epochs", "400", "--out", study)
     terminal.until(lambda: "> running" in terminal.shown)
     terminal.press("q")
-    terminal.until(lambda: "Let it go on without" in terminal.shown)
+    terminal.until(lambda: "Go on in the background" in terminal.shown)
     terminal.press("\t\r")
     assert terminal.ended() == 0
     trainer = trainer_of(study)
@@ -253,6 +253,7 @@ def test_a_window_that_is_left_lets_its_training_go_on(
     assert trainer.pid != terminal.process.pid
     (stop,) = events(study, RunStopped)
     (resumed,) = events(study, RunResumed)
+    assert stop.reason == "detached"
     assert (resumed.epoch, resumed.step) == (stop.epoch, stop.step)  # nothing is trained twice
     assert hptui("stop", study).returncode == 0
 
@@ -290,3 +291,20 @@ def test_a_trainer_that_is_told_nothing_ends() -> None:
     command = [sys.executable, "-m", "hptui", COMMAND]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
+def test_a_study_that_was_opened_from_the_list_is_left_the_same_way(
+    open_terminal: Callable[..., Terminal],  # noqa: F811
+) -> None:
+    started = hptui("run", *JOB, *SEARCH, "--epochs", "400", "--detach", "--json")
+    assert started.returncode == 0, started.stderr
+    told = json.loads(started.stdout)
+    terminal = open_terminal()
+    terminal.until(lambda: "running" in terminal.shown)
+    terminal.press("\r")
+    terminal.until(lambda: "> running" in terminal.shown)
+    terminal.press("q")
+    assert terminal.ended() == 0
+    assert f"{told['study']} goes on: process {told['process']}" in terminal.read()
+    assert f"hptui watch {told['study']}" in terminal.screen  # a name of one's own studies is enough
+    assert hptui("stop", told["directory"]).returncode == 0

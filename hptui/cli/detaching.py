@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import shlex
+import socket
 import subprocess
 import sys
 import tempfile
@@ -201,10 +202,10 @@ def typed(study: Path) -> str:
     return shlex.quote(shown(study.name if among else study))
 
 
-def print_what_goes_on(studies: Iterable[Path | None]) -> None:
-    """Say on stderr which of these studies another process trains, now that the screen is closed."""
-    for study in studies:
-        beat = read_heartbeat(study) if study is not None and is_written(study) else None
-        if study is not None and beat is not None:
+def print_what_goes_on(studies: Iterable[Path]) -> None:
+    """Say on stderr which of these studies other processes train, now that the screen is closed."""
+    for study in dict.fromkeys(studies):
+        beat = read_heartbeat(study) if is_written(study) else None
+        if beat is not None and (beat.pid, beat.host) != (os.getpid(), socket.gethostname()):
             print_to_stderr(f"{shown(study.name)} goes on: process {beat.pid} on {beat.host} trains it")
             print_to_stderr("\n".join(how_to_reach(study)))

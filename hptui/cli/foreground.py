@@ -139,11 +139,8 @@ def show_screen(notify: Notify, prepare: Preparation | None = None, watch: Path 
     def start(config: StudyConfig) -> Session:
         return begin(new_study_preparation(config))
 
-    apart: list[DetachedTraining] = []
-
     def detach(config: StudyConfig) -> DetachedTraining:
-        apart.append(DetachedTraining(Job(config), notify.environment()))
-        return apart[-1]
+        return DetachedTraining(Job(config), notify.environment())
 
     sys.setswitchinterval(SWITCH_SECONDS)
     app = HptuiApp(
@@ -156,7 +153,7 @@ def show_screen(notify: Notify, prepare: Preparation | None = None, watch: Path 
     )
     on_signals(_AppAndTraining(app, started), screen=True)
     app.run()
-    print_what_goes_on([watch, *(training.study for training in apart)])
+    print_what_goes_on(app.opened)
     if not started:
         return DONE
     started[-1].stop("quit")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -12,7 +11,6 @@ from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
 from textual.filter import LineFilter
-from textual.notifications import SeverityLevel
 from textual.reactive import Reactive, reactive
 from textual.screen import ModalScreen, Screen
 
@@ -20,7 +18,7 @@ from hptui.config import StudyConfig
 from hptui.errors import HptuiError
 from hptui.record.study_directory import studies_folder
 from hptui.ui.appearance import Appearance
-from hptui.ui.bell import attention
+from hptui.ui.attention import Attention
 from hptui.ui.drawing.colours import Palette
 from hptui.ui.drawing.plain_lines import PlainLines
 from hptui.ui.messages import Alerted, LeaveForm, NewStudy, OpenStudy, StartStudy, Warned
@@ -36,7 +34,7 @@ POLL_SECONDS = 0.1
 FIRST_PICTURE_SECONDS = 0.02
 """Textual draws every 1/60 s: a little later the first line is on the screen, and the rest may be imported"""
 LEAVE = {"stop": "Stop with a checkpoint"}
-LEAVE_BEGUN = LEAVE | {"detach": "Let it go on without"}
+LEAVE_BEGUN = LEAVE | {"detach": "Go on in the background"}
 """what may become of the training of a window that is left; once it has begun, it may go on in a process of its own"""
 
 
@@ -74,7 +72,7 @@ class HptuiApp(App[None]):
         bell: bool = True,
     ) -> None:
         super().__init__()
-        self._bell = bell
+        self._attention = Attention(self, bell=bell)
         self._watch = watch
         self._training = OwnTraining(begin, start, detach)
         self._export = export
@@ -82,6 +80,8 @@ class HptuiApp(App[None]):
         self.set_reactive(HptuiApp.palette, self._appearance.palette)
         self.hang_up = False
         """set by a signal handler: leave without asking, as soon as the checkpoint is written"""
+        self.opened: list[Path] = []
+        """the studies that were looked at"""
         self.goes_on_detached = False
         """whether the training is to go on from that checkpoint, when this window is closed"""
 
@@ -124,7 +124,7 @@ class HptuiApp(App[None]):
         if error is not None:
             self.notify(error, title="the training failed", severity="error", timeout=60, markup=False)
         if training.newly_ended() and not self._is_shown(training.study):
-            self.ring(error or "the training of this window has ended")
+            self._attention.ring(error or "the training of this window has ended")
         if not self.screen_stack or not isinstance(self.screen, Preparing):
             return  # the app is closing, or a dialog lies over it; then at a later look
         if training.study is not None:
@@ -153,6 +153,7 @@ class HptuiApp(App[None]):
         except (HptuiError, OSError) as error:
             self.notify(str(error), severity="error", markup=False)
         else:
+            self.opened.append(dashboard.followed.study.directory)
             self.push_screen(dashboard.data_bind(HptuiApp.palette))
 
     def warn(self, words: str) -> None:
@@ -165,18 +166,7 @@ class HptuiApp(App[None]):
 
     @on(Alerted)
     def _call_attention(self, message: Alerted) -> None:
-        """Tell what has happened, on the screen and by the terminal; why its own training failed is told already."""
-        alert = message.alert
-        if not (alert.kind == "failed" and self._training.error):
-            severity: SeverityLevel = "information" if alert.kind == "finished" else "error"
-            seconds = 15 if severity == "information" else 60
-            self.notify(alert.message, title=alert.kind, severity=severity, timeout=seconds, markup=False)
-        self.ring(alert.message)
-
-    def ring(self, words: str) -> None:
-        """Have the terminal call attention, unless nobody wants that."""
-        if self._bell and self._driver is not None and not self.is_headless:
-            self._driver.write(attention(words, os.environ))
+        self._attention.call(message.alert, told=message.alert.kind == "failed" and bool(self._training.error))
 
     @on(OpenStudy)
     def _open_listed(self, message: OpenStudy) -> None:
@@ -234,7 +224,7 @@ class HptuiApp(App[None]):
         answer = await self.push_screen_wait(ChoiceDialog("This window trains a study.", answers))
         if answer is not None:
             self.goes_on_detached = answer == "detach"
-            self._training.stop("quit")
+            self._training.stop("detached" if self.goes_on_detached else "quit")
             self.hang_up = True
             self.notify("writing a checkpoint ...")
 

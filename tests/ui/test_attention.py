@@ -16,6 +16,7 @@ from hptui.record.events import RunFailed
 from hptui.record.presence import Presence
 from hptui.record.study_directory import Study
 from hptui.ui.app import HptuiApp
+from hptui.ui.attention import Attention
 from hptui.ui.screens.dashboard import Dashboard
 from hptui.ui.screens.study_list import StudyListScreen
 
@@ -36,7 +37,7 @@ class FakeTraining:
 def rung(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """For what the terminal called."""
     calls: list[str] = []
-    monkeypatch.setattr(HptuiApp, "ring", lambda app, words: calls.append(words))
+    monkeypatch.setattr(Attention, "ring", lambda self, words: calls.append(words))
     return calls
 
 
