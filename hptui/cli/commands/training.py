@@ -55,9 +55,12 @@ def run(
     """Start a study: N baseline runs and N optimized runs, paired by seed.
 
     With --detach the training goes on when this terminal is closed and when you log out. Where systemd is set to end
-    all processes of who logs out (KillUserProcesses=yes), that takes two things more: `loginctl enable-linger`, once,
-    and to start it with `systemd-run --user --scope hptui run --detach ...`.
-    """
+    all processes of who logs out (KillUserProcesses=yes), that takes two things more, the first of them once:
+
+    \b
+      loginctl enable-linger
+      systemd-run --user --scope hptui run --detach ...
+    """  # noqa: D301 (the sign by which click keeps lines as they are)
     notify = Notify.of(bell, notify_command)
     resolved = resolve_layers(config, flags)
     new_directory(resolved.config)  # a place that cannot be used is told before any screen
@@ -114,7 +117,7 @@ def watch(directory: Path, bell: str | None) -> int:
 @click.command()
 @click.argument("directory", type=click.Path(path_type=Path), metavar="DIR")
 def stop(directory: Path) -> int:
-    """Stop a study that any process trains, with a checkpoint: `hptui resume` goes on with it.
+    """Stop a study with a checkpoint, whichever process trains it; `hptui resume` goes on with it.
 
     Waits until that process has ended. Ctrl+C stops the waiting alone.
     """
