@@ -50,6 +50,19 @@ def study(tmp_path: Path) -> Iterator[Path]:
             os.kill(beat.pid, signal.SIGKILL)
 
 
+def begin_and_stop(study: Path) -> None:
+    """Leave a study of one run that was stopped with a checkpoint."""
+    assert hptui("run", *JOB, "--strategy", "fixed", "--epochs", "400", "--detach", "--out", study).returncode == 0
+    wait_until(lambda: events(study, CheckpointSaved))
+    assert hptui("stop", study).returncode == 0
+
+
+def leave_one_epoch(study: Path) -> None:
+    """Leave one epoch to do, as if somebody had steered so."""
+    done = len(events(study, EpochCompleted))
+    save_steering(study, Steering(done + 1, open_study(study).config.search))
+
+
 def trainer_of(study: Path) -> psutil.Process:
     beat = read_heartbeat(study)
     assert beat is not None
@@ -132,8 +145,7 @@ def test_a_detached_training_is_left_looked_at_again_stopped_and_resumed(
     assert again.returncode == 2
     assert again.stderr == f"hptui: nobody trains {study}: it is stopped; go on with it: hptui resume {study}.\n"
 
-    done = len(events(study, EpochCompleted))
-    save_steering(study, Steering(done + 1, open_study(study).config.search))
+    leave_one_epoch(study)
     resumed = hptui("resume", study, "--detach", "--json")
     assert resumed.returncode == 0, resumed.stderr
     assert json.loads(resumed.stdout).keys() == {"study", "directory", "process"}
@@ -188,8 +200,7 @@ def test_what_is_wrong_is_told_by_the_command_that_started_it(
 
 def test_a_resume_that_comes_to_nothing_is_told_too(tmp_path: Path, study: Path) -> None:
     """The folder is there already, and the log: only a fact of the new process says that it has begun."""
-    assert hptui("run", *JOB, "--strategy", "fixed", "--epochs", "1", "--out", study).returncode == 0
-    save_steering(study, Steering(2, {}))
+    begin_and_stop(study)
     for checkpoint in (study / "optimized-0" / "checkpoints").iterdir():
         contents = torch.load(checkpoint, weights_only=True)
         del contents["kept"]

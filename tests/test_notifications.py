@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from test_detach import JOB, study, wait_until  # noqa: F401 (a fixture)
+from test_detach import JOB, begin_and_stop, leave_one_epoch, study, wait_until  # noqa: F401 (a fixture)
 from test_terminal import Terminal, hptui, open_terminal  # noqa: F401 (a fixture)
 
 from hptui.record.presence import is_written
@@ -83,8 +83,8 @@ def test_a_detached_training_runs_the_command_itself(
 ) -> None:
     told = tmp_path / "told.json"
     if begin == ["resume"]:
-        assert hptui("run", *SHORT, "--out", study).returncode == 0
-        (study / "steering.json").write_text('{"epochs": 2, "search": {}}')
+        begin_and_stop(study)
+        leave_one_epoch(study)
     started = hptui(*begin, study, "--detach", "--notify-command", keeping(told))
     assert started.returncode == 0, started.stderr
     wait_until(lambda: told.exists() and told.stat().st_size > 0 and not is_written(study))
