@@ -25,7 +25,9 @@ import click
 import msgspec
 
 from hptui import registry
+from hptui.cli.detaching import DetachedTraining, Job, begin_detached, print_started, print_what_goes_on
 from hptui.cli.exit_codes import DONE, FAILED, INTERRUPTED, STOPPED
+from hptui.cli.notify import Notify
 from hptui.cli.output import print_to_stderr
 from hptui.cli.session import Preparation, Session
 from hptui.errors import HptuiError, UsageError
@@ -65,11 +67,26 @@ class Stoppable(Protocol):
         """Ask for a checkpoint and the end."""
 
 
-def train(prepare: Preparation, *, headless: bool, as_json: bool, resumes: Path | None = None) -> int:
+def train(prepare: Preparation, notify: Notify, *, headless: bool, as_json: bool, resumes: Path | None = None) -> int:
     """Train with a screen if there is a terminal and nobody asked for none; `resumes`: the study, if it exists."""
     if headless or as_json or not has_terminal():
-        return train_headless(partial(Session, prepare, resumes), as_json=as_json)
-    return show_screen(partial(Session, prepare, resumes))
+        return train_headless(partial(Session, prepare, resumes), notify, as_json=as_json)
+    return show_screen(notify, partial(Session, prepare, resumes))
+
+
+def train_apart(job: Job, notify: Notify, *, headless: bool, as_json: bool) -> int:
+    """Train in a process of its own, and look at it if there is a terminal and nobody asked for no screen."""
+    training = begin_detached(job, notify.environment())
+    if headless or as_json or not has_terminal():
+        return print_started(training, as_json=as_json)
+    return show_screen(notify, watch=training.study)
+
+
+def go_on_apart(directory: Path, notify: Notify) -> int:
+    """Go on with a study that was stopped a moment ago, in a process of its own."""
+    study = open_study(directory)
+    job = Job(localized(study), str(study.directory))
+    return print_started(begin_detached(job, notify.environment()), as_json=False)
 
 
 def has_terminal() -> bool:
@@ -81,17 +98,23 @@ def has_terminal() -> bool:
     )
 
 
-def train_headless(begin: Callable[[], Session], *, as_json: bool) -> int:
+def train_headless(begin: Callable[[], Session], notify: Notify, *, as_json: bool) -> int:
     """Train in a worker thread, follow the log in this one, print the comparison."""
+    from hptui.cli.notifier import notify_without_screen
+
     with contextlib.redirect_stdout(sys.stderr):  # stdout is for the result: own code may print what it likes
         session = begin()
+        notifier = notify_without_screen(session, notify)
         on_signals(session)
         while session.study is None and session.alive:
             time.sleep(POLL_SECONDS)
         if session.study is not None:
             report_progress(session, session.study)
         session.wait()
-    return conclude(session, as_json=as_json)
+    try:
+        return conclude(session, as_json=as_json)
+    finally:
+        notifier.join()
 
 
 def report_progress(session: Session, directory: Path) -> None:
@@ -121,17 +144,21 @@ def without_steps(config: StudyConfig) -> list[str]:
     return [name for name, strategy in known.items() if strategy.searches and not strategy.uses_steps]
 
 
-def show_screen(begin: Callable[[], Session] | None = None, watch: Path | None = None) -> int:
+def show_screen(notify: Notify, begin: Callable[[], Session] | None = None, watch: Path | None = None) -> int:
     """Show the screen: on a training in this process, on a folder, or on the list of studies.
 
     The training begins after the first paint: importing torch would hold it up by seconds.
     """
+    from hptui.cli.notifier import Notifier, notify_beside_screen
     from hptui.ui.app import HptuiApp
 
     started: list[Session] = []
+    notifiers: list[Notifier] = []
 
     def kept(begin: Callable[[], Session]) -> Session:
         started.append(begin())
+        if (notifier := notify_beside_screen(started[-1], notify, app.warn)) is not None:
+            notifiers.append(notifier)
         return started[-1]
 
     def start(config: StudyConfig) -> Session:
@@ -140,22 +167,34 @@ def show_screen(begin: Callable[[], Session] | None = None, watch: Path | None =
     def resume(directory: Path) -> Session:
         return kept(partial(Session, partial(prepare_resumption, directory), directory))
 
+    def detach(config: StudyConfig) -> DetachedTraining:
+        return DetachedTraining(Job(config), notify.environment())
+
     sys.setswitchinterval(SWITCH_SECONDS)
     app = HptuiApp(
         watch=watch,
         begin=partial(kept, begin) if begin is not None else None,
         start=start,
         resume=resume,
+        detach=detach,
         export=export_files,
         compare=compare_studies,
+        bell=notify.bell,
     )
     on_signals(_AppAndTraining(app, started), screen=True)
     app.run()
+    print_what_goes_on(app.opened)
     if not started:
         return DONE
     started[-1].stop("quit")
     started[-1].wait()
-    return conclude(started[-1], as_json=False)
+    try:
+        if app.goes_on_detached and started[-1].interrupted is not None:
+            return go_on_apart(started[-1].interrupted, notify)
+        return conclude(started[-1], as_json=False)
+    finally:
+        for notifier in notifiers:
+            notifier.join()
 
 
 class NewStudyPreparation:

@@ -14,5 +14,6 @@ class SuggestingGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
-            ctx.fail(f"unknown command {args[0]!r}.{nearest(args[0], self.commands)}")
+            shown = [name for name, command in self.commands.items() if not command.hidden]
+            ctx.fail(f"unknown command {args[0]!r}.{nearest(args[0], shown)}")
         return super().resolve_command(ctx, args)

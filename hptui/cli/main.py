@@ -8,6 +8,7 @@ import hptui
 from hptui.cli.commands import completion, keeping, runs, setup, studies, training
 from hptui.cli.foreground import has_terminal, show_screen
 from hptui.cli.groups import SuggestingGroup
+from hptui.cli.notify import Notify
 
 
 @click.group(cls=SuggestingGroup, context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
@@ -20,13 +21,13 @@ def cli(context: click.Context) -> None:
     beginning of one, or a folder. Completion of names and flags: hptui completion --help.
     """
     if context.invoked_subcommand is None and has_terminal():
-        show_screen()
+        show_screen(Notify.of())
     elif context.invoked_subcommand is None:
         click.echo(context.get_help())
 
 
 for command in (
-    *(training.run, training.resume, training.watch),
+    *(training.run, training.resume, training.watch, training.stop, training.trainer),
     *(studies.list_, studies.compare, studies.export, studies.report),
     *(runs.replay, runs.predict),
     *(keeping.rename, keeping.note, keeping.clean, keeping.delete),

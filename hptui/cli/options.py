@@ -60,6 +60,12 @@ def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
 device_option = click.option(
     "--device", metavar="VALUE", help=description("device"), shell_complete=one_of("auto", "cpu", "cuda")
 )
+headless_option = click.option("--headless", is_flag=True, help="No screen: progress on stderr, the result on stdout.")
+detach_option = click.option(
+    "--detach",
+    is_flag=True,
+    help="Train in a process of its own, which outlives this terminal, with the screen on it; --headless: none.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 config_argument = click.argument("config", required=False, type=click.Path(path_type=Path), metavar="[CONFIG.toml]")
 

@@ -62,6 +62,11 @@ class Session:
         """Reason why it was stopped; empty if it was not."""
         return self._control.reason if self._control is not None else self._stop_reason
 
+    @property
+    def interrupted(self) -> Path | None:
+        """The study, if the training has ended before it was done, and nothing was wrong."""
+        return self.study if self.finished.is_set() and not self.completed and self.failure is None else None
+
     def stop(self, reason: str) -> None:
         """Ask for a checkpoint and the end. While data are read, or torch is imported, nothing has to be saved."""
         with self._handover:

@@ -19,8 +19,12 @@ from hptui.hyperparameters import default_search
 from hptui.space import check_cells, parse_range
 
 ENVIRONMENT_PREFIX = "HPTUI_"
-OTHER_VARIABLES = ("HPTUI_TEST_DATA", "HPTUI_ASCII", "HPTUI_DEBUG")
-"""of the environment, and no settings"""
+OTHER_VARIABLES = (
+    *("HPTUI_TEST_DATA", "HPTUI_ASCII", "HPTUI_DEBUG", "HPTUI_NOTIFY", "HPTUI_NOTIFY_COMMAND"),
+    *("HPTUI_STATE", "HPTUI_MESSAGE", "HPTUI_STUDY", "HPTUI_STUDY_DIR", "HPTUI_RUN"),
+    *("HPTUI_BASELINE_ACCURACY", "HPTUI_OPTIMIZED_ACCURACY"),
+)
+"""of the environment, and no settings; some of them are for the command that a notification runs"""
 NEAR = 0.75
 """similarity (difflib) from which on an unknown variable is taken for a mistyped one"""
 

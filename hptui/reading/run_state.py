@@ -105,9 +105,13 @@ class RunState:
     """spent in training, probes and evaluation, without pauses and interruptions"""
     time: float = 0.0
     """of the last event, seconds since 1970"""
+    longest_silence: float = field(default=0.0, compare=False)
+    """seconds between two events that were read, without pauses and interruptions; longer where others were skimmed"""
 
     def apply(self, event: AnyEvent) -> None:  # noqa: PLR0912, PLR0915 (one short branch per kind of event)
         """Apply one more fact, in the order of the log."""
+        if self.time and not isinstance(event, (RunResumed, RunContinued)):
+            self.longest_silence = max(self.longest_silence, event.time - self.time)
         self.time = event.time
         match event:
             case RunStarted():

@@ -16,7 +16,7 @@ from hptui.record.events import RunCompleted
 from hptui.record.notes import NOTE_FILE
 from hptui.record.predictions import PREDICTIONS_FILE
 from hptui.record.presence import HEARTBEAT, LOCK
-from hptui.record.run_directory import BEST_FILE, CHECKPOINTS, EVENTS_FILE, MODEL_FILE, RUN_FILE
+from hptui.record.run_directory import BEST_FILE, CHECKPOINTS, DAMAGED_EVENTS_FILE, EVENTS_FILE, MODEL_FILE, RUN_FILE
 from hptui.record.run_reader import last_event
 from hptui.record.study_directory import SOURCES, STEERING_FILE, STUDY_FILE, Study
 

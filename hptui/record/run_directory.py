@@ -3,6 +3,7 @@
     STUDY/study.toml               what was asked, resolved (hptui.record.study_directory)
     STUDY/note.txt                 the user's own words on it (hptui.record.notes)
     STUDY/sources/                 copies of the user's own files
+    STUDY/output.log               what a detached training printed: progress, result, what went wrong
     STUDY/baseline-0/run.json      the plain data that started the run: arm, seed, configuration
                      events.jsonl  one fact per line (hptui.record.events), append-only
                      checkpoints/  the two newest, each with a copy of the log; of a completed run one, as long as

@@ -32,6 +32,7 @@ from hptui.record.seals import seal_struct, seal_text, text_damage, unsealed_str
 STUDY_FILE = "study.toml"
 STEERING_FILE = "steering.json"
 SOURCES = "sources"
+OUTPUT_FILE = "output.log"
 
 
 class Steering(msgspec.Struct, frozen=True):

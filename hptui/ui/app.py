@@ -18,10 +18,11 @@ from hptui.config import StudyConfig
 from hptui.errors import HptuiError
 from hptui.record.study_directory import studies_folder
 from hptui.ui.appearance import Appearance
+from hptui.ui.attention import Attention
 from hptui.ui.drawing.colours import Palette
 from hptui.ui.drawing.plain_lines import PlainLines
 from hptui.ui.keys_in_turn import KeysInTurn
-from hptui.ui.messages import LeaveForm, NewStudy, OpenStudy, ResumeStudy, StartStudy
+from hptui.ui.messages import Alerted, LeaveForm, NewStudy, OpenStudy, ResumeStudy, StartStudy, Warned
 from hptui.ui.own_training import OwnTraining, Training
 from hptui.ui.pace import ALONE, BESIDE_TRAINING
 from hptui.ui.screens.preparing import Preparing
@@ -35,7 +36,9 @@ POLL_SECONDS = 0.1
 FIRST_PICTURE_SECONDS = 0.02
 """Textual draws every 1/60 s: a little later the first line is on the screen, and the rest may be imported"""
 OCCUPIED = "this window trains a study already; start another one in another terminal"
-LEAVE = {"stop": "Stop with a checkpoint and quit"}
+LEAVE = {"stop": "Stop with a checkpoint"}
+LEAVE_BEGUN = LEAVE | {"detach": "Go on in the background"}
+"""what may become of the training of a window that is left; once it has begun, it may go on in a process of its own"""
 
 
 class HptuiApp(App[None]):
@@ -68,18 +71,25 @@ class HptuiApp(App[None]):
         begin: Callable[[], Training] | None = None,
         start: Callable[[StudyConfig], Training] | None = None,
         resume: Callable[[Path], Training] | None = None,
+        detach: Callable[[StudyConfig], Training] | None = None,
         export: Exporter | None = None,
         compare: Comparer | None = None,
+        bell: bool = True,
     ) -> None:
         super().__init__()
+        self._attention = Attention(self, bell=bell)
         self._watch = watch
-        self._training = OwnTraining(begin, start, resume)
+        self._training = OwnTraining(begin, start, resume, detach)
         self._export, self._compare = export, compare
         self._appearance = Appearance()
         self._keys = KeysInTurn(self, super().on_event)
         self.set_reactive(HptuiApp.palette, self._appearance.palette)
         self.hang_up = False
         """set by a signal handler: leave without asking, as soon as the checkpoint is written"""
+        self.opened: list[Path] = []
+        """the studies that were looked at"""
+        self.goes_on_detached = False
+        """whether the training is to go on from that checkpoint, when this window is closed"""
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """What every widget draws goes through these."""
@@ -126,6 +136,8 @@ class HptuiApp(App[None]):
         error = training.new_error()
         if error is not None:
             self.notify(error, title="the training failed", severity="error", timeout=60, markup=False)
+        if training.newly_ended() and not self._is_shown(training.study):
+            self._attention.ring(error or "the training of this window has ended")
         if not self.screen_stack or not isinstance(self.screen, Preparing):
             return  # the app is closing, or a dialog lies over it; then at a later look
         if training.study is not None:
@@ -141,6 +153,13 @@ class HptuiApp(App[None]):
             if training.config is not None:  # what was typed is not lost
                 self._open_form(training.config)
 
+    def _is_shown(self, study: Path | None) -> bool:
+        """Whether a dashboard looks at this study, and so sees how it ends."""
+        from hptui.ui.screens.dashboard import Dashboard
+
+        shown = [screen for screen in self.screen_stack if isinstance(screen, Dashboard)]
+        return any(screen.followed.study.directory == study for screen in shown)
+
     def open_study(self, directory: Path) -> None:
         """Show a study; where a folder cannot be read there is a notice, and the screen stays."""
         from hptui.ui.screens.dashboard import Dashboard  # a third of the time to the first frame, if it came before
@@ -151,7 +170,20 @@ class HptuiApp(App[None]):
         except (HptuiError, OSError) as error:
             self.notify(str(error), severity="error", markup=False)
         else:
+            self.opened.append(dashboard.followed.study.directory)
             self.push_screen(dashboard.data_bind(HptuiApp.palette))
+
+    def warn(self, words: str) -> None:
+        """Show a warning; from any thread, which does not wait for it."""
+        self.post_message(Warned(words))
+
+    @on(Warned)
+    def _show_warning(self, message: Warned) -> None:
+        self.notify(message.words, severity="warning", markup=False)
+
+    @on(Alerted)
+    def _call_attention(self, message: Alerted) -> None:
+        self._attention.call(message.alert, told=message.alert.kind == "failed" and bool(self._training.error))
 
     @on(OpenStudy)
     def _open_listed(self, message: OpenStudy) -> None:
@@ -191,7 +223,7 @@ class HptuiApp(App[None]):
 
     @on(StartStudy)
     def _start_study(self, message: StartStudy) -> None:
-        if not self._training.ask_for(message.config):
+        if not self._training.ask_for(message.config, detached=message.detached):
             self.notify(OCCUPIED, severity="warning")
             return
         self.clear_notifications()  # what they say was about an attempt before
@@ -210,13 +242,16 @@ class HptuiApp(App[None]):
             return
         from hptui.ui.screens.dialogs import ChoiceDialog  # its fields and buttons would hold up the first frame
 
-        if isinstance(self.screen, ChoiceDialog) and self.screen.answers == LEAVE:  # Ctrl+C twice
+        if isinstance(self.screen, ChoiceDialog) and self.screen.answers in (LEAVE, LEAVE_BEGUN):  # Ctrl+C twice
             self.screen.dismiss("stop")
             return
         if isinstance(self.screen, ModalScreen):
             return
-        if await self.push_screen_wait(ChoiceDialog("This window trains a study.", LEAVE)) == "stop":
-            self._training.stop("quit")
+        answers = LEAVE if self._training.study is None else LEAVE_BEGUN
+        answer = await self.push_screen_wait(ChoiceDialog("This window trains a study.", answers))
+        if answer is not None:
+            self.goes_on_detached = answer == "detach"
+            self._training.stop("detached" if self.goes_on_detached else "quit")
             self.hang_up = True
             self.notify("writing a checkpoint ...")
 

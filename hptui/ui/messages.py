@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual.message import Message
 
 from hptui.config import StudyConfig
+
+if TYPE_CHECKING:
+    from hptui.reading.alerts import Alert
 
 
 class OpenStudy(Message):
@@ -34,10 +38,26 @@ class ResumeStudy(Message):
 
 
 class StartStudy(Message):
-    """Somebody wants this study to be trained."""
+    """Somebody wants this study to be trained, in this process or, `detached`, in one of its own."""
 
-    def __init__(self, config: StudyConfig) -> None:
-        self.config = config
+    def __init__(self, config: StudyConfig, *, detached: bool = False) -> None:
+        self.config, self.detached = config, detached
+        super().__init__()
+
+
+class Alerted(Message):
+    """Something has happened that somebody who looks elsewhere should know."""
+
+    def __init__(self, alert: Alert) -> None:
+        self.alert = alert
+        super().__init__()
+
+
+class Warned(Message):
+    """A thread beside the training has something to say; it does not wait until the screen has shown it."""
+
+    def __init__(self, words: str) -> None:
+        self.words = words
         super().__init__()
 
 

@@ -40,11 +40,15 @@ class OwnTraining:
         begin: Callable[[], Training] | None,
         start: Callable[[StudyConfig], Training] | None,
         resume: Callable[[Path], Training] | None = None,
+        detach: Callable[[StudyConfig], Training] | None = None,
     ) -> None:
-        """Take what begins the training of the command line, what starts one from a form, and what resumes one."""
-        self._begin, self._start, self._resume = begin, start, resume
+        """Take what begins the training of the command line, what starts one from a form, and what resumes one.
+
+        One that `detach` starts has a process of its own: it is this one's until it has begun.
+        """
+        self._begin, self._start, self._resume, self._detach = begin, start, resume, detach
         self._training: Training | None = None
-        self._error_shown = False
+        self._error_shown = self._end_seen = self._apart = False
         self.config: StudyConfig | None = None
         """what was asked for in the form"""
 
@@ -70,20 +74,26 @@ class OwnTraining:
         """Whether a study from the form can be trained here and now."""
         return self._start is not None and not self.asked_for and not self.alive
 
-    def ask_for(self, config: StudyConfig) -> bool:
-        """Have a study from the form trained when `begin` is called; False, and nothing done, if none `may_start`."""
-        if self._start is None or not self.may_start:
-            return False
-        self._begin, self._training = partial(self._start, config), None
-        self._error_shown, self.config = False, config
-        return True
+    def ask_for(self, config: StudyConfig, *, detached: bool = False) -> bool:
+        """Have a study from the form trained when `begin` is called; False, and nothing done, if none `may_start`.
+
+        Args:
+            config: its settings.
+            detached: in a process of its own.
+        """
+        start = self._detach if detached else self._start
+        return start is not None and self._ask(partial(start, config), config, apart=detached)
 
     def ask_to_resume(self, directory: Path) -> bool:
         """Have an interrupted study go on when `begin` is called; False, and nothing done, if none `may_start`."""
-        if self._resume is None or not self.may_start:
+        return self._resume is not None and self._ask(partial(self._resume, directory))
+
+    def _ask(self, begin: Callable[[], Training], config: StudyConfig | None = None, *, apart: bool = False) -> bool:
+        if not self.may_start:
             return False
-        self._begin, self._training = partial(self._resume, directory), None
-        self._error_shown, self.config = False, None
+        self._begin, self._training = begin, None
+        self._error_shown = self._end_seen = False
+        self._apart, self.config = apart, config
         return True
 
     def begin(self) -> None:
@@ -98,6 +108,13 @@ class OwnTraining:
             return None
         self._error_shown = True
         return self.error
+
+    def newly_ended(self) -> bool:
+        """Whether it has ended, when that is asked for the first time; one in a process of its own goes on."""
+        if self._end_seen or self._training is None or self.alive or self._apart:
+            return False
+        self._end_seen = True
+        return True
 
     def stop(self, reason: str) -> None:
         """Ask for a checkpoint and the end."""

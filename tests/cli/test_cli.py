@@ -57,6 +57,7 @@ BAD_INPUT = [
     ("rum", "unknown command 'rum'. Did you mean 'run'?"),
     ("config shwo", "unknown command 'shwo'. Did you mean 'show'?"),
     ("frobnicate", "Known: compare,"),
+    ("frobnicate", "stop, watch."),  # and not the process that --detach starts
     ("run --epoch 3", "--epoch"),
     ("run --epochz 3", "--epochs"),
     ("compare done --jsn", "--json"),

@@ -13,6 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -162,7 +163,7 @@ class At:
 Scenario = Callable[[At, str], Awaitable[None]]
 Start = Callable[[ExitStack], tuple[HptuiApp, Study | None]]
 exported: list[tuple[Path, str]] = []
-begun: list[StudyConfig] = []
+begun: list[tuple[StudyConfig, bool]] = []
 resumed: list[str] = []
 """what the app was asked for since the test began"""
 
@@ -207,15 +208,15 @@ def listed(stack: ExitStack) -> tuple[HptuiApp, None]:
     def compare(directories: Sequence[Path]) -> str:
         return "\n".join(f"compared {path.name} {'=' * 9}" for path in directories for _ in range(30))
 
-    def start(config: StudyConfig) -> FakeTraining:
-        begun.append(config)
+    def start(config: StudyConfig, *, detached: bool = False) -> FakeTraining:
+        begun.append((config, detached))
         return FakeTraining()
 
     def resume(directory: Path) -> FakeTraining:
         resumed.append(directory.name)
         return FakeTraining()
 
-    return HptuiApp(start=start, resume=resume, compare=compare), None
+    return HptuiApp(start=start, resume=resume, detach=partial(start, detached=True), compare=compare), None
 
 
 @dataclass(frozen=True)
@@ -819,6 +820,16 @@ async def _(at: At, key: str) -> None:
     await at.press(key)
     await at.on(Preparing)
     await at.until(lambda: begun, "the start")
+    assert not begun[0][1]
+
+
+@scenario("NewStudyScreen", "ctrl+t", start=listed)
+async def _(at: At, key: str) -> None:
+    await form(at)
+    await at.press(key)
+    await at.on(Preparing)
+    await at.until(lambda: begun, "the start")
+    assert begun[0][1]
 
 
 @scenario("NewStudyScreen", "escape", start=listed)

@@ -1,4 +1,4 @@
-"""Commands that train a study, or watch one that is trained: run, resume, watch."""
+"""Commands that train a study, or watch or stop one that is trained: run, resume, watch, stop."""
 
 from __future__ import annotations
 
@@ -8,11 +8,23 @@ from typing import Any
 import click
 import msgspec
 
-from hptui.cli.foreground import NewStudyPreparation, has_terminal, resumption_preparation, show_screen, train
+from hptui.cli.detaching import COMMAND, Job
+from hptui.cli.exit_codes import DONE
+from hptui.cli.foreground import (
+    NewStudyPreparation,
+    has_terminal,
+    resumption_preparation,
+    show_screen,
+    train,
+    train_apart,
+)
+from hptui.cli.notify import Notify, bell_option, notify_options
 from hptui.cli.options import (
     config_argument,
+    detach_option,
     device_option,
     given_device,
+    headless_option,
     json_option,
     resolve_layers,
     settings_options,
@@ -28,38 +40,98 @@ from hptui.record.study_directory import new_directory, open_study
 @click.command()
 @config_argument
 @settings_options
-@click.option("--headless", is_flag=True, help="No screen: progress on stderr, the result on stdout.")
+@headless_option
+@detach_option
+@notify_options
 @json_option
-def run(config: Path | None, headless: bool, as_json: bool, **flags: Any) -> int:
-    """Start a study: N baseline runs and N optimized runs, paired by seed."""
+def run(
+    config: Path | None,
+    headless: bool,
+    detach: bool,
+    bell: str | None,
+    notify_command: str | None,
+    as_json: bool,
+    **flags: Any,
+) -> int:
+    """Start a study: N baseline runs and N optimized runs, paired by seed.
+
+    With --detach the training goes on when this terminal is closed and when you log out. Where systemd is set to end
+    all processes of who logs out (KillUserProcesses=yes), that takes two things more, the first of them once:
+
+    \b
+      loginctl enable-linger
+      systemd-run --user --scope hptui run --detach ...
+    """  # noqa: D301 (the sign by which click keeps lines as they are)
+    notify = Notify.of(bell, notify_command)
     resolved = resolve_layers(config, flags)
     new_directory(resolved.config)  # a place that cannot be used is told before any screen
-    return train(NewStudyPreparation(resolved.config), headless=headless, as_json=as_json)
+    if detach:
+        return train_apart(Job(resolved.config), notify, headless=headless, as_json=as_json)
+    return train(NewStudyPreparation(resolved.config), notify, headless=headless, as_json=as_json)
 
 
 @click.command()
 @study_argument
 @click.option("--data-dir", metavar="VALUE", help="where the data are now, if they have moved")
 @device_option
-@click.option("--headless", is_flag=True, help="No screen: progress on stderr, the result on stdout.")
+@headless_option
+@detach_option
+@notify_options
 @json_option
-def resume(directory: Path, data_dir: str | None, device: str | None, headless: bool, as_json: bool) -> int:
+def resume(
+    directory: Path,
+    *,
+    data_dir: str | None,
+    device: str | None,
+    headless: bool,
+    detach: bool,
+    bell: str | None,
+    notify_command: str | None,
+    as_json: bool,
+) -> int:
     """Go on with what was interrupted, from the last checkpoint."""
+    notify = Notify.of(bell, notify_command)
     study = open_study(directory)
     refuse_if_written(directory)
     mend_logs(study)
     config = localized(study, data_dir)
     if device is not None:
         config = msgspec.structs.replace(config, device=given_device(device))
+    if detach:
+        return train_apart(Job(config, str(study.directory)), notify, headless=headless, as_json=as_json)
     preparation = resumption_preparation(study, config)
-    return train(preparation, headless=headless, as_json=as_json, resumes=study.directory)
+    return train(preparation, notify, headless=headless, as_json=as_json, resumes=study.directory)
 
 
 @click.command()
 @study_argument
-def watch(directory: Path) -> int:
+@bell_option
+def watch(directory: Path, bell: str | None) -> int:
     """Watch and steer a study that another process trains, or look at a finished or copied one."""
+    notify = Notify.of(bell)
     open_study(directory)
     if not has_terminal():
         raise UsageError("watch needs a terminal; hptui list and hptui compare do not.")
-    return show_screen(watch=directory)
+    return show_screen(notify, watch=directory)
+
+
+@click.command()
+@click.argument("directory", type=click.Path(path_type=Path), metavar="DIR")
+def stop(directory: Path) -> int:
+    """Stop a study with a checkpoint, whichever process trains it; `hptui resume` goes on with it.
+
+    Waits until that process has ended. Ctrl+C stops the waiting alone.
+    """
+    from hptui.cli.stopping import stop_study
+
+    stop_study(open_study(directory))
+    return DONE
+
+
+@click.command(name=COMMAND, hidden=True)
+@click.argument("label", required=False)
+def trainer(label: str | None) -> int:  # noqa: ARG001 (for lists of processes)
+    """Train what stdin says; the process of --detach, started by hptui itself."""
+    from hptui.cli.background import train_detached
+
+    return train_detached()

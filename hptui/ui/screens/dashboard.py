@@ -103,8 +103,10 @@ class Dashboard(Screen[None]):
         scene = self.viewer.scene(self.palette)
         if self._shown - self._looked_for_signs >= SIGNS_SECONDS:
             self._looked_for_signs = self._shown
-            strip = self.query_one(StatusStrip)
-            strip.show(self.followed, scene.run, self.followed.status, reading=reading)
+            strip, status = self.query_one(StatusStrip), self.followed.status
+            strip.show(self.followed, scene.run, status, reading=reading)
+            if not reading:
+                self._notices.show_alerts(status)
         for panel in self._panels:
             if panel.display:
                 panel.show(scene)

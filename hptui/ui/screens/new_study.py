@@ -29,6 +29,7 @@ FORM = {
     "decisions": ("decide_every", "decide_at", "horizon", "budget", "score", "set"),
     "machine": ("device", "threads"),
 }
+DETACH = "train in a process of its own, which goes on when this window is closed"
 MOST_CELLS = 10_000
 """a grid with more is not laid out to plan its cost"""
 
@@ -57,6 +58,7 @@ class NewStudyScreen(Screen[None]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "start", "Start"),
+        Binding("ctrl+t", "detach", "Start detached"),
         Binding("escape", "cancel", "Back"),
     ]
 
@@ -83,6 +85,7 @@ class NewStudyScreen(Screen[None]):
         yield Static(id="about", markup=False)
         with Horizontal(id="start-row"):
             yield Button("Start", id="start", variant="primary", compact=True, disabled=True)
+            yield Button("Detach", id="detach", compact=True, disabled=True, tooltip=DETACH)
             yield Button("Back", id="back", compact=True)
             yield Static(id="plan", markup=False)
         yield Footer(compact=True)
@@ -112,7 +115,8 @@ class NewStudyScreen(Screen[None]):
         shown = self.query_one("#plan", Static)
         shown.update(Text(words))
         shown.set_class(config is None, "-wrong")
-        self.query_one("#start", Button).disabled = config is None
+        for button in self.query("#start, #detach"):
+            button.disabled = config is None
         if self._ready != (config is not None):
             self._ready = config is not None
             self.refresh_bindings()
@@ -146,23 +150,32 @@ class NewStudyScreen(Screen[None]):
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         event.stop()
-        if event.button.id == "start":
-            self.action_start()
-        else:
-            self.action_cancel()
+        match event.button.id:
+            case "start":
+                self.action_start()
+            case "detach":
+                self.action_detach()
+            case _:
+                self.action_cancel()
 
     def action_start(self) -> None:
+        self._ask_for_start()
+
+    def action_detach(self) -> None:
+        self._ask_for_start(detached=True)
+
+    def _ask_for_start(self, *, detached: bool = False) -> None:
         """Look once more, for what was typed a moment ago."""
         config = self._check()
         if config is not None:
-            self.post_message(StartStudy(config))
+            self.post_message(StartStudy(config, detached=detached))
 
     def action_cancel(self) -> None:
         self.post_message(LeaveForm())
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Start is greyed in the footer while anything is wrong."""
-        return (self._ready or None) if action == "start" else super().check_action(action, parameters)
+        return (self._ready or None) if action in ("start", "detach") else super().check_action(action, parameters)
 
 
 def _first_settings() -> tuple[StudyConfig, str]:

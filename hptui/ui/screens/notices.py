@@ -1,4 +1,4 @@
-"""What the dashboard says once: which logs cannot be read, and what was refused."""
+"""What the dashboard says once: which logs cannot be read, what was refused, and what calls for attention."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from typing import Any
 
 from textual.screen import Screen
 
+from hptui.reading.alerts import AlertFinder
+from hptui.reading.studies import Status
+from hptui.ui.messages import Alerted
 from hptui.ui.viewer import Viewer
 
 
@@ -18,11 +21,17 @@ class Notices:
         """runs of which it was said"""
         self._refused: int | None = None
         """how many refusals were there; None until all logs are read"""
+        self._alerts = AlertFinder(viewer.followed)
 
     def show_new(self, *, behind: bool) -> None:
         """Show what came since the last time; while a log is `behind`, its refusals are of old."""
         self._show_problems()
         self._show_refusals(behind)
+
+    def show_alerts(self, status: Status) -> None:
+        """Have the app call attention to what came since the last time; once all logs are read, `status` is theirs."""
+        for alert in self._alerts.find(status):
+            self._screen.post_message(Alerted(alert))
 
     def _show_problems(self) -> None:
         problems = self._viewer.problems

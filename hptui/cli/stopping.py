@@ -1,0 +1,50 @@
+"""Stop a study that another process trains, and wait until it has ended."""
+
+from __future__ import annotations
+
+import time
+
+from hptui.cli.detaching import typed
+from hptui.cli.output import print_to_stderr
+from hptui.errors import RunDirectoryError
+from hptui.reading.studies import FollowedStudy
+from hptui.record.commands import CommandSender, StopStudy
+from hptui.record.presence import is_written, read_heartbeat
+from hptui.record.study_directory import Study, shown
+
+POLL_SECONDS = 0.1
+PATIENCE_SECONDS = 30.0
+"""a stop is answered between two batches; after so long it is said how the process can be ended all the same"""
+
+
+def stop_study(study: Study) -> None:
+    """Ask for a checkpoint and the end, and wait for it; say what has become of the study.
+
+    Raises:
+        RunDirectoryError: nobody trains it, or the folder cannot be written.
+    """
+    directory = study.directory
+    beat = read_heartbeat(directory)
+    if beat is None or not is_written(directory):
+        raise RunDirectoryError(f"nobody trains {shown(directory)}: {_state(study)}.")
+    CommandSender(directory).send(StopStudy())
+    print_to_stderr(f"process {beat.pid} on {beat.host} is asked to stop with a checkpoint ...")
+    told = time.monotonic() + PATIENCE_SECONDS
+    while is_written(directory):
+        if time.monotonic() > told:
+            told = float("inf")
+            print_to_stderr(
+                f"it has not answered in {PATIENCE_SECONDS:.0f} s and is waited for; kill {beat.pid} (on {beat.host}) "
+                "ends it, and hptui resume goes on from the last complete epoch"
+            )
+        time.sleep(POLL_SECONDS)
+    print_to_stderr(f"{shown(directory)}: {_state(study)}")
+
+
+def _state(study: Study) -> str:
+    """The state of a study that nobody trains, and what can be done with it."""
+    followed = FollowedStudy(study)
+    followed.refresh()
+    if followed.status == "finished":
+        return "it is finished"
+    return f"it is {followed.status}; go on with it: hptui resume {typed(study.directory)}"

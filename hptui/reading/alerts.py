@@ -1,0 +1,143 @@
+"""What somebody who is not looking should be told of a study: finished, failed, diverged, stuck, lost.
+
+Computed from the log like everything else, in the process that trains and in every screen that looks at it.
+
+Stuck: a run that is not paused has written nothing for ten times as long as it ever was silent before, and for five
+minutes at least. A probe, some batches, an evaluation are a fact each, so that a slow network is told from a still one
+by its own past.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import Literal
+
+from hptui.config import Arm
+from hptui.reading.run_state import RunState
+from hptui.reading.studies import FollowedRun, FollowedStudy, Status
+
+Kind = Literal["finished", "failed", "diverged", "stuck", "lost"]
+
+STUCK_TIMES = 10.0
+STUCK_SECONDS = 300.0
+"""least silence that is called stuck: the first evaluation, or a slow disk, may take minutes"""
+EXPLODED = 3.0
+"""times the loss of guessing, as a mean over the training images of an epoch, from which on a run has diverged"""
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One thing to tell."""
+
+    kind: Kind
+    message: str
+    """a sentence that names the study"""
+    run: str = ""
+    """the run it is about; empty: the whole study"""
+
+
+class AlertFinder:
+    """Looks through a study that is read on elsewhere; what it tells, it tells once."""
+
+    def __init__(self, followed: FollowedStudy) -> None:
+        self._followed = followed
+        self._status: Status | None = None
+        self._diverged: set[str] = set()
+        self._facts = -1.0
+        """changes with every fact that is read"""
+        self._silent_since = 0.0
+        self._told_stuck = False
+
+    def find(self, status: Status, now: float | None = None) -> list[Alert]:
+        """What has come since the last call; at the first one, all that is there is of old.
+
+        Args:
+            status: of the study, which takes a look at its heartbeats.
+            now: seconds of a clock that only goes forward.
+        """
+        before, self._status = self._status, status
+        diverged = [alert for run in self._followed.runs if (alert := self._divergence(run)) is not None]
+        stuck = self._stuck(status, time.monotonic() if now is None else now)
+        if before is None:
+            return []
+        ended = self._end(status) if status != before else None
+        return [alert for alert in (*diverged, stuck, ended) if alert is not None]
+
+    def _divergence(self, run: FollowedRun) -> Alert | None:
+        words = diverged_words(run.state)
+        if not words:
+            self._diverged.discard(run.name)  # it may have gone back to a checkpoint
+            return None
+        if run.name in self._diverged:
+            return None
+        self._diverged.add(run.name)
+        return Alert("diverged", f"{self._followed.study.name}: {run.name} has diverged: {words}", run.name)
+
+    def _stuck(self, status: Status, now: float) -> Alert | None:
+        facts = math.fsum(run.state.time for run in self._followed.runs)
+        trained = [run for run in self._followed.runs if _is_under_way(run.state)]
+        if facts != self._facts or status != "running" or not trained:
+            self._facts, self._silent_since, self._told_stuck = facts, now, False
+            return None
+        run = max(trained, key=lambda one: one.state.time)
+        silent, longest = now - self._silent_since, run.state.longest_silence
+        if self._told_stuck or silent < max(STUCK_SECONDS, STUCK_TIMES * longest):
+            return None
+        self._told_stuck = True
+        words = f"nothing for {_minutes(silent)}, where the longest silence before was {_minutes(longest)}"
+        return Alert("stuck", f"{self._followed.study.name}: {run.name} is stuck: {words}", run.name)
+
+    def _end(self, status: Status) -> Alert | None:
+        name = self._followed.study.name
+        match status:
+            case "finished":
+                return finished_alert(self._followed)
+            case "failed":
+                run = next(run for run in self._followed.runs if run.state.failed is not None)
+                assert run.state.failed is not None
+                return Alert("failed", f"{name}: {run.name} failed: {run.state.failed.error}", run.name)
+            case "lost":
+                return Alert(
+                    "lost", f"{name}: the process that trained it has gone without a word; hptui resume goes on"
+                )
+            case _:
+                return None
+
+
+def finished_alert(followed: FollowedStudy) -> Alert:
+    """That all runs are done, with what came of them."""
+    means = [(arm, mean_accuracy(followed, arm)) for arm in followed.study.config.arms]
+    words = ", ".join(f"{arm} {accuracy:.2%}" for arm, accuracy in means if accuracy is not None)
+    return Alert("finished", f"{followed.study.name} is finished: mean test accuracy {words}")
+
+
+def mean_accuracy(followed: FollowedStudy, arm: Arm) -> float | None:
+    """Mean test accuracy of the completed runs of an arm, a fraction; None if there is none."""
+    states = [run.state.completed for run in followed.completed_runs(arm)]
+    found = [completed.test_accuracy for completed in states if completed is not None]
+    return math.fsum(found) / len(found) if found else None
+
+
+def diverged_words(state: RunState) -> str:
+    """How it shows that a run has diverged; empty if it does not."""
+    if state.last_batches is not None and state.last_batches.loss is None:
+        return f"the training loss of epoch {state.last_batches.epoch} is not finite"
+    epoch = next((epoch for epoch in reversed(state.epochs) if epoch.completed is not None), None)
+    if epoch is None or epoch.completed is None or state.started is None:
+        return ""
+    loss, guessing = epoch.completed.train_loss, math.log(max(len(state.started.class_names), 2))
+    if loss is None:
+        return f"the training loss of epoch {epoch.number} is not finite"
+    if loss > EXPLODED * guessing:
+        return f"the training loss of epoch {epoch.number} is {loss:.3g}; guessing has {guessing:.3g}"
+    return ""
+
+
+def _is_under_way(state: RunState) -> bool:
+    return state.started is not None and not (state.completed or state.stopped or state.failed)
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds >= 100 else f"{seconds:.1f} s"
