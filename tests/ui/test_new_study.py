@@ -559,6 +559,66 @@ def test_a_smaller_terminal_breaks_nothing(size: tuple[int, int]) -> None:
     show(test, size)
 
 
+def in_view(app: Host, setting: str) -> bool:
+    """Whether the row that has the cursor, with its message, is all on the screen."""
+    row, focused = app.row(setting), app.screen.focused
+    if focused is None or row not in focused.ancestors:
+        return False
+    view = app.form.query_one("#form").scrollable_content_region
+    return row.region in view and focused.region in view
+
+
+LAST = ("search.batch_size", "low")
+
+
+@pytest.mark.parametrize(("setting", "part"), [("set", ""), ("device", ""), LAST])
+def test_a_message_that_comes_moves_its_field_into_view(kept_form: KeptForm, setting: str, part: str) -> None:
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        form, field = app.form.query_one("#form"), app.field(setting, part)
+        if part:
+            app.row(setting).query_one(Check).value = True
+            await until(pilot, lambda: not field.disabled)
+        field.focus()
+        await until(pilot, lambda: in_view(app, setting))
+        form.scroll_to(y=form.scroll_y - (form.region.bottom - 1 - field.region.y), animate=False, immediate=True)
+        await until(pilot, lambda: field.region.bottom == form.region.bottom)  # the last line that is seen
+        field.value = "x" * 60  # a message of several lines
+        await until(pilot, lambda: app.row(setting).has_class("-wrong"))
+        await until(pilot, lambda: app.row(setting).size.height > 1 and in_view(app, setting))
+
+    kept_form.show(test)
+
+
+@pytest.mark.parametrize("height", [10, 16, 30])
+def test_a_resize_keeps_the_focused_field_in_view(kept_form: KeptForm, height: int) -> None:
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        try:
+            for setting in ("epochs", "set", "search.augmentation"):
+                await pilot.resize_terminal(160, 48)
+                app.row(setting).focus_first()
+                await until(pilot, lambda setting=setting: in_view(app, setting))
+                await pilot.resize_terminal(80, height)
+                await until(pilot, lambda: app.form.size.height == height)
+                await until(pilot, lambda setting=setting: in_view(app, setting))
+        finally:
+            await pilot.resize_terminal(80, 24)
+
+    kept_form.show(test)
+
+
+def test_who_scrolls_by_hand_is_left_alone(kept_form: KeptForm) -> None:
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        form = app.form.query_one("#form")
+        app.field("seed").focus()
+        await until(pilot, lambda: in_view(app, "seed"))
+        form.scroll_end(animate=False)
+        await until(pilot, lambda: form.scroll_y == form.max_scroll_y)
+        await pilot.pause(0.1)
+        assert form.scroll_y == form.max_scroll_y
+
+    kept_form.show(test)
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_no_line_is_wider_than_the_terminal(size: tuple[int, int]) -> None:
     async def test(app: Host, pilot: Pilot[None]) -> None:

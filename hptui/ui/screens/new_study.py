@@ -10,7 +10,7 @@ from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container, Horizontal, VerticalScroll
+from textual.containers import Container, Horizontal
 from textual.screen import Screen
 from textual.widgets import Button, Footer, Static
 
@@ -21,6 +21,7 @@ from hptui.hyperparameters import hyperparameters
 from hptui.record.study_directory import new_directory
 from hptui.ui.messages import LeaveForm, StartStudy
 from hptui.ui.widgets.form import Row, SettingRow
+from hptui.ui.widgets.form_scroll import FormScroll
 from hptui.ui.widgets.range_row import RangeRow
 
 FORM = {
@@ -40,7 +41,7 @@ class NewStudyScreen(Screen[None]):
     VERTICAL_BREAKPOINTS = [(0, "-short"), (12, "-tall")]  # noqa: RUF012
     DEFAULT_CSS = """
     NewStudyScreen #title { height: 1; padding: 0 1; text-style: bold; }
-    NewStudyScreen #form { height: 1fr; scrollbar-size-vertical: 1; }
+    NewStudyScreen #form { height: 1fr; }
     NewStudyScreen #form Container { height: auto; padding: 0 1; }
     NewStudyScreen.-wide #form { layout: horizontal; }
     NewStudyScreen.-wide #form Container { width: 1fr; }
@@ -70,7 +71,7 @@ class NewStudyScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         plain = msgspec.to_builtins(self._config)
         yield Static("new study", id="title")
-        with VerticalScroll(id="form", can_focus=False):
+        with FormScroll(id="form"):
             with Container():
                 for number, (heading, fields) in enumerate(FORM.items()):
                     yield Static(heading, classes="heading" if number else "heading first")
