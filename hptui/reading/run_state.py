@@ -12,6 +12,7 @@ from hptui.record.events import (
     CheckpointSaved,
     CommandRefused,
     DecisionRepeated,
+    DecisionsPlanned,
     DecisionStarted,
     EpochCompleted,
     EpochsAdded,
@@ -78,6 +79,8 @@ class RunState:
     by_hand: dict[str, float] = field(default_factory=dict)
     """values that somebody put in force; empty while the strategy chooses"""
     epochs_planned: int = 0
+    plan: DecisionsPlanned | None = None
+    """what the strategy plans; None: it plans nothing, or an older hptui did not record it"""
     decisions: list[Decision] = field(default_factory=list)
     epochs: list[Epoch] = field(default_factory=list)
     last_batches: BatchesTrained | None = None
@@ -99,6 +102,8 @@ class RunState:
                 self.started, self.values, self.epochs_planned = event, event.values, event.epochs
             case RunResumed():
                 self._go_back(event)
+            case DecisionsPlanned():
+                self.plan = event
             case DecisionStarted():
                 self.decisions.append(Decision(event))
             case CandidateScored():

@@ -22,6 +22,7 @@ import tomli_w
 import hptui
 from hptui.config import Arm, StudyConfig, from_plain, to_plain
 from hptui.errors import ConfigError, RunDirectoryError
+from hptui.plan import Plan
 from hptui.record.events import SCHEMA
 from hptui.record.files import replace_file
 from hptui.record.machine_paths import portable, remember_paths
@@ -53,6 +54,8 @@ class Study(msgspec.Struct, frozen=True):
     """SHA-256 of the images and labels; a resumed study has to read the same"""
     planned_cost: dict[str, float]
     """images of probes and training that each arm is expected to need, as a multiple of one plain training"""
+    plans: dict[str, Plan] = {}
+    """by arm, what a run of it is to decide; without those that decide nothing. An older hptui did not keep it"""
 
     @property
     def name(self) -> str:
@@ -117,7 +120,13 @@ def _is_left_over(name: str) -> bool:
     return name in (LOCK, HEARTBEAT) or (name.startswith(".") and name.endswith(".partial"))
 
 
-def create_study(directory: Path, config: StudyConfig, fingerprint: str, planned_cost: dict[str, float]) -> Study:
+def create_study(
+    directory: Path,
+    config: StudyConfig,
+    fingerprint: str,
+    planned_cost: dict[str, float],
+    plans: dict[str, Plan] | None = None,
+) -> Study:
     """Make the folder, copy the user's own files into it, and write study.toml last.
 
     `new_directory` looked at the folder before data were read, which takes seconds: another start may have taken
@@ -127,7 +136,7 @@ def create_study(directory: Path, config: StudyConfig, fingerprint: str, planned
         RunDirectoryError: another study was begun in the folder meanwhile, or it cannot be written.
     """
     settings, places = portable(config)
-    study = Study(directory.resolve(), uuid.uuid4().hex, time.time(), settings, fingerprint, planned_cost)
+    study = Study(directory.resolve(), uuid.uuid4().hex, time.time(), settings, fingerprint, planned_cost, plans or {})
     try:
         study = _claim_free_name(study, config)
         with Presence(study.directory):
@@ -164,6 +173,7 @@ def _write(study: Study, places: dict[str, str]) -> None:
         "created": study.created,
         "fingerprint": study.fingerprint,
         "planned_cost": study.planned_cost,
+        "plans": msgspec.to_builtins(study.plans),
     }
     # Copied beside their place, so that a killed start leaves nothing that looks like the user's.
     partial = study.directory / f".{SOURCES}.{os.getpid()}.partial"

@@ -14,6 +14,7 @@ import math
 from collections.abc import Callable
 
 from hptui.config import StudyConfig
+from hptui.plan import LONGER
 from hptui.record.events import (
     CandidateScored,
     DecisionRepeated,
@@ -26,13 +27,11 @@ from hptui.training.engine.evaluation import Evaluation
 from hptui.training.engine.loop import Trainer
 from hptui.training.run.answers import checked_candidates, checked_choice, checked_prediction
 from hptui.training.run.control import Control
+from hptui.training.run.foresight import asked_plan
 from hptui.training.run.kept import KeptStates
 from hptui.training.run.ledger import Ledger
 from hptui.training.run.opening import axes
 from hptui.training.run.probing import Probe, Prober, Scoring
-
-LONGER = 2.0
-"""times the length of a probe that a greed check repeats"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,11 +58,11 @@ class DecisionMaker:
         scoring = Scoring(self.config.score, self.config.score_weights)
         home = self.trainer.state.snapshot()
         start = scoring.evaluate_start(self.trainer)
-        self.ledger.emit(self._announcement(epoch, start))
+        situation = self._situation(epoch, start)
+        self.ledger.emit(self._announcement(epoch, situation, start))
         prober = Prober(
             self.trainer, progress.decisions, home, start.loss, scoring, self.control, type(self.strategy).__name__
         )
-        situation = self._situation(epoch, start)
         images_before = progress.images_probed, progress.images_checked
         memory_before = copy.deepcopy(self.strategy.memory)
         twin = self._twin() if self._is_checked() else None
@@ -79,8 +78,13 @@ class DecisionMaker:
         self._put_in_force(epoch, choice, began)
         self.kept.forget_all_but(self.strategy.needed())
 
-    def _announcement(self, epoch: int, start: Evaluation | None = None) -> DecisionStarted:
+    def _announcement(
+        self, epoch: int, situation: Situation | None = None, start: Evaluation | None = None
+    ) -> DecisionStarted:
         """The fact that a decision begins; without `start` nothing is measured, because nothing will be compared."""
+        stages = asked_plan(self.strategy, situation).decisions().get(epoch, ()) if situation is not None else ()
+        told = bool(stages) and all(stage.rounds for stage in stages)
+        most = sum(stage.candidates for stage in stages) if told else None
         return DecisionStarted(
             decision=self.ledger.progress.decisions,
             epoch=epoch,
@@ -91,7 +95,8 @@ class DecisionMaker:
             accuracy=start.accuracy if start else None,
             score_name=self.config.score,
             score_weights=self.config.score_weights,
-            planned=self.strategy.planned_candidates(self.config.space) if start else None,
+            planned=None if any(stage.at_most for stage in stages) else most,
+            planned_most=most,
         )
 
     def use_by_hand(self, epoch: int) -> None:

@@ -33,6 +33,7 @@ from hptui.training.run.decision import DecisionMaker
 from hptui.training.run.delivery import DeliveredEpoch, Delivery, remove_predictions
 from hptui.training.run.epoch import EpochTrainer
 from hptui.training.run.epoch_evaluation import EpochResult, evaluate_epoch
+from hptui.training.run.foresight import Foresight
 from hptui.training.run.kept import KeptStates
 from hptui.training.run.ledger import Ledger, Progress
 from hptui.training.run.opening import describe_device, run_started
@@ -83,6 +84,7 @@ class Run:
             average_window=config.average_window,
             precision=config.precision,
         )
+        self._foresight = Foresight(self.trainer, strategy, self.ledger)
 
     @property
     def name(self) -> str:
@@ -107,6 +109,7 @@ class Run:
             started = run_started(self.config, self.inputs, self.strategy, self.arm, self.seed, self.state)
             self.ledger.emit(started)
         self.control.begin(self.name, self.ledger.emit)
+        self._foresight.tell(self.config)
         self.ledger.lap()
         try:
             while self._goes_on():
@@ -132,6 +135,7 @@ class Run:
         study = self.directory.parent if self.directory is not None else None
         helm = Helm(self.arm, self.seed, self.state.values, self.strategy, self.ledger, study)
         self.config = helm.apply(self.control.take_requests(), self.config, epoch)
+        self._foresight.tell(self.config)
 
     def _epoch(self, epoch: int) -> None:
         at, state = self.ledger.progress, self.state
@@ -140,6 +144,7 @@ class Run:
             self._obey(epoch)
             self._decide(epoch)
             at.decided = epoch
+            self._foresight.tell(self.config)
         EpochTrainer(self.trainer, self.ledger, self.control, self.config, self._schedule).train(epoch)
         train_loss = at.epoch_loss / max(at.epoch_images, 1)
         state.order.start_epoch()

@@ -1,14 +1,24 @@
-"""The strategy of each arm, checked against the settings, and what it is expected to cost."""
+"""The strategy of each arm, checked against the settings, and what it plans. No torch: a form asks while one types."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from hptui import registry
 from hptui.config import Arm, StudyConfig
 from hptui.errors import ConfigError, first_line
-from hptui.strategies import Strategy
-from hptui.training.run.decision import LONGER
+from hptui.plan import Length, Plan, planned_cost
+from hptui.strategies import Outlook, Strategy
+
+
+@dataclass(frozen=True)
+class ArmPlan:
+    """What the runs of one arm will do, as far as it can be told before they begin."""
+
+    plan: Plan
+    cost: float | None
+    """in plain trainings; None: it depends on what is found"""
 
 
 def new_strategy(config: StudyConfig, arm: Arm, seed: int = 0, own: type[Strategy] | None = None) -> Strategy:
@@ -42,25 +52,36 @@ def _check_settings(config: StudyConfig, strategy: Strategy, name: str) -> None:
         raise ConfigError(f"strategy {name!r} has nothing to search; name at least one range with --search.")
 
 
-def planned_cost(config: StudyConfig, arm: Arm) -> float:
-    """The cost an arm is expected to have, in plain trainings; raise ConfigError if that cannot be told."""
+def plan_arm(config: StudyConfig, arm: Arm, images: int = 0) -> ArmPlan:
+    """What a new study's arm plans; raise ConfigError where the strategy refuses the settings, or cannot tell.
+
+    Args:
+        config: of the study.
+        arm: of it.
+        images: that one epoch trains; 0: nobody has counted them yet.
+    """
     strategy = new_strategy(config, arm)
+    name = config.strategy_of(arm)
     if strategy.searches and not strategy.uses_horizon and config.horizon != StudyConfig().horizon:
         # of a new study alone: an older hptui accepted it, and what it trained can be resumed and replayed
-        plain = config.strategy_of(arm)
-        raise ConfigError(f"horizon: strategy {plain!r} plans how long it trains each candidate itself; leave it out.")
+        raise ConfigError(f"horizon: strategy {name!r} plans how long it trains each candidate itself; leave it out.")
+    values = config.start_values
+    outlook = Outlook(
+        epoch=1,
+        epochs=config.epochs,
+        images_per_epoch=images,
+        values=values,
+        space=config.space,
+        horizon=config.horizon,
+    )
+    length = Length(config.epochs, images, round(values["batch_size"]))
     try:
-        cost = float(strategy.planned_cost(config.space, config.horizon))
+        plan = strategy.plan(outlook)
+        cost = planned_cost(plan, length, greed_check=config.greed_check)
     except Exception as error:
-        name = type(strategy).__name__
         raise ConfigError(
-            f"strategy {name} cannot plan its cost: {type(error).__name__}: {first_line(error)}"
+            f"strategy {name!r} cannot plan what it tries: {type(error).__name__}: {first_line(error)}"
         ) from error
-    if not 0 < cost < math.inf:
-        raise ConfigError(f"strategy {type(strategy).__name__} plans a cost of {cost}.")
-    if not (config.greed_check and strategy.searches):
-        return cost
-    decisions = max(1, sum(epoch <= config.epochs for epoch in config.decision_epochs()))
-    return (
-        cost + LONGER * (cost - 1) * math.ceil(decisions / config.greed_check) / decisions
-    )  # the first one is checked
+    if cost is not None and not 0 < cost < math.inf:
+        raise ConfigError(f"strategy {name!r} plans a cost of {cost}.")
+    return ArmPlan(plan, cost)
