@@ -150,7 +150,9 @@ def candidates_words(stage: Stage) -> str:
         return "as many candidates as it finds necessary"
     first, *later = stage.rounds
     bound = "at most " if stage.at_most else ""
-    further = "".join(f", then {bound}{one.candidates} for {_time(one.epochs)}" for one in later)
+    unit = first.epochs > ONE_BATCH and all(one.epochs > ONE_BATCH for one in later)  # then it need not be repeated
+    lengths = [f"{one.epochs:.2g}" if unit else _time(one.epochs) for one in later]
+    further = "".join(f", then {bound}{one.candidates} for {text}" for one, text in zip(later, lengths, strict=True))
     return f"{'' if later else bound}{_count(first.candidates)} for {_time(first.epochs)}{further}"
 
 

@@ -20,9 +20,11 @@ import click
 import msgspec
 
 from hptui.cli.exit_codes import DONE, INTERRUPTED, STOPPED
+from hptui.cli.measuring import measure_apart
 from hptui.cli.output import discard_output, print_to_stderr
 from hptui.cli.session import Preparation, Session
 from hptui.errors import UsageError
+from hptui.plan import plan_lines
 from hptui.record.study_directory import Study, new_directory, open_study
 
 if TYPE_CHECKING:
@@ -88,6 +90,8 @@ def report_progress(session: Session, directory: Path) -> None:
         study = open_study(directory)
         planned = ", ".join(f"{arm} {cost:.2f}" for arm, cost in study.planned_cost.items())
         print_to_stderr(f"study {study.directory}\nplanned cost in plain trainings: {planned}")
+        for arm, plan in study.plans.items():
+            print_to_stderr("\n".join(f"{arm}: {line}" for line in plan_lines(plan)))
         ProgressReport(FollowedStudy(study), ProgressConsole()).follow(session.finished)
     except OSError:  # whoever read our stderr has gone: `2>&1 | head`, a terminal that was closed
         discard_output(sys.stderr)
@@ -113,7 +117,11 @@ def show_screen(prepare: Preparation | None = None, watch: Path | None = None) -
 
     sys.setswitchinterval(SWITCH_SECONDS)
     app = HptuiApp(
-        watch=watch, begin=partial(begin, prepare) if prepare is not None else None, start=start, export=export_files
+        watch=watch,
+        begin=partial(begin, prepare) if prepare is not None else None,
+        start=start,
+        export=export_files,
+        measure=measure_apart,
     )
     on_signals(_AppAndTraining(app, started), screen=True)
     app.run()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 import hptui
-from hptui.cli.commands import runs, setup, studies, training
+from hptui.cli.commands import planning, runs, setup, studies, training
 from hptui.cli.foreground import has_terminal, show_screen
 from hptui.cli.groups import SuggestingGroup
 
@@ -28,6 +28,6 @@ for command in (
     *(training.run, training.resume, training.watch),
     *(studies.list_, studies.compare, studies.export, studies.report),
     *(runs.replay, runs.predict),
-    *(setup.config, setup.doctor),
+    *(planning.plan, setup.config, setup.doctor),
 ):
     cli.add_command(command)

@@ -39,6 +39,7 @@ FALLEN, RISE = 2.0, 0.5
 """an epoch went wrong if the validation loss is so many times what it was before, and so many nats higher"""
 MOST = 0.05
 """share of its loss within which the best may be given up for a stronger one; few images have large standard errors"""
+UNCOUNTED = "how far the budget reaches depends on the number of images, which nobody has counted yet"
 OTHERWISE = "an epoch that goes wrong after a choice is trained again from there, with a smaller rate"
 
 
@@ -75,7 +76,9 @@ class Adaptive(Strategy):
             return Plan()
         memory = self.memory if "due" in self.memory else plan(self, replace(outlook, epoch=allowed[0]))
         coming = coming_stages(self, memory, outlook, allowed)
-        return replace(coming, otherwise=OTHERWISE) if self.returns and (coming.stages or "home" in memory) else coming
+        watches = self.returns and (coming.stages or "home" in memory)
+        words = [UNCOUNTED] * (not outlook.images_per_epoch) + [OTHERWISE] * bool(watches)
+        return replace(coming, otherwise="; ".join(words))
 
     def decides(self, epoch: int, loss: float | None) -> bool:
         if self._went_wrong(epoch, loss):

@@ -20,7 +20,7 @@ from hptui.record.study_directory import studies_folder
 from hptui.ui.appearance import Appearance
 from hptui.ui.drawing.colours import Palette
 from hptui.ui.drawing.plain_lines import PlainLines
-from hptui.ui.messages import LeaveForm, NewStudy, OpenStudy, StartStudy
+from hptui.ui.messages import Draft, LeaveForm, NewStudy, OpenStudy, StartStudy
 from hptui.ui.own_training import OwnTraining, Training
 from hptui.ui.pace import ALONE, BESIDE_TRAINING
 from hptui.ui.screens.preparing import Preparing
@@ -28,6 +28,7 @@ from hptui.ui.widgets.folder_line import FolderLine
 
 if TYPE_CHECKING:
     from hptui.ui.exporting import Exporter
+    from hptui.ui.form_check import Measure
 
 POLL_SECONDS = 0.1
 FIRST_PICTURE_SECONDS = 0.02
@@ -65,11 +66,15 @@ class HptuiApp(App[None]):
         begin: Callable[[], Training] | None = None,
         start: Callable[[StudyConfig], Training] | None = None,
         export: Exporter | None = None,
+        measure: Measure | None = None,
     ) -> None:
         super().__init__()
         self._watch = watch
         self._training = OwnTraining(begin, start)
         self._export = export
+        self._measure = measure
+        self._draft: Draft | None = None
+        """what was typed into the form when it was left"""
         self._appearance = Appearance()
         self.set_reactive(HptuiApp.palette, self._appearance.palette)
         self.hang_up = False
@@ -122,7 +127,7 @@ class HptuiApp(App[None]):
             self.pop_screen()
             self.action_list()
             if training.config is not None:  # what was typed is not lost
-                self._open_form(training.config)
+                self._open_form(training.config, training.error)
 
     def open_study(self, directory: Path) -> None:
         """Show a study; where a folder cannot be read there is a notice, and the screen stays."""
@@ -160,19 +165,23 @@ class HptuiApp(App[None]):
             words = "this window trains a study already; start another one in another terminal"
             self.notify(words, severity="warning")
 
-    def _open_form(self, config: StudyConfig | None = None) -> None:
+    def _open_form(self, config: StudyConfig | None = None, problem: str = "") -> None:
+        """The form: with these settings, else with what was typed when it was left, else with the defaults."""
         from hptui.ui.screens.new_study import NewStudyScreen
 
-        self.push_screen(NewStudyScreen(config))
+        draft = self._draft if config is None else None
+        self.push_screen(NewStudyScreen(config, draft=draft, problem=problem, measure=self._measure))
 
     @on(StartStudy)
     def _start_study(self, message: StartStudy) -> None:
         self.pop_screen()
+        self._draft = None
         self._training.ask_for(message.config)
         self._prepare()
 
     @on(LeaveForm)
-    def _close_form(self) -> None:
+    def _close_form(self, message: LeaveForm) -> None:
+        self._draft = message.draft
         self.pop_screen()
 
     @work

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from textual.message import Message
 
 from hptui.config import StudyConfig
+
+Draft = dict[str, list[Any]]
+"""what stands in the fields of a form, right or wrong, by the setting of each row"""
 
 
 class OpenStudy(Message):
@@ -30,4 +34,9 @@ class StartStudy(Message):
 
 
 class LeaveForm(Message):
-    """Somebody wants no new study after all."""
+    """Somebody wants no new study after all, or not yet."""
+
+    def __init__(self, draft: Draft | None = None) -> None:
+        self.draft = draft
+        """what was typed, to go on with; None: nothing"""
+        super().__init__()

@@ -27,14 +27,14 @@ SCREEN = Stage((3,), ("dropout", "weight_decay"), (Round(5, 1.0), Round(2, 1.0))
 OTHERWISE = "an epoch that goes wrong is trained again"
 PLAN = Plan((SURVEY, SCREEN), ("momentum",), OTHERWISE)
 TOLD = DecisionsPlanned(epoch=1, stages=[SURVEY, SCREEN], left_out=["momentum"], otherwise=OTHERWISE, cost=1.5)
-WHAT = "screen of dropout, weight_decay, 5 candidates for 1 epoch, then at most 2 for 1 epoch"
+WHAT = "screen of dropout, weight_decay, 5 candidates for 1 epoch, then at most 2 for 1"
 SECOND = f"next decision before epoch 3: {WHAT}"
 TWO = [epoch_completed(1), epoch_completed(2)]
 LEFT_OUT = "no budget to search momentum"
 NOTHING = "nothing more will be decided"
 
 FIRST = (
-    "next decision before epoch 1: survey of lr, 7 candidates for 0.25 epochs, then at most 3 for 0.5 epochs",
+    "next decision before epoch 1: survey of lr, 7 candidates for 0.25 epochs, then at most 3 for 0.5",
     SECOND.removeprefix("next decision "),
     LEFT_OUT,
     OTHERWISE,

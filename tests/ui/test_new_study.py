@@ -18,8 +18,9 @@ from textual.widgets import Button, Input, Select, Static
 
 from hptui.config import Layer, StudyConfig, resolve
 from hptui.hyperparameters import hyperparameter, hyperparameters
+from hptui.ui.form_check import plan_words, planned
 from hptui.ui.messages import LeaveForm, StartStudy
-from hptui.ui.screens.new_study import FORM, NewStudyScreen, plan
+from hptui.ui.screens.new_study import FORM, MORE, SHOWN, NewStudyScreen
 from hptui.ui.widgets.form import OWN, Check, Row
 from hptui.ui.widgets.range_row import RangeRow
 
@@ -56,7 +57,12 @@ class Host(App[None]):
 
     @property
     def planned(self) -> str:
+        """Cost and plan, or what is to be mended."""
         return str(self.form.query_one("#plan", Static).render())
+
+    @property
+    def cost(self) -> str:
+        return self.planned.partition("\n")[0]
 
     @property
     def can_start(self) -> bool:
@@ -177,8 +183,11 @@ async def nothing(app: Host, pilot: Pilot[None]) -> None:
 def test_the_defaults_can_be_started_as_they_are(size: tuple[int, int]) -> None:
     async def test(app: Host, pilot: Pilot[None]) -> None:
         assert app.can_start
-        assert app.planned == "5 x 3 = 15 cells, cost about 4.0 plain trainings; 10 + 10 runs"
-        await until(pilot, lambda: " ".join(app.planned.split()[:6]) in app.text)
+        assert app.planned.splitlines() == [
+            "cost about 4.00 plain trainings; 10 + 10 runs of 10 epochs",
+            "before epochs 1 to 10: 5 x 3 grid of lr, weight_decay, 15 candidates for 0.2 epochs",
+        ]
+        await until(pilot, lambda: app.cost in app.text and "before epochs 1 to 10: 5 x 3 grid" in app.text)
         await until(pilot, lambda: "Start" in app.text.splitlines()[-1])  # its key, in the footer
         await pilot.press("ctrl+s")
         await until(pilot, lambda: app.answers)
@@ -189,14 +198,24 @@ def test_the_defaults_can_be_started_as_they_are(size: tuple[int, int]) -> None:
     show(test, size)
 
 
-def test_every_setting_that_is_shown_comes_back_as_it_was() -> None:
+@pytest.fixture
+def own_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files of the user's own in the current folder, as far as a form looks at them."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("my/net.py", "my/data.py", "losses.py", "path/file.py"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).touch()
+
+
+@pytest.mark.usefixtures("own_files")
+def test_every_setting_comes_back_as_it_was() -> None:
     given = configuration(
         dataset="medmnist:here/pneumonia.npz",
         data_dir="/data",
         class_weights="balanced",
         model="my/net.py:Net",
         optimizer="sgd",
-        strategy="pbt",
+        strategy="grid",
         baseline="none",
         epochs=7,
         runs=3,
@@ -212,13 +231,21 @@ def test_every_setting_that_is_shown_comes_back_as_it_was() -> None:
         device="cuda:1",
         threads=4,
         search={"dropout": "0.1:0.7:lin:4", "lr": "1.23456789e-5:0.1:log:3"},
-        train_size=500,  # not in the form: kept
+        image_size=32,
+        train_size=500,
+        validation_size=100,
+        split_seed=3,
+        greed_check=2,
+        score_weights="last",
+        average_window=0.25,
+        precision="bfloat16",
+        log_every=7,
     )
     posted = started(nothing, given)
     assert posted == given
     changed = {name for name in given.__struct_fields__ if getattr(given, name) != getattr(StudyConfig(), name)}
-    shown = {field for fields in FORM.values() for field in fields}
-    assert shown - changed == {"decide_every"}  # it says the same as decide_at, in another way
+    assert {*StudyConfig.__struct_fields__} - changed == {"decide_every", "strategy"}
+    assert {*SHOWN, *MORE, "search"} == {*StudyConfig.__struct_fields__}
 
 
 def test_a_decision_every_so_many_epochs() -> None:
@@ -247,6 +274,7 @@ def test_what_one_types_is_what_is_started() -> None:
     assert started(change) == resolve([Layer("test", expected)]).config
 
 
+@pytest.mark.usefixtures("own_files")
 @pytest.mark.parametrize(
     ("word", "typed", "expected"),
     [
@@ -328,6 +356,7 @@ def test_more_messages_of_the_configuration(kept_form: KeptForm, setting: str, t
     kept_form.show(test)
 
 
+@pytest.mark.usefixtures("own_files")
 @pytest.mark.parametrize("setting", ["dataset", "model", "strategy", "baseline"])
 def test_an_own_file_needs_the_form_of_one(kept_form: KeptForm, setting: str) -> None:
     async def test(app: Host, pilot: Pilot[None]) -> None:
@@ -337,6 +366,8 @@ def test_an_own_file_needs_the_form_of_one(kept_form: KeptForm, setting: str) ->
             app.field(setting).value = typed
             await until(pilot, lambda typed=typed: f"unknown {setting} '{typed}'" in app.problem(setting))
             assert not app.can_start
+        app.field(setting).value = "path/other.py:Name"
+        await until(pilot, lambda: "there is no file path/other.py. Write path/file.py:" in app.problem(setting))
         app.field(setting).value = "path/file.py:Name"
         await until(pilot, lambda: app.can_start)
 
@@ -379,7 +410,7 @@ def test_a_range_that_makes_no_sense(kept_form: KeptForm, case: str) -> None:
         await until(pilot, lambda: "! " in app.text)
         app.row("search.lr").query_one(Check).value = False  # a range that is not searched may hold anything
         await until(pilot, lambda: app.can_start)
-        assert "3 cells" in app.planned
+        assert "3 candidates" in app.planned
 
     kept_form.show(test)
 
@@ -392,7 +423,7 @@ def test_without_a_range_a_searching_strategy_has_nothing_to_do(kept_form: KeptF
         assert not app.can_start
         app.row("strategy").query_one(Select).value = "fixed"
         await until(pilot, lambda: app.can_start)
-        assert app.planned == "cost about 1.0 plain trainings; 10 + 10 runs"
+        assert app.planned == "cost about 1.00 plain trainings; 10 + 10 runs of 10 epochs"
 
     kept_form.show(test)
 
@@ -429,6 +460,9 @@ def test_tab_goes_through_the_whole_form_to_start_and_shows_where_it_is(size: tu
         for _ in range(80):
             focused = app.screen.focused
             assert focused is not None
+            if focused is app.form.query_one("#fold"):
+                await pilot.press("tab")
+                continue
             if isinstance(focused, Button):
                 break
             row = next(row for row in focused.ancestors_with_self if isinstance(row, Row))
@@ -461,7 +495,7 @@ def test_enter_and_arrows_go_from_field_to_field_and_space_searches() -> None:
         check = app.row("search.momentum").query_one(Check)
         check.focus()
         await pilot.press("space")
-        await until(pilot, lambda: "5 x 3 x 3 = 45 cells, cost about 10.0" in app.planned)
+        await until(pilot, lambda: "cost about 10.00" in app.cost and "5 x 3 x 3 grid" in app.planned)
         await until(pilot, lambda: "[X] momentum" in app.text)
         await pilot.press("j")
         assert app.field("search.momentum", "low").has_focus
@@ -492,7 +526,7 @@ def test_a_choice_is_made_with_keys_and_esc_only_closes_its_menu() -> None:
 def test_the_mouse_ticks_chooses_and_starts() -> None:
     async def test(app: Host, pilot: Pilot[None]) -> None:
         await pilot.click(app.row("search.dropout").query_one(Check))
-        await until(pilot, lambda: "5 x 3 x 4 = 60 cells" in app.planned)
+        await until(pilot, lambda: "5 x 3 x 4 grid" in app.planned)
         await pilot.click("#start")
         await until(pilot, lambda: app.answers)
         (answer,) = app.answers
@@ -632,15 +666,43 @@ def test_no_line_is_wider_than_the_terminal(size: tuple[int, int]) -> None:
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
-        ({}, "3 cells, cost about 1.6 plain trainings; 1 + 1 runs"),
-        ({"baseline": "none", "decide_at": [1]}, "3 cells, cost about 1.3 plain trainings; 1 runs"),
-        ({"strategy": "my/own.py:Best"}, "1 + 1 runs; the cost depends on my/own.py:Best"),
+        ({}, ["cost about 1.49 plain trainings; 1 + 1 runs of 2 epochs", "before epochs 1 to 2: grid of lr, 3"]),
+        ({"baseline": "none", "decide_at": [1]}, ["cost about 1.25 plain trainings; 1 runs", "before epoch 1: grid"]),
+        ({"strategy": "my/own.py:Best"}, ["what is tried, and its cost, depends on my/own.py:Best; 1 + 1 runs of 2"]),
         (
             {"search": {"lr": "1e-3:1e-1:log:1000", "dropout": "0:0.5:lin:100"}},
-            "1000 x 100 = 100000 cells, too many to plan the cost; 1 + 1 runs",
+            [
+                "cost about 16354.23",
+                "before epochs 1 to 2: 1000 x 100 grid of lr, dropout, 100,000 candidates for 0.2 epochs",
+            ],
         ),
-        ({"search": {"batch_size": "1:3:lin:9"}}, "3 cells, cost about 1.6 plain trainings; 1 + 1 runs"),
+        ({"greed_check": 1}, ["cost about 2.72 plain trainings, greed checks included; 1 + 1 runs"]),
+        (
+            {
+                "strategy": "adaptive",
+                "dataset": "mnist",
+                "epochs": 10,
+                "search": {"lr": "off", "dropout": "0:0.6:lin:3"},
+            },
+            ["cost about 1.40", "before epoch 3: screen of dropout, 3 candidates for", "an epoch that goes wrong"],
+        ),
+        (
+            {"strategy": "adaptive", "epochs": 3},
+            ["cost about 1.00", "no budget to search lr", "nothing will be decided"],
+        ),
+        (
+            {"strategy": "adaptive", "epochs": 3, "dataset": "folder:here"},
+            [
+                "cost about",
+                "before epoch 1: survey of lr",
+                "how far the budget reaches depends on the number of images",
+            ],
+        ),
     ],
 )
-def test_the_plan_in_words(settings: dict[str, Any], expected: str) -> None:
-    assert plan(configuration(**settings)) == expected
+def test_the_plan_in_words(settings: dict[str, Any], expected: list[str]) -> None:
+    config = configuration(**settings)
+    lines = plan_words(config, planned(config, None), None)
+    assert len(lines) >= len(expected)
+    for line, begins in zip(lines, expected, strict=False):
+        assert line.startswith(begins)

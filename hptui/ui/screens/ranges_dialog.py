@@ -19,10 +19,9 @@ from hptui.hyperparameters import Values, hyperparameter, hyperparameters
 from hptui.space import Range, SearchSpace, check_cells, parse_range
 from hptui.ui.widgets.form import Row
 from hptui.ui.widgets.form_scroll import FormScroll
-from hptui.ui.widgets.range_row import RangeRow
+from hptui.ui.widgets.range_row import RangeRow, column_headings
 
-HEADING = f"{'[X] searched':20}{'low':11}{'high':11}{'scale':11}steps"
-"""above the columns of a RangeRow"""
+HEADING = column_headings("[X] searched")
 NOTHING = "no range: there would be nothing to decide"
 
 
