@@ -30,10 +30,12 @@ def measure_apart(config: StudyConfig, should_stop: Callable[[], bool]) -> Speed
         question.write(msgspec.json.encode(config))
         question.seek(0)
         try:
-            process = subprocess.Popen(COMMAND, stdin=question, stdout=subprocess.PIPE, stderr=said, env=environment)
+            with subprocess.Popen(
+                COMMAND, stdin=question, stdout=subprocess.PIPE, stderr=said, env=environment
+            ) as process:
+                answer = _wait(process, should_stop)
         except OSError as error:
             return Refused("", f"cannot measure: {error.strerror}")
-        answer = _wait(process, should_stop)
         if answer is None:
             return None
         with contextlib.suppress(msgspec.DecodeError, IndexError):
@@ -52,6 +54,4 @@ def _wait(process: subprocess.Popen[bytes], should_stop: Callable[[], bool]) -> 
                 return process.communicate(timeout=POLL_SECONDS)[0]
         return None
     finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
+        process.kill()  # nothing, where it has ended

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
@@ -18,6 +19,7 @@ from textual.widgets import Button, Input, Select, Static
 
 from hptui.config import Layer, StudyConfig, resolve
 from hptui.hyperparameters import hyperparameter, hyperparameters
+from hptui.planning import Refused, Speed
 from hptui.ui.form_check import plan_words, planned
 from hptui.ui.messages import LeaveForm, StartStudy
 from hptui.ui.screens.new_study import FORM, MORE, SHOWN, NewStudyScreen
@@ -591,6 +593,192 @@ def test_a_smaller_terminal_breaks_nothing(size: tuple[int, int]) -> None:
         await until(pilot, lambda: "Start" in app.text)
 
     show(test, size)
+
+
+REFUSED = {
+    "horizon": ({"strategy": "adaptive", "search": {"lr": "1e-4:1e-2:log:3"}}, {"horizon": "0.5"}, "plans how long it"),
+    "greed_check": ({"strategy": "pbt"}, {"greed_check": "2"}, "has no probes that could be twice as long"),
+    "score": ({"strategy": "adaptive", "score": "auc"}, {}, "compares validation losses"),
+    "optimizer": ({"optimizer": "schedule_free", "model": "small_resnet"}, {}, "cannot train small_resnet, which has"),
+}
+
+
+@pytest.mark.parametrize("setting", REFUSED)
+def test_what_the_start_would_refuse_is_told_beside_its_field(setting: str) -> None:
+    settings, typed, message = REFUSED[setting]
+
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        await fill(**typed)(app, pilot)
+        await until(pilot, lambda: message in app.problem(setting))
+        assert not app.can_start
+        assert app.planned == f"to mend: {setting}"
+        await until(pilot, lambda: app.row(setting).region.height)  # of a folded setting, too
+
+    show(test, config=resolve([Layer("test", settings)]).config)
+
+
+def test_rare_settings_are_folded_until_somebody_asks_or_one_of_them_is_set(kept_form: KeptForm) -> None:
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        assert app.row("image_size").region.height == 0
+        await pilot.press("ctrl+o")
+        await until(pilot, lambda: in_view(app, MORE[0]))
+        await pilot.press("ctrl+o")
+        await until(pilot, lambda: app.row("image_size").region.height == 0)
+        app.form.query_one("#fold", Button).press()
+        await until(pilot, lambda: app.row("log_every").region.height)
+        app.form.action_more()
+
+    async def opened(app: Host, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: app.row("train_size").region.height)
+
+    kept_form.show(test)
+    show(opened, config=resolve([Layer("test", {"train_size": 500})]).config)
+
+
+def test_the_ranges_have_headings_above_their_columns() -> None:
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: "searched ranges" in app.text)
+        lines = app.text.splitlines()
+        (heading,) = [line for line in lines if "searched ranges" in line]
+        row = app.row("search.lr")
+        for part in ("low", "high", "steps"):
+            assert heading.find(part, heading.index("ranges")) == row.query_one(f".{part}").region.x
+        assert heading.index("scale") == row.query_one(Select).region.x
+
+    show(test, (160, 48))
+
+
+class Clock:
+    """Measures as it is told to; keeps what it was asked."""
+
+    def __init__(self, answer: Speed | Refused) -> None:
+        self.answer = answer
+        self.asked: list[StudyConfig] = []
+        self.released = threading.Event()
+        self.stopped = False
+
+    def __call__(self, config: StudyConfig, should_stop: Callable[[], bool]) -> Speed | Refused | None:
+        self.asked.append(config)
+        while not self.released.wait(0.005):
+            if should_stop():
+                self.stopped = True
+                return None
+        return self.answer
+
+
+SPEED = Speed(
+    trained=1000.0,
+    evaluated=10_000.0,
+    images=50_000,
+    validation_images=5000,
+    test_images=10_000,
+    device="cpu",
+    seconds=1.0,
+)
+
+
+def show_measured(test: Callable[[Host, Pilot[None]], Awaitable[None]], clock: Clock, **options: Any) -> None:
+    async def run() -> None:
+        app = Host(NewStudyScreen(measure=clock, **options))
+        async with app.run_test() as pilot:
+            await until(pilot, lambda: app.planned)
+            await test(app, pilot)
+
+    asyncio.run(run())
+
+
+def test_the_time_is_told_beside_the_cost_once_it_was_measured_and_typing_goes_on_meanwhile() -> None:
+    clock = Clock(SPEED)
+
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        assert "on this machine" not in app.planned
+        await pilot.press("ctrl+g", "ctrl+g")
+        await until(pilot, lambda: clock.asked)
+        assert app.planned.startswith("measuring")
+        app.field("runs").focus()
+        await pilot.press("end", "backspace", "backspace", "1")
+        assert app.field("runs").value == "1"
+        clock.released.set()
+        # per epoch 50 s of training and 2 s of evaluation, a decision 150 s of probes and 31 evaluations of 0.5 s
+        seconds = 2 * 10 * 52 + 10 * (150 + 15.5)
+        await until(pilot, lambda: f"about {round(seconds / 60)} min on this machine (cpu), measured" in app.cost)
+        assert len(clock.asked) == 1
+        app.field("runs").value = "2"  # the speed does not depend on it
+        await until(pilot, lambda: "about 1 h 30 min on this machine" in app.cost)
+        app.row("model").query_one(Select).value = "lenet"
+        await until(pilot, lambda: "on this machine" not in app.planned)
+        app.row("model").query_one(Select).value = "dtu_cnn"
+        await until(pilot, lambda: "on this machine" in app.planned)
+
+    show_measured(test, clock)
+
+
+def test_what_the_measurement_finds_stands_beside_its_field_and_the_start_may_try() -> None:
+    clock = Clock(Refused("dataset", "mnist: there is no such file"))
+    clock.released.set()
+
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        await pilot.click("#estimate")
+        await until(pilot, lambda: "there is no such file" in app.problem("dataset"))
+        assert app.can_start  # it may be there by now
+        app.row("dataset").query_one(Select).value = "digits"
+        await until(pilot, lambda: app.problem("dataset") == "")
+
+    show_measured(test, clock)
+
+
+@pytest.mark.parametrize("key", ["escape", "ctrl+s"])
+def test_a_measurement_ends_when_the_form_is_left_or_the_study_starts(key: str) -> None:
+    clock = Clock(SPEED)
+
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        await pilot.press("ctrl+g")
+        await until(pilot, lambda: clock.asked)
+        await pilot.press(key)
+        await until(pilot, lambda: clock.stopped)
+
+    show_measured(test, clock)
+
+
+def test_why_a_study_did_not_start_stands_beside_its_field() -> None:
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        assert "there is no such folder" in app.problem("dataset")
+        assert app.can_start
+
+    clock = Clock(SPEED)
+    config = resolve([Layer("test", {"dataset": "folder:/nowhere"})]).config
+    show_measured(test, clock, config=config, problem="folder:/nowhere: there is no such folder (looked for /nowhere).")
+
+
+def test_what_was_typed_is_handed_on_when_the_form_is_left_and_is_there_again() -> None:
+    drafts: list[Any] = []
+
+    async def leave(app: Host, pilot: Pilot[None]) -> None:
+        app.field("epochs").value = "ten"
+        app.row("dataset").query_one(Select).value = "folder"
+        app.row("search.dropout").query_one(Check).value = True
+        await until(pilot, lambda: app.problem("epochs"))
+        await pilot.press("escape")
+        await until(pilot, lambda: app.answers)
+        drafts.append(app.answers[0].draft)
+
+    async def again(app: Host, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: app.problem("epochs"))
+        assert app.field("epochs").value == "ten"
+        assert app.row("dataset").query_one(Select).value == "folder"
+        assert app.row("search.dropout").query_one(Check).value
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: app.can_start)
+        assert app.field("epochs").value == "10"
+
+    async def untouched(app: Host, pilot: Pilot[None]) -> None:
+        await pilot.press("escape")
+        await until(pilot, lambda: app.answers)
+        assert app.answers[0].draft is None
+
+    show(leave)
+    show_measured(again, Clock(SPEED), draft=drafts[0])
+    show(untouched)
 
 
 def in_view(app: Host, setting: str) -> bool:
