@@ -20,9 +20,11 @@ from textual.widgets import Button, Input, Select, Static
 from hptui.config import Layer, StudyConfig, resolve
 from hptui.hyperparameters import hyperparameter, hyperparameters
 from hptui.planning import Refused, Speed
+from hptui.ui.app import HptuiApp
 from hptui.ui.form_check import plan_words, planned
 from hptui.ui.messages import LeaveForm, StartStudy
 from hptui.ui.screens.new_study import FORM, MORE, SHOWN, NewStudyScreen
+from hptui.ui.screens.study_list import StudyListScreen
 from hptui.ui.widgets.form import OWN, Check, Row
 from hptui.ui.widgets.range_row import RangeRow
 
@@ -894,3 +896,44 @@ def test_the_plan_in_words(settings: dict[str, Any], expected: list[str]) -> Non
     assert len(lines) >= len(expected)
     for line, begins in zip(lines, expected, strict=False):
         assert line.startswith(begins)
+
+
+class Failing:
+    """A training that could not be prepared."""
+
+    study, alive, error = None, False, "folder:/nowhere: there is no such folder (looked for /nowhere)."
+
+    def stop(self, reason: str) -> None: ...
+
+
+def test_the_app_keeps_what_was_typed_and_says_beside_its_field_why_a_study_did_not_start() -> None:
+    def form(app: HptuiApp) -> NewStudyScreen | None:
+        return app.screen if isinstance(app.screen, NewStudyScreen) and app.screen.query(Row) else None
+
+    def field(app: HptuiApp, setting: str) -> Input:
+        return next(row for row in app.screen.query(Row) if row.setting == setting).query_one(Input)
+
+    async def main() -> None:
+        app = HptuiApp(start=lambda config: Failing())
+        async with app.run_test() as pilot:
+            await until(pilot, lambda: isinstance(app.screen, StudyListScreen))
+            await pilot.press("n")
+            await until(pilot, lambda: form(app))
+            field(app, "epochs").value = "ten"
+            await pilot.press("escape")
+            await until(pilot, lambda: not form(app))
+            await pilot.press("n")
+            await until(pilot, lambda: form(app) and field(app, "epochs").value == "ten")
+            field(app, "epochs").value = "3"
+            app.screen.query(Row).first().query_one(Select).value = "folder"
+            await until(pilot, lambda: field(app, "dataset").display)
+            field(app, "dataset").value = "/nowhere"
+            await until(pilot, lambda: not app.screen.query_one("#start", Button).disabled)
+            first = form(app)
+            await pilot.press("ctrl+s")
+            await until(pilot, lambda: form(app) is not None and form(app) is not first)
+            await until(pilot, lambda: app.screen.query(Row).first().has_class("-wrong"))
+            assert "no such folder" in str(app.screen.query(Row).first().query_one(".problem", Static).render())
+            assert field(app, "epochs").value == "3"
+
+    asyncio.run(main())

@@ -28,11 +28,13 @@ def test_the_next_decision_and_the_reason_of_the_last(tmp_path: Path, size: tupl
     cost = {"baseline": 1.0, "optimized": 1.5}
     study = create_study(tmp_path / "s", configuration(epochs=4), "f" * 64, cost, {"optimized": Plan((SCREEN,))})
     told = DecisionsPlanned(epoch=1, stages=[SCREEN])
-    events = [run_started(epochs=4), told, decision_started(0, 1), chosen(0, 1, reason="the best of all")]
+    events = [run_started(epochs=4), told]
+    for number, reason in enumerate(("guessed", "the best of all")):
+        events += [decision_started(number, 1), chosen(number, 1, reason=reason)]
     write_run(study, "optimized", 0, events)
     followed = follow(study.directory)
     found = words(shown(PlanPanel(), make_scene(followed), size))
     assert "next decision before epoch 3: screen of dropout, 3 candidates for 1 epoch, then at most 2" in found
-    assert "chosen for epoch 1: the best of all" in found
+    assert 0 < found.index("chosen for epoch 1: the best of all") < found.index("chosen for epoch 1: guessed")
     baseline = words(shown(PlanPanel(), make_scene(followed, "baseline-0"), size))
     assert "baseline, nothing is decided" in baseline

@@ -13,6 +13,9 @@ from hptui.ui.panels import Panel, Scene, Span
 
 __all__ = ["PlanPanel"]
 
+MOST_REASONS = 50
+"""more than a panel has room for"""
+
 
 class PlanPanel(Panel):
     """The next decision first; nothing is cut in the middle of a line, but later lines may have no room."""
@@ -43,9 +46,10 @@ class PlanPanel(Panel):
 
 
 def _lines(scene: Scene) -> list[str]:
-    """What comes, with why the last choice was made behind the first line."""
+    """What comes, with why the last choice was made behind the first line; at the end the choices before, backwards."""
     first, *later = coming_lines(scene.study, scene.run) or [_nothing(scene)]
-    return [first, *_why(scene.run.state), *later]
+    newest, before = _why(scene.run.state)[:1], _why(scene.run.state)[1:]
+    return [first, *newest, *later, *before]
 
 
 def _nothing(scene: Scene) -> str:
@@ -57,5 +61,6 @@ def _nothing(scene: Scene) -> str:
 
 
 def _why(state: RunState) -> list[str]:
-    chosen = [decision.chosen for decision in state.decisions if decision.chosen is not None]
-    return [f"chosen for epoch {chosen[-1].epoch}: {chosen[-1].reason}"] if chosen else []
+    """Reasons of the choices, the newest first."""
+    chosen = [decision.chosen for decision in reversed(state.decisions) if decision.chosen is not None]
+    return [f"chosen for epoch {one.epoch}: {one.reason}" for one in chosen[:MOST_REASONS]]
