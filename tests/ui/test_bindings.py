@@ -38,6 +38,7 @@ from textual.widgets import DataTable, Input, OptionList, RichLog
 
 import hptui.ui
 from hptui.config import StudyConfig
+from hptui.planning import Refused
 from hptui.record.commands import (
     AddEpochs,
     ChangeRanges,
@@ -198,7 +199,9 @@ def listed(stack: ExitStack) -> tuple[HptuiApp, None]:
     """The list of three studies; the newest stands above."""
     for name in ("one", "two", "three"):
         make_study(studies_folder() / name)
-    return HptuiApp(start=lambda config: begun.append(config) or FakeTraining()), None
+    refused = Refused("data_dir", "no such file")
+    start = lambda config: begun.append(config) or FakeTraining()  # noqa: E731
+    return HptuiApp(start=start, measure=lambda config, should_stop: refused), None
 
 
 @dataclass(frozen=True)
@@ -373,7 +376,7 @@ async def _(at: At, key: str) -> None:
     await at.sees("decision 3/3")
 
 
-@scenario("Dashboard", *"12345", size=LARGE)
+@scenario("Dashboard", *"123456", size=LARGE)
 async def _(at: At, key: str) -> None:
     wanted = at.app.screen._panels[int(key) - 1]
     await at.press("2" if key == "1" else "1")
@@ -664,6 +667,30 @@ async def _(at: At, key: str) -> None:
     await at.press(key)
     await at.on(Preparing)
     await at.until(lambda: begun, "the start")
+
+
+@scenario("NewStudyScreen", "ctrl+g", start=listed)
+async def _(at: At, key: str) -> None:
+    await form(at)
+    await at.press(key)
+    await at.sees("no such file")
+
+
+@scenario("NewStudyScreen", "ctrl+o", start=listed)
+async def _(at: At, key: str) -> None:
+    await form(at)
+    await at.press(key)
+    await at.sees("image_size")
+
+
+@scenario("NewStudyScreen", "ctrl+r", start=listed)
+async def _(at: At, key: str) -> None:
+    await form(at)
+    epochs = row(at, "epochs").query_one(Input)
+    epochs.value = "7"
+    await at.sees("runs of 7 epochs")
+    await at.press(key)
+    await at.sees("runs of 10 epochs")
 
 
 @scenario("NewStudyScreen", "escape", start=listed)
