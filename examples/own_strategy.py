@@ -11,8 +11,8 @@ import math
 
 import numpy as np
 
-from hptui.space import SearchSpace
-from hptui.strategies import Candidate, Choice, DecisionCourse, Situation, Strategy
+from hptui.plan import Round
+from hptui.strategies import Candidate, Choice, DecisionCourse, Outlook, Situation, Strategy
 
 NEIGHBOURS = 8
 REACH = 0.15
@@ -38,11 +38,9 @@ class RandomNeighbours(Strategy):
         winner = measurements[best].candidate.values
         return Choice(winner, f"best of {len(scores)}: {scores[best]:.4f}", candidate=best)
 
-    def planned_candidates(self, space: SearchSpace) -> int:
-        return NEIGHBOURS + 1
-
-    def planned_cost(self, space: SearchSpace, horizon: float) -> float:
-        return 1 + len(self.decision_epochs) * (NEIGHBOURS + 1) * horizon / self.epochs
+    def rounds(self, outlook: Outlook) -> tuple[Round, ...]:
+        """What the form and `hptui plan` tell before the start: so many candidates, each for so many epochs."""
+        return (Round(NEIGHBOURS + 1, outlook.horizon),)
 
     def _neighbour(self, situation: Situation, random: np.random.Generator) -> dict[str, float]:
         return {

@@ -6,10 +6,11 @@ Wings, from the bottom upwards; a module imports downwards only:
 
     errors registry        one line for what went wrong; plug-ins found by name, imported when they are asked for
     hyperparameters/       what may be chosen: one file each, with facts and how it is put in force
-    space config/          ranges; the settings of a study
+    space plan config/     ranges; what a strategy plans to try, and its cost; the settings of a study
     record/                what is on the disk: events, folders of studies and runs, commands, predictions
     metrics/               how well predictions fit labels
     datasets/ models/ optimizers/ losses/ schedules/ strategies/     one file each, found by the registry
+    planning               the strategy of each arm, checked, and its plan: without torch, for form and commands
     training/              engine/ (tensors, no events), run/ (one run, step by step), study, api, replaying, predicting
     reading/               from the record to numbers: run state, studies, views, comparison
     export/ report/        from numbers to files
@@ -18,7 +19,7 @@ Wings, from the bottom upwards; a module imports downwards only:
 
 torch only under training, models, optimizers, losses; textual, rich and plotext only under ui and cli; matplotlib only
 under export. The training side and the reading side never import each other. Contracts in pyproject.toml keep all that
-true; what the registry loads by name they cannot see: the form asks a strategy for its cost so, without torch.
+true; what the registry loads by name they cannot see.
 
 From Python, without files and without a screen:
 

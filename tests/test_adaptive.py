@@ -14,12 +14,12 @@ from deciding import run_decision
 from hptui.config import Layer, resolve
 from hptui.errors import ConfigError
 from hptui.hyperparameters import Values, default_values
+from hptui.planning import new_strategy
 from hptui.space import grid, parse_range
 from hptui.strategies import Candidate, Choice, Measurement, Situation
 from hptui.strategies._plan import LEAST_STEPS, levels, longest, plan
 from hptui.strategies._surrogate import predicted_scores
 from hptui.strategies.adaptive import Adaptive, lead
-from hptui.training.planning import new_strategy
 
 IMAGES = 400
 NOISE = np.random.default_rng(0).normal(0, 0.1, IMAGES).astype(np.float32)

@@ -22,8 +22,9 @@ from fabricate import configuration, python, values
 from hptui import registry
 from hptui.errors import ConfigError
 from hptui.hyperparameters import Values, default_values
+from hptui.plan import Length, Plan, Stage, plan_lines, planned_cost
 from hptui.space import SearchSpace, grid, parse_range
-from hptui.strategies import Candidate, Choice, Measurement, Situation, Strategy
+from hptui.strategies import Candidate, Choice, Measurement, Outlook, Situation, Strategy
 
 STRATEGIES = registry.names("strategies")
 
@@ -343,15 +344,57 @@ def test_memory_is_all_that_a_resumed_strategy_needs(name: str) -> None:
     assert went_on[1] == again[1]
 
 
+def outlook(epoch: int = 1, images: int = 1000) -> Outlook:
+    return Outlook(epoch=epoch, epochs=EPOCHS, images_per_epoch=images, values=values(), space=SPACE, horizon=HORIZON)
+
+
+@pytest.mark.parametrize("images", [0, 1000])
 @pytest.mark.parametrize("name", STRATEGIES)
-def test_the_planned_cost_counts_at_least_the_training_itself(name: str) -> None:
+def test_a_plan_names_what_is_searched_and_its_cost_is_at_least_that_of_the_training(name: str, images: int) -> None:
     strategy = new(name)
-    cost = strategy.planned_cost(SPACE, HORIZON)
-    assert math.isfinite(cost)
-    assert cost >= 1
+    plan = strategy.plan(outlook(images=images))
+    cost = planned_cost(plan, Length(EPOCHS, images, 64))
+    assert cost is None or 1 <= cost < math.inf
+    assert {*plan.decisions()} <= {*strategy.decision_epochs}
+    for stage in plan.stages:
+        assert stage.names
+        assert {*stage.names} <= {*SPACE}
+        assert not {*stage.names} & {*plan.left_out}
+    assert [*strategy.plan(outlook(EPOCHS + 1)).stages] == []
     if not strategy.searches:
-        assert cost == 1
+        assert (plan, cost) == (Plan(), 1)
         assert not any(strategy.decides(epoch, None) for epoch in range(1, EPOCHS + 1))
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_what_is_planned_for_a_decision_is_what_it_tries(name: str) -> None:
+    strategy, tried = new(name), 0
+    for epoch in range(1, EPOCHS + 1):
+        planned = strategy.plan(outlook(epoch)).decisions().get(epoch, ())
+        if not strategy.decides(epoch, None):
+            continue
+        probed, choice = decide(strategy, situation_at(epoch, values()), score_by_rate)
+        tried += len(probed)
+        rounds = [one for stage in planned for one in stage.rounds]
+        fewest = sum(one.candidates for stage in planned for one in stage.rounds[: 1 if stage.at_most else None])
+        assert fewest <= len(probed) <= sum(one.candidates for one in rounds)
+        lengths = {one.candidate.horizon or HORIZON for one in probed}
+        assert all(any(length == pytest.approx(one.epochs) for one in rounds) for length in lengths)
+        assert choice.reason
+    assert (tried > 0) == strategy.searches
+
+
+class Silent(Strategy):
+    """Says nothing of what it plans."""
+
+    searches = True
+
+
+def test_a_strategy_that_says_nothing_has_a_plan_without_numbers() -> None:
+    plan = Silent(EPOCHS, (1, 2, 4)).plan(outlook(2))
+    assert plan == Plan((Stage((2, 4), ("lr", "dropout")),))
+    assert planned_cost(plan, Length(EPOCHS)) is None
+    assert plan_lines(plan) == ["before epochs 2, 4: lr, dropout, as many candidates as it finds necessary"]
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
@@ -383,7 +426,7 @@ def test_grid_takes_the_best_of_all_cells_and_costs_what_it_planned() -> None:
     assert len(probed) == 4 * 3
     assert choice.values == {"lr": 0.01, "dropout": 0.0}
     assert choice.candidate == 6
-    assert strategy.planned_cost(SPACE, HORIZON) == pytest.approx(1 + 3 * 12 * HORIZON / EPOCHS)
+    assert planned_cost(strategy.plan(outlook()), Length(EPOCHS)) == pytest.approx(1 + 3 * 12 * HORIZON / EPOCHS)
     _, kept = decide(new("grid"), situation_at(1, values()), score_diverged)
     assert kept.values == {}
     assert "all 12 cells diverged" in kept.reason

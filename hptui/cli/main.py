@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 import hptui
-from hptui.cli.commands import completion, keeping, runs, setup, studies, training
+from hptui.cli.commands import completion, keeping, planning, runs, setup, studies, training
 from hptui.cli.foreground import has_terminal, show_screen
 from hptui.cli.groups import SuggestingGroup
 from hptui.cli.notify import Notify
@@ -31,6 +31,6 @@ for command in (
     *(studies.list_, studies.compare, studies.export, studies.report),
     *(runs.replay, runs.predict),
     *(keeping.rename, keeping.note, keeping.clean, keeping.delete),
-    *(setup.config, setup.doctor, completion.completion),
+    *(planning.plan, setup.config, setup.doctor, completion.completion),
 ):
     cli.add_command(command)

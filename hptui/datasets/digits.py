@@ -11,6 +11,9 @@ from hptui.datasets._split import percent, split_off
 
 __all__ = ["digits"]
 
+TRAINING_IMAGES = 1223
+"""of an epoch, where no size is set: what a plan counts on before the data are read"""
+
 _SIZE = 28  # pixels: that of MNIST, so that the same networks fit
 
 

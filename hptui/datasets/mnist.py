@@ -7,6 +7,9 @@ from hptui.datasets._idx import IdxFile, IdxSource, load_idx_dataset
 
 __all__ = ["mnist"]
 
+TRAINING_IMAGES = 55_000
+"""of an epoch, where no size is set: what a plan counts on before the data are read"""
+
 _SOURCE = IdxSource(
     name="mnist",
     title="MNIST",

@@ -14,6 +14,9 @@ from hptui.models._layers import Dropout
 
 __all__ = ["SmallResNet"]
 
+BATCH_NORM = True
+"""whether it has layers whose running statistics belong to its weights"""
+
 WIDTHS = (16, 32, 64)
 
 

@@ -15,12 +15,15 @@ from hptui.optimizers import OptimizerFactory, trained
 
 __all__ = ["Prodigy"]
 
+PACKAGE = "prodigyopt"
+"""that has to be installed"""
+
 
 class Prodigy(OptimizerFactory):
     """Builds the package's own."""
 
     start_values: ClassVar[Values] = {"lr": 1.0}
-    package = "prodigyopt"
+    package = PACKAGE
 
     def __call__(self, network: nn.Module, values: Values) -> Optimizer:
         from prodigyopt import Prodigy as Optimizing

@@ -16,12 +16,17 @@ from hptui.optimizers import OptimizerFactory, trained
 
 __all__ = ["ScheduleFree"]
 
+PACKAGE = "schedulefree"
+"""that has to be installed"""
+READ_ELSEWHERE = True
+"""whether a network is read at other weights than those that it is trained at, which BatchNorm cannot follow"""
+
 
 class ScheduleFree(OptimizerFactory):
     """Builds AdamWScheduleFree, ready to train."""
 
     start_values: ClassVar[Values] = {"lr": 0.0025}  # the package's own default
-    package = "schedulefree"
+    package = PACKAGE
 
     def __call__(self, network: nn.Module, values: Values) -> Optimizer:
         if values["momentum"] == 0:

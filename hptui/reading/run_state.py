@@ -12,6 +12,7 @@ from hptui.record.events import (
     CheckpointSaved,
     CommandRefused,
     DecisionRepeated,
+    DecisionsPlanned,
     DecisionStarted,
     EpochCompleted,
     EpochsAdded,
@@ -93,6 +94,8 @@ class RunState:
     changes: list[Change] = field(default_factory=list)
     """what was changed from outside, without what a resumption made void"""
     epochs_planned: int = 0
+    plan: DecisionsPlanned | None = None
+    """what the strategy plans; None: it plans nothing, or an older hptui did not record it"""
     decisions: list[Decision] = field(default_factory=list)
     epochs: list[Epoch] = field(default_factory=list)
     last_batches: BatchesTrained | None = None
@@ -118,6 +121,8 @@ class RunState:
                 self.started, self.values, self.epochs_planned = event, event.values, event.epochs
             case RunResumed():
                 self._go_back(event)
+            case DecisionsPlanned():
+                self.plan = event
             case DecisionStarted():
                 if self.decisions and self.decisions[-1].started.decision == event.decision:
                     self.decisions.pop()  # it was not over, and begins anew

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
+from hptui.plan import Plan, Stage
 from hptui.record.class_counts import ClassCounts
 from hptui.record.seals import check_line, seal_line
 
@@ -88,6 +89,24 @@ class RunResumed(Event, frozen=True, kw_only=True):
     """batches done in the epoch that follows; None: an older hptui did not record it"""
 
 
+class DecisionsPlanned(Event, frozen=True, kw_only=True):
+    """What the strategy plans from here on: at the beginning, and when that has changed."""
+
+    epoch: int
+    """the first one that may still be decided, counted from 1"""
+    stages: list[Stage]
+    left_out: list[str] = []
+    """searched hyperparameters that the budget does not reach"""
+    otherwise: str = ""
+    """when else it decides"""
+    cost: float | None = None
+    """of the whole run, as it is foreseen; null: that depends on what is found"""
+
+    @property
+    def plan(self) -> Plan:
+        return Plan(tuple(self.stages), tuple(self.left_out), self.otherwise)
+
+
 class DecisionStarted(Event, frozen=True, kw_only=True):
     decision: int
     """0, 1, 2, ... within the run"""
@@ -104,6 +123,8 @@ class DecisionStarted(Event, frozen=True, kw_only=True):
     score_weights: str
     planned: int | None = None
     """candidates that it will have; null: that depends on what is found, or an older hptui did not record it"""
+    planned_most: int | None = None
+    """candidates that it will have at most; null: nobody can tell, or an older hptui did not record it"""
 
 
 class CandidateScored(Event, frozen=True, kw_only=True):
@@ -305,6 +326,7 @@ class RunCompleted(Event, frozen=True, kw_only=True):
 AnyEvent = (
     RunStarted
     | RunResumed
+    | DecisionsPlanned
     | DecisionStarted
     | CandidateScored
     | LandscapePredicted

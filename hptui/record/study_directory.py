@@ -22,6 +22,7 @@ import tomli_w
 import hptui
 from hptui.config import Arm, StudyConfig, from_plain, to_plain
 from hptui.errors import ConfigError, RunDirectoryError
+from hptui.plan import Plan
 from hptui.record.events import SCHEMA
 from hptui.record.files import replace_file
 from hptui.record.machine_paths import portable, remember_paths
@@ -66,6 +67,8 @@ class Study(msgspec.Struct, frozen=True):
     """images of probes and training that each arm is expected to need, as a multiple of one plain training"""
     disk: DiskUse | None = None
     """None: an older hptui did not plan it"""
+    plans: dict[str, Plan] = {}
+    """by arm, what a run of it is to decide; without those that decide nothing. An older hptui did not keep it"""
     begun: StudyConfig | None = None
     """the settings that it began with, where some were changed since; null: it has them still"""
 
@@ -144,6 +147,7 @@ def create_study(
     planned_cost: dict[str, float],
     *,
     disk: DiskUse | None = None,
+    plans: dict[str, Plan] | None = None,
 ) -> Study:
     """Make the folder, copy the user's own files into it, and write study.toml last.
 
@@ -154,7 +158,16 @@ def create_study(
         RunDirectoryError: another study was begun in the folder meanwhile, or it cannot be written.
     """
     settings, places = portable(config)
-    study = Study(directory.resolve(), uuid.uuid4().hex, time.time(), settings, fingerprint, planned_cost, disk=disk)
+    study = Study(
+        directory.resolve(),
+        uuid.uuid4().hex,
+        time.time(),
+        settings,
+        fingerprint,
+        planned_cost,
+        disk=disk,
+        plans=plans or {},
+    )
     try:
         study = _claim_free_name(study, config)
         with Presence(study.directory):
@@ -191,6 +204,7 @@ def _write(study: Study, places: dict[str, str]) -> None:
         "created": study.created,
         "fingerprint": study.fingerprint,
         "planned_cost": study.planned_cost,
+        "plans": msgspec.to_builtins(study.plans),
     }
     if study.disk is not None:
         head["disk"] = msgspec.to_builtins(study.disk)

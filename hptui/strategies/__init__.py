@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from hptui.hyperparameters import Values
+from hptui.plan import Plan, Round, Stage
 from hptui.space import SearchSpace
 
 if TYPE_CHECKING:  # a tenth of a second that `hptui --help` need not wait for
@@ -86,27 +87,36 @@ class Choice:
     """places of finite candidates that were not to be chosen whatever their score; the reason says why"""
 
 
-@dataclass(frozen=True)
-class Situation:
-    """What a strategy may know at a decision."""
+@dataclass(frozen=True, kw_only=True)
+class Outlook:
+    """What a strategy may know when it is asked for its plan, before the start or later."""
 
     epoch: int
-    """the epoch to decide for, counted from 1"""
+    """the epoch to decide for, counted from 1; in a plan the next one"""
     epochs: int
     images_per_epoch: int
-    images_trained: int
-    images_probed: int
+    """0 in the plan of a study whose images have not been counted yet"""
+    images_trained: int = 0
+    images_probed: int = 0
     """without those of greed checks"""
+    left: float | None = None
+    """epochs that the run still trains, where these are not all from `epoch` on"""
     values: Values
     """in force"""
     space: SearchSpace
     """as it is now; ranges may change while a run goes on, and are never left"""
+    horizon: float
+    """the study's --horizon in epochs"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Situation(Outlook):
+    """What a strategy may know at a decision."""
+
     loss: float
     """validation loss of the run's state, of the weights that are scored"""
     losses: npt.NDArray[np.float32]
     """(validation images,) the same per image"""
-    horizon: float
-    """the study's --horizon in epochs"""
 
 
 DecisionCourse = Generator[list[Candidate], list[Measurement], Choice]
@@ -158,10 +168,19 @@ class Strategy:
     def ranges_changed(self, old: SearchSpace, new: SearchSpace) -> None:
         """Somebody changed the ranges; from the next decision on the new ones hold."""
 
-    def planned_candidates(self, space: SearchSpace) -> int | None:
-        """How many candidates a decision over `space` has; None: that depends on what it finds."""
-        return None
+    def plan(self, outlook: Outlook) -> Plan:
+        """What is to come; asked before the start, after every decision, and when ranges or epochs have changed.
 
-    def planned_cost(self, space: SearchSpace, horizon: float) -> float:
-        """Images of probes and training it expects to need, as a multiple of one plain training."""
-        return 1.0
+        One stage at all epochs that are left, with the rounds that `rounds` says. Who plans otherwise overrides this.
+        """
+        epochs = tuple(epoch for epoch in self.decision_epochs if epoch >= outlook.epoch)
+        if not (self.searches and epochs):
+            return Plan()
+        return Plan((Stage(epochs, tuple(outlook.space), self.rounds(outlook)),))
+
+    def rounds(self, outlook: Outlook) -> tuple[Round, ...]:
+        """Candidates of each decision, and how long they are probed; none: that depends on what it finds.
+
+        From these come the number of candidates and the cost that are told before the start.
+        """
+        return ()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
-from hptui.hyperparameters import hyperparameter
-from hptui.space import Range
-from hptui.strategies import Situation
+from hptui.hyperparameters import Values, hyperparameter
+from hptui.plan import Plan, Round, Stage
+from hptui.space import Range, SearchSpace
+from hptui.strategies import Outlook
 
 LEAST_STEPS = 10
 """of the shortest probe; a budget that allows fewer does without a stage"""
@@ -33,12 +34,43 @@ class Shape(Protocol):
 class Standing(Protocol):
     """How far a decision has come."""
 
-    situation: Situation
-    wasted: float
-    ahead: float
+    @property
+    def situation(self) -> Outlook:
+        """What is known where it began."""
+
+    @property
+    def wasted(self) -> float:
+        """Epochs of probes since then, without those that the run goes on from."""
+
+    @property
+    def ahead(self) -> float:
+        """Epochs that the run came on by going on from the winners."""
 
 
-def plan(strategy: Shape, situation: Situation) -> dict[str, Any]:
+class Ahead(NamedTuple):
+    """How far a decision that is still to come will have come, in a plan."""
+
+    situation: Outlook
+    """now"""
+    wasted: float = 0.0
+    """in all decisions until then"""
+    ahead: float = 0.0
+    """in that decision"""
+    epoch: int = 0
+    """that it is for"""
+
+    def after(self, probed: float, gained: float) -> Ahead:
+        """How far once a stage is over that probes for so many epochs, and gains some of them."""
+        return self._replace(wasted=self.wasted + probed - gained, ahead=self.ahead + gained)
+
+    def at(self, epoch: int) -> Ahead:
+        """How far at the decision for `epoch`: an epoch that the run came into has been trained to its end."""
+        if epoch == self.epoch:
+            return self
+        return self._replace(wasted=self.wasted + math.floor(self.ahead), ahead=0.0, epoch=epoch)
+
+
+def plan(strategy: Shape, situation: Outlook) -> dict[str, Any]:
     """Which stage comes before which epoch, the length of a survey's probe in epochs, and its number of rates."""
     first, space = situation.epoch, situation.space
     shares = {"survey": 0.0, "screen": strategy.screen_at}
@@ -72,8 +104,13 @@ def plan(strategy: Shape, situation: Situation) -> dict[str, Any]:
     }
 
 
-def largest_batch(situation: Situation) -> float:
-    """The largest batch that may be tried, as a share of an epoch: what a probe's length may be rounded by."""
+def largest_batch(situation: Outlook) -> float:
+    """The largest batch that may be tried, as a share of an epoch: what a probe's length may be rounded by.
+
+    0 where nobody has counted the images: then no probe is too short.
+    """
+    if not situation.images_per_epoch:
+        return 0.0
     searched = situation.space.get("batch_size")
     largest = max(situation.values["batch_size"], searched.high if searched is not None else 0.0)
     return largest / situation.images_per_epoch
@@ -86,9 +123,11 @@ def affordable(strategy: Shape, stage: Standing, candidates: int, wanted: float)
     """
     situation, length = stage.situation, wanted
     step = largest_batch(situation)
-    done = (situation.images_trained + situation.images_probed) / situation.images_per_epoch + stage.wasted
-    room = strategy.budget * situation.epochs - done - (situation.epochs - situation.epoch + 1)
-    while length >= LEAST_STEPS * step:
+    images = situation.images_trained + situation.images_probed
+    done = (images / situation.images_per_epoch if images else 0.0) + stage.wasted
+    left = situation.epochs - situation.epoch + 1 if situation.left is None else situation.left
+    room = strategy.budget * situation.epochs - done - left
+    while length > 0 and length >= LEAST_STEPS * step:
         waste = candidates * (length + step) + 2 * step + math.floor(stage.ahead + 2 * length + 2 * step)
         if waste <= room:
             return length
@@ -134,3 +173,65 @@ def longest(strategy: Shape, stages: Sequence[tuple[int, str, int]], spare: floa
 def levels(searched: Range, positions: Sequence[float]) -> list[float]:
     """Values at these positions of a range, without repeats."""
     return list(dict.fromkeys(map(hyperparameter(searched.name).rounded, map(searched.at, positions))))
+
+
+def changes_of(
+    names: Sequence[str], space: SearchSpace, values: Values, positions: Sequence[float]
+) -> list[dict[str, float]]:
+    """What a screen tries of these hyperparameters beside the values that it begins with, one at a time."""
+    in_force = {name: space[name].inside(values[name]) for name in names if name in values}
+    return [{name: value} for name in names for value in levels(space[name], positions) if value != in_force.get(name)]
+
+
+def coming_stages(strategy: Shape, memory: Mapping[str, Any], outlook: Outlook, allowed: Sequence[int]) -> Plan:
+    """The surveys and screens that `memory` has as due, and what the budget does not reach.
+
+    Args:
+        strategy: whose they are.
+        memory: of the strategy, or what `plan` makes of an empty one.
+        outlook: what is known now.
+        allowed: epochs for which there may still be a decision, ascending, at least one.
+    """
+    stages, left_out = [], [name for name in memory["left_out"] if name in outlook.space]
+    standing = Ahead(outlook)
+    for due, name in sorted(memory["due"], key=lambda entry: max(entry[0], allowed[0])):
+        epoch = next((epoch for epoch in allowed if epoch >= due), None)
+        if epoch is None:
+            continue
+        standing = standing.at(epoch)
+        for kind, names in _searched_in(name, outlook.space, memory.get("changed", ())):
+            stage = _coming(strategy, kind, names, memory, standing, anew=name == "changed")
+            left_out = [other for other in left_out if other not in names] + (names if stage is None else [])
+            if stage is not None:
+                stages.append(stage)
+                standing = standing.after(sum(one.candidates * one.epochs for one in stage.rounds), stage.gained)
+    return Plan(tuple(stages), tuple(left_out))
+
+
+def _searched_in(stage: str, space: SearchSpace, changed: Sequence[str]) -> list[tuple[str, list[str]]]:
+    """Survey and screen, with the hyperparameters that this stage searches with each."""
+    names = {kind: [name for name in space if (name == "lr") == (kind == "survey")] for kind in ("survey", "screen")}
+    if stage == "changed":
+        names = {kind: [name for name in found if name in changed] for kind, found in names.items()}
+    return [(kind, found) for kind, found in names.items() if found and stage in (kind, "changed")]
+
+
+def _coming(
+    strategy: Shape, kind: str, names: list[str], memory: Mapping[str, Any], standing: Ahead, *, anew: bool
+) -> Stage | None:
+    """A survey or screen that is to come, `anew` after a change of ranges; None where the budget does not reach it."""
+    outlook, unit, rates = standing.situation, float(memory["unit"]), int(memory["rates"])
+    if anew:
+        unit = max(unit, LEAST_STEPS * largest_batch(outlook))
+    if kind == "survey":
+        if anew:
+            rates = strategy.rates
+            unit = affordable(strategy, standing, rates + 2 * strategy.finalists, unit)
+        rounds, gained = (Round(rates, unit), Round(min(strategy.finalists, rates), 2 * unit)), 3 * unit
+    else:
+        changes = changes_of(names, outlook.space, outlook.values, memory["levels"])
+        length = affordable(strategy, standing, 1 + len(changes), strategy.length * unit)
+        rounds, gained = (Round(1 + len(changes), length), Round(2, length)), 2 * length
+    if gained == 0:
+        return None
+    return Stage((standing.epoch,), tuple(names), rounds, kind, at_most=True, gained=gained)

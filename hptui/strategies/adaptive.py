@@ -28,9 +28,10 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from hptui.plan import Plan
 from hptui.space import SearchSpace, describe
-from hptui.strategies import Choice, DecisionCourse, Measurement, Situation, StateName, Strategy
-from hptui.strategies._plan import LEAST_STEPS, affordable, largest_batch, levels, plan
+from hptui.strategies import Choice, DecisionCourse, Measurement, Outlook, Situation, StateName, Strategy
+from hptui.strategies._plan import LEAST_STEPS, affordable, changes_of, coming_stages, largest_batch, plan
 from hptui.strategies._stage import Stage, changed, lead, mean_loss, rate, strength
 
 __all__ = ["Adaptive"]
@@ -39,6 +40,8 @@ FALLEN, RISE = 2.0, 0.5
 """an epoch went wrong if the validation loss is so many times what it was before, and so many nats higher"""
 MOST = 0.05
 """share of its loss within which the best may be given up for a stronger one; few images have large standard errors"""
+UNCOUNTED = "how far the budget reaches depends on the number of images, which nobody has counted yet"
+OTHERWISE = "an epoch that goes wrong after a choice is trained again from there, with a smaller rate"
 
 
 class Adaptive(Strategy):
@@ -68,8 +71,16 @@ class Adaptive(Strategy):
     def needed(self) -> list[StateName]:
         return [self.memory["home"]] if "home" in self.memory else []
 
-    def planned_cost(self, space: SearchSpace, horizon: float) -> float:
-        return self.budget
+    def plan(self, outlook: Outlook) -> Plan:
+        """The stages that are due, as long as their probes will be if nothing is changed meanwhile."""
+        allowed = [epoch for epoch in sorted(self.decision_epochs) if epoch >= outlook.epoch]
+        if not allowed:
+            return Plan()
+        memory = self.memory if "due" in self.memory else plan(self, replace(outlook, epoch=allowed[0]))
+        coming = coming_stages(self, memory, outlook, allowed)
+        watches = self.returns and (coming.stages or "home" in memory)
+        words = [UNCOUNTED] * (not outlook.images_per_epoch) + [OTHERWISE] * bool(watches)
+        return replace(coming, otherwise="; ".join(words))
 
     def decides(self, epoch: int, loss: float | None) -> bool:
         if self._went_wrong(epoch, loss):
@@ -189,12 +200,7 @@ class Adaptive(Strategy):
     def _screen(self, stage: Stage, names: Sequence[str] = ()) -> DecisionCourse:
         """Levels of these, or of all but the learning rate."""
         names = names or [name for name in stage.space if name != "lr"]
-        changes = [
-            {name: value}
-            for name in names
-            for value in levels(stage.space[name], self.memory["levels"])
-            if value != stage.values.get(name)
-        ]
+        changes = changes_of(names, stage.space, stage.values, self.memory["levels"])
         length = affordable(self, stage, 1 + len(changes), self.length * float(self.memory["unit"]))
         self._searched(names, length > 0)
         if length == 0:

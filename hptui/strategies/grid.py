@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
-from hptui.space import SearchSpace, describe, grid
-from hptui.strategies import Candidate, Choice, DecisionCourse, Measurement, Situation, Strategy
+from hptui.plan import Plan, Round
+from hptui.space import check_cells, describe, grid
+from hptui.strategies import Candidate, Choice, DecisionCourse, Measurement, Outlook, Situation, Strategy
 
 __all__ = ["Grid"]
 
@@ -52,8 +54,11 @@ class Grid(Strategy):
         ]
         return in_force[0] if in_force else max(tied, key=lambda index: measurements[index].values["lr"])
 
-    def planned_candidates(self, space: SearchSpace) -> int:
-        return len(grid(space))
+    def plan(self, outlook: Outlook) -> Plan:
+        sizes = [str(len(searched.values())) for searched in outlook.space.values()]
+        title = f"{' x '.join(sizes)} grid" if len(sizes) > 1 else "grid"
+        plan = super().plan(outlook)
+        return replace(plan, stages=tuple(replace(stage, title=title) for stage in plan.stages))
 
-    def planned_cost(self, space: SearchSpace, horizon: float) -> float:
-        return 1.0 + len(self.decision_epochs) * len(grid(space)) * horizon / self.epochs
+    def rounds(self, outlook: Outlook) -> tuple[Round, ...]:
+        return (Round(check_cells(outlook.space), outlook.horizon),)

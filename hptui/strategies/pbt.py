@@ -15,13 +15,12 @@ from random import Random
 from typing import Any
 
 from hptui.hyperparameters import Values, hyperparameter
+from hptui.plan import ONE_BATCH, Plan, Round, Stage
 from hptui.space import Range, SearchSpace, describe
-from hptui.strategies import Candidate, Choice, DecisionCourse, Situation, StateName, Strategy
+from hptui.strategies import Candidate, Choice, DecisionCourse, Outlook, Situation, StateName, Strategy
 
 __all__ = ["Pbt"]
 
-ONE_BATCH = 1e-9
-"""the shortest probe there is, of a member that has come as far as the others already"""
 FACTORS = (0.8, 1.2)
 SHIFTS = (-0.2, 0.2)
 """of a linear range, where a factor would never leave zero"""
@@ -72,12 +71,26 @@ class Pbt(Strategy):
         starts = (member["start"] for member in self.memory.get("population", ()))
         return [start for start in starts if start is not None]
 
-    def planned_candidates(self, space: SearchSpace) -> int:
-        return self.members
+    def plan(self, outlook: Outlook) -> Plan:
+        """The members that are beside the run are trained as far as it came since the decision before."""
+        at = self.memory.get("at")
+        gaps: dict[int, list[int]] = {}
+        for epoch in (epoch for epoch in self.decision_epochs if epoch >= outlook.epoch):
+            gaps.setdefault(epoch - at if at is not None else 0, []).append(epoch)
+            at = epoch
+        names = tuple(outlook.space)
+        # of the winner's batch beyond the epoch's end the run trains one less
+        return Plan(
+            tuple(
+                Stage(tuple(epochs), names, self._rounds(gap), f"{self.members} members", gained=ONE_BATCH)
+                for gap, epochs in gaps.items()
+            )
+        )
 
-    def planned_cost(self, space: SearchSpace, horizon: float) -> float:
-        beside = max(self.decision_epochs, default=1) - min(self.decision_epochs, default=1)
-        return 1.0 + (self.members - 1) * beside / self.epochs
+    def _rounds(self, gap: int) -> tuple[Round, ...]:
+        if gap == 0:
+            return (Round(self.members, ONE_BATCH),)
+        return (Round(1, ONE_BATCH), Round(self.members - 1, float(gap)))
 
     def _drawn(self, space: SearchSpace, random: Random) -> Values:
         return {name: usable(searched, searched.at(random.random())) for name, searched in space.items()}

@@ -13,12 +13,12 @@ from hptui.config import Layer, StudyConfig, resolve
 from hptui.datasets import ImageDataset
 from hptui.datasets._prepare import check as check_dataset
 from hptui.errors import ConfigError
+from hptui.planning import new_strategy
 from hptui.record.events import AnyEvent, RunCompleted
 from hptui.record.predictions import Model, Predictions
 from hptui.strategies import Strategy
 from hptui.training.engine.plug_ins import ModelFactory
 from hptui.training.inputs import prepare_inputs
-from hptui.training.planning import new_strategy
 from hptui.training.run.control import Control
 from hptui.training.run.delivery import delivered_weights
 from hptui.training.run.run import Run

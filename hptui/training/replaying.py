@@ -15,8 +15,8 @@ import msgspec
 
 from hptui.errors import TrainingError
 from hptui.hyperparameters import Values
+from hptui.planning import new_strategy
 from hptui.strategies import Candidate, Choice, DecisionCourse, Situation, StateName, Strategy
-from hptui.training.planning import new_strategy
 from hptui.training.run.control import Control, StopRequested
 from hptui.training.run.ledger import Ledger
 from hptui.training.run.run import Run

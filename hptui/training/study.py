@@ -12,6 +12,8 @@ import msgspec
 
 from hptui.config import Arm, StudyConfig
 from hptui.errors import ConfigError, HptuiError, RunDirectoryError, TrainingError
+from hptui.plan import Plan
+from hptui.planning import new_strategy, plan_arm
 from hptui.record.events import RunCompleted, RunFailed
 from hptui.record.housekeeping import remove_needless
 from hptui.record.mending import has_checkpoints
@@ -23,10 +25,12 @@ from hptui.record.study_directory import Study, create_study
 from hptui.training.disk_use import disk_use
 from hptui.training.engine.building import StudyInputs
 from hptui.training.inputs import prepare_inputs
-from hptui.training.planning import new_strategy, planned_cost
 from hptui.training.run.control import Control
 from hptui.training.run.run import Run, RunOutcome
 from hptui.training.sole import sole_in_process
+
+UNKNOWN_COST = 1.0
+"""plain trainings, in the file of a study whose strategy cannot tell"""
 
 
 @dataclass(frozen=True)
@@ -56,9 +60,14 @@ def start_study(config: StudyConfig, directory: Path) -> PreparedStudy:
     Raises:
         UsageError: see `prepare_inputs`, or the folder cannot be written.
     """
-    planned: dict[str, float] = {arm: planned_cost(config, arm) for arm in config.arms}
+    for arm in config.arms:
+        plan_arm(config, arm)  # what is refused is told before the data are read
     inputs = prepare_inputs(config)
-    study = create_study(directory, config, inputs.data.fingerprint, planned, disk=disk_use(inputs, config))
+    images = len(inputs.data.train)
+    planned = {arm: plan_arm(config, arm, images) for arm in config.arms}
+    cost: dict[str, float] = {arm: one.cost or UNKNOWN_COST for arm, one in planned.items()}
+    plans: dict[str, Plan] = {arm: one.plan for arm, one in planned.items() if one.plan != Plan()}
+    study = create_study(directory, config, inputs.data.fingerprint, cost, disk=disk_use(inputs, config), plans=plans)
     return PreparedStudy(study, config, inputs)
 
 

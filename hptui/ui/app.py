@@ -22,7 +22,7 @@ from hptui.ui.attention import Attention
 from hptui.ui.drawing.colours import Palette
 from hptui.ui.drawing.plain_lines import PlainLines
 from hptui.ui.keys_in_turn import KeysInTurn
-from hptui.ui.messages import Alerted, LeaveForm, NewStudy, OpenStudy, ResumeStudy, StartStudy, Warned
+from hptui.ui.messages import Alerted, Draft, LeaveForm, NewStudy, OpenStudy, ResumeStudy, StartStudy, Warned
 from hptui.ui.own_training import OwnTraining, Training
 from hptui.ui.pace import ALONE, BESIDE_TRAINING
 from hptui.ui.screens.preparing import Preparing
@@ -30,6 +30,7 @@ from hptui.ui.widgets.folder_line import FolderLine
 
 if TYPE_CHECKING:
     from hptui.ui.exporting import Exporter
+    from hptui.ui.form_check import Measure
     from hptui.ui.screens.comparison import Comparer
 
 POLL_SECONDS = 0.1
@@ -64,7 +65,7 @@ class HptuiApp(App[None]):
     palette: Reactive[Palette] = reactive(Palette, init=False)
     """how panels draw; a dashboard is bound to it"""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (what a window can do, each by its name; the command line gives it)
         self,
         *,
         watch: Path | None = None,
@@ -75,12 +76,16 @@ class HptuiApp(App[None]):
         export: Exporter | None = None,
         compare: Comparer | None = None,
         bell: bool = True,
+        measure: Measure | None = None,
     ) -> None:
         super().__init__()
         self._attention = Attention(self, bell=bell)
         self._watch = watch
         self._training = OwnTraining(begin, start, resume, detach)
         self._export, self._compare = export, compare
+        self._measure = measure
+        self._draft: Draft | None = None
+        """what was typed into the form when it was left"""
         self._appearance = Appearance()
         self._keys = KeysInTurn(self, super().on_event)
         self.set_reactive(HptuiApp.palette, self._appearance.palette)
@@ -151,7 +156,7 @@ class HptuiApp(App[None]):
             self.pop_screen()
             self.action_list()
             if training.config is not None:  # what was typed is not lost
-                self._open_form(training.config)
+                self._open_form(training.config, training.error)
 
     def _is_shown(self, study: Path | None) -> bool:
         """Whether a dashboard looks at this study, and so sees how it ends."""
@@ -216,10 +221,12 @@ class HptuiApp(App[None]):
         else:
             self.notify(OCCUPIED, severity="warning")
 
-    def _open_form(self, config: StudyConfig | None = None) -> None:
+    def _open_form(self, config: StudyConfig | None = None, problem: str = "") -> None:
+        """The form: with these settings, else with what was typed when it was left, else with the defaults."""
         from hptui.ui.screens.new_study import NewStudyScreen
 
-        self.push_screen(NewStudyScreen(config))
+        draft = self._draft if config is None else None
+        self.push_screen(NewStudyScreen(config, draft=draft, problem=problem, measure=self._measure))
 
     @on(StartStudy)
     def _start_study(self, message: StartStudy) -> None:
@@ -228,10 +235,12 @@ class HptuiApp(App[None]):
             return
         self.clear_notifications()  # what they say was about an attempt before
         self.pop_screen()
+        self._draft = None
         self._prepare()
 
     @on(LeaveForm)
-    def _close_form(self) -> None:
+    def _close_form(self, message: LeaveForm) -> None:
+        self._draft = message.draft
         self.pop_screen()
 
     @work

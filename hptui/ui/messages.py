@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from textual.message import Message
 
@@ -11,6 +11,9 @@ from hptui.config import StudyConfig
 
 if TYPE_CHECKING:
     from hptui.reading.alerts import Alert
+
+Draft = dict[str, list[Any]]
+"""what stands in the fields of a form, right or wrong, by the setting of each row"""
 
 
 class OpenStudy(Message):
@@ -62,4 +65,9 @@ class Warned(Message):
 
 
 class LeaveForm(Message):
-    """Somebody wants no new study after all."""
+    """Somebody wants no new study after all, or not yet."""
+
+    def __init__(self, draft: Draft | None = None) -> None:
+        self.draft = draft
+        """what was typed, to go on with; None: nothing"""
+        super().__init__()

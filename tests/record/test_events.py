@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import types
 import typing
@@ -13,6 +14,7 @@ from fabricate import batches_trained, run_completed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hptui.plan import Round, Stage
 from hptui.record.class_counts import ClassCounts
 from hptui.record.events import AnyEvent, Axis, Event, RunStarted, decode, encode
 
@@ -21,7 +23,8 @@ FORMAT = {
     "dataset model parameters optimizer device searched values versions threads loss schedule",
     "RunResumed": "epoch epochs step images_trained images_probed seconds decisions by_hand device threads candidates "
     "batch",
-    "DecisionStarted": "decision epoch step axes values loss accuracy score_name score_weights planned",
+    "DecisionsPlanned": "epoch stages left_out otherwise cost",
+    "DecisionStarted": "decision epoch step axes values loss accuracy score_name score_weights planned planned_most",
     "CandidateScored": "decision candidate values score loss accuracy raw_loss raw_accuracy diverged classes images "
     "seconds start steps",
     "LandscapePredicted": "decision scores",
@@ -47,7 +50,8 @@ FORMAT = {
 """a change of this table is a change of the format: old logs have to stay readable, or SCHEMA is raised"""
 ABSENT_FROM_OLD_LOGS = {
     "RunStarted": {"threads": 0, "loss": "cross_entropy", "schedule": ""},
-    "DecisionStarted": {"planned": None},
+    "DecisionsPlanned": {"left_out": [], "otherwise": "", "cost": None},
+    "DecisionStarted": {"planned": None, "planned_most": None},
     "RunResumed": {"device": "", "threads": 0, "candidates": None, "batch": None},
     "CandidateScored": {"start": None, "steps": 0},
     "HyperparametersChosen": {"start": None, "left_out": [], "excluded": []},
@@ -72,7 +76,8 @@ def any_of(hint: Any) -> st.SearchStrategy[Any]:
     if origin is list:
         return st.lists(any_of(arguments[0]), max_size=3)
     if origin is tuple:
-        return st.tuples(*map(any_of, arguments))
+        several = st.lists(any_of(arguments[0]), max_size=3).map(tuple)
+        return several if arguments[-1] is ... else st.tuples(*map(any_of, arguments))
     if origin is dict:
         return st.dictionaries(any_of(arguments[0]), any_of(arguments[1]), max_size=3)
     if origin in (types.UnionType, typing.Union):
@@ -104,6 +109,15 @@ def test_the_format_is_pinned() -> None:
         assert issubclass(kind, Event)
         assert kind.__struct_config__.tag_field == "event"
     assert Axis.__struct_encode_fields__ == ("name", "low", "high", "scale", "values")
+    assert [field.name for field in dataclasses.fields(Round)] == ["candidates", "epochs"]
+    assert [field.name for field in dataclasses.fields(Stage)] == [
+        "epochs",
+        "names",
+        "rounds",
+        "title",
+        "at_most",
+        "gained",
+    ]
     assert ClassCounts.__struct_encode_fields__ == ("support", "predicted", "hits")
 
 

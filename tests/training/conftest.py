@@ -15,13 +15,13 @@ from torch import nn
 
 from hptui.config import Layer, StudyConfig, resolve
 from hptui.datasets import ImageDataset, Images
+from hptui.planning import new_strategy
 from hptui.record.events import AnyEvent
 from hptui.record.study_directory import Study, steered
 from hptui.training.engine.building import StudyInputs
 from hptui.training.engine.device_data import DeviceDataset, DeviceImages
 from hptui.training.engine.plug_ins import ModelFactory
 from hptui.training.inputs import prepare_inputs
-from hptui.training.planning import new_strategy
 from hptui.training.run.checkpoints import restore_newest
 from hptui.training.run.control import Control
 from hptui.training.run.decision import DecisionMaker

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from hptui.errors import ConfigError
+from hptui.planning import new_strategy, plan_arm
 from hptui.reading.run_state import replay
 from hptui.record.events import AnyEvent, CandidateScored, DecisionRepeated, HyperparametersChosen, RunCompleted
 from hptui.strategies import Candidate, Choice, DecisionCourse, Situation, Strategy
-from hptui.training.planning import new_strategy, planned_cost
 from hptui.training.run.control import Control, StopRequested
 from hptui.training.run.decision import DecisionMaker
 
@@ -112,9 +112,9 @@ def test_a_stop_within_it_leaves_the_decision_pending(prepare: Make) -> None:
 
 def test_its_cost_is_planned_and_a_population_has_none(prepare: Make) -> None:
     config = prepare().config
-    assert planned_cost(config, "optimized") == pytest.approx(1 + 6 * 0.5)
-    assert planned_cost(prepare(greed_check=2).config, "optimized") == pytest.approx(1 + 2 * 6 * 0.5)
-    assert planned_cost(prepare(greed_check=2).config, "baseline") == 1
-    assert planned_cost(prepare(greed_check=5).config, "optimized") == pytest.approx(1 + 2 * 6 * 0.5)
+    assert plan_arm(config, "optimized").cost == pytest.approx(1 + 6 * 0.5)
+    assert plan_arm(prepare(greed_check=2).config, "optimized").cost == pytest.approx(1 + 2 * 6 * 0.5)
+    assert plan_arm(prepare(greed_check=2).config, "baseline").cost == 1
+    assert plan_arm(prepare(greed_check=5).config, "optimized").cost == pytest.approx(1 + 2 * 6 * 0.5)
     with pytest.raises(ConfigError, match=r"greed_check: strategy 'pbt' has no probes that could be twice as long"):
         new_strategy(prepare(strategy="pbt", greed_check=1).config, "optimized")

@@ -13,13 +13,14 @@ import torch
 from torch import nn
 
 from hptui.errors import ConfigError, HptuiError, ModelError, TrainingError
-from hptui.record.events import BatchesTrained, RunCompleted
+from hptui.plan import Round
+from hptui.planning import new_strategy, plan_arm
+from hptui.record.events import BatchesTrained, DecisionsPlanned, RunCompleted
 from hptui.record.run_directory import RunFile, create_run
 from hptui.record.run_reader import RunReader
 from hptui.strategies import Candidate, Choice, Strategy
 from hptui.training import study as study_module
 from hptui.training.engine.evaluation import evaluate
-from hptui.training.planning import new_strategy, planned_cost
 from hptui.training.run.control import Control
 
 from .conftest import NormDropNet, Prepared, decide, make_run, train_run
@@ -268,11 +269,20 @@ def test_a_model_is_tried_out_in_training_before_anything_is_written(
         prepare(factory=factory, **settings)
 
 
-@pytest.mark.parametrize("cost", [None, math.nan, math.inf, -1.0, "much"])
-def test_a_cost_that_is_no_number_is_refused(prepare: Make, monkeypatch: pytest.MonkeyPatch, cost: Any) -> None:
-    monkeypatch.setattr("hptui.strategies.grid.Grid.planned_cost", lambda self, space, horizon: cost)
-    with pytest.raises(ConfigError, match="cost"):
-        planned_cost(prepare().config, "optimized")
+@pytest.mark.parametrize("length", [math.nan, math.inf, -100.0, "long"])
+def test_a_plan_that_makes_no_sense_is_refused(prepare: Make, monkeypatch: pytest.MonkeyPatch, length: Any) -> None:
+    config = prepare().config
+    monkeypatch.setattr("hptui.strategies.grid.Grid.rounds", lambda self, outlook: (Round(3, length),))
+    with pytest.raises(ConfigError, match=r"strategy 'grid' (plans a cost of|cannot plan what it tries)"):
+        plan_arm(config, "optimized")
+
+
+def test_a_mistake_in_the_plan_of_a_run_under_way_does_not_end_it(prepare: Make) -> None:
+    run, events = make_run(prepare())
+    run.strategy.plan = lambda outlook: 1 / 0
+    assert run.execute().completed
+    (told,) = [event for event in events if isinstance(event, DecisionsPlanned)]
+    assert told.otherwise == "Grid cannot say what comes: ZeroDivisionError: division by zero"
 
 
 def test_a_mask_of_minus_infinity_does_not_spoil_the_averages(prepare: Make) -> None:

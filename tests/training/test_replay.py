@@ -19,6 +19,7 @@ from hptui.record.events import (
     AnyEvent,
     BatchesTrained,
     CandidateScored,
+    DecisionsPlanned,
     DecisionStarted,
     EpochCompleted,
     EpochsAdded,
@@ -142,7 +143,7 @@ class StopWhileWatched(Control):
         self._directory = run
 
     def check(self, *, now: bool = False) -> None:
-        events = RunReader(self._directory).read()
+        events = [event for event in RunReader(self._directory).read() if not isinstance(event, DecisionsPlanned)]
         if isinstance(events[-1], HyperparametersChosen) and events[-1].start is not None:
             self.stop("test")
         super().check(now=now)

@@ -41,6 +41,7 @@ from textual.widgets import DataTable, Input, OptionList, RichLog
 
 import hptui.ui
 from hptui.config import StudyConfig
+from hptui.planning import Refused
 from hptui.record.commands import (
     AddEpochs,
     ChangeRanges,
@@ -216,7 +217,14 @@ def listed(stack: ExitStack) -> tuple[HptuiApp, None]:
         resumed.append(directory.name)
         return FakeTraining()
 
-    return HptuiApp(start=start, resume=resume, detach=partial(start, detached=True), compare=compare), None
+    app = HptuiApp(
+        start=start,
+        resume=resume,
+        detach=partial(start, detached=True),
+        compare=compare,
+        measure=lambda config, should_stop: Refused("data_dir", "no such file"),
+    )
+    return app, None
 
 
 @dataclass(frozen=True)
@@ -392,7 +400,7 @@ async def _(at: At, key: str) -> None:
     await at.sees("decision 3/3")
 
 
-@scenario("Dashboard", *"12345", size=LARGE)
+@scenario("Dashboard", *"123456", size=LARGE)
 async def _(at: At, key: str) -> None:
     wanted = at.app.screen._panels[int(key) - 1]
     await at.press("2" if key == "1" else "1")
@@ -830,6 +838,30 @@ async def _(at: At, key: str) -> None:
     await at.on(Preparing)
     await at.until(lambda: begun, "the start")
     assert begun[0][1]
+
+
+@scenario("NewStudyScreen", "ctrl+g", start=listed)
+async def _(at: At, key: str) -> None:
+    await form(at)
+    await at.press(key)
+    await at.sees("no such file")
+
+
+@scenario("NewStudyScreen", "ctrl+o", start=listed)
+async def _(at: At, key: str) -> None:
+    await form(at)
+    await at.press(key)
+    await at.sees("image_size")
+
+
+@scenario("NewStudyScreen", "ctrl+r", start=listed)
+async def _(at: At, key: str) -> None:
+    await form(at)
+    epochs = row(at, "epochs").query_one(Input)
+    epochs.value = "7"
+    await at.sees("runs of 7 epochs")
+    await at.press(key)
+    await at.sees("runs of 10 epochs")
 
 
 @scenario("NewStudyScreen", "escape", start=listed)

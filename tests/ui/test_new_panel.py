@@ -95,18 +95,18 @@ def test_a_new_panel_has_its_place_its_key_and_its_tab(
             (notes,) = app.screen.query("NotesPanel")
             assert panels[-1] is notes  # it says nothing of its order
             if size == (80, 24):
-                await until(pilot, lambda: " 6 N" in screen_text(app))  # cut at the edge
+                await until(pilot, lambda: " 6 Plan" in screen_text(app))  # and there is no room for one more
                 assert not notes.display
             else:
                 await until(pilot, lambda: "notes on " in screen_text(app))
                 assert notes.outer_size.width == size[0]
                 assert notes.outer_size.height >= 7
                 assert_no_gap(panels, size)
-            await pilot.press("6")
+            await pilot.press("7")
             await until(pilot, lambda: notes.has_focus)
             await until(pilot, lambda: "notes on " in screen_text(app))
             if size == (80, 24):
-                await until(pilot, lambda: "6 Notes" in screen_text(app))
+                await until(pilot, lambda: "7 Notes" in screen_text(app))
                 assert notes.outer_size.width == size[0]
                 assert notes.outer_size.height > 15
 

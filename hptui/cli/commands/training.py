@@ -116,7 +116,7 @@ def watch(directory: Path, bell: str | None) -> int:
 
 
 @click.command()
-@click.argument("directory", type=click.Path(path_type=Path), metavar="DIR")
+@study_argument
 def stop(directory: Path) -> int:
     """Stop a study with a checkpoint, whichever process trains it; `hptui resume` goes on with it.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from hptui.datasets import ImageDataset, Images, Pixels
 from hptui.errors import ConfigError
+from hptui.plan import batches_per_epoch
 
 Statistic = npt.NDArray[np.float64]
 
@@ -126,11 +126,6 @@ def _images(images: Images, device: torch.device) -> DeviceImages:
         torch.tensor(np.ascontiguousarray(images.pixels), device=device),
         torch.tensor(np.ascontiguousarray(images.labels), device=device),
     )
-
-
-def batches_per_epoch(images: int, batch_size: int) -> int:
-    """A remainder of half a batch or less joins the batch before it."""
-    return max(1, math.ceil((2 * images - batch_size) / (2 * batch_size)))
 
 
 class BatchOrder:

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from hptui.losses import Loss
-from hptui.training.engine.device_data import DeviceDataset, DeviceImages, batches_per_epoch
+from hptui.plan import batches_per_epoch
+from hptui.training.engine.device_data import DeviceDataset, DeviceImages
 from hptui.training.engine.evaluation import Evaluation, evaluate, forward_precision
 from hptui.training.engine.state import TrainingState
 

@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable
 
 from hptui.config import StudyConfig
+from hptui.plan import LONGER
 from hptui.record.events import (
     CandidateScored,
     DecisionRepeated,
@@ -26,14 +27,12 @@ from hptui.training.engine.loop import Trainer
 from hptui.training.run.answers import checked_candidates, checked_choice, checked_course, checked_prediction
 from hptui.training.run.autosave import Autosave
 from hptui.training.run.control import Control, StopRequested
+from hptui.training.run.foresight import asked_plan
 from hptui.training.run.kept import KeptStates
 from hptui.training.run.ledger import Ledger
 from hptui.training.run.opening import axes
 from hptui.training.run.pending import Course, DecidesDifferently, PendingDecision
 from hptui.training.run.probing import Probe, Prober, Scoring
-
-LONGER = 2.0
-"""times the length of a probe that a greed check repeats"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,8 +93,7 @@ class DecisionMaker:
     def _begin(self, epoch: int) -> PendingDecision:
         home, progress = self.trainer.state.snapshot(), self.ledger.progress
         start = Scoring(self.config.score, self.config.score_weights).evaluate_start(self.trainer)
-        self.ledger.emit(self._announcement(epoch, start))
-        return PendingDecision(
+        pending = PendingDecision(
             home=home,
             losses=start.losses,
             loss=start.loss,
@@ -106,6 +104,8 @@ class DecisionMaker:
             began=self.control.clock(),
             own=Course(self.kept),
         )
+        self.ledger.emit(self._announcement(epoch, self._situation(epoch, pending), start))
+        return pending
 
     def give_up(self) -> None:
         """Forget a decision that is pending: what it was to choose of is not searched any more."""
@@ -116,8 +116,13 @@ class DecisionMaker:
         self.ledger.pending = None
         self.kept.forget_all_but(self.strategy.needed())
 
-    def _announcement(self, epoch: int, start: Evaluation | None = None) -> DecisionStarted:
+    def _announcement(
+        self, epoch: int, situation: Situation | None = None, start: Evaluation | None = None
+    ) -> DecisionStarted:
         """The fact that a decision begins; without `start` nothing is measured, because nothing will be compared."""
+        stages = asked_plan(self.strategy, situation).decisions().get(epoch, ()) if situation is not None else ()
+        told = bool(stages) and all(stage.rounds for stage in stages)
+        most = sum(stage.candidates for stage in stages) if told else None
         return DecisionStarted(
             decision=self.ledger.progress.decisions,
             epoch=epoch,
@@ -128,7 +133,8 @@ class DecisionMaker:
             accuracy=start.accuracy if start else None,
             score_name=self.config.score,
             score_weights=self.config.score_weights,
-            planned=self.strategy.planned_candidates(self.config.space) if start else None,
+            planned=None if any(stage.at_most for stage in stages) else most,
+            planned_most=most,
         )
 
     def use_by_hand(self, epoch: int) -> None:

@@ -34,6 +34,7 @@ from hptui.training.run.decision import DecisionMaker
 from hptui.training.run.delivery import DeliveredEpoch, Delivery, remove_predictions
 from hptui.training.run.epoch import EpochTrainer
 from hptui.training.run.epoch_evaluation import EpochResult, evaluate_epoch
+from hptui.training.run.foresight import Foresight
 from hptui.training.run.kept import KeptStates
 from hptui.training.run.ledger import Ledger, Progress
 from hptui.training.run.opening import describe_device, run_started
@@ -87,6 +88,7 @@ class Run:
             precision=config.precision,
         )
         self.trainer.before_batch = control.leave_if_stopped
+        self._foresight = Foresight(self.trainer, strategy, self.ledger)
 
     @property
     def name(self) -> str:
@@ -111,6 +113,7 @@ class Run:
             started = run_started(self.config, self.inputs, self.strategy, self.arm, self.seed, self.state)
             self.ledger.emit(started)
         self.control.begin(self.name, self.ledger.emit)
+        self._foresight.tell(self.config)
         self.ledger.lap()
         try:
             while self._goes_on():
@@ -139,6 +142,7 @@ class Run:
         pending = self.ledger.pending
         if pending is not None and pending.search != self.config.search:
             self._decision_maker().give_up()
+        self._foresight.tell(self.config)
 
     def _epoch(self, epoch: int) -> None:
         at, state = self.ledger.progress, self.state
@@ -147,6 +151,7 @@ class Run:
             self._obey(epoch)
             self._decide(epoch)
             at.decided = epoch
+            self._foresight.tell(self.config)
         schedule, autosave = self._schedule, self.autosave
         EpochTrainer(self.trainer, self.ledger, self.control, self.config, schedule, autosave).train(epoch)
         result = evaluate_epoch(self.trainer, self.inputs.test, epoch, self.ledger)  # stopped in it, it is done again

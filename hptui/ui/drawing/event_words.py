@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 
+from hptui.plan import plan_lines
 from hptui.reading.changes import ranges_words
 from hptui.record.events import (
     AnyEvent,
     CheckpointSaved,
     CommandRefused,
     DecisionRepeated,
+    DecisionsPlanned,
     DecisionStarted,
     EpochCompleted,
     EpochsAdded,
@@ -43,6 +45,8 @@ def _what(event: AnyEvent) -> str:  # noqa: PLR0911, PLR0912 (one line per kind 
             return f"started {event.arm} seed {event.seed}: {event.strategy} on {event.dataset}, {event.device}"
         case RunResumed():
             return f"resumed after epoch {event.epoch}, step {event.step}"
+        case DecisionsPlanned():
+            return f"plan: {'; '.join(plan_lines(event.plan, decided=event.epoch - 1))}"
         case DecisionStarted():
             cells = " x ".join(f"{len(axis.values)} {axis.name}" for axis in event.axes)
             return f"decision {event.decision + 1} for epoch {event.epoch}: {cells}"

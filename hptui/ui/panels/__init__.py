@@ -84,6 +84,8 @@ class Panel(Widget, can_focus=True):
 
     heading: ClassVar[str] = ""
     """on its border, and on its tab in a small terminal"""
+    short_heading: ClassVar[str] = ""
+    """on its tab, where that is another: all tabs together have 80 columns"""
     order: ClassVar[int] = 100
     """on the screen, from the smallest"""
     span: ClassVar[Span] = Span(columns=COLUMNS, rows=2)

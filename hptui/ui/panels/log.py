@@ -26,7 +26,7 @@ class LogPanel(Panel):
 
     heading = "Log"
     order = 50
-    span = Span(columns=6, rows=1)
+    span = Span(columns=3, rows=1)
 
     DEFAULT_CSS = """
     LogPanel { layout: vertical; height: 1fr; }

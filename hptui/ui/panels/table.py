@@ -50,6 +50,7 @@ class TablePanel(Panel, can_focus=False):
     """One row per run; Enter looks at the run."""
 
     heading = "Accuracy (test)"
+    short_heading = "Accuracy"
     order = 40
     span = Span(columns=4, rows=3)
     wide_span = Span(columns=3, rows=3)

@@ -1,27 +1,28 @@
-"""The form for a new study; what it accepts is decided by hptui.config alone, as one types."""
+"""The form for a new study; what it accepts is decided by hptui.config and by the strategies, as one types."""
 
 from __future__ import annotations
 
-import math
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import msgspec
 from rich.text import Text
-from textual import events
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container, Horizontal, VerticalScroll
+from textual.containers import Container, Horizontal
 from textual.screen import Screen
 from textual.widgets import Button, Footer, Static
 
-from hptui import registry
-from hptui.config import Layer, StudyConfig, environment_layer, resolve
-from hptui.errors import ConfigError, HptuiError, RunDirectoryError
+from hptui.config import FIELDS, StudyConfig, environment_layer, resolve
+from hptui.errors import ConfigError, HptuiError
 from hptui.hyperparameters import hyperparameters
-from hptui.record.study_directory import new_directory
-from hptui.ui.messages import LeaveForm, StartStudy
+from hptui.planning import Refused, Speed
+from hptui.ui.form_check import Measure, plan_words, planned, read_rows, setting_of
+from hptui.ui.messages import Draft, LeaveForm, StartStudy
+from hptui.ui.widgets.estimate import EstimateButton
 from hptui.ui.widgets.form import Row, SettingRow
-from hptui.ui.widgets.range_row import RangeRow
+from hptui.ui.widgets.form_scroll import FormScroll
+from hptui.ui.widgets.range_row import RangeRow, column_headings
 
 FORM = {
     "data and network": ("dataset", "data_dir", "class_weights", "model", "optimizer", "loss", "schedule"),
@@ -30,70 +31,122 @@ FORM = {
     "machine": ("device", "threads"),
 }
 DETACH = "train in a process of its own, which goes on when this window is closed"
-MOST_CELLS = 10_000
-"""a grid with more is not laid out to plan its cost"""
+SHOWN = [field for fields in FORM.values() for field in fields]
+MORE = [field for field in FIELDS if field not in (*SHOWN, "search")]
+"""settings that are rarely changed; a new one of the configuration is here by itself"""
+FOLDED, OPEN = f"[+] {len(MORE)} more settings", "[-] more settings"
+MEASURING = "measuring: reads the data, trains for a second ..."
 
 
 class NewStudyScreen(Screen[None]):
     """Settings, searched ranges, what they will cost, and Start."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (130, "-wide")]  # noqa: RUF012 (as the base class declares it)
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (12, "-tall")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (12, "-tall"), (36, "-very-tall")]  # noqa: RUF012
     DEFAULT_CSS = """
     NewStudyScreen #title { height: 1; padding: 0 1; text-style: bold; }
-    NewStudyScreen #form { height: 1fr; scrollbar-size-vertical: 1; }
+    NewStudyScreen #form { height: 1fr; }
     NewStudyScreen #form Container { height: auto; padding: 0 1; }
+    NewStudyScreen #form #more { padding: 0; display: none; }
+    NewStudyScreen #form #more.-open { display: block; }
+    NewStudyScreen #fold { margin-top: 1; }
     NewStudyScreen.-wide #form { layout: horizontal; }
     NewStudyScreen.-wide #form Container { width: 1fr; }
     NewStudyScreen .heading { height: 1; margin-top: 1; text-style: bold; color: $text-primary; }
     NewStudyScreen .first { margin-top: 0; }
     NewStudyScreen.-wide .second { margin-top: 0; }
     NewStudyScreen #about { height: 2; padding: 0 1; color: $text-muted; }
-    NewStudyScreen #start-row { height: auto; min-height: 2; max-height: 3; padding: 0 1; }
-    NewStudyScreen #start-row Button { margin-right: 1; min-width: 9; width: 9; }
+    NewStudyScreen #start-row { height: 1; padding: 0 1; }
+    NewStudyScreen #start-row Button { margin-right: 1; min-width: 9; }
     NewStudyScreen.-short #title, NewStudyScreen.-short #about { display: none; }
-    NewStudyScreen.-short #start-row { min-height: 1; max-height: 1; }
-    NewStudyScreen #plan { width: 1fr; height: auto; }
+    NewStudyScreen #plan { height: auto; max-height: 6; padding: 0 1; }
+    NewStudyScreen.-very-tall #plan { max-height: 10; }
+    NewStudyScreen.-short #plan { max-height: 1; }
     NewStudyScreen #plan.-wrong { color: $text-error; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "start", "Start"),
         Binding("ctrl+t", "detach", "Start detached"),
+        Binding("ctrl+g", "estimate", "Estimate"),
+        Binding("ctrl+o", "more", "More"),
+        Binding("ctrl+r", "defaults", "Defaults"),
         Binding("escape", "cancel", "Back"),
     ]
 
-    def __init__(self, config: StudyConfig | None = None) -> None:
-        """Begin with the settings of `config`; without one with the defaults and what the environment says."""
+    def __init__(
+        self,
+        config: StudyConfig | None = None,
+        *,
+        draft: Draft | None = None,
+        problem: str = "",
+        measure: Measure | None = None,
+    ) -> None:
+        """Begin with the settings of `config`; without one with the defaults and what the environment says.
+
+        Args:
+            config: what is filled in.
+            draft: what was typed when the form was left, to go on with.
+            problem: why a study with these settings did not start.
+            measure: finds how fast this machine trains.
+        """
         super().__init__()
-        self._config, self._problem = _first_settings() if config is None else (config, "")
+        self._config, self._warning = _first_settings() if config is None else (config, "")
+        self._draft = draft
+        self._untouched: Draft = {}
+        self._estimate = EstimateButton(measure)
+        if problem:
+            self._estimate.remember(self._config, Refused(setting_of(problem, self._config), problem))
         self._check_is_due = False
         self._ready = False
 
     def compose(self) -> ComposeResult:
         plain = msgspec.to_builtins(self._config)
         yield Static("new study", id="title")
-        with VerticalScroll(id="form", can_focus=False):
+        with FormScroll(id="form"):
             with Container():
                 for number, (heading, fields) in enumerate(FORM.items()):
                     yield Static(heading, classes="heading" if number else "heading first")
                     yield from (SettingRow(field, plain[field]) for field in fields)
             with Container():
-                yield Static("searched ranges", classes="heading second")
+                yield Static(column_headings("searched ranges"), classes="heading second")
                 for name, known in hyperparameters().items():
                     text = self._config.search.get(name)
                     yield RangeRow(name, text or known.suggested, searched=text is not None)
+                yield Button(Text(FOLDED), id="fold", compact=True)
+                with Container(id="more"):
+                    yield from (SettingRow(field, plain[field]) for field in MORE)
         yield Static(id="about", markup=False)
         with Horizontal(id="start-row"):
             yield Button("Start", id="start", variant="primary", compact=True, disabled=True)
             yield Button("Detach", id="detach", compact=True, disabled=True, tooltip=DETACH)
+            yield self._estimate
             yield Button("Back", id="back", compact=True)
-            yield Static(id="plan", markup=False)
+        yield Static(id="plan", markup=False)
         yield Footer(compact=True)
 
     def on_mount(self) -> None:
-        if self._problem:
-            self.notify(self._problem, title="settings of the environment", severity="warning", markup=False)
+        if self._warning:
+            self.notify(self._warning, title="settings of the environment", severity="warning", markup=False)
+        self._untouched = self.typed
+        if self._draft:
+            self._restore(self._draft)
+        if any(getattr(self._config, field) != getattr(StudyConfig(), field) for field in MORE):
+            self._fold(is_open=True)
         self.query(Row).first().focus_first()
+
+    def on_resize(self) -> None:
+        """Give the plan as many lines as there are now."""
+        self.call_after_refresh(self._check)
+
+    @property
+    def typed(self) -> Draft:
+        """What stands in all fields, right or wrong."""
+        return {row.setting: row.typed for row in self.query(Row)}
+
+    def _restore(self, typed: Draft) -> None:
+        for row in self.query(Row):
+            if row.setting in typed:
+                row.restore(typed[row.setting])
 
     def on_row_changed(self, message: Row.Changed) -> None:
         """Look at the form once for all that was changed together."""
@@ -105,43 +158,38 @@ class NewStudyScreen(Screen[None]):
     def _check(self) -> StudyConfig | None:
         """Show what is wrong beside its field, and what the study will cost; None if anything is wrong."""
         self._check_is_due = False
-        config, errors = self._read()
-        for row in self.query(Row):
-            row.show_problem(errors.pop(row.setting, ""))
-        wrong = [row.setting for row in self.query(Row) if row.has_class("-wrong")]
-        words = "to mend: " + ", ".join(wrong) if wrong else "".join(errors.values())
+        config, errors = read_rows(self.query(Row), self._config)
+        found = self._estimate.answer(config) if config is not None else None
+        tried = {found.setting: found.message} if isinstance(found, Refused) else {}  # it may be mended on the disk
+        problems, lines = errors | tried, []
         if config is not None:
-            words = plan(config)
+            speed = found if isinstance(found, Speed) else None
+            try:
+                lines = plan_words(config, planned(config, speed), speed)
+            except HptuiError as error:
+                problems = {setting_of(str(error), config): str(error)}
+                config = None
+        for row in self.query(Row):
+            row.show_problem(problems.pop(row.setting, ""))
+        wrong = [row.setting for row in self.query(Row) if row.has_class("-wrong")]
+        if config is None:
+            lines = ["to mend: " + ", ".join(wrong)] if wrong else []
+        self._show(config, [*problems.values(), *[MEASURING] * self._estimate.measuring, *lines])
+        if any(setting in MORE for setting in wrong):
+            self._fold(is_open=True)
+        return config
+
+    def _show(self, config: StudyConfig | None, lines: list[str]) -> None:
+        """Plan and cost, or what is wrong; and whether it can be started."""
         shown = self.query_one("#plan", Static)
-        shown.update(Text(words))
+        shown.update(Text("\n".join(lines)))
         shown.set_class(config is None, "-wrong")
         for button in self.query("#start, #detach"):
             button.disabled = config is None
+        self._estimate.disabled = config is None or self._estimate.measuring
         if self._ready != (config is not None):
             self._ready = config is not None
             self.refresh_bindings()
-        return config
-
-    def _read(self) -> tuple[StudyConfig | None, dict[str, str]]:
-        """The form as a checked configuration, or messages by the field that each belongs to."""
-        settings: dict[str, Any] = msgspec.to_builtins(self._config) | {"search": {}}
-        errors: dict[str, str] = {}
-        for row in self.query(Row):
-            try:
-                row.add_to(settings)
-            except ConfigError as error:
-                errors[row.setting] = str(error)
-        if errors:
-            return None, errors
-        try:
-            config = resolve([Layer("form", settings)]).config
-            if config.out is not None:
-                new_directory(config)
-        except RunDirectoryError as error:
-            return None, {"out": str(error)}
-        except HptuiError as error:
-            return None, {str(error).split(maxsplit=1)[0]: str(error)}
-        return config, {}
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """Say what the field is for."""
@@ -155,6 +203,10 @@ class NewStudyScreen(Screen[None]):
                 self.action_start()
             case "detach":
                 self.action_detach()
+            case "estimate":
+                self.action_estimate()
+            case "fold":
+                self.action_more()
             case _:
                 self.action_cancel()
 
@@ -168,13 +220,48 @@ class NewStudyScreen(Screen[None]):
         """Look once more, for what was typed a moment ago."""
         config = self._check()
         if config is not None:
+            self._estimate.cancel()  # no measurement beside a training
             self.post_message(StartStudy(config, detached=detached))
 
     def action_cancel(self) -> None:
-        self.post_message(LeaveForm())
+        """Leave; what was typed is there when the form is opened again."""
+        self._estimate.cancel()
+        typed = self.typed
+        self.post_message(LeaveForm(typed if typed != self._untouched or self._draft else None))
+
+    def action_more(self) -> None:
+        """Unfold the settings that are rarely changed, or fold them."""
+        is_open = not self.query_one("#more").has_class("-open")
+        self._fold(is_open=is_open)
+        if is_open:
+            self.query_one("#more Row", Row).focus_first()
+        else:
+            self.query_one("#fold").focus()
+
+    def _fold(self, *, is_open: bool) -> None:
+        self.query_one("#more").set_class(is_open, "-open")
+        self.query_one("#fold", Button).label = Text(OPEN if is_open else FOLDED)
+
+    def action_defaults(self) -> None:
+        """Put back what the form began with."""
+        self._restore(self._untouched)
+
+    def action_estimate(self) -> None:
+        """Find how long the study will take, and whether data and network fit."""
+        config = self._check()
+        if config is not None:
+            self._estimate.ask(config)
+            self._check()
+
+    @on(EstimateButton.Answered)
+    def _show_answer(self, message: EstimateButton.Answered) -> None:
+        message.stop()
+        self._check()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Start is greyed in the footer while anything is wrong."""
+        if action == "estimate" and not self._estimate.display:
+            return False
         return (self._ready or None) if action in ("start", "detach") else super().check_action(action, parameters)
 
 
@@ -184,21 +271,3 @@ def _first_settings() -> tuple[StudyConfig, str]:
         return resolve([environment_layer()]).config, ""
     except ConfigError as error:
         return resolve([]).config, str(error)
-
-
-def plan(config: StudyConfig) -> str:
-    """The grid of one decision, and what an optimized run will cost."""
-    runs = f"{' + '.join([str(config.runs)] * len(config.arms))} runs"
-    if registry.is_own(config.strategy):
-        return f"{runs}; the cost depends on {config.strategy}"
-    sizes = [len(searched.values()) for searched in config.space.values()]
-    cells = math.prod(sizes)
-    factory = registry.load("strategies", config.strategy)
-    grid = ""
-    if factory.searches:
-        grid = f"{' x '.join(map(str, sizes))} = {cells} cells, " if len(sizes) > 1 else f"{cells} cells, "
-        if cells > MOST_CELLS:
-            return f"{grid}too many to plan the cost; {runs}"
-    strategy = factory(config.epochs, config.decision_epochs(), config.seed)
-    strategy.budget = config.budget
-    return f"{grid}cost about {strategy.planned_cost(config.space, config.horizon):.1f} plain trainings; {runs}"

@@ -75,7 +75,12 @@ class PanelBoard(Vertical):
         self._zoomed = False
 
     def compose(self) -> ComposeResult:
-        yield Tabs(*(Tab(f"{n} {panel.heading}", id=f"tab-{n}") for n, panel in enumerate(self._panels, 1)))
+        yield Tabs(
+            *(
+                Tab(f"{n} {panel.short_heading or panel.heading}", id=f"tab-{n}")
+                for n, panel in enumerate(self._panels, 1)
+            )
+        )
         with Grid():
             yield from self._panels
 

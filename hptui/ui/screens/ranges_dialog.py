@@ -10,7 +10,7 @@ from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, ScrollableContainer, Vertical
+from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
@@ -18,10 +18,10 @@ from hptui.errors import ConfigError
 from hptui.hyperparameters import Values, hyperparameter, hyperparameters
 from hptui.space import Range, SearchSpace, check_cells, parse_range
 from hptui.ui.widgets.form import Row
-from hptui.ui.widgets.range_row import RangeRow
+from hptui.ui.widgets.form_scroll import FormScroll
+from hptui.ui.widgets.range_row import RangeRow, column_headings
 
-HEADING = f"{'[X] searched':20}{'low':11}{'high':11}{'scale':11}steps"
-"""above the columns of a RangeRow"""
+HEADING = column_headings("[X] searched")
 NOTHING = "no range: there would be nothing to decide"
 
 
@@ -36,7 +36,7 @@ class RangesDialog(ModalScreen[dict[str, str] | None]):
         border: round $primary; background: $surface;
     }
     RangesDialog #heading { height: 1; text-style: bold; }
-    RangesDialog ScrollableContainer { height: 1fr; scrollbar-size: 0 1; }
+    RangesDialog FormScroll { height: 1fr; scrollbar-size: 0 1; overflow-x: auto; }
     RangesDialog RangeRow { min-width: 59; }
     RangesDialog #about { height: 2; color: $text-muted; }
     RangesDialog #grid { height: auto; max-height: 8; }
@@ -63,7 +63,7 @@ class RangesDialog(ModalScreen[dict[str, str] | None]):
         with Vertical() as box:
             box.border_title = "Ranges from the next decision on"
             yield Static(HEADING, id="heading", markup=False)
-            with ScrollableContainer(can_focus=False):
+            with FormScroll():
                 # in the order in which they are searched: it is also the order of the heatmap's axes
                 for name in dict.fromkeys([*self._space, *hyperparameters()]):
                     text = str(self._space[name]) if name in self._space else hyperparameter(name).suggested

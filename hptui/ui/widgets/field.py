@@ -17,6 +17,10 @@ class Field(Input):
     that a slow line delivers together would change places: five backspaces and "0.05" would leave nothing.
     """
 
+    DEFAULT_CSS = """
+    Field:nocolor > .input--suggestion, Field:nocolor > .input--placeholder { text-style: dim italic; }
+    """
+
     async def _on_key(self, event: events.Key) -> None:
         action = _ACTIONS.get(event.key)
         if event.is_printable or action is None:

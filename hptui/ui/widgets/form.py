@@ -14,13 +14,15 @@ from textual.widget import Widget
 from textual.widgets import Checkbox, Input, Select, Static
 
 from hptui import registry
-from hptui.config import PLUG_INS, StudyConfig, choices, convert_field, description, own_form, takes_path
+from hptui.config import LOCAL, PLUG_INS, StudyConfig, choices, convert_field, description, own_form, takes_path
 from hptui.errors import ConfigError
 from hptui.ui.widgets.field import Field
+from hptui.ui.widgets.path_suggester import PathSuggester
 
 DEFAULTS = StudyConfig()
 OWN = ":"
 """the choice of something of the user's own, which is written below it; no plug-in has this name"""
+COMPLETES = "The right arrow key completes the path."
 EXAMPLES = {"decide_at": "such as 1,2,5,9", "set": "such as momentum=0.95"}
 
 
@@ -76,6 +78,19 @@ class Row(Widget):
         self.set_class(bool(problem), "-wrong")
         self.query_one(".problem", Static).update(Text(f"! {problem}" if problem else ""))
 
+    @property
+    def typed(self) -> list[Any]:
+        """What stands in its fields, right or wrong."""
+        return [part.value for part in self._fields()]
+
+    def restore(self, typed: list[Any]) -> None:
+        """Put back what `typed` gave."""
+        for part, value in zip(self._fields(), typed, strict=True):
+            part.value = value
+
+    def _fields(self) -> list[Any]:
+        return list(self.query("Check, Select, Input"))
+
     def focus_first(self) -> None:
         """Put the cursor into the row."""
         next(child for child in self.query("*") if child.focusable).focus()
@@ -98,7 +113,7 @@ class SettingRow(Row):
 
     DEFAULT_CSS = """
     SettingRow { layout: horizontal; }
-    SettingRow .label { width: 14; }
+    SettingRow .label { width: 16; }
     SettingRow Vertical { width: 30; height: auto; margin-right: 1; }
     SettingRow .problem { width: 1fr; }
     SettingRow Input.-unused { display: none; }
@@ -149,7 +164,8 @@ class SettingRow(Row):
 
     @property
     def help_words(self) -> str:
-        return f"{self.setting}: {description(self.setting)}"
+        words = f"{self.setting}: {description(self.setting)}"
+        return f"{words}. {COMPLETES}" if self.query_one(Input).suggester is not None else words
 
     def add_to(self, settings: dict[str, Any]) -> None:
         if self.text.endswith(":"):
@@ -165,6 +181,15 @@ class SettingRow(Row):
         field = self.query_one(Input)
         field.set_class(bool(self._options) and word != OWN and not self._takes_path(word), "-unused")
         field.placeholder = self._placeholder(word)
+        field.suggester = self._suggester(word)
+
+    def _suggester(self, word: str) -> PathSuggester | None:
+        """Completion, where a path is typed."""
+        if self.setting in LOCAL:
+            return PathSuggester("folder")
+        if word == OWN:
+            return PathSuggester("own")
+        return PathSuggester("file") if self._takes_path(word) else None
 
     def _placeholder(self, word: str) -> str:
         if word == OWN:

@@ -16,6 +16,11 @@ from hptui.ui.widgets.field import Field
 from hptui.ui.widgets.form import Check, Row
 
 
+def column_headings(first: str) -> str:
+    """What stands above the columns of RangeRows."""
+    return f"{first:20}{'low':11}{'high':11}{'scale':11}steps"
+
+
 class RangeRow(Row):
     """A hyperparameter: searched or not, from where to where, in which scale, in how many steps."""
 

@@ -99,7 +99,8 @@ def _place(state: RunState, planned_epochs: int) -> str:
         place = f"decision {decision.started.decision + 1}: "
         planned = decision.started.planned
         if planned is None:  # it depends on what is found
-            return f"{place}{len(decision.candidates)} candidates"
+            most = decision.started.planned_most
+            return f"{place}{len(decision.candidates)}{f' of at most {most}' if most else ''} candidates"
         cells = math.prod(len(axis.values) for axis in decision.started.axes)
         return f"{place}{'cell' if planned == cells else 'candidate'} {len(decision.candidates)}/{planned}"
     batches = state.last_batches

@@ -1,0 +1,41 @@
+"""The command that says what a study would do and cost, before anything is trained: plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from hptui.cli.exit_codes import DONE
+from hptui.cli.options import config_argument, json_option, resolve_layers, settings_options
+from hptui.planning import Speed, expected_seconds, plan_study, study_lines, time_words
+
+
+@click.command()
+@config_argument
+@settings_options
+@click.option("--measure", is_flag=True, help="Read the data and train for a second, to tell how long it will take.")
+@json_option
+def plan(config: Path | None, measure: bool, as_json: bool, **flags: Any) -> int:
+    """Say what a study will try, at which epochs and at what cost, without starting it.
+
+    How many images there are decides what a budget reaches; they are counted with --measure.
+    """
+    settings = resolve_layers(config, flags).config
+    plans = plan_study(settings)  # what is refused is told before the data are read
+    speed: Speed | None = None
+    if measure:
+        from hptui.training.timing import measure_speed
+
+        speed = measure_speed(settings)
+        plans = plan_study(settings, speed.images)
+    if as_json:
+        seconds = expected_seconds(settings, plans, speed) if speed is not None else None
+        click.echo(msgspec.json.encode({"arms": plans, "speed": speed, "seconds": seconds}))
+        return DONE
+    for line in study_lines(settings, plans):
+        click.echo(line)
+    click.echo(time_words(settings, plans, speed) if speed is not None else "how long that takes: --measure tells")
+    return DONE

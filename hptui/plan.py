@@ -1,0 +1,178 @@
+"""What a strategy plans to try: before which epochs, of which hyperparameters, how many candidates, at what cost.
+
+One thing that every strategy tells, before it starts and whenever it changes, and that form, command line, log and
+dashboard show. Plain data, as the log has it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+LONGER = 2.0
+"""times the length of a probe that a greed check repeats"""
+ONE_BATCH = 1e-9
+"""epochs: the shortest probe there is"""
+ROUNDING = 1e-9
+"""epochs"""
+MOST_EPOCHS = 6
+"""more of them are not named one by one"""
+
+
+@dataclass(frozen=True)
+class Round:
+    """Candidates that are probed equally long, before anything is made of what they show."""
+
+    candidates: int
+    epochs: float
+    """of each; trained in whole batches, and at least one"""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What is tried in the same way at one decision, or at several."""
+
+    epochs: tuple[int, ...]
+    """before which, counted from 1, ascending"""
+    names: tuple[str, ...]
+    """hyperparameters that are decided"""
+    rounds: tuple[Round, ...] = ()
+    """of one decision; none: how many there are depends on what is found"""
+    title: str = ""
+    """what the strategy calls it"""
+    at_most: bool = False
+    """whether the last round may have fewer candidates, or none: that depends on what is found"""
+    gained: float = 0.0
+    """epochs of the winner's probes that the run goes on from, and need not train again"""
+
+    @property
+    def candidates(self) -> int:
+        """Of one decision."""
+        return sum(one.candidates for one in self.rounds)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that is to come."""
+
+    stages: tuple[Stage, ...] = ()
+    left_out: tuple[str, ...] = ()
+    """searched hyperparameters that the budget does not reach"""
+    otherwise: str = ""
+    """when else it decides, in a few words"""
+
+    def decisions(self) -> dict[int, tuple[Stage, ...]]:
+        """What is tried, by the epoch that the decision is for, ascending."""
+        found: dict[int, tuple[Stage, ...]] = {}
+        for stage in self.stages:
+            for epoch in stage.epochs:
+                found[epoch] = (*found.get(epoch, ()), stage)
+        return dict(sorted(found.items()))
+
+    def after(self, epoch: int) -> Plan:
+        """What is left of it once the decision before `epoch` is over."""
+        later = [replace(stage, epochs=tuple(at for at in stage.epochs if at > epoch)) for stage in self.stages]
+        return replace(self, stages=tuple(stage for stage in later if stage.epochs))
+
+
+@dataclass(frozen=True)
+class Length:
+    """How long a run is, for a cost in plain trainings."""
+
+    epochs: int
+    images: int = 0
+    """of an epoch; 0: nobody has counted them"""
+    batch_size: int = 1
+
+    def of_probe(self, epochs: float) -> float:
+        """Epochs that a probe of so many trains, in whole batches; the last one of an epoch has another size."""
+        if not self.images:
+            return epochs
+        batches = batches_per_epoch(self.images, self.batch_size)
+        whole, part = divmod(max(1, round(epochs * batches)), batches)
+        return whole + part * self.batch_size / self.images
+
+
+def batches_per_epoch(images: int, batch_size: int) -> int:
+    """A remainder of half a batch or less joins the batch before it."""
+    return max(1, math.ceil((2 * images - batch_size) / (2 * batch_size)))
+
+
+def planned_cost(plan: Plan, length: Length, *, greed_check: int = 0, decided: int = 0) -> float | None:
+    """Images of training and of all probes to come, as a multiple of one plain training; None where nobody can tell.
+
+    Args:
+        plan: from the beginning, or from where a run is.
+        length: of the whole run.
+        greed_check: every so many decisions are repeated with probes that are LONGER; 0: none.
+        decided: decisions that were made before.
+    """
+    if any(not stage.rounds for stage in plan.stages):
+        return None
+    plain = {stage: _probed(stage, length) for stage in plan.stages}
+    longer = {stage: _probed(stage, length, LONGER) for stage in plan.stages} if greed_check else {}
+    total = float(length.epochs)
+    for number, stages in enumerate(plan.decisions().values(), decided):
+        gained = sum(length.of_probe(stage.gained) for stage in stages if stage.gained)
+        # the run comes past the end of an epoch, and trains the one that it came into to its end
+        total += sum(plain[stage] for stage in stages) - gained + math.floor(gained + ROUNDING)
+        if greed_check and number % greed_check == 0:
+            total += sum(longer[stage] for stage in stages)
+    return total / length.epochs
+
+
+def _probed(stage: Stage, length: Length, times: float = 1.0) -> float:
+    """Epochs of all probes of one decision."""
+    return sum(one.candidates * length.of_probe(times * one.epochs) for one in stage.rounds)
+
+
+def plan_lines(plan: Plan, *, decided: int = 0) -> list[str]:
+    """The plan in words, a line for each stage; what comes when nothing more is decided, too."""
+    lines = [stage_words(stage) for stage in sorted(plan.stages, key=lambda stage: stage.epochs)]
+    if plan.left_out:
+        lines.append(f"no budget to search {', '.join(plan.left_out)}")
+    if not plan.stages:
+        lines.append("nothing more will be decided" if decided else "nothing will be decided")
+    return [*lines, plan.otherwise] if plan.otherwise else lines
+
+
+def stage_words(stage: Stage) -> str:
+    """When, what, and how many: "before epoch 1: survey of lr, 7 candidates for 0.16 epochs, then 3 for 0.33"."""
+    title = f"{stage.title} of " if stage.title else ""
+    return f"before {epochs_words(stage.epochs)}: {title}{', '.join(stage.names)}, {candidates_words(stage)}"
+
+
+def candidates_words(stage: Stage) -> str:
+    """How many, and how long each is probed."""
+    if not stage.rounds:
+        return "as many candidates as it finds necessary"
+    first, *later = stage.rounds
+    bound = "at most " if stage.at_most else ""
+    unit = first.epochs > ONE_BATCH and all(one.epochs > ONE_BATCH for one in later)  # then it need not be repeated
+    lengths = [f"{one.epochs:.2g}" if unit else _time(one.epochs) for one in later]
+    further = "".join(f", then {bound}{one.candidates} for {text}" for one, text in zip(later, lengths, strict=True))
+    return f"{'' if later else bound}{_count(first.candidates)} for {_time(first.epochs)}{further}"
+
+
+def epochs_words(epochs: Sequence[int]) -> str:
+    """Words such as "epoch 3", "epochs 1 to 10", "epochs 1, 3, ..., 9"."""
+    if len(epochs) == 1:
+        return f"epoch {epochs[0]}"
+    steps = {later - one for one, later in itertools.pairwise(epochs)}
+    if steps == {1}:
+        return f"epochs {epochs[0]} to {epochs[-1]}"
+    if len(epochs) > MOST_EPOCHS:
+        return f"epochs {epochs[0]}, {epochs[1]}, ..., {epochs[-1]}"
+    return f"epochs {', '.join(map(str, epochs))}"
+
+
+def _count(candidates: int) -> str:
+    return f"{candidates:,} candidate{'s' * (candidates != 1)}"
+
+
+def _time(epochs: float) -> str:
+    if epochs <= ONE_BATCH:
+        return "one batch"
+    return f"{epochs:.2g} epoch{'s' * (epochs != 1)}"

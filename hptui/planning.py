@@ -1,0 +1,185 @@
+"""The strategy of each arm, checked against the settings, and what it plans. No torch: a form asks while one types."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from hptui import registry
+from hptui.config import Arm, StudyConfig
+from hptui.errors import ConfigError, first_line
+from hptui.plan import Length, Plan, plan_lines, planned_cost
+from hptui.strategies import Outlook, Strategy
+
+
+@dataclass(frozen=True)
+class ArmPlan:
+    """What the runs of one arm will do, as far as it can be told before they begin."""
+
+    plan: Plan
+    cost: float | None
+    """in plain trainings; None: it depends on what is found"""
+
+
+class Speed(msgspec.Struct, frozen=True, tag="speed"):
+    """How fast a machine trains a study, as it was measured."""
+
+    trained: float
+    """images per second"""
+    evaluated: float
+    """images per second"""
+    images: int
+    """that one epoch trains"""
+    validation_images: int
+    test_images: int
+    device: str
+    """cpu or cuda"""
+    seconds: float
+    """of training that were measured"""
+
+
+class Refused(msgspec.Struct, frozen=True, tag="refused"):
+    """What the start of a study would refuse, found by trying."""
+
+    setting: str
+    """the field of the configuration that it is about"""
+    message: str
+
+
+def new_strategy(config: StudyConfig, arm: Arm, seed: int = 0, own: type[Strategy] | None = None) -> Strategy:
+    """The strategy of one arm, of the class `own` if there is one; raise ConfigError if it is no Strategy."""
+    name = config.strategy_of(arm)
+    factory = own or registry.load("strategies", name)
+    try:
+        strategy = factory(config.epochs, config.decision_epochs(), seed)
+    except Exception as error:
+        raise ConfigError(f"strategy {name!r} cannot be made: {type(error).__name__}: {error}") from error
+    if not isinstance(strategy, Strategy):
+        raise ConfigError(f"strategy {name!r} is a {type(strategy).__name__}, not a hptui.strategies.Strategy.")
+    strategy.budget = config.budget
+    if strategy.searches:
+        _check_settings(config, strategy, name)
+    return strategy
+
+
+def _check_settings(config: StudyConfig, strategy: Strategy, name: str) -> None:
+    """Raise ConfigError for what this strategy would silently pass over."""
+    if type(strategy).decide is Strategy.decide:
+        raise ConfigError(f"strategy {name!r} searches, but has no decide(self, situation) that yields candidates.")
+    if config.greed_check and not strategy.has_probes:
+        raise ConfigError(f"greed_check: strategy {name!r} has no probes that could be twice as long; set it to 0.")
+    if config.score != "loss" and not strategy.compares_score:
+        raise ConfigError(
+            f"score = {config.score!r}: strategy {name!r} compares validation losses, "
+            "image by image; leave score at loss, or take grid or pbt."
+        )
+    if not config.search:
+        raise ConfigError(f"strategy {name!r} has nothing to search; name at least one range with --search.")
+
+
+def plan_arm(config: StudyConfig, arm: Arm, images: int = 0) -> ArmPlan:
+    """What a new study's arm plans; raise ConfigError where the strategy refuses the settings, or cannot tell.
+
+    Args:
+        config: of the study.
+        arm: of it.
+        images: that one epoch trains; 0: nobody has counted them yet.
+    """
+    images = images or usual_images(config)
+    strategy = new_strategy(config, arm)
+    name = config.strategy_of(arm)
+    if strategy.searches and not strategy.uses_horizon and config.horizon != StudyConfig().horizon:
+        # of a new study alone: an older hptui accepted it, and what it trained can be resumed and replayed
+        raise ConfigError(f"horizon: strategy {name!r} plans how long it trains each candidate itself; leave it out.")
+    values = config.start_values
+    outlook = Outlook(
+        epoch=1,
+        epochs=config.epochs,
+        images_per_epoch=images,
+        values=values,
+        space=config.space,
+        horizon=config.horizon,
+    )
+    length = Length(config.epochs, images, round(values["batch_size"]))
+    try:
+        plan = strategy.plan(outlook)
+        cost = planned_cost(plan, length, greed_check=config.greed_check)
+    except Exception as error:
+        raise ConfigError(
+            f"strategy {name!r} cannot plan what it tries: {type(error).__name__}: {first_line(error)}"
+        ) from error
+    if cost is not None and not 0 < cost < math.inf:
+        raise ConfigError(f"strategy {name!r} plans a cost of {cost}.")
+    return ArmPlan(plan, cost)
+
+
+def usual_images(config: StudyConfig) -> int:
+    """Images that one epoch trains, as far as settings and the data set's file tell; 0 where they do not."""
+    if config.train_size is not None:
+        return config.train_size
+    known = registry.constant("datasets", config.dataset, "TRAINING_IMAGES")
+    return known if isinstance(known, int) and config.validation_size is None else 0
+
+
+def plan_study(config: StudyConfig, images: int = 0) -> dict[Arm, ArmPlan]:
+    """What every arm plans; raise ConfigError as `plan_arm` does."""
+    return {arm: plan_arm(config, arm, images) for arm in config.arms}
+
+
+def study_lines(config: StudyConfig, plans: Mapping[Arm, ArmPlan]) -> list[str]:
+    """What a study will try, and the cost, in words: for a form and for a terminal alike."""
+    lines = [
+        f"baseline, {line}" if arm == "baseline" else line
+        for arm, one in plans.items()
+        if one.plan != Plan()
+        for line in plan_lines(one.plan)
+    ]
+    return [*lines, cost_words(config, plans)]
+
+
+def cost_words(config: StudyConfig, plans: Mapping[Arm, ArmPlan]) -> str:
+    """Words such as "cost about 4.0 plain trainings; 10 + 10 runs of 10 epochs"."""
+    runs = " + ".join([str(config.runs)] * len(config.arms))
+    length = f"{runs} runs of {config.epochs} epoch{'s' * (config.epochs != 1)}"
+    cost = plans["optimized"].cost
+    checked = ", greed checks included" if config.greed_check and plans["optimized"].plan.stages else ""
+    return f"cost {f'about {cost:.2f} plain trainings' if cost is not None else 'not known'}{checked}; {length}"
+
+
+def expected_seconds(config: StudyConfig, plans: Mapping[Arm, ArmPlan], speed: Speed) -> float | None:
+    """Seconds that all runs of a study take on a machine of this speed; None where the cost is not known."""
+    averaged = config.score_weights == "averaged"
+    total = 0.0
+    for one in plans.values():
+        if one.cost is None:
+            return None
+        probes = sum(stage.candidates * len(stage.epochs) for stage in one.plan.stages)
+        decisions = len(one.plan.decisions())
+        evaluated = config.epochs * (2 * speed.validation_images + speed.test_images)
+        evaluated += (probes * (1 + averaged) + decisions) * speed.validation_images
+        total += one.cost * config.epochs * speed.images / speed.trained + evaluated / speed.evaluated
+    return config.runs * total
+
+
+def time_words(config: StudyConfig, plans: Mapping[Arm, ArmPlan], speed: Speed) -> str:
+    """Words such as "about 12 min on this machine (cpu), measured for 1.0 s"."""
+    seconds = expected_seconds(config, plans, speed)
+    if seconds is None:
+        return f"{speed.trained:,.0f} images/s on this machine ({speed.device}), measured for {speed.seconds:.1f} s"
+    return f"about {duration(seconds)} on this machine ({speed.device}), measured for {speed.seconds:.1f} s"
+
+
+def duration(seconds: float) -> str:
+    """Two units at most: 45 s, 12 min, 3 h 20 min, 2 d 4 h."""
+    minutes = round(seconds / 60)
+    if seconds < 90:
+        return f"{max(round(seconds), 1)} s"
+    if minutes < 90:
+        return f"{minutes} min"
+    if minutes < 2 * 24 * 60:
+        return f"{minutes // 60} h {minutes % 60} min"
+    hours = round(seconds / 3600)
+    return f"{hours // 24} d {hours % 24} h"

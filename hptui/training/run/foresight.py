@@ -1,0 +1,86 @@
+"""What the strategy of a run plans from where the run is, and the record of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from hptui.config import StudyConfig
+from hptui.errors import first_line
+from hptui.plan import Length, Plan, planned_cost
+from hptui.record.events import DecisionsPlanned
+from hptui.strategies import Outlook, Strategy
+from hptui.training.engine.loop import Trainer
+from hptui.training.run.ledger import Ledger
+
+
+def asked_plan(strategy: Strategy, outlook: Outlook) -> Plan:
+    """The plan of a strategy; a mistake in it is no reason to end a training, so it is told in the plan's place."""
+    try:
+        plan = strategy.plan(outlook)
+        if not isinstance(plan, Plan):
+            raise TypeError(f"plan() gave a {type(plan).__name__}")
+    except Exception as error:
+        words = f"{type(strategy).__name__} cannot say what comes: {type(error).__name__}: {first_line(error)}"
+        return Plan(otherwise=words)
+    return plan
+
+
+@dataclass
+class Foresight:
+    """Records the plan at the beginning, and whenever it is another than what was recorded last."""
+
+    trainer: Trainer
+    strategy: Strategy
+    ledger: Ledger
+    told: Plan | None = field(default=None, init=False)
+    _for: object = field(default=None, init=False)
+    """settings and number of decisions that the plan was made for: without a change of these it stays what it is"""
+
+    def tell(self, config: StudyConfig) -> None:
+        """Record what is planned now, between a decision and the training that follows, or before a decision."""
+        now = config, self.ledger.progress.decisions
+        if not self.strategy.searches or now == self._for:
+            return
+        self._for = now
+        outlook = self._outlook(config)
+        plan = asked_plan(self.strategy, outlook)
+        before = self.told.after(outlook.epoch - 1) if self.told is not None else None
+        if before is not None and (plan.stages, plan.left_out) == (before.stages, before.left_out):
+            return
+        self.told = plan
+        self.ledger.emit(
+            DecisionsPlanned(
+                epoch=outlook.epoch,
+                stages=list(plan.stages),
+                left_out=list(plan.left_out),
+                otherwise=plan.otherwise,
+                cost=self._cost(plan, outlook, config),
+            )
+        )
+
+    def _outlook(self, config: StudyConfig) -> Outlook:
+        at, state = self.ledger.progress, self.trainer.state
+        before = self.ledger.pending or at  # candidates of a decision that is gone on with are part of the plan
+        images = len(self.trainer.data.train)
+        position = state.order.position % images  # at its end the next one begins
+        return Outlook(
+            epoch=at.decided + 1,
+            epochs=config.epochs,
+            images_per_epoch=images,
+            images_trained=at.images_trained,
+            images_probed=before.images_probed - before.images_checked,
+            left=config.epochs - at.epoch - position / images,
+            values=state.values.chosen(),
+            space=config.space,
+            horizon=config.horizon,
+        )
+
+    def _cost(self, plan: Plan, outlook: Outlook, config: StudyConfig) -> float | None:
+        """Of the whole run, with what is done."""
+        at, images = self.ledger.progress, outlook.images_per_epoch
+        length = Length(config.epochs, images, round(outlook.values["batch_size"]))
+        to_come = planned_cost(plan, length, greed_check=config.greed_check, decided=at.decisions)
+        if to_come is None:
+            return None
+        assert outlook.left is not None
+        return to_come - 1 + ((at.images_trained + at.images_probed) / images + outlook.left) / config.epochs

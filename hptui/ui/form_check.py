@@ -1,0 +1,110 @@
+"""What can be said of settings before the start, without torch: what the start would refuse, the plan, the time.
+
+What only data and network can tell (a missing file, a model that does not fit) is found by trying, in a process of its
+own (`Measure`), or by the start itself; either way it belongs beside a field of the form.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from hptui import registry
+from hptui.config import FIELDS, PLUG_INS, Arm, Layer, StudyConfig, resolve
+from hptui.errors import ConfigError, HptuiError, RunDirectoryError
+from hptui.planning import ArmPlan, Refused, Speed, plan_study, study_lines, time_words
+from hptui.record.study_directory import new_directory
+from hptui.ui.widgets.form import Row
+
+Measure = Callable[[StudyConfig, Callable[[], bool]], Speed | Refused | None]
+"""measures how fast a study would be trained here, or finds what is refused; None if the second argument, asked now and
+then, says that nobody waits for it any more. To be called in a thread."""
+
+SPEED = (
+    *("dataset", "data_dir", "image_size", "train_size", "validation_size", "split_seed", "class_weights"),
+    *("model", "optimizer", "loss", "schedule", "search", "set", "device", "threads", "precision"),
+)
+"""settings on which a measurement depends; ranges, because their ends are tried"""
+
+
+def speed_key(config: StudyConfig) -> object:
+    """What a measurement depends on."""
+    return tuple(getattr(config, field) for field in SPEED)
+
+
+def read_rows(rows: Iterable[Row], config: StudyConfig) -> tuple[StudyConfig | None, dict[str, str]]:
+    """A form as checked settings, or messages by the field that each belongs to.
+
+    Args:
+        rows: of the form.
+        config: what holds for settings that have no row.
+    """
+    settings: dict[str, Any] = msgspec.to_builtins(config) | {"search": {}}
+    errors: dict[str, str] = {}
+    for row in rows:
+        try:
+            row.add_to(settings)
+        except ConfigError as error:
+            errors[row.setting] = str(error)
+    if errors:
+        return None, errors
+    try:
+        config = resolve([Layer("form", settings)]).config
+        check_parts(config)
+        if config.out is not None:
+            new_directory(config)
+    except RunDirectoryError as error:
+        return None, {"out": str(error)}
+    except HptuiError as error:
+        return None, {setting_of(str(error), config): str(error)}
+    return config, {}
+
+
+def check_parts(config: StudyConfig) -> None:
+    """Raise ConfigError, its first word the field, for plug-ins that are not here or do not fit each other."""
+    for field, folder in PLUG_INS.items():
+        path = registry.own_file(getattr(config, field) or "")
+        if path is not None and not path.expanduser().is_file():
+            form = "function" if folder in ("datasets", "schedules") else "Class"
+            raise ConfigError(f"{field}: there is no file {path}. Write path/file.py:{form}.")
+    package = registry.constant("optimizers", config.optimizer, "PACKAGE")
+    if isinstance(package, str) and importlib.util.find_spec(package) is None:
+        raise ConfigError(
+            f"optimizer: {config.optimizer} needs the package {package}; install it with: "
+            "pip install 'hptui[optimizers]'"
+        )
+    averages = registry.constant("optimizers", config.optimizer, "READ_ELSEWHERE") is True
+    if averages and registry.constant("models", config.model, "BATCH_NORM") is True:
+        raise ConfigError(f"optimizer: {config.optimizer} cannot train {config.model}, which has BatchNorm.")
+
+
+def planned(config: StudyConfig, speed: Speed | None) -> dict[Arm, ArmPlan] | None:
+    """What the arms plan; None with a strategy of the user's own: to import it may take seconds, and torch."""
+    if any(registry.is_own(config.strategy_of(arm)) for arm in config.arms):
+        return None
+    return plan_study(config, speed.images if speed is not None else 0)
+
+
+def plan_words(config: StudyConfig, plans: Mapping[Arm, ArmPlan] | None, speed: Speed | None) -> list[str]:
+    """Cost, and the time where it was measured; then the plan, a line for each stage."""
+    if plans is None:
+        runs = " + ".join([str(config.runs)] * len(config.arms))
+        lines = [f"what is tried, and its cost, depends on {config.strategy}; {runs} runs of {config.epochs} epochs"]
+        return lines if speed is None else [*lines, f"{speed.trained:,.0f} images/s on this machine ({speed.device})"]
+    *stages, cost = study_lines(config, plans)
+    return [cost if speed is None else f"{cost}; {time_words(config, plans, speed)}", *stages]
+
+
+def setting_of(message: str, config: StudyConfig) -> str:
+    """The field that a message is about, as far as its first words tell; empty if they do not."""
+    first = message.split(maxsplit=1)[0].rstrip(":=,") if message.strip() else ""
+    if first in FIELDS:
+        return first
+    for field in ("dataset", "model", "optimizer", "loss", "schedule", "strategy"):
+        name = (getattr(config, field) or "").partition(":")[0]
+        if name and first.strip("'\"").partition(":")[0] == name:
+            return field
+    return ""

@@ -1,0 +1,66 @@
+"""What the run that is looked at will still decide, and why it chose what is in force."""
+
+from __future__ import annotations
+
+import textwrap
+
+from rich.text import Text
+
+from hptui.reading.plan import coming_lines
+from hptui.reading.run_state import RunState
+from hptui.ui.drawing.literal import literal
+from hptui.ui.panels import Panel, Scene, Span
+
+__all__ = ["PlanPanel"]
+
+MOST_REASONS = 50
+"""more than a panel has room for"""
+
+
+class PlanPanel(Panel):
+    """The next decision first; nothing is cut in the middle of a line, but later lines may have no room."""
+
+    heading = "Plan"
+    order = 60
+    span = Span(columns=3, rows=1)
+
+    DEFAULT_CSS = """
+    PlanPanel { height: 1fr; }
+    """
+
+    def change_key(self, scene: Scene) -> object:
+        return (*_lines(scene), scene.palette)
+
+    def watch_drawn_from(self) -> None:
+        self.refresh()
+
+    def render(self) -> Text:
+        if self.scene is None:
+            return Text()
+        width, palette = max(self.size.width, 1), self.scene.palette
+        indented = [
+            textwrap.wrap(literal(line, palette), width, subsequent_indent="  ", break_on_hyphens=False)
+            for line in _lines(self.scene)
+        ]
+        return Text("\n".join(line for lines in indented for line in lines), no_wrap=True)
+
+
+def _lines(scene: Scene) -> list[str]:
+    """What comes, with why the last choice was made behind the first line; at the end the choices before, backwards."""
+    first, *later = coming_lines(scene.study, scene.run) or [_nothing(scene)]
+    newest, before = _why(scene.run.state)[:1], _why(scene.run.state)[1:]
+    return [first, *newest, *later, *before]
+
+
+def _nothing(scene: Scene) -> str:
+    if scene.run.arm == "baseline":
+        return f"{scene.run.name}: baseline, nothing is decided"
+    if not scene.run.state.decisions:
+        return f"{scene.run.name}: no plan was recorded"
+    return f"{scene.run.name}: no plan was recorded; {len(scene.run.state.decisions)} decisions so far"
+
+
+def _why(state: RunState) -> list[str]:
+    """Reasons of the choices, the newest first."""
+    chosen = [decision.chosen for decision in reversed(state.decisions) if decision.chosen is not None]
+    return [f"chosen for epoch {one.epoch}: {one.reason}" for one in chosen[:MOST_REASONS]]

@@ -1,0 +1,111 @@
+"""`hptui plan`, the lines at the start of a headless run, and the process that measures for the form."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from fabricate import configuration, python
+
+from hptui.cli.main import cli
+from hptui.cli.measuring import measure_apart
+from hptui.planning import Refused, Speed, usual_images
+
+ADAPTIVE = ["--dataset", "mnist", "--strategy", "adaptive", "--search", "lr=1e-4:1e-1:log:5"]
+
+
+def test_the_plan_of_a_study_is_told_without_starting_it(tmp_path: Path) -> None:
+    done = CliRunner().invoke(cli, ["plan", *ADAPTIVE, "--out", str(tmp_path / "s")], standalone_mode=False)
+    assert done.return_value == 0
+    first, otherwise, cost, time = done.stdout.splitlines()
+    assert first.startswith("before epoch 1: survey of lr, 7 candidates for ")
+    assert otherwise.startswith("an epoch that goes wrong")
+    assert cost.endswith("plain trainings; 10 + 10 runs of 10 epochs")
+    assert time == "how long that takes: --measure tells"
+    assert not (tmp_path / "s").exists()
+
+
+def test_a_measured_plan_counts_the_images_and_tells_the_time() -> None:
+    flags = ["--dataset", "digits", "--model", "lenet", "--threads", "1", "--epochs", "2", "--runs", "1", "--measure"]
+    done = CliRunner().invoke(cli, ["plan", *flags, "--json"], standalone_mode=False)
+    assert done.return_value == 0
+    found = json.loads(done.stdout)
+    assert found["speed"]["images"] == 1223
+    assert found["seconds"] > 2 * 1223 / found["speed"]["trained"]
+    assert found["arms"]["optimized"]["plan"]["stages"][0]["rounds"] == [{"candidates": 15, "epochs": 0.2}]
+
+
+def test_what_a_strategy_refuses_is_one_message() -> None:
+    code = "import sys; from hptui.__main__ import main; sys.exit(main())"
+    done = python(code, "plan", "--strategy", "pbt", "--horizon", "0.5")
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "horizon: strategy 'pbt' plans how long it trains each candidate itself" in done.stderr
+    assert "torch" not in done.stderr
+
+
+def test_no_torch_is_needed_to_plan() -> None:
+    code = (
+        "import sys\nfrom hptui.config import resolve, Layer\nfrom hptui.planning import plan_study, study_lines\n"
+        "c = resolve([Layer('t', {'strategy': 'adaptive'})]).config\nprint(study_lines(c, plan_study(c))[-1])\n"
+        "print({'torch', 'textual'} & {*sys.modules})"
+    )
+    done = python(code)
+    assert done.stdout.splitlines()[-1] == "set()", done.stderr
+
+
+SMALL = {"dataset": "digits", "model": "lenet", "threads": 1}
+
+
+def test_the_process_that_measures_gives_the_speed() -> None:
+    speed = measure_apart(configuration(**SMALL), lambda: False)
+    assert isinstance(speed, Speed)
+    assert (speed.images, speed.device) == (1223, "cpu")
+    assert speed.trained > 0
+    assert speed.evaluated > 0
+    assert 1.0 <= speed.seconds < 10
+
+
+@pytest.mark.parametrize(
+    ("settings", "setting", "message"),
+    [
+        ({"dataset": "folder:/nowhere"}, "dataset", "there is no such folder"),
+        ({"model": "no/net.py:Net"}, "model", "there is no file no/net.py"),
+        ({"device": "cuda:7"}, "device", "cuda"),
+        ({"model": "small_resnet", "optimizer": "schedule_free"}, "optimizer", "BatchNorm"),
+        ({"strategy": "no/own.py:Best"}, "strategy", "there is no file no/own.py"),
+    ],
+)
+def test_the_process_that_measures_says_what_is_refused_and_of_which_setting(
+    settings: dict[str, str], setting: str, message: str
+) -> None:
+    found = measure_apart(configuration(**SMALL | settings), lambda: False)
+    assert isinstance(found, Refused)
+    assert message in found.message
+    assert found.setting == setting
+
+
+def test_a_model_that_prints_and_kills_its_process_is_told(tmp_path: Path) -> None:
+    own = tmp_path / "net.py"
+    own.write_text("import os\nprint('hello')\ndef net():\n    print('bye', flush=True)\n    os._exit(3)\n", "utf-8")
+    found = measure_apart(configuration(**SMALL | {"model": f"{own}:net"}), lambda: False)
+    assert isinstance(found, Refused)
+    assert found.message == "the measurement ended with code 3: bye"
+
+
+def test_a_measurement_that_nobody_waits_for_is_stopped() -> None:
+    asked = iter([False, False, True])
+    assert measure_apart(configuration(**SMALL), lambda: next(asked)) is None
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist", "digits"])
+def test_the_images_that_a_plan_counts_on_are_those_of_the_data(name: str, real_data: Path) -> None:
+    from hptui.datasets._prepare import prepare, request_dataset
+
+    if name == "fashion_mnist":
+        pytest.skip("as many images as mnist, and not here")
+    dataset = request_dataset(name, data_dir=real_data, image_size=None, split_seed=0)
+    split = prepare(dataset, train_size=None, validation_size=None, split_seed=0)
+    assert usual_images(configuration(dataset=name)) == len(split.train.labels)
