@@ -24,6 +24,7 @@ from hptui.ui.messages import LeaveForm, NewStudy, OpenStudy, StartStudy
 from hptui.ui.own_training import OwnTraining, Training
 from hptui.ui.pace import ALONE, BESIDE_TRAINING
 from hptui.ui.screens.preparing import Preparing
+from hptui.ui.themes import LOOKS, THEMES
 from hptui.ui.widgets.folder_line import FolderLine
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 POLL_SECONDS = 0.1
 FIRST_PICTURE_SECONDS = 0.02
 """Textual draws every 1/60 s: a little later the first line is on the screen, and the rest may be imported"""
+ERROR_SECONDS = 20
+"""that the cause of a failure stays on the screen"""
 LEAVE = {"stop": "Stop with a checkpoint and quit"}
 
 
@@ -39,11 +42,14 @@ class HptuiApp(App[None]):
     """Everything that hptui shows."""
 
     TITLE = "hptui"
-    CSS = """
+    CSS = (
+        LOOKS
+        + """
     OptionList:nocolor > .option-list--option-highlighted { text-style: reverse; }
     DataTable:nocolor > .datatable--cursor { text-style: reverse; }
     .error:nocolor { text-style: bold; }
     """
+    )
     """without colour a slightly lighter grey is all that Textual leaves of these"""
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -85,6 +91,8 @@ class HptuiApp(App[None]):
             yield FolderLine(studies_folder())
 
     def on_mount(self) -> None:
+        for theme in THEMES:
+            self.register_theme(theme)
         if self._appearance.theme in self.available_themes:
             self.theme = self._appearance.theme
         self.theme_changed_signal.subscribe(self, lambda theme: self._appearance.choose_theme(theme.name))
@@ -112,7 +120,7 @@ class HptuiApp(App[None]):
             self.exit()
         error = training.new_error()
         if error is not None:
-            self.notify(error, title="the training failed", severity="error", timeout=60, markup=False)
+            self.notify(error, severity="error", timeout=ERROR_SECONDS, markup=False)
         if not self.screen_stack or not isinstance(self.screen, Preparing):
             return  # the app is closing, or a dialog lies over it; then at a later look
         if training.study is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, NamedTuple
 
 from rich.segment import Segment
+from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Region
@@ -14,7 +15,8 @@ from textual.strip import Strip
 from hptui.reading.views.heatmap import MEASURES, HeatmapGrid, Measure, heatmap
 from hptui.ui.drawing.heatmap_lines import cell_at, heatmap_lines, layout
 from hptui.ui.drawing.heatmap_words import CellIndex, cell_beside, cell_values, cell_words, decision_words
-from hptui.ui.panels import LookAtDecision, Panel, Scene, Span, UseCell
+from hptui.ui.drawing.literal import in_the_middle
+from hptui.ui.panels import LookAtDecision, Panel, Scene, Span, UseCell, key_hints
 
 __all__ = ["HeatmapPanel"]
 
@@ -64,6 +66,9 @@ class HeatmapPanel(Panel):
         self._grid: HeatmapGrid | None = None
         self._lines: list[Strip] = []
 
+    def shows_nothing(self, scene: Scene) -> bool:
+        return not scene.run.state.decisions
+
     def change_key(self, scene: Scene) -> object:
         decision = scene.decision
         return (
@@ -94,7 +99,7 @@ class HeatmapPanel(Panel):
         if at is not None:  # another decision may have fewer cells, or none
             inside = cell_beside(self._grid, at) if self._grid is not None and self._grid.cells else None
             self.set_reactive(HeatmapPanel.view, self.view._replace(cursor=inside))
-        self.border_subtitle = CURSOR_KEYS if self.view.cursor is not None else KEYS
+        self.border_subtitle = key_hints(CURSOR_KEYS if self.view.cursor is not None else KEYS)
         before, self._lines = self._lines, self._picture(self.scene)
         if len(before) != len(self._lines):
             self.refresh()
@@ -106,8 +111,8 @@ class HeatmapPanel(Panel):
     def _picture(self, scene: Scene) -> list[Strip]:
         width, height = self.size
         if self._grid is None or scene.decision is None:
-            what = "baseline: nothing is searched" if scene.run.arm == "baseline" else "no decision yet"
-            return [Strip.blank(0)] if width == 0 else _text_lines(f"{scene.run.name}: {what}", width)
+            words = in_the_middle(scene.nothing_yet("the heatmap"), width, height)
+            return [Strip([Segment(line, Style(dim=True))]) for line in words]
         if self.view.cursor is not None:
             header = cell_words(self._grid, scene.decision, self.view.cursor, width)
         else:
@@ -134,6 +139,7 @@ class HeatmapPanel(Panel):
     def _put_cursor(self, at: CellIndex | None) -> None:
         """Show the cursor on a cell; None takes it away."""
         self.view = self.view._replace(cursor=at)
+        self.refresh_bindings()  # Esc takes the cursor away, or leaves the screen
 
     def action_sideways(self, step: int) -> None:
         if self.view.cursor is None:
@@ -156,6 +162,10 @@ class HeatmapPanel(Panel):
             self._put_cursor(None)
         else:
             self._put_cursor(self._grid.chosen or (0, 0))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Esc means something here only while there is a cursor."""
+        return self.view.cursor is not None if action == "cursor_off" else super().check_action(action, parameters)
 
     def action_cursor_off(self) -> None:
         self._put_cursor(None)
