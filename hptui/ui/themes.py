@@ -40,7 +40,14 @@ LIGHT = Theme(
 THEMES = (DARK, LIGHT)
 
 LOOKS = """
+FolderLine, NewStudyScreen #title { background: $panel; }
+StudyTable > .datatable--header { background: transparent; color: $text-muted; text-style: bold; }
+StudyListScreen #about { border-top: solid $foreground 40%; }
+StudyListScreen.-empty #empty { color: $text-muted; }
+NewStudyScreen.-wide #form Container { border: round $foreground 40%; }
+NewStudyScreen.-wide #form Container:focus-within { border: round $primary; }
 ToastRack { dock: top; align: right top; margin: 0; scrollbar-size: 0 0; }
 Toast { width: auto; max-width: 60%; margin: 0; padding: 0 1; }
 """
-"""notices lie over the load of the machine at the top, which none is about, and not over what was asked for"""
+"""A bar at the top and frames, as the dashboard has them. Notices lie over the load of the machine at the top, which
+none is about, and not over what was asked for."""

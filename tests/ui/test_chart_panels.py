@@ -141,7 +141,7 @@ def test_a_tall_panel_shows_the_loss_as_the_first_epoch_goes_on(tmp_path: Path) 
     text = "\n".join(shown(CurvesPanel(), scene, (80, 20)))
     assert "validation accuracy will stand here after the first epoch" in text
     assert "training loss of baseline-0 2" in text
-    assert text.count("∙") > 20  # a point for each, and the legend
+    assert text.count("·") > 20  # a point for each, and the legend
     low = "\n".join(shown(CurvesPanel(), scene, (80, 14)))  # no room for two
     assert "training loss" not in low
     assert CurvesPanel().change_key(scene) == CurvesPanel().change_key(scene)

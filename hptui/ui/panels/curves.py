@@ -97,7 +97,7 @@ class CurvesPanel(Panel):
             for arm, colour, marker, _ in ARMS
         ]
         trained = training_losses(scene.run.state)
-        training = [Series(_training_words(scene, trained), trained, "dots", None, "∙")] if measure == "loss" else []
+        training = [Series(_training_words(scene, trained), trained, "dots", None, "·")] if measure == "loss" else []
         if not any(part.points for part in (*means, *training)):
             coming = in_the_middle(f"{self.split} {measure} will stand here after the first epoch", width, height)
             return [Text(line, style="dim", no_wrap=True) for line in coming]

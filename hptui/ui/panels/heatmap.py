@@ -139,7 +139,6 @@ class HeatmapPanel(Panel):
     def _put_cursor(self, at: CellIndex | None) -> None:
         """Show the cursor on a cell; None takes it away."""
         self.view = self.view._replace(cursor=at)
-        self.refresh_bindings()  # Esc takes the cursor away, or leaves the screen
 
     def action_sideways(self, step: int) -> None:
         if self.view.cursor is None:

@@ -140,7 +140,6 @@ class LogPanel(Panel):
 
     def action_filter(self) -> None:
         self.add_class("filtering")
-        self.refresh_bindings()
         self.query_one(Input).focus()
 
     def action_scroll(self, how: str) -> None:
@@ -150,5 +149,4 @@ class LogPanel(Panel):
     def action_all(self) -> None:
         self.query_one(Input).value = ""
         self.remove_class("filtering")
-        self.refresh_bindings()
         self.focus()

@@ -103,8 +103,10 @@ class TablePanel(Panel, can_focus=False):
     def focus_target(self) -> Widget:
         return self.table
 
-    def advice(self, scene: Scene) -> tuple[str, ...]:  # noqa: ARG002 (it is of all runs)
-        return (self._words,) if self._words else ()
+    def advice(self, scene: Scene) -> tuple[str, ...]:
+        """The comparison, once there is one."""
+        compared = all(scene.study.completed_runs(arm) for arm in scene.study.study.config.arms)
+        return (self._words,) if self._words and compared else ()
 
     def on_resize(self) -> None:
         """Keep the cursor in sight."""
