@@ -56,7 +56,7 @@ from hptui.ui.exporting import ExportOutcome
 from hptui.ui.panels import Panel
 from hptui.ui.panels.heatmap import HeatmapPanel
 from hptui.ui.screens.dashboard import Dashboard
-from hptui.ui.screens.dialogs import ChoiceDialog, NumberDialog, TextDialog
+from hptui.ui.screens.dialogs import AdviceDialog, ChoiceDialog, NumberDialog
 from hptui.ui.screens.new_study import NewStudyScreen
 from hptui.ui.screens.panel_board import PanelBoard
 from hptui.ui.screens.preparing import Preparing
@@ -399,7 +399,7 @@ async def _(at: At, key: str) -> None:
 async def _(at: At, key: str) -> None:
     await at.sees("i Advice")
     await at.press(key)
-    await at.on(TextDialog)
+    await at.on(AdviceDialog)
     await at.sees("esc closes")
 
 
@@ -746,20 +746,20 @@ async def _(at: At, key: str) -> None:
     await at.goes_to(lambda widget: widget.id == wanted, wanted)
 
 
-@scenario("TextDialog", "escape", "i", "enter")
+@scenario("AdviceDialog", "escape", "i", "enter")
 async def _(at: At, key: str) -> None:
     await at.sees("i Advice")
     await at.press("i")
-    await at.on(TextDialog)
+    await at.on(AdviceDialog)
     await at.press(key)
     await at.on(Dashboard)
 
 
-@scenario("TextDialog", "down", "j", "up", "k")
+@scenario("AdviceDialog", "down", "j", "up", "k")
 async def _(at: At, key: str) -> None:
     await at.sees("i Advice")
     await at.press("i")
-    await at.on(TextDialog)
+    await at.on(AdviceDialog)
     await at.pilot.resize_terminal(20, 6)
     box = at.only(VerticalScroll)
     await at.until(lambda: box.max_scroll_y > 2, "more than there is room for")

@@ -38,7 +38,7 @@ from hptui.ui.panels.heatmap import HeatmapPanel
 from hptui.ui.panels.log import LogPanel
 from hptui.ui.panels.table import TablePanel
 from hptui.ui.screens.dashboard import Dashboard
-from hptui.ui.screens.dialogs import TextDialog
+from hptui.ui.screens.dialogs import AdviceDialog
 from hptui.ui.screens.study_list import StudyListScreen
 from hptui.ui.widgets.strip import StatusStrip
 
@@ -327,7 +327,7 @@ def test_advice_is_read_in_full_however_small_the_terminal(tmp_path: Path, size:
     async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
         (advice,) = cautions(app.screen.viewer.run.state)
         await pilot.press("i")
-        await until(app, pilot, lambda: isinstance(app.screen, TextDialog), "the advice")
+        await until(app, pilot, lambda: isinstance(app.screen, AdviceDialog), "the advice")
         seen: list[str] = []
 
         async def read() -> bool:

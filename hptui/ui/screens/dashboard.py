@@ -21,7 +21,7 @@ from hptui.ui.drawing.literal import literal
 from hptui.ui.exporting import ALL, FORMATS, USUAL, Exporter
 from hptui.ui.pace import ALONE, Pace
 from hptui.ui.panels import LookAtDecision, LookAtRun, Scene, UseCell
-from hptui.ui.screens.dialogs import ChoiceDialog, Questions, TextDialog
+from hptui.ui.screens.dialogs import AdviceDialog, ChoiceDialog, Questions
 from hptui.ui.screens.notices import Notices
 from hptui.ui.screens.panel_board import PANELS, PanelBoard
 from hptui.ui.screens.steering import KEYS as STEERING_KEYS
@@ -217,7 +217,7 @@ class Dashboard(Screen[None]):
             Text("\n\n").join([Text(heading, "bold"), *(Text(literal(line)) for line in lines)])
             for heading, lines in self._advice
         ]
-        await self._questions.ask(TextDialog(f"Advice on {self.viewer.run.name}", Text("\n\n\n").join(sections)))
+        await self._questions.ask(AdviceDialog(f"Advice on {self.viewer.run.name}", Text("\n\n\n").join(sections)))
 
     def action_export(self) -> None:
         """Write the pictures in the background, once at a time."""
