@@ -60,3 +60,24 @@ def work_done(state: RunState) -> float:
     if state.started is None or not state.started.images_per_epoch:
         return 0.0
     return (state.images_trained + state.images_probed) / state.started.images_per_epoch
+
+
+def seconds_left(followed: FollowedStudy) -> float | None:
+    """Seconds of training until all runs are at their end, at the pace of this study so far; None before it has one.
+
+    Each arm has its own pace, in seconds per work: probes are evaluated more often than training is. Pauses do not
+    count. It is no better than `expected_work`, and a machine that became slower since is noticed late.
+    """
+    paces = {arm: pace for arm in ("baseline", "optimized") if (pace := _pace(followed, arm)) is not None}
+    if not paces:
+        return None
+    any_pace = max(paces.values())
+    left = ((run.arm, max(expected_work(followed, run) - work_done(run.state), 0.0)) for run in followed.runs)
+    return sum(work * paces.get(arm, any_pace) for arm, work in left)
+
+
+def _pace(followed: FollowedStudy, arm: str) -> float | None:
+    """Seconds per work in the begun runs of one arm."""
+    states = [run.state for run in followed.runs if run.arm == arm]
+    work = sum(map(work_done, states))
+    return sum(state.seconds for state in states) / work if work > 0 else None

@@ -31,6 +31,9 @@ from hptui.record.events import (
     ValuesRequested,
 )
 
+MOST_BATCH_LOSSES = 256
+"""of one epoch that are kept: more than a screen has columns"""
+
 
 @dataclass
 class Decision:
@@ -100,6 +103,8 @@ class RunState:
     epochs: list[Epoch] = field(default_factory=list)
     last_batches: BatchesTrained | None = None
     """of the epoch under way; None between epochs"""
+    batch_losses: list[tuple[float, float]] = field(default_factory=list)
+    """of the epoch under way: epochs trained so far, such as 2.25, and the training loss of the images before"""
     values: dict[str, float] = field(default_factory=dict)
     """in force, as last read back"""
     images_trained: int = 0
@@ -145,11 +150,12 @@ class RunState:
                 self.last_batches, self.values = event, event.values
                 self.images_trained += event.images
                 self.seconds += event.seconds
+                self._follow_loss(event)
             case Evaluated():
                 self._epoch(event.epoch).evaluations[event.split, event.weights] = event
             case EpochCompleted():
                 self._epoch(event.epoch).completed = event
-                self.last_batches = None
+                self.last_batches, self.batch_losses = None, []
                 self.values, self.seconds = event.values, event.seconds
                 self.images_trained, self.images_probed = event.images_trained, event.images_probed
             case RunPaused():
@@ -180,12 +186,22 @@ class RunState:
             self.epochs.append(Epoch(number))
         return self.epochs[-1]
 
+    def _follow_loss(self, event: BatchesTrained) -> None:
+        """Add one more to the losses of the epoch; when they become many, two neighbours become one."""
+        if event.loss is None:
+            return
+        if len(self.batch_losses) >= MOST_BATCH_LOSSES:
+            pairs = zip(self.batch_losses[::2], self.batch_losses[1::2], strict=True)
+            self.batch_losses = [(after[0], (before[1] + after[1]) / 2) for before, after in pairs]
+        self.batch_losses.append((event.epoch - 1 + event.batch / event.batches, event.loss))
+
     def _go_back(self, event: RunResumed) -> None:
         """Forget what came after the checkpoint that the run went on from."""
         self.stopped = self.failed = self.completed = self.paused = self.last_batches = None
         self.changes = [change for change in self.changes if not _is_void(change, event)]
         if event.epochs != self.epochs_planned:
             self.changes.append(Change(event, event.epoch + 1, self.epochs_planned))
+        self.batch_losses = []
         self.epochs_planned, self.by_hand = event.epochs, event.by_hand
         self.epochs = [epoch for epoch in self.epochs if epoch.number <= event.epoch and epoch.completed]
         standing, running = self.decisions[: event.decisions], self.decisions[event.decisions :][:1]

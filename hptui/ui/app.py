@@ -26,6 +26,7 @@ from hptui.ui.messages import Alerted, Draft, LeaveForm, NewStudy, OpenStudy, Re
 from hptui.ui.own_training import OwnTraining, Training
 from hptui.ui.pace import ALONE, BESIDE_TRAINING
 from hptui.ui.screens.preparing import Preparing
+from hptui.ui.themes import LOOKS, THEMES
 from hptui.ui.widgets.folder_line import FolderLine
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 POLL_SECONDS = 0.1
 FIRST_PICTURE_SECONDS = 0.02
 """Textual draws every 1/60 s: a little later the first line is on the screen, and the rest may be imported"""
+ERROR_SECONDS = 20
+"""that the cause of a failure stays on the screen"""
 OCCUPIED = "this window trains a study already; start another one in another terminal"
 LEAVE = {"stop": "Stop with a checkpoint"}
 LEAVE_BEGUN = LEAVE | {"detach": "Go on in the background"}
@@ -46,11 +49,14 @@ class HptuiApp(App[None]):
     """Everything that hptui shows."""
 
     TITLE = "hptui"
-    CSS = """
+    CSS = (
+        LOOKS
+        + """
     OptionList:nocolor > .option-list--option-highlighted { text-style: reverse; }
     DataTable:nocolor > .datatable--cursor { text-style: reverse; }
     .error:nocolor { text-style: bold; }
     """
+    )
     """without colour a slightly lighter grey is all that Textual leaves of these"""
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -113,6 +119,8 @@ class HptuiApp(App[None]):
             yield FolderLine(studies_folder())
 
     def on_mount(self) -> None:
+        for theme in THEMES:
+            self.register_theme(theme)
         if self._appearance.theme in self.available_themes:
             self.theme = self._appearance.theme
         self.theme_changed_signal.subscribe(self, lambda theme: self._appearance.choose_theme(theme.name))
@@ -140,7 +148,7 @@ class HptuiApp(App[None]):
             self.exit()
         error = training.new_error()
         if error is not None:
-            self.notify(error, title="the training failed", severity="error", timeout=60, markup=False)
+            self.notify(error, severity="error", timeout=ERROR_SECONDS, markup=False)
         if training.newly_ended() and not self._is_shown(training.study):
             self._attention.ring(error or "the training of this window has ended")
         if not self.screen_stack or not isinstance(self.screen, Preparing):

@@ -18,7 +18,7 @@ SETTINGS = "screen.json"
 class Settings(msgspec.Struct):
     """What somebody chose; remembered between sessions."""
 
-    theme: str = "textual-dark"
+    theme: str = "hptui-dark"
     colours: MapName = "viridis"
     ascii: bool = False
 

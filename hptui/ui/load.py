@@ -1,4 +1,4 @@
-"""How busy this machine is: its GPU where it has one of NVIDIA's, else processor and memory."""
+"""How busy this machine is: its GPU where it has one of NVIDIA's, processor and memory."""
 
 from __future__ import annotations
 
@@ -6,11 +6,23 @@ import os
 import re
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import psutil
 
 GIB = 2**30
+
+
+@dataclass(frozen=True)
+class Gauge:
+    """How much of one thing is in use."""
+
+    name: str
+    share: float
+    """0 to 1"""
+    words: str
+    """the same with its unit"""
 
 
 class MachineLoad:
@@ -21,14 +33,14 @@ class MachineLoad:
         """the module pynvml, once the driver has answered"""
         self._opening: threading.Thread | None = None
 
-    def words(self, device: str) -> str:
-        """A few words about the GPU that a run on `device` (as its log names it) uses, or about the processor."""
+    def measure(self, device: str) -> tuple[Gauge, ...]:
+        """The GPU that a run on `device` (as its log names it) uses, as far as it tells; then processor and memory."""
         if self._opening is None:
             # a driver that no other program uses may take seconds to wake its GPU; keys must not wait for that
             self._opening = threading.Thread(target=self._open, name="hptui-nvml", daemon=True)
             self._opening.start()
-        words = self._gpu(device) if self._nvml is not None and not device.startswith("cpu") else ""
-        return words or f"CPU {psutil.cpu_percent():.0f}%  memory {psutil.virtual_memory().percent:.0f}%"
+        gpu = self._gpu(device) if self._nvml is not None and not device.startswith("cpu") else ()
+        return (*gpu, _percent("CPU", psutil.cpu_percent()), _percent("RAM", psutil.virtual_memory().percent))
 
     def _open(self) -> None:
         import pynvml  # 26 ms, so not before the first screen is drawn
@@ -40,18 +52,17 @@ class MachineLoad:
         except pynvml.NVMLError:  # no driver, no library, no permission: this machine has no GPU to show
             return
 
-    def _gpu(self, device: str) -> str:
-        """Empty if the GPU tells nothing."""
+    def _gpu(self, device: str) -> tuple[Gauge, ...]:
+        """Load and memory; empty if the GPU tells nothing."""
         try:
             handle = self._handle(device)
             used = self._answer(self._nvml.nvmlDeviceGetUtilizationRates, handle)
             memory = self._answer(self._nvml.nvmlDeviceGetMemoryInfo, handle)
         except self._nvml.NVMLError:
             self._nvml = None
-            return ""
-        shares = [f"{used.gpu}%"] if used is not None else []
-        shares += [f"{memory.used / GIB:.1f}/{memory.total / GIB:.0f} GiB"] if memory is not None else []
-        return " ".join(["GPU", *shares]) if shares else ""
+            return ()
+        load = (_percent("GPU", used.gpu),) if used is not None else ()
+        return load if memory is None else (*load, _gib("VRAM", memory.used, memory.total))
 
     def _answer(self, question: Callable[[Any], Any], handle: Any) -> Any:
         """None where the GPU does not tell: a slice of one (MIG) has no load, one on the processor's chip no memory."""
@@ -70,3 +81,11 @@ class MachineLoad:
             return self._nvml.nvmlDeviceGetHandleByUUID(name)
         index = int(name) if name.isdecimal() else number
         return self._nvml.nvmlDeviceGetHandleByIndex(index if index < self._nvml.nvmlDeviceGetCount() else 0)
+
+
+def _percent(name: str, percent: float) -> Gauge:
+    return Gauge(name, percent / 100, f"{percent:.0f}%")
+
+
+def _gib(name: str, used: float, total: float) -> Gauge:
+    return Gauge(name, used / total if total else 0.0, f"{used / GIB:.1f}/{total / GIB:.0f} GiB")

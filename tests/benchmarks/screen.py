@@ -114,7 +114,7 @@ def key_delays(study: Path, job: list[str]) -> list[float]:
     terminal.until(lambda: "decision 1/" in terminal.screen)
     found = []
     while len(found) < 2 * PRESSES and not isinstance(last_event(study / "optimized-0"), RunCompleted):
-        for words in ("cursor off", "f follow"):
+        for words in ("cursor off", " follow"):
             time.sleep(0.07)
             found.append(delay(terminal, "c", words))
     terminal.process.kill()

@@ -60,8 +60,9 @@ from hptui.ui.panels import Panel
 from hptui.ui.panels.heatmap import HeatmapPanel
 from hptui.ui.screens.comparison import ComparisonScreen
 from hptui.ui.screens.dashboard import Dashboard
-from hptui.ui.screens.dialogs import ChoiceDialog, NumberDialog
+from hptui.ui.screens.dialogs import AdviceDialog, ChoiceDialog, NumberDialog
 from hptui.ui.screens.new_study import NewStudyScreen
+from hptui.ui.screens.panel_board import PanelBoard
 from hptui.ui.screens.preparing import Preparing
 from hptui.ui.screens.ranges_dialog import RangesDialog
 from hptui.ui.screens.study_list import StudyListScreen
@@ -79,13 +80,13 @@ SMALL, LARGE = (80, 24), (120, 40)
 
 
 def declared() -> dict[tuple[str, str], Binding]:
-    """(class, key) -> what is bound to it."""
+    """(class, key) -> what is bound to it; of several, which take turns, the first."""
     found = {}
     for module in pkgutil.walk_packages(hptui.ui.__path__, "hptui.ui."):
         for kind in vars(importlib.import_module(module.name)).values():
             if isinstance(kind, type) and issubclass(kind, DOMNode) and kind.__module__ == module.name:
                 for binding in Binding.make_bindings(vars(kind).get("BINDINGS", ())):
-                    found[kind.__name__, binding.key] = binding
+                    found.setdefault((kind.__name__, binding.key), binding)
     return found
 
 
@@ -389,15 +390,43 @@ async def _(at: At, key: str) -> None:
 @scenario("Dashboard", "left_square_bracket")
 async def _(at: At, key: str) -> None:
     await at.press(key)
-    await at.sees("baseline: nothing is searched")
+    await at.sees("run 1/2 baseline-0")
 
 
 @scenario("Dashboard", "right_square_bracket")
 async def _(at: At, key: str) -> None:
     await at.press("left_square_bracket")
-    await at.sees("baseline: nothing is searched")
+    await at.sees("run 1/2 baseline-0")
     await at.press(key)
     await at.sees("decision 3/3")
+
+
+@scenario("Dashboard", "escape")
+async def _(at: At, key: str) -> None:
+    """Closes what was opened last, then leads to the list."""
+    await at.press("question_mark")
+    await at.until(lambda: at.app.screen.query("HelpPanel"), "help")
+    await at.press(key)
+    await at.until(lambda: not at.app.screen.query("HelpPanel"), "no help")
+    await at.pilot.resize_terminal(*LARGE)
+    await at.sees("1 Epoch heatmap")
+    alone = at.only(PanelBoard)
+    await at.press("z")
+    await at.until(lambda: alone.has_class("-one"), "one panel")
+    await at.sees("esc All panels")
+    await at.press(key)
+    await at.until(lambda: not alone.has_class("-one"), "all panels")
+    await at.sees("esc List")
+    await at.press(key)
+    await at.on(StudyListScreen)
+
+
+@scenario("Dashboard", "i")
+async def _(at: At, key: str) -> None:
+    await at.sees("i Advice")
+    await at.press(key)
+    await at.on(AdviceDialog)
+    await at.sees("esc closes")
 
 
 @scenario("Dashboard", *"123456", size=LARGE)
@@ -914,6 +943,29 @@ async def _(at: At, key: str) -> None:
     await at.goes_to(lambda widget: widget.id == wanted, wanted)
 
 
+@scenario("AdviceDialog", "escape", "i", "enter")
+async def _(at: At, key: str) -> None:
+    await at.sees("i Advice")
+    await at.press("i")
+    await at.on(AdviceDialog)
+    await at.press(key)
+    await at.on(Dashboard)
+
+
+@scenario("AdviceDialog", "down", "j", "up", "k")
+async def _(at: At, key: str) -> None:
+    await at.sees("i Advice")
+    await at.press("i")
+    await at.on(AdviceDialog)
+    await at.pilot.resize_terminal(20, 6)
+    box = at.only(VerticalScroll)
+    await at.until(lambda: box.max_scroll_y > 2, "more than there is room for")
+    box.scroll_to(y=1, animate=False)
+    await at.until(lambda: box.scroll_y == 1, "its place")
+    await at.press(key)
+    await at.until(lambda: box.scroll_y == (2 if key in ("down", "j") else 0), "the line beside")
+
+
 @scenario("NumberDialog", "escape")
 async def _(at: At, key: str) -> None:
     await at.press("plus")
@@ -958,10 +1010,14 @@ def test_no_scenario_is_of_a_key_that_is_gone() -> None:
 
 
 def reachable(at: At) -> dict[str, str]:
-    """Action -> description of the keys that hold where the focus is, by the declarations alone."""
+    """Action -> description of the keys that hold where the focus is, by the declarations and what is offered now."""
     chain = [*(at.app.focused or at.app.screen).ancestors_with_self]
-    kinds = {kind.__name__ for node in chain for kind in type(node).__mro__}
-    found = {binding.action: binding.description for (kind, _), binding in DECLARED.items() if kind in kinds}
+    kinds = {kind.__name__: node for node in chain for kind in type(node).__mro__}
+    found = {
+        binding.action: binding.description
+        for (kind, _), binding in DECLARED.items()
+        if kind in kinds and at.app._check_action_state(binding.action, kinds[kind]) is not False
+    }
     assert len(found) > 8
     return found
 
@@ -1042,8 +1098,13 @@ def test_help_has_the_keys_of_the_panel_with_the_focus() -> None:
     async def script(at: At) -> None:
         await at.press("question_mark")
         for number in range(1, 6):
-            kind = type(await at.panel(number)).__name__
-            wanted = {binding.description for (name, _), binding in DECLARED.items() if name == kind}
+            panel = await at.panel(number)
+            kind = type(panel).__name__
+            wanted = {
+                binding.description
+                for (name, _), binding in DECLARED.items()
+                if name == kind and panel.check_action(binding.action, ()) is not False
+            }
             assert wanted
             await at.until(lambda wanted=wanted: all(words in help_words(at) for words in wanted), f"help on {wanted}")
 

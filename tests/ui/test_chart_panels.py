@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from fabricate import (
+    batches_trained,
     chosen,
     decision_started,
     epoch_completed,
@@ -26,7 +27,7 @@ from textual.pilot import Pilot
 from hptui.reading.studies import FollowedStudy, follow
 from hptui.record.events import AnyEvent, Axis
 from hptui.ui.drawing.colours import Palette
-from hptui.ui.panels import Panel
+from hptui.ui.panels import Panel, key_hints
 from hptui.ui.panels.curves import CurvesPanel
 from hptui.ui.panels.trajectory import TrajectoryPanel
 from ui.panel_host import make_scene, piloted, screen, shown
@@ -60,7 +61,7 @@ def searched(tmp_path: Path) -> FollowedStudy:
 
 def test_trajectories_are_stacked_where_there_is_room(searched: FollowedStudy) -> None:
     panel = TrajectoryPanel()
-    text = "\n".join(shown(panel, make_scene(searched), (80, 40)))
+    text = "\n".join(shown(panel, make_scene(searched), (80, 46)))
     for title in (
         "learning rate 0.0001 in epoch 6, on the low edge; range 0.0001 to 0.1",
         "weight decay 0.0006",
@@ -115,7 +116,7 @@ def test_n_goes_to_the_next_hyperparameter_and_round(searched: FollowedStudy) ->
         for _ in range(4):
             await pilot.pause()
             titles.append(next(row for row in screen(panel) if " in epoch 6" in row)[1:9])
-            assert f"{['lr', 'weight_decay', 'momentum'][(len(titles) - 1) % 3]}: n for the next" in screen(panel)[-1]
+            assert f"{['lr', 'weight_decay', 'momentum'][(len(titles) - 1) % 3]} | n for the next" in screen(panel)[-1]
             await pilot.press("n")
         assert titles == ["learning", "weight d", "momentum", "learning"]
 
@@ -128,7 +129,7 @@ def test_two_of_three_charts_then_the_third(searched: FollowedStudy) -> None:
     async def script(pilot: Pilot[None]) -> None:
         panel.show(make_scene(searched))
         await pilot.pause()
-        assert "lr, weight_decay: n for the next" in screen(panel)[-1]
+        assert "lr, weight_decay | n for the next" in screen(panel)[-1]
         await pilot.press("n")
         await pilot.pause()
         text = "\n".join(screen(panel))
@@ -141,8 +142,51 @@ def test_two_of_three_charts_then_the_third(searched: FollowedStudy) -> None:
 def test_a_baseline_and_an_empty_run_say_what_is_missing(tmp_path: Path, searched: FollowedStudy) -> None:
     assert "nothing is searched" in "".join(shown(TrajectoryPanel(), make_scene(searched, "baseline-0")))
     empty = follow(make_study(tmp_path / "empty").directory)
-    assert "no data yet" in "".join(shown(TrajectoryPanel(), make_scene(empty)))
-    assert "no data yet" in "".join(shown(CurvesPanel(), make_scene(empty)))
+    assert "optimized-0 has not begun" in "".join(shown(TrajectoryPanel(), make_scene(empty)))
+    assert "validation accuracy will stand here after the first epoch" in "".join(
+        shown(CurvesPanel(), make_scene(empty))
+    )
+
+
+def test_what_will_appear_is_said_by_the_runs_that_are_to_come(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "study")
+    for arm, searched in (("baseline", []), ("optimized", [])):
+        write_run(study, arm, 0, [run_started(arm=arm, searched=searched, strategy="cosine")])
+    followed = follow(study.directory)
+    baseline, plain = (make_scene(followed, f"{arm}-0").nothing_yet("the heatmap") for arm in ("baseline", "optimized"))
+    assert (
+        baseline == "baseline-0 is a baseline: nothing is searched in it. The heatmap of optimized-0 will stand here."
+    )
+    assert plain == "cosine makes no decisions, so there is no heatmap of optimized-0."
+    searching = make_study(tmp_path / "searching")
+    write_run(searching, "optimized", 0, [run_started(searched=AXES)])
+    words = make_scene(follow(searching.directory)).nothing_yet("the heatmap")
+    assert words == "optimized-0 has made no decision yet. The heatmap will stand here with the first one."
+
+
+def test_a_tall_panel_shows_the_loss_as_the_first_epoch_goes_on(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "study")
+    batches = [batches_trained(1, batch, batches=50, loss=2.5 - batch / 50) for batch in range(1, 26)]
+    write_run(study, "baseline", 0, [run_started(arm="baseline", searched=[]), *batches])
+    scene = make_scene(follow(study.directory), "baseline-0")
+    text = "\n".join(shown(CurvesPanel(), scene, (80, 20)))
+    assert "validation accuracy will stand here after the first epoch" in text
+    assert "training loss of baseline-0 2" in text
+    assert text.count("·") > 20  # a point for each, and the legend
+    low = "\n".join(shown(CurvesPanel(), scene, (80, 14)))  # no room for two
+    assert "training loss" not in low
+    assert CurvesPanel().change_key(scene) == CurvesPanel().change_key(scene)
+
+
+def test_hints_tell_keys_from_words() -> None:
+    def keys(words: str) -> list[str]:
+        hints = key_hints(words)
+        assert hints.plain == words
+        return [hints.plain[span.start : span.end] for span in hints.spans if span.style == "bold"]
+
+    assert keys("h l decision, f follow | enter uses it") == ["h l", "f", "enter"]
+    assert keys("validation accuracy | m, t") == ["m", "t"]
+    assert keys("lr, weight_decay | n for the next") == ["n"]
 
 
 def test_panels_before_their_first_scene_are_blank() -> None:

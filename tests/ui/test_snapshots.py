@@ -52,7 +52,7 @@ from hptui.record.run_directory import EVENTS_FILE
 from hptui.record.study_directory import STUDY_FILE, Study
 from hptui.ui.app import HptuiApp
 from hptui.ui.appearance import Settings, save_settings
-from hptui.ui.load import MachineLoad
+from hptui.ui.load import Gauge, MachineLoad
 from hptui.ui.pace import Pace
 from hptui.ui.screens.dashboard import Dashboard
 from hptui.ui.widgets.form import Row
@@ -63,7 +63,7 @@ BEGUN = 1_750_000_000.0
 """2025-06-15 15:06:40 UTC"""
 SIZES = [(80, 24), (120, 40), (160, 48)]
 LOOKS = {
-    "light": Settings(theme="textual-light"),
+    "light": Settings(theme="hptui-light"),
     "mono": Settings(),
     "ascii": Settings(ascii=True),
 }
@@ -87,7 +87,9 @@ def same_every_time(tmp_path: Path) -> Iterator[None]:
         patch.setenv("TZ", "UTC")
         time.tzset()
         patch.chdir(tmp_path)
-        patch.setattr(MachineLoad, "words", lambda load, device: "CPU 12%  memory 34%")
+        patch.setattr(
+            MachineLoad, "measure", lambda load, device: (Gauge("CPU", 0.12, "12%"), Gauge("RAM", 0.34, "34%"))
+        )
         patch.setattr(Rate, "measure", lambda rate, work, now: work / 100)
         # five looks a second, and everything is looked for at each of them: a picture is complete after one
         patch.setattr(Pace, "seconds", lambda pace: 0.2)

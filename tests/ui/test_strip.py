@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +14,8 @@ from fabricate import (
     candidate_scored,
     decision,
     decision_started,
+    epoch_completed,
+    finished_study,
     make_study,
     python,
     run_started,
@@ -21,12 +24,13 @@ from fabricate import (
 )
 from textual.app import App, ComposeResult
 
-from hptui.reading.progress import expected_work, work_done
-from hptui.reading.studies import FollowedStudy, follow
+from hptui.reading.progress import expected_work, seconds_left, work_done
+from hptui.reading.studies import FollowedStudy, Status, follow
 from hptui.record.events import Axis
 from hptui.record.run_writer import RunWriter
-from hptui.ui.load import GIB, MachineLoad
-from hptui.ui.widgets.strip import Rate, StatusStrip
+from hptui.ui.drawing.colours import Palette
+from hptui.ui.load import GIB, Gauge, MachineLoad
+from hptui.ui.widgets.strip import Rate, StatusStrip, clock
 
 
 class NVMLError(Exception):
@@ -78,6 +82,13 @@ class FakeNvml:
         return SimpleNamespace(used=12.34 * GIB, total=79.6 * GIB)
 
 
+def gpu(load: MachineLoad, device: str) -> list[tuple[str, str]]:
+    """Name and words of the gauges before processor and memory, which are always there."""
+    *gpu, processor, memory = load.measure(device)
+    assert (processor.name, memory.name) == ("CPU", "RAM")
+    return [(gauge.name, gauge.words) for gauge in gpu]
+
+
 @pytest.fixture(autouse=True)
 def all_gpus_visible(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
@@ -87,7 +98,7 @@ def opened(nvml: FakeNvml, monkeypatch: pytest.MonkeyPatch) -> MachineLoad:
     """After the first question, when the driver has answered or failed."""
     monkeypatch.setitem(sys.modules, "pynvml", nvml)
     load = MachineLoad()
-    assert load.words("cpu")
+    assert load.measure("cpu")
     assert load._opening is not None
     load._opening.join()
     return load
@@ -95,8 +106,9 @@ def opened(nvml: FakeNvml, monkeypatch: pytest.MonkeyPatch) -> MachineLoad:
 
 def test_load_and_memory_of_the_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     load = opened(FakeNvml(), monkeypatch)
-    assert load.words("cuda:0") == "GPU 80% 12.3/80 GiB"
-    assert load.words("cpu, 1 thread(s)").startswith("CPU ")  # such a run does not use it
+    assert gpu(load, "cuda:0") == [("GPU", "80%"), ("VRAM", "12.3/80 GiB")]
+    assert [gauge.share for gauge in load.measure("cuda:0")[:2]] == [0.8, pytest.approx(12.34 / 79.6)]
+    assert gpu(load, "cpu, 1 thread(s)") == []  # such a run does not use it
 
 
 @pytest.mark.parametrize(
@@ -121,24 +133,24 @@ def test_of_several_gpus_the_one_that_the_run_uses(
 ) -> None:
     if visible is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    assert opened(FakeNvml(4), monkeypatch).words(device) == f"GPU {percent}% 12.3/80 GiB"
+    assert gpu(opened(FakeNvml(4), monkeypatch), device) == [("GPU", f"{percent}%"), ("VRAM", "12.3/80 GiB")]
 
 
 @pytest.mark.parametrize(
-    ("refused", "words"),
+    ("refused", "names"),
     [
-        ({"load": NotSupported}, "GPU 12.3/80 GiB"),
-        ({"load": NoPermission}, "GPU 12.3/80 GiB"),
-        ({"memory": NotSupported}, "GPU 80%"),
-        ({"load": NotSupported, "memory": NotSupported}, "CPU "),
+        ({"load": NotSupported}, ["VRAM"]),
+        ({"load": NoPermission}, ["VRAM"]),
+        ({"memory": NotSupported}, ["GPU"]),
+        ({"load": NotSupported, "memory": NotSupported}, []),
     ],
 )
 def test_what_a_gpu_does_not_tell_is_left_out(
-    refused: dict[str, type[NVMLError]], words: str, monkeypatch: pytest.MonkeyPatch
+    refused: dict[str, type[NVMLError]], names: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     load = opened(FakeNvml(**refused), monkeypatch)
     for _ in range(2):
-        assert load.words("cuda:0").startswith(words)
+        assert [name for name, _ in gpu(load, "cuda:0")] == names
 
 
 @pytest.mark.parametrize("nvml", [FakeNvml(init=NVMLError), FakeNvml(0)], ids=["no driver", "no GPU"])
@@ -147,8 +159,7 @@ def test_without_a_gpu_the_processor_is_shown_and_the_driver_is_not_asked_again(
 ) -> None:
     load = opened(nvml, monkeypatch)
     for _ in range(3):
-        assert "CPU " in load.words("cuda:0")
-        assert "memory " in load.words("cuda:0")
+        assert gpu(load, "cuda:0") == []
     assert nvml.asked == ["init"]
 
 
@@ -156,11 +167,11 @@ def test_without_a_gpu_the_processor_is_shown_and_the_driver_is_not_asked_again(
 def test_a_gpu_that_is_lost_is_not_asked_again(question: str, monkeypatch: pytest.MonkeyPatch) -> None:
     nvml = FakeNvml()
     load = opened(nvml, monkeypatch)
-    assert load.words("cuda:0").startswith("GPU")
+    assert gpu(load, "cuda:0")
     nvml.refused[question] = NVMLError
-    assert load.words("cuda:0").startswith("CPU")
+    assert gpu(load, "cuda:0") == []
     asked = len(nvml.asked)
-    assert load.words("cuda:0").startswith("CPU")
+    assert gpu(load, "cuda:0") == []
     assert len(nvml.asked) == asked
 
 
@@ -171,11 +182,11 @@ import sys, threading
 import hptui.ui.widgets.strip as strip
 assert "pynvml" not in sys.modules  # loaded late: it would hold up the first screen
 load = strip.MachineLoad()
-load.words("cuda:0")
+load.measure("cuda:0")
 load._opening.join()
-words = load.words("cuda:0")
+names = [gauge.name for gauge in load.measure("cuda:0")]
 assert "pynvml" in sys.modules
-assert words.startswith(("CPU", "GPU")), words
+assert names[-2:] == ["CPU", "RAM"], names
 """
     done = python(code)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
@@ -186,21 +197,26 @@ class Host(App[None]):
         yield StatusStrip()
 
 
-def strip_lines(followed: FollowedStudy) -> list[str]:
-    """What the strip shows in 80 columns."""
+def strip_lines(followed: FollowedStudy, width: int = 80, status: Status = "running", **palette: bool) -> list[str]:
+    """What the strip shows after two looks."""
     found: list[str] = []
 
     async def main() -> None:
         app = Host()
-        async with app.run_test(size=(80, 24)) as pilot:
+        async with app.run_test(size=(width, 24)) as pilot:
             strip = app.query_one(StatusStrip)
             for _ in range(2):  # the driver may answer between the two
-                strip.show(followed, followed.runs[-1], "running")
+                strip.show(followed, followed.runs[-1], status, palette=Palette(**palette))
             await pilot.pause()
             found.extend(strip.render_line(y).text for y in range(2))
 
     asyncio.run(main())
+    assert [len(line) for line in found] == [width - 2] * 2  # a blank at either side
     return found
+
+
+def made_up(*gauges: Gauge) -> Callable[[MachineLoad, str], tuple[Gauge, ...]]:
+    return lambda load, device: gauges
 
 
 def test_names_reach_the_strip_literally(tmp_path: Path) -> None:
@@ -210,11 +226,69 @@ def test_names_reach_the_strip_literally(tmp_path: Path) -> None:
     assert "images/s" in second
 
 
-def test_the_load_of_the_gpu_finds_room_on_the_strip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(MachineLoad, "words", lambda self, device: f"GPU 100% 79.6/80 GiB {device}")
+GPU = (Gauge("GPU", 1.0, "100%"), Gauge("VRAM", 0.5, "39.8/80 GiB"))
+MACHINE = (Gauge("CPU", 0.12, "12%"), Gauge("RAM", 0.34, "34%"))
+
+
+@pytest.mark.parametrize(
+    ("width", "gauges", "first", "second"),
+    [
+        (80, MACHINE, "CPU    ▁▁  12%", "RAM    ▃▃  34%"),
+        (80, GPU + MACHINE, "GPU     ██        100%", "VRAM    ▅▅ 39.8/80 GiB"),  # no room for all: the GPU
+        (160, GPU + MACHINE, f"GPU {'██':>16} 100%  VRAM {'▅▅':>16} 39.8/80 GiB", None),
+        (160, GPU + MACHINE, None, f"CPU {'▁▁':>16}  12%  RAM  {'▃▃':>16}         34%"),
+        (40, MACHINE, "(lost)…", "left  0 images/s"),  # no room for any
+    ],
+)
+def test_the_load_is_a_graph_and_a_number_at_the_right(
+    width: int,
+    gauges: tuple[Gauge, ...],
+    first: str | None,
+    second: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(MachineLoad, "measure", made_up(*gauges))
     study = make_study(tmp_path / "study")
-    write_run(study, "optimized", 0, [run_started(device="cuda:1")])
-    assert "GPU 100% 79.6/80 GiB cuda:1" in strip_lines(follow(study.directory))[1]
+    write_run(study, "optimized", 0, [run_started(device="cuda:1"), *decision(0, 1), *trained_epoch(1)])
+    lines = strip_lines(follow(study.directory), width)
+    for line, words in zip(lines, (first, second), strict=True):
+        if words is not None:
+            assert line.rstrip().endswith(words)
+
+
+def test_the_bar_shows_each_run_and_the_time_that_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(MachineLoad, "measure", made_up(*MACHINE))
+    study = make_study(tmp_path / "study", epochs=2)  # 3 cells of 0.2 epochs: an optimized run is 3.2 epochs of work
+    plain = [epoch_completed(number, images_probed=0) for number in (1, 2)]
+    write_run(study, "baseline", 0, [run_started(arm="baseline", epochs=2), *plain])
+    write_run(study, "optimized", 0, [run_started(epochs=2), *decision(0, 1), *trained_epoch(1)])
+    followed = follow(study.directory)
+    runs = [run.state for run in followed.runs]
+    assert [work_done(state) for state in runs] == [2.0, 1.6]
+    # half of the optimized run is left, at its own pace and not at that of the baseline
+    assert seconds_left(followed) == pytest.approx(runs[1].seconds)
+    line = strip_lines(followed, 160)[1]
+    assert f"{'━' * 23} {'━' * 18}{'─' * 18}  69%  ~{clock(runs[1].seconds)} left  0 images/s  cost 0.80" in line
+    ascii_line = strip_lines(followed, 160, ascii=True)[1]
+    assert f"{'#' * 18}{'-' * 18}" in ascii_line
+    narrow = strip_lines(followed, 80)[1]
+    assert f"  69%  ~{clock(runs[1].seconds)} left  0 images/s  cost 0.80  RAM" in narrow
+
+
+def test_a_finished_study_tells_what_it_took(tmp_path: Path) -> None:
+    study = finished_study(tmp_path / "study", [0.5], [0.7])
+    followed = follow(study.directory)
+    assert seconds_left(followed) == 0
+    line = strip_lines(followed, 80, "finished")[1]
+    assert f" 100%  took {clock(sum(run.state.seconds for run in followed.runs))}  cost" in line
+    assert "images/s" not in line  # nothing is trained
+
+
+def test_before_any_work_is_done_nobody_knows_what_is_left(tmp_path: Path) -> None:
+    followed = follow(make_study(tmp_path / "study").directory)
+    assert seconds_left(followed) is None
+    assert "   0%  - left  " in strip_lines(followed)[1]
 
 
 def test_the_rate_begins_anew_after_a_pause_or_a_step_back() -> None:

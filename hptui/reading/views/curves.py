@@ -47,6 +47,13 @@ def spread(curve: Iterable[CurvePoint]) -> bool:
     return any(point.low < point.high for point in curve)
 
 
+def training_losses(run: RunState) -> tuple[tuple[float, float], ...]:
+    """(Epochs trained, loss on those images): of each epoch of one run, then as the one under way goes on."""
+    completed = [epoch.completed for epoch in run.epochs if epoch.completed is not None]
+    whole = [(float(epoch.epoch), epoch.train_loss) for epoch in completed if epoch.train_loss is not None]
+    return (*whole, *run.batch_losses)
+
+
 def _evaluated(evaluation: Evaluated, measure: CurveMeasure) -> float | None:
     match measure:
         case "accuracy":

@@ -6,9 +6,12 @@ messages, which the dashboard answers.
 
 from __future__ import annotations
 
+import itertools
+import re
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
+from rich.text import Text
 from textual.message import Message
 from textual.reactive import Reactive, reactive
 from textual.widget import Widget
@@ -74,9 +77,38 @@ class Scene:
         same = (run.state for run in self.study.runs if run.arm == "baseline" and run.seed == self.run.seed)
         return next(same, None)
 
+    def nothing_yet(self, what: str) -> str:
+        """Why there is no decision to show `what` of, and when there will be one."""
+        name, started = self.run.name, self.run.state.started
+        if self.run.arm == "baseline":
+            later = next(
+                (run.name for run in self.study.runs if run.arm == "optimized" and run.seed == self.run.seed), ""
+            )
+            words = f"{name} is a baseline: nothing is searched in it"
+            return f"{words}. {what.capitalize()} of {later} will stand here." if later else f"{words}."
+        if started is None:
+            return f"{name} has not begun. {what.capitalize()} will stand here with its first decision."
+        if not started.searched:
+            return f"{started.strategy} makes no decisions, so there is no {what.removeprefix('the ')} of {name}."
+        return f"{name} has made no decision yet. {what.capitalize()} will stand here with the first one."
+
     def arm(self, name: str) -> list[RunState]:
         """States of the begun runs of one arm."""
         return [run.state for run in self.study.runs if run.arm == name and run.state.started is not None]
+
+
+KEYS = frozenset({"enter", "esc", "hjkl"})
+"""words that are keys, beside single letters and signs"""
+
+
+def key_hints(words: str) -> Text:
+    """Hints such as "h l decision, f follow", with the keys told from what they do."""
+    shown = Text()
+    for number, piece in enumerate(re.split(r"(, | \| )", words)):
+        hint = piece.split(" ") if number % 2 == 0 else []  # every second one is what stands between two hints
+        keys = " ".join(itertools.takewhile(lambda word: len(word) == 1 or word in KEYS, hint))
+        shown.append(keys, "bold").append(piece[len(keys) :])
+    return shown
 
 
 class Panel(Widget, can_focus=True):
@@ -104,13 +136,21 @@ class Panel(Widget, can_focus=True):
         return self
 
     def on_mount(self) -> None:
-        """Name the panel on its border."""
-        self.border_title = self.heading
+        """Name the panel on its border; who shows several of them adds their numbers."""
+        self.border_title = self.border_title or self.heading
 
     def show(self, scene: Scene) -> None:
         """Show a new scene; called up to ten times a second, so nothing is drawn where nothing has changed."""
         self.scene = scene
         self.drawn_from = self.change_key(scene)
+
+    def shows_nothing(self, scene: Scene) -> bool:  # noqa: ARG002 (what a panel may look at)
+        """Whether it has nothing to show but what will appear; then another panel may take the first place."""
+        return False
+
+    def advice(self, scene: Scene) -> tuple[str, ...]:  # noqa: ARG002
+        """Whole sentences that its picture may have no room for; a key of the dashboard opens them."""
+        return ()
 
     def change_key(self, scene: Scene) -> object:
         """Whatever of the scene the picture depends on; it must be cheap to compute and to compare."""

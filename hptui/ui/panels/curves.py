@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import ClassVar, Literal
 
@@ -10,16 +11,26 @@ from textual.binding import Binding, BindingType
 from textual.reactive import Reactive, reactive
 
 from hptui.reading.run_state import RunState
-from hptui.reading.views.curves import CURVE_MEASURES, CurveMeasure, CurvePoint, learning_curve, spread
+from hptui.reading.views.curves import (
+    CURVE_MEASURES,
+    CurveMeasure,
+    CurvePoint,
+    learning_curve,
+    spread,
+    training_losses,
+)
 from hptui.ui.drawing.charts import BASELINE, LEAST_HEIGHT, OPTIMIZED, Band, Series, chart, legend
 from hptui.ui.drawing.colours import Rgb
-from hptui.ui.panels import Panel, Scene, Span
+from hptui.ui.drawing.literal import in_the_middle
+from hptui.ui.panels import Panel, Scene, Span, key_hints
 
 __all__ = ["CurvesPanel"]
 
 Split = Literal["validation", "test"]
 ARMS: tuple[tuple[str, Rgb, str, str], ...] = (("baseline", BASELINE, "×", "▒"), ("optimized", OPTIMIZED, "●", "░"))
 """name, colour, and where colour is missing the marks of mean and band"""
+TWO_CHARTS = 16
+"""lines from which on the loss has a chart of its own below another measure"""
 
 
 class CurvesPanel(Panel):
@@ -43,7 +54,9 @@ class CurvesPanel(Panel):
     split: Reactive[Split] = reactive[Split]("validation")
 
     def change_key(self, scene: Scene) -> object:
-        return (id(scene.study), scene.palette, [_progress(run) for arm, *_ in ARMS for run in scene.arm(arm)])
+        epochs = [_progress(run) for arm, *_ in ARMS for run in scene.arm(arm)]
+        batches = scene.run.state.last_batches if "loss" in self._measures else None
+        return (id(scene.study), scene.run.name, scene.palette, epochs, batches and batches.step)
 
     def on_resize(self) -> None:
         self._name_choice()
@@ -60,39 +73,65 @@ class CurvesPanel(Panel):
     def action_switch_split(self) -> None:
         self.split = "test" if self.split == "validation" else "validation"
 
+    @property
+    def _measures(self) -> tuple[CurveMeasure, ...]:
+        """The chosen one, and where there is room the loss below it, which shows how an epoch goes on."""
+        tall = self.size.height >= TWO_CHARTS and self.measure != "loss"
+        return (self.measure, "loss") if tall else (self.measure,)
+
     def _name_choice(self) -> None:
         """Name what is shown on the border, with the keys that change it."""
         choice, keys = f"{self.split} {self.measure}", " | m measure, t split"
         # a piece of the border and a blank stand at both ends of a subtitle
-        self.border_subtitle = choice + (keys if len(choice + keys) <= self.size.width - 4 else " | m, t")
+        self.border_subtitle = key_hints(choice + (keys if len(choice + keys) <= self.size.width - 4 else " | m, t"))
 
     def render(self) -> Text:
         """All lines; Textual keeps what it made of them until the next refresh."""
         if self.scene is None:
             return Text("")
-        width, height = self.size
-        curves = {arm: learning_curve(self.scene.arm(arm), self.measure, self.split) for arm, *_ in ARMS}
+        lines: list[Text] = []
+        for number, measure in enumerate(self._measures, 1):
+            until = self.size.height * number // len(self._measures)
+            lines += self._picture(self.scene, measure, self.size.width, until - len(lines))
+        return Text("\n", no_wrap=True).join(lines)
+
+    def _picture(self, scene: Scene, measure: CurveMeasure, width: int, height: int) -> list[Text]:
+        """One chart with its legend."""
+        curves = {arm: learning_curve(scene.arm(arm), measure, self.split) for arm, *_ in ARMS}
         bands = [Band("", _area(curves[arm]), colour, band) for arm, colour, _, band in ARMS if spread(curves[arm])]
         means = [
-            Series(self._words(arm, curves[arm]), _means(curves[arm]), "line", colour, marker)
+            Series(self._words(measure, arm, curves[arm]), _means(curves[arm]), "line", colour, marker)
             for arm, colour, marker, _ in ARMS
         ]
-        parts: list[Series | Band] = [*bands, *means]
+        trained = training_losses(scene.run.state)
+        training = [Series(_training_words(scene, trained), trained, "dots", None, "·")] if measure == "loss" else []
+        if not any(part.points for part in (*means, *training)):
+            coming = in_the_middle(f"{self.split} {measure} will stand here after the first epoch", width, height)
+            return [Text(line, style="dim", no_wrap=True) for line in coming]
+        parts: list[Series | Band] = [*bands, *training, *means]
         # bands have the colours of their arms, so one entry without colour explains both
         explained: list[Series | Band] = [*means, *(Band("lowest to highest run", band.points) for band in bands[-1:])]
-        words = legend(explained, width=width, palette=self.scene.palette)
+        words = legend([*explained, *training], width=width, palette=scene.palette)
         words = words if height - len(words) > LEAST_HEIGHT else []
-        form: Literal["number", "percent"] = "number" if self.measure == "loss" else "percent"
-        lines = chart(parts, width=width, height=height - len(words), y_format=form, palette=self.scene.palette)
-        return Text("\n", no_wrap=True).join([*lines, *words])
+        form: Literal["number", "percent"] = "number" if measure == "loss" else "percent"
+        epochs = [float(edge) for epoch, _ in trained for edge in (math.floor(epoch), math.ceil(epoch))]
+        return [
+            *chart(parts, width=width, height=height - len(words), y_format=form, epochs=epochs, palette=scene.palette),
+            *words,
+        ]
 
-    def _words(self, arm: str, curve: Sequence[CurvePoint]) -> str:
+    def _words(self, measure: CurveMeasure, arm: str, curve: Sequence[CurvePoint]) -> str:
         """The arm with its newest mean, and over how many runs it is."""
         if not curve:
             return arm
         last = curve[-1]
-        mean = f"{last.mean:.4g}" if self.measure == "loss" else f"{last.mean:.2%}"
+        loss = "loss " if measure != self.measure else ""  # the border names the other
+        mean = f"{loss}{last.mean:.4g}" if measure == "loss" else f"{last.mean:.2%}"
         return f"{arm} {mean} ep. {last.epoch}, n {last.n}"
+
+
+def _training_words(scene: Scene, trained: Sequence[tuple[float, float]]) -> str:
+    return f"training loss of {scene.run.name} {trained[-1][1]:.4g}" if trained else ""
 
 
 def _progress(run: RunState) -> object:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, NamedTuple
 
 from rich.segment import Segment
+from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Region
@@ -26,8 +27,8 @@ from hptui.ui.drawing.heatmap_words import (
     reason_words,
     round_line,
 )
-from hptui.ui.drawing.literal import literal
-from hptui.ui.panels import LookAtDecision, Panel, Scene, Span, UseCell
+from hptui.ui.drawing.literal import in_the_middle, literal
+from hptui.ui.panels import LookAtDecision, Panel, Scene, Span, UseCell, key_hints
 
 __all__ = ["HeatmapPanel"]
 
@@ -86,6 +87,9 @@ class HeatmapPanel(Panel):
         self._body = 0
         """lines of the heatmap that is looked at"""
 
+    def shows_nothing(self, scene: Scene) -> bool:
+        return not scene.run.state.decisions
+
     def change_key(self, scene: Scene) -> object:
         decision = scene.decision
         return (
@@ -116,7 +120,7 @@ class HeatmapPanel(Panel):
         if at is not None:  # another decision may have fewer cells, or none
             inside = cell_beside(self._grid, at) if self._grid is not None and self._grid.cells else None
             self.set_reactive(HeatmapPanel.view, self.view._replace(cursor=inside))
-        self.border_subtitle = CURSOR_KEYS if self.view.cursor is not None else KEYS
+        self.border_subtitle = key_hints(CURSOR_KEYS if self.view.cursor is not None else KEYS)
         before, self._lines = self._lines, self._picture(self.scene)
         if len(before) != len(self._lines):
             self.refresh()
@@ -129,8 +133,8 @@ class HeatmapPanel(Panel):
         width, height = self.size
         grid, decision = self._grid, scene.decision
         if grid is None or decision is None:
-            what = "baseline: nothing is searched" if scene.run.arm == "baseline" else "no decision yet"
-            return [Strip.blank(0)] if width == 0 else _text_lines(f"{scene.run.name}: {what}", width)
+            words = in_the_middle(scene.nothing_yet("the heatmap"), width, height)
+            return [Strip([Segment(line, Style(dim=True))]) for line in words]
         started = scene.run.state.started
         if self.view.cursor is not None:
             header = in_lines(cell_words(grid, decision, self.view.cursor, width), width, REASON_LINES)
@@ -201,6 +205,10 @@ class HeatmapPanel(Panel):
             self._put_cursor(None)
         else:
             self._put_cursor(self._grid.chosen or (0, 0))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Esc means something here only while there is a cursor."""
+        return self.view.cursor is not None if action == "cursor_off" else super().check_action(action, parameters)
 
     def action_cursor_off(self) -> None:
         self._put_cursor(None)

@@ -4,21 +4,36 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from rich.style import Style
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Input, RichLog
 
 from hptui.reading.studies import FollowedRun
+from hptui.record.events import (
+    AnyEvent,
+    CommandRefused,
+    HyperparametersChosen,
+    RunCompleted,
+    RunFailed,
+    RunStopped,
+)
 from hptui.ui.drawing.colours import Palette
 from hptui.ui.drawing.event_words import event_words
 from hptui.ui.drawing.literal import literal
-from hptui.ui.panels import Panel, Scene, Span
+from hptui.ui.panels import Panel, Scene, Span, key_hints
 from hptui.ui.widgets.field import Field
 
 __all__ = ["LogPanel"]
 
 KEYS = "/ filter, j k scroll"
+STYLES: tuple[tuple[tuple[type[AnyEvent], ...], str], ...] = (
+    ((RunFailed,), "log--failed"),
+    ((CommandRefused, RunStopped), "log--refused"),
+    ((HyperparametersChosen, RunCompleted), "log--chosen"),
+)
+"""kinds of events that stand out"""
 
 
 class LogPanel(Panel):
@@ -30,10 +45,15 @@ class LogPanel(Panel):
 
     DEFAULT_CSS = """
     LogPanel { layout: vertical; height: 1fr; }
-    LogPanel RichLog { height: 1fr; scrollbar-size-vertical: 1; }
+    LogPanel RichLog { height: 1fr; scrollbar-size-vertical: 1; scrollbar-gutter: stable; }
     LogPanel Input { display: none; height: 1; border: none; }
     LogPanel.filtering Input { display: block; }
+    LogPanel RichLog, LogPanel RichLog:focus { background: transparent; background-tint: transparent; }
+    LogPanel .log--failed { color: $text-error; text-style: bold; }
+    LogPanel .log--refused { color: $text-warning; }
+    LogPanel .log--chosen { text-style: bold; }
     """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {name for _, name in STYLES}
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "Filter", show=False),
@@ -60,7 +80,7 @@ class LogPanel(Panel):
     def on_mount(self) -> None:
         """Name the keys on the border."""
         super().on_mount()
-        self.border_subtitle = KEYS
+        self.border_subtitle = key_hints(KEYS)
 
     def show(self, scene: Scene) -> None:
         if self._width < 1:  # hidden: what is written now would be wrapped to nothing
@@ -93,17 +113,30 @@ class LogPanel(Panel):
         for event in list(run.notable)[len(run.notable) - new :] if new else ():
             words = event_words(event, palette)
             if wanted in words.lower():
-                log.write(Text(words), width=width, scroll_end=follow)
+                log.write(self._line(event, words), width=width, scroll_end=False)
+        if new and follow:  # at once: a key that is pressed meanwhile must not be undone
+            log.scroll_end(animate=False, immediate=True, x_axis=False)
         self._written = run.notable_total
+
+    def _line(self, event: AnyEvent, words: str) -> Text:
+        """The time stands back; what went wrong and what was chosen stand out."""
+        style = next((name for kinds, name in STYLES if isinstance(event, kinds)), "")
+        clock, _, what = words.partition(" ")
+        shown = self.get_component_rich_style(style, partial=True) if style else Style()
+        return Text.assemble((clock, "dim"), " ", (what, shown))
 
     def on_input_changed(self) -> None:
         if self.scene is not None:
             self.show(self.scene)
         wanted = self.query_one(Input).value
-        self.border_subtitle = Text(f"only {literal(wanted)} | Esc for all" if wanted else KEYS)
+        self.border_subtitle = Text(f"only {literal(wanted)} | Esc for all") if wanted else key_hints(KEYS)
 
     def on_input_submitted(self) -> None:
         self.focus()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Esc means something here only while there is a filter."""
+        return self.has_class("filtering") if action == "all" else super().check_action(action, parameters)
 
     def action_filter(self) -> None:
         self.add_class("filtering")

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import ClassVar
 
+from rich.style import Style
 from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult
@@ -20,7 +21,7 @@ from hptui.metrics.classification import class_counts, sensitivity, specificity
 from hptui.reading.comparison import Comparison, compare
 from hptui.reading.comparison.words import difference_words
 from hptui.reading.studies import FollowedRun, FollowedStudy, Status
-from hptui.ui.panels import LookAtRun, Panel, Scene, Span
+from hptui.ui.panels import LookAtRun, Panel, Scene, Span, key_hints
 from hptui.ui.widgets.strip import clock
 
 __all__ = ["TablePanel"]
@@ -29,6 +30,9 @@ COLUMNS = {
     "run": 15, "state": 8, "epoch": 8, "last %": 6, "best %": 6, "sens %": 6, "spec %": 6, "cost": 5, "time": 8,
 }  # fmt: skip
 """headings with their widths: with a blank between them 76, which an 80-column terminal has beside the scroll bar"""
+WORDS = ("run", "state")
+"""columns without numbers"""
+COLORED = ("running", "paused", "finished", "stopped", "lost", "failed")
 STATUS_SECONDS = 1.0
 """between two looks at the heartbeats of all runs that are not finished: a file each, maybe over a network"""
 
@@ -57,9 +61,14 @@ class TablePanel(Panel, can_focus=False):
 
     DEFAULT_CSS = """
     TablePanel { layout: vertical; height: 1fr; }
-    TablePanel DataTable { height: 1fr; }
+    TablePanel DataTable { height: 1fr; background: transparent; }
+    TablePanel DataTable > .datatable--header { background: transparent; color: $text-muted; }
     TablePanel Static { height: auto; min-height: 4; max-height: 9; }
+    TablePanel .run--running, TablePanel .run--finished { color: $text-success; }
+    TablePanel .run--paused, TablePanel .run--stopped, TablePanel .run--lost { color: $text-warning; }
+    TablePanel .run--failed { color: $text-error; text-style: bold; }
     """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"run--{state}" for state in COLORED}
 
     class Compared(Message):
         """The two arms were compared once more."""
@@ -79,6 +88,8 @@ class TablePanel(Panel, can_focus=False):
         self._rows: dict[str, tuple[str, ...]] = {}
         self._looked = float("-inf")
         self._completed = -1
+        self._words = ""
+        """the comparison of the two arms"""
 
     def compose(self) -> ComposeResult:
         yield DataTable[Text](cursor_type="row", zebra_stripes=True, cell_padding=0)
@@ -93,13 +104,22 @@ class TablePanel(Panel, can_focus=False):
     def focus_target(self) -> Widget:
         return self.table
 
+    def advice(self, scene: Scene) -> tuple[str, ...]:
+        """The comparison, once there is one."""
+        compared = all(scene.study.completed_runs(arm) for arm in scene.study.study.config.arms)
+        return (self._words,) if self._words and compared else ()
+
+    def on_resize(self) -> None:
+        """Keep the cursor in sight."""
+        self.call_after_refresh(self.table.move_cursor, row=self.table.cursor_row, animate=False)
+
     def on_mount(self) -> None:
         super().on_mount()
-        self.border_subtitle = "enter looks at a run"
+        self.border_subtitle = key_hints("enter looks at a run, j k down and up")
         *before, last = COLUMNS
         for column in before:
-            self.table.add_column(column, key=column, width=COLUMNS[column] + 1)
-        self.table.add_column(last, key=last, width=COLUMNS[last])
+            self.table.add_column(_heading(column), key=column, width=COLUMNS[column] + 1)
+        self.table.add_column(_heading(last), key=last, width=COLUMNS[last])
 
     def show(self, scene: Scene) -> None:
         due = time.monotonic() - self._looked >= STATUS_SECONDS
@@ -135,6 +155,7 @@ class TablePanel(Panel, can_focus=False):
     @on(Compared)
     def _show_comparison(self, message: Compared) -> None:
         message.stop()
+        self._words = message.words
         self.query_one(Static).update(Text(message.words))
 
     def _update(self, name: str, row: tuple[str, ...]) -> None:
@@ -143,11 +164,20 @@ class TablePanel(Panel, can_focus=False):
             return
         self._rows[name] = row
         if before is None:
-            self.table.add_row(*map(Text, row), key=name)
+            self.table.add_row(*map(self._cell, COLUMNS, row), key=name)
             return
         for column, old, new in zip(COLUMNS, before, row, strict=True):
             if old != new:
-                self.table.update_cell(name, column, Text(new))  # widths are fixed: a wider cell arranges all anew
+                self.table.update_cell(
+                    name, column, self._cell(column, new)
+                )  # widths are fixed: a wider cell arranges all anew
+
+    def _cell(self, column: str, words: str) -> Text:
+        """Numbers stand one below the other; a state has its colour."""
+        if column == "state":
+            style = self.get_component_rich_style(f"run--{words}", partial=True) if words in COLORED else Style()
+            return Text(words, style)
+        return Text(words if column in WORDS else words.rjust(COLUMNS[column]))
 
     @on(DataTable.RowSelected)
     def _look_at_run(self, event: DataTable.RowSelected) -> None:
@@ -161,6 +191,10 @@ class TablePanel(Panel, can_focus=False):
 
     def action_up(self) -> None:
         self.table.action_cursor_up()
+
+
+def _heading(column: str) -> Text:
+    return Text(column if column in WORDS else column.rjust(COLUMNS[column]))
 
 
 def _row(run: FollowedRun, seen: Seen) -> tuple[str, ...]:

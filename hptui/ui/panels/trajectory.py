@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -15,14 +16,16 @@ from hptui.reading.run_state import RunState
 from hptui.reading.views.trajectories import Trajectory, TrajectoryPoint, trajectories
 from hptui.ui.drawing.charts import BASELINE, OPTIMIZED, SCHEDULED, Series, chart, legend
 from hptui.ui.drawing.colours import Palette
-from hptui.ui.drawing.literal import literal
-from hptui.ui.panels import Panel, Scene, Span
+from hptui.ui.drawing.literal import in_the_middle, literal
+from hptui.ui.panels import Panel, Scene, Span, key_hints
 
 __all__ = ["TrajectoryPanel"]
 
 CHART_LINES = 6
 """least height of a chart that says something"""
 IN_FORCE = "in force at the end of the epoch"
+ADVICE_SHARE = 8
+"""one of so many lines may be advice: the charts are what the panel is for, and a key opens the rest"""
 
 
 class TrajectoryPanel(Panel):
@@ -40,6 +43,12 @@ class TrajectoryPanel(Panel):
 
     first: Reactive[int] = reactive(0, init=False)
     """number of the hyperparameter in the first chart"""
+
+    def shows_nothing(self, scene: Scene) -> bool:
+        return not scene.run.state.decisions
+
+    def advice(self, scene: Scene) -> tuple[str, ...]:
+        return cautions(scene.run.state)
 
     def change_key(self, scene: Scene) -> object:
         return (scene.run.name, scene.palette, _progress(scene.run.state), _progress(scene.partner))
@@ -74,7 +83,8 @@ class TrajectoryPanel(Panel):
         """Name the page on the border, where there is more than one."""
         page = self._page()
         paged = len(page) < len(self._trajectories())
-        self.border_subtitle = f"{', '.join(shown.name for shown in page)}: n for the next" if paged else ""
+        names = ", ".join(shown.name for shown in page)
+        self.border_subtitle = key_hints(f"{names} | n for the next") if paged else ""
 
     def render(self) -> Text:
         """All lines; Textual keeps what it made of them until the next refresh."""
@@ -83,12 +93,12 @@ class TrajectoryPanel(Panel):
         width, height = self.size
         page, palette = self._page(), self.scene.palette
         if not page:
-            baseline = self.scene.run.arm == "baseline"
-            return Text("baseline: nothing is searched" if baseline else "no data yet", no_wrap=True)
+            coming = in_the_middle(self.scene.nothing_yet("the trajectory"), width, height)
+            return Text("\n".join(coming), style="dim", no_wrap=True)
         drawn = [(trajectory, list(_series(trajectory))) for trajectory in page]
         words = _legend([part for _, series in drawn for part in series], width, palette)
-        words += [_caution(line, width, palette) for line in cautions(self.scene.run.state)]
-        words = words[: max(height - len(page) * CHART_LINES, 0)]
+        room = max(min(height - len(page) * CHART_LINES - len(words), height // ADVICE_SHARE), 0)
+        words += _advice_lines(self.advice(self.scene), width, room, palette)
         epochs = [point[0] for _, series in drawn for part in series for point in part.points]  # one axis for all
         lines: list[Text] = []
         for index, (trajectory, series) in enumerate(drawn):
@@ -155,11 +165,15 @@ def _legend(series: list[Series], width: int, palette: Palette) -> list[Text]:
     return legend(list(by_label.values()), width=width, palette=palette)
 
 
-def _caution(words: str, width: int, palette: Palette) -> Text:
-    """What one should be careful about, as much of it as one line holds."""
-    line = Text(literal(f"! {words}", palette), style="bold", no_wrap=True)
-    line.truncate(width, overflow="crop" if palette.ascii else "ellipsis")
-    return line
+def _advice_lines(advice: Sequence[str], width: int, room: int, palette: Palette) -> list[Text]:
+    """What one should be careful about, in whole sentences; where there is no room for all, the key that opens them."""
+    sentences = [textwrap.wrap(literal(f"! {words}", palette), max(width, 1)) for words in advice]
+    if sum(map(len, sentences)) > room:
+        kept = 0
+        while len(sentences[kept]) + sum(map(len, sentences[:kept])) < room:
+            kept += 1
+        sentences = [*sentences[:kept], [f"! i: advice in full ({len(advice)})"]]
+    return [Text(line, style="bold", no_wrap=True) for sentence in sentences for line in sentence][:room]
 
 
 def _heading(trajectory: Trajectory, width: int, palette: Palette) -> Text:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
+from rich.text import Text
 from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -15,10 +17,11 @@ from textual.widgets import Footer
 
 from hptui.reading.studies import FollowedStudy
 from hptui.ui.drawing.colours import Palette
+from hptui.ui.drawing.literal import literal
 from hptui.ui.exporting import ALL, FORMATS, USUAL, Exporter
 from hptui.ui.pace import ALONE, Pace
-from hptui.ui.panels import LookAtDecision, LookAtRun, UseCell
-from hptui.ui.screens.dialogs import ChoiceDialog, Questions
+from hptui.ui.panels import LookAtDecision, LookAtRun, Scene, UseCell
+from hptui.ui.screens.dialogs import AdviceDialog, ChoiceDialog, Questions
 from hptui.ui.screens.notices import Notices
 from hptui.ui.screens.panel_board import PANELS, PanelBoard
 from hptui.ui.screens.steering import KEYS as STEERING_KEYS
@@ -39,7 +42,11 @@ class Dashboard(Screen[None]):
     """All panels of one study."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "close_help", "Close help"),
+        Binding("escape", "unzoom", "All panels"),
+        Binding("escape", "studies", "List"),
         *STEERING_KEYS,
+        Binding("i", "advice", "Advice"),
         Binding("e", "export", "Export"),
         Binding("E", "export_as", "Export as", show=False),
         Binding("z", "zoom", "Zoom"),
@@ -68,6 +75,19 @@ class Dashboard(Screen[None]):
         self._behind = True
         """old lines of a log are still to be read"""
         self._board = PanelBoard(self._panels)
+        self._advice: list[tuple[str, tuple[str, ...]]] = []
+        """what each panel has to say, by its heading, and what cannot be read"""
+        self._sometimes: dict[str, Callable[[], object]] = {
+            "advice": lambda: self._advice,
+            "export": lambda: export,
+            "export_as": lambda: export,
+            "zoom": lambda: not self._board.is_small,  # there every panel has the whole screen
+            "unzoom": lambda: self._board.is_zoomed,
+            "close_help": lambda: self.query("HelpPanel"),
+        }
+        """actions that are offered only while this says so"""
+        self._offered: object = None
+        """what the footer was made for"""
 
     def compose(self) -> ComposeResult:
         yield StatusStrip()
@@ -101,15 +121,33 @@ class Dashboard(Screen[None]):
         """Bring strip and panels up to date."""
         self._shown = time.monotonic()
         scene = self.viewer.scene(self.palette)
+        if not reading:
+            self._board.lead(scene)
         if self._shown - self._looked_for_signs >= SIGNS_SECONDS:
             self._looked_for_signs = self._shown
             strip, status = self.query_one(StatusStrip), self.followed.status
-            strip.show(self.followed, scene.run, status, reading=reading)
+            strip.show(self.followed, scene.run, status, palette=self.palette, reading=reading)
+            self._advice = self._collect_advice(scene)
+            self._update_footer()
             if not reading:
                 self._notices.show_alerts(status)
         for panel in self._panels:
             if panel.display:
                 panel.show(scene)
+
+    def _update_footer(self) -> None:
+        """Offer what can be done now; nothing is drawn where that is what it was."""
+        offers = tuple(self.check_action(action, ()) for action in self._sometimes)
+        if (now := (offers, self._steering.offered)) != self._offered:
+            self._offered = now
+            self.refresh_bindings()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys that make sense only now and then; Esc closes what was opened last, then leads to the list."""
+        if action == "steer":
+            return parameters[0] in self._steering.offered
+        sometimes = self._sometimes.get(action)
+        return super().check_action(action, parameters) if sometimes is None else bool(sometimes())
 
     def on_resize(self, event: events.Resize) -> None:
         self._board.fit(event.size)
@@ -123,10 +161,19 @@ class Dashboard(Screen[None]):
 
     def action_zoom(self) -> None:
         """The focused panel on the whole screen, and back."""
-        if self._board.is_small:
-            self.notify("in a terminal of this size every panel has the whole screen")
-        else:
-            self._board.zoom()
+        self._board.zoom()
+        self._update_footer()
+
+    def action_unzoom(self) -> None:
+        self._board.zoom()
+        self._update_footer()
+
+    async def action_close_help(self) -> None:
+        await self.run_action("app.hide_help_panel")
+
+    async def action_studies(self) -> None:
+        """Back to the list; a training in this process goes on."""
+        await self.run_action("app.list")
 
     def action_look(self, step: int) -> None:
         self.viewer.look(step)
@@ -142,6 +189,7 @@ class Dashboard(Screen[None]):
     def _look_at_decision(self, message: LookAtDecision) -> None:
         if message.step is None:
             self.viewer.follow()
+            self._board.follow()
         else:
             self.viewer.go(message.step)
         self.show_scene()
@@ -154,6 +202,24 @@ class Dashboard(Screen[None]):
     async def action_steer(self, request: str) -> None:
         """Ask whoever trains this study."""
         await self._steering.requests[request]()
+
+    def action_ask(self, request: str) -> None:
+        """Ask where it is not offered: maybe it makes sense since a moment ago, else there is a notice."""
+        self.action_steer(request)
+
+    def _collect_advice(self, scene: Scene) -> list[tuple[str, tuple[str, ...]]]:
+        said = [(panel.heading, panel.advice(scene)) for panel in self._panels]
+        unreadable = tuple(f"{run}: {problem}" for run, problem in self.viewer.problems.items())
+        return [(heading, lines) for heading, lines in [*said, ("Cannot be read", unreadable)] if lines]
+
+    @work
+    async def action_advice(self) -> None:
+        """All of it in full, whatever the panels have room for."""
+        sections = [
+            Text("\n\n").join([Text(heading, "bold"), *(Text(literal(line)) for line in lines)])
+            for heading, lines in self._advice
+        ]
+        await self._questions.ask(AdviceDialog(f"Advice on {self.viewer.run.name}", Text("\n\n\n").join(sections)))
 
     def action_export(self) -> None:
         """Write the pictures in the background, once at a time."""

@@ -1,4 +1,4 @@
-"""Small questions over the dashboard: what to stop, how many epochs more."""
+"""Small questions over the dashboard: what to stop, how many epochs more; and text that needs room."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, ClassVar, TypeVar
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Button, Input, Label, Static
 
@@ -78,6 +78,37 @@ class ChoiceDialog(ModalScreen[str | None]):
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         self.dismiss(event.button.id if event.button.id in self.answers else None)
+
+
+class AdviceDialog(ModalScreen[None]):
+    """Text to read in full, however small the terminal."""
+
+    DEFAULT_CSS = """
+    AdviceDialog { align: center middle; }
+    AdviceDialog > VerticalScroll {
+        width: 90; max-width: 100%; height: auto; max-height: 100%; padding: 0 1; scrollbar-size: 1 1;
+        border: round $primary; background: $surface;
+    }
+    AdviceDialog Static { height: auto; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,i,enter", "dismiss(None)", "Close"),
+        Binding("down,j", "scroll('scroll_down')", "Line down", show=False),
+        Binding("up,k", "scroll('scroll_up')", "Line up", show=False),
+    ]
+
+    def __init__(self, heading: str, text: Text) -> None:
+        super().__init__()
+        self._heading, self._text = heading, text
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll() as box:
+            box.border_title, box.border_subtitle = self._heading, "esc closes"
+            yield Static(self._text)
+
+    def action_scroll(self, how: str) -> None:
+        """Scroll by a method of Textual's widgets."""
+        getattr(self.query_one(VerticalScroll), how)(animate=False)
 
 
 class NumberDialog(ModalScreen[int | None]):

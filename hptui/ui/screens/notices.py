@@ -11,6 +11,9 @@ from hptui.reading.studies import Status
 from hptui.ui.messages import Alerted
 from hptui.ui.viewer import Viewer
 
+PROBLEM_SECONDS = 15
+"""that a notice stays; the log panel has what was refused, and the advice what cannot be read"""
+
 
 class Notices:
     """Looks through a study for what is new, and has `screen` show it."""
@@ -38,12 +41,14 @@ class Notices:
         for run in problems.keys() - self._unreadable:
             self._unreadable.add(run)
             title = f"{run} is shown as far as it can be read"
-            self._screen.notify(problems[run], title=title, severity="error", timeout=60, markup=False)
+            self._screen.notify(problems[run], title=title, severity="error", timeout=PROBLEM_SECONDS, markup=False)
 
     def _show_refusals(self, behind: bool) -> None:
         """What was refused since the screen was opened; the log panel has them all."""
         refused = [event for run in self._viewer.followed.runs for event in run.state.refused]
         for event in refused[self._refused :] if self._refused is not None else ():
-            self._screen.notify(event.reason, title="refused", severity="warning", timeout=15, markup=False)
+            self._screen.notify(
+                event.reason, title="refused", severity="warning", timeout=PROBLEM_SECONDS, markup=False
+            )
         if self._refused is not None or not behind:
             self._refused = len(refused)

@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.widgets import Tab, Tabs
 
 from hptui import registry
-from hptui.ui.panels import COLUMNS, Panel, Span
+from hptui.ui.panels import COLUMNS, Panel, Scene, Span
 from hptui.ui.screens.arrangement import fill_shelves, rows
 
 PANELS: list[type[Panel]] = [registry.load("ui.panels", name) for name in registry.names("ui.panels")]
@@ -29,14 +29,19 @@ ROOM = (120, max(36, LEAST_ROW * rows(NARROW) + STRIP_AND_FOOTER))
 
 
 def grid_css(board: str, spans: Sequence[Span]) -> str:
-    """Rules by which the PANELS have these spans on the grid of what the selector `board` finds."""
+    """Rules by which the places of the grid within the selector `board` have these spans."""
     return "\n".join(
         [f"{board} Grid {{ grid-size: {COLUMNS} {rows(spans)}; }}"]
         + [
-            f"{board} {panel.__name__} {{ column-span: {span.columns}; row-span: {span.rows}; }}"
-            for panel, span in zip(PANELS, fill_shelves(spans), strict=True)
+            f"{board} .{_place(number)} {{ column-span: {span.columns}; row-span: {span.rows}; }}"
+            for number, span in enumerate(fill_shelves(spans))
         ]
     )
+
+
+def _place(number: int) -> str:
+    """The class of whichever panel lies at a place of the grid."""
+    return f"-place-{number}"
 
 
 class PanelBoard(Vertical):
@@ -72,7 +77,11 @@ class PanelBoard(Vertical):
     def __init__(self, panels: Sequence[Panel]) -> None:
         super().__init__()
         self._panels = panels
+        self._order = list(panels)
+        """as they lie on the grid"""
         self._zoomed = False
+        self._chosen = False
+        """whether somebody said which panel takes the first place, or a small terminal's screen"""
 
     def compose(self) -> ComposeResult:
         yield Tabs(
@@ -86,6 +95,9 @@ class PanelBoard(Vertical):
 
     def on_mount(self) -> None:
         """Begin with the first panel."""
+        for number, panel in enumerate(self._panels, 1):
+            panel.border_title = f"{number} {panel.heading}"
+            panel.add_class(_place(number - 1))
         self._panels[0].add_class("-shown")
         self._panels[0].focus_target.focus()
 
@@ -94,25 +106,76 @@ class PanelBoard(Vertical):
         """Whether one panel has the whole screen because of the terminal's size."""
         return self.has_class("-tabs")
 
+    @property
+    def is_zoomed(self) -> bool:
+        """Whether one panel has the whole screen because somebody wanted it so."""
+        return self._zoomed and not self.is_small
+
+    @property
+    def _focused(self) -> Panel | None:
+        return next((panel for panel in self._panels if panel.has_focus or panel.has_focus_within), None)
+
     def fit(self, screen: Size) -> None:
-        """Arrange the panels for a screen of this size."""
+        """Arrange the panels for a screen of this size; the one that has the focus stays in sight."""
         small = screen.width < ROOM[0] or screen.height < ROOM[1]
+        if small and not self.is_small and self._focused is not None:  # before it would be hidden, and lose the focus
+            self._mark(self._focused)
         self.set_class(screen.width >= WIDE_COLUMNS, "-wide")
         self.set_class(small, "-tabs")
         self.set_class(small or self._zoomed, "-one")
 
+    def lead(self, scene: Scene) -> None:
+        """Give the first place to the first panel that has anything to show, until somebody chooses another one."""
+        if self._chosen:
+            return
+        first = next((panel for panel in self._panels if not panel.shows_nothing(scene)), self._panels[0])
+        before = self._order[0]
+        if first is not before:
+            self._put_first(first)
+            if self.is_small or self._focused is before:
+                self._reveal(first)
+
+    def follow(self) -> None:
+        """Choose no panel any more."""
+        self._chosen = False
+
+    def _put_first(self, first: Panel) -> None:
+        """Let it change places with the one whose place is the first."""
+        order = list(self._panels)
+        at = order.index(first)
+        order[0], order[at] = order[at], order[0]
+        self._order = order
+        for panel in order:
+            panel.remove_class(*map(_place, range(len(order))), update=False)
+            panel.add_class(_place(order.index(panel)))
+        self.query_one(Grid).sort_children(key=order.index)  # type: ignore[arg-type]
+
     def go_to(self, number: int) -> None:
-        """Show a panel, by its number from 1 on, and give it the focus."""
+        """Show a panel that somebody wants, by its number from 1 on, and give it the focus."""
         panel = self._panels[number - 1]
+        if self.is_small or self._zoomed or panel in (self._panels[0], self._order[0]):
+            self._chosen = True
+            if panel is self._panels[0] and panel is not self._order[0]:
+                self._put_first(panel)
+        self._reveal(panel)
+
+    def _mark(self, panel: Panel) -> None:
+        """Show it where one panel is shown."""
         for other in self._panels:
             other.set_class(other is panel, "-shown")
-        self.query_one(Tabs).active = f"tab-{number}"
+        self.query_one(Tabs).active = f"tab-{self._panels.index(panel) + 1}"
+
+    def _reveal(self, panel: Panel) -> None:
+        self._mark(panel)
+        self.call_after_refresh(self._enter, panel)
+
+    def _enter(self, panel: Panel) -> None:
         panel.focus_target.focus()
         self.post_message(self.Entered(panel))
 
     def zoom(self) -> None:
         """Show the panel that has the focus alone, or all again."""
-        focused = next((panel for panel in self._panels if panel.has_focus or panel.has_focus_within), None)
+        focused = self._focused
         self._zoomed = not self._zoomed
         if focused is not None:
             self.go_to(self._panels.index(focused) + 1)
@@ -122,5 +185,8 @@ class PanelBoard(Vertical):
     def obey_tab(self, event: Tabs.TabActivated) -> None:
         """Go to the panel of a tab."""
         # of two quick keys the first tab is told when the second is on: to obey would go back and forth for ever
-        if event.tab.id is not None and self.is_small and event.tab.id == event.tabs.active:
-            self.go_to(int(event.tab.id.removeprefix("tab-")))
+        if event.tab.id is None or not self.is_small or event.tab.id != event.tabs.active:
+            return
+        number = int(event.tab.id.removeprefix("tab-"))
+        if not self._panels[number - 1].has_class("-shown"):
+            self.go_to(number)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
+from hptui import registry
 from hptui.errors import HptuiError
 from hptui.hyperparameters import Values
+from hptui.reading.studies import FollowedStudy
 from hptui.record.commands import (
     AddEpochs,
     AnyCommand,
@@ -31,12 +34,22 @@ from hptui.ui.viewer import Viewer
 
 KEYS: list[BindingType] = [
     Binding("space", "steer('pause')", "Pause"),
-    Binding("s", "steer('step')", "Step"),
+    Binding("space", "steer('continue')", "Resume"),
+    Binding("s", "steer('step')", "Step", show=False),
     Binding("r", "steer('ranges')", "Ranges"),
-    Binding("plus", "steer('epochs')", "Epochs+", key_display="+"),
+    Binding("plus", "steer('epochs')", "Epochs", key_display="+"),
     Binding("x", "steer('stop')", "Stop"),
     Binding("u", "steer('release')", "Strategy decides", show=False),
+    Binding("space", "ask('pause')", show=False),
+    Binding("s", "ask('step')", show=False),
+    Binding("r", "ask('ranges')", show=False),
+    Binding("plus", "ask('epochs')", show=False),
+    Binding("x", "ask('stop')", show=False),
+    Binding("u", "ask('release')", show=False),
 ]
+"""what is offered now stands in the footer; where it is not, the same key asks all the same, and is told why not"""
+LOOK_SECONDS = 0.2
+"""between two looks at who trains: the footer asks once for each of its keys"""
 
 
 class Steering:
@@ -48,8 +61,10 @@ class Steering:
         self._sender = CommandSender(viewer.followed.study.directory)
         self._ranges: tuple[dict[str, str], dict[str, str]] | None = None
         """the ranges in force when others were asked for last, and those"""
+        self._looked, self._offered = float("-inf"), frozenset[str]()
         self.requests: dict[str, Callable[[], Awaitable[None]]] = {
             "pause": self.pause,
+            "continue": self.pause,
             "step": self.step,
             "ranges": self.change_ranges,
             "epochs": self.add_epochs,
@@ -57,6 +72,22 @@ class Steering:
             "release": self.release,
         }
         """by the word that a key has for it; they may wait for a dialog, so they belong into a worker"""
+
+    @property
+    def offered(self) -> frozenset[str]:
+        """The requests that make sense now."""
+        if time.monotonic() - self._looked >= LOOK_SECONDS:
+            self._looked = time.monotonic()
+            self._offered = self._look()
+        return self._offered
+
+    def _look(self) -> frozenset[str]:
+        followed = self._viewer.followed
+        if not is_written(followed.study.directory):
+            return frozenset()
+        paused = any(run.status == "paused" for run in followed.runs)
+        always = {"step", "epochs", "stop", "continue" if paused else "pause"}
+        return frozenset(always | ({"ranges", "release"} if _searches(followed) else set()))
 
     def _is_trained(self) -> bool:
         """Whether somebody trains this study; a notice if nobody does."""
@@ -98,6 +129,7 @@ class Steering:
         self.use({})
 
     async def pause(self) -> None:
+        """Pause, or go on."""
         paused = any(run.status == "paused" for run in self._viewer.followed.runs)
         if self._is_trained():
             self._send(Continue() if paused else Pause(), "going on" if paused else "pausing")
@@ -109,6 +141,9 @@ class Steering:
     async def change_ranges(self) -> None:
         """Edit the ranges, with the resulting grid shown before it is applied."""
         if not self._is_trained():
+            return
+        if not _searches(self._viewer.followed):
+            self._screen.notify("nothing is searched in this study: there are no ranges", severity="warning")
             return
         try:
             config = open_study(self._viewer.followed.study.directory).config
@@ -140,3 +175,11 @@ class Steering:
         elif answer == "run" and self._looks_at_trained():
             name = self._viewer.run.name
             self._send(StopRun(run=name), f"stopping {name} with a checkpoint")
+
+
+def _searches(followed: FollowedStudy) -> bool:
+    """Whether any value is searched: by the runs that have begun, else by what was planned."""
+    begun = [run.state.started for run in followed.runs if run.arm == "optimized" and run.state.started is not None]
+    if begun:
+        return any(started.searched for started in begun)
+    return followed.study.planned_cost.get("optimized", 1.0) > 1 or registry.is_own(followed.study.config.strategy)

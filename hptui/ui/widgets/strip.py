@@ -5,18 +5,23 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
+from typing import ClassVar, get_args
 
-from rich.text import Text
 from textual.widgets import Static
 
-from hptui.reading.progress import expected_work, work_done
+from hptui.reading.progress import expected_work, seconds_left, work_done
 from hptui.reading.run_state import RunState
 from hptui.reading.studies import FollowedRun, FollowedStudy, Status
-from hptui.ui.drawing.literal import literal
+from hptui.ui.drawing.charts import BASELINE, OPTIMIZED
+from hptui.ui.drawing.colours import Palette
+from hptui.ui.drawing.gauges import Part
+from hptui.ui.drawing.strip_lines import Standing, Watched, strip_lines
 from hptui.ui.load import MachineLoad
 
 WINDOW_SECONDS = 20.0
 """over which the rate is taken"""
+HISTORY = 16
+"""looks at the load of the machine that its graphs show"""
 
 MARKS: dict[Status, str] = {
     "running": ">",
@@ -56,34 +61,95 @@ class StatusStrip(Static):
 
     DEFAULT_CSS = """
     StatusStrip { height: 2; padding: 0 1; background: $panel; text-wrap: nowrap; text-overflow: ellipsis; }
+    StatusStrip .strip--running, StatusStrip .strip--finished { color: $text-success; text-style: bold; }
+    StatusStrip .strip--paused, StatusStrip .strip--lost, StatusStrip .strip--stopped {
+        color: $text-warning; text-style: bold;
+    }
+    StatusStrip .strip--failed { color: $text-error; text-style: bold; }
+    StatusStrip .strip--waiting { text-style: bold; }
     """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"strip--{status}" for status in get_args(Status)}
 
     def __init__(self) -> None:
         super().__init__("", markup=False)
-        self._images, self._work = Rate(), Rate()
+        self._images = Rate()
         self._load = MachineLoad()
+        self._history: dict[str, deque[float]] = {}
+        """by gauge"""
+        self._shown: tuple[Standing, Status, Palette] | None = None
 
-    def show(self, study: FollowedStudy, run: FollowedRun, status: Status, *, reading: bool = False) -> None:
+    def on_mount(self) -> None:
+        """Say under the mouse what the bar counts, and how far the time left can be believed."""
+        self.tooltip = (
+            "The bar: images processed in probes and training, of those planned for all runs, each run a part of it. "
+            "Time left: at the pace of this study so far. Strategies that end early need less; ranges or epochs that "
+            "are changed by hand, and a machine with other work to do, change it."
+        )
+
+    def show(
+        self,
+        study: FollowedStudy,
+        run: FollowedRun,
+        status: Status,
+        *,
+        palette: Palette | None = None,
+        reading: bool = False,
+    ) -> None:
         """Show a study, once or twice a second; while an old log is still being read, its images are no work of now."""
         if status != "running" or reading:
             self._images.forget()
-            self._work.forget()
-        now = time.monotonic()
         images = sum(entry.state.images_trained + entry.state.images_probed for entry in study.runs)
-        total = sum(expected_work(study, entry) for entry in study.runs)
-        done = sum(work_done(entry.state) for entry in study.runs)
-        image_rate, work_rate = self._images.measure(images, now), self._work.measure(done, now)
-        left = clock((total - done) / work_rate) if work_rate > 0 else "-"
-        share = done / total if total else 0.0
-        device = run.state.started.device if run.state.started is not None else ""
-        place = _place(run.state, study.study.config.epochs)
-        first = f"{MARKS[status]} {status}  {_which(study, run, status)}  {place}  {study.study.name}"
-        second = (
-            f"{image_rate:,.0f} images/s  left {left}  done {share:.0%}  "
-            f"cost {run.state.cost:.2f}  {self._load.words(device)}"
+        rate = self._images.measure(images, time.monotonic())
+        parts = tuple(_part(study, entry) for entry in study.runs)
+        total = sum(part.weight for part in parts)
+        standing = Standing(
+            state=f"{MARKS[status]} {status}",
+            run=_which(study, run, status),
+            place=_place(run.state, study.study.config.epochs),
+            name=study.study.name,
+            parts=parts,
+            done=sum(part.weight * part.done for part in parts) / total if total else 0.0,
+            time=_time(study, status),
+            rate=f"{rate:,.0f} images/s" if status == "running" else "",
+            cost=f"cost {run.state.cost:.2f}",
+            gauges=self._look_at_load(run.state.started.device if run.state.started is not None else ""),
         )
-        text = Text(f"{literal(first)}\n{second}")
-        self.update(text, layout=False)  # its size is fixed: no reason to arrange the whole screen anew
+        self._shown = standing, status, palette or Palette()
+        self._draw()
+
+    def _look_at_load(self, device: str) -> tuple[Watched, ...]:
+        """Every gauge with its history; of one that is not there any more, what it was is forgotten."""
+        gauges = self._load.measure(device)
+        before = self._history
+        self._history = {gauge.name: before.get(gauge.name, deque(maxlen=HISTORY)) for gauge in gauges}
+        for gauge in gauges:
+            self._history[gauge.name].append(gauge.share)
+        return tuple(Watched(gauge, tuple(self._history[gauge.name])) for gauge in gauges)
+
+    def on_resize(self) -> None:
+        self._draw()
+
+    def _draw(self) -> None:
+        if self._shown is None:
+            return
+        standing, status, palette = self._shown
+        style = self.get_component_rich_style(f"strip--{status}", partial=True)
+        lines = strip_lines(standing, self.content_size.width, palette, style)
+        self.update(lines, layout=False)  # its size is fixed: no reason to arrange the whole screen anew
+
+
+def _part(study: FollowedStudy, run: FollowedRun) -> Part:
+    expected = expected_work(study, run)
+    done = work_done(run.state) / expected if expected else 0.0
+    return Part(expected, done, BASELINE if run.arm == "baseline" else OPTIMIZED)
+
+
+def _time(study: FollowedStudy, status: Status) -> str:
+    """What is left, in round figures; of a finished study what it took."""
+    if status == "finished":
+        return f"took {clock(sum(run.state.seconds for run in study.runs))}"
+    left = seconds_left(study)
+    return f"~{clock(left)} left" if left is not None else "- left"
 
 
 def _which(study: FollowedStudy, run: FollowedRun, status: Status) -> str:

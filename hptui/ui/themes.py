@@ -1,0 +1,53 @@
+"""The two themes of hptui, and the looks that all its screens share.
+
+Colour says something or is not there: blue is what has the focus, amber a key, green, amber and red the states, and
+blue and vermilion (of Okabe and Ito, as in every chart) the two arms. All of it is told by a sign or a word too.
+"""
+
+from __future__ import annotations
+
+from textual.theme import Theme
+
+DARK = Theme(
+    name="hptui-dark",
+    primary="#3d9be0",
+    secondary="#2b5f86",
+    accent="#e6a532",
+    success="#3fb68b",
+    warning="#e6a532",
+    error="#e2606c",
+    foreground="#dfe3e8",
+    background="#101317",
+    surface="#181c22",
+    panel="#20262e",
+    variables={"footer-background": "#181c22", "footer-key-foreground": "#e6a532"},
+)
+LIGHT = Theme(
+    name="hptui-light",
+    primary="#0069a8",
+    secondary="#5b8fb3",
+    accent="#9a5b00",
+    success="#0b7a54",
+    warning="#9a5b00",
+    error="#b3261e",
+    foreground="#1c2128",
+    background="#fbfbf9",
+    surface="#f0f1ef",
+    panel="#e2e5e8",
+    dark=False,
+    variables={"footer-background": "#e2e5e8", "footer-key-foreground": "#9a5b00"},
+)
+THEMES = (DARK, LIGHT)
+
+LOOKS = """
+FolderLine, NewStudyScreen #title { background: $panel; }
+StudyTable > .datatable--header { background: transparent; color: $text-muted; text-style: bold; }
+StudyListScreen #about { border-top: solid $foreground 40%; }
+StudyListScreen.-empty #empty { color: $text-muted; }
+NewStudyScreen.-wide #form Container { border: round $foreground 40%; }
+NewStudyScreen.-wide #form Container:focus-within { border: round $primary; }
+ToastRack { dock: top; align: right top; margin: 0; scrollbar-size: 0 0; }
+Toast { width: auto; max-width: 60%; margin: 0; padding: 0 1; }
+"""
+"""A bar at the top and frames, as the dashboard has them. Notices lie over the load of the machine at the top, which
+none is about, and not over what was asked for."""
