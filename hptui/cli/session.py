@@ -62,6 +62,11 @@ class Session:
         """Reason why it was stopped; empty if it was not."""
         return self._control.reason if self._control is not None else self._stop_reason
 
+    @property
+    def stopped_by_signal(self) -> bool:
+        """Whether its process was asked to go."""
+        return self._stop_reason.startswith("SIG")
+
     def stop(self, reason: str) -> None:
         """Ask for a checkpoint and the end. While data are read, or torch is imported, nothing has to be saved."""
         with self._handover:
