@@ -269,11 +269,9 @@ def export_files(
 
 def conclude(session: Session, *, as_json: bool) -> int:
     """Print what the study shows; raise what failed."""
-    if not session.finished.is_set():  # torch may be imported for half a minute yet, and must not unwind meanwhile
-        _say_stopped(session)
-        sys.stderr.flush()
-        os._exit(exit_code(session))
-    session.join()
+    waited_for = session.finished.is_set()
+    if waited_for:
+        session.join()
     if session.failure is not None:
         raise session.failure
     if session.study is not None and session.completed:
@@ -282,7 +280,17 @@ def conclude(session: Session, *, as_json: bool) -> int:
         print_comparison(follow(session.study), as_json=as_json)
     else:
         _say_stopped(session)
+    if session.stopped_by_signal or not waited_for:
+        _leave_at_once(exit_code(session))
     return exit_code(session)
+
+
+def _leave_at_once(code: int) -> None:
+    """Leave without unwinding Python: that takes a second with torch, and must not happen while it is imported."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):
+            stream.flush()
+    os._exit(code)
 
 
 def _say_stopped(session: Session) -> None:

@@ -67,6 +67,11 @@ class Session:
         """The study, if the training has ended before it was done, and nothing was wrong."""
         return self.study if self.finished.is_set() and not self.completed and self.failure is None else None
 
+    @property
+    def stopped_by_signal(self) -> bool:
+        """Whether its process was asked to go."""
+        return self._stop_reason.startswith("SIG")
+
     def stop(self, reason: str) -> None:
         """Ask for a checkpoint and the end. While data are read, or torch is imported, nothing has to be saved."""
         with self._handover:
