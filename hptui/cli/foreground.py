@@ -282,6 +282,8 @@ def conclude(session: Session, *, as_json: bool) -> int:
         _say_stopped(session)
     if session.stopped_by_signal or not waited_for:
         _leave_at_once(exit_code(session))
+    for number in _stopping_signals():  # while Python unwinds there are no handlers: what is done is not to be killed
+        signal.signal(number, signal.SIG_IGN)
     return exit_code(session)
 
 
@@ -331,10 +333,14 @@ def on_signals(target: Stoppable, *, screen: bool = False) -> None:
             os._exit(INTERRUPTED)
         target.stop(signal.Signals(number).name)
 
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
-        if number is not None and (screen or signal.getsignal(number) is not signal.SIG_IGN):
+    for number in _stopping_signals():
+        if screen or signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, handle)
+
+
+def _stopping_signals() -> list[signal.Signals]:
+    """Those that this system has."""
+    return [number for number in signal.Signals if number.name in ("SIGINT", "SIGTERM", "SIGHUP")]
 
 
 class _AppAndTraining:
