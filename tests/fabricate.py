@@ -31,7 +31,8 @@ from hptui.record.events import (
 )
 from hptui.record.predictions import Predictions, write_predictions
 from hptui.record.run_writer import RunWriter
-from hptui.record.study_directory import Study, create_study
+from hptui.record.seals import seal_text
+from hptui.record.study_directory import STUDY_FILE, Study, create_study
 
 PATIENCE_SECONDS = 240
 """for a condition, on a machine that is busy with other things"""
@@ -220,6 +221,12 @@ def whole_run(
 def make_study(directory: Path, **settings: Any) -> Study:
     """A study of which no run has begun."""
     return create_study(directory, configuration(**settings), "f" * 64, {"baseline": 1.0, "optimized": 1.6})
+
+
+def edit_study(directory: Path, edit: Callable[[str], str]) -> None:
+    """Change what study.toml says, as if it had been written so."""
+    path = directory / STUDY_FILE
+    path.write_text(seal_text(edit(path.read_text("utf-8").partition("\n")[2])), "utf-8")
 
 
 def write_run(study: Study, arm: str, seed: int, events: Iterable[AnyEvent]) -> Path:

@@ -12,7 +12,7 @@ from hptui.record.machine_paths import forget_paths
 from hptui.record.presence import LOCK, kept_from_writers, refuse_if_written
 from hptui.record.study_directory import STUDY_FILE, Study, open_study, shown
 
-BEGINNING = b"schema = "
+BEGINNINGS = (b"checksum = ", b"schema = ")
 """of every study.toml that hptui wrote, damaged or not"""
 PREFIXES = ("K", "M", "G", "T")
 
@@ -101,7 +101,7 @@ def require_own(directory: Path) -> None:
         raise RunDirectoryError(f"{shown(directory)} is a link; name the folder that it leads to.")
     file = directory / STUDY_FILE
     try:
-        made = not file.is_symlink() and file.read_bytes().startswith(BEGINNING)
+        made = not file.is_symlink() and file.read_bytes().startswith(BEGINNINGS)
     except OSError as error:
         raise RunDirectoryError(
             f"{shown(directory)} is not a study: cannot read {STUDY_FILE}, {error.strerror}."

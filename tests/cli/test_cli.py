@@ -56,7 +56,7 @@ DIGITS = "run --dataset digits"
 BAD_INPUT = [
     ("rum", "unknown command 'rum'. Did you mean 'run'?"),
     ("config shwo", "unknown command 'shwo'. Did you mean 'show'?"),
-    ("frobnicate", "Known: compare,"),
+    ("frobnicate", "Known: clean, compare,"),
     ("frobnicate", "stop, watch."),  # and not the process that --detach starts
     ("run --epoch 3", "--epoch"),
     ("run --epochz 3", "--epochs"),

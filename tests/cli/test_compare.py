@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 import pytest
 from answers import answered_study, answers
-from fabricate import finished_study, make_study, two_class_study, whole_run, write_run
+from fabricate import edit_study, finished_study, make_study, two_class_study, whole_run, write_run
 from rich.console import Console
 from scipy import stats
 from sklearn.metrics import confusion_matrix, f1_score, roc_auc_score
@@ -156,7 +156,7 @@ def test_a_damaged_file_matters_only_where_it_is_needed(here: Path, capsys: Capt
     (here / "s" / "baseline-1" / PREDICTIONS_FILE).write_bytes(b"torn")
     assert found(capsys, "s")["sampling"]["how"] == "upper bound"
     assert "at most (not all of these runs have readable predictions)" in shown(capsys, "s")
-    assert "cannot be read" in refused(capsys, "s", "--metric", "auc")
+    assert "is damaged" in refused(capsys, "s", "--metric", "auc")
     for file in (here / "s").rglob(PREDICTIONS_FILE):
         file.write_bytes(b"torn")
     assert "at most (these runs have no readable predictions)" in shown(capsys, "s")
@@ -359,8 +359,7 @@ def test_other_seeds_are_not_paired(here: Path, capsys: Captured) -> None:
 def test_other_test_images_are_listed_and_not_tested(here: Path, capsys: Captured) -> None:
     finished_study(here / "a", [0.5, 0.6], [0.6, 0.65])
     other = finished_study(here / "b", [0.5, 0.6], [0.7, 0.75])
-    path = other.directory / "study.toml"
-    path.write_text(path.read_text("utf-8").replace("f" * 64, "e" * 64), "utf-8")
+    other_fingerprint(other)
     result = found(capsys, "a", "b")
     assert result["contrasts"][2]["difference"] is None
     assert result["contrasts"][2]["note"] == "not tested: the test images are not the same"
@@ -368,8 +367,7 @@ def test_other_test_images_are_listed_and_not_tested(here: Path, capsys: Capture
 
 
 def other_fingerprint(study: Study) -> None:
-    path = study.directory / "study.toml"
-    path.write_text(path.read_text("utf-8").replace("f" * 64, "e" * 64), "utf-8")
+    edit_study(study.directory, lambda text: text.replace("f" * 64, "e" * 64))
 
 
 def test_fewer_training_images_leave_the_test_images_as_they_are(here: Path, capsys: Captured) -> None:

@@ -10,6 +10,7 @@ from fabricate import (
     chosen,
     configuration,
     decision_started,
+    edit_study,
     epoch_completed,
     run_completed,
     run_started,
@@ -83,7 +84,5 @@ def test_the_plan_of_the_study_is_told_before_a_run_begins_and_a_study_without_o
         "baseline": (),
         "optimized": FIRST,
     }
-    file = study.directory / "study.toml"
-    text = file.read_text("utf-8")
-    file.write_text(text[: text.index("[plans")] + text[text.index("[config]") :], "utf-8")
+    edit_study(study.directory, lambda text: text[: text.index("[plans")] + text[text.index("[config]") :])
     assert open_study(study.directory).plans == {}

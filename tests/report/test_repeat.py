@@ -13,6 +13,7 @@ from fabricate import (
     chosen,
     decision,
     decision_started,
+    edit_study,
     finished_study,
     make_study,
     run_completed,
@@ -31,7 +32,7 @@ from hptui.reading.changes import changes
 from hptui.reading.comparison import compare
 from hptui.reading.studies import FollowedStudy, follow
 from hptui.record.events import Axis, EpochsAdded, RangesChanged, ValuesRequested
-from hptui.record.study_directory import STUDY_FILE, Steering, save_steering
+from hptui.record.study_directory import Steering, save_steering
 from hptui.report import page
 from hptui.report.repeat import repeat_commands, repeat_notes, repetitions
 
@@ -178,9 +179,8 @@ def test_values_that_a_resumption_made_void_are_no_change(tmp_path: Path) -> Non
 def older(directory: Path, **strategies: str) -> FollowedStudy:
     """A study of an hptui that had schedules and optimizers as strategies."""
     make_study(directory, strategy="fixed", set={"lr": 0.01}, search={"lr": "1e-4:1e-2:log:3"})
-    path = directory / STUDY_FILE
     for field, name in strategies.items():
-        path.write_text(path.read_text("utf-8").replace(f'{field} = "fixed"', f'{field} = "{name}"'), "utf-8")
+        edit_study(directory, lambda text, of=field, is_now=name: text.replace(f'{of} = "fixed"', f'{of} = "{is_now}"'))
     return follow(directory)
 
 

@@ -28,6 +28,7 @@ from fabricate import (
     checkpoint_saved,
     chosen,
     decision_started,
+    edit_study,
     epoch_completed,
     evaluated,
     make_study,
@@ -159,10 +160,12 @@ def write(study: Study, arm: str, seed: int, events: list[AnyEvent]) -> Path:
 def new_study(directory: Path, age: int = 0, **settings: Any) -> Study:
     """One that was begun `age` days before the others."""
     study = make_study(directory, **settings)
-    text = (directory / STUDY_FILE).read_text("utf-8")
-    text = re.sub(r"^created = .*$", f"created = {BEGUN - 86_400.0 * age}", text, flags=re.MULTILINE)
-    text = re.sub(r"^optimized = .*$", "optimized = 4.0", text, flags=re.MULTILINE)  # the planned cost
-    (directory / STUDY_FILE).write_text(text, "utf-8")
+
+    def edit(text: str) -> str:
+        text = re.sub(r"^created = .*$", f"created = {BEGUN - 86_400.0 * age}", text, flags=re.MULTILINE)
+        return re.sub(r"^optimized = .*$", "optimized = 4.0", text, flags=re.MULTILINE)  # the planned cost
+
+    edit_study(directory, edit)
     return study
 
 
