@@ -28,7 +28,7 @@ from hptui.reading.studies import follow
 from hptui.record.events import AnyEvent, Evaluated
 from hptui.record.predictions import PREDICTIONS_FILE, Predictions, read_predictions, write_predictions
 from hptui.record.run_reader import RunReader
-from hptui.record.study_directory import Study
+from hptui.record.study_directory import Study, open_study
 
 Captured = pytest.CaptureFixture[str]
 SKILLS = ([1.0, 1.1, 1.2, 1.0, 1.1], [1.6, 1.4, 1.9, 1.5, 1.6])
@@ -286,9 +286,12 @@ def test_two_positives_that_are_found_do_not_prove_an_auc_of_100_percent(here: P
 
 def test_arms_that_agree_on_every_image_leave_more_than_nothing_open(here: Path, capsys: Captured) -> None:
     two_class_study(here / "s", runs=1)
-    log, saved = "events.jsonl", PREDICTIONS_FILE
-    for name in (log, saved):
-        (here / "s" / "optimized-0" / name).write_bytes((here / "s" / "baseline-0" / name).read_bytes())
+    baseline, optimized = here / "s" / "baseline-0", here / "s" / "optimized-0"
+    saved = read_predictions(baseline)
+    assert saved is not None
+    (optimized / "events.jsonl").unlink()
+    write_run(open_study(here / "s"), "optimized", 0, RunReader(baseline).read())
+    write_predictions(optimized, {("final", "test"): saved})
     sampling = found(capsys, "s")["sampling"]
     assert sampling["discordant"] == 0
     assert sampling["difference"] == pytest.approx(1 / 62)  # Agresti and Min: half an image in each of four cells

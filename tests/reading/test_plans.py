@@ -77,7 +77,7 @@ def test_what_is_to_come_in_words(tmp_path: Path, events: list[AnyEvent], expect
 
 def test_the_plan_of_the_study_is_told_before_a_run_begins_and_a_study_without_one_is_read(tmp_path: Path) -> None:
     cost = {"baseline": 1.0, "optimized": 1.5}
-    study = create_study(tmp_path / "s", configuration(epochs=4), "f" * 64, cost, {"optimized": PLAN})
+    study = create_study(tmp_path / "s", configuration(epochs=4), "f" * 64, cost, plans={"optimized": PLAN})
     assert open_study(study.directory).plans == {"optimized": PLAN}
     followed = follow(study.directory)
     assert {run.arm: tuple(coming_lines(followed, run)) for run in followed.runs} == {
