@@ -99,7 +99,7 @@ def test_its_own_failure_is_told_once_and_calls_once(study: Study, rung: list[st
         await until(pilot, lambda: rung)
         await pilot.pause(1.0)
         assert rung == ["study: optimized-0 failed: no idea"]
-        assert told(app) == [("the training failed", "error", "optimized-0 failed: no idea")]
+        assert told(app) == [("", "error", "optimized-0 failed: no idea")]
 
     play(script, begin=lambda: training)
 

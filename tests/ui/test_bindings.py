@@ -531,7 +531,7 @@ async def _(at: At, key: str) -> None:
 @scenario("TrajectoryPanel", "n")
 async def _(at: At, key: str) -> None:
     await at.panel(2)
-    await at.sees("learning rate 0.1 in epoch 2")
+    await at.sees("learning rate 0.1 chosen for epoch 2")
     assert "0.9 in epoch 2" not in at.text  # the momentum
     await at.press(key)
     await at.sees("0.9 in epoch 2")

@@ -244,6 +244,7 @@ def test_every_setting_comes_back_as_it_was() -> None:
         average_window=0.25,
         precision="bfloat16",
         log_every=7,
+        checkpoint_every="90s",
     )
     posted = started(nothing, given)
     assert posted == given

@@ -129,7 +129,7 @@ def test_no_way_leads_to_a_second_training(tmp_path: Path, how: str) -> None:
         if how == "the list":
             await sitting.pilot.press("n")
         else:
-            (new,) = [one for one in sitting.app.get_system_commands(sitting.app.screen) if one.title == "New study"]
+            (new,) = [one for one in sitting.app.get_system_commands(sitting.app.screen) if one.title == "New"]
             new.callback()
         await sitting.until(lambda: OCCUPIED in sitting.notices)
         sitting.start(configuration())  # from a form that was open all along, say

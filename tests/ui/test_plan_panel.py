@@ -26,7 +26,7 @@ def words(lines: list[str]) -> str:
 @pytest.mark.parametrize("size", [(80, 24), (40, 12)])
 def test_the_next_decision_and_the_reason_of_the_last(tmp_path: Path, size: tuple[int, int]) -> None:
     cost = {"baseline": 1.0, "optimized": 1.5}
-    study = create_study(tmp_path / "s", configuration(epochs=4), "f" * 64, cost, {"optimized": Plan((SCREEN,))})
+    study = create_study(tmp_path / "s", configuration(epochs=4), "f" * 64, cost, plans={"optimized": Plan((SCREEN,))})
     told = DecisionsPlanned(epoch=1, stages=[SCREEN])
     events = [run_started(epochs=4), told]
     for number, reason in enumerate(("guessed", "the best of all")):

@@ -534,7 +534,7 @@ def test_the_list_and_the_form_load_neither_torch_nor_the_training() -> None:
     done = python(code)
     assert done.returncode == 0, done.stderr
     loaded = set(done.stdout.split())
-    forbidden = {"torch", "hptui.training", "hptui.strategies", "hptui.datasets", "hptui.models"}
+    forbidden = {"torch", "numpy", "hptui.training", "hptui.datasets", "hptui.models"}
     assert "hptui.ui.screens.new_study" in loaded
     assert not forbidden & loaded
 

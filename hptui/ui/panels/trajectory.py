@@ -97,7 +97,7 @@ class TrajectoryPanel(Panel):
             return Text("\n".join(coming), style="dim", no_wrap=True)
         drawn = [(trajectory, list(_series(trajectory))) for trajectory in page]
         words = _legend([part for _, series in drawn for part in series], width, palette)
-        room = max(min(height - len(page) * CHART_LINES - len(words), height // ADVICE_SHARE), 0)
+        room = max(min(height - len(page) * CHART_LINES - len(words), height // ADVICE_SHARE), 1)
         words += _advice_lines(self.advice(self.scene), width, room, palette)
         epochs = [point[0] for _, series in drawn for part in series for point in part.points]  # one axis for all
         lines: list[Text] = []

@@ -80,7 +80,7 @@ class StudyListScreen(Screen[Path | None]):
         self.folder = studies_folder() if folder is None else folder
         self._reader = StudyReader(self.folder)
         self._actions = StudyActions(self, compare, self.action_refresh)
-        self._reading = False
+        self._reading = self._read_again = False
 
     def compose(self) -> ComposeResult:
         yield FolderLine(self.folder)
@@ -92,7 +92,7 @@ class StudyListScreen(Screen[Path | None]):
 
     def on_mount(self) -> None:
         self.app.theme_changed_signal.subscribe(self, lambda _: self._show(afresh=True))
-        self.set_interval(REFRESH_SECONDS, self.action_refresh)
+        self.set_interval(REFRESH_SECONDS, self._refresh_unless_reading)
         self.table.focus()
         self._show()
 
@@ -112,10 +112,16 @@ class StudyListScreen(Screen[Path | None]):
         return self.query_one("#filter", Input)
 
     def action_refresh(self) -> None:
-        """Read again; a read under way answers for this one too, so that a slow disk is never asked twice at once."""
-        if self.is_current and not self._reading:
+        """Read again: at once, or after a read under way, which may have passed what has changed since."""
+        if self._reading:  # a slow disk is never asked twice at once
+            self._read_again = True
+        elif self.is_current:
             self._reading = True
             self._read()
+
+    def _refresh_unless_reading(self) -> None:
+        if not self._reading:
+            self.action_refresh()
 
     @work(group="studies")
     async def _read(self) -> None:
@@ -129,6 +135,9 @@ class StudyListScreen(Screen[Path | None]):
             show(await asyncio.to_thread(self._reader.read, lambda: worker.is_cancelled, show))
         finally:
             self._reading = False
+        if self._read_again:
+            self._read_again = False
+            self.action_refresh()
 
     @on(Read)
     def _take_in(self, message: Read) -> None:

@@ -146,8 +146,11 @@ class StudyTable(DataTable[Text]):
         keys = [*self._studies]
         row = keys.index(before.key) if before and before.key in keys else max(0, min(row, len(keys) - 1))
         # once the table knows its new height: first where it was, then as far as the cursor needs
-        self.call_after_refresh(self.scroll_to, y=top, animate=False, force=True, immediate=True)
+        self.call_after_refresh(self._scroll_back, top)
         self.move_cursor(row=row)
+
+    def _scroll_back(self, top: float) -> None:
+        self.scroll_to(y=min(top, self.max_scroll_y), animate=False, force=True, immediate=True)
 
     def _cells(self, key: str) -> list[Text]:
         name, state, *others = self._rows[key]
