@@ -76,9 +76,11 @@ class Dashboard(Screen[None]):
         """old lines of a log are still to be read"""
         self._board = PanelBoard(self._panels)
         self._advice: list[tuple[str, tuple[str, ...]]] = []
+        self._was_advised = False
+        """whether there was any: a footer whose keys come and go with every decision costs the training more than it says"""
         """what each panel has to say, by its heading, and what cannot be read"""
         self._sometimes: dict[str, Callable[[], object]] = {
-            "advice": lambda: self._advice,
+            "advice": lambda: self._was_advised,
             "export": lambda: export,
             "export_as": lambda: export,
             "zoom": lambda: not self._board.is_small,  # there every panel has the whole screen
@@ -128,6 +130,7 @@ class Dashboard(Screen[None]):
             strip, status = self.query_one(StatusStrip), self.followed.status
             strip.show(self.followed, scene.run, status, palette=self.palette, reading=reading)
             self._advice = self._collect_advice(scene)
+            self._was_advised = self._was_advised or bool(self._advice)
             self._update_footer()
             if not reading:
                 self._notices.show_alerts(status)
@@ -217,7 +220,7 @@ class Dashboard(Screen[None]):
         """All of it in full, whatever the panels have room for."""
         sections = [
             Text("\n\n").join([Text(heading, "bold"), *(Text(literal(line)) for line in lines)])
-            for heading, lines in self._advice
+            for heading, lines in self._advice or [("Nothing now", ("What was advised before is over.",))]
         ]
         await self._questions.ask(AdviceDialog(f"Advice on {self.viewer.run.name}", Text("\n\n\n").join(sections)))
 
