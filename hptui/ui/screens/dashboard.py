@@ -76,9 +76,9 @@ class Dashboard(Screen[None]):
         """old lines of a log are still to be read"""
         self._board = PanelBoard(self._panels)
         self._advice: list[tuple[str, tuple[str, ...]]] = []
-        self._was_advised = False
-        """whether there was any: a footer whose keys come and go with every decision costs the training more than it says"""
         """what each panel has to say, by its heading, and what cannot be read"""
+        self._was_advised = False
+        """whether there was any: a key that comes and goes with every decision costs the training more than it says"""
         self._sometimes: dict[str, Callable[[], object]] = {
             "advice": lambda: self._was_advised,
             "export": lambda: export,
