@@ -66,7 +66,7 @@ class NewStudyScreen(Screen[None]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "start", "Start"),
-        Binding("ctrl+t", "detach", "Start detached"),
+        Binding("ctrl+t", "detach", "Detach"),
         Binding("ctrl+g", "estimate", "Estimate"),
         Binding("ctrl+o", "more", "More"),
         Binding("ctrl+r", "defaults", "Defaults"),
@@ -122,7 +122,7 @@ class NewStudyScreen(Screen[None]):
             yield self._estimate
             yield Button("Back", id="back", compact=True)
         yield Static(id="plan", markup=False)
-        yield Footer(compact=True)
+        yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
         if self._warning:
