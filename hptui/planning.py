@@ -106,6 +106,7 @@ def plan_arm(config: StudyConfig, arm: Arm, images: int = 0) -> ArmPlan:
     length = Length(config.epochs, images, round(values["batch_size"]))
     try:
         plan = strategy.plan(outlook)
+        _check_lengths(plan)
         cost = planned_cost(plan, length, greed_check=config.greed_check)
     except Exception as error:
         raise ConfigError(
@@ -183,3 +184,11 @@ def duration(seconds: float) -> str:
         return f"{minutes // 60} h {minutes % 60} min"
     hours = round(seconds / 3600)
     return f"{hours // 24} d {hours % 24} h"
+
+
+def _check_lengths(plan: Plan) -> None:
+    """Raise ValueError for a probe of no length: rounding to whole batches would hide it."""
+    for stage in plan.stages:
+        for one in stage.rounds:
+            if not 0 < one.epochs < math.inf:
+                raise ValueError(f"a probe of {one.epochs:g} epochs")

@@ -34,8 +34,10 @@ from hptui.record.run_reader import RunReader
 from hptui.record.run_writer import RunWriter
 from hptui.record.seals import Origin
 from hptui.record.study_directory import Steering, open_study, save_steering
-from hptui.training import Control, start_study, train_study
+from hptui.training import Control, start_study
 from hptui.training.run.checkpoints import load_file, save_file
+from hptui.training.study import RunPlan
+from hptui.training.study import train_run as train_planned_run
 
 from .conftest import Prepared, newest_checkpoint, train_run
 from .test_exactness import StopAfter, assert_same, timeless
@@ -51,7 +53,10 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings = {"dataset": "digits", "model": "lenet", "epochs": 2, "runs": 1, "train_size": 200, "threads": 1}
     search = {"search": {"lr": "1e-3:1e-1:log:2"}, "baseline": "none", "horizon": 0.2, "validation_size": 50}
     prepared = start_study(resolve([Layer("test", settings | search)]).config, folder)
-    assert train_study(prepared, Control())
+    run = folder / "optimized-0"
+    prepared.study.create_run("optimized", 0, run)
+    # not by the study: once that is finished, it keeps no checkpoint
+    assert train_planned_run(RunPlan(prepared.config, "optimized", 0, str(run)), Control(), prepared.inputs).completed
     save_steering(folder, Steering(2, {"lr": "1e-3:1e-2:log:2"}))
     return folder
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from fabricate import edit_study
 from PIL import Image
 
 from hptui.__main__ import main
@@ -130,9 +131,12 @@ def test_a_strategy_of_an_older_hptui_is_replayed_as_what_it_is_now(
     settings |= {"strategy": "fixed", "baseline": "none", field: name}
     prepared = start_study(resolve([Layer("test", settings)]).config, tmp_path / "s")
     assert train_study(prepared, Control())
-    text = (tmp_path / "s" / "study.toml").read_text("utf-8").replace('strategy = "fixed"', f'strategy = "{name}"')
-    lines = [line for line in text.splitlines() if not line.startswith(f"{field} =")]
-    (tmp_path / "s" / "study.toml").write_text("\n".join(lines), "utf-8")
+
+    def older(text: str) -> str:
+        lines = text.replace('strategy = "fixed"', f'strategy = "{name}"').splitlines(keepends=True)
+        return "".join(line for line in lines if not line.startswith(f"{field} ="))
+
+    edit_study(tmp_path / "s", older)
     out, _ = out_of(capsys, "replay", tmp_path / "s" / "optimized-0")
     assert "equal to the bit" in out
 
