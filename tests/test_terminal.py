@@ -210,7 +210,7 @@ def test_a_whole_sitting_in_a_small_terminal(  # noqa: PLR0915 (one sitting is o
     terminal.press("+")
     terminal.until(lambda: "How many epochs more" in terminal.shown)
     terminal.press("\r")
-    terminal.until(lambda: "5 epochs more" in terminal.shown)
+    terminal.until(lambda: "5 more epochs" in terminal.shown)
     terminal.press("\x1b")
     terminal.until(lambda: "f follow" in terminal.shown)
     before = len(events(study, EpochCompleted))

@@ -15,6 +15,7 @@ import msgspec
 
 from hptui.errors import TrainingError
 from hptui.hyperparameters import Values
+from hptui.plan import batches_per_epoch
 from hptui.planning import new_strategy
 from hptui.strategies import Candidate, Choice, DecisionCourse, Situation, StateName, Strategy
 from hptui.training.run.control import Control, StopRequested
@@ -104,8 +105,8 @@ class Replayed(Strategy):
         return self._ends.values()
 
     def _candidate(self, probe: RecordedProbe, situation: Situation) -> Candidate:
-        # steps as a share of an epoch: the engine rounds it back to the same whole number
-        horizon = probe.steps * probe.values["batch_size"] / situation.images_per_epoch
+        # steps as a share of an epoch, whose batches the engine counts: it rounds it back to the same whole number
+        horizon = probe.steps / batches_per_epoch(situation.images_per_epoch, round(probe.values["batch_size"]))
         start = None if probe.start is None else self._ends[probe.start]
         return Candidate(probe.values, horizon, start, keep=True)
 

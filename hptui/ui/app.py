@@ -147,7 +147,8 @@ class HptuiApp(App[None]):
         if self.hang_up and not training.alive:
             self.exit()
         error = training.new_error()
-        if error is not None:
+        in_form = isinstance(self.screen, Preparing) and training.study is None and training.config is not None
+        if error is not None and not in_form:  # there it stands beside its field
             self.notify(error, severity="error", timeout=ERROR_SECONDS, markup=False)
         if training.newly_ended() and not self._is_shown(training.study):
             self._attention.ring(error or "the training of this window has ended")

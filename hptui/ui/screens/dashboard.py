@@ -219,7 +219,9 @@ class Dashboard(Screen[None]):
     async def action_advice(self) -> None:
         """All of it in full, whatever the panels have room for."""
         sections = [
-            Text("\n\n").join([Text(heading, "bold"), *(Text(literal(line)) for line in lines)])
+            Text("\n\n").join(
+                [Text(heading, "bold"), *(Text(literal(one)) for line in lines for one in line.splitlines())]
+            )
             for heading, lines in self._advice or [("Nothing now", ("What was advised before is over.",))]
         ]
         await self._questions.ask(AdviceDialog(f"Advice on {self.viewer.run.name}", Text("\n\n\n").join(sections)))

@@ -163,7 +163,7 @@ class Steering:
             return
         number = await self._questions.ask(NumberDialog("How many epochs more, for every run?"))
         if number is not None:
-            self._send(AddEpochs(epochs=number), f"{number} epochs more")
+            self._send(AddEpochs(epochs=number), f"{number} more epoch{'s' * (number > 1)}")
 
     async def stop(self) -> None:
         if not self._is_trained():
