@@ -240,7 +240,7 @@ def test_a_form_starts_a_detached_training(
     terminal = open_terminal(**environment, HPTUI_SEARCH="lr=1e-3:1e-2:log:2", HPTUI_OUT=str(study))
     terminal.until(lambda: "no studies in" in terminal.shown)
     terminal.press("n")
-    terminal.until(lambda: "Start detached" in terminal.shown and "cost about" in terminal.shown)
+    terminal.until(lambda: "Detach" in terminal.shown and "cost about" in terminal.shown)
     terminal.press("\x14")  # ctrl+t
     terminal.until(lambda: "> running" in terminal.shown)
     terminal.press("q")  # asks nothing: this window trains nothing
