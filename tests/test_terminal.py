@@ -265,7 +265,7 @@ def test_an_error_in_an_own_strategy_is_shown_with_its_place_and_the_screen_stay
     )
     study = tmp_path / "study"
     terminal = open_terminal("run", *LONG, "--strategy", f"{own}:Failing", "--out", study, columns=120, lines=40)
-    terminal.until(lambda: "the training failed" in terminal.shown)
+    terminal.until(lambda: "ValueError: [bold]no idea" in terminal.shown)
     told = terminal.shown.replace("\n", " ")
     assert "ValueError: [bold]no idea" in told
     assert "error.log" in "".join(line[60:].strip(" │") for line in terminal.shown.splitlines())
