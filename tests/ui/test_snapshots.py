@@ -53,11 +53,12 @@ from hptui.record.run_directory import EVENTS_FILE
 from hptui.record.study_directory import STUDY_FILE, Study
 from hptui.ui.app import HptuiApp
 from hptui.ui.appearance import Settings, save_settings
-from hptui.ui.load import Gauge, MachineLoad
+from hptui.ui.drawing.strip_lines import Watched
+from hptui.ui.load import Gauge
 from hptui.ui.pace import Pace
 from hptui.ui.screens.dashboard import Dashboard
 from hptui.ui.widgets.form import Row
-from hptui.ui.widgets.strip import Rate
+from hptui.ui.widgets.strip import HISTORY, Rate, StatusStrip
 
 PATIENCE_SECONDS = 60
 BEGUN = 1_750_000_000.0
@@ -73,6 +74,7 @@ STUDIES = Path("studies")
 EXAMPLE = Path("lungs")
 LR = Axis(name="lr", low=1e-4, high=1e-2, scale="log", values=[0.0001, 0.000316, 0.001, 0.00316, 0.01])
 DECAY = Axis(name="weight_decay", low=1e-6, high=1e-2, scale="log", values=[1e-6, 1e-4, 1e-2])
+LOAD = (Gauge("CPU", 0.12, "12%"), Gauge("RAM", 0.34, "34%"))
 EPOCHS = 5
 WINNERS = (7, 10, 6, 13, 4)
 """the best cell at each decision: an inner one, and ones on the edges"""
@@ -88,9 +90,9 @@ def same_every_time(tmp_path: Path) -> Iterator[None]:
         patch.setenv("TZ", "UTC")
         time.tzset()
         patch.chdir(tmp_path)
-        patch.setattr(
-            MachineLoad, "measure", lambda load, device: (Gauge("CPU", 0.12, "12%"), Gauge("RAM", 0.34, "34%"))
-        )
+        # with a history that is full: how many looks a picture has taken depends on the machine
+        load = tuple(Watched(gauge, (gauge.share,) * HISTORY) for gauge in LOAD)
+        patch.setattr(StatusStrip, "_look_at_load", lambda strip, device: load)
         patch.setattr(Rate, "measure", lambda rate, work, now: work / 100)
         # five looks a second, and everything is looked for at each of them: a picture is complete after one
         patch.setattr(Pace, "seconds", lambda pace: 0.2)
