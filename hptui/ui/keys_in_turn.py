@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from textual.message_pump import MessagePump
     from textual.widget import Widget
 
-PATIENCE_SECONDS = 2.0
+PATIENCE_SECONDS = 10.0
 """after this long a key waits no longer for a widget that is still busy with the one before"""
 CLEAN_ROUNDS = 2
 """in a row, in which nobody had anything left to do: in the first, somebody may have been in the middle of something"""

@@ -596,7 +596,7 @@ async def scrolled_log(at: At, *, to_end: bool) -> RichLog:
     await at.panel(5)
     log = at.only(RichLog)
     await at.until(lambda: log.max_scroll_y > log.size.height, "a long log")
-    (log.scroll_end if to_end else log.scroll_home)(animate=False)
+    (log.scroll_end if to_end else log.scroll_home)(animate=False, immediate=True)  # not after the key to come
     await at.until(lambda: log.scroll_y == (log.max_scroll_y if to_end else 0), "its end")
     return log
 

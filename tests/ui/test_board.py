@@ -318,6 +318,19 @@ def write_edge(directory: Path) -> Study:
     return study
 
 
+def test_the_comparison_can_be_read_whatever_panel_was_in_sight(tmp_path: Path) -> None:
+    """A small terminal shows one panel, and not the one that has the comparison."""
+    study = finished_study(tmp_path / "study", [0.5, 0.6], [0.7, 0.7])
+
+    async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
+        assert not app.screen.query_one(TablePanel).display
+        await until(app, pilot, lambda: "i Advice" in text(app), "the key")
+        await pilot.press("i")
+        await until(app, pilot, lambda: "With 2 pairs" in text(app), "the comparison")
+
+    show(study.directory, script, SMALL)
+
+
 @pytest.mark.parametrize("size", [SMALL, LARGE, (40, 12)])
 def test_advice_is_read_in_full_however_small_the_terminal(tmp_path: Path, size: tuple[int, int]) -> None:
     from hptui.reading.cautions import cautions

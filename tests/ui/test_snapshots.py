@@ -433,6 +433,10 @@ async def until(app: HptuiApp, pilot: Pilot[None], condition: Callable[[], objec
 
 async def quiet(app: HptuiApp, pilot: Pilot[None]) -> str:
     """The picture, once nothing moves any more: the dashboard has looked at its study again, and it is the same."""
+
+    def works_beside() -> bool:
+        return any(worker.is_running and worker._thread_worker for worker in app.workers)
+
     for field in app.screen.query(Input):
         field.cursor_blink = False
     boards = [screen for screen in app.screen_stack if isinstance(screen, Dashboard)]
@@ -441,6 +445,7 @@ async def quiet(app: HptuiApp, pilot: Pilot[None]) -> str:
         for board in boards:
             before = board._shown
             await until(app, pilot, lambda board=board, before=before: board._shown > before, "the next look")
+        await until(app, pilot, lambda: not works_beside(), "the threads' end")
         await pilot.pause()
         return strips(app, behind=True)
 

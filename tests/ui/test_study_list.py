@@ -555,7 +555,9 @@ def test_names_are_there_before_anything_is_read(tmp_path: Path, monkeypatch: py
     async def test(app: Host, pilot: Pilot[None]) -> None:
         await until(pilot, lambda: len(app.names) == 200 and "s199" in app.text)
         assert "unreadable" not in app.text
-        await pilot.press("j", "k")  # keys are answered meanwhile
+        await pilot.press("j", "k", "enter")  # keys are answered meanwhile
+        await until(pilot, lambda: app.asked)
+        assert app.asked[0].directory.name == app.current
         held.set()
         await until(pilot, lambda: "unreadable" in app.text)
 

@@ -105,7 +105,8 @@ class TablePanel(Panel, can_focus=False):
         return self.table
 
     def advice(self, scene: Scene) -> tuple[str, ...]:
-        """The comparison, once there is one."""
+        """The comparison, once there is one; asked for here too: the panel may never have been in sight."""
+        self._compare_again(scene.study)
         compared = all(scene.study.completed_runs(arm) for arm in scene.study.study.config.arms)
         return (self._words,) if self._words and compared else ()
 
@@ -136,10 +137,14 @@ class TablePanel(Panel, can_focus=False):
             if seen != before:
                 self._seen[run.name] = seen
                 self._update(run.name, _row(run, seen))
-        completed = sum(run.state.completed is not None for run in scene.study.runs)
+        self._compare_again(scene.study)
+
+    def _compare_again(self, study: FollowedStudy) -> None:
+        """Compare the arms where another run was completed since."""
+        completed = sum(run.state.completed is not None for run in study.runs)
         if completed != self._completed:
             self._completed = completed
-            self._compare(scene.study)
+            self._compare(study)
 
     @work(thread=True, exclusive=True, exit_on_error=False)
     def _compare(self, study: FollowedStudy) -> None:

@@ -129,11 +129,11 @@ class Dashboard(Screen[None]):
             self._looked_for_signs = self._shown
             strip, status = self.query_one(StatusStrip), self.followed.status
             strip.show(self.followed, scene.run, status, palette=self.palette, reading=reading)
-            self._advice = self._collect_advice(scene)
-            self._was_advised = self._was_advised or bool(self._advice)
-            self._update_footer()
-            if not reading:
+            if not reading:  # half a log gives advice that the other half takes back
+                self._advice = self._collect_advice(scene)
+                self._was_advised = self._was_advised or bool(self._advice)
                 self._notices.show_alerts(status)
+            self._update_footer()
         for panel in self._panels:
             if panel.display:
                 panel.show(scene)

@@ -14,7 +14,7 @@ from textual.message import Message
 from textual.widgets import DataTable
 from textual.widgets.data_table import ColumnKey
 
-from hptui.reading.listing import UNREAD, UNREADABLE, StudyLine
+from hptui.reading.listing import UNREADABLE, StudyLine
 from hptui.reading.listing_words import BY_NAME
 from hptui.ui.messages import OpenStudy
 from hptui.ui.study_lines import COLORED, Order, layout
@@ -192,9 +192,9 @@ class StudyTable(DataTable[Text]):
         """Enter or a click."""
         event.stop()
         line = self._studies.get(event.row_key.value or "")
-        if line is None or line.state == UNREAD:
+        if line is None:
             return
         if line.state == UNREADABLE:
             self.notify(line.problem, title="this study cannot be read", severity="error", markup=False)
-        else:
+        else:  # one that the list has not read yet too: a key that is pressed early is not lost
             self.post_message(OpenStudy(line.directory))
