@@ -16,12 +16,13 @@ from hptui.plan import Plan
 from hptui.planning import new_strategy, plan_arm
 from hptui.record.events import RunCompleted, RunFailed
 from hptui.record.housekeeping import remove_needless
+from hptui.record.left_overs import remove_left_overs_of_study
 from hptui.record.mending import has_checkpoints
 from hptui.record.presence import Presence
 from hptui.record.run_directory import ERROR_FILE
 from hptui.record.run_reader import last_event
 from hptui.record.run_writer import RunWriter
-from hptui.record.study_directory import Study, create_study
+from hptui.record.study_directory import Study, create_study, shown
 from hptui.training.disk_use import disk_use
 from hptui.training.engine.building import StudyInputs
 from hptui.training.inputs import prepare_inputs
@@ -83,10 +84,12 @@ def train_study(prepared: PreparedStudy, control: Control) -> bool:
     study, config, inputs = prepared.study, prepared.config, prepared.inputs
     if inputs.data.fingerprint != study.fingerprint:
         raise ConfigError(f"{inputs.data.name}: these are not the images that the study began with.")
-    with Presence(study.directory):
+    with Presence(study.directory) as presence:
+        remove_left_overs_of_study(study.directory)
         left = study.runs()
         while left:
             for arm, seed, directory in left:
+                presence.require_held()
                 study.create_run(arm, seed, directory)
                 outcome = _train_run(RunPlan(config, arm, seed, str(directory)), control, inputs)
                 config = outcome.config
@@ -129,7 +132,8 @@ def train_run(plan: RunPlan, control: Control, inputs: StudyInputs | None = None
 def _train_run(plan: RunPlan, control: Control, inputs: StudyInputs) -> RunOutcome:
     directory = Path(plan.directory)
     with RunWriter(directory) as writer:
-        (directory / ERROR_FILE).unlink(missing_ok=True)
+        with suppress(OSError):  # of a failure before; what stands in the way is told where it matters
+            (directory / ERROR_FILE).unlink(missing_ok=True)
         last = last_event(directory)
         resume = last is not None or has_checkpoints(directory)
         if isinstance(last, RunCompleted) and last.epoch >= plan.config.epochs:
@@ -159,8 +163,10 @@ def _train_run(plan: RunPlan, control: Control, inputs: StudyInputs) -> RunOutco
 def _record_failure(writer: RunWriter, directory: Path, error: BaseException) -> None:
     try:
         told = f"{type(error).__name__}: {error}".replace(f"{directory.parent}{os.sep}", "")  # no absolute path
+        told = shown(told)  # it may name a file whose name is no UTF-8
         if not isinstance(last_event(directory), RunCompleted):  # one that could not go on is what it was
             writer.append(RunFailed(error=told))
-        (directory / ERROR_FILE).write_text("".join(traceback.format_exception(error)), "utf-8")
+        told = "".join(traceback.format_exception(error))
+        (directory / ERROR_FILE).write_text(told, "utf-8", "backslashreplace")
     except (HptuiError, OSError):
         pass  # the disk that failed the run cannot take this either; the error itself is raised

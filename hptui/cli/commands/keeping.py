@@ -57,8 +57,9 @@ def clean(directories: tuple[Path, ...], every: bool, yes: bool) -> int:
     They are most of what a run takes up on the disk. Reading,
     compare, export, report, predict and replay do without. It says what goes, and how much, and asks.
     """
-    from hptui.record.housekeeping import clean_study, in_bytes
+    from hptui.record.housekeeping import clean_study
     from hptui.record.housekeeping_words import clean_question
+    from hptui.record.sizes import in_bytes
 
     if every == bool(directories):
         raise UsageError("name the studies to clean, or give --all.")
