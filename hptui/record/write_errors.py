@@ -8,6 +8,7 @@ import pwd
 import shutil
 from pathlib import Path
 
+from hptui.errors import RunDirectoryError
 from hptui.record.sizes import in_bytes
 
 FULL = {errno.ENOSPC: "no space left on device", errno.EDQUOT: "the disk quota is used up"}
@@ -31,6 +32,16 @@ def cannot_write(path: Path, error: OSError, needed: int = 0, *, then: str = "re
     if error.errno in REFUSED:
         return f"cannot write {what}: {_not_permitted(path, folder, then)}."
     return f"cannot write {what}: {error.strerror or error}."
+
+
+def require_room(path: Path, needed: int) -> None:
+    """Raise RunDirectoryError if so many bytes cannot be written there: better told before a training than in it."""
+    try:
+        free = shutil.disk_usage(_nearest_folder(path)).free
+    except OSError:  # it will be told where it is written
+        return
+    if free < needed:
+        raise RunDirectoryError(cannot_write(path, OSError(errno.ENOSPC, ""), needed, then="start again"))
 
 
 def _room(folder: Path, needed: int) -> str:

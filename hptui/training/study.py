@@ -23,9 +23,10 @@ from hptui.record.run_directory import ERROR_FILE
 from hptui.record.run_reader import last_event
 from hptui.record.run_writer import RunWriter
 from hptui.record.study_directory import Study, create_study, shown
+from hptui.record.write_errors import require_room
 from hptui.training.disk_use import disk_use
 from hptui.training.engine.building import StudyInputs
-from hptui.training.inputs import prepare_inputs
+from hptui.training.inputs import check_strategies, prepare_inputs
 from hptui.training.run.control import Control
 from hptui.training.run.run import Run, RunOutcome
 from hptui.training.sole import sole_in_process
@@ -59,16 +60,19 @@ def start_study(config: StudyConfig, directory: Path) -> PreparedStudy:
     """Check everything, then make the study's folder.
 
     Raises:
-        UsageError: see `prepare_inputs`, or the folder cannot be written.
+        UsageError: see `prepare_inputs`, or the folder cannot be written, or has no room for one checkpoint.
     """
     for arm in config.arms:
         plan_arm(config, arm)  # what is refused is told before the data are read
+    check_strategies(config)
     inputs = prepare_inputs(config)
     images = len(inputs.data.train)
     planned = {arm: plan_arm(config, arm, images) for arm in config.arms}
     cost: dict[str, float] = {arm: one.cost or UNKNOWN_COST for arm, one in planned.items()}
     plans: dict[str, Plan] = {arm: one.plan for arm, one in planned.items() if one.plan != Plan()}
-    study = create_study(directory, config, inputs.data.fingerprint, cost, disk=disk_use(inputs, config), plans=plans)
+    disk = disk_use(inputs, config)
+    require_room(directory, disk.checkpoint)
+    study = create_study(directory, config, inputs.data.fingerprint, cost, disk=disk, plans=plans)
     return PreparedStudy(study, config, inputs)
 
 
@@ -82,6 +86,7 @@ def train_study(prepared: PreparedStudy, control: Control) -> bool:
         TrainingError: the disk is full, a run cannot go on, or a training goes on in this process.
     """
     study, config, inputs = prepared.study, prepared.config, prepared.inputs
+    check_strategies(config)  # of a study that is gone on with, own code may have changed
     if inputs.data.fingerprint != study.fingerprint:
         raise ConfigError(f"{inputs.data.name}: these are not the images that the study began with.")
     with Presence(study.directory) as presence:
