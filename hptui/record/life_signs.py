@@ -59,6 +59,17 @@ class Heartbeat(msgspec.Struct, frozen=True):
         return self.host == socket.gethostname()
 
     @property
+    def is_dying(self) -> bool:
+        """Whether the process was killed and the system has yet to take back what it held, which can take a second."""
+        if not self.is_here:
+            return False
+        try:
+            state = Path(f"/proc/{self.pid}/stat").read_bytes().rpartition(b") ")[2][:1]
+        except OSError:
+            return False
+        return state in (b"Z", b"X")
+
+    @property
     def writer(self) -> str:
         return f"process {self.pid} on {self.host}"
 

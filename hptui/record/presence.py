@@ -56,6 +56,8 @@ __all__ = [
 ]
 
 POLL_SECONDS = 0.25
+DYING_SECONDS = 10.0
+"""for the system to take the lock back from a process that was killed; with gigabytes of memory it takes a while"""
 SETTLE_SECONDS = 0.5
 """without locks: two that begin at once see after this whose heartbeat stayed"""
 
@@ -143,12 +145,19 @@ class Presence:
 
 
 def _acquire(lock: DirectoryLock, directory: Path) -> None:
+    until = time.monotonic() + DYING_SECONDS
     try:
-        free = lock.acquire()
+        while not (free := lock.acquire()) and _is_dying(directory) and time.monotonic() < until:
+            pass  # it waits for a moment each time
     except OSError as error:
         raise RunDirectoryError(cannot_write(directory, error)) from None
     if not free:
         raise _held(directory)
+
+
+def _is_dying(directory: Path) -> bool:
+    beat = read_heartbeat(directory)
+    return beat is not None and beat.is_dying
 
 
 @contextlib.contextmanager
@@ -178,7 +187,7 @@ def is_written(directory: Path) -> bool:
     """Whether a living process writes here. It takes no time, and may err on other machines until it is asked again."""
     locked, beat = is_locked(directory), read_heartbeat(directory)
     if locked or beat is None:
-        return bool(locked)
+        return bool(locked) and not (beat is not None and beat.is_dying)
     if locked is False and beat.is_here:
         return False
     return beats(directory)

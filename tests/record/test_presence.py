@@ -154,14 +154,29 @@ def test_a_holder_in_another_process_is_respected_until_it_leaves(
 def test_a_killed_holder_leaves_the_lock_free(tmp_path: Path, holder: Callable[[], subprocess.Popen[str]]) -> None:
     process = holder()
     process.kill()
-    process.communicate()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
     assert (tmp_path / HEARTBEAT).exists()  # nobody could remove it
+    refuse_if_written(tmp_path)  # the process is still in the table
+    process.communicate()
     refuse_if_written(tmp_path)  # at once
     with Presence(tmp_path):
         beat = read_heartbeat(tmp_path)
         assert beat is not None
         assert beat.pid == os.getpid()
     assert not is_written(tmp_path)
+
+
+def test_a_process_that_was_killed_and_still_holds_the_lock_is_waited_for(
+    tmp_path: Path, holder: Callable[[], subprocess.Popen[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second or more, for the system to take back gigabytes."""
+    process = holder()
+    assert is_written(tmp_path)
+    monkeypatch.setattr(Heartbeat, "is_dying", True)
+    assert not is_written(tmp_path)
+    threading.Timer(2 * locks.ACQUIRE_SECONDS, process.kill).start()
+    with Presence(tmp_path):
+        pass
 
 
 def test_another_process_sees_this_one(tmp_path: Path) -> None:
