@@ -35,7 +35,7 @@ def stop_study(study: Study) -> None:
         if time.monotonic() > told:
             told = float("inf")
             print_to_stderr(
-                f"it has not answered in {PATIENCE_SECONDS:.0f} s and is waited for; kill {beat.pid} (on {beat.host}) "
+                f"it has not answered in {PATIENCE_SECONDS:.0f} s and is waited for; kill {beat.pid} there "
                 "ends it, and hptui resume goes on from the last checkpoint"
             )
         time.sleep(POLL_SECONDS)

@@ -27,14 +27,19 @@ CHECKPOINT_NAME = re.compile(r"step-\d+\.pt")
 
 def remove_left_overs_of_study(study: Path) -> None:
     """Remove them from a study's folder; its runs are left alone."""
-    _remove(study, re.compile("|".join(map(re.escape, STUDY_NAMES))))
+    _remove(study, _any_of(STUDY_NAMES))
 
 
 def remove_left_overs_of_run(run: Path) -> None:
     """Remove them from a run's folder and its checkpoints."""
-    _remove(run, re.compile("|".join(map(re.escape, RUN_NAMES))))
+    _remove(run, _any_of(RUN_NAMES))
     if not (run / CHECKPOINTS).is_symlink():
         _remove(run / CHECKPOINTS, CHECKPOINT_NAME)
+
+
+def _any_of(names: tuple[str, ...]) -> re.Pattern[str]:
+    """One of these names, or that of a file that told what time it is (hptui.record.life_signs)."""
+    return re.compile("|".join([*map(re.escape, names), r"clock\.\d+"]))
 
 
 def _remove(directory: Path, names: re.Pattern[str]) -> None:

@@ -32,6 +32,7 @@ OLD_SECONDS = 3600.0
 CLOCK_SECONDS = 60.0
 """for so long a file server's clock is known once it was asked"""
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+LONGEST_HOST = 255
 HEARTBEAT_BYTES = 4096
 """more than any is long"""
 
@@ -71,7 +72,9 @@ class Heartbeat(msgspec.Struct, frozen=True):
 
     @property
     def writer(self) -> str:
-        return f"process {self.pid} on {self.host}"
+        """Words that can be printed, whoever wrote them."""
+        host = "".join(sign if sign.isprintable() else "?" for sign in self.host[:LONGEST_HOST])
+        return f"process {self.pid} on {host}"
 
 
 @cache

@@ -58,6 +58,8 @@ __all__ = [
 POLL_SECONDS = 0.25
 DYING_SECONDS = 10.0
 """for the system to take the lock back from a process that was killed; with gigabytes of memory it takes a while"""
+LAST_DATE = 4e9
+"""seconds since 1970: what is said to be later is not said to be that late"""
 SETTLE_SECONDS = 0.5
 """without locks: two that begin at once see after this whose heartbeat stayed"""
 
@@ -223,7 +225,8 @@ def await_silence(directory: Path, tell: Callable[[str], object] | None = None) 
 
 def places_of(directory: Path) -> list[Path]:
     """A study or a run, and the runs in it."""
-    return [directory, *sorted({path.parent for name in (HEARTBEAT, LOCK) for path in directory.glob(f"*/{name}")})]
+    runs = {path.parent for name in (HEARTBEAT, LOCK) for path in directory.glob(f"*/{name}")}
+    return [directory, *sorted(run for run in runs if not run.is_symlink())]
 
 
 def _beat_of(directory: Path) -> tuple[str, int, float] | None:
@@ -256,6 +259,8 @@ def holder(directory: Path) -> str:
     beat = read_heartbeat(directory)
     if beat is None:
         return "another process"
-    seconds, date = age(directory), time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(beat.time))
+    seconds = age(directory)
+    written = min(max(time.time() - seconds, 0.0), LAST_DATE)
+    date = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(written))
     last = f"{max(seconds, 0):.0f} s ago" if -1 < seconds < OLD_SECONDS else date
     return f"{beat.writer} (last sign of life {last})"

@@ -349,6 +349,15 @@ def test_a_study_whose_run_is_written_elsewhere_is_left_alone(tmp_path: Path, so
     timer.join()
 
 
+def test_whatever_a_heartbeat_says_it_is_told_in_words(tmp_path: Path) -> None:
+    write_heartbeat(tmp_path, host="\x1b[31m" + "x" * 3000, time=1e300)
+    os.utime(tmp_path / HEARTBEAT, (1e11, 1e11))
+    told = presence.holder(tmp_path)
+    assert told.isprintable()
+    assert len(told) < 400
+    assert told.endswith("(last sign of life 2096-10-02 07:06 UTC)")
+
+
 def test_what_is_old_by_every_clock_is_not_waited_for(tmp_path: Path) -> None:
     write_heartbeat(tmp_path, age=life_signs.OLD_SECONDS + 10)
     began = time.monotonic()
