@@ -54,7 +54,13 @@ def prepare_inputs(
         validation_size=config.validation_size,
         split_seed=config.split_seed,
     )
-    data, test = to_device(split, fingerprint(split), device, config.class_weights)
+    try:
+        data, test = to_device(split, fingerprint(split), device, config.class_weights)
+    except (torch.OutOfMemoryError, MemoryError):
+        raise ConfigError(
+            f"train_size: the images of {split.name} do not fit into the memory of {device}; "
+            "take fewer, or smaller ones, or another device."
+        ) from None
     _check_score(config, data)
     inputs = StudyInputs(data, test, factory, optimizer, loss, device)
     _try_out(inputs, config)

@@ -155,6 +155,15 @@ def test_a_schedule_that_fails_late_is_refused_early(prepare: Make, own: Path) -
         prepare(strategy="fixed", schedule=f"{own}:late")
 
 
+def test_images_that_do_not_fit_into_the_memory_are_told(prepare: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 80.00 GiB.")
+
+    monkeypatch.setattr("hptui.training.inputs.to_device", full)
+    with pytest.raises(ConfigError, match="the images of stripes do not fit into the memory of cpu; take fewer"):
+        prepare(strategy="fixed")
+
+
 def test_a_disk_without_room_for_one_checkpoint_is_told_before_the_start(
     prepare: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
