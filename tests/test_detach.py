@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
-from fabricate import finished_study
+from fabricate import environment, finished_study
 from test_terminal import PATIENCE_SECONDS, Terminal, events, hptui, open_terminal  # noqa: F401 (a fixture)
 
 from hptui.__main__ import main
@@ -319,3 +319,38 @@ def test_a_study_that_was_opened_from_the_list_is_left_the_same_way(
     assert f"{told['study']} goes on: process {told['process']}" in terminal.read()
     assert f"hptui watch {told['study']}" in terminal.screen  # a name of one's own studies is enough
     assert hptui("stop", told["directory"]).returncode == 0
+
+
+def test_a_trainer_that_was_killed_is_known_to_be_dead_at_once(study: Path) -> None:
+    assert hptui("run", *JOB, "--strategy", "fixed", "--epochs", "400", "--detach", "--out", study).returncode == 0
+    wait_until(lambda: events(study, CheckpointSaved))
+    trainer = trainer_of(study)
+    trainer.kill()
+    wait_until(lambda: gone(trainer))
+    assert not is_written(study)
+    stopped = hptui("stop", study)
+    assert stopped.returncode == 2
+    assert "nobody trains " in stopped.stderr
+    assert "it is lost; go on with it: hptui resume" in stopped.stderr
+    (row,) = json.loads(hptui("list", study.parent, "--json").stdout)
+    assert row["status"] == "lost"
+    leave_one_epoch(study)
+    resumed = hptui("resume", study, "--headless")
+    assert resumed.returncode == 0, resumed.stderr
+    assert not list(study.rglob("*.partial"))
+    assert not list(study.rglob("heartbeat.json"))
+
+
+def test_a_trainer_that_dies_instead_of_stopping_did_not_stop(study: Path) -> None:
+    assert hptui("run", *JOB, "--strategy", "fixed", "--epochs", "400", "--detach", "--out", study).returncode == 0
+    wait_until(lambda: events(study, CheckpointSaved))
+    trainer = trainer_of(study)
+    trainer.suspend()  # it hears nothing
+    command = [sys.executable, "-m", "hptui", "stop", str(study)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment()) as stopping:
+        assert stopping.stderr is not None
+        assert "is asked to stop with a checkpoint" in stopping.stderr.readline()
+        trainer.kill()
+        _, said = stopping.communicate(timeout=PATIENCE_SECONDS)
+    assert stopping.returncode == 1
+    assert "ended without an answer: it is lost; go on with it: hptui resume" in said

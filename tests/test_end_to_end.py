@@ -233,7 +233,7 @@ def test_a_full_disk_is_told_in_one_line_and_nothing_is_lost(tmp_path: Path) -> 
     )
     assert full.returncode == 1
     assert "Traceback" not in full.stderr
-    assert "cannot save" in full.stderr.splitlines()[-1]
+    assert "cannot write" in full.stderr.splitlines()[-1]
     assert len(events_of(study / "optimized-0", BatchesTrained)) == 1
     assert not list(study.rglob("*.partial"))
     (row,) = json.loads(hptui("list", tmp_path, "--json").stdout)

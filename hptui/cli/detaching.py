@@ -207,5 +207,5 @@ def print_what_goes_on(studies: Iterable[Path]) -> None:
     for study in dict.fromkeys(studies):
         beat = read_heartbeat(study) if is_written(study) else None
         if beat is not None and (beat.pid, beat.host) != (os.getpid(), socket.gethostname()):
-            print_to_stderr(f"{shown(study.name)} goes on: process {beat.pid} on {beat.host} trains it")
+            print_to_stderr(f"{shown(study.name)} goes on: {beat.writer} trains it")
             print_to_stderr("\n".join(how_to_reach(study)))

@@ -30,9 +30,9 @@ from hptui.cli.exit_codes import DONE, FAILED, INTERRUPTED, STOPPED
 from hptui.cli.measuring import measure_apart
 from hptui.cli.notify import Notify
 from hptui.cli.output import print_to_stderr
+from hptui.cli.plan_words import planned_lines
 from hptui.cli.session import Preparation, Session
 from hptui.errors import HptuiError, UsageError
-from hptui.plan import plan_lines
 from hptui.record.housekeeping_words import disk_words
 from hptui.record.localizing import localized
 from hptui.record.mending import mend_logs
@@ -128,10 +128,7 @@ def report_progress(session: Session, directory: Path) -> None:
 
     try:
         study = open_study(directory)
-        planned = ", ".join(f"{arm} {cost:.2f}" for arm, cost in study.planned_cost.items())
-        print_to_stderr(f"study {study.directory}\nplanned cost in plain trainings: {planned}")
-        for arm, plan in study.plans.items():
-            print_to_stderr("\n".join(f"{arm}: {line}" for line in plan_lines(plan)))
+        print_to_stderr("\n".join([f"study {study.directory}", *planned_lines(study)]))
         for strategy in without_steps(study.config):
             print_to_stderr(f"{strategy} takes ends and scale of each range, and values of its own: steps are not used")
         if words := disk_words(study):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hptui.errors import HptuiError, TrainingError
-from hptui.record.commands import CommandInbox
+from hptui.record.command_inbox import CommandInbox
 from hptui.record.study_directory import STUDY_FILE
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import time
 
 from hptui.cli.detaching import typed
 from hptui.cli.output import print_to_stderr
-from hptui.errors import RunDirectoryError
-from hptui.reading.studies import FollowedStudy
+from hptui.errors import RunDirectoryError, TrainingError
+from hptui.reading.studies import FollowedStudy, Status
 from hptui.record.commands import CommandSender, StopStudy
 from hptui.record.presence import is_written, read_heartbeat
 from hptui.record.study_directory import Study, shown
@@ -22,29 +22,33 @@ def stop_study(study: Study) -> None:
 
     Raises:
         RunDirectoryError: nobody trains it, or the folder cannot be written.
+        TrainingError: who trained it ended in another way than by stopping.
     """
     directory = study.directory
     beat = read_heartbeat(directory)
     if beat is None or not is_written(directory):
-        raise RunDirectoryError(f"nobody trains {shown(directory)}: {_state(study)}.")
+        raise RunDirectoryError(f"nobody trains {shown(directory)}: {_state(study)[1]}.")
     CommandSender(directory).send(StopStudy())
-    print_to_stderr(f"process {beat.pid} on {beat.host} is asked to stop with a checkpoint ...")
+    print_to_stderr(f"{beat.writer} is asked to stop with a checkpoint ...")
     told = time.monotonic() + PATIENCE_SECONDS
     while is_written(directory):
         if time.monotonic() > told:
             told = float("inf")
             print_to_stderr(
-                f"it has not answered in {PATIENCE_SECONDS:.0f} s and is waited for; kill {beat.pid} (on {beat.host}) "
+                f"it has not answered in {PATIENCE_SECONDS:.0f} s and is waited for; kill {beat.pid} there "
                 "ends it, and hptui resume goes on from the last checkpoint"
             )
         time.sleep(POLL_SECONDS)
-    print_to_stderr(f"{shown(directory)}: {_state(study)}")
+    status, words = _state(study)
+    if status not in ("stopped", "finished"):
+        raise TrainingError(f"{shown(directory)}: {beat.writer} ended without an answer: {words}.")
+    print_to_stderr(f"{shown(directory)}: {words}")
 
 
-def _state(study: Study) -> str:
+def _state(study: Study) -> tuple[Status, str]:
     """The state of a study that nobody trains, and what can be done with it."""
     followed = FollowedStudy(study)
     followed.refresh()
     if followed.status == "finished":
-        return "it is finished"
-    return f"it is {followed.status}; go on with it: hptui resume {typed(study.directory)}"
+        return "finished", "it is finished"
+    return followed.status, f"it is {followed.status}; go on with it: hptui resume {typed(study.directory)}"

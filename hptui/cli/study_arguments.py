@@ -58,6 +58,10 @@ def _find_studies(ctx: click.Context, param: click.Parameter, value: tuple[Path,
     return tuple(map(find_study, value))
 
 
+def _find_named(ctx: click.Context, param: click.Parameter, value: tuple[Path, ...]) -> tuple[Path, ...]:  # noqa: ARG001
+    return tuple(find_study(one, whole=True) for one in value)
+
+
 def _find_run(ctx: click.Context, param: click.Parameter, value: Path) -> Path:  # noqa: ARG001
     return find_run(value)
 
@@ -68,17 +72,20 @@ study_argument = click.argument(
 )
 
 
-def _studies_argument(*, required: bool) -> Callable[[Command], Command]:
+def _studies_argument(*, required: bool, whole: bool) -> Callable[[Command], Command]:
     return click.argument(
         "directories",
         nargs=-1,
         required=required,
         type=PATH,
-        callback=_find_studies,
+        callback=_find_named if whole else _find_studies,
         shell_complete=complete_studies,
         metavar="STUDY..." if required else "[STUDY]...",
     )
 
 
-studies_argument, some_studies_argument = _studies_argument(required=True), _studies_argument(required=False)
+studies_argument = _studies_argument(required=True, whole=False)
+named_studies_argument = _studies_argument(required=True, whole=True)
+"""for what cannot be undone: no beginnings of names"""
+some_named_studies_argument = _studies_argument(required=False, whole=True)
 run_argument = click.argument("run", type=PATH, callback=_find_run, shell_complete=complete_runs, metavar="STUDY/RUN")

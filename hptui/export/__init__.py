@@ -18,6 +18,7 @@ from hptui.export.gaps import missing
 from hptui.export.tables import tables, write_table
 from hptui.reading.studies import FollowedStudy
 from hptui.record.files import replacing
+from hptui.record.write_errors import cannot_write
 
 if TYPE_CHECKING:
     from hptui.export.pictures import Picture
@@ -105,7 +106,7 @@ def _write(to: Path, product: Product) -> Path:
         with replacing(path) as file:
             product.write(file)
     except OSError as error:
-        raise RunDirectoryError(f"cannot write {path}: {error.strerror or error}.") from None
+        raise RunDirectoryError(cannot_write(path, error, then="export again")) from None
     return path
 
 

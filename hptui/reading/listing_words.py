@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hptui.config import Arm
 from hptui.reading.comparison.number_words import between, mean_sd, percent, signed
 from hptui.reading.listing import UNREADABLE, StudyLine, StudyResults
-from hptui.record.housekeeping import in_bytes
+from hptui.record.sizes import in_bytes
 from hptui.record.study_directory import shown
 
 AGES = ((365 * 86400, "y"), (86400, "d"), (3600, "h"), (60, "min"))

@@ -3,7 +3,8 @@
     STUDY/commands/HOST-PID-N.jsonl    one JSON line per command
 
 The trainer looks at its safe points, does what is asked, and records what it did as an event: the command
-files are requests, the events are the truth. Commands that were written before the trainer started are void.
+files are requests, the events are the truth. Commands that were written before the trainer started are void. How the
+trainer reads them, and whose it takes, is in `hptui.record.command_inbox`.
 """
 
 from __future__ import annotations
@@ -14,18 +15,28 @@ import socket
 import time
 import uuid
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
-from hptui.errors import RunDirectoryError
+from hptui.errors import ConfigError, RunDirectoryError
+from hptui.hyperparameters import hyperparameter
+from hptui.record.write_errors import cannot_write
+from hptui.space import parse_range
 
 COMMANDS = "commands"
+MOST_EPOCHS = 100_000
+"""of a run (hptui.config)"""
+Name = Annotated[str, Meta(max_length=200)]
+Some = Meta(max_length=100)
+"""more hyperparameters than anybody searches"""
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="command", tag=True):
     """Base of all commands; `author` and `time` are set by the sender."""
 
-    author: str = ""
+    author: Name = ""
     """user@host"""
     time: float = 0.0
     """seconds since 1970, UTC"""
@@ -46,29 +57,29 @@ class StepEpoch(Command, frozen=True, kw_only=True):
 class ChangeRanges(Command, frozen=True, kw_only=True):
     """Search in other ranges from the next decision on, in this and all later runs of the study."""
 
-    search: dict[str, str]
+    search: Annotated[dict[Name, Name], Some]
     """name -> low:high:scale:steps; names that are missing stay at the value in force"""
 
 
 class UseValues(Command, frozen=True, kw_only=True):
     """Put values in force from the next decision of this run on, instead of what its strategy would choose."""
 
-    run: str
+    run: Name
     """its name; another run that is trained when this arrives refuses"""
-    values: dict[str, float]
+    values: Annotated[dict[Name, float], Some]
     """empty: the strategy chooses again"""
 
 
 class AddEpochs(Command, frozen=True, kw_only=True):
     """Add epochs to every run of the study."""
 
-    epochs: int
+    epochs: Annotated[int, Meta(ge=1, le=MOST_EPOCHS)]
 
 
 class StopRun(Command, frozen=True, kw_only=True):
     """Stop this run with a checkpoint and begin the next one."""
 
-    run: str
+    run: Name
     """its name; another run that is trained when this arrives goes on"""
 
 
@@ -80,6 +91,27 @@ AnyCommand = Pause | Continue | StepEpoch | ChangeRanges | UseValues | AddEpochs
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(AnyCommand)
+
+
+def decode_command(line: bytes) -> AnyCommand:
+    """The command of one line, with all that it says within its bounds.
+
+    Raises:
+        ConfigError: it is no command, or asks for what no training can do.
+    """
+    try:
+        command: AnyCommand = _decoder.decode(line)
+    except (ValueError, RecursionError) as error:  # also of bytes that are no UTF-8
+        raise ConfigError(f"this is no command: {str(error)[:200]}") from None
+    match command:
+        case ChangeRanges():
+            for name, text in command.search.items():
+                if text != "off":
+                    parse_range(name, text)
+        case UseValues():
+            for name, value in command.values.items():
+                hyperparameter(name).check(value)
+    return command
 
 
 class CommandSender:
@@ -96,12 +128,19 @@ class CommandSender:
             RunDirectoryError: the study cannot be written from here (a read-only copy, a full disk).
         """
         signed = msgspec.structs.replace(command, author=self._author, time=time.time())
+        line, folder = _encoder.encode(signed) + b"\n", self._path.parent
+        if folder.is_symlink():
+            raise RunDirectoryError(f"{folder} is a link; nothing is written through it.")
         try:
-            self._path.parent.mkdir(exist_ok=True)
-            with self._path.open("ab", buffering=0) as file:
-                file.write(_encoder.encode(signed) + b"\n")
+            folder.mkdir(exist_ok=True)
+            # nobody else may append to it, whatever the umask: it would be in this user's name
+            file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+            try:
+                os.write(file, line)
+            finally:
+                os.close(file)
         except OSError as error:
-            raise RunDirectoryError(f"cannot write in {self._path.parent}: {error.strerror}.") from None
+            raise RunDirectoryError(cannot_write(folder, error, len(line), then="try again")) from None
 
 
 def _user() -> str:
@@ -109,44 +148,3 @@ def _user() -> str:
         return getpass.getuser()
     except (KeyError, OSError, ImportError):  # a container's user may have a number and no name
         return str(os.getuid())
-
-
-class CommandInbox:
-    """The trainer's end: it receives the commands of all viewers that came in since it was made."""
-
-    def __init__(self, study: Path) -> None:
-        self._folder = study / COMMANDS
-        self._offsets = {path.name: path.stat().st_size for path in self._files()}
-
-    def receive(self) -> list[AnyCommand]:
-        """New commands in the order of their times; a torn line waits, a line that is no command is passed over."""
-        commands: list[AnyCommand] = []
-        for path in self._files():
-            offset = self._offsets.get(path.name, 0)
-            try:
-                if path.stat().st_size <= offset:
-                    continue
-                with path.open("rb") as file:
-                    file.seek(offset)
-                    lines = file.read().rpartition(b"\n")[0]
-            except OSError:
-                continue  # a viewer's file on a failing disk must not stop a training
-            if not lines:
-                continue
-            self._offsets[path.name] = offset + len(lines) + 1
-            commands += [command for line in lines.splitlines() if (command := _decode(line)) is not None]
-        return sorted(commands, key=lambda command: command.time)
-
-    def _files(self) -> list[Path]:
-        try:
-            return sorted(path for path in self._folder.iterdir() if path.suffix == ".jsonl")
-        except OSError:
-            return []
-
-
-def _decode(line: bytes) -> AnyCommand | None:
-    try:
-        command: AnyCommand = _decoder.decode(line)
-    except msgspec.DecodeError:
-        return None
-    return command

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from hptui.errors import RunDirectoryError
 from hptui.record.contents import contents, needless
-from hptui.record.housekeeping import in_bytes, require_own
+from hptui.record.housekeeping import require_own
 from hptui.record.presence import is_written, refuse_if_written
 from hptui.record.run_directory import RUN_FILE
+from hptui.record.sizes import in_bytes
 from hptui.record.study_directory import Study, open_study, shown
 
 LARGE = 1_000_000_000

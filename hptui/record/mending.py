@@ -29,6 +29,7 @@ from hptui.record.run_directory import (
 )
 from hptui.record.seals import check_archive, is_whole
 from hptui.record.study_directory import Study
+from hptui.record.write_errors import cannot_write
 
 LOG_MEMBER = "archive/events.jsonl"
 """the copy within a checkpoint's archive, in the folder that torch names all its members by; torch passes over it"""
@@ -89,7 +90,7 @@ def mend_log(run: Path) -> bool:
         mended = LogMended(time=time.time(), restored=lost, removed=removed)
         _write_from(path, begin, copy[begin:] + readable + encode(mended))
     except OSError as error:
-        raise RunDirectoryError(f"cannot mend {path}: {error.strerror}.") from None
+        raise RunDirectoryError(cannot_write(path, error)) from None
     return True
 
 
@@ -103,7 +104,8 @@ def mend_logs(study: Study) -> None:
         for _, _, run in study.runs():
             if run.exists():
                 read_run_file(run)
-                mend_log(run)
+                with Presence(run):  # nobody trains this run by itself, and no heartbeat of a killed one stays
+                    mend_log(run)
 
 
 def _newest_copy(run: Path) -> bytes:

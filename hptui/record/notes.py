@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hptui.errors import RunDirectoryError
 from hptui.record.files import replace_file
+from hptui.record.write_errors import cannot_write
 
 NOTE_FILE = "note.txt"
 LONGEST = 4000
@@ -35,4 +36,4 @@ def write_note(study: Path, note: str) -> None:
         else:
             path.unlink(missing_ok=True)
     except OSError as error:
-        raise RunDirectoryError(f"cannot write {path}: {error.strerror}.") from None
+        raise RunDirectoryError(cannot_write(path, error, len(note), then="try again")) from None

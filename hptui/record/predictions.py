@@ -16,6 +16,7 @@ from hptui.errors import RunDirectoryError, TrainingError
 from hptui.record.files import replacing
 from hptui.record.run_directory import read_origin
 from hptui.record.seals import check_archive, seal_archive
+from hptui.record.write_errors import cannot_write
 
 if TYPE_CHECKING:  # a tenth of a second that a screen need not wait for
     import numpy as np
@@ -69,7 +70,8 @@ def write_predictions(run: Path, answers: Mapping[tuple[Model, str], Predictions
             np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # the stub takes the names for its own options
             seal_archive(file, read_origin(run, step))
     except OSError as error:
-        raise TrainingError(f"cannot save {run / PREDICTIONS_FILE}: {error.strerror}.") from error
+        needed = sum(array.nbytes for array in arrays.values())
+        raise TrainingError(cannot_write(run / PREDICTIONS_FILE, error, needed)) from error
 
 
 def read_predictions(run: Path, model: Model = "final", split: str = "test") -> Predictions | None:

@@ -32,6 +32,7 @@ from hptui.errors import RunDirectoryError
 from hptui.record.events import SCHEMA
 from hptui.record.files import replace_file
 from hptui.record.seals import Origin, seal_struct, unsealed_struct
+from hptui.record.write_errors import cannot_write
 
 RUN_FILE = "run.json"
 EVENTS_FILE = "events.jsonl"
@@ -71,7 +72,7 @@ def create_run(directory: Path, run_file: RunFile) -> None:
         if not (directory / RUN_FILE).exists():
             replace_file(directory / RUN_FILE, seal_struct(run_file))
     except OSError as error:
-        raise RunDirectoryError(f"cannot write in {directory}: {error.strerror}.") from None
+        raise RunDirectoryError(cannot_write(directory, error)) from None
 
 
 def read_run_file(directory: Path) -> RunFile:

@@ -172,6 +172,23 @@ def _whole_lines(file: int, offset: int, size: int) -> bytes:
         size *= 2  # one line longer than the piece: a confusion matrix of very many classes
 
 
+def first_event(directory: Path) -> AnyEvent | None:
+    """The first event of a log; None if there is none.
+
+    Raises:
+        RunDirectoryError: it cannot be read.
+    """
+    path = directory / EVENTS_FILE
+    try:
+        with path.open("rb") as file:
+            line = file.readline(READ_BYTES)
+        return decode(line) if line.endswith(b"\n") else None
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise RunDirectoryError(f"{path}, line 1 cannot be read: {error}.") from None
+
+
 def last_event(directory: Path) -> AnyEvent | None:
     """The last whole event of a run's log, read from the end; None if there is none."""
     return next(events_backwards(directory), None)

@@ -12,9 +12,11 @@ import msgspec
 
 from hptui.errors import RunDirectoryError, TrainingError
 from hptui.record.events import AnyEvent, CheckpointSaved, encode
+from hptui.record.left_overs import remove_left_overs_of_run
 from hptui.record.mending import mend_log
 from hptui.record.presence import Presence
 from hptui.record.run_directory import EVENTS_FILE
+from hptui.record.write_errors import cannot_write
 
 TAIL_BYTES = 1 << 20
 """piece of the log's end in which the last whole line is looked for at once"""
@@ -34,9 +36,10 @@ class RunWriter:
             self._file = os.open(self._directory / EVENTS_FILE, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
             _cut_torn_line(self._file)
             mend_log(self._directory)
+            remove_left_overs_of_run(self._directory)
         except OSError as error:
             self._leave(None, None, None)
-            raise RunDirectoryError(f"cannot write {self._directory / EVENTS_FILE}: {error.strerror}.") from None
+            raise RunDirectoryError(cannot_write(self._directory / EVENTS_FILE, error)) from None
         except BaseException:
             self._leave(None, None, None)
             raise
@@ -60,8 +63,9 @@ class RunWriter:
         """Hand one line to the operating system, so that it outlives this process however it ends.
 
         Raises:
-            TrainingError: the disk is full or gone.
+            TrainingError: the disk is full or gone, or another process took over.
         """
+        self._presence.require_held()
         line = encode(msgspec.structs.replace(event, time=time.time()))
         try:
             written = os.write(self._file, line)
@@ -70,7 +74,7 @@ class RunWriter:
         except OSError as error:
             with contextlib.suppress(OSError):  # what may still be written (why the run failed) needs a line of its own
                 _cut_torn_line(self._file)
-            raise TrainingError(f"cannot write {self._directory / EVENTS_FILE}: {error.strerror}.") from None
+            raise TrainingError(cannot_write(self._directory / EVENTS_FILE, error, len(line))) from None
         if isinstance(event, CheckpointSaved) and not self._is_there():
             raise TrainingError(
                 f"{self._directory / EVENTS_FILE} was removed while it was written; "

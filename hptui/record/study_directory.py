@@ -29,6 +29,7 @@ from hptui.record.machine_paths import portable, remember_paths
 from hptui.record.presence import HEARTBEAT, LOCK, Presence
 from hptui.record.run_directory import RunFile, check_schema, create_run, run_name
 from hptui.record.seals import seal_struct, seal_text, text_damage, unsealed_struct
+from hptui.record.write_errors import cannot_write
 
 STUDY_FILE = "study.toml"
 STEERING_FILE = "steering.json"
@@ -174,7 +175,7 @@ def create_study(
             _refuse_used(study.directory)
             _write(study, places)
     except OSError as error:
-        raise RunDirectoryError(f"cannot write in {directory}: {error.strerror}.") from None
+        raise RunDirectoryError(cannot_write(directory, error, then="start again")) from None
     if config.data_dir is not None:
         places["data_dir"] = str(Path(config.data_dir).expanduser().resolve())
     remember_paths(study.id, places)
@@ -259,7 +260,7 @@ def save_steering(directory: Path, steering: Steering) -> None:
     try:
         replace_file(directory / STEERING_FILE, seal_struct(steering))
     except OSError as error:
-        raise RunDirectoryError(f"cannot write in {directory}: {error.strerror}.") from None
+        raise RunDirectoryError(cannot_write(directory / STEERING_FILE, error)) from None
 
 
 def steered(config: StudyConfig, directory: Path) -> StudyConfig:

@@ -28,11 +28,15 @@ def study_names() -> list[str]:
     return [directory.name for directory in reversed(study_directories(studies_folder()))]
 
 
-def find_study(text: str | Path) -> Path:
+def find_study(text: str | Path, *, whole: bool = False) -> Path:
     """The folder of the study that is meant: a path, else a name or its beginning among the user's studies.
 
     A path that leads to no study is given back as it is where no study has that name: whoever opens it says what is
     wrong with it.
+
+    Args:
+        text: what was written.
+        whole: a beginning of a name will not do: what is done cannot be undone.
 
     Raises:
         RunDirectoryError: several studies are meant, or none is known by that name.
@@ -44,10 +48,15 @@ def find_study(text: str | Path) -> Path:
         return path
     names = study_names()
     meant = [name] if name in names else [known for known in names if known.startswith(name)]
-    if len(meant) == 1:
+    if len(meant) == 1 and (not whole or meant == [name]):
         return studies_folder() / meant[0]
     if path.exists():
         return path
+    if len(meant) == 1:
+        raise RunDirectoryError(
+            f"{shown(name)!r} is the beginning of a study's name; this cannot be undone, and needs the whole: "
+            f"{_some(meant)}."
+        )
     if meant:
         raise RunDirectoryError(
             f"{shown(name)!r} is the beginning of {len(meant)} studies: {_some(meant)}. Write more of the name."

@@ -20,6 +20,7 @@ from hptui.reading.studies import FollowedStudy
 from hptui.record.contents import REPORT_FILE
 from hptui.record.files import replace_file
 from hptui.record.notes import read_note
+from hptui.record.write_errors import cannot_write
 from hptui.report.content import after_pictures, before_pictures, headline
 from hptui.report.pictures import chosen_pictures, embedded_pictures
 from hptui.report.repeat import repeat_notes, repetitions
@@ -46,7 +47,7 @@ def write_report(study: FollowedStudy, to: Path, *, progress: Callable[[str], No
         to.parent.mkdir(parents=True, exist_ok=True)  # a place that cannot be used is told before anything is drawn
         replace_file(to, page(study, progress=progress).encode("utf-8", "replace"))
     except OSError as error:
-        raise RunDirectoryError(f"cannot write {to}: {error.strerror or error}.") from None
+        raise RunDirectoryError(cannot_write(to, error, then="try again")) from None
 
 
 def page(study: FollowedStudy, *, progress: Callable[[str], None] | None = None) -> str:

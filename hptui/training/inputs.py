@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from hptui.config import StudyConfig
 from hptui.datasets import ImageDataset
@@ -12,6 +14,7 @@ from hptui.datasets._prepare import fingerprint, prepare, request_dataset
 from hptui.errors import ConfigError, HptuiError, ModelError, first_line
 from hptui.hyperparameters import Values
 from hptui.metrics.classification import METRICS, metric
+from hptui.planning import new_strategy
 from hptui.record.predictions import Predictions
 from hptui.training.engine.building import StudyInputs, new_state
 from hptui.training.engine.device import resolve_device, use_threads
@@ -51,11 +54,27 @@ def prepare_inputs(
         validation_size=config.validation_size,
         split_seed=config.split_seed,
     )
-    data, test = to_device(split, fingerprint(split), device, config.class_weights)
+    try:
+        data, test = to_device(split, fingerprint(split), device, config.class_weights)
+    except (torch.OutOfMemoryError, MemoryError):
+        raise ConfigError(
+            f"train_size: the images of {split.name} do not fit into the memory of {device}; "
+            "take fewer, or smaller ones, or another device."
+        ) from None
     _check_score(config, data)
     inputs = StudyInputs(data, test, factory, optimizer, loss, device)
     _try_out(inputs, config)
     return inputs
+
+
+def check_strategies(config: StudyConfig) -> None:
+    """Make the strategy of every arm, and look at the schedule that it goes with.
+
+    Raises:
+        ConfigError: one cannot be made, refuses the settings, or names a schedule that is none.
+    """
+    for arm in config.arms:
+        load_schedule(config.schedule or new_strategy(config, arm).schedule)
 
 
 def _check_score(config: StudyConfig, data: DeviceDataset) -> None:
@@ -74,6 +93,7 @@ def _try_out(inputs: StudyInputs, config: StudyConfig) -> None:
     """Build everything once, so that a mistake is told before the first run, not in the middle of the night."""
     low = {name: entry.low for name, entry in config.space.items()}
     high = {name: entry.high for name, entry in config.space.items()}
+    _try_checkpoint(inputs, config)
     start = round((inputs.optimizer.start_values | config.start_values)["batch_size"])
     sizes = {start, round(low.get("batch_size", start)), round(high.get("batch_size", start))}
     for size in sorted(sizes):
@@ -92,13 +112,34 @@ def _try_step(inputs: StudyInputs, config: StudyConfig, values: Values, batch_si
         trainer = Trainer(state, inputs.data, inputs.loss, average_window=1.0, precision=config.precision)
         LossSum(inputs.device).add(*trainer.step())
         validation = inputs.data.validation
-        trainer.evaluate(DeviceImages(validation.pixels[:2], validation.labels[:2]), averaged=False)
+        for averaged in (False, True):
+            trainer.evaluate(DeviceImages(validation.pixels[:2], validation.labels[:2]), averaged=averaged)
     except HptuiError:
         raise
     except (Exception, SystemExit) as error:
         raise ModelError(
             f"model {config.model!r} cannot be trained with batches of {batch_size}{_as_words(values)}: "
             f"{type(error).__name__}: {first_line(error)}"
+        ) from error
+
+
+def _try_checkpoint(inputs: StudyInputs, config: StudyConfig) -> None:
+    """Keep a state and take it back, as a checkpoint does: own code may have one that only pickle could hold."""
+    state = new_state(inputs, config, config.seed)
+    trainer = Trainer(state, inputs.data, inputs.loss, average_window=1.0, precision=config.precision)
+    try:
+        trainer.step()  # the optimizer has no state before
+    except (Exception, SystemExit):
+        return  # told better by `_try_step`
+    try:
+        file = io.BytesIO()
+        torch.save(state.snapshot(), file)
+        file.seek(0)
+        state.restore(torch.load(file, map_location=inputs.device, weights_only=True))
+    except (Exception, SystemExit) as error:
+        raise ConfigError(
+            f"the state of model {config.model!r} with optimizer {config.optimizer!r} cannot be kept in a checkpoint "
+            f"and taken back ({type(error).__name__}); it has to be tensors and plain data."
         ) from error
 
 

@@ -16,15 +16,17 @@ from hptui.plan import Plan
 from hptui.planning import new_strategy, plan_arm
 from hptui.record.events import RunCompleted, RunFailed
 from hptui.record.housekeeping import remove_needless
+from hptui.record.left_overs import remove_left_overs_of_study
 from hptui.record.mending import has_checkpoints
 from hptui.record.presence import Presence
 from hptui.record.run_directory import ERROR_FILE
 from hptui.record.run_reader import last_event
 from hptui.record.run_writer import RunWriter
-from hptui.record.study_directory import Study, create_study
+from hptui.record.study_directory import Study, create_study, shown
+from hptui.record.write_errors import require_room
 from hptui.training.disk_use import disk_use
 from hptui.training.engine.building import StudyInputs
-from hptui.training.inputs import prepare_inputs
+from hptui.training.inputs import check_strategies, prepare_inputs
 from hptui.training.run.control import Control
 from hptui.training.run.run import Run, RunOutcome
 from hptui.training.sole import sole_in_process
@@ -58,16 +60,19 @@ def start_study(config: StudyConfig, directory: Path) -> PreparedStudy:
     """Check everything, then make the study's folder.
 
     Raises:
-        UsageError: see `prepare_inputs`, or the folder cannot be written.
+        UsageError: see `prepare_inputs`, or the folder cannot be written, or has no room for one checkpoint.
     """
     for arm in config.arms:
         plan_arm(config, arm)  # what is refused is told before the data are read
+    check_strategies(config)
     inputs = prepare_inputs(config)
     images = len(inputs.data.train)
     planned = {arm: plan_arm(config, arm, images) for arm in config.arms}
     cost: dict[str, float] = {arm: one.cost or UNKNOWN_COST for arm, one in planned.items()}
     plans: dict[str, Plan] = {arm: one.plan for arm, one in planned.items() if one.plan != Plan()}
-    study = create_study(directory, config, inputs.data.fingerprint, cost, disk=disk_use(inputs, config), plans=plans)
+    disk = disk_use(inputs, config)
+    require_room(directory, disk.checkpoint)
+    study = create_study(directory, config, inputs.data.fingerprint, cost, disk=disk, plans=plans)
     return PreparedStudy(study, config, inputs)
 
 
@@ -81,12 +86,15 @@ def train_study(prepared: PreparedStudy, control: Control) -> bool:
         TrainingError: the disk is full, a run cannot go on, or a training goes on in this process.
     """
     study, config, inputs = prepared.study, prepared.config, prepared.inputs
+    check_strategies(config)  # of a study that is gone on with, own code may have changed
     if inputs.data.fingerprint != study.fingerprint:
         raise ConfigError(f"{inputs.data.name}: these are not the images that the study began with.")
-    with Presence(study.directory):
+    with Presence(study.directory) as presence:
+        remove_left_overs_of_study(study.directory)
         left = study.runs()
         while left:
             for arm, seed, directory in left:
+                presence.require_held()
                 study.create_run(arm, seed, directory)
                 outcome = _train_run(RunPlan(config, arm, seed, str(directory)), control, inputs)
                 config = outcome.config
@@ -129,7 +137,8 @@ def train_run(plan: RunPlan, control: Control, inputs: StudyInputs | None = None
 def _train_run(plan: RunPlan, control: Control, inputs: StudyInputs) -> RunOutcome:
     directory = Path(plan.directory)
     with RunWriter(directory) as writer:
-        (directory / ERROR_FILE).unlink(missing_ok=True)
+        with suppress(OSError):  # of a failure before; what stands in the way is told where it matters
+            (directory / ERROR_FILE).unlink(missing_ok=True)
         last = last_event(directory)
         resume = last is not None or has_checkpoints(directory)
         if isinstance(last, RunCompleted) and last.epoch >= plan.config.epochs:
@@ -159,8 +168,10 @@ def _train_run(plan: RunPlan, control: Control, inputs: StudyInputs) -> RunOutco
 def _record_failure(writer: RunWriter, directory: Path, error: BaseException) -> None:
     try:
         told = f"{type(error).__name__}: {error}".replace(f"{directory.parent}{os.sep}", "")  # no absolute path
+        told = shown(told)  # it may name a file whose name is no UTF-8
         if not isinstance(last_event(directory), RunCompleted):  # one that could not go on is what it was
             writer.append(RunFailed(error=told))
-        (directory / ERROR_FILE).write_text("".join(traceback.format_exception(error)), "utf-8")
+        told = "".join(traceback.format_exception(error))
+        (directory / ERROR_FILE).write_text(told, "utf-8", "backslashreplace")
     except (HptuiError, OSError):
         pass  # the disk that failed the run cannot take this either; the error itself is raised

@@ -23,7 +23,7 @@ from hptui.training.engine.device import resolve_device
 from hptui.training.engine.device_data import DeviceImages
 from hptui.training.engine.loop import LossSum, Trainer
 from hptui.training.engine.plug_ins import load_factory, load_loss, load_optimizer, load_schedule
-from hptui.training.inputs import prepare_inputs
+from hptui.training.inputs import check_strategies, prepare_inputs
 
 SECONDS = 1.0
 """of training that are measured"""
@@ -45,6 +45,7 @@ def measure_speed(config: StudyConfig) -> Speed:
     """
     for arm in config.arms:
         plan_arm(config, arm)
+    check_strategies(config)
     inputs = prepare_inputs(config)
     state = new_state(inputs, config, config.seed)
     trainer = Trainer(state, inputs.data, inputs.loss, average_window=config.average_window, precision=config.precision)

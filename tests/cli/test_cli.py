@@ -7,8 +7,10 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import msgspec
 import pytest
 from fabricate import finished_study, make_study, python, run_started, write_run
 
@@ -17,7 +19,8 @@ from hptui.__main__ import main
 from hptui.cli.doctor import examine
 from hptui.config import FIELDS
 from hptui.errors import TrainingError
-from hptui.record.presence import Presence
+from hptui.record import takeover
+from hptui.record.presence import Heartbeat, Presence
 
 Captured = pytest.CaptureFixture[str]
 
@@ -157,6 +160,24 @@ def test_a_study_that_somebody_writes_is_not_resumed(here: Path, capsys: Capture
     (said,) = capsys.readouterr().err.splitlines()
     assert f"is being written by process {os.getpid()} on " in said
     assert "stop that one first" in said
+
+
+def test_force_takes_a_study_from_a_machine_that_is_gone(
+    here: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare(here)
+    beat = Heartbeat(pid=7, host="gone", time=time.time(), boot="other")
+    (here / "done" / "heartbeat.json").write_bytes(msgspec.json.encode(beat))
+    assert main(["resume", "done"]) == 2
+    said = capsys.readouterr().err
+    assert "is being written by process 7 on gone (last sign of life " in said
+    assert "stop that one first, or take it over: hptui resume --force." in said
+    monkeypatch.setattr(takeover, "BEAT_SECONDS", 0.01)
+    monkeypatch.setattr("hptui.cli.commands.training.train", lambda *_, **__: 0)
+    assert main(["resume", "done", "--force"]) == 0
+    (said,) = capsys.readouterr().err.splitlines()
+    assert re.fullmatch(r"taking over done from process 7 on gone \(last sign of life \d+ s ago\)", said)
+    assert not (here / "done" / "heartbeat.json").exists()
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,7 @@ def test_clean_says_what_goes_and_asks(studies: Path, monkeypatch: pytest.Monkey
     assert "nothing was removed" in text
     assert list(studies.rglob("step-*.pt")) == kept
     answering(monkeypatch, "y\n")
-    assert "removed 4.0 MB" in said(capsys, "clean", "20260101")
+    assert "removed 4.0 MB" in said(capsys, "clean", "20260101-digits-grid")
     assert len(list(studies.rglob("step-*.pt"))) == 4
     assert "removed 4.0 MB" in said(capsys, "clean", "--all", "--yes")
     assert "nothing to clean" in said(capsys, "clean", "--all")
@@ -144,21 +144,33 @@ def test_clean_says_what_goes_and_asks(studies: Path, monkeypatch: pytest.Monkey
 
 
 def test_delete_says_what_goes_and_asks(studies: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
-    assert "give --yes" in said(capsys, "delete", "20260101", code=2)
+    assert "give --yes" in said(capsys, "delete", "20260101-digits-grid", code=2)
     answering(monkeypatch, "\n")
-    text = said(capsys, "delete", "20260101")
+    text = said(capsys, "delete", "20260101-digits-grid")
     assert re.search(r"Delete 1 study for good, 4\.\d MB\?\n20260101-digits-grid: 4 runs, 4\.\d MB", text)
     assert "nothing was deleted" in text
     (studies / "20260101-digits-grid" / "thesis.tex").touch()
-    text = said(capsys, "delete", "20260101", "20260202", "--yes")
+    text = said(capsys, "delete", "20260101-digits-grid", "20260202-mnist-adaptive", "--yes")
     assert "deleted 20260202-mnist-adaptive" in text
     assert "left in " in text
     assert [path.name for path in studies.rglob("*")] == ["20260101-digits-grid", "thesis.tex"]
 
 
+@pytest.mark.parametrize("command", ["delete", "clean"])
+def test_what_cannot_be_undone_takes_whole_names(command: str, studies: Path, capsys: Captured) -> None:
+    kept = sorted(studies.rglob("*"))
+    for beginning in ("20260101", "20260101-digits-gri"):
+        text = said(capsys, command, beginning, "--yes", code=2)
+        assert text == (
+            f"hptui: '{beginning}' is the beginning of a study's name; this cannot be undone, and needs the whole: "
+            "20260101-digits-grid.\n"
+        )
+    assert sorted(studies.rglob("*")) == kept
+
+
 def test_a_trained_study_is_not_deleted_nor_any_beside_it(studies: Path, capsys: Captured) -> None:
     with Presence(studies / "20260101-digits-grid"):
-        text = said(capsys, "delete", "20260202", "20260101", "--yes", code=2)
+        text = said(capsys, "delete", "20260202-mnist-adaptive", "20260101-digits-grid", "--yes", code=2)
     assert "is being written by process" in text
     assert len(list(studies.iterdir())) == 2
 

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from fabricate import configuration, python
+from fabricate import configuration, make_study, python, run_started, write_run
 
 from hptui.cli.main import cli
 from hptui.cli.measuring import measure_apart
+from hptui.cli.plan_words import planned_lines
 from hptui.planning import Refused, Speed, usual_images
+from hptui.record.study_directory import Steering, open_study, save_steering
 
 ADAPTIVE = ["--dataset", "mnist", "--strategy", "adaptive", "--search", "lr=1e-4:1e-1:log:5"]
 
@@ -54,6 +56,21 @@ def test_no_torch_is_needed_to_plan() -> None:
     )
     done = python(code)
     assert done.stdout.splitlines()[-1] == "set()", done.stderr
+
+
+def test_a_study_that_was_steered_tells_the_plan_that_is_in_force(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "study", epochs=2)  # three cells, before epochs 1 and 2
+    begun = planned_lines(study)
+    save_steering(study.directory, Steering(4, {"lr": "1e-3:1e-1:log:3", "weight_decay": "1e-4:1e-2:log:2"}))
+    steered = planned_lines(open_study(study.directory))
+    assert steered != begun
+    cost, line = steered
+    assert line.startswith(
+        "optimized: before epochs 1 to 4: 3 x 2 grid of lr, weight_decay, 6 candidates for 0.2 epochs"
+    )
+    assert cost == "planned cost in plain trainings: baseline 1.00, optimized 1.98"  # 6 cells of 2 of 12 batches
+    write_run(study, "optimized", 0, [run_started(images_per_epoch=30)])  # 0.2 of an epoch are a batch of 20, or none
+    assert planned_lines(open_study(study.directory))[0] != cost
 
 
 SMALL = {"dataset": "digits", "model": "lenet", "threads": 1}

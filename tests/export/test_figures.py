@@ -386,7 +386,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path, monkeypatch
         raise OSError(28, "No space left on device", str(path))
 
     monkeypatch.setattr(hptui.export, "replacing", full)
-    with pytest.raises(RunDirectoryError, match="No space left on device"):
+    with pytest.raises(RunDirectoryError, match=r"no space left on device: .*; make room and export again\."):
         export(follow(study.directory), tmp_path / "pictures")
 
 

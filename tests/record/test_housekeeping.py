@@ -16,11 +16,12 @@ from hptui.reading.listing_words import details
 from hptui.reading.studies import follow
 from hptui.record.contents import contents, needless, size_of
 from hptui.record.events import RunStopped
-from hptui.record.housekeeping import clean_study, delete_study, in_bytes, rename_study
+from hptui.record.housekeeping import clean_study, delete_study, rename_study
 from hptui.record.housekeeping_words import clean_question, delete_question, disk_words
 from hptui.record.machine_paths import recall_paths
 from hptui.record.notes import read_note, write_note
 from hptui.record.presence import HEARTBEAT, Presence
+from hptui.record.sizes import in_bytes
 from hptui.record.study_directory import DiskUse, Steering, Study, create_study, open_study, save_steering
 
 

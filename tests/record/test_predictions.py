@@ -137,7 +137,7 @@ def test_a_header_that_cannot_be_parsed_is_told(tmp_path: Path) -> None:
 
 
 def test_a_disk_that_cannot_be_written_is_told_and_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match=r"cannot save .*predictions\.npz"):
+    with pytest.raises(TrainingError, match=r"cannot write .*predictions\.npz"):
         write_predictions(tmp_path / "gone", four())
 
 

@@ -191,7 +191,7 @@ def test_a_failure_leaves_nothing_that_stands_in_the_way(
 
     with monkeypatch.context() as patched:
         patched.setattr(study_directory, "replace_file", full)
-        with pytest.raises(RunDirectoryError, match="No space left on device"):
+        with pytest.raises(RunDirectoryError, match="no space left on device"):
             create_study(tmp_path / "s", config, "f" * 64, PLANNED)
     assert not (tmp_path / "s" / "sources").exists()
     assert new_directory(config) == tmp_path / "s"
@@ -200,7 +200,7 @@ def test_a_failure_leaves_nothing_that_stands_in_the_way(
 
 def test_a_study_that_cannot_be_written_is_one_message(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(RunDirectoryError, match=r"cannot write in .*file/s: "):
+    with pytest.raises(RunDirectoryError, match=r"cannot write .*file/s: "):
         begin(tmp_path / "file" / "s")
 
 

@@ -300,7 +300,7 @@ def test_a_full_disk_is_told_in_the_system_s_words(tmp_path: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
     try:
-        with pytest.raises(TrainingError, match=r"cannot save .*model.pt: File too large\."):
+        with pytest.raises(TrainingError, match=r"cannot write .*model.pt: File too large\."):
             save_file(tmp_path / MODEL_FILE, {"network": torch.zeros(100_000)}, Origin("", "baseline", 0, 1))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from hptui.record.commands import AddEpochs, CommandInbox, CommandSender
+from hptui.record.command_inbox import CommandInbox
+from hptui.record.commands import AddEpochs, CommandSender
 from hptui.record.contents import size_of
 from hptui.record.events import CommandRefused, EpochCompleted, RunCompleted
 from hptui.record.housekeeping import clean_study

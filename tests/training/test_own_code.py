@@ -338,7 +338,9 @@ def test_the_grid_does_not_break_ties_by_luck(prepare: Make, in_force: float, ex
     assert run.state.values.chosen()["lr"] == expected
 
 
-def test_a_schedule_may_give_whatever_counts_as_a_number_but_no_nonsense(prepare: Make, tmp_path: Path) -> None:
+def test_a_schedule_may_give_whatever_counts_as_a_number_but_no_nonsense(
+    prepare: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A factor that is no number would stand in the log, which nobody could read then."""
     own = tmp_path / "own.py"
     own.write_text(
@@ -348,7 +350,11 @@ def test_a_schedule_may_give_whatever_counts_as_a_number_but_no_nonsense(prepare
     )
     run, _ = make_run(prepare(schedule=f"{own}:whole"))
     assert run.execute().completed
-    run, events = make_run(prepare(strategy="fixed", schedule=f"{own}:late"))
+    with pytest.raises(ConfigError, match=r"late' gives the factor nan at 60\.1% of a run"):
+        prepare(strategy="fixed", schedule=f"{own}:late")
+    made = prepare(strategy="fixed").changed(schedule=f"{own}:late")
+    monkeypatch.setattr("hptui.training.engine.plug_ins.STEPS", 2)
+    run, events = make_run(made)
     with pytest.raises(TrainingError, match="the schedule gives the factor nan"):
         run.execute()
     assert all(math.isfinite(event.values["lr"]) for event in events if isinstance(event, BatchesTrained))

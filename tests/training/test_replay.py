@@ -14,7 +14,8 @@ import torch
 from hptui.cli.recipe import epochs_by_position, recipe_of
 from hptui.cli.replay import _moved
 from hptui.errors import RunDirectoryError
-from hptui.record.commands import AddEpochs, ChangeRanges, CommandInbox, CommandSender, StopStudy, UseValues
+from hptui.record.command_inbox import CommandInbox
+from hptui.record.commands import AddEpochs, ChangeRanges, CommandSender, StopStudy, UseValues
 from hptui.record.events import (
     AnyEvent,
     BatchesTrained,

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from hptui.record.command_inbox import CommandInbox, Unusable
 from hptui.record.commands import (
     AddEpochs,
     AnyCommand,
     ChangeRanges,
-    CommandInbox,
     CommandSender,
     Continue,
     Pause,
@@ -44,6 +44,7 @@ from hptui.training.run.control import Control
 
 from .conftest import Prepared, delivered, make_run, train_study
 from .test_exactness import assert_same
+from .test_optimizers import PlainNet
 
 Make = Callable[..., Prepared]
 PATIENCE_SECONDS = 30
@@ -115,6 +116,26 @@ def test_a_wrong_request_is_refused_in_the_log_and_training_goes_on(
     assert reason in refused.reason
     assert len(control.of(EpochCompleted)) == 2
     assert not control.of(RangesChanged)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        UseValues(run="optimized-0", values={"momentum": 0.0}),
+        ChangeRanges(search={"momentum": "0:0.9:lin:3"}),
+        ChangeRanges(search={"lr": "1e-3:1e-2:log:2", "momentum": "0:0.9:lin:3"}),
+    ],
+)
+def test_values_that_the_optimizer_cannot_train_with_are_refused_and_not_kept(
+    prepare: Make, tmp_path: Path, command: AnyCommand
+) -> None:
+    """They would end the training, and again after every resume."""
+    control = Scripted(tmp_path, {epoch_done(1): command})
+    made = prepare(PlainNet, optimizer="schedule_free", search={"lr": "1e-3:1e-2:log:2"})
+    assert execute(made, control)
+    (refused,) = control.of(CommandRefused)
+    assert "schedule_free needs a momentum above 0" in refused.reason
+    assert len(control.of(EpochCompleted)) == 2
 
 
 def test_values_by_hand_hold_until_the_strategy_is_asked_again(prepare: Make, tmp_path: Path) -> None:
@@ -387,7 +408,9 @@ def test_torn_and_foreign_lines_in_command_files_are_passed_over(tmp_path: Path)
     folder = tmp_path / "commands"
     folder.mkdir()
     (folder / "a.jsonl").write_bytes(b'{"command":"Pause"}\nnonsense\n{"command":"Fly"}\n{"command":"Cont')
-    assert inbox.receive() == [Pause()]
+    told, command = inbox.receive()
+    assert isinstance(told, Unusable)
+    assert command == Pause()
     with (folder / "a.jsonl").open("ab") as file:
         file.write(b'inue"}\n')
     assert inbox.receive() == [Continue()]

@@ -42,10 +42,10 @@ from textual.widgets import DataTable, Input, OptionList, RichLog
 import hptui.ui
 from hptui.config import StudyConfig
 from hptui.planning import Refused
+from hptui.record.command_inbox import CommandInbox
 from hptui.record.commands import (
     AddEpochs,
     ChangeRanges,
-    CommandInbox,
     Pause,
     StepEpoch,
     StopStudy,

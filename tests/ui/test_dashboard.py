@@ -25,10 +25,10 @@ from fabricate import (
 from textual.pilot import Pilot
 from textual.widgets import Input, Tab, Tabs
 
+from hptui.record.command_inbox import CommandInbox
 from hptui.record.commands import (
     AddEpochs,
     ChangeRanges,
-    CommandInbox,
     Continue,
     Pause,
     StepEpoch,

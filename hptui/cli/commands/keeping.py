@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from hptui.cli.exit_codes import DONE
-from hptui.cli.study_arguments import some_studies_argument, studies_argument, study_argument
+from hptui.cli.study_arguments import named_studies_argument, some_named_studies_argument, study_argument
 from hptui.errors import UsageError
 from hptui.record.study_directory import shown, studies_folder
 from hptui.record.study_names import study_directories
@@ -48,7 +48,7 @@ def note(directory: Path, words: Sequence[str], remove: bool) -> int:
 
 
 @click.command()
-@some_studies_argument
+@some_named_studies_argument
 @click.option("--all", "every", is_flag=True, help="All studies of the user.")
 @yes_option
 def clean(directories: tuple[Path, ...], every: bool, yes: bool) -> int:
@@ -57,8 +57,9 @@ def clean(directories: tuple[Path, ...], every: bool, yes: bool) -> int:
     They are most of what a run takes up on the disk. Reading,
     compare, export, report, predict and replay do without. It says what goes, and how much, and asks.
     """
-    from hptui.record.housekeeping import clean_study, in_bytes
+    from hptui.record.housekeeping import clean_study
     from hptui.record.housekeeping_words import clean_question
+    from hptui.record.sizes import in_bytes
 
     if every == bool(directories):
         raise UsageError("name the studies to clean, or give --all.")
@@ -71,10 +72,13 @@ def clean(directories: tuple[Path, ...], every: bool, yes: bool) -> int:
 
 
 @click.command()
-@studies_argument
+@named_studies_argument
 @yes_option
 def delete(directories: tuple[Path, ...], yes: bool) -> int:
-    """Delete studies for good. It says what goes, and asks; a study that is trained stays, and so do others' files."""
+    """Delete studies for good, named in full.
+
+    It says what goes, and asks; a study that is trained stays, and so do others' files.
+    """
     from hptui.record.housekeeping import delete_study, require_own
     from hptui.record.housekeeping_words import delete_question
     from hptui.record.presence import refuse_if_written

@@ -29,12 +29,14 @@ from hptui.cli.options import (
     resolve_layers,
     settings_options,
 )
+from hptui.cli.output import print_to_stderr
 from hptui.cli.study_arguments import study_argument
 from hptui.errors import UsageError
 from hptui.record.localizing import localized
 from hptui.record.mending import mend_logs
-from hptui.record.presence import refuse_if_written
+from hptui.record.presence import await_silence, refuse_if_written
 from hptui.record.study_directory import new_directory, open_study
+from hptui.record.takeover import take_over
 
 
 @click.command()
@@ -74,6 +76,11 @@ def run(
 @study_argument
 @click.option("--data-dir", metavar="VALUE", help="where the data are now, if they have moved")
 @device_option
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Take over from a process of another machine that is known to be gone; one that lives after all ends.",
+)
 @headless_option
 @detach_option
 @notify_options
@@ -83,16 +90,23 @@ def resume(
     *,
     data_dir: str | None,
     device: str | None,
+    force: bool,
     headless: bool,
     detach: bool,
-    bell: str | None,
-    notify_command: str | None,
     as_json: bool,
+    **notices: str | None,
 ) -> int:
-    """Go on with what was interrupted, from the last checkpoint."""
-    notify = Notify.of(bell, notify_command)
+    """Go on with what was interrupted, from the last checkpoint.
+
+    A study that another process trains is left to it. If the process is one of another machine, and did not say that
+    it ended, that takes some seconds to see.
+    """
+    notify = Notify.of(notices["bell"], notices["notify_command"])
     study = open_study(directory)
+    if force:
+        take_over(directory, print_to_stderr)
     refuse_if_written(directory)
+    await_silence(directory, print_to_stderr)
     mend_logs(study)
     config = localized(study, data_dir)
     if device is not None:
@@ -107,7 +121,13 @@ def resume(
 @study_argument
 @bell_option
 def watch(directory: Path, bell: str | None) -> int:
-    """Watch and steer a study that another process trains, or look at a finished or copied one."""
+    """Watch and steer a study that another process trains, or look at a finished or copied one.
+
+    The training obeys the user who owns the study's folder, the one who trains, and root. The owner allows a group with
+
+    \b
+      mkdir -p STUDY/commands; chgrp GROUP STUDY/commands; chmod g+w STUDY/commands
+    """  # noqa: D301 (the sign by which click keeps lines as they are)
     notify = Notify.of(bell)
     open_study(directory)
     if not has_terminal():

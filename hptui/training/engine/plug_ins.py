@@ -18,6 +18,8 @@ from hptui.schedules import Schedule
 
 ModelFactory = Callable[..., nn.Module]
 Kind = TypeVar("Kind")
+STEPS = 1000
+"""of a run, at which the factors of a schedule are looked at before anything is trained"""
 
 
 def load_factory(name: str) -> ModelFactory:
@@ -50,11 +52,15 @@ def load_schedule(name: str) -> Schedule:
     """The schedule behind --schedule; raise ConfigError if it gives no factors."""
     schedule: Any = registry.load("schedules", name)
     try:
-        factors = [float(schedule(progress)) for progress in (0.0, 0.5, 1.0)]
+        factors = {step / STEPS: float(schedule(step / STEPS)) for step in range(STEPS + 1)}
     except Exception as error:
         raise ConfigError(f"schedule {name!r} fails: {type(error).__name__}: {first_line(error)}") from error
-    if not all(0 <= factor < float("inf") for factor in factors):
-        raise ConfigError(f"schedule {name!r} gives the factors {factors}; they have to be finite, and 0 or more.")
+    for progress, factor in factors.items():
+        if not 0 <= factor < float("inf"):
+            raise ConfigError(
+                f"schedule {name!r} gives the factor {factor} at {progress:.1%} of a run; "
+                "it has to be finite, and 0 or more."
+            )
     return schedule  # type: ignore[no-any-return]
 
 

@@ -14,6 +14,7 @@ from hptui.record.files import replacing
 from hptui.record.mending import add_log, durable_log
 from hptui.record.run_directory import CHECKPOINTS, read_origin
 from hptui.record.seals import Origin, check_archive, seal_archive
+from hptui.record.write_errors import cannot_write
 
 KEPT = 2
 
@@ -80,8 +81,17 @@ def save_file(path: Path, content: dict[str, Any], origin: Origin, log: bytes | 
             seal_archive(file, origin)
     except (OSError, RuntimeError) as error:
         cause = error if isinstance(error, OSError) else disk and disk.error
-        reason = cause.strerror if cause else str(error).splitlines()[0]
-        raise TrainingError(f"cannot save {path}: {reason}.") from error
+        if cause:
+            raise TrainingError(cannot_write(path, cause, _size(content) + len(log or b""))) from error
+        raise TrainingError(f"cannot write {path}: {str(error).splitlines()[0]}.") from error
+
+
+def _size(tree: Any) -> int:
+    """Bytes of all tensors, which is nearly the file's size."""
+    if isinstance(tree, torch.Tensor):
+        return tree.nbytes
+    parts = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, (list, tuple)) else ()
+    return sum(map(_size, parts))
 
 
 def keep_newest(run: Path) -> None:

@@ -6,11 +6,11 @@ import threading
 import time
 from collections.abc import Callable
 
+from hptui.record.command_inbox import CommandInbox, Unusable
 from hptui.record.commands import (
     AddEpochs,
     AnyCommand,
     ChangeRanges,
-    CommandInbox,
     Continue,
     Pause,
     StepEpoch,
@@ -103,7 +103,10 @@ class Control:
             return
         self._next_look = time.monotonic() + POLL_SECONDS
         for command in self._inbox.receive():
-            self._obey(command)
+            if isinstance(command, Unusable):
+                self._tell(CommandRefused(by=command.by, reason=command.reason))
+            else:
+                self._obey(command)
 
     def _obey(self, command: AnyCommand) -> None:
         match command:

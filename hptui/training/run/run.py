@@ -12,6 +12,7 @@ from torch import nn
 
 from hptui.config import Arm, StudyConfig
 from hptui.errors import TrainingError
+from hptui.hyperparameters import Values, default_values
 from hptui.record.events import (
     AnyEvent,
     CheckpointSaved,
@@ -23,7 +24,7 @@ from hptui.record.events import (
 from hptui.record.run_directory import run_name
 from hptui.space import parse_range
 from hptui.strategies import Strategy
-from hptui.training.engine.building import StudyInputs, new_state
+from hptui.training.engine.building import StudyInputs, build_optimizer, new_state
 from hptui.training.engine.loop import Trainer
 from hptui.training.engine.plug_ins import load_schedule
 from hptui.training.engine.state import TrainingState
@@ -137,12 +138,17 @@ class Run:
     def _obey(self, epoch: int) -> None:
         """Do what was asked for meanwhile, before the decision for `epoch`."""
         study = self.directory.parent if self.directory is not None else None
-        helm = Helm(self.arm, self.seed, self.state.values, self.strategy, self.ledger, study)
+        helm = Helm(self.arm, self.seed, self.state.values, self.strategy, self.ledger, self._refuse_values, study)
         self.config = helm.apply(self.control.take_requests(), self.config, epoch)
         pending = self.ledger.pending
         if pending is not None and pending.search != self.config.search:
             self._decision_maker().give_up()
         self._foresight.tell(self.config)
+
+    def _refuse_values(self, values: Values) -> None:
+        """Raise ConfigError for values with which the optimizer would not be built."""
+        factory, name = self.inputs.optimizer, self.config.optimizer
+        build_optimizer(factory, name, self.network, default_values() | self.state.values.chosen() | values)
 
     def _epoch(self, epoch: int) -> None:
         at, state = self.ledger.progress, self.state

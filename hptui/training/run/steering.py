@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import assert_never
@@ -32,6 +33,8 @@ class Helm:
     values: ValuesInForce
     strategy: Strategy
     ledger: Ledger
+    refuse: Callable[[Values], object]
+    """raises ConfigError for values that the optimizer cannot train with"""
     study: Path | None
     """where changes are kept for later runs and for resuming; None: nowhere"""
 
@@ -76,6 +79,8 @@ class Helm:
         changed = resolve([Layer("change", msgspec.to_builtins(config) | changes)]).config
         for name in changed.space:
             self.values.require(name)
+        self.refuse({name: entry.low for name, entry in changed.space.items()})
+        self.refuse({name: entry.high for name, entry in changed.space.items()})
         self.strategy.epochs, self.strategy.decision_epochs = changed.epochs, changed.decision_epochs()
         if changed.space != config.space:
             self.strategy.ranges_changed(config.space, changed.space)
@@ -103,4 +108,6 @@ class Helm:
         known = {hyperparameter(name).name: value for name, value in values.items()}
         for name in known:
             self.values.require(name)
-        return {name: hyperparameter(name).check(value) for name, value in known.items()}
+        checked = {name: hyperparameter(name).check(value) for name, value in known.items()}
+        self.refuse(checked)
+        return checked
