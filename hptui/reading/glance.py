@@ -24,6 +24,7 @@ from hptui.record.events import (
     RunStopped,
     start_of,
 )
+from hptui.record.log_end import check_completed, is_cut_at_its_end
 from hptui.record.presence import is_written
 from hptui.record.run_reader import check_format, events_backwards
 
@@ -58,13 +59,17 @@ def glance(directory: Path) -> RunGlance:
     for event in events_backwards(directory, PASSED):
         last = last or event
         if isinstance(event, RunCompleted):
+            check_completed(directory, event)
             return RunGlance("finished", event.epoch, event.test_accuracy)
         if paused is None and isinstance(event, (RunPaused, RunContinued, BatchesTrained)):
             paused = isinstance(event, RunPaused)
         if isinstance(event, (EpochCompleted, RunResumed, RunStopped, RunStarted)):
             epochs = 0 if isinstance(event, RunStarted) else event.epoch
             break
-    return RunGlance(_status(last, written=written, paused=paused is True), epochs)
+    status = _status(last, written=written, paused=paused is True)
+    if status in ("stopped", "waiting") and is_cut_at_its_end(directory):
+        status = "lost"
+    return RunGlance(status, epochs)
 
 
 def _status(last: AnyEvent | None, *, written: bool, paused: bool) -> Status:

@@ -89,6 +89,8 @@ class RunState:
     completed: RunCompleted | None = None
     stopped: RunStopped | None = None
     failed: RunFailed | None = None
+    completed_at: int | None = None
+    """step of the last completion that the log tells of, also where it was gone on with since"""
     paused: RunPaused | None = None
     refused: list[CommandRefused] = field(default_factory=list)
     """requests that were not done"""
@@ -177,7 +179,7 @@ class RunState:
             case RunFailed():
                 self.failed = event
             case RunCompleted():
-                self.completed, self.seconds = event, event.seconds
+                self.completed, self.seconds, self.completed_at = event, event.seconds, event.step
             case CheckpointSaved() | LogMended():
                 pass
 

@@ -15,8 +15,10 @@ from hptui.record.events import (
     CandidateScored,
     DecisionStarted,
     LandscapePredicted,
+    RunCompleted,
     RunResumed,
 )
+from hptui.record.log_end import check_completed, is_cut
 from hptui.record.presence import is_written
 from hptui.record.run_reader import RunReader
 from hptui.record.study_directory import Study, open_study
@@ -52,8 +54,15 @@ class FollowedRun:
         return self.directory.name
 
     def refresh(self, seconds: float = float("inf")) -> None:
-        """Read what was written since, for about `seconds` at most."""
-        for event in self.reader.read(seconds, skim=True):
+        """Read what was written since, for about `seconds` at most.
+
+        Raises:
+            RunDirectoryError: the log cannot be read, or parts of it are missing.
+        """
+        events = self.reader.read(seconds, skim=True)
+        if events and isinstance(events[-1], RunCompleted) and not self.reader.behind:
+            check_completed(self.directory, events[-1])
+        for event in events:
             self.state.apply(event)
             if isinstance(event, DecisionStarted) and len(self.state.decisions) > 1:
                 self.state.decisions[-2].candidates = []
@@ -74,13 +83,15 @@ class FollowedRun:
 
     @property
     def status(self) -> Status:
-        """State of the run. Lost: the log has no end, and nobody writes it any more."""
+        """State of the run. Lost: the log has no end, or not its own, and nobody writes it any more."""
         if self.state.completed is not None:
             return "finished"
         if is_written(self.directory):
             return "paused" if self.state.paused is not None else "running"
         if self.state.failed is not None:
             return "failed"
+        if is_cut(self.directory, self.state.completed_at):
+            return "lost"
         if self.state.stopped is not None:
             return "stopped"
         return "lost" if self.state.started is not None else "waiting"

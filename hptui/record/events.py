@@ -352,9 +352,14 @@ _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(AnyEvent)
 
 
-def encode(event: AnyEvent) -> bytes:
-    """One line of JSON, newline included; the event's kind comes first, so that a line can be told by its start."""
-    return seal_line(_encoder.encode(event)) + b"\n"
+def encode(event: AnyEvent, at: int | None = None) -> bytes:
+    """One line of JSON, newline included; the event's kind comes first, so that a line can be told by its start.
+
+    Args:
+        event: a fact.
+        at: the place of the line in its log, see `seal_line`.
+    """
+    return seal_line(_encoder.encode(event), at) + b"\n"
 
 
 def start_of(kind: type[Event]) -> bytes:

@@ -16,18 +16,19 @@ from typing import BinaryIO
 import msgspec
 
 from hptui.errors import RunDirectoryError
+from hptui.record.checkpoint_names import checkpoints
 from hptui.record.events import LogMended, decode, encode
 from hptui.record.files import replace_file
 from hptui.record.presence import Presence
 from hptui.record.run_directory import (
-    CHECKPOINTS,
     DAMAGED_EVENTS_FILE,
     EVENTS_FILE,
+    MODEL_FILE,
     check_first_line,
     read_origin,
     read_run_file,
 )
-from hptui.record.seals import check_archive, is_whole
+from hptui.record.seals import check_archive, check_place, is_in_place, is_whole
 from hptui.record.study_directory import Study
 from hptui.record.write_errors import cannot_write
 
@@ -60,7 +61,7 @@ def _whole_lines(log: bytes) -> bytes:
 
 def has_checkpoints(run: Path) -> bool:
     """Whether there is something that a run could go on from."""
-    return any((run / CHECKPOINTS).glob("step-*.pt"))
+    return bool(checkpoints(run))
 
 
 def mend_log(run: Path) -> bool:
@@ -72,7 +73,8 @@ def mend_log(run: Path) -> bool:
         False if it was whole, and nothing was done.
 
     Raises:
-        RunDirectoryError: the folder cannot be written, the log is no file, or a newer hptui wrote it.
+        RunDirectoryError: the folder cannot be written, the log is no file, a newer hptui wrote it, or the run is
+            completed and there is no checkpoint to put it back from.
     """
     path = run / EVENTS_FILE
     try:
@@ -80,15 +82,18 @@ def mend_log(run: Path) -> bool:
         copy = _newest_copy(run)
         begin = _common_lines(log, copy)
         rest = log[len(copy) :] if begin == len(copy) else b""
-        readable = _readable(rest, path)
+        readable = _readable(rest, len(copy), path)
         if begin == len(copy) and len(readable) == len(rest):
             return False
+        if (run / MODEL_FILE).exists() and not has_checkpoints(run):
+            raise _lost(path, len(readable), rest)
         if log:
             replace_file(run / DAMAGED_EVENTS_FILE, log)
         lost = copy[begin:].count(b"\n")
         removed = max(0, log[begin:].count(b"\n") - readable.count(b"\n") - lost)
         mended = LogMended(time=time.time(), restored=lost, removed=removed)
-        _write_from(path, begin, copy[begin:] + readable + encode(mended))
+        whole = copy[begin:] + readable
+        _write_from(path, begin, whole + encode(mended, begin + len(whole)))
     except OSError as error:
         raise RunDirectoryError(cannot_write(path, error)) from None
     return True
@@ -110,9 +115,11 @@ def mend_logs(study: Study) -> None:
 
 def _newest_copy(run: Path) -> bytes:
     """The log as the newest whole checkpoint has it; empty if none has one."""
-    for path in sorted((run / CHECKPOINTS).glob("step-*.pt"), reverse=True):
+    for moment, path in reversed(checkpoints(run).items()):
         try:
-            check_archive(path, read_origin(run))
+            origin = check_archive(path, read_origin(run))
+            if origin is not None and moment != (origin.step, origin.number):
+                continue
             with zipfile.ZipFile(path) as archive:
                 return archive.read(LOG_MEMBER) if LOG_MEMBER in archive.namelist() else b""
         except Exception:  # damaged, in any of the ways that an archive can be; whoever resumes tells it
@@ -128,21 +135,33 @@ def _common_lines(log: bytes, copy: bytes) -> int:
     return sum(len(line) for line, other in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
-def _readable(lines: bytes, path: Path) -> bytes:
-    """The lines before the first that cannot be read."""
+def _readable(lines: bytes, begin: int, path: Path) -> bytes:
+    """The lines from byte `begin` of the log on, before the first that cannot be read, or stands in another place."""
     position = 0
     while (end := lines.find(b"\n", position)) >= 0:
+        line = lines[position:end]
         try:
-            decode(lines[position:end])
+            decode(line)
+            check_place(line, begin + position)
         except msgspec.DecodeError:
-            check_first_line(lines[position:end], path)
-            if is_whole(lines[position:end]):
+            check_first_line(line, path)
+            if is_whole(line) and is_in_place(line, begin + position):
                 raise RunDirectoryError(
                     f"{path} holds facts that this hptui does not know; use the version that wrote it."
                 ) from None
             return lines[:position]
         position = end + 1
     return lines
+
+
+def _lost(path: Path, begin: int, log: bytes) -> RunDirectoryError:
+    """What to say of a completed run whose log is damaged from byte `begin` on."""
+    number = log[:begin].count(b"\n") + 1
+    return RunDirectoryError(
+        f"{path}, line {number}: here and after it lines are lost or damaged, and no checkpoint "
+        f"has a copy. {MODEL_FILE} is as it was; put the log back from a copy of your own, or remove {path.parent} "
+        "to train this run anew."
+    )
 
 
 def _write_from(path: Path, begin: int, content: bytes) -> None:

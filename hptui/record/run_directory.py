@@ -6,9 +6,9 @@
     STUDY/output.log               what a detached training printed: progress, result, what went wrong
     STUDY/baseline-0/run.json      the plain data that started the run: arm, seed, configuration
                      events.jsonl  one fact per line (hptui.record.events), append-only
-                     checkpoints/  the two newest, each with a copy of the log; of a completed run one, as long as
-                                    epochs may be added to it: none
-                                   once the whole study is finished
+                     checkpoints/  the two newest, each with a copy of the log (hptui.record.checkpoint_names); of a
+                                    completed run one, as long as epochs may be added to it: none once the whole study
+                                    is finished
                      model.pt      the delivered weights, once the run is completed
                      best.pt       those of the epoch with the lowest validation loss
                      predictions.npz  of both, on validation and test images (hptui.record.predictions)
@@ -55,9 +55,9 @@ class RunFile(msgspec.Struct, frozen=True):
     study: str = ""
     """the study's id; empty: an older hptui did not record it"""
 
-    def origin(self, step: int) -> Origin:
+    def origin(self, step: int, number: int = 0) -> Origin:
         """What the run's files say that they belong to."""
-        return Origin(self.study, self.arm, self.seed, step)
+        return Origin(self.study, self.arm, self.seed, step, number)
 
 
 def run_name(arm: str, seed: int) -> str:
@@ -112,8 +112,8 @@ def _check_format(plain: object, path: Path) -> None:
     check_schema(plain.get("schema") if isinstance(plain, dict) else None, path)
 
 
-def read_origin(directory: Path, step: int = 0) -> Origin:
+def read_origin(directory: Path, step: int = 0, number: int = 0) -> Origin:
     """What the files of this run belong to; of a folder without run.json, nothing is known but its step."""
     if not (directory / RUN_FILE).exists():
-        return Origin("", "", 0, step)
-    return read_run_file(directory).origin(step)
+        return Origin("", "", 0, step, number)
+    return read_run_file(directory).origin(step, number)

@@ -25,6 +25,7 @@ from hptui.record.events import (
     start_of,
 )
 from hptui.record.run_directory import EVENTS_FILE, RUN_FILE, check_first_line, check_schema, read_run_file, run_name
+from hptui.record.seals import check_place
 
 READ_BYTES = 1 << 20
 """largest piece read at once, so that a reader of a huge log stays responsive"""
@@ -90,8 +91,8 @@ class RunReader:
         """Candidates up to the end of the decision, or to where it was stopped."""
         candidates: list[CandidateScored] = []
         while piece := _whole_lines(file, offset, READ_BYTES):
-            for line in piece.split(b"\n")[:-1]:
-                event = self._decode(line, offset)
+            for start, line in _lines(piece):
+                event = self._decode(line, offset + start)
                 if isinstance(event, CandidateScored):
                     candidates.append(event)
                 elif isinstance(event, (HyperparametersChosen, RunResumed, DecisionStarted)):
@@ -100,15 +101,14 @@ class RunReader:
         return candidates
 
     def _decode_piece(self, piece: bytes, *, skim: bool) -> list[AnyEvent]:
-        events, begins = [], 0
-        for line in _skimmed(piece) if skim else piece.split(b"\n")[:-1]:
-            event = self._decode(line, self._offset)
-            if isinstance(event, (DecisionStarted, RunResumed)):
-                begins = piece.index(line, begins) + len(line) + 1
-                if isinstance(event, DecisionStarted):
-                    self._decisions[event.decision] = [(self._offset + begins, 0)]
-                elif event.candidates is not None and event.decisions in self._decisions:
-                    self._decisions[event.decisions].append((self._offset + begins, event.candidates))
+        events = []
+        for start, line in _skimmed(piece) if skim else _lines(piece):
+            event = self._decode(line, self._offset + start)
+            after = self._offset + start + len(line) + 1
+            if isinstance(event, DecisionStarted):
+                self._decisions[event.decision] = [(after, 0)]
+            elif isinstance(event, RunResumed) and event.candidates is not None and event.decisions in self._decisions:
+                self._decisions[event.decisions].append((after, event.candidates))
             events.append(event)
         self._offset += len(piece)
         return events
@@ -116,13 +116,14 @@ class RunReader:
     def _decode(self, line: bytes, offset: int) -> AnyEvent:
         try:
             event = decode(line)
+            check_place(line, offset)
             if isinstance(event, RunStarted):
                 check_schema(event.schema, self._path)
                 self._check_origin(event)
             return event
         except msgspec.DecodeError as error:
             check_first_line(line, self._path)
-            number = self._number_of(line, offset)
+            number = self._number_of(offset)
             raise RunDirectoryError(f"{self._path}, line {number} cannot be read: {error}.") from None
 
     def _check_origin(self, event: RunStarted) -> None:
@@ -134,25 +135,35 @@ class RunReader:
             other = run_name(event.arm, event.seed)
             raise RunDirectoryError(f"{self._path} is the log of {other}, not of {run_name(file.arm, file.seed)}.")
 
-    def _number_of(self, line: bytes, offset: int) -> int:
-        """The place of the first such line after `offset`, from 1: nobody counts them as long as all is well."""
+    def _number_of(self, offset: int) -> int:
+        """The number of the line that begins at `offset`, from 1: nobody counts them as long as all is well."""
         with self._path.open("rb") as file:
-            number = file.read(offset).count(b"\n") + 1
-            return number + next(index for index, other in enumerate(file) if other.rstrip(b"\n") == line)
+            return file.read(offset).count(b"\n") + 1
 
 
-def _skimmed(piece: bytes) -> list[bytes]:
+Line = tuple[int, bytes]
+"""where it begins, and what it is without its line break"""
+
+
+def _lines(piece: bytes, begin: int = 0) -> Iterator[Line]:
+    """All whole lines of a piece from there on."""
+    while (end := piece.find(b"\n", begin)) >= 0:
+        yield begin, piece[begin:end]
+        begin = end + 1
+
+
+def _skimmed(piece: bytes) -> list[Line]:
     """Lines of a piece, without the candidates that a later decision follows and the batches of what is over."""
     decided = piece.rfind(b"\n" + DECISION) + 1
     trained = max(decided, piece.rfind(b"\n" + start_of(EpochCompleted)) + 1)
     return [
         *_lines_but(piece, 0, decided, CANDIDATE, BATCHES),
         *_lines_but(piece, decided, trained, BATCHES),
-        *piece[trained:].split(b"\n")[:-1],
+        *_lines(piece, trained),
     ]
 
 
-def _lines_but(piece: bytes, begin: int, end: int, *passed: bytes) -> list[bytes]:
+def _lines_but(piece: bytes, begin: int, end: int, *passed: bytes) -> list[Line]:
     """Whole lines between two positions that do not start so; a third of the time of splitting all lines first."""
     if begin == end:
         return []
@@ -160,7 +171,7 @@ def _lines_but(piece: bytes, begin: int, end: int, *passed: bytes) -> list[bytes
     starts = [end_of_line.end() for end_of_line in ends.finditer(piece, begin, end)]
     if not piece.startswith(passed, begin):
         starts.insert(0, begin)
-    return [piece[start : piece.index(b"\n", start)] for start in starts]
+    return [(start, piece[start : piece.index(b"\n", start)]) for start in starts]
 
 
 def _whole_lines(file: int, offset: int, size: int) -> bytes:
@@ -207,9 +218,11 @@ def events_backwards(directory: Path, passed: tuple[bytes, ...] = ()) -> Iterato
     path, number = directory / EVENTS_FILE, 0
     try:
         with path.open("rb") as file:
-            for number, line in enumerate(_lines_backwards(file)):  # noqa: B007 (for the message)
+            for number, (start, line) in enumerate(_lines_backwards(file)):  # noqa: B007 (for the message)
                 if not line.startswith(passed):
-                    yield decode(line)
+                    event = decode(line)
+                    check_place(line, start)
+                    yield event
     except FileNotFoundError:
         return
     except msgspec.DecodeError as error:
@@ -217,24 +230,26 @@ def events_backwards(directory: Path, passed: tuple[bytes, ...] = ()) -> Iterato
         raise RunDirectoryError(f"{path}: {which} cannot be read: {error}.") from None
 
 
-def _lines_backwards(file: BinaryIO) -> Iterator[bytes]:
+def _lines_backwards(file: BinaryIO) -> Iterator[Line]:
     """Whole lines from the last one back, read in pieces; a torn last line means "not yet"."""
     end, length, whole, beginning = file.seek(0, os.SEEK_END), TAIL_BYTES, False, b""
     while end > 0:
         start = max(0, end - length)
         file.seek(start)
         piece = file.read(end - start) + beginning
-        end, length = start, min(2 * length, READ_BYTES)
+        last, end, length = start + len(piece), start, min(2 * length, READ_BYTES)
         if not whole:  # what follows the last line break is torn
-            piece, line_break, _ = piece.rpartition(b"\n")
-            whole, beginning = bool(line_break), b""
+            piece, line_break, torn = piece.rpartition(b"\n")
+            whole, beginning, last = bool(line_break), b"", last - len(line_break) - len(torn)
             if not whole:
                 continue
         if start > 0:  # its first line may begin further ahead
             beginning, line_break, piece = piece.partition(b"\n")
             if not line_break:
                 continue
-        yield from reversed(piece.split(b"\n"))
+        for line in reversed(piece.split(b"\n")):
+            yield last - len(line), line
+            last -= len(line) + 1
 
 
 def check_format(directory: Path) -> None:

@@ -29,6 +29,8 @@ class RunWriter:
         self._directory = directory
         self._presence = Presence(directory)
         self._file = -1
+        self._end = 0
+        """length of the log; counted here, so that what somebody else takes off it shows"""
 
     def __enter__(self) -> RunWriter:
         self._presence.__enter__()
@@ -37,6 +39,7 @@ class RunWriter:
             _cut_torn_line(self._file)
             mend_log(self._directory)
             remove_left_overs_of_run(self._directory)
+            self._end = os.fstat(self._file).st_size
         except OSError as error:
             self._leave(None, None, None)
             raise RunDirectoryError(cannot_write(self._directory / EVENTS_FILE, error)) from None
@@ -66,7 +69,7 @@ class RunWriter:
             TrainingError: the disk is full or gone, or another process took over.
         """
         self._presence.require_held()
-        line = encode(msgspec.structs.replace(event, time=time.time()))
+        line = encode(msgspec.structs.replace(event, time=time.time()), self._end)
         try:
             written = os.write(self._file, line)
             while written < len(line):  # a nearly full disk takes a part, then says so
@@ -75,16 +78,18 @@ class RunWriter:
             with contextlib.suppress(OSError):  # what may still be written (why the run failed) needs a line of its own
                 _cut_torn_line(self._file)
             raise TrainingError(cannot_write(self._directory / EVENTS_FILE, error, len(line))) from None
+        self._end += len(line)
         if isinstance(event, CheckpointSaved) and not self._is_there():
             raise TrainingError(
-                f"{self._directory / EVENTS_FILE} was removed while it was written; "
+                f"{self._directory / EVENTS_FILE} was removed or cut while it was written; "
                 "hptui resume puts it back from the checkpoint."
             )
 
     def _is_there(self) -> bool:
-        """Whether the file under the log's name is still the one that is written."""
+        """Whether the file under the log's name is still the one that is written, and holds all of it."""
         try:
-            return os.path.samestat((self._directory / EVENTS_FILE).stat(), os.fstat(self._file))
+            written = os.fstat(self._file)
+            return written.st_size >= self._end and os.path.samestat((self._directory / EVENTS_FILE).stat(), written)
         except FileNotFoundError:
             return False
 

@@ -5,7 +5,8 @@ a network predicts another class. Every file that a result depends on carries a 
 state or predictions says of which run and step it is:
 
     .pt, .npz   zip archives, with the seal as the archive's comment; other readers of such files still read them
-    .jsonl      "crc" at the end of each line
+    .jsonl      "crc" at the end of each line, with the place of the line in the file: where lines are missing, all
+                that follow say so, the last one too
     .toml       checksum = "..." as the first line, of all that follows
     .json       "checksum" of the other fields
 
@@ -35,7 +36,8 @@ SEAL_BYTES = 4096
 """more than any seal is long"""
 PIECE = 1 << 20
 CRC = b',"crc":"'
-CRC_BYTES = len(CRC) + 8 + len(b'"}')
+LINE_END = b'"}'
+MOST_LINE_SEAL = len(CRC) + 8 + len(b"@") + 20 + len(LINE_END)
 CHECKSUM = "checksum"
 DAMAGED = "its checksum does not fit"
 
@@ -49,6 +51,8 @@ class Origin(msgspec.Struct, frozen=True):
     seed: int
     step: int
     """batches trained"""
+    number: int = 0
+    """of a checkpoint: how many of this step were written before it"""
 
     def fits(self, other: Origin) -> bool:
         """Whether both are of one run, as far as it is known of both."""
@@ -104,6 +108,18 @@ def check_archive(path: Path, belongs_to: Origin | None = None) -> Origin | None
     return origin
 
 
+def stated_origin(path: Path) -> Origin | None:
+    """What an archive says that it belongs to, unchecked; None: it has no seal, or is not there."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - SEAL_BYTES))
+            before, _, seal = file.read().rpartition(MARK)
+        return msgspec.json.decode(seal[:-DIGEST], type=Origin) if before else None
+    except (OSError, ValueError, msgspec.DecodeError):
+        return None
+
+
 def _has_no_comment(end: bytes) -> bool:
     return end.startswith(END_OF_ARCHIVE) and end.endswith(b"\0\0")
 
@@ -132,20 +148,53 @@ def _digest(file: BinaryIO, size: int) -> bytes:
     return digest.hexdigest().encode()
 
 
-def seal_line(line: bytes) -> bytes:
-    """A JSON object on one line, with its checksum as the last field."""
-    return b'%b%b%08x"}' % (line[:-1], CRC, zlib.crc32(line[:-1]))
+def seal_line(line: bytes, at: int | None = None) -> bytes:
+    """A JSON object on one line, with its checksum as the last field.
+
+    Args:
+        line: without a line break.
+        at: byte of the file at which it begins, which the checksum covers too; None: it may stand anywhere.
+    """
+    place = b"@%d" % at if at is not None else b""
+    return b"%b%b%08x%b%b" % (line[:-1], CRC, zlib.crc32(place, zlib.crc32(line[:-1])), place, LINE_END)
+
+
+def _line_seal(line: bytes) -> tuple[int, bytes, bytes]:
+    """Length of the line without its seal, the checksum, and the place with its sign; all of no length without one."""
+    start = line.rfind(CRC, -MOST_LINE_SEAL)
+    if start < 0 or not line.endswith(LINE_END):
+        return 0, b"", b""
+    seal = line[start + len(CRC) : -len(LINE_END)]
+    return start, seal[:8], seal[8:]
 
 
 def check_line(line: bytes) -> None:
     """Raise msgspec.DecodeError if the line has a checksum that does not fit."""
-    if line[-CRC_BYTES:].startswith(CRC) and not is_whole(line):
+    if _line_seal(line)[0] and not is_whole(line):
         raise msgspec.DecodeError(DAMAGED)
 
 
 def is_whole(line: bytes) -> bool:
     """Whether the line has a checksum, and it fits."""
-    return line[-CRC_BYTES:] == b'%b%08x"}' % (CRC, zlib.crc32(line[:-CRC_BYTES]))
+    length, checksum, place = _line_seal(line)
+    return length > 0 and checksum == b"%08x" % zlib.crc32(place, zlib.crc32(line[:length]))
+
+
+def check_place(line: bytes, at: int) -> None:
+    """Raise msgspec.DecodeError if a line that is whole began at another byte of its file when it was written."""
+    if moved := _moved(line, at):
+        what = "lines before it are missing" if moved > 0 else "something was put in before it"
+        raise msgspec.DecodeError(f"{what}, {abs(moved):,} bytes")
+
+
+def is_in_place(line: bytes, at: int) -> bool:
+    """Whether a line that is whole began at this byte of its file when it was written, as far as it says so."""
+    return not _moved(line, at)
+
+
+def _moved(line: bytes, at: int) -> int:
+    _, _, place = _line_seal(line)
+    return int(place[1:]) - at if place[1:].isdigit() else 0
 
 
 def seal_text(text: str) -> str:

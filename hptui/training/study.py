@@ -17,9 +17,10 @@ from hptui.planning import new_strategy, plan_arm
 from hptui.record.events import RunCompleted, RunFailed
 from hptui.record.housekeeping import remove_needless
 from hptui.record.left_overs import remove_left_overs_of_study
+from hptui.record.log_end import check_completed
 from hptui.record.mending import has_checkpoints
 from hptui.record.presence import Presence
-from hptui.record.run_directory import ERROR_FILE
+from hptui.record.run_directory import ERROR_FILE, MODEL_FILE
 from hptui.record.run_reader import last_event
 from hptui.record.run_writer import RunWriter
 from hptui.record.study_directory import Study, create_study, shown
@@ -140,8 +141,9 @@ def _train_run(plan: RunPlan, control: Control, inputs: StudyInputs) -> RunOutco
         with suppress(OSError):  # of a failure before; what stands in the way is told where it matters
             (directory / ERROR_FILE).unlink(missing_ok=True)
         last = last_event(directory)
-        resume = last is not None or has_checkpoints(directory)
+        resume = last is not None or has_checkpoints(directory) or (directory / MODEL_FILE).exists()
         if isinstance(last, RunCompleted) and last.epoch >= plan.config.epochs:
+            check_completed(directory, last)
             return RunOutcome(True, plan.config)
         run = Run(
             plan.config,

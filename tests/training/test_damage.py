@@ -272,7 +272,7 @@ def test_a_log_that_is_taken_away_while_it_is_written_is_told(prepare: Make, tmp
         log.unlink()
         if how == "replaced":
             log.write_bytes(b"")
-        with pytest.raises(TrainingError, match=r"was removed while it was written; hptui resume puts it back"):
+        with pytest.raises(TrainingError, match=r"was removed or cut while it was written; hptui resume puts it back"):
             writer.append(CheckpointSaved(epoch=0, step=0, file="a"))
 
 

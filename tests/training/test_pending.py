@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,15 +13,19 @@ import pytest
 from hptui.errors import ConfigError
 from hptui.reading.run_state import RunState, replay
 from hptui.reading.studies import FollowedRun
+from hptui.record.checkpoint_names import Moment, checkpoints, next_moment
+from hptui.record.commands import AddEpochs
 from hptui.record.events import AnyEvent, CandidateScored, CheckpointSaved, RunResumed
-from hptui.record.run_directory import EVENTS_FILE, MODEL_FILE, RunFile, create_run
+from hptui.record.run_directory import CHECKPOINTS, EVENTS_FILE, MODEL_FILE, RunFile, create_run
 from hptui.record.run_reader import RunReader
 from hptui.record.run_writer import RunWriter
+from hptui.record.seals import check_archive
 from hptui.strategies import Candidate, Choice, Strategy
 from hptui.training.engine.loop import Trainer
+from hptui.training.engine.plug_ins import load_schedule
 from hptui.training.run.autosave import Autosave
 from hptui.training.run.checkpoints import load_file
-from hptui.training.run.control import Control, StopRequested
+from hptui.training.run.control import Control, Request, StopRequested
 
 from .conftest import Prepared, make_run, train_run
 from .test_damage import facts
@@ -129,7 +134,7 @@ def test_a_kill_between_two_checkpoints_costs_these_steps(
     made = prepare(strategy="grid", checkpoint_every="5steps")
     _, expected = steps_of(made, new_run(tmp_path / "whole"), monkeypatch)
     step = Trainer.step
-    for kill_at in range(1, expected, 17):
+    for kill_at in range(1, expected, 11):
         run, done = new_run(tmp_path / str(kill_at)), 0
 
         def killed(self: Trainer) -> Any:
@@ -234,3 +239,95 @@ def test_checkpoints_come_by_time(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_interval_that_is_none_is_refused(prepare: Make, text: str) -> None:
     with pytest.raises(ConfigError, match=r"checkpoint_every = .*: write 90s, 10m, 1h, or 500steps\."):
         prepare(checkpoint_every=text)
+
+
+def test_checkpoints_within_a_decision_have_names_of_their_own(prepare: Make, tmp_path: Path) -> None:
+    """So that a damaged newest one costs no more than the time since the one before."""
+    made, run = prepare(strategy="grid", checkpoint_every="5steps", decide_at=[2]), new_run(tmp_path / "run")
+    assert not train_run(run, made, "optimized", 0, StopAfter(37))
+    names = sorted(path.name for path in (run / CHECKPOINTS).iterdir())
+    assert len(names) == 2
+    assert all(re.fullmatch(r"step-000000012-\d{3}\.pt", name) for name in names), names
+    assert list(checkpoints(run)) == sorted(checkpoints(run))
+
+
+@pytest.mark.parametrize("damage", ["cut", "removed"])
+def test_a_damaged_checkpoint_of_a_decision_costs_one_interval(
+    prepare: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    made = prepare(strategy="grid", checkpoint_every="5steps", decide_at=[2])
+    whole, run = new_run(tmp_path / "whole"), new_run(tmp_path / "run")
+    _, expected = steps_of(made, whole, monkeypatch)
+    completed, trained = steps_of(made, run, monkeypatch, 29)
+    assert not completed
+    before, newest = checkpoints(run).values()
+    if damage == "cut":
+        newest.write_bytes(newest.read_bytes()[:-100])
+    else:
+        newest.unlink()
+    completed, again = steps_of(made, run, monkeypatch)
+    assert completed
+    assert 0 < trained + again - expected <= 5
+    assert not before.exists()
+    assert_same(load_file(run / MODEL_FILE), load_file(whole / MODEL_FILE))
+    assert facts(run) == facts(whole)
+
+
+def test_a_damaged_checkpoint_is_replaced_not_kept(prepare: Make, tmp_path: Path) -> None:
+    """Or the two that are kept would be it and the new one."""
+    made, run = prepare(strategy="grid", checkpoint_every="5steps", decide_at=[2]), new_run(tmp_path / "run")
+    assert not train_run(run, made, "optimized", 0, StopAfter(37))
+    _, newest = checkpoints(run).values()
+    newest.write_bytes(newest.read_bytes()[:-100])
+    assert not train_run(run, made, "optimized", 0, StopAfter(1))
+    for path in checkpoints(run).values():
+        check_archive(path)
+    assert len(checkpoints(run)) == 2
+
+
+def test_names_of_checkpoints(tmp_path: Path) -> None:
+    """In the order in which they were written; those of an older hptui have no number."""
+    moments = [Moment(0), Moment(8), Moment(8, 1), Moment(8, 2), Moment(8, 1000), Moment(12), Moment(10**9)]
+    (tmp_path / CHECKPOINTS).mkdir()
+    for moment in reversed(moments):
+        (tmp_path / CHECKPOINTS / moment.file).touch()
+    (tmp_path / CHECKPOINTS / "step-what.pt").touch()
+    assert list(checkpoints(tmp_path)) == moments
+    assert Moment(8).file == "step-000000008.pt"
+    assert Moment(8, 2).file == "step-000000008-002.pt"
+    assert next_moment(tmp_path, 9, Moment(8, 2)) == Moment(9)
+    assert next_moment(tmp_path, 8, Moment(8, 1)) == Moment(8, 2)  # the one that is there cannot be used
+    assert next_moment(tmp_path, 8, Moment(12)) == Moment(8, 1001)  # a strategy went back
+
+
+class StopAndAddEpochs(StopAfter):
+    """Asks for epochs too, in the moment of the stop."""
+
+    def take_requests(self) -> list[Request]:
+        return [AddEpochs(epochs=2, author="test")] if self.left < 0 else []
+
+
+def test_epochs_that_are_added_to_a_decision_that_is_stopped_change_its_factor(
+    prepare: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its probes train with the factor that the epoch begins with, and all with the same."""
+    made = prepare(strategy="grid", schedule="cosine", decide_at=[2], checkpoint_every="1h")
+    run, taken = new_run(tmp_path / "run"), made.config.epochs + 2
+    assert not train_run(run, made, "optimized", 0, StopAndAddEpochs(30))
+    assert scored(run)
+    factors = []
+    step = Trainer.step
+    monkeypatch.setattr(Trainer, "step", lambda self: factors.append(self.state.values.rate_factor) or step(self))
+    assert train_run(run, made.changed(epochs=taken), "optimized", 0, Control())
+    probes = 6 * 6  # candidates, and steps of each
+    assert factors[:probes] == [load_schedule("cosine")(1 / taken)] * probes
+    assert len(replay(RunReader(run).read()).decisions[0].candidates) == 6
+
+
+def test_epochs_that_are_added_leave_a_decision_as_it_is_where_its_factor_stays(prepare: Make, tmp_path: Path) -> None:
+    made, run = prepare(strategy="grid", checkpoint_every="1h"), new_run(tmp_path / "run")
+    assert not train_run(run, made, "optimized", 0, StopAndAddEpochs(28))
+    measured = scored(run)
+    assert measured
+    assert train_run(run, made.changed(epochs=4), "optimized", 0, Control())
+    assert replay(RunReader(run).read()).decisions[0].candidates[: len(measured)] == measured

@@ -67,7 +67,7 @@ def test_a_damaged_candidate_that_was_passed_over_is_named_by_its_line(tmp_path:
     directory = write_run(study, "optimized", 0, whole_run(epochs=3))
     lines = (directory / EVENTS_FILE).read_bytes().splitlines()
     place = next(n for n, line in enumerate(lines) if line.startswith(b'{"event":"CandidateScored"'))
-    lines[place] = b'{"event":"CandidateScored","nonsense":1}'
+    lines[place] = b'{"event":"CandidateScored","nonsense":1}'.ljust(len(lines[place]))
     (directory / EVENTS_FILE).write_bytes(b"\n".join([*lines, b""]))
     viewer = Viewer(study.directory)
     viewer.read_on(10)

@@ -9,7 +9,7 @@ from hptui.config import parse_interval
 
 
 class Autosave:
-    """Says when a checkpoint is due, and lets it be written; asked once before every step, in runs and probes."""
+    """Says when a checkpoint is due, and lets it be written; asked before every step, in runs and probes."""
 
     def __init__(self, every: str, save: Callable[[], object]) -> None:
         """Count from now on.
@@ -26,8 +26,11 @@ class Autosave:
         """A checkpoint was written, for whatever reason."""
         self._steps, self._time = 0, time.monotonic()
 
+    def stepped(self) -> None:
+        """A step was done."""
+        self._steps += 1
+
     def is_due(self) -> bool:
         """Whether a checkpoint is due before the next step."""
-        self._steps += 1
-        passed = self._steps - 1 if self._unit == "steps" else time.monotonic() - self._time
+        passed = self._steps if self._unit == "steps" else time.monotonic() - self._time
         return passed >= self._interval

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import torch
 
 from hptui.errors import RunDirectoryError, TrainingError
+from hptui.record.checkpoint_names import Moment, checkpoints, next_moment
 from hptui.record.files import replacing
 from hptui.record.mending import add_log, durable_log
 from hptui.record.run_directory import CHECKPOINTS, read_origin
@@ -19,26 +20,29 @@ from hptui.record.write_errors import cannot_write
 KEPT = 2
 
 
-def save_checkpoint(run: Path, step: int, content: dict[str, Any]) -> str:
-    """Save and return the file's name relative to the run; older than the two newest are removed.
+def save_checkpoint(run: Path, step: int, content: dict[str, Any], last: Moment | None = None) -> Moment:
+    """Save, and remove what is older than the two newest.
 
-    So are those of a later step: a strategy went back since, and on from there.
+    So are those of a later moment: a strategy went back since, and on from there, or they could not be used.
+
+    Args:
+        run: its directory.
+        step: batches trained.
+        content: tensors and plain data.
+        last: the checkpoint that was written or restored last.
 
     Raises:
         TrainingError: it cannot be written; earlier checkpoints are untouched.
     """
-    folder = run / CHECKPOINTS
-    name = f"step-{step:09d}.pt"
+    moment = next_moment(run, step, last)
     try:
         log = durable_log(run)
     except OSError as error:
         raise TrainingError(f"cannot read the log of {run}: {error.strerror}.") from None
-    save_file(folder / name, content, read_origin(run, step), log)
-    for left in [path for path in _checkpoints(run) if path.name > name]:
-        left.unlink(missing_ok=True)
-    for old in _checkpoints(run)[:-KEPT]:
-        old.unlink(missing_ok=True)
-    return f"{CHECKPOINTS}/{name}"
+    save_file(run / CHECKPOINTS / moment.file, content, read_origin(run, *moment), log)
+    kept = [one for one in _files(run) if one <= moment]
+    _remove(run, [one for one in _files(run) if one not in kept[-KEPT:]])
+    return moment
 
 
 class _Disk:
@@ -96,17 +100,22 @@ def _size(tree: Any) -> int:
 
 def keep_newest(run: Path) -> None:
     """A completed run needs one checkpoint, to go on from if epochs are added."""
-    for old in _checkpoints(run)[:-1]:
-        old.unlink(missing_ok=True)
+    _remove(run, _files(run)[:-1])
 
 
-def _checkpoints(run: Path) -> list[Path]:
-    """Files by step; somebody may have put something else under such a name."""
-    return sorted(path for path in (run / CHECKPOINTS).glob("step-*.pt") if path.is_file())
+def _files(run: Path) -> list[Moment]:
+    """Checkpoints from the oldest to the newest; somebody may have put something else under such a name."""
+    return [moment for moment, path in checkpoints(run).items() if path.is_file()]
 
 
-def restore_newest(run: Path, device: torch.device, restore: Callable[[dict[str, Any]], object]) -> bool:
-    """Restore the newest checkpoint that is whole, the run's own, and fits; False if the run has none.
+def _remove(run: Path, moments: Iterable[Moment]) -> None:
+    found = checkpoints(run)
+    for moment in moments:
+        found[moment].unlink(missing_ok=True)
+
+
+def restore_newest(run: Path, device: torch.device, restore: Callable[[dict[str, Any]], object]) -> Moment | None:
+    """Restore the newest checkpoint that is whole, the run's own, and fits; None if the run has none.
 
     Args:
         run: its directory.
@@ -117,13 +126,13 @@ def restore_newest(run: Path, device: torch.device, restore: Callable[[dict[str,
         TrainingError: there are checkpoints, and none can be used; nothing is trained again silently.
     """
     problems = []
-    for path in sorted((run / CHECKPOINTS).glob("step-*.pt"), reverse=True):
+    for moment, path in reversed(checkpoints(run).items()):
         try:
             origin = check_archive(path, read_origin(run))
-            if origin is not None and path.name != f"step-{origin.step:09d}.pt":
+            if origin is not None and moment != (origin.step, origin.number):
                 raise RunDirectoryError(f"{path} is the checkpoint of {origin}.")
             restore(torch.load(path, map_location=device, weights_only=True))
-            return True
+            return moment
         except TrainingError:
             raise
         except Exception as error:  # see load_file; a damaged newest one is what the older one is kept for
@@ -133,7 +142,7 @@ def restore_newest(run: Path, device: torch.device, restore: Callable[[dict[str,
             f"no checkpoint of {run.name} can be used ({'; '.join(problems)}); "
             "remove its checkpoints folder to begin it anew."
         )
-    return False
+    return None
 
 
 def load_file(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:

@@ -116,6 +116,12 @@ class DecisionMaker:
         self.ledger.pending = None
         self.kept.forget_all_but(self.strategy.needed())
 
+    def give_up_other_factor(self) -> None:
+        """Forget a pending decision whose probes trained with another factor of the schedule: epochs were added."""
+        pending, factor = self.ledger.pending, self.trainer.state.values.rate_factor
+        if pending is not None and pending.home["values"]["rate_factor"] != factor:
+            self.give_up()
+
     def _announcement(
         self, epoch: int, situation: Situation | None = None, start: Evaluation | None = None
     ) -> DecisionStarted:

@@ -45,6 +45,7 @@ class EpochTrainer:
                     self._save(losses)
                 state.values.scale_rate(self.schedule((epoch - 1 + batch / batches) / self.config.epochs))
                 losses.add(*self.trainer.step())
+                self.autosave.stepped()
                 at.batch = batch + 1
                 if at.batch % self.config.log_every == 0 or at.batch == batches:
                     self._record(losses, epoch, batches)

@@ -157,6 +157,7 @@ class Prober:
         for batch in range(done, batches):
             self._safe_point(course, batch, losses, began)
             losses.add(*trainer.step())
+            self.autosave.stepped()
         try:
             measurement, classes = self.scoring.measure(trainer, candidate, losses.read(), self.pending.loss)
         except StopRequested:

@@ -13,6 +13,7 @@ from torch import nn
 from hptui.config import Arm, StudyConfig
 from hptui.errors import TrainingError
 from hptui.hyperparameters import Values, default_values
+from hptui.record.checkpoint_names import Moment
 from hptui.record.events import (
     AnyEvent,
     CheckpointSaved,
@@ -21,7 +22,7 @@ from hptui.record.events import (
     RunResumed,
     RunStopped,
 )
-from hptui.record.run_directory import run_name
+from hptui.record.run_directory import CHECKPOINTS, EVENTS_FILE, MODEL_FILE, run_name
 from hptui.space import parse_range
 from hptui.strategies import Strategy
 from hptui.training.engine.building import StudyInputs, build_optimizer, new_state
@@ -80,6 +81,8 @@ class Run:
         self.delivery = Delivery()
         self.kept = KeptStates()
         self.autosave = Autosave(config.checkpoint_every, self.save_checkpoint)
+        self._checkpoint: Moment | None = None
+        """that was written or restored last"""
         self._schedule = load_schedule(config.schedule or strategy.schedule)
         self.trainer = Trainer(
             new_state(inputs, config, seed),
@@ -176,6 +179,7 @@ class Run:
         elif self.strategy.decides(epoch, progress.scored_loss):
             # probes train with the factor that the epoch begins with, whatever the last step before had
             self.state.values.scale_rate(self._schedule((epoch - 1) / self.config.epochs))
+            maker.give_up_other_factor()
             maker.decide(epoch)
 
     def _decision_maker(self) -> DecisionMaker:
@@ -228,7 +232,12 @@ class Run:
 
     def _resume(self) -> None:
         assert self.directory is not None
-        restore_newest(self.directory, self.inputs.device, self._restore)
+        self._checkpoint = restore_newest(self.directory, self.inputs.device, self._restore)
+        if self._checkpoint is None and (self.directory / MODEL_FILE).exists():
+            raise TrainingError(
+                f"{self.name} was completed, but neither its log says so, nor is there a checkpoint to go on from; "
+                f"put its {EVENTS_FILE} back from a copy, or remove {self.directory} to train it anew."
+            )
         remove_predictions(self.directory)  # of a completed run that goes on; not before it is sure that it can
         at = self.ledger.progress
         self.ledger.emit(
@@ -287,6 +296,7 @@ class Run:
             "search": dict(self.config.search),
             "best": self.delivery.best.state() if self.delivery.best is not None else None,
         }
-        file = save_checkpoint(self.directory, snapshot["step"], content)
+        self._checkpoint = save_checkpoint(self.directory, snapshot["step"], content, self._checkpoint)
+        file = f"{CHECKPOINTS}/{self._checkpoint.file}"
         self.ledger.emit(CheckpointSaved(epoch=self.ledger.progress.epoch, step=snapshot["step"], file=file))
         self.autosave.saved()
