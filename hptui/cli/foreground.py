@@ -21,7 +21,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-import click
 import msgspec
 
 from hptui import registry
@@ -29,7 +28,7 @@ from hptui.cli.detaching import DetachedTraining, Job, begin_detached, print_sta
 from hptui.cli.exit_codes import DONE, FAILED, INTERRUPTED, STOPPED
 from hptui.cli.measuring import measure_apart
 from hptui.cli.notify import Notify
-from hptui.cli.output import print_to_stderr
+from hptui.cli.output import print_json, print_to_stderr
 from hptui.cli.session import Preparation, Session
 from hptui.errors import HptuiError, UsageError
 from hptui.plan import plan_lines
@@ -121,8 +120,7 @@ def train_headless(begin: Callable[[], Session], notify: Notify, *, as_json: boo
 
 def report_progress(session: Session, directory: Path) -> None:
     """Say on stderr how far the training is. If that fails, the training goes on in silence; signals still stop it."""
-    from rich.console import Console
-
+    from hptui.cli.console import HarmlessConsole
     from hptui.cli.progress import ProgressReport
     from hptui.reading.studies import FollowedStudy
 
@@ -136,7 +134,7 @@ def report_progress(session: Session, directory: Path) -> None:
             print_to_stderr(f"{strategy} takes ends and scale of each range, and values of its own: steps are not used")
         if words := disk_words(study):
             print_to_stderr(words)
-        ProgressReport(FollowedStudy(study), Console(stderr=True)).follow(session.finished)
+        ProgressReport(FollowedStudy(study), HarmlessConsole(stderr=True)).follow(session.finished)
     except Exception as error:
         print_to_stderr(f"hptui: no more progress is shown, the training goes on: {type(error).__name__}: {error}")
 
@@ -311,12 +309,13 @@ def exit_code(session: Session) -> int:
 
 def print_comparison(followed: FollowedStudy, *, as_json: bool) -> None:
     """Print the comparison as a table, or as JSON."""
-    from hptui.cli.tables import comparison_table, print_result
+    from hptui.cli.console import print_result
+    from hptui.cli.tables import comparison_table
     from hptui.reading.comparison import compare
 
     comparison = compare(followed, intervals=as_json)
     if as_json:
-        click.echo(msgspec.json.encode(comparison))
+        print_json(msgspec.json.encode(comparison))
     else:
         print_result(comparison_table(comparison))
 

@@ -17,7 +17,7 @@ import msgspec
 
 from hptui.errors import RunDirectoryError
 from hptui.record.events import LogMended, decode, encode
-from hptui.record.files import replace_file
+from hptui.record.files import replace_file, require_sole
 from hptui.record.presence import Presence
 from hptui.record.run_directory import (
     CHECKPOINTS,
@@ -75,6 +75,7 @@ def mend_log(run: Path) -> bool:
     """
     path = run / EVENTS_FILE
     try:
+        require_sole(path)
         log = _whole_lines(path.read_bytes()) if path.exists() else b""
         copy = _newest_copy(run)
         begin = _common_lines(log, copy)

@@ -15,8 +15,10 @@ from hptui.errors import ConfigError, HptuiError, RunDirectoryError, TrainingErr
 from hptui.plan import Plan
 from hptui.planning import new_strategy, plan_arm
 from hptui.record.events import RunCompleted, RunFailed
+from hptui.record.files import replace_file
 from hptui.record.housekeeping import remove_needless
 from hptui.record.mending import has_checkpoints
+from hptui.record.own_code import remember_trained
 from hptui.record.presence import Presence
 from hptui.record.run_directory import ERROR_FILE
 from hptui.record.run_reader import last_event
@@ -68,6 +70,7 @@ def start_study(config: StudyConfig, directory: Path) -> PreparedStudy:
     cost: dict[str, float] = {arm: one.cost or UNKNOWN_COST for arm, one in planned.items()}
     plans: dict[str, Plan] = {arm: one.plan for arm, one in planned.items() if one.plan != Plan()}
     study = create_study(directory, config, inputs.data.fingerprint, cost, disk=disk_use(inputs, config), plans=plans)
+    remember_trained(study)
     return PreparedStudy(study, config, inputs)
 
 
@@ -161,6 +164,6 @@ def _record_failure(writer: RunWriter, directory: Path, error: BaseException) ->
         told = f"{type(error).__name__}: {error}".replace(f"{directory.parent}{os.sep}", "")  # no absolute path
         if not isinstance(last_event(directory), RunCompleted):  # one that could not go on is what it was
             writer.append(RunFailed(error=told))
-        (directory / ERROR_FILE).write_text("".join(traceback.format_exception(error)), "utf-8")
+        replace_file(directory / ERROR_FILE, "".join(traceback.format_exception(error)).encode("utf-8", "replace"))
     except (HptuiError, OSError):
         pass  # the disk that failed the run cannot take this either; the error itself is raised

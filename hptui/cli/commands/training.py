@@ -30,6 +30,7 @@ from hptui.cli.options import (
     settings_options,
 )
 from hptui.cli.study_arguments import study_argument
+from hptui.cli.trusting import allowed_code, trust_option
 from hptui.errors import UsageError
 from hptui.record.localizing import localized
 from hptui.record.mending import mend_logs
@@ -77,6 +78,7 @@ def run(
 @headless_option
 @detach_option
 @notify_options
+@trust_option
 @json_option
 def resume(
     directory: Path,
@@ -85,16 +87,17 @@ def resume(
     device: str | None,
     headless: bool,
     detach: bool,
-    bell: str | None,
-    notify_command: str | None,
+    trust: bool,
     as_json: bool,
+    **told: str | None,
 ) -> int:
     """Go on with what was interrupted, from the last checkpoint."""
-    notify = Notify.of(bell, notify_command)
+    notify = Notify.of(told["bell"], told["notify_command"])
     study = open_study(directory)
     refuse_if_written(directory)
+    allowed = allowed_code(study, trust=trust)
     mend_logs(study)
-    config = localized(study, data_dir)
+    config = localized(study, data_dir, allowed)
     if device is not None:
         config = msgspec.structs.replace(config, device=given_device(device))
     if detach:
