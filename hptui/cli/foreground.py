@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -36,7 +37,7 @@ from hptui.record.housekeeping_words import disk_words
 from hptui.record.localizing import localized
 from hptui.record.mending import mend_logs
 from hptui.record.presence import refuse_if_written
-from hptui.record.study_directory import Study, new_directory, open_study
+from hptui.record.study_directory import Study, new_directory, open_study, shown
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -230,8 +231,9 @@ def prepare_resumption(directory: Path) -> PreparedStudy:
     """Prepare to go on with the study in a folder, with data and own files where they were."""
     refuse_if_written(directory)
     study = open_study(directory)
+    config = localized(study)
     mend_logs(study)
-    return resumption_preparation(study, localized(study))()
+    return resumption_preparation(study, config)()
 
 
 def compare_studies(directories: Sequence[Path]) -> RenderableType:
@@ -294,7 +296,8 @@ def _leave_at_once(code: int) -> None:
 
 
 def _say_stopped(session: Session) -> None:
-    where = f"; go on with: hptui resume {session.resumable}" if session.resumable is not None else ""
+    study = session.resumable
+    where = f"; go on with: hptui resume {shlex.quote(shown(study))}" if study is not None else ""
     print_to_stderr(f"stopped ({session.reason}){where}")
 
 

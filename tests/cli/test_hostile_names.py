@@ -7,23 +7,13 @@ import json
 import re
 import shutil
 import sys
-import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
-from fabricate import (
-    chosen,
-    decision_started,
-    edit_study,
-    finished_study,
-    make_study,
-    run_started,
-    trained_epoch,
-    two_class_study,
-    write_run,
-)
+from fabricate import make_study
+from hostile import EVIL, HARMLESS, hostile_studies, obeyed, toml
 from PIL import Image
 from rich.table import Table
 from rich.text import Text
@@ -31,45 +21,16 @@ from rich.text import Text
 from hptui.__main__ import main
 from hptui.cli.console import HarmlessConsole
 from hptui.cli.output import harmless
-from hptui.record.events import CommandRefused, RunFailed
-from hptui.record.notes import write_note
-from hptui.record.study_directory import STUDY_FILE, studies_folder
+from hptui.record.study_directory import studies_folder
 from hptui.ui.bell import attention
 
 Captured = pytest.CaptureFixture[str]
-HARMLESS = "\N{WOMAN}\u200d\N{WOMAN}\ufe0f e\u0301 \u6f22"
-"""joined emojis, an accent by itself, a wide sign"""
-EVIL = f"\x1b]0;owned\x07\x1b[2J\x9b31m\x7f\u202etxt\u2066\u200f\u2028[red]\r{HARMLESS}"
-"""a title, a cleared screen, C1, DEL, directions of writing, markup"""
-STAYS = f"[red]?{HARMLESS}"
-ALLOWED = "\n\t\u200d"
-
-
-def obeyed(text: str) -> list[str]:
-    """Signs that a terminal may obey; by their category, not by the list that the program has."""
-    return [sign for sign in text if unicodedata.category(sign) in ("Cc", "Cf", "Zl", "Zp") and sign not in ALLOWED]
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Studies with such names, labels, settings, reasons, errors, notes and damage."""
-    folder = tmp_path_factory.mktemp("studies")
-    done = two_class_study(folder / f"done{EVIL}", class_names=[f"a{EVIL}", f"b{EVIL}"])
-    write_note(done.directory, f"note {EVIL}")
-    other = finished_study(folder / f"other{EVIL}", [0.5, 0.6], [0.7, 0.8])
-    edit_study(other.directory, lambda text: text.replace('"lenet"', json.dumps(f"lenet{EVIL}")))
-    failed = make_study(folder / f"failed{EVIL}")
-    refused = CommandRefused(by=f"me{EVIL}", reason=EVIL)
-    started = run_started(dataset=f"data{EVIL}", model=EVIL, class_names=[EVIL, "b", "c"], versions={EVIL: EVIL})
-    decision = [decision_started(), chosen(reason=f"because {EVIL}")]
-    write_run(failed, "optimized", 0, [started, *decision, *trained_epoch(1), refused, RunFailed(error=f"no {EVIL}")])
-    damaged = {"cut": f"= {EVIL}", "strange": f'schema = "{EVIL}"', "unknown": "schema = 1\n[config]\n"}
-    for name, text in damaged.items():
-        (folder / f"{name}{EVIL}").mkdir()
-        (folder / f"{name}{EVIL}" / STUDY_FILE).write_text(text, "utf-8")
-    edited = make_study(folder / f"edited{EVIL}")
-    edit_study(edited.directory, lambda text: text.replace("[config]", f"[config]\n{json.dumps(EVIL)} = 3"))
-    return folder
+    return hostile_studies(tmp_path_factory.mktemp("studies"))
 
 
 @pytest.fixture
@@ -77,7 +38,7 @@ def hostile(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     """They are the user's; in the current folder lie configurations of such names."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "300")
-    (tmp_path / f"{EVIL}.toml").write_text(f"{json.dumps(EVIL)} = 1\nmodel = {json.dumps(EVIL)}\n", "utf-8")
+    (tmp_path / f"{EVIL}.toml").write_text(f"{toml(EVIL)} = 1\nmodel = {toml(EVIL)}\n", "utf-8")
     (tmp_path / f"good{EVIL}.toml").write_text('dataset = "digits"\n', "utf-8")
     return shutil.copytree(made, studies_folder())
 
@@ -173,7 +134,7 @@ def test_predictions_name_files_and_classes_harmlessly(
     (tmp_path / f"broken{EVIL}.png").write_text("no image")
     files = [tmp_path / f"{name}{EVIL}.png" for name in ("x", "broken", "missing")]
     said = printed(capsys, ["predict", run, *files])
-    assert f"{STAYS}.png,a?" in said
+    assert f"[red]?{HARMLESS}.png,a?" in said
     assert said.count("left out") == 2
     assert obeyed(said) == []
     printed(capsys, ["predict", run, files[0], "--out", tmp_path / "out.csv"])
