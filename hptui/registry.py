@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import importlib
+import importlib.machinery
 import importlib.util
 import pkgutil
 import sys
@@ -24,6 +25,7 @@ from hptui.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
+    from types import CodeType
 
 FOLDERS = {
     "datasets": "dataset",
@@ -178,7 +180,7 @@ def _import_file(path: Path) -> Any:
     # A name of its own for each path, so that two files called model.py do not replace each other.
     digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
     unique = f"hptui_own_{path.stem}_{digest}"
-    spec = importlib.util.spec_from_file_location(unique, path)
+    spec = importlib.util.spec_from_file_location(unique, path, loader=_FromSource(unique, str(path)))
     if spec is None or spec.loader is None:
         raise ConfigError(f"{path} is not a Python file.")
     module = importlib.util.module_from_spec(spec)
@@ -192,12 +194,22 @@ def _import_file(path: Path) -> Any:
     return module
 
 
+class _FromSource(importlib.machinery.SourceFileLoader):
+    """Runs what the file says: compiled code beside it, in a study that was received, may say something else."""
+
+    def get_code(self, fullname: str) -> CodeType | None:
+        path = self.get_filename(fullname)
+        return self.source_to_code(self.get_data(path), path)
+
+
 @contextmanager
 def _importable_from(folder: Path) -> Iterator[None]:
-    """Let an own file import its neighbours, as it could when run as a script."""
+    """Let an own file import its neighbours, as it could when run as a script; nothing is left beside them."""
     sys.path.insert(0, str(folder))
+    writes_none, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # a study's code stays what it was
     try:
         yield
     finally:
+        sys.dont_write_bytecode = writes_none
         if str(folder) in sys.path:
             sys.path.remove(str(folder))

@@ -24,6 +24,7 @@ from hptui.cli.notify import Notify
 from hptui.cli.session import Preparation, Session
 from hptui.errors import RunDirectoryError
 from hptui.record.events import RunFailed
+from hptui.record.files import open_to_append
 from hptui.record.run_reader import last_event
 from hptui.record.study_directory import OUTPUT_FILE, open_study
 
@@ -86,8 +87,8 @@ def _is_begun(run: Path, since: float) -> bool:
 def _write_into(study: Path) -> None:
     """Write into the study's folder from here on, first what was said before."""
     try:
-        output = os.open(study / OUTPUT_FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    except OSError:  # a full disk: the training says so itself
+        output = open_to_append(study / OUTPUT_FILE)
+    except OSError:  # a link, or a full disk, which the training tells itself
         output = os.open(os.devnull, os.O_WRONLY)
     with contextlib.suppress(OSError):
         os.write(output, os.pread(2, os.fstat(2).st_size, 0))

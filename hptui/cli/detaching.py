@@ -19,11 +19,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import click
 import msgspec
 
 from hptui.cli.exit_codes import DONE, FAILED
-from hptui.cli.output import print_to_stderr
+from hptui.cli.output import print_line, print_to_stderr
 from hptui.config import StudyConfig
 from hptui.errors import HptuiError
 from hptui.record.presence import is_written, read_heartbeat
@@ -179,14 +178,14 @@ def print_started(training: DetachedTraining, *, as_json: bool) -> int:
     assert training.study is not None
     if as_json:
         facts: dict[str, Any] = {"study": shown(training.study.name), "directory": shown(training.study)}
-        click.echo(json.dumps(facts | {"process": training.process}))
+        print_line(json.dumps(facts | {"process": training.process}))
         return DONE
-    click.echo(f"study {shown(training.study)}")
+    print_line(f"study {shown(training.study)}")
     if is_written(training.study):
-        click.echo(f"trained by process {training.process}, without this terminal")
-        click.echo("\n".join(how_to_reach(training.study)))
+        print_line(f"trained by process {training.process}, without this terminal")
+        print_line("\n".join(how_to_reach(training.study)))
     else:  # little was left to train, or nothing
-        click.echo(f"its training has ended: hptui compare {typed(training.study)}")
+        print_line(f"its training has ended: hptui compare {typed(training.study)}")
     return DONE
 
 

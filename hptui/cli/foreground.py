@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -21,7 +22,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-import click
 import msgspec
 
 from hptui import registry
@@ -29,7 +29,7 @@ from hptui.cli.detaching import DetachedTraining, Job, begin_detached, print_sta
 from hptui.cli.exit_codes import DONE, FAILED, INTERRUPTED, STOPPED
 from hptui.cli.measuring import measure_apart
 from hptui.cli.notify import Notify
-from hptui.cli.output import print_to_stderr
+from hptui.cli.output import print_json, print_to_stderr
 from hptui.cli.plan_words import planned_lines
 from hptui.cli.session import Preparation, Session
 from hptui.errors import HptuiError, UsageError
@@ -37,7 +37,7 @@ from hptui.record.housekeeping_words import disk_words
 from hptui.record.localizing import localized
 from hptui.record.mending import mend_logs
 from hptui.record.presence import refuse_if_written
-from hptui.record.study_directory import Study, new_directory, open_study
+from hptui.record.study_directory import Study, new_directory, open_study, shown
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -121,8 +121,7 @@ def train_headless(begin: Callable[[], Session], notify: Notify, *, as_json: boo
 
 def report_progress(session: Session, directory: Path) -> None:
     """Say on stderr how far the training is. If that fails, the training goes on in silence; signals still stop it."""
-    from rich.console import Console
-
+    from hptui.cli.console import HarmlessConsole
     from hptui.cli.progress import ProgressReport
     from hptui.reading.studies import FollowedStudy
 
@@ -133,7 +132,7 @@ def report_progress(session: Session, directory: Path) -> None:
             print_to_stderr(f"{strategy} takes ends and scale of each range, and values of its own: steps are not used")
         if words := disk_words(study):
             print_to_stderr(words)
-        ProgressReport(FollowedStudy(study), Console(stderr=True)).follow(session.finished)
+        ProgressReport(FollowedStudy(study), HarmlessConsole(stderr=True)).follow(session.finished)
     except Exception as error:
         print_to_stderr(f"hptui: no more progress is shown, the training goes on: {type(error).__name__}: {error}")
 
@@ -229,8 +228,9 @@ def prepare_resumption(directory: Path) -> PreparedStudy:
     """Prepare to go on with the study in a folder, with data and own files where they were."""
     refuse_if_written(directory)
     study = open_study(directory)
+    config = localized(study)
     mend_logs(study)
-    return resumption_preparation(study, localized(study))()
+    return resumption_preparation(study, config)()
 
 
 def compare_studies(directories: Sequence[Path]) -> RenderableType:
@@ -293,7 +293,8 @@ def _leave_at_once(code: int) -> None:
 
 
 def _say_stopped(session: Session) -> None:
-    where = f"; go on with: hptui resume {session.resumable}" if session.resumable is not None else ""
+    study = session.resumable
+    where = f"; go on with: hptui resume {shlex.quote(shown(study))}" if study is not None else ""
     print_to_stderr(f"stopped ({session.reason}){where}")
 
 
@@ -308,12 +309,13 @@ def exit_code(session: Session) -> int:
 
 def print_comparison(followed: FollowedStudy, *, as_json: bool) -> None:
     """Print the comparison as a table, or as JSON."""
-    from hptui.cli.tables import comparison_table, print_result
+    from hptui.cli.console import print_result
+    from hptui.cli.tables import comparison_table
     from hptui.reading.comparison import compare
 
     comparison = compare(followed, intervals=as_json)
     if as_json:
-        click.echo(msgspec.json.encode(comparison))
+        print_json(msgspec.json.encode(comparison))
     else:
         print_result(comparison_table(comparison))
 

@@ -9,6 +9,7 @@ from hptui.cli.commands import completion, keeping, planning, runs, setup, studi
 from hptui.cli.foreground import has_terminal, show_screen
 from hptui.cli.groups import SuggestingGroup
 from hptui.cli.notify import Notify
+from hptui.cli.output import print_line
 
 
 @click.group(cls=SuggestingGroup, context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
@@ -23,7 +24,7 @@ def cli(context: click.Context) -> None:
     if context.invoked_subcommand is None and has_terminal():
         show_screen(Notify.of())
     elif context.invoked_subcommand is None:
-        click.echo(context.get_help())
+        print_line(context.get_help())
 
 
 for command in (

@@ -1,13 +1,19 @@
-"""What goes to the streams of this process, whose readers may go: `2>&1 | head`, a terminal that is closed.
+"""What goes to the streams of this process: nothing that a terminal would obey, whoever reads it, or nobody.
 
-Nobody who prints has to think of that: a line that nobody reads is no reason to leave work undone or to call it failed.
+Names, labels, notes and messages come from files that others may have written; all that a command prints goes through
+here (tables: `cli.console`), so that no sign of theirs moves a cursor, renames a window or turns a line around.
+
+Readers may go: `2>&1 | head`, a terminal that is closed. Nobody who prints has to think of that: a line that nobody
+reads is no reason to leave work undone or to call it failed.
 """
 
 from __future__ import annotations
 
 import errno
 import io
+import json
 import os
+import re
 import stat
 import sys
 from contextlib import suppress
@@ -17,6 +23,13 @@ import click
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
+
+OBEYED = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 without tab and line break, DEL, C1
+    "\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"  # direction of writing, line breaks, what is invisible
+    "\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
+"""signs that act instead of being shown; what joins letters and emojis (U+200C, U+200D, U+FE0F) is none of them"""
 
 
 class ForgivingFile(io.FileIO):
@@ -59,6 +72,21 @@ def _forgiving(stream: io.TextIOWrapper) -> io.TextIOWrapper:
     )
 
 
+def harmless(text: str) -> str:
+    """`text` with a question mark for every sign that a terminal would obey; tabs and line breaks stay."""
+    return text if text.isprintable() else OBEYED.sub("?", text)
+
+
+def print_line(line: object) -> None:
+    """Print a line to stdout, or several."""
+    click.echo(harmless(str(line)))
+
+
 def print_to_stderr(line: str) -> None:
-    """Print a line to stderr."""
-    click.echo(line, err=True)
+    """Print a line to stderr, or several."""
+    click.echo(harmless(line), err=True)
+
+
+def print_json(encoded: bytes) -> None:
+    """Print JSON to stdout; what a terminal would obey is escaped, so that a program reads what there is."""
+    click.echo(OBEYED.sub(lambda sign: json.dumps(sign[0])[1:-1], encoded.decode()))

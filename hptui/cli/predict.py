@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hptui.cli.trusting import allowed_code
 from hptui.errors import DatasetError, RunDirectoryError, UsageError
+from hptui.export.csv_lines import csv_lines
 from hptui.metrics.classification import called_classes
 from hptui.metrics.thresholds import choose_threshold
 from hptui.record.localizing import localized_model
@@ -50,15 +50,18 @@ class PredictionTable:
 
     def lines(self) -> Iterator[str]:
         """Lines of CSV: a heading, then one per image. Files that cannot be read are named and left out."""
+        return csv_lines(self._rows(), end="")
+
+    def _rows(self) -> Iterator[list[object]]:
         names = self.predictor.class_names
         at = [] if self.threshold is None else ["threshold"]
-        yield _line(["file", "class", "probability", *at, *(f"p({name})" for name in names)])
+        yield ["file", "class", "probability", *at, *(f"p({name})" for name in names)]
         for batch in self._batches():
             probabilities = self.predictor.predict(batch.pixels)
             classes = called_classes(probabilities, self.threshold)
             for name, row, label in zip(batch.names, probabilities.tolist(), classes.tolist(), strict=True):
-                at = [] if self.threshold is None else [repr(self.threshold)]
-                yield _line([name, names[label], repr(row[label]), *at, *map(repr, row)])
+                threshold = [] if self.threshold is None else [self.threshold]
+                yield [name, names[label], row[label], *threshold, *row]
 
     def _batches(self) -> Iterator[ImageBatch]:
         files: list[Path] = []
@@ -120,12 +123,6 @@ class PredictionTable:
         self.report_line(f"hptui: left out: {error}")
 
 
-def _line(cells: Iterable[str]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow(cells)
-    return text.getvalue()
-
-
 def predict(
     run: Path,
     images: Sequence[Path],
@@ -133,6 +130,7 @@ def predict(
     model: Model = "final",
     threshold_for: str | None = None,
     device: str | None = None,
+    trust: bool = False,
     report_line: Callable[[str], object],
 ) -> PredictionTable:
     """Get everything ready to put `images` to the network of a completed run.
@@ -143,10 +141,11 @@ def predict(
         model: final or best.
         threshold_for: for example "sensitivity=0.95": what the threshold is to reach on the run's validation images.
         device: where to compute, instead of where the study does.
+        trust: run the study's own code without asking.
         report_line: called with one line for each file that is left out.
 
     Raises:
-        UsageError: no completed run, no such images, or no such threshold.
+        UsageError: no completed run, no such images, no such threshold, or code that may not be run.
     """
     read_run_file(run)
     study = open_study(run.parent)
@@ -155,12 +154,13 @@ def predict(
     if not file.exists():
         raise RunDirectoryError(f"{run} has no {file.name}: it is not completed, or an older hptui trained it.")
     files = _image_files(images)
+    allowed = allowed_code(study, trust=trust)
     from hptui.training.predicting import load_predictor
 
     config = study.config
     predictor = load_predictor(
         file,
-        localized_model(study),
+        localized_model(study, allowed),
         device=device or config.device,
         threads=config.threads,
         precision=config.precision,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from hptui.cli.recipe import recipe_of
+from hptui.cli.trusting import allowed_code
 from hptui.config import StudyConfig
 from hptui.config.former import as_of_today
 from hptui.errors import ConfigError, RunDirectoryError
@@ -39,7 +40,13 @@ class ReplayResult:
 
 
 def replay_run(
-    run: Path, to: Path | None, *, data_dir: str | None, device: str | None, report_line: Callable[[str], object]
+    run: Path,
+    to: Path | None,
+    *,
+    data_dir: str | None,
+    device: str | None,
+    trust: bool = False,
+    report_line: Callable[[str], object],
 ) -> ReplayResult:
     """Train `run` again with its recorded values, and compare the final weights.
 
@@ -48,10 +55,12 @@ def replay_run(
         to: where the second run is kept; None: nowhere.
         data_dir: where the data are now, if they have moved.
         device: to train on, instead of the study's.
+        trust: run the study's own code without asking.
         report_line: called with a line of progress now and then.
 
     Raises:
-        UsageError: this is no completed run, its log lacks what a replay needs, or the data are others.
+        UsageError: this is no completed run, its log lacks what a replay needs, the data are others, or its code
+            may not be run.
         TrainingError: the training fails.
     """
     recorded, events = _read_completed(run)
@@ -60,8 +69,9 @@ def replay_run(
     started = next(event for event in events if isinstance(event, RunStarted))
     if to is not None and to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise RunDirectoryError(f"{to} is not an empty folder; choose another --to.")
+    allowed = allowed_code(study, trust=trust)
     changes: dict[str, Any] = ({"device": device} if device else {}) | _recorded_threads(started)
-    config = as_of_today(msgspec.structs.replace(localized(study, data_dir), **changes), recorded.arm)
+    config = as_of_today(msgspec.structs.replace(localized(study, data_dir, allowed), **changes), recorded.arm)
     inputs = _inputs(study, run, config)
     with ExitStack() as stack:
         again = to or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hptui-replay-")))

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
+from hptui.cli.output import harmless
 from hptui.errors import RunDirectoryError
 from hptui.record.study_names import find_run, find_study, run_names, study_names
 
@@ -43,7 +44,8 @@ def _runs(study: str) -> list[str]:
 
 
 def _items(names: list[str]) -> list[CompletionItem]:
-    return [CompletionItem(name) for name in names]
+    """Names that a shell can put on its line: none that a terminal would obey or that breaks the line."""
+    return [CompletionItem(name) for name in names if harmless(name) == name and not set(name) & set("\t\n")]
 
 
 def _folders(incomplete: str) -> list[CompletionItem]:

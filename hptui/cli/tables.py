@@ -7,29 +7,17 @@ from dataclasses import replace
 from typing import Literal
 
 from rich import box
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from hptui.cli.console import output_console
 from hptui.reading.comparison import Comparison
 from hptui.reading.comparison.words import arm_cells, comparison_lines, headings
 from hptui.reading.listing import StudyLine
 from hptui.reading.listing_words import COLUMNS
 from hptui.record.study_directory import shown
 from hptui.ui.study_lines import Order, layout
-
-
-def print_result(result: RenderableType) -> None:
-    """Print to stdout; a pipe or file gets lines as wide as the content needs."""
-    output_console().print(result)
-
-
-def output_console() -> Console:
-    """Stdout, and how wide it is."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 200
-    return console
 
 
 def comparison_table(comparison: Comparison) -> RenderableType:

@@ -1,19 +1,18 @@
 """Tables of a study as CSV: the data of each figure, all epochs, all candidates.
 
-RFC 4180 with a header; UTF-8; numbers with all their digits (`repr`); what is not there, or is not finite, is an
-empty field. Columns are named as in the log (`hptui.record.events`).
+UTF-8 with a header; fields as `hptui.export.csv_lines` has them. Columns are named as in the log
+(`hptui.record.events`).
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import math
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
 
+from hptui.export.csv_lines import csv_lines
 from hptui.export.decision_tables import (
     HEATMAP_COLUMNS,
     Row,
@@ -63,22 +62,9 @@ def tables(study: FollowedStudy) -> Iterator[CsvTable]:
 
 def write_table(table: CsvTable, file: BinaryIO) -> None:
     """Write one table; `file` stays open."""
-    text = io.TextIOWrapper(file, encoding="utf-8", newline="")
-    writer = csv.writer(text)  # ends lines with CR LF and quotes what has to be, as RFC 4180 says
-    writer.writerow(table.columns)
-    for row in table.rows():
-        writer.writerow([_field(row.get(column)) for column in table.columns])
-    text.detach()
-
-
-def _field(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        return repr(value) if math.isfinite(value) else ""
-    return str(value)
+    cells = ([row.get(column) for column in table.columns] for row in table.rows())
+    for line in csv_lines(itertools.chain([table.columns], cells)):
+        file.write(line.encode())
 
 
 EPOCH_COLUMNS = (

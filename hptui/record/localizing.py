@@ -1,4 +1,4 @@
-"""A study's settings with the paths of this machine put back, for whoever trains."""
+"""A study's settings with the paths of this machine put back, for whoever trains and may run its code."""
 
 from __future__ import annotations
 
@@ -12,15 +12,24 @@ from hptui import registry
 from hptui.config import PLUG_INS, StudyConfig, convert_field
 from hptui.errors import ConfigError
 from hptui.record.machine_paths import path_of, recall_paths
+from hptui.record.own_code import require_allowed
 from hptui.record.study_directory import SOURCES, Study
 
 
-def localized(study: Study, data_dir: str | None = None) -> StudyConfig:
+def localized(study: Study, data_dir: str | None = None, allowed: str = "") -> StudyConfig:
     """The study's settings with the paths of this machine put back.
+
+    Args:
+        study: to be trained or replayed.
+        data_dir: where its data are, if they have moved.
+        allowed: checksum of code that somebody has allowed a moment ago.
 
     Raises:
         ConfigError: an own file has changed since the study began, or the data are not found.
+        CodeNotAllowedError: nobody here has trained with its code, or allowed it.
+        RunDirectoryError: it names code outside of its folder.
     """
+    require_allowed(study, allowed)
     data_dir = convert_field("data_dir", data_dir)
     places = recall_paths(study.id)
     changes: dict[str, Any] = {"data_dir": data_dir or places.get("data_dir")}
@@ -35,12 +44,15 @@ def localized(study: Study, data_dir: str | None = None) -> StudyConfig:
     return msgspec.structs.replace(study.config, **changes)
 
 
-def localized_model(study: Study) -> str:
+def localized_model(study: Study, allowed: str = "") -> str:
     """The setting `model` alone with the path of this machine put back, for who needs no data.
 
     Raises:
         ConfigError: the own file has changed since the study began.
+        CodeNotAllowedError: as `localized`.
+        RunDirectoryError: as `localized`.
     """
+    require_allowed(study, allowed)
     return _own_object(study, "model", recall_paths(study.id))
 
 

@@ -6,6 +6,8 @@ It is kept among the user's state, by the study's identity, so that `hptui resum
 from __future__ import annotations
 
 import contextlib
+import errno
+import re
 from pathlib import Path
 from typing import Any
 
@@ -46,13 +48,16 @@ def path_of(dataset: str) -> str:
 
 
 def _places_file(study_id: str) -> Path:
+    """Raise OSError for what is no identity: a study that was received must not name a file of its own choice."""
+    if re.fullmatch("[0-9a-f]{32}", study_id) is None:
+        raise FileNotFoundError(errno.ENOENT, "no study's identity", study_id)
     return platformdirs.user_state_path("hptui") / "places" / f"{study_id}.json"
 
 
 def remember_paths(study_id: str, places: dict[str, str]) -> None:
     """Keep the absolute path behind each setting that has one."""
-    path = _places_file(study_id)
     try:
+        path = _places_file(study_id)
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, msgspec.json.encode(places))
     except OSError:

@@ -18,7 +18,7 @@ import msgspec
 from hptui.errors import RunDirectoryError
 from hptui.record.checkpoint_names import checkpoints
 from hptui.record.events import LogMended, decode, encode
-from hptui.record.files import replace_file
+from hptui.record.files import replace_file, require_sole
 from hptui.record.presence import Presence
 from hptui.record.run_directory import (
     DAMAGED_EVENTS_FILE,
@@ -78,6 +78,7 @@ def mend_log(run: Path) -> bool:
     """
     path = run / EVENTS_FILE
     try:
+        require_sole(path)
         log = _whole_lines(path.read_bytes()) if path.exists() else b""
         copy = _newest_copy(run)
         begin = _common_lines(log, copy)

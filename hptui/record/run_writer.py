@@ -12,6 +12,7 @@ import msgspec
 
 from hptui.errors import RunDirectoryError, TrainingError
 from hptui.record.events import AnyEvent, CheckpointSaved, encode
+from hptui.record.files import open_to_append
 from hptui.record.left_overs import remove_left_overs_of_run
 from hptui.record.mending import mend_log
 from hptui.record.presence import Presence
@@ -35,7 +36,7 @@ class RunWriter:
     def __enter__(self) -> RunWriter:
         self._presence.__enter__()
         try:
-            self._file = os.open(self._directory / EVENTS_FILE, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+            self._file = open_to_append(self._directory / EVENTS_FILE)
             _cut_torn_line(self._file)
             mend_log(self._directory)
             remove_left_overs_of_run(self._directory)

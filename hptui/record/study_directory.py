@@ -212,6 +212,7 @@ def _write(study: Study, places: dict[str, str]) -> None:
     # Copied beside their place, so that a killed start leaves nothing that looks like the user's.
     partial = study.directory / f".{SOURCES}.{os.getpid()}.partial"
     try:
+        _remove_left(partial)
         for field, place in places.items():
             if Path(place).suffix == ".py":
                 (partial / field).mkdir(parents=True, exist_ok=True)
@@ -225,6 +226,14 @@ def _write(study: Study, places: dict[str, str]) -> None:
             for remains in (partial, study.directory / SOURCES):
                 shutil.rmtree(remains, ignore_errors=True)
         raise
+
+
+def _remove_left(partial: Path) -> None:
+    """Remove what stands under the name of a half-written folder; of a link the link alone."""
+    if partial.is_dir() and not partial.is_symlink():
+        shutil.rmtree(partial)
+    else:
+        partial.unlink(missing_ok=True)
 
 
 def open_study(directory: Path) -> Study:

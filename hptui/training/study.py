@@ -15,10 +15,12 @@ from hptui.errors import ConfigError, HptuiError, RunDirectoryError, TrainingErr
 from hptui.plan import Plan
 from hptui.planning import new_strategy, plan_arm
 from hptui.record.events import RunCompleted, RunFailed
+from hptui.record.files import replace_file
 from hptui.record.housekeeping import remove_needless
 from hptui.record.left_overs import remove_left_overs_of_study
 from hptui.record.log_end import check_completed
 from hptui.record.mending import has_checkpoints
+from hptui.record.own_code import remember_trained
 from hptui.record.presence import Presence
 from hptui.record.run_directory import ERROR_FILE, MODEL_FILE
 from hptui.record.run_reader import last_event
@@ -74,6 +76,7 @@ def start_study(config: StudyConfig, directory: Path) -> PreparedStudy:
     disk = disk_use(inputs, config)
     require_room(directory, disk.checkpoint)
     study = create_study(directory, config, inputs.data.fingerprint, cost, disk=disk, plans=plans)
+    remember_trained(study)
     return PreparedStudy(study, config, inputs)
 
 
@@ -174,6 +177,6 @@ def _record_failure(writer: RunWriter, directory: Path, error: BaseException) ->
         if not isinstance(last_event(directory), RunCompleted):  # one that could not go on is what it was
             writer.append(RunFailed(error=told))
         told = "".join(traceback.format_exception(error))
-        (directory / ERROR_FILE).write_text(told, "utf-8", "backslashreplace")
+        replace_file(directory / ERROR_FILE, told.encode("utf-8", "backslashreplace"))
     except (HptuiError, OSError):
         pass  # the disk that failed the run cannot take this either; the error itself is raised

@@ -117,7 +117,7 @@ def test_the_list_has_results_and_sorts_and_filters(capsys: Captured) -> None:
 
 
 def test_no_name_is_cut_however_narrow_the_terminal(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
-    monkeypatch.setattr("hptui.cli.tables.Console.is_terminal", True)
+    monkeypatch.setattr("hptui.cli.console.HarmlessConsole.is_terminal", True)
     monkeypatch.setenv("COLUMNS", "60")
     table = said(capsys, "list")
     for name in ("20260202-mnist-adaptive", "20260101-digits-grid"):

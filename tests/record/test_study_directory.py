@@ -17,6 +17,7 @@ from hptui.config import StudyConfig
 from hptui.errors import ConfigError, RunDirectoryError
 from hptui.record import machine_paths, study_directory
 from hptui.record.localizing import localized
+from hptui.record.own_code import remember_trained
 from hptui.record.run_directory import read_run_file
 from hptui.record.study_directory import create_study, new_directory, open_study, studies_folder
 
@@ -34,11 +35,13 @@ def mine(tmp_path: Path) -> Path:
 
 
 def begin(directory: Path, **settings: object) -> study_directory.Study:
-    return create_study(directory, configuration(**settings), "f" * 64, PLANNED)
+    study = create_study(directory, configuration(**settings), "f" * 64, PLANNED)
+    remember_trained(study)
+    return study
 
 
 def forget(study: study_directory.Study) -> None:
-    """What the study's folder looks like on another machine: nothing is known of it there."""
+    """What the study's folder looks like on another machine: no place is known there; that it may run its code is."""
     machine_paths._places_file(study.id).unlink()
 
 

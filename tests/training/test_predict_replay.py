@@ -18,7 +18,9 @@ from hptui.config import Layer, resolve
 from hptui.metrics.classification import metric
 from hptui.metrics.thresholds import choose_threshold
 from hptui.record.events import RunFailed, encode
+from hptui.record.own_code import remember_trained
 from hptui.record.predictions import PREDICTIONS_FILE, read_predictions
+from hptui.record.study_directory import open_study
 from hptui.training.run.control import Control
 from hptui.training.study import start_study, train_study
 
@@ -68,6 +70,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def run(trained: Path, tmp_path: Path) -> Path:
+    """Its code is known to this user, who has another home in every test."""
+    remember_trained(open_study(trained))
     return shutil.copytree(trained, tmp_path / "copy") / "optimized-0"
 
 

@@ -9,6 +9,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from hptui.cli.exit_codes import DONE
+from hptui.cli.output import print_line
 from hptui.errors import UsageError
 
 SHELLS = ("bash", "zsh", "fish")
@@ -39,5 +40,5 @@ def completion(context: click.Context, shell: str | None) -> int:
     if kind is None:
         raise UsageError(f"no completion for {shell or 'this shell'!r}; name one of {', '.join(SHELLS)}.")
     root = context.find_root()
-    click.echo(kind(root.command, {}, "hptui", "_HPTUI_COMPLETE").source())
+    print_line(kind(root.command, {}, "hptui", "_HPTUI_COMPLETE").source())
     return DONE

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from hptui.cli.exit_codes import DONE
+from hptui.cli.output import print_line, print_to_stderr
 from hptui.cli.study_arguments import named_studies_argument, some_named_studies_argument, study_argument
 from hptui.errors import UsageError
 from hptui.record.study_directory import shown, studies_folder
@@ -24,7 +25,7 @@ def rename(directory: Path, name: str) -> int:
     """Give a study another name. It stays where it is, and everything in it stays readable."""
     from hptui.record.housekeeping import rename_study
 
-    click.echo(shown(rename_study(directory, name)))
+    print_line(shown(rename_study(directory, name)))
     return DONE
 
 
@@ -43,7 +44,7 @@ def note(directory: Path, words: Sequence[str], remove: bool) -> int:
     if words or remove:
         write_note(directory, " ".join(words))
     elif kept := read_note(directory):
-        click.echo(kept)
+        print_line(kept)
     return DONE
 
 
@@ -65,9 +66,9 @@ def clean(directories: tuple[Path, ...], every: bool, yes: bool) -> int:
         raise UsageError("name the studies to clean, or give --all.")
     words, concerned = clean_question(study_directories(studies_folder()) if every else directories)
     if not concerned or not _agreed(words, yes=yes):
-        click.echo("nothing was removed" if concerned else words, err=True)
+        print_to_stderr("nothing was removed" if concerned else words)
         return DONE
-    click.echo(f"removed {in_bytes(sum(clean_study(directory) for directory in concerned))}")
+    print_line(f"removed {in_bytes(sum(clean_study(directory) for directory in concerned))}")
     return DONE
 
 
@@ -88,19 +89,19 @@ def delete(directories: tuple[Path, ...], yes: bool) -> int:
         refuse_if_written(directory)
     words, concerned = delete_question(directories)
     if not _agreed(words, yes=yes):
-        click.echo("nothing was deleted", err=True)
+        print_to_stderr("nothing was deleted")
         return DONE
     for directory in concerned:
         left = delete_study(directory)
-        click.echo(f"deleted {shown(directory.name)}")
+        print_line(f"deleted {shown(directory.name)}")
         if left:
-            click.echo(f"hptui: left in {shown(directory)}: {len(left)} files that hptui did not write", err=True)
+            print_to_stderr(f"hptui: left in {shown(directory)}: {len(left)} files that hptui did not write")
     return DONE
 
 
 def _agreed(words: str, *, yes: bool) -> bool:
     """Whether the user agrees; nobody is asked who cannot answer."""
-    click.echo(words, err=True)
+    print_to_stderr(words)
     if yes:
         return True
     if not sys.stdin.isatty():

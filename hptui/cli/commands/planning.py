@@ -10,6 +10,7 @@ import msgspec
 
 from hptui.cli.exit_codes import DONE
 from hptui.cli.options import config_argument, json_option, resolve_layers, settings_options
+from hptui.cli.output import print_json, print_line
 from hptui.planning import Speed, expected_seconds, plan_study, study_lines, time_words
 
 
@@ -33,9 +34,9 @@ def plan(config: Path | None, measure: bool, as_json: bool, **flags: Any) -> int
         plans = plan_study(settings, speed.images)
     if as_json:
         seconds = expected_seconds(settings, plans, speed) if speed is not None else None
-        click.echo(msgspec.json.encode({"arms": plans, "speed": speed, "seconds": seconds}))
+        print_json(msgspec.json.encode({"arms": plans, "speed": speed, "seconds": seconds}))
         return DONE
     for line in study_lines(settings, plans):
-        click.echo(line)
-    click.echo(time_words(settings, plans, speed) if speed is not None else "how long that takes: --measure tells")
+        print_line(line)
+    print_line(time_words(settings, plans, speed) if speed is not None else "how long that takes: --measure tells")
     return DONE

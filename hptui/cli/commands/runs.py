@@ -8,9 +8,10 @@ import click
 
 from hptui.cli.exit_codes import DONE, FAILED
 from hptui.cli.options import device_option, given_device
-from hptui.cli.output import print_to_stderr
+from hptui.cli.output import print_line, print_to_stderr
 from hptui.cli.setting_completion import one_of
 from hptui.cli.study_arguments import run_argument
+from hptui.cli.trusting import trust_option
 from hptui.errors import UsageError
 from hptui.record.files import replace_file
 
@@ -20,15 +21,17 @@ from hptui.record.files import replace_file
 @click.option("--to", type=click.Path(path_type=Path), metavar="DIR", help="Keep the second run there.")
 @click.option("--data-dir", metavar="VALUE", help="where the data are now, if they have moved")
 @device_option
-def replay(run: Path, to: Path | None, data_dir: str | None, device: str | None) -> int:
+@trust_option
+def replay(run: Path, to: Path | None, data_dir: str | None, device: str | None, trust: bool) -> int:
     """Train a completed run again with its recorded values, without search, and compare the final weights.
 
     On a CPU they have to be equal; the exit code is 1 if they are not.
     """
     from hptui.cli.replay import replay_run
 
-    outcome = replay_run(run, to, data_dir=data_dir, device=given_device(device), report_line=print_to_stderr)
-    click.echo("\n".join(outcome.lines))
+    where = {"data_dir": data_dir, "device": given_device(device)}
+    outcome = replay_run(run, to, **where, trust=trust, report_line=print_to_stderr)
+    print_line("\n".join(outcome.lines))
     return FAILED if outcome.comparable and not outcome.equal else DONE
 
 
@@ -46,8 +49,16 @@ def replay(run: Path, to: Path | None, data_dir: str | None, device: str | None)
 )
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE.csv", help="Where to write (default: stdout).")
 @device_option
+@trust_option
 def predict(
-    run: Path, images: tuple[Path, ...], model: str, threshold_for: str | None, out: Path | None, device: str | None
+    run: Path,
+    images: tuple[Path, ...],
+    *,
+    model: str,
+    threshold_for: str | None,
+    out: Path | None,
+    device: str | None,
+    trust: bool,
 ) -> int:
     """Put images to the network of a completed run: class and probabilities as CSV.
 
@@ -63,11 +74,12 @@ def predict(
         model="best" if model == "best" else "final",
         threshold_for=threshold_for,
         device=given_device(device),
+        trust=trust,
         report_line=print_to_stderr,
     )
     if out is None:
         for line in table.lines():
-            click.echo(line)
+            print_line(line)
     else:
         replace_file(out, ("\n".join(table.lines()) + "\n").encode())
     return FAILED if table.unreadable else DONE

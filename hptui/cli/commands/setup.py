@@ -11,7 +11,7 @@ import msgspec
 from hptui.cli.exit_codes import DONE, USAGE
 from hptui.cli.groups import SuggestingGroup
 from hptui.cli.options import config_argument, json_option, resolve_layers, settings_options
-from hptui.cli.output import print_to_stderr
+from hptui.cli.output import print_json, print_line, print_to_stderr
 from hptui.config import description
 from hptui.config.checking import file_problems
 
@@ -21,7 +21,7 @@ from hptui.config.checking import file_problems
 def config(context: click.Context) -> None:
     """Show or check a configuration."""
     if context.invoked_subcommand is None:
-        click.echo(context.get_help())
+        print_line(context.get_help())
 
 
 @config.command()
@@ -30,13 +30,14 @@ def config(context: click.Context) -> None:
 @json_option
 def show(config: Path | None, as_json: bool, **flags: Any) -> int:
     """Show every setting, and whether it comes from a default, the file, the environment or a flag."""
-    from hptui.cli.tables import origin_rows, pairs_table, print_result
+    from hptui.cli.console import print_result
+    from hptui.cli.tables import origin_rows, pairs_table
 
     resolved = resolve_layers(config, flags)
     plain = msgspec.to_builtins(resolved.config)
     if as_json:
         both = {key: {"value": value, "origin": resolved.origins[key]} for key, value in plain.items()}
-        click.echo(msgspec.json.encode(both))
+        print_json(msgspec.json.encode(both))
     else:
         print_result(pairs_table(("setting", "value", "from"), origin_rows(plain, resolved.origins)))
     return DONE
@@ -50,7 +51,7 @@ def validate(file: Path) -> int:
     for problem in problems:
         print_to_stderr(f"hptui: {problem}")
     if not problems:
-        click.echo(f"{file} is valid.")
+        print_line(f"{file} is valid.")
     return USAGE if problems else DONE
 
 
@@ -59,13 +60,14 @@ def validate(file: Path) -> int:
 @json_option
 def doctor(data_dir: Path | None, as_json: bool) -> int:
     """Say what this machine has: versions, devices, data, directories, terminal."""
+    from hptui.cli.console import print_result
     from hptui.cli.doctor import examine
-    from hptui.cli.tables import pairs_table, print_result
+    from hptui.cli.tables import pairs_table
     from hptui.training.engine.device import describe_devices
 
     findings = examine(describe_devices(), data_dir)
     if as_json:
-        click.echo(msgspec.json.encode(findings))
+        print_json(msgspec.json.encode(findings))
     else:
         print_result(pairs_table(("", ""), ((key, value) for key, value in findings.items())))
     return DONE

@@ -11,6 +11,7 @@ import msgspec
 
 from hptui.cli.exit_codes import DONE
 from hptui.cli.options import json_option
+from hptui.cli.output import print_json, print_line, print_to_stderr
 from hptui.cli.setting_completion import one_of, several_of
 from hptui.cli.study_arguments import studies_argument, study_argument
 from hptui.errors import RunDirectoryError
@@ -45,7 +46,8 @@ SORTS = (
 @json_option
 def list_(folder: Path | None, by: str, reverse: bool, words: str, as_json: bool) -> int:
     """Show the studies in FOLDER (default: the user's): state, results, progress, size on disk."""
-    from hptui.cli.tables import print_result, study_rows, study_table
+    from hptui.cli.console import print_result
+    from hptui.cli.tables import study_rows, study_table
     from hptui.reading.listing import UNREADABLE
     from hptui.reading.listing_words import BY_NAME
     from hptui.ui.study_lines import Order
@@ -55,16 +57,16 @@ def list_(folder: Path | None, by: str, reverse: bool, words: str, as_json: bool
     matching = [line for line in lines if line.matches(words.lower().split())]
     readable = order.column.sorted([line for line in matching if line.state != UNREADABLE], backwards=reverse)
     if as_json:
-        click.echo(msgspec.json.encode(study_rows(readable)))
+        print_json(msgspec.json.encode(study_rows(readable)))
     elif readable:
         print_result(study_table(readable, order, paths=folder is not None))
     elif not lines:
-        click.echo(f"No studies in {root}. Start one with: hptui run --dataset digits", err=True)
+        print_to_stderr(f"No studies in {root}. Start one with: hptui run --dataset digits")
     elif not matching:
-        click.echo(f"No study of {len(lines)} in {root} matches {words!r}.", err=True)
+        print_to_stderr(f"No study of {len(lines)} in {root} matches {words!r}.")
     for line in lines:
         if line.state == UNREADABLE:
-            click.echo(f"hptui: left out: {line.problem}", err=True)
+            print_to_stderr(f"hptui: left out: {line.problem}")
     return DONE
 
 
@@ -114,12 +116,12 @@ def compare(
     """Compare baseline with optimized runs of a study, or the arms of several studies."""
     check_metric(metric)
     from hptui.cli.comparing import comparison_json, comparison_text
-    from hptui.cli.tables import print_result
+    from hptui.cli.console import print_result
     from hptui.reading.comparison import Question
 
     question = Question(metric, model, threshold_for)
     if as_json:
-        click.echo(comparison_json(directories, question, classes=per_class))
+        print_json(comparison_json(directories, question, classes=per_class))
     else:
         print_result(comparison_text(directories, question, classes=per_class))
     return DONE
@@ -152,14 +154,11 @@ def export(
     from hptui.export.formats import parse_formats
     from hptui.reading.studies import follow
 
-    def progress(line: str) -> None:
-        click.echo(line, err=True)
-
     asked, target = parse_formats(formats), to or directory / EXPORT
     study = follow(directory)
     wanted: dict[str, Any] = {"theme": theme, "each_decision": each_decision, "titles": not no_titles}
-    for file in export_study(study, target, asked, progress=progress, **wanted):
-        click.echo(file)
+    for file in export_study(study, target, asked, progress=print_to_stderr, **wanted):
+        print_line(file)
     return DONE
 
 
@@ -173,6 +172,6 @@ def report(directory: Path, to: Path | None) -> int:
     from hptui.report import write_report
 
     page = to or directory / REPORT_FILE
-    write_report(follow(directory), page, progress=lambda line: click.echo(line, err=True))
-    click.echo(page)
+    write_report(follow(directory), page, progress=print_to_stderr)
+    print_line(page)
     return DONE

@@ -31,6 +31,7 @@ from hptui.cli.options import (
 )
 from hptui.cli.output import print_to_stderr
 from hptui.cli.study_arguments import study_argument
+from hptui.cli.trusting import allowed_code, trust_option
 from hptui.errors import UsageError
 from hptui.record.localizing import localized
 from hptui.record.mending import mend_logs
@@ -84,6 +85,7 @@ def run(
 @headless_option
 @detach_option
 @notify_options
+@trust_option
 @json_option
 def resume(
     directory: Path,
@@ -93,22 +95,24 @@ def resume(
     force: bool,
     headless: bool,
     detach: bool,
+    trust: bool,
     as_json: bool,
-    **notices: str | None,
+    **told: str | None,
 ) -> int:
     """Go on with what was interrupted, from the last checkpoint.
 
     A study that another process trains is left to it. If the process is one of another machine, and did not say that
     it ended, that takes some seconds to see.
     """
-    notify = Notify.of(notices["bell"], notices["notify_command"])
+    notify = Notify.of(told["bell"], told["notify_command"])
     study = open_study(directory)
     if force:
         take_over(directory, print_to_stderr)
     refuse_if_written(directory)
     await_silence(directory, print_to_stderr)
+    allowed = allowed_code(study, trust=trust)
     mend_logs(study)
-    config = localized(study, data_dir)
+    config = localized(study, data_dir, allowed)
     if device is not None:
         config = msgspec.structs.replace(config, device=given_device(device))
     if detach:

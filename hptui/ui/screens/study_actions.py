@@ -17,6 +17,7 @@ from hptui.record.housekeeping import checked_name, clean_study, delete_study, r
 from hptui.record.housekeeping_words import clean_question, delete_question
 from hptui.record.localizing import localized
 from hptui.record.notes import write_note
+from hptui.record.own_code import code_question, remember_code, unknown_code
 from hptui.record.study_directory import open_study
 from hptui.ui.drawing.literal import literal
 from hptui.ui.messages import NewStudy, ResumeStudy
@@ -24,6 +25,8 @@ from hptui.ui.screens.comparison import Comparer, ComparisonScreen
 from hptui.ui.screens.dialogs import ChoiceDialog, Questions
 from hptui.ui.screens.text_dialog import TextDialog
 from hptui.ui.widgets.study_table import StudyTable
+
+CANNOT_REMEMBER = "your state folder cannot be written, so that cannot be remembered; hptui resume --trust does without"
 
 
 class Confirmation(ChoiceDialog):
@@ -78,19 +81,35 @@ class StudyActions:
 
     async def resume(self) -> None:
         line = self._table.current
-        if line is not None:
+        if line is not None and await self._may_run(line.directory):
             self._screen.post_message(ResumeStudy(line.directory))
 
     async def new_like(self) -> None:
         """The form with the settings of this study, as they were in the end, and the paths of this machine."""
         line = self._table.current
-        if line is not None:
+        if line is not None and await self._may_run(line.directory):
             try:
                 config = _settings(line.directory)
             except HptuiError as error:
                 self._say(str(error), "error")
             else:
                 self._screen.post_message(NewStudy(config))
+
+    async def _may_run(self, directory: Path) -> bool:
+        """Whether the code that a study brings along may be run; of what nobody here knows, somebody is asked."""
+        try:
+            code = await asyncio.to_thread(lambda: unknown_code(open_study(directory)))
+        except (HptuiError, OSError) as error:
+            self._say(str(error), "error")
+            return False
+        if code is None:
+            return True
+        if await self._questions.ask(Confirmation(literal_lines(code_question(code)), {"run": "Run it"})) is None:
+            return False
+        if not remember_code(code):
+            self._say(CANNOT_REMEMBER, "error")
+            return False
+        return True
 
     async def rename(self) -> None:
         line = self._table.current
