@@ -61,9 +61,10 @@ MOST = {"planned": None, "planned_most": 10}
         ([TOLD, *TWO, decision_started(1, 3), chosen(1, 3), epoch_completed(3)], (NOTHING, LEFT_OUT)),
         (
             [TOLD, ValuesRequested(by="me", epoch=2, values={"lr": 0.1})],
-            ("values were chosen by hand: nothing is decided until the strategy chooses again",),
+            ("by hand: lr 0.1; nothing is decided until the strategy chooses again",),
         ),
         ([TOLD, run_completed(4)], ("completed: nothing more will be decided",)),
+        ([TOLD, run_completed(3)], ("completed with 3 epochs; goes on to 4 after the other runs",)),
         ([], ()),
     ],
 )

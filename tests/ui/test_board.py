@@ -356,7 +356,7 @@ def test_advice_wraps_beside_the_charts_or_names_the_key(tmp_path: Path) -> None
     show(study.directory, script, SMALL)
 
 
-def test_notices_lie_over_the_load_and_not_over_the_state_or_the_log(tmp_path: Path) -> None:
+def test_notices_lie_neither_over_the_state_and_the_load_nor_over_the_log(tmp_path: Path) -> None:
     study = write_edge(tmp_path / "study")
 
     async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
@@ -365,9 +365,9 @@ def test_notices_lie_over_the_load_and_not_over_the_state_or_the_log(tmp_path: P
         (notice,) = app.screen.query(Toast)
         await until(app, pilot, lambda: notice.region.height > 0, "its place")
         strip, log = app.screen.query_one(StatusStrip).region, app.screen.query_one(LogPanel).region
-        assert notice.region.y == strip.y
-        assert notice.region.right == strip.right
-        assert notice.region.x >= strip.width * 2 // 5  # the state stands at the left
+        footer = app.screen.query_one(Footer).region
+        assert (notice.region.right, notice.region.bottom) == (strip.right, footer.y)
+        assert not notice.region.overlaps(strip)
         assert not notice.region.overlaps(log)
         assert notice._notification.timeout <= 20  # it goes by itself
 

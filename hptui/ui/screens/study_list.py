@@ -12,7 +12,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.reactive import Reactive, reactive
-from textual.screen import Screen
 from textual.widgets import DataTable, Footer, Input, Static
 from textual.worker import get_current_worker
 
@@ -22,6 +21,7 @@ from hptui.record.study_directory import studies_folder
 from hptui.ui.drawing.literal import literal
 from hptui.ui.messages import NewStudy
 from hptui.ui.screens.comparison import Comparer
+from hptui.ui.screens.helped import CLOSE_HELP, HelpedScreen
 from hptui.ui.screens.study_actions import StudyActions
 from hptui.ui.study_lines import Order
 from hptui.ui.widgets.field import Field
@@ -33,7 +33,7 @@ SORTS = [column for column in COLUMNS if column.name not in ("interval", "note")
 """columns that the key for sorting goes through: the interval is sorted like the difference"""
 
 
-class StudyListScreen(Screen[Path | None]):
+class StudyListScreen(HelpedScreen[Path | None]):
     """All studies of a folder, kept up to date."""
 
     VERTICAL_BREAKPOINTS = [(0, "-short"), (12, "-tall")]  # noqa: RUF012 (as the base class declares it)
@@ -48,6 +48,7 @@ class StudyListScreen(Screen[Path | None]):
     StudyListScreen.-filter #filter { display: block; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
+        CLOSE_HELP,
         Binding("c", "act('compare')", "Compare"),
         Binding("n", "new", "New"),
         Binding("N", "act('new_like')", "New like it", show=False),
