@@ -53,9 +53,9 @@ def under_way(state: RunState) -> Decision | None:
 
 
 def candidate_words(decision: Decision) -> str:
-    """Which candidate is being measured: "candidate 4 of at most 7"."""
-    started, done = decision.started, len(decision.candidates)
+    """Which candidate is being measured: "candidate 4/15", "candidate 4 of at most 7"."""
+    started, now = decision.started, len(decision.candidates) + 1
     most = started.planned or started.planned_most
     if not most:
-        return f"candidate {done + 1}"
-    return f"candidate {min(done + 1, most)} of {'' if started.planned else 'at most '}{most}"
+        return f"candidate {now}"
+    return f"candidate {min(now, most)}{'/' if started.planned else ' of at most '}{most}"

@@ -282,13 +282,13 @@ class HptuiApp(App[None]):
         """Textual's own way out, in the palette too: ask as q does."""
         self.action_leave()
 
-    def action_help(self) -> None:
-        """Keys of what is on the screen, made from the bindings."""
-        if self.screen.query("HelpPanel"):
-            self.action_hide_help_panel()
+    async def action_help(self) -> None:
+        """Keys of what is on the screen, made from the bindings; Esc closes it, or does what it did before."""
+        if panels := self.screen.query("HelpPanel"):
+            await panels.remove()
         else:
             self.action_show_help_panel()
-        self.call_after_refresh(self.screen.refresh_bindings)  # Esc closes it from now on, or does what it did before
+        self.call_after_refresh(self.screen.refresh_bindings)
 
     def _handle_exception(self, error: Exception) -> None:
         """Pass over what a widget misses that is on its way out: Textual mounts no children in it any more."""

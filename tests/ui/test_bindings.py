@@ -672,6 +672,7 @@ async def _(at: At, key: str) -> None:
     await at.sees("esc Close help")
     await at.press(key)
     await at.until(lambda: not at.app.screen.query("HelpPanel"), "no help")
+    await at.sees_no("esc Close help")
     await at.press("slash", *"tw")
     await at.sees_no("three ")
     await at.press(key)

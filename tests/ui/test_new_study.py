@@ -966,6 +966,6 @@ def test_a_failed_start_names_fields_and_puts_the_cursor_into_the_one_to_mend(
         await until(pilot, lambda: app.problem(setting))
         assert words in app.problem(setting)
         await until(pilot, lambda: app.focused in app.row(setting).query("*"))
-        assert app.screen.query_one(FormScroll).region.contains_region(app.focused.region)
+        await until(pilot, lambda: app.screen.query_one(FormScroll).region.contains_region(app.focused.region))
 
     show_measured(test, Clock(SPEED), config=config, problem=problem)

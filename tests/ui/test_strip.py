@@ -329,8 +329,8 @@ def test_the_strip_names_the_candidate_that_is_measured_as_the_plan_does(tmp_pat
     planned = DecisionsPlanned(epoch=1, stages=[])
     write_run(study, "optimized", 0, [run_started(), planned, decision_started(), candidate_scored(0, 0)])
     followed = follow(study.directory)
-    assert "decision 1: candidate 2 of 3" in strip_lines(followed, 120)[0]
-    assert "decision 1, for epoch 1: candidate 2 of 3" in coming_lines(followed, followed.runs[-1])[0]
+    assert "decision 1: candidate 2/3" in strip_lines(followed, 120)[0]
+    assert "decision 1, for epoch 1: candidate 2/3" in coming_lines(followed, followed.runs[-1])[0]
 
 
 @pytest.mark.parametrize("status", ["lost", "stopped", "failed", "waiting"])
@@ -348,7 +348,7 @@ def test_values_by_hand_stand_in_the_strip_with_the_key_that_ends_them(tmp_path:
     by_hand = ValuesRequested(by="me", epoch=2, values={"lr": 0.1})
     directory = write_run(study, "optimized", 0, [run_started(), *decision(0, 1), *trained_epoch(1), by_hand])
     with Presence(directory):
-        assert "epoch 2/2  by hand (u: strategy)" in strip_lines(follow(study.directory), 120)[0]
+        assert "epoch 2/2  by hand (u)" in strip_lines(follow(study.directory), 120)[0]
     assert "by hand" not in strip_lines(follow(study.directory), 120, "lost")[0]
 
 

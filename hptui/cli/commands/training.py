@@ -53,7 +53,7 @@ def run(
     as_json: bool,
     **flags: Any,
 ) -> int:
-    """Start a study: N baseline runs and N optimized runs, paired by seed.
+    """Start a study: baseline and optimized runs, paired by seed.
 
     With --detach the training goes on when this terminal is closed and when you log out. Where systemd is set to end
     all processes of who logs out (KillUserProcesses=yes), that takes two things more, the first of them once:
@@ -89,7 +89,7 @@ def resume(
     notify_command: str | None,
     as_json: bool,
 ) -> int:
-    """Go on with what was interrupted, from the last checkpoint."""
+    """Go on with a study that was stopped or interrupted."""
     notify = Notify.of(bell, notify_command)
     study = open_study(directory)
     refuse_if_written(directory)
@@ -107,7 +107,7 @@ def resume(
 @study_argument
 @bell_option
 def watch(directory: Path, bell: str | None) -> int:
-    """Watch and steer a study that another process trains, or look at a finished or copied one."""
+    """Watch and steer a study that is trained, or look at any other."""
     notify = Notify.of(bell)
     open_study(directory)
     if not has_terminal():
@@ -118,9 +118,9 @@ def watch(directory: Path, bell: str | None) -> int:
 @click.command()
 @study_argument
 def stop(directory: Path) -> int:
-    """Stop a study with a checkpoint, whichever process trains it; `hptui resume` goes on with it.
+    """Stop a study with a checkpoint, whichever process trains it.
 
-    Waits until that process has ended. Ctrl+C stops the waiting alone.
+    `hptui resume` goes on with it. Waits until that process has ended. Ctrl+C stops the waiting alone.
     """
     from hptui.cli.stopping import stop_study
 

@@ -15,9 +15,9 @@ class HelpedScreen(Screen[Result]):
     """A screen that lists CLOSE_HELP as the first of its bindings."""
 
     async def action_close_help(self) -> None:
-        """Hide it; Esc means something else from then on."""
-        await self.run_action("app.hide_help_panel")
-        self.call_after_refresh(self.refresh_bindings)
+        """Take it away; Esc means something else from then on."""
+        await self.query("HelpPanel").remove()
+        self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """There is nothing to close where there is no help."""

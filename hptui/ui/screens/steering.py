@@ -34,12 +34,12 @@ from hptui.ui.viewer import Viewer
 
 KEYS: list[BindingType] = [
     Binding("space", "steer('pause')", "Pause"),
-    Binding("space", "steer('continue')", "Resume"),
+    Binding("space", "steer('continue')", "Continue"),
     Binding("s", "steer('step')", "Step", show=False),
     Binding("r", "steer('ranges')", "Ranges"),
     Binding("plus", "steer('epochs')", "Epochs", key_display="+"),
     Binding("x", "steer('stop')", "Stop"),
-    Binding("u", "steer('release')", "Strategy decides"),
+    Binding("u", "steer('release')", "Search"),
     Binding("space", "ask('pause')", show=False),
     Binding("s", "ask('step')", show=False),
     Binding("r", "ask('ranges')", show=False),
@@ -89,7 +89,9 @@ class Steering:
         paused = any(run.status == "paused" for run in followed.runs)
         always = {"step", "epochs", "stop", "continue" if paused else "pause"}
         held = any(run.state.by_hand and run.status in ("running", "paused") for run in followed.runs)
-        return frozenset(always | ({"ranges"} if _searches(followed) else set()) | ({"release"} if held else set()))
+        if held:  # until the strategy is let search again, no range is used
+            return frozenset(always | {"release"})
+        return frozenset(always | ({"ranges"} if _searches(followed) else set()))
 
     def _is_trained(self) -> bool:
         """Whether somebody trains this study; a notice if nobody does."""

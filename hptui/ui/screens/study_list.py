@@ -17,7 +17,7 @@ from textual.worker import get_current_worker
 
 from hptui.reading.listing import StudyLine, StudyReader
 from hptui.reading.listing_words import BY_NAME, COLUMNS, details
-from hptui.record.study_directory import studies_folder
+from hptui.record.study_directory import shown, studies_folder
 from hptui.ui.drawing.literal import literal
 from hptui.ui.messages import NewStudy
 from hptui.ui.screens.comparison import Comparer
@@ -174,7 +174,7 @@ class StudyListScreen(HelpedScreen[Path | None]):
     def _show_about(self) -> None:
         """Below the table: what the columns have no room for."""
         line, marked = self.table.current, self.table.marked
-        words = [literal(line.key), *map(literal, details(line))] if line is not None else []
+        words = [literal(shown(line.directory.name)), *map(literal, details(line))] if line is not None else []
         if marked:
             words.append(f"{len(marked)} marked: c compares them, X cleans, D deletes")
         self.query_one("#about", Static).update(Text("\n".join(words)))

@@ -25,7 +25,7 @@ HISTORY = 16
 
 TRAINED: tuple[Status, ...] = ("running", "paused")
 """states of a run, or a study, that somebody works on"""
-HELD = "by hand (u: strategy)"
+HELD = "by hand (u)"
 """while the strategy decides nothing, because somebody chose the values"""
 MARKS: dict[Status, str] = {
     "running": ">",
