@@ -429,7 +429,7 @@ def test_grid_takes_the_best_of_all_cells_and_costs_what_it_planned() -> None:
     assert planned_cost(strategy.plan(outlook()), Length(EPOCHS)) == pytest.approx(1 + 3 * 12 * HORIZON / EPOCHS)
     _, kept = decide(new("grid"), situation_at(1, values()), score_diverged)
     assert kept.values == {}
-    assert "all 12 cells diverged" in kept.reason
+    assert "all 12 candidates diverged" in kept.reason
 
 
 def test_schedules_fall_as_they_say() -> None:

@@ -64,9 +64,9 @@ headless_option = click.option("--headless", is_flag=True, help="No screen: prog
 detach_option = click.option(
     "--detach",
     is_flag=True,
-    help="Train in a process of its own, which outlives this terminal, with the screen on it; --headless: none.",
+    help="Train in a process that outlives this terminal, and look at it here; with --headless only start it.",
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 config_argument = click.argument("config", required=False, type=click.Path(path_type=Path), metavar="[CONFIG.toml]")
 
 

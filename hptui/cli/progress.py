@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from hptui.reading.cautions import cautions
-from hptui.reading.progress import expected_work, work_done
+from hptui.reading.plan import candidate_words, under_way
+from hptui.reading.progress import study_progress
 from hptui.reading.run_state import RunState
 from hptui.reading.studies import FollowedRun, FollowedStudy
 from hptui.space import describe
@@ -52,10 +53,9 @@ class ProgressReport:
             self._print_cautions(run)
         runs = self._followed.runs
         current = next((run for run in runs if run.state.started and not run.state.completed), None)
-        done = sum(work_done(run.state) for run in runs) / sum(expected_work(self._followed, run) for run in runs)
         self._bar.update(
             task,
-            completed=min(done, 1.0),
+            completed=min(study_progress(self._followed).share, 1.0),
             description=_where(self._followed, current),
             rate=f"{_rate(current.state):,.0f}/s" if current else "",
         )
@@ -96,7 +96,6 @@ def _where(followed: FollowedStudy, run: FollowedRun | None) -> str:
         return "all runs done" if all(run.state.completed for run in followed.runs) else "between runs"
     number = followed.runs.index(run) + 1
     text = f"{number}/{len(followed.runs)} {run.name}"
-    decision = run.state.decisions[-1] if run.state.decisions else None
-    if decision is not None and decision.chosen is None:
-        return f"{text} decision {decision.started.decision + 1}.{len(decision.candidates) + 1}"
+    if (decision := under_way(run.state)) is not None:
+        return f"{text} decision {decision.started.decision + 1}: {candidate_words(decision)}"
     return f"{text} epoch {min(run.state.epochs_completed + 1, run.state.epochs_planned)}"

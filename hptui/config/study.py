@@ -48,29 +48,33 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ] = None
     split_seed: Annotated[int, Meta(ge=0, description="seed of the split, the same for all runs")] = 0
     model: Annotated[str, Meta(description="the network")] = "dtu_cnn"
-    optimizer: Annotated[str, Meta(description="what takes the steps")] = "adam"
-    loss: Annotated[str, Meta(description="what a training step makes smaller")] = "cross_entropy"
+    optimizer: Annotated[str, Meta(description="what takes the training steps")] = "adam"
+    loss: Annotated[str, Meta(description="what training minimises")] = "cross_entropy"
     schedule: Annotated[
-        str | None, Meta(description="of the learning rate, between decisions too (default: the strategy's own)")
+        str | None, Meta(description="how the learning rate goes, between decisions too (default: the strategy's own)")
     ] = None
     epochs: Annotated[int, Meta(ge=1, le=100_000, description="epochs of each run")] = 10
-    runs: Annotated[int, Meta(ge=1, le=10_000, description="runs of each arm, paired by seed")] = 10
+    runs: Annotated[
+        int, Meta(ge=1, le=10_000, description="runs of each arm (baseline, optimized), paired by seed")
+    ] = 10
     seed: Annotated[int, Meta(ge=0, le=2**31, description="seed of the first pair; the next pair has seed + 1")] = 0
-    strategy: Annotated[str, Meta(description="how the optimized arm chooses")] = "grid"
-    baseline: Annotated[str, Meta(description="how the baseline arm chooses, or none: no baseline arm")] = "fixed"
-    set: Annotated[dict[str, float], Meta(description="value in force from the start: NAME=VALUE")] = {}
+    strategy: Annotated[str, Meta(description="how the optimized runs choose hyperparameters")] = "grid"
+    baseline: Annotated[str, Meta(description="how the baseline runs choose; none: no baseline runs")] = "fixed"
+    set: Annotated[dict[str, float], Meta(description="value from the start on, and of the baseline: NAME=VALUE")] = {}
     search: Annotated[
         dict[str, str],
-        Meta(description="range to search: NAME=LOW:HIGH:log|lin:STEPS, NAME=off; STEPS are those of grid"),
+        Meta(description="range to search: NAME=LOW:HIGH:log|lin:STEPS (STEPS: of grid), or NAME=off"),
     ] = {}
     decide_every: Annotated[int, Meta(ge=1, description="decide before every so many epochs, from the first on")] = 1
     decide_at: Annotated[
         list[Annotated[int, Meta(ge=1)]] | None, Meta(description="decide before these epochs: 1,2,5,9")
     ] = None
-    horizon: Annotated[float, Meta(gt=0, le=100, description="how long each candidate is probed, in epochs")] = 0.2
+    horizon: Annotated[
+        float, Meta(gt=0, le=100, description="how long each candidate is trained on trial, in epochs")
+    ] = 0.2
     budget: Annotated[
         float,
-        Meta(gt=1, le=1000, description="adaptive: images of probes and training together, in plain trainings"),
+        Meta(gt=1, le=1000, description="of adaptive: what a run may cost, trials included, in plain trainings"),
     ] = 1.5
     greed_check: Annotated[
         int,
@@ -90,14 +94,16 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ] = "loss"
     score_weights: Literal["averaged", "last"] = "averaged"
     class_weights: Literal["none", "balanced"] = "none"
-    average_window: Annotated[float, Meta(gt=0, le=100, description="window of the averaged weights, in epochs")] = 0.5
-    device: Annotated[str, Meta(description="auto, cpu, cuda or cuda:INDEX")] = "auto"
+    average_window: Annotated[float, Meta(gt=0, le=100, description="over how many epochs weights are averaged")] = 0.5
+    device: Annotated[
+        str, Meta(description="where to train: auto (a GPU if there is one), cpu, cuda or cuda:INDEX")
+    ] = "auto"
     threads: Annotated[
         Annotated[int, Meta(ge=1, le=1024)] | None,
         Meta(description="CPU threads of torch (default: half the cores)"),
     ] = None
     precision: Literal["float32", "bfloat16"] = "float32"
-    log_every: Annotated[int, Meta(ge=1, description="batches between two lines of the log")] = 20
+    log_every: Annotated[int, Meta(ge=1, description="batches between two losses in the log")] = 20
     checkpoint_every: Annotated[
         str, Meta(description="at most so long is lost if the training is killed: 90s, 10m, 1h or 500steps")
     ] = "10m"
@@ -131,7 +137,7 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 FIELDS: dict[str, Any] = typing.get_type_hints(StudyConfig, include_extras=True)
 _DESCRIPTIONS = {
     "score": "what a decision compares on the validation images",
-    "score_weights": "weights that are scored; averaging takes the noise out of every candidate alike",
+    "score_weights": "which weights a decision scores; averages over the last steps are less noisy",
     "class_weights": "balanced: in training and validation losses an image counts n / (classes * images of its class)",
     "precision": "arithmetic of the forward pass",
 }

@@ -11,17 +11,20 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from hptui.config import Arm, StudyConfig
 from hptui.reading.comparison.arms import Summary, summarize
 from hptui.reading.comparison.differences import Difference, student_difference
 from hptui.reading.glance import RunGlance, glance
+from hptui.reading.progress import StudyProgress
 from hptui.reading.studies import Status, status_of
 from hptui.record.contents import size_of
+from hptui.record.events import DecisionStarted
 from hptui.record.notes import NOTE_FILE, read_note
 from hptui.record.presence import HEARTBEAT, is_written
 from hptui.record.run_directory import CHECKPOINTS, EVENTS_FILE
+from hptui.record.run_reader import last_of_kind
 from hptui.record.study_directory import STEERING_FILE, STUDY_FILE, Study, open_study
 from hptui.record.study_names import study_directories
 
@@ -36,12 +39,22 @@ SHOW_SECONDS = 0.3
 
 @dataclass(frozen=True)
 class StudyResults:
-    """Test accuracies of the completed runs, delivered weights, as fractions."""
+    """Test accuracies of completed runs, delivered weights, as fractions.
+
+    As soon as a pair is complete, with equal epochs, all three are over such pairs alone; until then over the runs.
+    """
 
     baseline: Summary
     optimized: Summary
     difference: Difference
     """optimized minus baseline by pairs of one seed, with Student's interval: that of `hptui compare`"""
+    planned: int
+    """runs of each arm that there will be"""
+
+    @property
+    def is_interim(self) -> bool:
+        """Whether some of the planned runs are not among them."""
+        return any(len(arm.values) not in (0, self.planned) for arm in (self.baseline, self.optimized))
 
 
 @dataclass(frozen=True)
@@ -60,6 +73,10 @@ class StudyLine:
     """of every planned run, by its name"""
     epochs: int = 0
     """completed in all runs together"""
+    done: float | None = None
+    """share of the work of all planned runs, probes and added epochs included; None: not read"""
+    goes_on: tuple[str, ...] = ()
+    """finished runs that have fewer epochs than are planned since some were added"""
     results: StudyResults | None = None
     note: str = ""
     size: int | None = None
@@ -84,11 +101,6 @@ class StudyLine:
     def planned_epochs(self) -> int:
         """Epochs of all planned runs together."""
         return self.runs * self.config.epochs if self.config is not None else 0
-
-    @property
-    def done(self) -> float | None:
-        """Share of the planned epochs that is trained."""
-        return min(self.epochs / self.planned_epochs, 1.0) if self.planned_epochs else None
 
     def matches(self, words: Iterable[str]) -> bool:
         """Whether each of these words, in small letters, occurs in name, state, settings or note."""
@@ -180,30 +192,58 @@ def read_line(directory: Path) -> StudyLine:
 
 
 def _line_of(directory: Path, study: Study) -> StudyLine:
-    glances = [(arm, seed, path.name, glance(path)) for arm, seed, path in study.runs()]
+    runs = [Glanced(arm, seed, path, glance(path)) for arm, seed, path in study.runs()]
+    progress = StudyProgress(study, tuple(run.seen.progress for run in runs), None)
+    if not progress.is_over:
+        progress = replace(progress, newest=_newest_decision(runs))
+    goes_on = tuple(run.path.name for run in runs if 0 < run.seen.progress.completed < progress.epochs)
     written = is_written(study.directory)
     return StudyLine(
         directory=directory,
         created=study.created,
-        state=status_of({seen.status for *_, seen in glances}, written=written),
+        state=status_of({run.seen.status for run in runs}, written=written, goes_on=bool(goes_on)),
         config=study.config,
-        run_status=tuple((name, seen.status) for _, _, name, seen in glances),
-        epochs=sum(seen.epochs for *_, seen in glances),
-        results=_results([(arm, seed, seen) for arm, seed, _, seen in glances]),
+        run_status=tuple((run.path.name, run.seen.status) for run in runs),
+        epochs=sum(run.seen.epochs for run in runs),
+        done=progress.share,
+        goes_on=goes_on,
+        results=_results(runs, study.config.runs),
         note=read_note(directory),
-        kept=len(glances) * study.disk.kept if study.disk is not None else 0,
+        kept=len(runs) * study.disk.kept if study.disk is not None else 0,
     )
 
 
-def _results(glances: Sequence[tuple[Arm, int, RunGlance]]) -> StudyResults:
-    accuracies: dict[Arm, dict[int, float]] = {"baseline": {}, "optimized": {}}
-    for arm, seed, seen in glances:
-        if seen.test_accuracy is not None:
-            accuracies[arm][seed] = seen.test_accuracy
+class Glanced(NamedTuple):
+    """A run of a study, looked at."""
+
+    arm: Arm
+    seed: int
+    path: Path
+    seen: RunGlance
+
+
+def _newest_decision(runs: Sequence[Glanced]) -> DecisionStarted | None:
+    """That of the run that was written last, of those that have any."""
+    for run in sorted(runs, key=lambda run: run.seen.time, reverse=True):
+        if run.seen.time and isinstance(found := last_of_kind(run.path, DecisionStarted), DecisionStarted):
+            return found
+    return None
+
+
+def _results(runs: Sequence[Glanced], planned: int) -> StudyResults:
+    done: dict[Arm, dict[int, RunGlance]] = {"baseline": {}, "optimized": {}}
+    for run in runs:
+        if run.seen.test_accuracy is not None:
+            done[run.arm][run.seed] = run.seen
+    both = done["baseline"].keys() & done["optimized"].keys()
+    pairs = {seed for seed in both if done["baseline"][seed].epochs == done["optimized"][seed].epochs}
+    accuracies = {
+        arm: {seed: seen.test_accuracy or 0.0 for seed, seen in of_arm.items() if seed in pairs or not pairs}
+        for arm, of_arm in done.items()
+    }
     baseline, optimized = accuracies["baseline"], accuracies["optimized"]
-    return StudyResults(
-        summarize(baseline.values()), summarize(optimized.values()), student_difference(baseline, optimized)
-    )
+    difference = student_difference(*(({}, {}) if not pairs else (baseline, optimized)))
+    return StudyResults(summarize(baseline.values()), summarize(optimized.values()), difference, planned)
 
 
 def _newest_first(lines: Iterable[StudyLine]) -> list[StudyLine]:

@@ -43,6 +43,11 @@ class Column:
         return [line for _, line in counted] + [line for number, line in numbers if number is None]
 
 
+INTERIM = "*"
+"""before numbers that some runs are still to join"""
+INTERIM_WORDS = f"{INTERIM} so far: over the pairs that are finished, or over the runs before there is one"
+
+
 def _accuracy(arm: Arm) -> Callable[[StudyLine], float | None]:
     def mean(line: StudyLine) -> float | None:
         if line.results is None:
@@ -54,6 +59,17 @@ def _accuracy(arm: Arm) -> Callable[[StudyLine], float | None]:
 
 def _difference(line: StudyLine) -> float | None:
     return line.results.difference.mean if line.results is not None else None
+
+
+def _result(number: Callable[[StudyLine], float | None], words: Callable[[float], str]) -> Callable[[StudyLine], str]:
+    """A result in words, marked while it may change."""
+    plain = _in_words(number, words)
+
+    def text(line: StudyLine) -> str:
+        found = plain(line)
+        return f"{INTERIM}{found}" if found and line.results is not None and line.results.is_interim else found
+
+    return text
 
 
 def _in_words(number: Callable[[StudyLine], float | None], words: Callable[[float], str]) -> Callable[[StudyLine], str]:
@@ -99,9 +115,9 @@ COLUMNS = (
         number=lambda line: line.finished,
     ),
     Column("done", "done", _in_words(_done, lambda done: f"{int(100 * done)}%"), rank=7, least=4, number=_done),
-    Column("baseline", "base %", _in_words(_baseline, percent), rank=6, least=6, number=_baseline),
-    Column("optimized", "opt %", _in_words(_optimized, percent), rank=2, least=5, number=_optimized),
-    Column("difference", "diff", _in_words(_difference, signed), rank=3, least=5, number=_difference),
+    Column("baseline", "base %", _result(_baseline, percent), rank=6, least=6, number=_baseline),
+    Column("optimized", "opt %", _result(_optimized, percent), rank=2, least=5, number=_optimized),
+    Column("difference", "diff", _result(_difference, signed), rank=3, least=5, number=_difference),
     Column("interval", "95 % interval", _interval, rank=9, least=14, number=_difference),
     Column("size", "size", _in_words(_size, in_bytes), rank=4, least=6, number=_size),
     Column("age", "age", lambda line: age(line.created), rank=5, least=6, number=lambda line: line.created),
@@ -137,9 +153,15 @@ def details(line: StudyLine) -> list[str]:
     if line.kept and line.state != "finished":
         size += f" (finished about {in_bytes(line.kept)})"
     progress = f"{line.finished} of {line.runs} runs finished, {line.epochs} of {line.planned_epochs} epochs"
+    if line.goes_on:
+        number = len(line.goes_on)
+        more = "1 finished run goes" if number == 1 else f"{number} finished runs go"
+        progress += f" (epochs were added: {more} on to {config.epochs})"
     lines = [f"{settings}, {config.epochs} epochs", f"begun {begun}; {progress}{size}"]
     if line.results is not None and line.finished:
         lines.append(result_words(line.results))
+        if line.results.is_interim:
+            lines.append(INTERIM_WORDS)
     return [*lines, *_noted(line)]
 
 

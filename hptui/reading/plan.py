@@ -5,6 +5,7 @@ from __future__ import annotations
 from hptui.plan import Plan, plan_lines
 from hptui.reading.run_state import Decision, RunState
 from hptui.reading.studies import FollowedRun, FollowedStudy
+from hptui.space import describe
 
 
 def still_to_come(followed: FollowedStudy, run: FollowedRun) -> Plan | None:
@@ -24,14 +25,18 @@ def _decided(state: RunState) -> int:
 def coming_lines(followed: FollowedStudy, run: FollowedRun) -> list[str]:
     """What comes, the next thing first, in words; empty for a run that decides nothing, or of an older hptui."""
     state, plan = run.state, still_to_come(followed, run)
-    if plan is None:
+    if plan is None and not state.by_hand:
         return []
-    under_way = [decision for decision in state.decisions[-1:] if decision.chosen is None]
-    now = [candidates_words(decision) for decision in under_way if not state.completed]
+    if state.completed is not None and state.completed.epoch < followed.epochs:
+        return [f"completed with {state.completed.epoch} epochs; goes on to {followed.epochs} after the other runs"]
     if state.completed is not None or state.epochs_completed >= (state.epochs_planned or 1):
         return ["completed: nothing more will be decided"]
-    if state.by_hand:
-        return [*now, "values were chosen by hand: nothing is decided until the strategy chooses again"]
+    now = []
+    if (decision := under_way(state)) is not None:
+        number, epoch = decision.started.decision + 1, decision.started.epoch
+        now = [f"decision {number}, for epoch {epoch}: {candidate_words(decision)}"]
+    if state.by_hand or plan is None:
+        return [*now, f"by hand: {describe(state.by_hand)}; nothing is decided until the strategy chooses again"]
     if not plan.stages:
         watched = bool(state.decisions) and state.decisions[-1].started.epoch > state.epochs_completed
         last = [plan.otherwise] if plan.otherwise and watched else []  # only the epoch after a choice can go wrong
@@ -41,10 +46,16 @@ def coming_lines(followed: FollowedStudy, run: FollowedRun) -> list[str]:
     return [*now, f"next decision {first}", *later]
 
 
-def candidates_words(decision: Decision) -> str:
-    """How far a decision is: "decision 2, for epoch 3: candidate 4 of at most 7"."""
-    started, done = decision.started, len(decision.candidates)
+def under_way(state: RunState) -> Decision | None:
+    """The decision that candidates are being measured for, if there is one."""
+    decision = state.decisions[-1] if state.decisions else None
+    return decision if decision is not None and decision.chosen is None and not state.completed else None
+
+
+def candidate_words(decision: Decision) -> str:
+    """Which candidate is being measured: "candidate 4/15", "candidate 4 of at most 7"."""
+    started, now = decision.started, len(decision.candidates) + 1
     most = started.planned or started.planned_most
-    bound = "" if started.planned else "at most "
-    of = f"candidate {min(done + 1, most)} of {bound}{most}" if most else f"{done} candidates so far"
-    return f"decision {started.decision + 1}, for epoch {started.epoch}: {of}"
+    if not most:
+        return f"candidate {now}"
+    return f"candidate {min(now, most)}{'/' if started.planned else ' of at most '}{most}"

@@ -1,83 +1,138 @@
-"""How much of a study's work is done, and how much is left."""
+"""How much of a study's work is done, and how much is left: one count for a list, a dashboard and a terminal."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 
+from hptui.config import Arm
 from hptui.reading.run_state import RunState
-from hptui.reading.studies import FollowedRun, FollowedStudy
+from hptui.reading.studies import FollowedStudy
 from hptui.record.events import Axis, DecisionStarted
+from hptui.record.study_directory import Study
 from hptui.space import Range
 
 
-def expected_work(followed: FollowedStudy, run: FollowedRun) -> float:
-    """Images that a run will have processed in probes and training at its end, relative to one epoch's.
+@dataclass(frozen=True)
+class RunProgress:
+    """How far a run is, whether its log was read from the beginning or from the end."""
 
-    Epochs that were added count. Where decisions go through a grid, probes go on to the end, and the size of the newest
-    one counts, because ranges may have been changed; another strategy keeps to what it planned for the whole run.
-    """
-    state, done = run.state, work_done(run.state)
-    if state.completed:
-        return done
-    config = followed.study.config
-    epochs = state.epochs_planned or max(config.epochs, *(other.state.epochs_planned for other in followed.runs))
-    probes = (followed.study.planned_cost[run.arm] - 1) * _newest_cells(followed) / _cells(config.space.values())
-    if state.started is None or not state.started.images_per_epoch:
-        return epochs * (1 + probes)
-    per_epoch = state.started.images_per_epoch
-    under_way = [decision for decision in state.decisions[-1:] if decision.chosen is None]
-    probed = sum(candidate.images for decision in under_way for candidate in decision.candidates) / per_epoch
-    left = max(epochs - state.images_trained / per_epoch, 0.0)
-    if not _goes_through_grid(followed):
-        return max(followed.study.planned_cost[run.arm] * config.epochs + epochs - config.epochs, done + left)
-    return done + max(left * (1 + probes) - probed, 0.0)
+    images_per_epoch: int = 0
+    """0: it has not begun"""
+    images_trained: int = 0
+    images_probed: int = 0
+    epochs: int = 0
+    """that it was to have when its log was read; 0: it has not begun"""
+    completed: int = 0
+    """epochs with which it came to its end; 0: it did not yet"""
+    probed_now: int = 0
+    """images of the candidates of the decision under way, which are among those probed"""
+
+    @property
+    def work(self) -> float:
+        """Images processed in probes and training, relative to one epoch's."""
+        return (self.images_trained + self.images_probed) / self.images_per_epoch if self.images_per_epoch else 0.0
 
 
-def _newest_cells(followed: FollowedStudy) -> int:
-    """Number of cells of the newest decision's grid in the whole study; before the first one, of the study's ranges."""
-    newest = _newest_decision(followed)
-    return _cells(newest.axes if newest is not None else followed.study.config.space.values())
+@dataclass(frozen=True)
+class StudyProgress:
+    """How far all planned runs of a study are."""
+
+    study: Study
+    runs: tuple[RunProgress, ...]
+    """in the study's order"""
+    newest: DecisionStarted | None
+    """the decision of all runs that began last"""
+
+    @property
+    def epochs(self) -> int:
+        """Epochs that every run is to have in the end; those that were added count, also for runs that are over."""
+        return max(self.study.config.epochs, *(run.epochs for run in self.runs))
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all runs have all their epochs."""
+        return all(run.completed >= self.epochs for run in self.runs)
+
+    @property
+    def share(self) -> float:
+        """Share of the work that is done."""
+        expected = sum(self.expected())
+        return sum(run.work for run in self.runs) / expected if expected else 0.0
+
+    def expected(self) -> tuple[float, ...]:
+        """Work of each run at its end: images of probes and training, relative to one epoch's.
+
+        Where decisions go through a grid, probes go on to the end, and the size of the newest one counts, because
+        ranges may have been changed; another strategy keeps to what it planned for the whole run.
+        """
+        space, newest = self.study.config.space.values(), self.newest
+        cells = _cells(newest.axes if newest is not None else space)
+        through_grid = newest is not None and newest.planned == cells
+        epochs = self.epochs
+        found = []
+        for run, (arm, _, _) in zip(self.runs, self.study.runs(), strict=True):
+            probes = (self.study.planned_cost[arm] - 1) * cells / _cells(space)
+            found.append(self._expected(run, arm, epochs, probes, through_grid=through_grid))
+        return tuple(found)
+
+    def _expected(self, run: RunProgress, arm: Arm, epochs: int, probes: float, *, through_grid: bool) -> float:
+        if run.completed >= epochs:
+            return run.work
+        if not run.images_per_epoch:
+            return epochs * (1 + probes)
+        left = max(epochs - run.images_trained / run.images_per_epoch, 0.0)
+        if through_grid:
+            return run.work + max(left * (1 + probes) - run.probed_now / run.images_per_epoch, 0.0)
+        planned = self.study.config.epochs
+        return max(self.study.planned_cost[arm] * planned + epochs - planned, run.work + left)
 
 
-def _goes_through_grid(followed: FollowedStudy) -> bool:
-    """Whether the newest decision has a candidate for every cell."""
-    newest = _newest_decision(followed)
-    return newest is not None and newest.planned == _cells(newest.axes)
-
-
-def _newest_decision(followed: FollowedStudy) -> DecisionStarted | None:
+def study_progress(followed: FollowedStudy) -> StudyProgress:
+    """Progress of a study whose logs were read."""
     started = [run.state.decisions[-1].started for run in followed.runs if run.state.decisions]
-    return max(started, key=lambda decision: decision.time, default=None)
+    newest = max(started, key=lambda decision: decision.time, default=None)
+    return StudyProgress(followed.study, tuple(run_progress(run.state) for run in followed.runs), newest)
+
+
+def run_progress(state: RunState) -> RunProgress:
+    """Progress of a run whose log was read."""
+    under_way = [decision for decision in state.decisions[-1:] if decision.chosen is None]
+    return RunProgress(
+        images_per_epoch=state.started.images_per_epoch if state.started is not None else 0,
+        images_trained=state.images_trained,
+        images_probed=state.images_probed,
+        epochs=state.epochs_planned,
+        completed=state.completed.epoch if state.completed is not None else 0,
+        probed_now=sum(candidate.images for decision in under_way for candidate in decision.candidates),
+    )
 
 
 def _cells(axes: Iterable[Axis | Range]) -> int:
     return math.prod(len(axis.values() if isinstance(axis, Range) else axis.values) for axis in axes)
 
 
-def work_done(state: RunState) -> float:
-    """Images processed in probes and training, relative to one epoch's."""
-    if state.started is None or not state.started.images_per_epoch:
-        return 0.0
-    return (state.images_trained + state.images_probed) / state.started.images_per_epoch
-
-
 def seconds_left(followed: FollowedStudy) -> float | None:
     """Seconds of training until all runs are at their end, at the pace of this study so far; None before it has one.
 
     Each arm has its own pace, in seconds per work: probes are evaluated more often than training is. Pauses do not
-    count. It is no better than `expected_work`, and a machine that became slower since is noticed late.
+    count. It is no better than what is expected, and a machine that became slower since is noticed late.
     """
-    paces = {arm: pace for arm in ("baseline", "optimized") if (pace := _pace(followed, arm)) is not None}
+    progress = study_progress(followed)
+    paces = {arm: pace for arm in ("baseline", "optimized") if (pace := _pace(followed, progress, arm)) is not None}
     if not paces:
         return None
     any_pace = max(paces.values())
-    left = ((run.arm, max(expected_work(followed, run) - work_done(run.state), 0.0)) for run in followed.runs)
+    of_runs = zip(followed.runs, progress.runs, progress.expected(), strict=True)
+    left = ((run.arm, max(expected - done.work, 0.0)) for run, done, expected in of_runs)
     return sum(work * paces.get(arm, any_pace) for arm, work in left)
 
 
-def _pace(followed: FollowedStudy, arm: str) -> float | None:
+def _pace(followed: FollowedStudy, progress: StudyProgress, arm: str) -> float | None:
     """Seconds per work in the begun runs of one arm."""
-    states = [run.state for run in followed.runs if run.arm == arm]
-    work = sum(map(work_done, states))
-    return sum(state.seconds for state in states) / work if work > 0 else None
+    of_arm = [
+        (run.state.seconds, done.work) for run, done in zip(followed.runs, progress.runs, strict=True) if run.arm == arm
+    ]
+    work = sum(done for _, done in of_arm)
+    return sum(seconds for seconds, _ in of_arm) / work if work > 0 else None

@@ -25,6 +25,8 @@ from hptui.record.study_directory import Study, open_study
 
 Status = Literal["waiting", "running", "paused", "stopped", "lost", "failed", "finished"]
 
+RESUMABLE: tuple[Status, ...] = ("stopped", "lost", "failed", "waiting")
+"""states of a study that nobody trains, and that is not done"""
 NOTABLE = 2000
 UNREMARKABLE = (BatchesTrained, CandidateScored, LandscapePredicted)
 
@@ -116,21 +118,35 @@ class FollowedStudy:
         return [run for run in self.runs if run.arm == arm and run.state.completed is not None]
 
     @property
+    def epochs(self) -> int:
+        """Epochs that every run is to have in the end; those that were added count."""
+        return max(self.study.config.epochs, *(run.state.epochs_planned for run in self.runs))
+
+    @property
     def status(self) -> Status:
         """State of the whole: running while its process lives; else the worst that its runs show."""
-        return status_of({run.status for run in self.runs}, written=is_written(self.study.directory))
+        done = [run.state.completed.epoch for run in self.runs if run.state.completed is not None]
+        goes_on = any(epochs < self.epochs for epochs in done)
+        statuses = {run.status for run in self.runs}
+        return status_of(statuses, written=is_written(self.study.directory), goes_on=goes_on)
 
 
-def status_of(statuses: set[Status], *, written: bool) -> Status:
-    """State of a study whose runs have these, and in whose folder a living process writes or not."""
-    if statuses == {"finished"}:
+def status_of(statuses: set[Status], *, written: bool, goes_on: bool) -> Status:
+    """State of a study.
+
+    Args:
+        statuses: of its runs.
+        written: whether a living process writes in its folder.
+        goes_on: whether a finished run is to go on, because epochs were added since.
+    """
+    if statuses == {"finished"} and not goes_on:
         return "finished"
     if "paused" in statuses:
         return "paused"
     if "running" in statuses or written:
         return "running"
     order: tuple[Status, ...] = ("failed", "lost", "stopped", "waiting")
-    worst = next(status for status in order if status in statuses)
+    worst: Status = next((status for status in order if status in statuses), "stopped")
     return "stopped" if worst == "waiting" and "finished" in statuses else worst
 
 

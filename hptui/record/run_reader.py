@@ -252,8 +252,40 @@ def _lines_backwards(file: BinaryIO) -> Iterator[Line]:
             last -= len(line) + 1
 
 
-def check_format(directory: Path) -> None:
-    """Raise RunDirectoryError if another version wrote this run, or its log does not begin as one does."""
+def last_of_kind(directory: Path, kind: type[AnyEvent]) -> AnyEvent | None:
+    """The last whole event of one kind that is not the log's first, without a look at what lies behind it.
+
+    Raises:
+        RunDirectoryError: it cannot be read.
+    """
+    path, sign = directory / EVENTS_FILE, b"\n" + start_of(kind)
+    try:
+        with path.open("rb") as file:
+            end = whole = file.seek(0, os.SEEK_END)
+            while end > 0:
+                start = max(0, end - READ_BYTES)
+                file.seek(start)
+                at = file.read(min(end + len(sign) - 1, whole) - start).rfind(sign)
+                if at < 0:
+                    end = start
+                    continue
+                file.seek(start + at + 1)
+                if (line := file.readline()).endswith(b"\n"):
+                    return decode(line[:-1])
+                end = whole = start + at  # torn
+    except FileNotFoundError:
+        return None
+    except msgspec.DecodeError as error:
+        raise RunDirectoryError(f"{path}: its last {kind.__name__} cannot be read: {error}.") from None
+    return None
+
+
+def check_format(directory: Path) -> RunStarted | None:
+    """Give the fact that a run has begun, if it has.
+
+    Raises:
+        RunDirectoryError: another version wrote this run, or its log does not begin as one does.
+    """
     if (directory / RUN_FILE).exists():
         read_run_file(directory)
     path = directory / EVENTS_FILE
@@ -262,8 +294,10 @@ def check_format(directory: Path) -> None:
             first = file.readline(READ_BYTES)
         event = decode(first) if first.endswith(b"\n") else None
     except FileNotFoundError:
-        return
+        return None
     except msgspec.DecodeError as error:
         raise RunDirectoryError(f"{path}, line 1 cannot be read: {error}.") from None
-    if isinstance(event, RunStarted):
-        check_schema(event.schema, path)
+    if not isinstance(event, RunStarted):
+        return None
+    check_schema(event.schema, path)
+    return event

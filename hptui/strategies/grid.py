@@ -32,12 +32,12 @@ class Grid(Strategy):
         measurements = yield [Candidate(cell) for cell in grid(situation.space)]
         finite = [index for index, one in enumerate(measurements) if math.isfinite(one.score)]
         if not finite:
-            return Choice({}, f"all {len(measurements)} cells diverged; the values in force stay")
+            return Choice({}, f"all {len(measurements)} candidates diverged; the values in force stay")
         most = FAR * min(measurements[index].raw_loss for index in finite) + SLACK
         sound = [index for index in finite if measurements[index].raw_loss <= most]
         best = self._best(sound, measurements, situation)
         winner = measurements[best].candidate.values
-        reason = f"lowest score of {len(measurements)} cells: {measurements[best].score:.4g} at {describe(winner)}"
+        reason = f"lowest score of {len(measurements)} candidates: {measurements[best].score:.4g} at {describe(winner)}"
         diverged, far = len(measurements) - len(finite), len(finite) - len(sound)
         excluded = [f"{diverged} diverged"] * (diverged > 0) + [f"{far} with last weights far behind"] * (far > 0)
         reason += f" (left out: {', '.join(excluded)})" * bool(excluded)

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on, work
+from textual._context import active_message_pump
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.css.query import NoMatches
 from textual.dom import DOMNode
 from textual.filter import LineFilter
 from textual.reactive import Reactive, reactive
@@ -165,7 +167,8 @@ class HptuiApp(App[None]):
                 self.notify(words, title="on the disk", severity="warning", markup=False)
         elif training.error is not None:
             self.pop_screen()
-            self.action_list()
+            if training.config is not None or len(self.screen_stack) == 1:
+                self.action_list()
             if training.config is not None:  # what was typed is not lost
                 self._open_form(training.config, training.error)
 
@@ -182,11 +185,13 @@ class HptuiApp(App[None]):
 
         share = BESIDE_TRAINING if self._training.alive else ALONE
         try:
-            dashboard = Dashboard(directory, self._export, share=share)
+            dashboard = Dashboard(directory, self._export, share=share, may_train=lambda: self._training.may_resume)
         except (HptuiError, OSError) as error:
             self.notify(str(error), severity="error", markup=False)
         else:
             self.opened.append(dashboard.followed.study.directory)
+            if isinstance(self.screen, Dashboard):  # it goes on from there
+                self.pop_screen()
             self.push_screen(dashboard.data_bind(HptuiApp.palette))
 
     def warn(self, words: str) -> None:
@@ -226,7 +231,7 @@ class HptuiApp(App[None]):
 
     @on(ResumeStudy)
     def _resume_study(self, message: ResumeStudy) -> None:
-        """Go on with a study, unless a training goes on in this process already."""
+        """Go on with a study, from the list or its dashboard, unless a training goes on in this process already."""
         if self._training.ask_to_resume(message.directory):
             self._prepare()
         else:
@@ -279,12 +284,20 @@ class HptuiApp(App[None]):
         """Textual's own way out, in the palette too: ask as q does."""
         self.action_leave()
 
-    def action_help(self) -> None:
-        """Keys of what is on the screen, made from the bindings."""
-        if self.screen.query("HelpPanel"):
-            self.action_hide_help_panel()
+    async def action_help(self) -> None:
+        """Keys of what is on the screen, made from the bindings; Esc closes it, or does what it did before."""
+        if panels := self.screen.query("HelpPanel"):
+            await panels.remove()
         else:
             self.action_show_help_panel()
+        self.call_after_refresh(self.screen.refresh_bindings)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Pass over what a widget misses that is on its way out: Textual mounts no children in it any more."""
+        pump = active_message_pump.get(None)
+        is_leaving = self._exit or (isinstance(pump, DOMNode) and pump._pruning)
+        if not (is_leaving and isinstance(error, NoMatches)):
+            super()._handle_exception(error)
 
     def action_next_colours(self) -> None:
         self._look_anew(self._appearance.next_colours())

@@ -7,13 +7,14 @@ own (`Measure`), or by the start itself; either way it belongs beside a field of
 from __future__ import annotations
 
 import importlib.util
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 from hptui import registry
-from hptui.config import FIELDS, PLUG_INS, Arm, Layer, StudyConfig, resolve
+from hptui.config import FIELDS, PLUG_INS, Arm, Layer, StudyConfig, resolve, takes_path
 from hptui.errors import ConfigError, HptuiError, RunDirectoryError
 from hptui.planning import ArmPlan, Refused, Speed, plan_study, study_lines, time_words
 from hptui.record.study_directory import new_directory
@@ -28,6 +29,7 @@ SPEED = (
     *("model", "optimizer", "loss", "schedule", "search", "set", "device", "threads", "precision"),
 )
 """settings on which a measurement depends; ranges, because their ends are tried"""
+FLAG = re.compile(r"--([a-z][a-z-]*[a-z])")
 
 
 def speed_key(config: StudyConfig) -> object:
@@ -99,12 +101,27 @@ def plan_words(config: StudyConfig, plans: Mapping[Arm, ArmPlan] | None, speed: 
 
 
 def setting_of(message: str, config: StudyConfig) -> str:
-    """The field that a message is about, as far as its first words tell; empty if they do not."""
+    """The field that is to be mended: its first word, a flag that it names, or what of the settings it begins with."""
     first = message.split(maxsplit=1)[0].rstrip(":=,") if message.strip() else ""
     if first in FIELDS:
         return first
-    for field in ("dataset", "model", "optimizer", "loss", "schedule", "strategy"):
-        name = (getattr(config, field) or "").partition(":")[0]
-        if name and first.strip("'\"").partition(":")[0] == name:
+    flags: list[str] = FLAG.findall(message)
+    if named := [field for flag in flags if (field := flag.replace("-", "_")) in FIELDS]:
+        return named[0]
+    for field, folder in PLUG_INS.items():
+        name, _, path = (getattr(config, field) or "").partition(":")
+        is_named = name and first.strip("'\"").partition(":")[0] == name
+        if is_named or (path and takes_path(folder, name) and path in message):
             return field
     return ""
+
+
+def in_form_words(message: str) -> str:
+    """A message as the form says it: the commands' flags are fields there."""
+
+    def named(flag: re.Match[str]) -> str:
+        field: str = flag[1].replace("-", "_")
+        known = field if field in FIELDS else f"--{flag[1]}"
+        return "the searched ranges" if field == "search" else known
+
+    return FLAG.sub(named, message)

@@ -74,6 +74,11 @@ class OwnTraining:
         """Whether a study from the form can be trained here and now."""
         return self._start is not None and not self.asked_for and not self.alive
 
+    @property
+    def may_resume(self) -> bool:
+        """Whether a study that was interrupted can go on here and now."""
+        return self._resume is not None and self.may_start
+
     def ask_for(self, config: StudyConfig, *, detached: bool = False) -> bool:
         """Have a study from the form trained when `begin` is called; False, and nothing done, if none `may_start`.
 

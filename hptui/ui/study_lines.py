@@ -17,6 +17,10 @@ SORTED = {False: "▼", True: "▲"}
 """beside the heading of the column that the rows are sorted by; by whether backwards"""
 ALWAYS = 3
 """columns that are shown even where there is no room for them"""
+BEFORE_NAMES = 3
+"""rank up to which columns are shown although a name is cut for them"""
+LONG_NAME = 48
+"""cells that a name has before any other column; a longer one may be cut for these"""
 
 
 @dataclass(frozen=True)
@@ -64,8 +68,9 @@ class Layout:
 def layout(lines: Sequence[StudyLine], room: int, order: Order, among: Sequence[Column] = COLUMNS) -> Layout:
     """Choose the columns for `room` cells: by rank, as long as each fits with words cut to their least.
 
-    A column of words that has nothing to tell of any study is left out; one of numbers is not, so that nothing moves
-    while they come. What room is left then goes to the words, the name first.
+    Names are cut for the first columns alone: what tells two studies apart often stands at their end. A column of words
+    that has nothing to tell of any study is left out; one of numbers is not, so that nothing moves while they come.
+    What room is left then goes to the words, the name first.
     """
     whole, least = {}, {}
     for column in among:
@@ -78,6 +83,8 @@ def layout(lines: Sequence[StudyLine], room: int, order: Order, among: Sequence[
     taken: list[Column] = []
     for column in sorted(whole, key=lambda column: column.rank):
         needed = sum(least[one] + 1 for one in [*taken, column])
+        if column.rank > BEFORE_NAMES:
+            needed += sum(max(min(whole[one], LONG_NAME) - least[one], 0) for one in taken if one is among[0])
         if needed <= room or len(taken) < ALWAYS:
             taken.append(column)
         else:

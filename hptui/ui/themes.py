@@ -47,7 +47,9 @@ StudyListScreen.-empty #empty { color: $text-muted; }
 NewStudyScreen.-wide #form Container { border: round $foreground 40%; }
 NewStudyScreen.-wide #form Container:focus-within { border: round $primary; }
 ToastRack { dock: top; align: right top; margin: 0; scrollbar-size: 0 0; }
+Dashboard ToastRack { dock: bottom; align: right bottom; margin-bottom: 1; }
 Toast { width: auto; max-width: 60%; margin: 0; padding: 0 1; }
+Dashboard Toast { max-width: 50%; }
 """
-"""A bar at the top and frames, as the dashboard has them. Notices lie over the load of the machine at the top, which
-none is about, and not over what was asked for."""
+"""A bar at the top and frames, as the dashboard has them. Notices have their place at the right: at the top, where a
+list and a form have nothing; of the dashboard, whose state and load are there, at the bottom, beside the log."""

@@ -310,6 +310,14 @@ def test_help_names_every_command(arguments: list[str], capsys: Captured) -> Non
         assert re.search(rf"^  {command}\s+[A-Z].+", shown, re.MULTILINE), command
 
 
+def test_what_a_command_is_for_is_told_whole_in_80_columns(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    _, _, commands = out_of(capsys, "--help").partition("Commands:\n")
+    for line in commands.splitlines():
+        assert line.endswith("."), line
+        assert not line.endswith("..."), line
+
+
 @pytest.mark.parametrize("command", ["run", "resume", "list", "compare", "config", "config show", "doctor"])
 def test_every_command_has_help(command: str, capsys: Captured) -> None:
     shown = out_of(capsys, *command.split(), "--help")

@@ -23,9 +23,10 @@ from rich.console import Console
 
 from hptui.cli import progress as headless
 from hptui.cli.foreground import report_progress
-from hptui.cli.progress import ProgressReport, work_done
+from hptui.cli.progress import ProgressReport
 from hptui.cli.session import Session
 from hptui.errors import TrainingError
+from hptui.reading.progress import run_progress
 from hptui.reading.run_state import replay
 from hptui.reading.studies import FollowedStudy, follow
 from hptui.record.events import EpochsAdded
@@ -128,7 +129,7 @@ def test_the_bar_stands_where_the_work_stands(tmp_path: Path) -> None:
     study = make_study(tmp_path / "s")  # planned: 1 and 1.6 plain trainings of two epochs
     assert "  0 %" in report(unread(study), terminal=True)
     write_run(study, "baseline", 0, whole_run("baseline"))
-    done = work_done(replay(whole_run("baseline")))
+    done = run_progress(replay(whole_run("baseline"))).work
     percentage = 100 * done / (done + 2 * 1.6)
     shown = report(unread(study), terminal=True)
     assert f"{percentage:3.0f} %" in shown
@@ -136,7 +137,7 @@ def test_the_bar_stands_where_the_work_stands(tmp_path: Path) -> None:
     write_run(study, "optimized", 0, [run_started(), decision_started(), candidate_scored(images=40)])
     shown = report(unread(study), terminal=True)
     assert f"{100 * (done + 0.4) / (done + 3.2):3.0f} %" in shown
-    assert "2/2 optimized-0 decision 1.2" in shown
+    assert "2/2 optimized-0 decision 1: candidate 2/3" in shown
 
 
 def test_names_are_shown_as_they_are(tmp_path: Path) -> None:
@@ -162,9 +163,9 @@ def test_the_bar_never_passes_the_end(tmp_path: Path) -> None:
 
 
 def test_work_is_counted_in_epochs() -> None:
-    assert work_done(replay([])) == 0
-    assert work_done(replay([run_started(images_per_epoch=0)])) == 0
-    assert work_done(replay([run_started(), *decision(0, 1), *trained_epoch(1)])) == pytest.approx(1.6)
+    assert run_progress(replay([])).work == 0
+    assert run_progress(replay([run_started(images_per_epoch=0)])).work == 0
+    assert run_progress(replay([run_started(), *decision(0, 1), *trained_epoch(1)])).work == pytest.approx(1.6)
 
 
 def test_own_code_that_leaves_fails_the_session() -> None:

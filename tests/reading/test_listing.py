@@ -10,6 +10,8 @@ import pytest
 from fabricate import (
     batches_trained,
     candidate_scored,
+    chosen,
+    decision,
     decision_started,
     finished_study,
     make_study,
@@ -25,16 +27,21 @@ from hptui.errors import RunDirectoryError
 from hptui.reading.comparison import compare
 from hptui.reading.glance import glance
 from hptui.reading.listing import UNREAD, UNREADABLE, StudyLine, StudyReader, read_line
-from hptui.reading.listing_words import BY_NAME, COLUMNS, age, details
+from hptui.reading.listing_words import BY_NAME, COLUMNS, INTERIM_WORDS, age, details
+from hptui.reading.progress import run_progress, study_progress
 from hptui.reading.studies import follow
 from hptui.record import run_reader
-from hptui.record.events import AnyEvent, RunContinued, RunFailed, RunPaused, RunStopped
+from hptui.record.events import AnyEvent, DecisionRepeated, EpochsAdded, RunContinued, RunFailed, RunPaused, RunStopped
 from hptui.record.notes import write_note
 from hptui.record.presence import Presence
 from hptui.record.run_directory import EVENTS_FILE
 from hptui.record.run_reader import RunReader, events_backwards, last_event
+from hptui.record.run_writer import RunWriter
+from hptui.record.study_directory import Steering, save_steering
 
+REPEATED = DecisionRepeated(decision=1, times=2.0, values={"lr": 0.1}, changed=[], images=40, seconds=1.0)
 BEGUN: list[AnyEvent] = [run_started(), *trained_epoch(1)]
+DECIDED: list[AnyEvent] = [run_started(), *decision(0, 1), *trained_epoch(1)]
 STOPPED: list[AnyEvent] = [*BEGUN, RunStopped(reason="SIGINT", epoch=1, step=5)]
 LOGS: dict[str, list[AnyEvent]] = {
     "waiting": [],
@@ -52,6 +59,24 @@ LOGS: dict[str, list[AnyEvent]] = {
     "resumed": [*STOPPED, run_resumed(epoch=1)],
     "resumed and paused": [*STOPPED, run_resumed(epoch=1), RunPaused(by="me")],
     "resumed after its end": [*whole_run(), run_resumed(epoch=2, epochs=3)],
+    "resumed in a decision": [
+        *DECIDED,
+        *(decision_started(1, 2), candidate_scored(1, 0), candidate_scored(1, 1, images=30), candidate_scored(1, 2)),
+        run_resumed(epoch=1, images_trained=100, images_probed=50, decisions=1, candidates=2),
+        candidate_scored(1, 2, images=7),
+    ],
+    "resumed in a decision twice": [
+        *DECIDED,
+        *(decision_started(1, 2), candidate_scored(1, 0), candidate_scored(1, 1, images=30), chosen(1, 2)),
+        batches_trained(2),
+        run_resumed(epoch=1, images_trained=100, images_probed=50, decisions=1, candidates=2),
+        candidate_scored(1, 2, images=7),
+        run_resumed(epoch=1, images_trained=100, images_probed=20, decisions=1, candidates=1),
+        candidate_scored(1, 1, images=11),
+    ],
+    "decided and trained on": [*DECIDED, *decision(1, 2), batches_trained(2, 2, images=40)],
+    "checked": [*DECIDED, decision_started(1, 2), candidate_scored(1, 0), REPEATED],
+    "more epochs": [*BEGUN, EpochsAdded(by="me", epochs=5), batches_trained(2, 2, images=40)],
     "failed after resuming": [*STOPPED, run_resumed(epoch=1), RunFailed(error="ValueError: x")],
 }
 
@@ -67,6 +92,8 @@ def test_a_glance_says_what_the_whole_log_does(tmp_path: Path, name: str, writte
         seen = glance(directory)
         accuracy = run.state.completed.test_accuracy if run.state.completed else None
         assert (seen.status, seen.epochs) == (run.status, run.state.epochs_completed)
+        assert seen.progress == run_progress(run.state)
+        assert read_line(study.directory).done == pytest.approx(study_progress(follow(study.directory)).share)
         assert seen.test_accuracy == accuracy
 
     if written:
@@ -135,7 +162,9 @@ def test_progress_counts_epochs_of_all_planned_runs(tmp_path: Path) -> None:
     write_run(study, "optimized", 0, STOPPED)
     line = read_line(study.directory)
     assert (line.finished, line.runs, line.epochs, line.planned_epochs) == (1, 4, 4, 12)
-    assert BY_NAME["done"].text(line) == "33%"
+    # probes count: the first two runs have done 4.8 and 1.6 epochs of work, of 4.8 each; 3 and 4.8 are to come
+    assert line.done == pytest.approx((4.8 + 1.6) / (4.8 + 4.8 + 3 + 4.8))
+    assert BY_NAME["done"].text(line) == "36%"
     assert BY_NAME["difference"].text(line) == ""
     assert "baseline 85.00" in " ".join(details(line))
     assert "difference" not in " ".join(details(line))
@@ -157,6 +186,44 @@ def test_a_study_without_baseline_or_with_one_pair_claims_nothing(tmp_path: Path
     pair = read_line(finished_study(tmp_path / "pair", [0.5], [0.6]).directory)
     assert [BY_NAME[name].text(pair) for name in ("difference", "interval")] == ["+10.00", ""]
     assert "(1 pair)" in " ".join(details(pair))
+
+
+def test_results_are_over_the_finished_pairs_and_marked_until_all_are(tmp_path: Path) -> None:
+    study = finished_study(tmp_path / "s", [0.5, 0.9], [0.6], runs=2)
+    line = read_line(study.directory)
+    shown = {name: BY_NAME[name].text(line) for name in ("baseline", "optimized", "difference")}
+    assert shown == {"baseline": "*50.00", "optimized": "*60.00", "difference": "*+10.00"}
+    assert INTERIM_WORDS in details(line)
+    alone = read_line(finished_study(tmp_path / "alone", [0.5, 0.9], [], runs=2).directory)
+    assert BY_NAME["baseline"].text(alone) == "70.00"  # all of them are in
+    write_run(study, "optimized", 1, whole_run("optimized", 1, test_accuracy=0.8))
+    whole = read_line(study.directory)
+    assert [BY_NAME[name].text(whole) for name in ("baseline", "optimized", "difference")] == [
+        "70.00",
+        "70.00",
+        "+0.00",
+    ]
+    assert INTERIM_WORDS not in details(whole)
+
+
+def test_finished_runs_that_go_on_with_added_epochs_say_so(tmp_path: Path) -> None:
+    study = finished_study(tmp_path / "s", [0.5, 0.6], [0.6, 0.7])
+    save_steering(study.directory, Steering(3, study.config.search))
+    line = read_line(study.directory)
+    assert (line.state, line.finished, line.goes_on) == (
+        *("stopped", 4),
+        ("baseline-0", "optimized-0", "baseline-1", "optimized-1"),
+    )
+    assert "4 of 4 runs finished, 8 of 12 epochs (epochs were added: 4 finished runs go on to 3)" in details(line)[1]
+    longer = [run_resumed(epoch=2, epochs=3), *trained_epoch(3, 0.9), run_completed(3, test_accuracy=0.9)]
+    with RunWriter(study.directory / "baseline-0") as writer:
+        for event in longer:
+            writer.append(event)
+    line = read_line(study.directory)
+    assert line.results is not None
+    assert line.results.difference.n == 1  # a run of three epochs is not compared with one of two
+    assert line.results.difference.mean == pytest.approx(0.1)
+    assert compare(follow(study.directory)).difference.mean == pytest.approx(0.1)
 
 
 def test_what_is_known_is_shown_at_once_then_results_then_sizes(

@@ -55,15 +55,16 @@ MOST = {"planned": None, "planned_most": 10}
         ([TOLD, decision_started(0, 1), chosen(0, 1), epoch_completed(1)], (SECOND, LEFT_OUT, OTHERWISE)),
         (
             [TOLD, *TWO, decision_started(1, 3), candidate_scored(1, 0)],
-            ("decision 2, for epoch 3: candidate 2 of 3", NOTHING, LEFT_OUT, OTHERWISE),
+            ("decision 2, for epoch 3: candidate 2/3", NOTHING, LEFT_OUT, OTHERWISE),
         ),
         ([TOLD, *TWO, decision_started(1, 3), chosen(1, 3)], (NOTHING, LEFT_OUT, OTHERWISE)),
         ([TOLD, *TWO, decision_started(1, 3), chosen(1, 3), epoch_completed(3)], (NOTHING, LEFT_OUT)),
         (
             [TOLD, ValuesRequested(by="me", epoch=2, values={"lr": 0.1})],
-            ("values were chosen by hand: nothing is decided until the strategy chooses again",),
+            ("by hand: lr 0.1; nothing is decided until the strategy chooses again",),
         ),
         ([TOLD, run_completed(4)], ("completed: nothing more will be decided",)),
+        ([TOLD, run_completed(3)], ("completed with 3 epochs; goes on to 4 after the other runs",)),
         ([], ()),
     ],
 )

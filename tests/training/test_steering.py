@@ -27,6 +27,7 @@ from hptui.record.events import (
     AnyEvent,
     BatchesTrained,
     CommandRefused,
+    DecisionsPlanned,
     DecisionStarted,
     EpochCompleted,
     EpochsAdded,
@@ -151,6 +152,11 @@ def test_values_by_hand_hold_until_the_strategy_is_asked_again(prepare: Make, tm
         if event.epoch in (2, 3):
             assert (event.values["lr"], event.values["dropout"]) == (0.0123, 0.25)
     assert chosen[2].candidate is not None
+    # no plan of a strategy that is not asked; and all that is to come when it is asked again
+    assert [(event.epoch, event.stages[0].epochs) for event in control.of(DecisionsPlanned)] == [
+        (1, (1, 2, 3, 4)),
+        (4, (4,)),
+    ]
 
 
 def test_added_epochs_are_trained(prepare: Make, tmp_path: Path) -> None:

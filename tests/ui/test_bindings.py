@@ -202,6 +202,17 @@ def trained(stack: ExitStack) -> tuple[HptuiApp, Study]:
     return HptuiApp(watch=study.directory, export=export), study
 
 
+def lost(stack: ExitStack) -> tuple[HptuiApp, Study]:
+    """The dashboard of a study whose process has gone, in a window that could train."""
+    study = write_study(studies_folder() / "study")
+
+    def resume(directory: Path) -> FakeTraining:
+        resumed.append(directory.name)
+        return FakeTraining()
+
+    return HptuiApp(watch=study.directory, start=lambda config: FakeTraining(), resume=resume), study
+
+
 def listed(stack: ExitStack) -> tuple[HptuiApp, None]:
     """The list of three studies; the newest stands above."""
     for name in ("one", "two", "three"):
@@ -320,6 +331,14 @@ async def _(at: At, key: str) -> None:
 async def _(at: At, key: str) -> None:
     await at.press(key)
     await at.gets(Pause)
+
+
+@scenario("Dashboard", "R", start=lost, size=LARGE)
+async def _(at: At, key: str) -> None:
+    await at.sees("R Resume")
+    await at.press(key)
+    await at.on(Preparing)
+    assert resumed == ["study"]
 
 
 @scenario("Dashboard", "s")
@@ -648,6 +667,12 @@ async def _(at: At, key: str) -> None:
 
 @scenario("StudyListScreen", "escape", start=listed)
 async def _(at: At, key: str) -> None:
+    """Closes the help; without it takes the filter away."""
+    await at.press("question_mark")
+    await at.sees("esc Close help")
+    await at.press(key)
+    await at.until(lambda: not at.app.screen.query("HelpPanel"), "no help")
+    await at.sees_no("esc Close help")
     await at.press("slash", *"tw")
     await at.sees_no("three ")
     await at.press(key)
@@ -895,7 +920,13 @@ async def _(at: At, key: str) -> None:
 
 @scenario("NewStudyScreen", "escape", start=listed)
 async def _(at: At, key: str) -> None:
+    """Closes the help; without it leaves the form."""
     await form(at)
+    await at.press("question_mark")
+    await at.until(lambda: at.app.screen.query("HelpPanel"), "help")
+    await at.press(key)
+    await at.until(lambda: not at.app.screen.query("HelpPanel"), "no help")
+    await at.on(NewStudyScreen)
     await at.press(key)
     await at.on(StudyListScreen)
 

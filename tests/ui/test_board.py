@@ -27,7 +27,7 @@ from textual.widgets import Footer, Tabs
 from textual.widgets._footer import FooterKey
 from textual.widgets._toast import Toast
 
-from hptui.record.events import AnyEvent, Axis, RunContinued, RunPaused
+from hptui.record.events import AnyEvent, Axis, RunContinued, RunPaused, ValuesRequested
 from hptui.record.presence import Presence
 from hptui.record.run_writer import RunWriter
 from hptui.record.study_directory import Study
@@ -190,15 +190,15 @@ def test_the_footer_offers_what_can_be_done_now(tmp_path: Path) -> None:
             assert not no & {*offered(app).values()}
 
         asked = {"Ranges", "Epochs", "Stop"}
-        await offers({"List", "Zoom", "Quit", "Help"}, {*asked, "Pause", "Resume", "Export"})  # nobody trains
+        await offers({"List", "Zoom", "Quit", "Help"}, {*asked, "Pause", "Continue", "Export"})  # nobody trains
         with ExitStack() as stack:
             stack.enter_context(Presence(study.directory))
             stack.enter_context(Presence(study.directory / "optimized-0"))
-            await offers({*asked, "Pause"}, {"Resume"})
+            await offers({*asked, "Pause"}, {"Continue"})
         write = [RunPaused(by="me"), RunContinued(by="me")]
         append(study, "optimized-0", write[0])
         with Presence(study.directory), Presence(study.directory / "optimized-0"):
-            await offers({*asked, "Resume"}, {"Pause"})
+            await offers({*asked, "Continue"}, {"Pause"})
         await pilot.resize_terminal(*SMALL)
         await until(app, pilot, lambda: "Zoom" not in offered(app).values(), "no zoom, where it does nothing")
 
@@ -223,7 +223,7 @@ def test_a_finished_study_offers_no_steering_and_the_key_tells_why(tmp_path: Pat
 
     async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
         await until(app, pilot, lambda: "List" in offered(app).values(), "the footer")
-        assert not {"Pause", "Resume", "Step", "Ranges", "Epochs", "Stop"} & {*offered(app).values()}
+        assert not {"Pause", "Continue", "Step", "Ranges", "Epochs", "Stop"} & {*offered(app).values()}
         assert "Export" in offered(app).values()
         await pilot.press("x")
         await until(app, pilot, lambda: "this study is finished" in text(app), "the reason")
@@ -237,7 +237,11 @@ def test_all_that_the_footer_offers_at_most_fits_80_columns(tmp_path: Path) -> N
 
     async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
         with Presence(study.directory), Presence(study.directory / "optimized-0"):
-            await until(app, pilot, lambda: {"Resume", "Advice", "Export"} <= {*offered(app).values()}, "all offers")
+            await until(app, pilot, lambda: {"Continue", "Advice", "Export"} <= {*offered(app).values()}, "all offers")
+            await until(app, pilot, lambda: text(app).splitlines()[-1].rstrip().endswith("? Help"), "the last one")
+        append(study, "optimized-0", ValuesRequested(by="me", epoch=2, values={"lr": 0.1}))
+        with Presence(study.directory), Presence(study.directory / "optimized-0"):
+            await until(app, pilot, lambda: "Search" in offered(app).values(), "what ends values by hand")
             await until(app, pilot, lambda: text(app).splitlines()[-1].rstrip().endswith("? Help"), "the last one")
 
     show(study.directory, script, SMALL, export=lambda *anything: None)
@@ -369,7 +373,7 @@ def test_advice_wraps_beside_the_charts_or_names_the_key(tmp_path: Path) -> None
     show(study.directory, script, SMALL)
 
 
-def test_notices_lie_over_the_load_and_not_over_the_state_or_the_log(tmp_path: Path) -> None:
+def test_notices_lie_neither_over_the_state_and_the_load_nor_over_the_log(tmp_path: Path) -> None:
     study = write_edge(tmp_path / "study")
 
     async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
@@ -378,9 +382,9 @@ def test_notices_lie_over_the_load_and_not_over_the_state_or_the_log(tmp_path: P
         (notice,) = app.screen.query(Toast)
         await until(app, pilot, lambda: notice.region.height > 0, "its place")
         strip, log = app.screen.query_one(StatusStrip).region, app.screen.query_one(LogPanel).region
-        assert notice.region.y == strip.y
-        assert notice.region.right == strip.right
-        assert notice.region.x >= strip.width * 2 // 5  # the state stands at the left
+        footer = app.screen.query_one(Footer).region
+        assert (notice.region.right, notice.region.bottom) == (strip.right, footer.y)
+        assert not notice.region.overlaps(strip)
         assert not notice.region.overlaps(log)
         assert notice._notification.timeout <= 20  # it goes by itself
 

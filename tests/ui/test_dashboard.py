@@ -516,11 +516,11 @@ def test_rounds_of_a_decision_are_gone_through_with_the_reason_beside_them(
         return [first[:12], second[:12]]
 
     async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
-        await until(pilot, lambda: "round 2 of 2: 2 probes of 0.8 epochs more (1.6 in all)" in words(app))
+        await until(pilot, lambda: "round 2 of 2: 2 candidates for 0.8 epochs more (1.6 in all)" in words(app))
         assert f"chosen: {SCREEN_REASON}" in words(app)
         await pilot.press("h")
         await until(pilot, lambda: shown(app) == ["decision 2/2", "round 1 of 2"])
-        assert "round 1 of 2: 5 probes of 0.8 epochs" in words(app)
+        assert "round 1 of 2: 5 candidates for 0.8 epochs" in words(app)
         assert "f follows" in words(app)
         for tick in ("0.267", "0.533", "2.15e-5", "0.000464"):  # all four levels that were searched
             assert tick in words(app)
@@ -528,7 +528,7 @@ def test_rounds_of_a_decision_are_gone_through_with_the_reason_beside_them(
         await until(pilot, lambda: shown(app) == ["decision 1/2", "round 2 of 2"])
         assert "!0.330" in words(app)
         assert "◆0.340" in words(app)
-        assert "round 1 of 2: 3 probes of 0.2 epochs" in words(app)  # below, with colours of its own
+        assert "round 1 of 2: 3 candidates for 0.2 epochs" in words(app)  # below, with colours of its own
         assert SURVEY_REASON in words(app)
         await pilot.press("h")
         await until(pilot, lambda: shown(app) == ["decision 1/2", "round 1 of 2"])

@@ -26,6 +26,7 @@ from hptui.ui.messages import LeaveForm, StartStudy
 from hptui.ui.screens.new_study import FORM, MORE, SHOWN, NewStudyScreen
 from hptui.ui.screens.study_list import StudyListScreen
 from hptui.ui.widgets.form import OWN, Check, Row
+from hptui.ui.widgets.form_scroll import FormScroll
 from hptui.ui.widgets.range_row import RangeRow
 
 SIZES = [(80, 24), (160, 48)]
@@ -904,7 +905,8 @@ def test_the_plan_in_words(settings: dict[str, Any], expected: list[str]) -> Non
 class Failing:
     """A training that could not be prepared."""
 
-    study, alive, error = None, False, "folder:/nowhere: there is no such folder (looked for /nowhere)."
+    study, alive = None, False
+    error = "folder:/nowhere: there is no such folder (looked for /nowhere)."
 
     def stop(self, reason: str) -> None: ...
 
@@ -938,5 +940,32 @@ def test_the_app_keeps_what_was_typed_and_says_beside_its_field_why_a_study_did_
             await until(pilot, lambda: app.screen.query(Row).first().has_class("-wrong"))
             assert "no such folder" in str(app.screen.query(Row).first().query_one(".problem", Static).render())
             assert field(app, "epochs").value == "3"
+            await until(pilot, lambda: app.focused is field(app, "dataset"))  # and not the choice beside it
+            await pilot.resize_terminal(80, 12)
+            await until(pilot, lambda: app.screen.query_one(FormScroll).region.contains_region(app.focused.region))
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("problem", "setting", "words"),
+    [
+        ("MNIST is not in /x: leave out --data-dir to download it; put ...", "data_dir", "leave out data_dir to"),
+        ("digits has images of 8 x 8 and does not resize; leave out --image-size.", "image_size", "out image_size."),
+        ("device 'cuda' is not there: none; use --device cpu or --device auto.", "device", "use device cpu or"),
+        ("/x is not an empty folder; choose another --out.", "out", "choose another out."),
+        ("strategy 'grid' has nothing to search; name a range with --search.", "strategy", "with the searched ranges."),
+    ],
+)
+def test_a_failed_start_names_fields_and_puts_the_cursor_into_the_one_to_mend(
+    problem: str, setting: str, words: str
+) -> None:
+    config = resolve([Layer("test", {"dataset": "digits"})]).config
+
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: app.problem(setting))
+        assert words in app.problem(setting)
+        await until(pilot, lambda: app.focused in app.row(setting).query("*"))
+        await until(pilot, lambda: app.screen.query_one(FormScroll).region.contains_region(app.focused.region))
+
+    show_measured(test, Clock(SPEED), config=config, problem=problem)

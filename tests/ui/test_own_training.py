@@ -8,7 +8,16 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from fabricate import PATIENCE_SECONDS, configuration, finished_study
+from fabricate import (
+    PATIENCE_SECONDS,
+    configuration,
+    finished_study,
+    make_study,
+    run_started,
+    trained_epoch,
+    write_run,
+)
+from textual.app import ComposeResult
 from textual.pilot import Pilot
 from textual.widgets import DataTable, Input, Static
 
@@ -16,6 +25,7 @@ from hptui.config import StudyConfig
 from hptui.ui.app import OCCUPIED, HptuiApp
 from hptui.ui.messages import NewStudy, StartStudy
 from hptui.ui.own_training import OwnTraining
+from hptui.ui.panels.table import TablePanel
 from hptui.ui.screens.dashboard import Dashboard
 from hptui.ui.screens.new_study import NewStudyScreen
 from hptui.ui.screens.preparing import Preparing
@@ -42,7 +52,7 @@ class Sitting:
 
     def __init__(self) -> None:
         self.begun: list[FakeTraining] = []
-        self.app = HptuiApp(start=self.begin)
+        self.app = HptuiApp(start=self.begin, resume=lambda directory: self.begin(configuration()))
         self.pilot: Pilot[None]
 
     def begin(self, config: StudyConfig) -> FakeTraining:
@@ -166,6 +176,66 @@ def test_an_attempt_that_is_about_to_begin_leaves_no_room_for_another() -> None:
     assert (own.error, own.new_error(), own.new_error()) == ("no", "no", None)
     assert own.ask_for(second)
     assert (own.error, own.config) == (None, second)
+
+
+def test_a_study_is_resumed_from_its_dashboard_which_the_new_one_replaces(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "study")
+    write_run(study, "baseline", 0, [run_started(arm="baseline"), *trained_epoch(1)])
+
+    async def script(sitting: Sitting) -> None:
+        await sitting.pilot.press("escape")
+        sitting.app.open_study(study.directory)
+        await sitting.sees_dashboard()
+        first = sitting.app.screen
+        await sitting.until(lambda: offers(sitting, "R"))
+        await sitting.pilot.press("R")
+        await sitting.until(lambda: sitting.begun)
+        sitting.begun[0].fail("the disk is full")
+        await sitting.until(lambda: "the disk is full" in sitting.notices)
+        assert sitting.app.screen is first
+        await sitting.pilot.press("R")
+        await sitting.until(lambda: len(sitting.begun) == 2)
+        sitting.begun[1].study = study.directory
+        await sitting.until(lambda: isinstance(sitting.app.screen, Dashboard) and sitting.app.screen is not first)
+        assert [type(screen) for screen in sitting.app.screen_stack].count(Dashboard) == 1
+        await sitting.until(lambda: not offers(sitting, "R"))  # this window trains it
+
+    sit(script)
+
+
+def offers(sitting: Sitting, key: str) -> bool:
+    return key in sitting.app.screen.active_bindings
+
+
+@pytest.mark.parametrize("how", ["the app ends", "the screen is left"])
+def test_leaving_while_a_dashboard_comes_is_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """Textual mounts no children in what goes, and who looks for them finds none."""
+    study = finished_study(tmp_path / "study", [0.5], [0.75])
+    compose = TablePanel.compose
+
+    def leave_first(panel: TablePanel) -> ComposeResult:
+        if how == "the app ends":
+            panel.app.exit()
+        else:
+            panel.app.pop_screen()
+        left.append(True)
+        yield from compose(panel)
+
+    left: list[bool] = []
+    monkeypatch.setattr(TablePanel, "compose", leave_first)
+
+    async def main() -> None:
+        app = HptuiApp()
+        async with app.run_test() as pilot:
+            await pilot.pause()
+            app.open_study(study.directory)
+            while not left:
+                await asyncio.sleep(0.01)
+        assert app._exception is None
+
+    asyncio.run(main())
 
 
 def test_watching_alone_starts_nothing() -> None:

@@ -24,10 +24,14 @@ from fabricate import (
 )
 from textual.app import App, ComposeResult
 
-from hptui.reading.progress import expected_work, seconds_left, work_done
+from hptui.reading.listing import read_line
+from hptui.reading.plan import coming_lines
+from hptui.reading.progress import seconds_left, study_progress
 from hptui.reading.studies import FollowedStudy, Status, follow
-from hptui.record.events import Axis
+from hptui.record.events import Axis, DecisionsPlanned, ValuesRequested
+from hptui.record.presence import Presence
 from hptui.record.run_writer import RunWriter
+from hptui.record.study_directory import Steering, save_steering
 from hptui.ui.drawing.colours import Palette
 from hptui.ui.load import GIB, Gauge, MachineLoad
 from hptui.ui.widgets.strip import Rate, StatusStrip, clock
@@ -265,7 +269,7 @@ def test_the_bar_shows_each_run_and_the_time_that_is_left(tmp_path: Path, monkey
     write_run(study, "optimized", 0, [run_started(epochs=2), *decision(0, 1), *trained_epoch(1)])
     followed = follow(study.directory)
     runs = [run.state for run in followed.runs]
-    assert [work_done(state) for state in runs] == [2.0, 1.6]
+    assert [run.work for run in study_progress(followed).runs] == [2.0, 1.6]
     # half of the optimized run is left, at its own pace and not at that of the baseline
     assert seconds_left(followed) == pytest.approx(runs[1].seconds)
     line = strip_lines(followed, 160)[1]
@@ -306,15 +310,54 @@ def test_what_is_left_counts_added_epochs_and_the_newest_grid(tmp_path: Path) ->
     study = make_study(tmp_path / "study", epochs=2)  # 3 cells; planned cost 1.6, so 0.6 epochs of probes an epoch
     write_run(study, "optimized", 0, [run_started(epochs=4), *decision(0, 1), *trained_epoch(1)])
     followed = follow(study.directory)
-    run = next(run for run in followed.runs if run.name == "optimized-0")
-    assert work_done(run.state) == 1.6
-    assert expected_work(followed, run) == pytest.approx(1.6 + 3 * 1.6)  # three of four epochs are left
-    other = next(run for run in followed.runs if run.name == "baseline-0")
-    assert expected_work(followed, other) == 4  # added epochs hold for it too
+    (run,) = [run for run in followed.runs if run.name == "optimized-0"]
+    progress = study_progress(followed)
+    assert [run.work for run in progress.runs] == [0, 1.6]
+    # three of four epochs are left, and added epochs hold for the other run too
+    assert progress.expected() == pytest.approx((4, 1.6 + 3 * 1.6))
     wider = Axis(name="lr", low=0.001, high=0.1, scale="log", values=[0.001, 0.003, 0.01, 0.03, 0.06, 0.1])
     more = [decision_started(1, 2, axes=[wider], time=9e9), candidate_scored(1, 0)]
     with RunWriter(run.directory) as writer:
         for event in more:
             writer.append(event)
     followed.refresh()
-    assert expected_work(followed, run) == pytest.approx(1.6 + 0.2 + 3 * 2.2 - 0.2)
+    assert study_progress(followed).expected()[1] == pytest.approx(1.6 + 0.2 + 3 * 2.2 - 0.2)
+
+
+def test_the_strip_names_the_candidate_that_is_measured_as_the_plan_does(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "study")
+    planned = DecisionsPlanned(epoch=1, stages=[])
+    write_run(study, "optimized", 0, [run_started(), planned, decision_started(), candidate_scored(0, 0)])
+    followed = follow(study.directory)
+    assert "decision 1: candidate 2/3" in strip_lines(followed, 120)[0]
+    assert "decision 1, for epoch 1: candidate 2/3" in coming_lines(followed, followed.runs[-1])[0]
+
+
+@pytest.mark.parametrize("status", ["lost", "stopped", "failed", "waiting"])
+def test_no_time_is_left_where_nobody_trains(tmp_path: Path, status: Status) -> None:
+    study = make_study(tmp_path / "study")
+    assert "left" not in strip_lines(follow(study.directory), 80, status)[1]
+    write_run(study, "optimized", 0, [run_started(), *decision(0, 1), *trained_epoch(1)])
+    line = strip_lines(follow(study.directory), 120, status)[1]
+    assert "left" not in line
+    assert "trained 0:00:04" in line
+
+
+def test_values_by_hand_stand_in_the_strip_with_the_key_that_ends_them(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "study")
+    by_hand = ValuesRequested(by="me", epoch=2, values={"lr": 0.1})
+    directory = write_run(study, "optimized", 0, [run_started(), *decision(0, 1), *trained_epoch(1), by_hand])
+    with Presence(directory):
+        assert "epoch 2/2  by hand (u)" in strip_lines(follow(study.directory), 120)[0]
+    assert "by hand" not in strip_lines(follow(study.directory), 120, "lost")[0]
+
+
+def test_a_finished_run_goes_on_with_added_epochs(tmp_path: Path) -> None:
+    """What it still has to do counts, and its epochs stand beside those that all runs are to have."""
+    study = finished_study(tmp_path / "study", [0.5], [0.7])
+    save_steering(study.directory, Steering(3, study.config.search))
+    followed = follow(study.directory)
+    assert followed.status == "stopped"
+    assert study_progress(followed).share == pytest.approx((3.2 + 3.2) / (3.2 + 1 + 3.2 + 1.6))
+    assert read_line(study.directory).done == study_progress(followed).share
+    assert "(finished)  epoch 2/3" in strip_lines(followed, 120, "stopped")[0]

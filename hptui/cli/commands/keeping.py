@@ -22,7 +22,10 @@ yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 @study_argument
 @click.argument("name", metavar="NAME")
 def rename(directory: Path, name: str) -> int:
-    """Give a study another name. It stays where it is, and everything in it stays readable."""
+    """Rename a study: its folder, which stays where it is.
+
+    Nothing in it changes. A study that is being trained is not renamed.
+    """
     from hptui.record.housekeeping import rename_study
 
     print_line(shown(rename_study(directory, name)))
@@ -34,7 +37,10 @@ def rename(directory: Path, name: str) -> int:
 @click.argument("words", nargs=-1, metavar="[WORDS]...")
 @click.option("--remove", is_flag=True, help="Take the note away.")
 def note(directory: Path, words: Sequence[str], remove: bool) -> int:
-    """Keep a note with a study. The list and the report show it; without WORDS it is printed."""
+    """Keep a note with a study, or print it.
+
+    The list and the report show it. Without WORDS it is printed.
+    """
     from hptui.record.housekeeping import require_own
     from hptui.record.notes import read_note, write_note
 
@@ -50,13 +56,13 @@ def note(directory: Path, words: Sequence[str], remove: bool) -> int:
 
 @click.command()
 @some_named_studies_argument
-@click.option("--all", "every", is_flag=True, help="All studies of the user.")
+@click.option("--all", "every", is_flag=True, help="All of your studies.")
 @yes_option
 def clean(directories: tuple[Path, ...], every: bool, yes: bool) -> int:
-    """Remove checkpoints of finished runs.
+    """Remove the checkpoints of finished runs.
 
-    They are most of what a run takes up on the disk. Reading,
-    compare, export, report, predict and replay do without. It says what goes, and how much, and asks.
+    They are most of what a run takes up on the disk, and only adding epochs needs them. It says what goes, and how
+    much, and asks.
     """
     from hptui.record.housekeeping import clean_study
     from hptui.record.housekeeping_words import clean_question
@@ -78,7 +84,7 @@ def clean(directories: tuple[Path, ...], every: bool, yes: bool) -> int:
 def delete(directories: tuple[Path, ...], yes: bool) -> int:
     """Delete studies for good, named in full.
 
-    It says what goes, and asks; a study that is trained stays, and so do others' files.
+    It says what goes, and asks. A study that is being trained is refused, and files that hptui did not write stay.
     """
     from hptui.record.housekeeping import delete_study, require_own
     from hptui.record.housekeeping_words import delete_question

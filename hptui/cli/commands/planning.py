@@ -20,9 +20,9 @@ from hptui.planning import Speed, expected_seconds, plan_study, study_lines, tim
 @click.option("--measure", is_flag=True, help="Read the data and train for a second, to tell how long it will take.")
 @json_option
 def plan(config: Path | None, measure: bool, as_json: bool, **flags: Any) -> int:
-    """Say what a study will try, at which epochs and at what cost, without starting it.
+    """Say what a study would try, before which epochs, at what cost.
 
-    How many images there are decides what a budget reaches; they are counted with --measure.
+    Nothing is started. How many images there are decides what a budget reaches; they are counted with --measure.
     """
     settings = resolve_layers(config, flags).config
     plans = plan_study(settings)  # what is refused is told before the data are read

@@ -18,14 +18,20 @@ from hptui.record.files import replace_file
 
 @click.command()
 @run_argument
-@click.option("--to", type=click.Path(path_type=Path), metavar="DIR", help="Keep the second run there.")
+@click.option(
+    "--to",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Keep the second run there (default: it is thrown away).",
+)
 @click.option("--data-dir", metavar="VALUE", help="where the data are now, if they have moved")
 @device_option
 @trust_option
 def replay(run: Path, to: Path | None, data_dir: str | None, device: str | None, trust: bool) -> int:
-    """Train a completed run again with its recorded values, without search, and compare the final weights.
+    """Train a completed run again as recorded, and compare weights.
 
-    On a CPU they have to be equal; the exit code is 1 if they are not.
+    It takes the recorded values and searches nothing. On a CPU the weights have to be equal; the exit code is 1 if they
+    are not.
     """
     from hptui.cli.replay import replay_run
 
@@ -39,12 +45,15 @@ def replay(run: Path, to: Path | None, data_dir: str | None, device: str | None,
 @run_argument
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="IMAGES...")
 @click.option(
-    "--model", type=click.Choice(["final", "best"]), default="final", help="Of the last epoch, or of the best."
+    "--model",
+    type=click.Choice(["final", "best"]),
+    default="final",
+    help="Network of the last epoch, or of that with the lowest validation loss.",
 )
 @click.option(
     "--threshold-for",
     metavar="METRIC=VALUE",
-    help="sensitivity=0.95 or specificity=0.9, on validation images.",
+    help="Two classes: choose the threshold that reaches this on validation images, such as sensitivity=0.95.",
     shell_complete=one_of("sensitivity=0.95", "specificity=0.9"),
 )
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE.csv", help="Where to write (default: stdout).")
@@ -60,9 +69,10 @@ def predict(
     device: str | None,
     trust: bool,
 ) -> int:
-    """Put images to the network of a completed run: class and probabilities as CSV.
+    """Classify images with the network of a completed run.
 
-    IMAGES are image files, folders of them, or .npz archives. What cannot be read is named and left out (exit code 1).
+    Gives class and probabilities as CSV. IMAGES are image files, folders of them, or .npz archives. What cannot be read
+    is named and left out (exit code 1).
     """
     from hptui.cli.predict import predict as put_to
 

@@ -59,7 +59,7 @@ def validate(file: Path) -> int:
 @click.option("--data-dir", type=click.Path(path_type=Path), metavar="VALUE", help=description("data_dir"))
 @json_option
 def doctor(data_dir: Path | None, as_json: bool) -> int:
-    """Say what this machine has: versions, devices, data, directories, terminal."""
+    """Say what this machine has: devices, data, folders, versions."""
     from hptui.cli.console import print_result
     from hptui.cli.doctor import examine
     from hptui.cli.tables import pairs_table

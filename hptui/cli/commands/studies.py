@@ -39,13 +39,22 @@ SORTS = (
     "by",
     default="age",
     type=click.Choice(SORTS),
-    help="The largest, or the newest, comes first; words go from a to z.",
+    help="By which column: the largest or newest first, words from a to z.",
 )
 @click.option("--reverse", is_flag=True, help="Sort the other way.")
-@click.option("--filter", "words", default="", metavar="WORDS", help="Each has to be in name, state, settings or note.")
+@click.option(
+    "--filter",
+    "words",
+    default="",
+    metavar="WORDS",
+    help="Only studies with each of these in name, state, settings or note.",
+)
 @json_option
 def list_(folder: Path | None, by: str, reverse: bool, words: str, as_json: bool) -> int:
-    """Show the studies in FOLDER (default: the user's): state, results, progress, size on disk."""
+    """Show the studies with state, results, progress and size.
+
+    Those in FOLDER; without it, all of yours. Numbers with a * are over what is finished so far.
+    """
     from hptui.cli.console import print_result
     from hptui.cli.tables import study_rows, study_table
     from hptui.reading.listing import UNREADABLE
@@ -102,7 +111,12 @@ def _read_lines(folder: Path | None) -> tuple[list[StudyLine], Path]:
     shell_complete=one_of("sensitivity=0.95", "specificity=0.9"),
     help="Two classes: the operating threshold that reaches this on each run's validation images.",
 )
-@click.option("--model", default="final", type=click.Choice(["final", "best"]), help="best: lowest validation loss.")
+@click.option(
+    "--model",
+    default="final",
+    type=click.Choice(["final", "best"]),
+    help="Network of the last epoch, or of that with the lowest validation loss.",
+)
 @click.option("--per-class", is_flag=True, help="Every class against the rest, with intervals.")
 @json_option
 def compare(
@@ -113,7 +127,7 @@ def compare(
     per_class: bool,
     as_json: bool,
 ) -> int:
-    """Compare baseline with optimized runs of a study, or the arms of several studies."""
+    """Compare baseline with optimized runs, or several studies."""
     check_metric(metric)
     from hptui.cli.comparing import comparison_json, comparison_text
     from hptui.cli.console import print_result
@@ -129,16 +143,21 @@ def compare(
 
 @click.command()
 @study_argument
-@click.option("--to", type=click.Path(path_type=Path), metavar="DIR", help="Where to write (default: DIR/export).")
+@click.option(
+    "--to",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Where to write (default: export in the study's folder).",
+)
 @click.option(
     "--format",
     "formats",
     default="png",
     metavar="LIST",
-    help="Of png, svg, pdf, csv, tensorboard, gif; with commas.",
+    help="One or more of png, svg, pdf, csv, tensorboard, gif; png,csv for two (default: png).",
     shell_complete=several_of("png", "svg", "pdf", "csv", "tensorboard", "gif"),
 )
-@click.option("--theme", type=click.Choice(["light", "dark"]), default="light", help="For white or for dark paper.")
+@click.option("--theme", type=click.Choice(["light", "dark"]), default="light", help="For a light or a dark page.")
 @click.option("--each-decision", is_flag=True, help="A picture for each decision too, not only pages of them.")
 @click.option("--no-titles", is_flag=True, help="Pictures without titles; the words go to captions.txt.")
 def export(
@@ -149,7 +168,10 @@ def export(
     each_decision: bool,
     no_titles: bool,
 ) -> int:
-    """Write figures and tables of a study: heatmaps, trajectories, curves, accuracies, confusion, ROC, cost."""
+    """Write figures and tables of a study.
+
+    Heatmaps, trajectories, learning curves, accuracies, confusion, ROC, cost.
+    """
     from hptui.export import export as export_study
     from hptui.export.formats import parse_formats
     from hptui.reading.studies import follow
@@ -164,9 +186,17 @@ def export(
 
 @click.command()
 @study_argument
-@click.option("--to", type=click.Path(path_type=Path), metavar="FILE.html", help="Default: DIR/report.html.")
+@click.option(
+    "--to",
+    type=click.Path(path_type=Path),
+    metavar="FILE.html",
+    help="Where to write (default: report.html in the study's folder).",
+)
 def report(directory: Path, to: Path | None) -> int:
-    """Write one HTML page that needs no network: result, figures, decisions, settings, and how to repeat it."""
+    """Write a study as one HTML page that needs no network.
+
+    Result, figures, decisions, settings, and how to repeat it.
+    """
     open_study(directory)  # a folder that is no study is told before matplotlib is imported
     from hptui.reading.studies import follow
     from hptui.report import write_report

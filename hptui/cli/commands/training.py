@@ -56,7 +56,7 @@ def run(
     as_json: bool,
     **flags: Any,
 ) -> int:
-    """Start a study: N baseline runs and N optimized runs, paired by seed.
+    """Start a study: baseline and optimized runs, paired by seed.
 
     With --detach the training goes on when this terminal is closed and when you log out. Where systemd is set to end
     all processes of who logs out (KillUserProcesses=yes), that takes two things more, the first of them once:
@@ -99,7 +99,7 @@ def resume(
     as_json: bool,
     **told: str | None,
 ) -> int:
-    """Go on with what was interrupted, from the last checkpoint.
+    """Go on with a study that was stopped or interrupted.
 
     A study that another process trains is left to it. If the process is one of another machine, and did not say that
     it ended, that takes some seconds to see.
@@ -125,7 +125,7 @@ def resume(
 @study_argument
 @bell_option
 def watch(directory: Path, bell: str | None) -> int:
-    """Watch and steer a study that another process trains, or look at a finished or copied one.
+    """Watch and steer a study that is trained, or look at any other.
 
     The training obeys the user who owns the study's folder, the one who trains, and root. The owner allows a group with
 
@@ -142,9 +142,9 @@ def watch(directory: Path, bell: str | None) -> int:
 @click.command()
 @study_argument
 def stop(directory: Path) -> int:
-    """Stop a study with a checkpoint, whichever process trains it; `hptui resume` goes on with it.
+    """Stop a study with a checkpoint, whichever process trains it.
 
-    Waits until that process has ended. Ctrl+C stops the waiting alone.
+    `hptui resume` goes on with it. Waits until that process has ended. Ctrl+C stops the waiting alone.
     """
     from hptui.cli.stopping import stop_study
 

@@ -66,7 +66,7 @@ def compare(followed: FollowedStudy, question: Question | None = None, *, interv
     baseline, optimized = (
         summarize_arm(followed.completed_runs(arm), config.strategy_of(arm), measured[arm]) for arm in ARMS
     )
-    difference = within_shares(paired_difference(by_seed(baseline), by_seed(optimized)))
+    difference = within_shares(paired_difference(*equally_long(followed, by_seed(baseline), by_seed(optimized))))
     sampling = sampling_error(measured["baseline"], measured["optimized"], question.metric)
     return Comparison(
         study=followed.study.name,
@@ -93,6 +93,16 @@ def measure_arm(
 def by_seed(arm: ArmSummary) -> dict[int, float]:
     """Metric of each run of an arm, by seed."""
     return dict(zip(arm.seeds, arm.measured.values, strict=True))
+
+
+def equally_long(
+    followed: FollowedStudy, baseline: Mapping[int, float], optimized: Mapping[int, float]
+) -> tuple[dict[int, float], dict[int, float]]:
+    """Both arms, by seed, without pairs of which one run goes on with added epochs and the other one does not yet."""
+    epochs = {arm: {run.seed: run.state.epochs_completed for run in followed.completed_runs(arm)} for arm in ARMS}
+    other = {seed for seed, done in epochs["baseline"].items() if epochs["optimized"].get(seed, done) != done}
+    kept = [{seed: value for seed, value in arm.items() if seed not in other} for arm in (baseline, optimized)]
+    return kept[0], kept[1]
 
 
 def sampling_error(

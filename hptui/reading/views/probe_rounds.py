@@ -81,7 +81,7 @@ def _round(number: int, group: Sequence[CandidateScored], reach: dict[int, _Reac
 def round_words(one: ProbeRound, rounds: int, images_per_epoch: int) -> str:
     """How many probes of which length, and which of several rounds they are."""
     count = len(one.candidates)
-    words = f"{count} probe{'s' * (count != 1)} of {_length(one.images, images_per_epoch)}"
+    words = f"{count} candidate{'s' * (count != 1)} for {_length(one.images, images_per_epoch)}"
     if one.images_before:
         words += f" more ({_length(one.total, images_per_epoch).split()[0]} in all)"
     return f"round {one.number + 1} of {rounds}: {words}" if rounds > 1 else words

@@ -39,6 +39,9 @@ class Foresight:
     def tell(self, config: StudyConfig) -> None:
         """Record what is planned now, between a decision and the training that follows, or before a decision."""
         now = config, self.ledger.progress.decisions
+        if self.ledger.progress.by_hand:  # nothing is planned; when the strategy chooses again, that is told anew
+            self._for = self.told = None
+            return
         if not self.strategy.searches or now == self._for:
             return
         self._for = now

@@ -70,8 +70,9 @@ def _what(event: AnyEvent) -> str:  # noqa: PLR0911, PLR0912 (one line per kind 
         case RangesChanged():
             return f"ranges changed by {event.by} from {ranges_words(event.old)} to {ranges_words(event.new)}"
         case ValuesRequested():
-            wanted = describe(event.values) or "the strategy chooses again"
-            return f"by hand, {event.by}: {wanted}"
+            if not event.values:
+                return f"the strategy chooses again, by {event.by}"
+            return f"by hand, {event.by}: {describe(event.values)}; nothing is decided until the strategy chooses again"
         case EpochsAdded():
             return f"epochs are now {event.epochs}, by {event.by}"
         case CommandRefused():

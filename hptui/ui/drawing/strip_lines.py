@@ -50,6 +50,8 @@ class Standing:
     """empty where nothing is trained"""
     cost: str
     gauges: tuple[Watched, ...]
+    held: str = ""
+    """that the values are somebody's, and how that ends; empty while the strategy chooses"""
 
 
 def strip_lines(standing: Standing, width: int, palette: Palette, state_style: Style) -> Text:
@@ -66,7 +68,7 @@ def strip_lines(standing: Standing, width: int, palette: Palette, state_style: S
 
 
 def _first(standing: Standing, room: int, palette: Palette, state_style: Style) -> Text:
-    rest = GAP.join(["", standing.run, standing.place, standing.name])
+    rest = GAP.join(["", standing.run, standing.place, *[standing.held] * bool(standing.held), standing.name])
     line = Text.assemble((standing.state, state_style), literal(rest))
     line.truncate(room, overflow="crop" if palette.ascii else "ellipsis")
     return line

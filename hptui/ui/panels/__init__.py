@@ -77,15 +77,18 @@ class Scene:
         same = (run.state for run in self.study.runs if run.arm == "baseline" and run.seed == self.run.seed)
         return next(same, None)
 
+    @property
+    def optimized(self) -> FollowedRun | None:
+        """The optimized run of the same seed."""
+        same = (run for run in self.study.runs if run.arm == "optimized" and run.seed == self.run.seed)
+        return next(same, None)
+
     def nothing_yet(self, what: str) -> str:
         """Why there is no decision to show `what` of, and when there will be one."""
         name, started = self.run.name, self.run.state.started
         if self.run.arm == "baseline":
-            later = next(
-                (run.name for run in self.study.runs if run.arm == "optimized" and run.seed == self.run.seed), ""
-            )
-            words = f"{name} is a baseline: nothing is searched in it"
-            return f"{words}. {what.capitalize()} of {later} will stand here." if later else f"{words}."
+            words, later = f"{name} is a baseline: nothing is searched in it", self.optimized
+            return f"{words}. {what.capitalize()} of {later.name} will stand here." if later else f"{words}."
         if started is None:
             return f"{name} has not begun. {what.capitalize()} will stand here with its first decision."
         if not started.searched:

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from hptui.reading.plan import coming_lines
 from hptui.reading.run_state import RunState
+from hptui.reading.studies import FollowedRun
 from hptui.ui.drawing.literal import literal
 from hptui.ui.panels import Panel, Scene, Span
 
@@ -47,17 +48,27 @@ class PlanPanel(Panel):
 
 def _lines(scene: Scene) -> list[str]:
     """What comes, with why the last choice was made behind the first line; at the end the choices before, backwards."""
-    first, *later = coming_lines(scene.study, scene.run) or [_nothing(scene)]
+    first, *later = coming_lines(scene.study, scene.run) or _nothing(scene)
     newest, before = _why(scene.run.state)[:1], _why(scene.run.state)[1:]
-    return [first, *newest, *later, *before]
+    return [first, *_given_back(scene.run), *newest, *later, *before]
 
 
-def _nothing(scene: Scene) -> str:
-    if scene.run.arm == "baseline":
-        return f"{scene.run.name}: baseline, nothing is decided"
-    if not scene.run.state.decisions:
-        return f"{scene.run.name}: no plan was recorded"
-    return f"{scene.run.name}: no plan was recorded; {len(scene.run.state.decisions)} decisions so far"
+def _given_back(run: FollowedRun) -> list[str]:
+    """The key that ends what somebody chose, while there is a run that it ends it in."""
+    return ["u: the strategy chooses again"] if run.state.by_hand and run.status in ("running", "paused") else []
+
+
+def _nothing(scene: Scene) -> list[str]:
+    """Why the run decides nothing; beside a baseline what the other run of the pair will decide, and its cost."""
+    name, decisions = scene.run.name, len(scene.run.state.decisions)
+    if scene.run.arm != "baseline":
+        return [f"{name}: no plan was recorded" + f"; {decisions} decisions so far" * bool(decisions)]
+    other = scene.optimized
+    coming = coming_lines(scene.study, other) if other is not None and not other.state.completed else []
+    if other is None or not coming:
+        return [f"{name}: baseline, nothing is decided"]
+    cost = scene.study.study.planned_cost[other.arm]
+    return [f"{name}: baseline, nothing is decided. {other.name}:", *coming, f"cost about {cost:.2f} plain trainings"]
 
 
 def _why(state: RunState) -> list[str]:

@@ -47,7 +47,7 @@ class Seen:
     status: Status
     looked_at: bool
     epochs: int
-    """planned, of a run that waits too"""
+    """planned, added ones included"""
 
 
 class TablePanel(Panel, can_focus=False):
@@ -126,14 +126,12 @@ class TablePanel(Panel, can_focus=False):
         due = time.monotonic() - self._looked >= STATUS_SECONDS
         if due:
             self._looked = time.monotonic()
-        # added epochs hold for the runs to come, whatever was planned when the study was opened
-        planned = max(scene.study.study.config.epochs, *(run.state.epochs_planned for run in scene.study.runs))
+        planned = scene.study.epochs  # added ones hold for all runs, also for those that were finished before
         for run in scene.study.runs:
             before = self._seen.get(run.name)
             same = before is not None and (before.time, before.notable) == (run.state.time, run.notable_total)
             status = before.status if before is not None and same and not due else run.status
-            epochs = run.state.epochs_planned or planned
-            seen = Seen(run.state.time, run.notable_total, status, run is scene.run, epochs)
+            seen = Seen(run.state.time, run.notable_total, status, run is scene.run, planned)
             if seen != before:
                 self._seen[run.name] = seen
                 self._update(run.name, _row(run, seen))

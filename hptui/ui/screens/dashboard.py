@@ -12,16 +12,17 @@ from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.reactive import Reactive, reactive
-from textual.screen import Screen
 from textual.widgets import Footer
 
-from hptui.reading.studies import FollowedStudy
+from hptui.reading.studies import RESUMABLE, FollowedStudy, Status
 from hptui.ui.drawing.colours import Palette
 from hptui.ui.drawing.literal import literal
 from hptui.ui.exporting import ALL, FORMATS, USUAL, Exporter
+from hptui.ui.messages import ResumeStudy
 from hptui.ui.pace import ALONE, Pace
 from hptui.ui.panels import LookAtDecision, LookAtRun, Scene, UseCell
 from hptui.ui.screens.dialogs import AdviceDialog, ChoiceDialog, Questions
+from hptui.ui.screens.helped import CLOSE_HELP, HelpedScreen
 from hptui.ui.screens.notices import Notices
 from hptui.ui.screens.panel_board import PANELS, PanelBoard
 from hptui.ui.screens.steering import KEYS as STEERING_KEYS
@@ -38,14 +39,15 @@ SIGNS_SECONDS = 0.8
 """between two looks at heartbeats and machine load"""
 
 
-class Dashboard(Screen[None]):
+class Dashboard(HelpedScreen[None]):
     """All panels of one study."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "close_help", "Close help"),
+        CLOSE_HELP,
         Binding("escape", "unzoom", "All panels"),
         Binding("escape", "studies", "List"),
         *STEERING_KEYS,
+        Binding("R", "resume", "Resume"),
         Binding("i", "advice", "Advice"),
         Binding("e", "export", "Export"),
         Binding("E", "export_as", "Export as", show=False),
@@ -61,8 +63,22 @@ class Dashboard(Screen[None]):
     palette: Reactive[Palette] = reactive(Palette, init=False)
     """how the panels draw"""
 
-    def __init__(self, directory: Path, export: Exporter | None = None, *, share: float = ALONE) -> None:
-        """Show the study in `directory`; drawing it takes `share` of one processor at most."""
+    def __init__(
+        self,
+        directory: Path,
+        export: Exporter | None = None,
+        *,
+        share: float = ALONE,
+        may_train: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Show a study.
+
+        Args:
+            directory: of the study.
+            export: writes its pictures.
+            share: of one processor that drawing takes at most.
+            may_train: whether a study that nobody trains could be trained in this process now.
+        """
         super().__init__()
         self.viewer = Viewer(directory)
         self._notices = Notices(self, self.viewer)
@@ -72,6 +88,8 @@ class Dashboard(Screen[None]):
         self._panels = [panel() for panel in PANELS]
         self._pace = Pace(share)
         self._looked_for_signs = self._shown = 0.0
+        self._status: Status = "running"
+        """of the study, when it was looked at last"""
         self._behind = True
         """old lines of a log are still to be read"""
         self._board = PanelBoard(self._panels)
@@ -85,7 +103,7 @@ class Dashboard(Screen[None]):
             "export_as": lambda: export,
             "zoom": lambda: not self._board.is_small,  # there every panel has the whole screen
             "unzoom": lambda: self._board.is_zoomed,
-            "close_help": lambda: self.query("HelpPanel"),
+            "resume": lambda: self._status in RESUMABLE and may_train(),
         }
         """actions that are offered only while this says so"""
         self._offered: object = None
@@ -128,6 +146,7 @@ class Dashboard(Screen[None]):
         if self._shown - self._looked_for_signs >= SIGNS_SECONDS:
             self._looked_for_signs = self._shown
             strip, status = self.query_one(StatusStrip), self.followed.status
+            self._status = status
             strip.show(self.followed, scene.run, status, palette=self.palette, reading=reading)
             if not reading:  # half a log gives advice that the other half takes back
                 self._advice = self._collect_advice(scene)
@@ -171,12 +190,13 @@ class Dashboard(Screen[None]):
         self._board.zoom()
         self._update_footer()
 
-    async def action_close_help(self) -> None:
-        await self.run_action("app.hide_help_panel")
-
     async def action_studies(self) -> None:
         """Back to the list; a training in this process goes on."""
         await self.run_action("app.list")
+
+    def action_resume(self) -> None:
+        """Go on with a study that nobody trains, as the list of studies does."""
+        self.post_message(ResumeStudy(self.followed.study.directory))
 
     def action_look(self, step: int) -> None:
         self.viewer.look(step)

@@ -10,15 +10,15 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal
-from textual.screen import Screen
 from textual.widgets import Button, Footer, Static
 
 from hptui.config import FIELDS, StudyConfig, environment_layer, resolve
 from hptui.errors import ConfigError, HptuiError
 from hptui.hyperparameters import hyperparameters
 from hptui.planning import Refused, Speed
-from hptui.ui.form_check import Measure, plan_words, planned, read_rows, setting_of
+from hptui.ui.form_check import Measure, in_form_words, plan_words, planned, read_rows, setting_of
 from hptui.ui.messages import Draft, LeaveForm, StartStudy
+from hptui.ui.screens.helped import CLOSE_HELP, HelpedScreen
 from hptui.ui.widgets.estimate import EstimateButton
 from hptui.ui.widgets.form import Row, SettingRow
 from hptui.ui.widgets.form_scroll import FormScroll
@@ -38,7 +38,7 @@ FOLDED, OPEN = f"[+] {len(MORE)} more settings", "[-] more settings"
 MEASURING = "measuring: reads the data, trains for a second ..."
 
 
-class NewStudyScreen(Screen[None]):
+class NewStudyScreen(HelpedScreen[None]):
     """Settings, searched ranges, what they will cost, and Start."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (130, "-wide")]  # noqa: RUF012 (as the base class declares it)
@@ -65,6 +65,7 @@ class NewStudyScreen(Screen[None]):
     NewStudyScreen #plan.-wrong { color: $text-error; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
+        CLOSE_HELP,
         Binding("ctrl+s", "start", "Start"),
         Binding("ctrl+t", "detach", "Detach"),
         Binding("ctrl+g", "estimate", "Estimate"),
@@ -97,6 +98,8 @@ class NewStudyScreen(Screen[None]):
         if problem:
             self._estimate.remember(self._config, Refused(setting_of(problem, self._config), problem))
         self._check_is_due = False
+        self._goes_to_problem = bool(problem)
+        """until the field that is to be mended has got the cursor"""
         self._ready = False
 
     def compose(self) -> ComposeResult:
@@ -169,6 +172,7 @@ class NewStudyScreen(Screen[None]):
             except HptuiError as error:
                 problems = {setting_of(str(error), config): str(error)}
                 config = None
+        problems = {setting: in_form_words(problem) for setting, problem in problems.items()}
         for row in self.query(Row):
             row.show_problem(problems.pop(row.setting, ""))
         wrong = [row.setting for row in self.query(Row) if row.has_class("-wrong")]
@@ -177,7 +181,14 @@ class NewStudyScreen(Screen[None]):
         self._show(config, [*problems.values(), *[MEASURING] * self._estimate.measuring, *lines])
         if any(setting in MORE for setting in wrong):
             self._fold(is_open=True)
+        self._go_to_problem()
         return config
+
+    def _go_to_problem(self) -> None:
+        """Put the cursor, once, into the field that kept a study from starting."""
+        if self._goes_to_problem and (wrong := self.query(Row).filter(".-wrong")):
+            self._goes_to_problem = False
+            wrong.first().focus_last()
 
     def _show(self, config: StudyConfig | None, lines: list[str]) -> None:
         """Plan and cost, or what is wrong; and whether it can be started."""

@@ -34,12 +34,12 @@ from hptui.ui.viewer import Viewer
 
 KEYS: list[BindingType] = [
     Binding("space", "steer('pause')", "Pause"),
-    Binding("space", "steer('continue')", "Resume"),
+    Binding("space", "steer('continue')", "Continue"),
     Binding("s", "steer('step')", "Step", show=False),
     Binding("r", "steer('ranges')", "Ranges"),
     Binding("plus", "steer('epochs')", "Epochs", key_display="+"),
     Binding("x", "steer('stop')", "Stop"),
-    Binding("u", "steer('release')", "Strategy decides", show=False),
+    Binding("u", "steer('release')", "Search"),
     Binding("space", "ask('pause')", show=False),
     Binding("s", "ask('step')", show=False),
     Binding("r", "ask('ranges')", show=False),
@@ -48,6 +48,7 @@ KEYS: list[BindingType] = [
     Binding("u", "ask('release')", show=False),
 ]
 """what is offered now stands in the footer; where it is not, the same key asks all the same, and is told why not"""
+HELD = "in this run the strategy decides nothing until u lets it choose again"
 LOOK_SECONDS = 0.2
 """between two looks at who trains: the footer asks once for each of its keys"""
 
@@ -87,7 +88,10 @@ class Steering:
             return frozenset()
         paused = any(run.status == "paused" for run in followed.runs)
         always = {"step", "epochs", "stop", "continue" if paused else "pause"}
-        return frozenset(always | ({"ranges", "release"} if _searches(followed) else set()))
+        held = any(run.state.by_hand and run.status in ("running", "paused") for run in followed.runs)
+        if held:  # until the strategy is let search again, no range is used
+            return frozenset(always | {"release"})
+        return frozenset(always | ({"ranges"} if _searches(followed) else set()))
 
     def _is_trained(self) -> bool:
         """Whether somebody trains this study; a notice if nobody does."""
@@ -121,7 +125,7 @@ class Steering:
 
     def use(self, values: Values) -> None:
         """Train with these from the next decision on; without any the strategy chooses again."""
-        words = f"from the next decision on: {describe(values)}" if values else "the strategy chooses again"
+        words = f"from the next decision on: {describe(values)}; {HELD}" if values else "the strategy chooses again"
         if self._looks_at_trained():
             self._send(UseValues(run=self._viewer.run.name, values=values), words)
 

@@ -13,6 +13,7 @@ from textual.screen import Screen
 from hptui.config import StudyConfig
 from hptui.errors import HptuiError
 from hptui.reading.listing import UNREADABLE
+from hptui.reading.studies import RESUMABLE
 from hptui.record.housekeeping import checked_name, clean_study, delete_study, rename_study
 from hptui.record.housekeeping_words import clean_question, delete_question
 from hptui.record.localizing import localized
@@ -64,7 +65,7 @@ class StudyActions:
             case "compare":
                 return self._compare is not None and any(line.state != UNREADABLE for line in chosen)
             case "resume":
-                return current is not None and current.state in ("stopped", "lost", "failed", "waiting")
+                return current is not None and current.state in RESUMABLE
             case "new_like":
                 return current is not None and current.state != UNREADABLE
             case _:

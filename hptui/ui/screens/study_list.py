@@ -12,16 +12,16 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.reactive import Reactive, reactive
-from textual.screen import Screen
 from textual.widgets import DataTable, Footer, Input, Static
 from textual.worker import get_current_worker
 
 from hptui.reading.listing import StudyLine, StudyReader
 from hptui.reading.listing_words import BY_NAME, COLUMNS, details
-from hptui.record.study_directory import studies_folder
+from hptui.record.study_directory import shown, studies_folder
 from hptui.ui.drawing.literal import literal
 from hptui.ui.messages import NewStudy
 from hptui.ui.screens.comparison import Comparer
+from hptui.ui.screens.helped import CLOSE_HELP, HelpedScreen
 from hptui.ui.screens.study_actions import StudyActions
 from hptui.ui.study_lines import Order
 from hptui.ui.widgets.field import Field
@@ -33,7 +33,7 @@ SORTS = [column for column in COLUMNS if column.name not in ("interval", "note")
 """columns that the key for sorting goes through: the interval is sorted like the difference"""
 
 
-class StudyListScreen(Screen[Path | None]):
+class StudyListScreen(HelpedScreen[Path | None]):
     """All studies of a folder, kept up to date."""
 
     VERTICAL_BREAKPOINTS = [(0, "-short"), (12, "-tall")]  # noqa: RUF012 (as the base class declares it)
@@ -48,6 +48,7 @@ class StudyListScreen(Screen[Path | None]):
     StudyListScreen.-filter #filter { display: block; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
+        CLOSE_HELP,
         Binding("c", "act('compare')", "Compare"),
         Binding("n", "new", "New"),
         Binding("N", "act('new_like')", "New like it", show=False),
@@ -173,7 +174,7 @@ class StudyListScreen(Screen[Path | None]):
     def _show_about(self) -> None:
         """Below the table: what the columns have no room for."""
         line, marked = self.table.current, self.table.marked
-        words = [literal(line.key), *map(literal, details(line))] if line is not None else []
+        words = [literal(shown(line.directory.name)), *map(literal, details(line))] if line is not None else []
         if marked:
             words.append(f"{len(marked)} marked: c compares them, X cleans, D deletes")
         self.query_one("#about", Static).update(Text("\n".join(words)))

@@ -95,6 +95,10 @@ class Row(Widget):
         """Put the cursor into the row."""
         next(child for child in self.query("*") if child.focusable).focus()
 
+    def focus_last(self) -> None:
+        """Put the cursor where the row's value is typed, else where it is chosen."""
+        [child for child in self.query("*") if child.focusable and child.display][-1].focus()
+
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
         self.post_message(self.Changed())

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections import deque
 from typing import ClassVar, get_args
 
 from textual.widgets import Static
 
-from hptui.reading.progress import expected_work, seconds_left, work_done
+from hptui.reading.plan import candidate_words, under_way
+from hptui.reading.progress import StudyProgress, seconds_left, study_progress
 from hptui.reading.run_state import RunState
 from hptui.reading.studies import FollowedRun, FollowedStudy, Status
 from hptui.ui.drawing.charts import BASELINE, OPTIMIZED
@@ -23,6 +23,10 @@ WINDOW_SECONDS = 20.0
 HISTORY = 16
 """looks at the load of the machine that its graphs show"""
 
+TRAINED: tuple[Status, ...] = ("running", "paused")
+"""states of a run, or a study, that somebody works on"""
+HELD = "by hand (u)"
+"""while the strategy decides nothing, because somebody chose the values"""
 MARKS: dict[Status, str] = {
     "running": ">",
     "paused": "=",
@@ -100,15 +104,15 @@ class StatusStrip(Static):
             self._images.forget()
         images = sum(entry.state.images_trained + entry.state.images_probed for entry in study.runs)
         rate = self._images.measure(images, time.monotonic())
-        parts = tuple(_part(study, entry) for entry in study.runs)
-        total = sum(part.weight for part in parts)
+        progress = study_progress(study)
         standing = Standing(
             state=f"{MARKS[status]} {status}",
             run=_which(study, run, status),
-            place=_place(run.state, study.study.config.epochs),
+            place=_place(run.state, study.epochs),
+            held=HELD if run.state.by_hand and run.status in TRAINED else "",
             name=study.study.name,
-            parts=parts,
-            done=sum(part.weight * part.done for part in parts) / total if total else 0.0,
+            parts=_parts(study, progress),
+            done=progress.share,
             time=_time(study, status),
             rate=f"{rate:,.0f} images/s" if status == "running" else "",
             cost=f"cost {run.state.cost:.2f}",
@@ -138,16 +142,18 @@ class StatusStrip(Static):
         self.update(lines, layout=False)  # its size is fixed: no reason to arrange the whole screen anew
 
 
-def _part(study: FollowedStudy, run: FollowedRun) -> Part:
-    expected = expected_work(study, run)
-    done = work_done(run.state) / expected if expected else 0.0
-    return Part(expected, done, BASELINE if run.arm == "baseline" else OPTIMIZED)
+def _parts(study: FollowedStudy, progress: StudyProgress) -> tuple[Part, ...]:
+    return tuple(
+        Part(expected, done.work / expected if expected else 0.0, BASELINE if run.arm == "baseline" else OPTIMIZED)
+        for run, done, expected in zip(study.runs, progress.runs, progress.expected(), strict=True)
+    )
 
 
 def _time(study: FollowedStudy, status: Status) -> str:
-    """What is left, in round figures; of a finished study what it took."""
-    if status == "finished":
-        return f"took {clock(sum(run.state.seconds for run in study.runs))}"
+    """What is left, in round figures; of a study that nobody works on, how long it was trained, if it was."""
+    if status not in TRAINED:
+        spent = sum(run.state.seconds for run in study.runs)
+        return f"{'took' if status == 'finished' else 'trained'} {clock(spent)}" if spent else ""
     left = seconds_left(study)
     return f"~{clock(left)} left" if left is not None else "- left"
 
@@ -159,18 +165,11 @@ def _which(study: FollowedStudy, run: FollowedRun, status: Status) -> str:
     return words if own in (status, "waiting") else f"{words} ({own})"
 
 
-def _place(state: RunState, planned_epochs: int) -> str:
-    decision = state.decisions[-1] if state.decisions else None
-    if decision is not None and decision.chosen is None and not state.completed:
-        place = f"decision {decision.started.decision + 1}: "
-        planned = decision.started.planned
-        if planned is None:  # it depends on what is found
-            most = decision.started.planned_most
-            return f"{place}{len(decision.candidates)}{f' of at most {most}' if most else ''} candidates"
-        cells = math.prod(len(axis.values) for axis in decision.started.axes)
-        return f"{place}{'cell' if planned == cells else 'candidate'} {len(decision.candidates)}/{planned}"
+def _place(state: RunState, epochs: int) -> str:
+    decision = under_way(state)
+    if decision is not None:
+        return f"decision {decision.started.decision + 1}: {candidate_words(decision)}"
     batches = state.last_batches
-    epochs = state.epochs_planned or planned_epochs
     epoch = f"epoch {min(state.epochs_completed + (not state.completed), epochs)}/{epochs}"
     if batches is None or state.completed is not None or batches.epoch <= state.epochs_completed:
         return epoch
