@@ -18,7 +18,7 @@ from hptui.record.events import (
     RunResumed,
 )
 from hptui.record.presence import is_written
-from hptui.record.run_reader import RunReader
+from hptui.record.run_reader import RunReader, check_format
 from hptui.record.study_directory import Study, open_study
 
 Status = Literal["waiting", "running", "paused", "stopped", "lost", "failed", "finished"]
@@ -53,6 +53,8 @@ class FollowedRun:
 
     def refresh(self, seconds: float = float("inf")) -> None:
         """Read what was written since, for about `seconds` at most."""
+        if self.state.started is None:
+            check_format(self.directory)
         for event in self.reader.read(seconds, skim=True):
             self.state.apply(event)
             if isinstance(event, DecisionStarted) and len(self.state.decisions) > 1:

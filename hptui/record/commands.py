@@ -18,6 +18,7 @@ from pathlib import Path
 import msgspec
 
 from hptui.errors import RunDirectoryError
+from hptui.parsing import decode_json
 
 COMMANDS = "commands"
 
@@ -146,7 +147,7 @@ class CommandInbox:
 
 def _decode(line: bytes) -> AnyCommand | None:
     try:
-        command: AnyCommand = _decoder.decode(line)
+        command: AnyCommand = decode_json(_decoder, line)
     except msgspec.DecodeError:
         return None
     return command

@@ -21,6 +21,8 @@ from types import TracebackType
 import msgspec
 
 from hptui.errors import RunDirectoryError
+from hptui.opening import read_file
+from hptui.parsing import parse_json
 from hptui.record.files import replace_file
 
 LOCK = "lock"
@@ -149,9 +151,10 @@ def _is_locked(directory: Path) -> bool:
 def read_heartbeat(directory: Path) -> Heartbeat | None:
     """The last sign of life; None if there is none or it cannot be read."""
     try:
-        return msgspec.json.decode((directory / HEARTBEAT).read_bytes(), type=Heartbeat)
+        beat: Heartbeat = parse_json(read_file(directory / HEARTBEAT), Heartbeat)
     except (OSError, msgspec.DecodeError):
         return None
+    return beat
 
 
 def _held(directory: Path) -> RunDirectoryError:

@@ -12,6 +12,7 @@ from typing import BinaryIO
 import msgspec
 
 from hptui.errors import RunDirectoryError
+from hptui.opening import open_regular
 from hptui.record.events import (
     AnyEvent,
     BatchesTrained,
@@ -24,12 +25,15 @@ from hptui.record.events import (
     decode,
     start_of,
 )
+from hptui.record.log_order import LATER, LogOrder
 from hptui.record.run_directory import EVENTS_FILE, RUN_FILE, check_first_line, check_schema, read_run_file, run_name
 
 READ_BYTES = 1 << 20
 """largest piece read at once, so that a reader of a huge log stays responsive"""
 SKIM_BYTES = 1 << 23
 """the same where most lines are passed over unread: some 10 ms of work"""
+LONGEST_LINE = 1 << 28
+NO_LINES = f"{LONGEST_LINE >> 20} MB of it have no end of a line, so it is no log"
 TAIL_BYTES = 1 << 14
 """first piece of a log that is read from its end"""
 CANDIDATE, BATCHES, DECISION = start_of(CandidateScored), start_of(BatchesTrained), start_of(DecisionStarted)
@@ -45,6 +49,7 @@ class RunReader:
         self._decisions: dict[int, list[tuple[int, int]]] = {}
         """where in the file the candidates of each decision begin, of one that was made again the newest, and where it
         was gone on with, each with the number of candidates before that stand"""
+        self._order = LogOrder()
         self.behind = False
         """whether the last `read` stopped for lack of time"""
         self.asked = False
@@ -62,14 +67,14 @@ class RunReader:
         Raises:
             RunDirectoryError: another version wrote the run, or a whole line is not an event this version knows.
         """
-        if self._offset == 0 and (self._directory / RUN_FILE).exists():
+        if self._offset == 0 and os.path.lexists(self._directory / RUN_FILE):
             read_run_file(self._directory)  # its format is told before any line is misread
         until = time.monotonic() + seconds
         events: list[AnyEvent] = []
         self.behind, self.asked = False, True
         try:
-            with self._path.open("rb") as file:
-                while piece := _whole_lines(file.fileno(), self._offset, SKIM_BYTES if skim else READ_BYTES):
+            with open_regular(self._path) as file:
+                while piece := self._piece(file.fileno(), self._offset, SKIM_BYTES if skim else READ_BYTES):
                     events += self._decode_piece(piece, skim=skim)
                     if time.monotonic() > until:
                         self.behind = True
@@ -81,7 +86,7 @@ class RunReader:
     def candidates(self, decision: int) -> list[CandidateScored]:
         """All candidates of one decision that `read` has come past, read from the file again."""
         candidates: list[CandidateScored] = []
-        with self._path.open("rb") as file:
+        with open_regular(self._path) as file:
             for begin, kept in self._decisions[decision]:
                 candidates = candidates[:kept] + self._candidates_from(file.fileno(), begin)
         return candidates
@@ -89,7 +94,7 @@ class RunReader:
     def _candidates_from(self, file: int, offset: int) -> list[CandidateScored]:
         """Candidates up to the end of the decision, or to where it was stopped."""
         candidates: list[CandidateScored] = []
-        while piece := _whole_lines(file, offset, READ_BYTES):
+        while piece := self._piece(file, offset, READ_BYTES):
             for line in piece.split(b"\n")[:-1]:
                 event = self._decode(line, offset)
                 if isinstance(event, CandidateScored):
@@ -99,10 +104,17 @@ class RunReader:
             offset += len(piece)
         return candidates
 
+    def _piece(self, file: int, offset: int, size: int) -> bytes:
+        try:
+            return _whole_lines(file, offset, size)
+        except ValueError as error:
+            raise RunDirectoryError(f"{self._path} cannot be read: {error}.") from None
+
     def _decode_piece(self, piece: bytes, *, skim: bool) -> list[AnyEvent]:
         events, begins = [], 0
         for line in _skimmed(piece) if skim else piece.split(b"\n")[:-1]:
             event = self._decode(line, self._offset)
+            self._take(event, line)
             if isinstance(event, (DecisionStarted, RunResumed)):
                 begins = piece.index(line, begins) + len(line) + 1
                 if isinstance(event, DecisionStarted):
@@ -125,9 +137,17 @@ class RunReader:
             number = self._number_of(line, offset)
             raise RunDirectoryError(f"{self._path}, line {number} cannot be read: {error}.") from None
 
+    def _take(self, event: AnyEvent, line: bytes) -> None:
+        """Raise RunDirectoryError if the event cannot follow those before."""
+        try:
+            self._order.take(event)
+        except ValueError as error:
+            number = self._number_of(line, self._offset)
+            raise RunDirectoryError(f"{self._path}, line {number} does not follow those before: {error}.") from None
+
     def _check_origin(self, event: RunStarted) -> None:
         """Raise RunDirectoryError if it is the log of another run than the folder's."""
-        if not (self._directory / RUN_FILE).exists():
+        if not os.path.lexists(self._directory / RUN_FILE):
             return
         file = read_run_file(self._directory)
         if (event.arm, event.seed) != (file.arm, file.seed):
@@ -136,9 +156,9 @@ class RunReader:
 
     def _number_of(self, line: bytes, offset: int) -> int:
         """The place of the first such line after `offset`, from 1: nobody counts them as long as all is well."""
-        with self._path.open("rb") as file:
+        with open_regular(self._path) as file:
             number = file.read(offset).count(b"\n") + 1
-            return number + next(index for index, other in enumerate(file) if other.rstrip(b"\n") == line)
+            return number + next((index for index, other in enumerate(file) if other.rstrip(b"\n") == line), 0)
 
 
 def _skimmed(piece: bytes) -> list[bytes]:
@@ -169,6 +189,8 @@ def _whole_lines(file: int, offset: int, size: int) -> bytes:
         end = piece.rfind(b"\n") + 1
         if end or len(piece) < size:
             return piece[:end]
+        if size > LONGEST_LINE:
+            raise ValueError(NO_LINES)
         size *= 2  # one line longer than the piece: a confusion matrix of very many classes
 
 
@@ -189,7 +211,7 @@ def events_backwards(directory: Path, passed: tuple[bytes, ...] = ()) -> Iterato
     """
     path, number = directory / EVENTS_FILE, 0
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             for number, line in enumerate(_lines_backwards(file)):  # noqa: B007 (for the message)
                 if not line.startswith(passed):
                     yield decode(line)
@@ -198,11 +220,13 @@ def events_backwards(directory: Path, passed: tuple[bytes, ...] = ()) -> Iterato
     except msgspec.DecodeError as error:
         which = f"its last line but {number}" if number else "its last line"
         raise RunDirectoryError(f"{path}: {which} cannot be read: {error}.") from None
+    except ValueError as error:
+        raise RunDirectoryError(f"{path} cannot be read: {error}.") from None
 
 
 def _lines_backwards(file: BinaryIO) -> Iterator[bytes]:
     """Whole lines from the last one back, read in pieces; a torn last line means "not yet"."""
-    end, length, whole, beginning = file.seek(0, os.SEEK_END), TAIL_BYTES, False, b""
+    end, length, whole, beginning, torn = file.seek(0, os.SEEK_END), TAIL_BYTES, False, b"", 0
     while end > 0:
         start = max(0, end - length)
         file.seek(start)
@@ -210,11 +234,15 @@ def _lines_backwards(file: BinaryIO) -> Iterator[bytes]:
         end, length = start, min(2 * length, READ_BYTES)
         if not whole:  # what follows the last line break is torn
             piece, line_break, _ = piece.rpartition(b"\n")
-            whole, beginning = bool(line_break), b""
+            whole, beginning, torn = bool(line_break), b"", torn + length
+            if not whole and torn > LONGEST_LINE:
+                raise ValueError(NO_LINES)
             if not whole:
                 continue
         if start > 0:  # its first line may begin further ahead
             beginning, line_break, piece = piece.partition(b"\n")
+            if not line_break and len(beginning) > LONGEST_LINE:
+                raise ValueError(NO_LINES)
             if not line_break:
                 continue
         yield from reversed(piece.split(b"\n"))
@@ -222,16 +250,18 @@ def _lines_backwards(file: BinaryIO) -> Iterator[bytes]:
 
 def check_format(directory: Path) -> None:
     """Raise RunDirectoryError if another version wrote this run, or its log does not begin as one does."""
-    if (directory / RUN_FILE).exists():
+    if os.path.lexists(directory / RUN_FILE):
         read_run_file(directory)
     path = directory / EVENTS_FILE
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             first = file.readline(READ_BYTES)
         event = decode(first) if first.endswith(b"\n") else None
     except FileNotFoundError:
         return
     except msgspec.DecodeError as error:
         raise RunDirectoryError(f"{path}, line 1 cannot be read: {error}.") from None
+    if isinstance(event, LATER):
+        raise RunDirectoryError(f"{path} begins with {type(event).__name__}: the lines before it are missing.")
     if isinstance(event, RunStarted):
         check_schema(event.schema, path)

@@ -13,9 +13,10 @@ from textual.dom import DOMNode
 from textual.filter import LineFilter
 from textual.reactive import Reactive, reactive
 from textual.screen import ModalScreen, Screen
+from textual.worker import WorkerFailed
 
 from hptui.config import StudyConfig
-from hptui.errors import HptuiError
+from hptui.errors import HptuiError, told
 from hptui.record.study_directory import studies_folder
 from hptui.ui.appearance import Appearance
 from hptui.ui.attention import Attention
@@ -101,6 +102,15 @@ class HptuiApp(App[None]):
         """the studies that were looked at"""
         self.goes_on_detached = False
         """whether the training is to go on from that checkpoint, when this window is closed"""
+        self.failure: Exception | None = None
+        """what ended the app, if that was an error"""
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Leave, and keep the error: whoever runs the app tells it in one line, as that of any command."""
+        super()._handle_exception(error)
+        cause = error.error if isinstance(error, WorkerFailed) else error
+        self.failure = self.failure or (cause if isinstance(cause, Exception) else error)
+        self._exit_renderables.clear()  # a traceback with all that its variables hold
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """What every widget draws goes through these."""
@@ -182,7 +192,7 @@ class HptuiApp(App[None]):
         try:
             dashboard = Dashboard(directory, self._export, share=share)
         except (HptuiError, OSError) as error:
-            self.notify(str(error), severity="error", markup=False)
+            self.notify(told(error), severity="error", markup=False)
         else:
             self.opened.append(dashboard.followed.study.directory)
             self.push_screen(dashboard.data_bind(HptuiApp.palette))
