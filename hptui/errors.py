@@ -47,7 +47,7 @@ def told(error: BaseException) -> str:
     """What went wrong, in words: of the system's errors what is wrong with which file; of others, what they say."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
-    return str(error) if isinstance(error, HptuiError) else f"{type(error).__name__}: {error}"
+    return str(error) if isinstance(error, (HptuiError, OSError)) else f"{type(error).__name__}: {error}"
 
 
 def first_line(error: BaseException) -> str:

@@ -18,7 +18,7 @@ from hptui.record.events import (
     RunResumed,
 )
 from hptui.record.presence import is_written
-from hptui.record.run_reader import RunReader, check_format
+from hptui.record.run_reader import RunReader, check_beginning
 from hptui.record.study_directory import Study, open_study
 
 Status = Literal["waiting", "running", "paused", "stopped", "lost", "failed", "finished"]
@@ -53,9 +53,10 @@ class FollowedRun:
 
     def refresh(self, seconds: float = float("inf")) -> None:
         """Read what was written since, for about `seconds` at most."""
-        if self.state.started is None:
-            check_format(self.directory)
-        for event in self.reader.read(seconds, skim=True):
+        events = self.reader.read(seconds, skim=True)
+        if not self.state.time:
+            check_beginning(events, self.directory)
+        for event in events:
             self.state.apply(event)
             if isinstance(event, DecisionStarted) and len(self.state.decisions) > 1:
                 self.state.decisions[-2].candidates = []

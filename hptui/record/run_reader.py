@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -261,7 +261,13 @@ def check_format(directory: Path) -> None:
         return
     except msgspec.DecodeError as error:
         raise RunDirectoryError(f"{path}, line 1 cannot be read: {error}.") from None
-    if isinstance(event, LATER):
-        raise RunDirectoryError(f"{path} begins with {type(event).__name__}: the lines before it are missing.")
     if isinstance(event, RunStarted):
         check_schema(event.schema, path)
+    check_beginning([event] if event is not None else [], directory)
+
+
+def check_beginning(events: Sequence[AnyEvent], directory: Path) -> None:
+    """Raise RunDirectoryError if a log cannot begin with these: lines before them are missing."""
+    if events and isinstance(events[0], LATER):
+        begins = type(events[0]).__name__
+        raise RunDirectoryError(f"{directory / EVENTS_FILE} begins with {begins}: the lines before it are missing.")
