@@ -88,9 +88,7 @@ class Reader:
 
 
 def make_readers(folder: Path) -> list[Reader]:
-    """Readers of all kinds; files and the user's own folders are within `folder`."""
-    for variable in ("XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME"):
-        os.environ[variable] = str(folder)
+    """Readers of all kinds; files are within `folder`, which is also where those of the user are."""
     study = make_study(folder / "hptui" / "studies" / "study").directory
     run = _written_run(study)
     return [*_of_settings(folder), *_of_a_study(study), *_of_a_run(study, run), *_of_words(study)]

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import random
 import resource
 import signal
@@ -111,6 +112,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="one kind of input")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, bounded():
+        os.environ |= dict.fromkeys(("XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME"), folder)
         readers = [one for one in make_readers(Path(folder)) if asked.only in ("", one.kind)]
         for reader in readers:
             reader.read = watched(reader.read)
