@@ -18,7 +18,7 @@ import platformdirs
 from hptui.cli.exit_codes import DONE, FAILED, INTERRUPTED, USAGE
 from hptui.cli.main import cli
 from hptui.cli.output import outlive_readers, print_to_stderr
-from hptui.errors import HptuiError
+from hptui.errors import HptuiError, told
 
 DEBUG = "HPTUI_DEBUG"
 """set: an internal error is shown with its traceback"""
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
     except OSError as error:
-        return _say(f"{error.strerror}: {error.filename}" if error.filename else str(error), FAILED)
+        return _say(told(error), FAILED)
     except Exception as error:
         return _say_unexpected(error)
     return int(code or DONE)

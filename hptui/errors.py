@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 MANY = 10
 """more names than this are listed only where none is near"""
+LONGEST = 100
+"""characters of a name that are compared with others: that takes as long as it is"""
 
 
 class HptuiError(Exception):
@@ -41,6 +43,13 @@ class TrainingError(HptuiError):
     """Training could not go on (exit code 1); what was logged before stays readable."""
 
 
+def told(error: BaseException) -> str:
+    """What went wrong, in words: of the system's errors what is wrong with which file; of others, what they say."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    return str(error) if isinstance(error, (HptuiError, OSError)) else f"{type(error).__name__}: {error}"
+
+
 def first_line(error: BaseException) -> str:
     """The first line of its message, for an error of one line."""
     return (str(error).strip().splitlines() or [""])[0]
@@ -48,7 +57,7 @@ def first_line(error: BaseException) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Say which valid name is nearest: " Did you mean 'lenet'? Known: ..." (for the end of a message)."""
-    names = sorted(known)
+    names, name = sorted(known), name[:LONGEST]
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f" Did you mean {close[0]!r}?" if close else ""
     if close and len(names) > MANY:
@@ -58,7 +67,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 def nearest_first(name: str, known: Iterable[str], count: int = 3) -> list[str]:
     """Names that are near, also those of which it is a part, whatever the case of its letters."""
-    names = list(known)
+    names, name = list(known), name[:LONGEST]
     within = [one for one in names if name.lower() in one.lower()]
     close = difflib.get_close_matches(name, names, n=count, cutoff=0.5)
     return list(dict.fromkeys([*within, *close]))[:count]

@@ -1,7 +1,7 @@
 """What a strategy plans to try: before which epochs, of which hyperparameters, how many candidates, at what cost.
 
 One thing that every strategy tells, before it starts and whenever it changes, and that form, command line, log and
-dashboard show. Plain data, as the log has it.
+dashboard show. Plain data, as the log has it; the bounds of its numbers are checked where a log is read.
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Annotated
+
+from msgspec import Meta
 
 LONGER = 2.0
 """times the length of a probe that a greed check repeats"""
@@ -25,8 +28,8 @@ MOST_EPOCHS = 6
 class Round:
     """Candidates that are probed equally long, before anything is made of what they show."""
 
-    candidates: int
-    epochs: float
+    candidates: Annotated[int, Meta(ge=0, le=2**53)]
+    epochs: Annotated[float, Meta(ge=0, le=1e9)]
     """of each; trained in whole batches, and at least one"""
 
 
@@ -34,7 +37,7 @@ class Round:
 class Stage:
     """What is tried in the same way at one decision, or at several."""
 
-    epochs: tuple[int, ...]
+    epochs: tuple[Annotated[int, Meta(ge=0, le=100_000)], ...]
     """before which, counted from 1, ascending"""
     names: tuple[str, ...]
     """hyperparameters that are decided"""
@@ -44,7 +47,7 @@ class Stage:
     """what the strategy calls it"""
     at_most: bool = False
     """whether the last round may have fewer candidates, or none: that depends on what is found"""
-    gained: float = 0.0
+    gained: Annotated[float, Meta(ge=0, le=1e9)] = 0.0
     """epochs of the winner's probes that the run goes on from, and need not train again"""
 
     @property
@@ -158,6 +161,8 @@ def candidates_words(stage: Stage) -> str:
 
 def epochs_words(epochs: Sequence[int]) -> str:
     """Words such as "epoch 3", "epochs 1 to 10", "epochs 1, 3, ..., 9"."""
+    if not epochs:
+        return "no epoch"
     if len(epochs) == 1:
         return f"epoch {epochs[0]}"
     steps = {later - one for one, later in itertools.pairwise(epochs)}

@@ -186,16 +186,26 @@ def show_screen(notify: Notify, begin: Callable[[], Session] | None = None, watc
     app.run()
     print_what_goes_on(app.opened)
     if not started:
-        return DONE
+        return _ended(app)
     started[-1].stop("quit")
     started[-1].wait()
     try:
+        if app.failure is not None:
+            _say_stopped(started[-1])
+            return _ended(app)
         if app.goes_on_detached and started[-1].interrupted is not None:
             return go_on_apart(started[-1].interrupted, notify)
         return conclude(started[-1], as_json=False)
     finally:
         for notifier in notifiers:
             notifier.join()
+
+
+def _ended(app: HptuiApp) -> int:
+    """The exit code of an app without a training; raise what ended it, if that was an error."""
+    if app.failure is not None:
+        raise app.failure
+    return DONE
 
 
 class NewStudyPreparation:

@@ -19,7 +19,7 @@ from hptui.errors import ConfigError, RunDirectoryError
 from hptui.record.events import AnyEvent, EpochCompleted, RunCompleted, RunFailed, RunResumed, RunStarted
 from hptui.record.localizing import localized
 from hptui.record.run_directory import MODEL_FILE, RunFile, create_run, read_run_file
-from hptui.record.run_reader import RunReader
+from hptui.record.run_reader import RunReader, check_format
 from hptui.record.run_writer import RunWriter
 from hptui.record.study_directory import Study, open_study
 
@@ -66,7 +66,9 @@ def replay_run(
     recorded, events = _read_completed(run)
     study = open_study(run.parent)
     recipe = recipe_of(events, run)
-    started = next(event for event in events if isinstance(event, RunStarted))
+    started = next((event for event in events if isinstance(event, RunStarted)), None)
+    if started is None:
+        raise RunDirectoryError(f"{run} has no RunStarted in its log, so nobody knows how it was trained.")
     if to is not None and to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise RunDirectoryError(f"{to} is not an empty folder; choose another --to.")
     allowed = allowed_code(study, trust=trust)
@@ -115,6 +117,7 @@ def _recorded_threads(started: RunStarted) -> dict[str, Any]:
 
 def _read_completed(run: Path) -> tuple[RunFile, list[AnyEvent]]:
     recorded = read_run_file(run)
+    check_format(run)
     events = RunReader(run).read()
     while events and isinstance(events[-1], RunFailed):  # an older hptui noted so that a completed run could not go on
         del events[-1]

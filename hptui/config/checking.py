@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from hptui.config.layers import Layer, contradictions, file_layer, layer_settings, merged
+from hptui.config.layers import Layer, config_text, contradictions, layer_settings, merged, text_layer
 from hptui.config.study import SYNONYMS
 from hptui.errors import ConfigError
 
@@ -23,8 +23,8 @@ def file_problems(path: Path) -> list[str]:
     Raises:
         ConfigError: the file cannot be read, or is no TOML; of the latter nothing is known beyond the first mistake.
     """
-    layer = file_layer(path)
-    lines = _lines(path.read_text("utf-8-sig"))
+    text = config_text(path)  # once: a pipe gives it once
+    layer, lines = text_layer(path, text), _lines(text)
     sound: dict[str, Any] = {}
     faulty: set[str] = set()
     told: list[str] = []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,8 @@ from hptui.config.study import FIELDS, LOCAL, SYNONYMS, StudyConfig
 from hptui.config.values import convert_field
 from hptui.errors import ConfigError, nearest
 from hptui.hyperparameters import default_search
+from hptui.opening import read_given_text
+from hptui.parsing import parse_toml
 from hptui.space import check_cells, parse_range
 
 ENVIRONMENT_PREFIX = "HPTUI_"
@@ -45,13 +46,25 @@ class Resolved(msgspec.Struct, frozen=True):
 
 def file_layer(path: Path) -> Layer:
     """Read CONFIG.toml; raise ConfigError if it is missing or not TOML."""
+    return text_layer(path, config_text(path))
+
+
+def config_text(path: Path) -> str:
+    """What stands in CONFIG.toml; raise ConfigError if it cannot be read."""
     try:
-        settings = tomllib.loads(path.read_text("utf-8-sig"))  # Windows editors begin a file with a mark
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}") from None
+        return read_given_text(path)
     except OSError as error:
         raise ConfigError(f"cannot read the configuration {path}: {error.strerror}.") from None
-    return Layer(str(path), settings)
+    except ValueError as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}.") from None
+
+
+def text_layer(path: Path, text: str) -> Layer:
+    """The settings of a text that was read from `path`; raise ConfigError if it is not TOML."""
+    try:
+        return Layer(str(path), parse_toml(text))
+    except ValueError as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from None
 
 
 def environment_layer(environment: Mapping[str, str] = os.environ) -> Layer:

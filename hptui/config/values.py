@@ -27,6 +27,11 @@ def convert_field(field: str, raw: object, *, installed: bool = True) -> Any:
         raw: what was written.
         installed: whether the plug-ins that are named have to be here.
     """
+    for text in _texts(raw):
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise ConfigError(f"{field} = {text!r}: it has bytes that are no UTF-8.") from None
     if field == "set":
         return {
             known.name: known.check(_number(name, value))
@@ -53,6 +58,11 @@ def convert_field(field: str, raw: object, *, installed: bool = True) -> Any:
         raise ConfigError(f"{field} = {raw!r}: name at least one epoch.")
     _check_name(field, value, installed=installed)
     return value
+
+
+def _texts(raw: object) -> list[str]:
+    parts = [*raw, *raw.values()] if isinstance(raw, Mapping) else raw if isinstance(raw, (list, tuple)) else [raw]
+    return [part for part in parts if isinstance(part, str)]
 
 
 def _check_name(field: str, value: Any, *, installed: bool) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from hptui.config import Arm, StudyConfig
+from hptui.errors import told
 from hptui.reading.comparison.arms import Summary, summarize
 from hptui.reading.comparison.differences import Difference, student_difference
 from hptui.reading.glance import RunGlance, glance
@@ -188,7 +189,7 @@ def read_line(directory: Path) -> StudyLine:
         created = 0.0
         with contextlib.suppress(OSError):
             created = (directory / STUDY_FILE).stat().st_mtime
-        return StudyLine(directory, created, UNREADABLE, problem=str(error), note=read_note(directory))
+        return StudyLine(directory, created, UNREADABLE, problem=told(error), note=read_note(directory))
 
 
 def _line_of(directory: Path, study: Study) -> StudyLine:

@@ -20,7 +20,7 @@ from hptui.record.events import (
 )
 from hptui.record.log_end import check_completed, is_cut
 from hptui.record.presence import is_written
-from hptui.record.run_reader import RunReader
+from hptui.record.run_reader import RunReader, check_beginning
 from hptui.record.study_directory import Study, open_study
 
 Status = Literal["waiting", "running", "paused", "stopped", "lost", "failed", "finished"]
@@ -62,6 +62,8 @@ class FollowedRun:
             RunDirectoryError: the log cannot be read, or parts of it are missing.
         """
         events = self.reader.read(seconds, skim=True)
+        if not self.state.time:
+            check_beginning(events, self.directory)
         if events and isinstance(events[-1], RunCompleted) and not self.reader.behind:
             check_completed(self.directory, events[-1])
         for event in events:

@@ -22,6 +22,7 @@ from msgspec import Meta
 
 from hptui.errors import ConfigError, RunDirectoryError
 from hptui.hyperparameters import hyperparameter
+from hptui.parsing import decode_json
 from hptui.record.write_errors import cannot_write
 from hptui.space import parse_range
 
@@ -100,8 +101,8 @@ def decode_command(line: bytes) -> AnyCommand:
         ConfigError: it is no command, or asks for what no training can do.
     """
     try:
-        command: AnyCommand = _decoder.decode(line)
-    except (ValueError, RecursionError) as error:  # also of bytes that are no UTF-8
+        command: AnyCommand = decode_json(_decoder, line)
+    except msgspec.DecodeError as error:
         raise ConfigError(f"this is no command: {str(error)[:200]}") from None
     match command:
         case ChangeRanges():

@@ -3,24 +3,41 @@
 Field names are the log's format. Facts that depend on the machine's speed stand in `time` and `seconds`
 alone, so that two logs of one seed are equal but for these two. Losses are mean cross-entropies in nats;
 a loss that is not finite is written as null. Rates and accuracies are fractions.
+
+Whoever reads a log may rely on what the types say: what is out of their bounds, or has another shape, is no event.
+What may follow what is told by `record.log_order`.
 """
 
 from __future__ import annotations
 
-import msgspec
+from typing import Annotated
 
+import msgspec
+from msgspec import Meta
+
+from hptui.parsing import decode_json
 from hptui.plan import Plan, Stage
-from hptui.record.class_counts import ClassCounts
+from hptui.record.class_counts import ClassCounts, Count
 from hptui.record.seals import check_line, seal_line
 
 SCHEMA = 1
 """raised when a reader of the old format could misread the new one"""
+EpochNumber = Annotated[int, Meta(ge=0, le=100_000)]
+"""counted from 1, or how many there are: no study may ask for more"""
+MOST_IMAGES = 10_000_000
+"""of validation or test; numbers are worked out for each of them"""
+Fraction = Annotated[float, Meta(ge=0, le=1)]
+Seconds = Annotated[float, Meta(ge=0, le=1e11)]
+Time = Annotated[float, Meta(ge=0, le=2.5e11)]
+"""seconds since 1970; a calendar ends with the year 9999"""
+Amount = Annotated[float, Meta(ge=0, le=1e15)]
+"""of something that grows with images or epochs"""
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag=True):
     """Base of all facts; `time` is set by the writer."""
 
-    time: float = 0.0
+    time: Time = 0.0
     """seconds since 1970, UTC"""
 
 
@@ -31,7 +48,7 @@ class Axis(msgspec.Struct, frozen=True):
     low: float
     high: float
     scale: str
-    values: list[float]
+    values: Annotated[list[float], Meta(min_length=1)]
     """the grid's values, ascending"""
 
 
@@ -40,17 +57,17 @@ class RunStarted(Event, frozen=True, kw_only=True):
     hptui: str
     arm: str
     """baseline or optimized"""
-    seed: int
+    seed: Count
     strategy: str
-    epochs: int
-    images_per_epoch: int
+    epochs: EpochNumber
+    images_per_epoch: Count
     """training images in one epoch (0: the model has not seen the data yet)"""
-    validation_images: int
-    test_images: int
+    validation_images: Count
+    test_images: Count
     class_names: list[str]
     dataset: str
     model: str
-    parameters: int
+    parameters: Count
     """trainable weights of the network"""
     optimizer: str
     device: str
@@ -58,7 +75,7 @@ class RunStarted(Event, frozen=True, kw_only=True):
     values: dict[str, float]
     """hyperparameters in force, read back from optimizer, model and loss"""
     versions: dict[str, str]
-    threads: int = 0
+    threads: Count = 0
     """of the CPU, which the last bits depend on; 0: an older hptui did not record it"""
     loss: str = "cross_entropy"
     schedule: str = ""
@@ -68,38 +85,38 @@ class RunStarted(Event, frozen=True, kw_only=True):
 class RunResumed(Event, frozen=True, kw_only=True):
     """Training went on from a checkpoint; whatever was logged beyond this position is void."""
 
-    epoch: int
+    epoch: EpochNumber
     """epochs completed at the checkpoint"""
-    epochs: int
+    epochs: EpochNumber
     """that this run is to have in the end"""
-    step: int
-    images_trained: int
-    images_probed: int
-    seconds: float
-    decisions: int
+    step: Count
+    images_trained: Count
+    images_probed: Count
+    seconds: Seconds
+    decisions: Count
     """decisions that stand"""
     by_hand: dict[str, float]
     """values that somebody put in force, instead of the strategy"""
     device: str = ""
-    threads: int = 0
+    threads: Count = 0
     """that it goes on with; empty and 0: not recorded"""
-    candidates: int | None = None
+    candidates: Count | None = None
     """that are not measured again, of a decision that is gone on with; None: it went on from outside a decision"""
-    batch: int | None = None
+    batch: Count | None = None
     """batches done in the epoch that follows; None: an older hptui did not record it"""
 
 
 class DecisionsPlanned(Event, frozen=True, kw_only=True):
     """What the strategy plans from here on: at the beginning, and when that has changed."""
 
-    epoch: int
+    epoch: EpochNumber
     """the first one that may still be decided, counted from 1"""
     stages: list[Stage]
     left_out: list[str] = []
     """searched hyperparameters that the budget does not reach"""
     otherwise: str = ""
     """when else it decides"""
-    cost: float | None = None
+    cost: Amount | None = None
     """of the whole run, as it is foreseen; null: that depends on what is found"""
 
     @property
@@ -108,54 +125,54 @@ class DecisionsPlanned(Event, frozen=True, kw_only=True):
 
 
 class DecisionStarted(Event, frozen=True, kw_only=True):
-    decision: int
+    decision: Count
     """0, 1, 2, ... within the run"""
-    epoch: int
+    epoch: EpochNumber
     """the epoch that the choice is for, counted from 1"""
-    step: int
+    step: Count
     axes: list[Axis]
     values: dict[str, float]
     """in force before"""
     loss: float | None
     """validation loss of the snapshot that all candidates start from; null if values were chosen by hand"""
-    accuracy: float | None
+    accuracy: Fraction | None
     score_name: str
     score_weights: str
-    planned: int | None = None
+    planned: Count | None = None
     """candidates that it will have; null: that depends on what is found, or an older hptui did not record it"""
-    planned_most: int | None = None
+    planned_most: Count | None = None
     """candidates that it will have at most; null: nobody can tell, or an older hptui did not record it"""
 
 
 class CandidateScored(Event, frozen=True, kw_only=True):
-    decision: int
-    candidate: int
+    decision: Count
+    candidate: Count
     """0, 1, 2, ... within the decision"""
     values: dict[str, float]
     """read back after they were set"""
     score: float | None
     """what the decision compares, lower is better; null if diverged"""
     loss: float | None
-    accuracy: float
+    accuracy: Fraction
     """loss and accuracy of the weights that are scored (averaged by default)"""
     raw_loss: float | None
-    raw_accuracy: float
+    raw_accuracy: Fraction
     """the same of the last weights"""
     diverged: bool
     classes: ClassCounts
-    images: int
+    images: Count
     """training images of this probe"""
-    seconds: float
-    start: tuple[int, int] | None = None
+    seconds: Seconds
+    start: tuple[Count, Count] | None = None
     """(decision, candidate) at whose end the probe began; null: at the run's own state"""
-    steps: int = 0
+    steps: Count = 0
     """optimizer steps of this probe; 0: an older hptui recorded neither these nor where a probe began"""
 
 
 class LandscapePredicted(Event, frozen=True, kw_only=True):
     """What a strategy's model of the landscape expects of the cells, measured or not, when it has chosen."""
 
-    decision: int
+    decision: Count
     scores: list[float | None]
     """of the grid's cells, the last axis of the decision running fastest; null: no prediction"""
 
@@ -163,87 +180,97 @@ class LandscapePredicted(Event, frozen=True, kw_only=True):
 class DecisionRepeated(Event, frozen=True, kw_only=True):
     """A greed check: the same decision with longer probes, which changes nothing but the cost."""
 
-    decision: int
-    times: float
+    decision: Count
+    times: Amount
     """as long as those of the decision"""
     values: dict[str, float]
     """of the searched hyperparameters, as it would have chosen them"""
     changed: list[str]
     """names for which that is another value than the decision's"""
-    images: int
-    seconds: float
+    images: Count
+    seconds: Seconds
+
+    def __post_init__(self) -> None:
+        if not self.values.keys() >= set(self.changed):
+            raise ValueError("it names hyperparameters as changed of which it has no value")
 
 
 class HyperparametersChosen(Event, frozen=True, kw_only=True):
-    decision: int
-    epoch: int
-    step: int
-    candidate: int | None
+    decision: Count
+    epoch: EpochNumber
+    step: Count
+    candidate: Count | None
     """the winning candidate; null if none was taken"""
     values: dict[str, float]
     """in force from now on, read back"""
     reason: str
-    images_probed: int
+    images_probed: Count
     """in the run so far"""
-    seconds: float
+    seconds: Seconds
     """the whole decision took"""
-    start: tuple[int, int] | None = None
+    start: tuple[Count, Count] | None = None
     """(decision, candidate) at whose end the run goes on; null: at its own state"""
     left_out: list[str] = []
     """searched hyperparameters that the budget did not allow to search"""
-    excluded: list[int] = []
+    excluded: list[Count] = []
     """finite candidates that were not to be chosen whatever their score; `reason` says why (older logs: only that)"""
 
 
 class BatchesTrained(Event, frozen=True, kw_only=True):
-    epoch: int
-    step: int
+    epoch: EpochNumber
+    step: Count
     """optimizer steps of the run so far, probes not counted"""
-    batch: int
-    batches: int
+    batch: Count
+    batches: Annotated[int, Meta(ge=1, le=2**53)]
     """position within the epoch, and its length"""
-    images: int
+    images: Count
     """trained since the last such event"""
     loss: float | None
     """mean over these images"""
     values: dict[str, float]
-    seconds: float
+    seconds: Seconds
 
 
 class Evaluated(Event, frozen=True, kw_only=True):
-    epoch: int
-    step: int
+    epoch: EpochNumber
+    step: Count
     split: str
     """validation or test"""
     weights: str
     """last or averaged"""
-    images: int
+    images: Count
     loss: float | None
     """where the study weighs its classes, that of validation images is weighted, and that of test images is not"""
-    accuracy: float
-    confusion: list[list[int]]
+    accuracy: Fraction
+    confusion: list[list[Count]]
     """(classes, classes); row: true class, column: predicted class"""
-    seconds: float
+    seconds: Seconds
+
+    def __post_init__(self) -> None:
+        if any(len(row) != len(self.confusion) for row in self.confusion):
+            raise ValueError("its confusion matrix is not square")
+        if sum(map(sum, self.confusion)) > MOST_IMAGES:
+            raise ValueError(f"its confusion matrix counts more than {MOST_IMAGES:,} images")
 
 
 class EpochCompleted(Event, frozen=True, kw_only=True):
-    epoch: int
-    step: int
+    epoch: EpochNumber
+    step: Count
     train_loss: float | None
     values: dict[str, float]
     """in force at the end of the epoch, read back"""
     delivered: str
     """weights that validation prefers: last or averaged; the test images were read with these alone"""
-    images_trained: int
-    images_probed: int
+    images_trained: Count
+    images_probed: Count
     """in the run so far"""
-    seconds: float
+    seconds: Seconds
     """of the run so far, without pauses"""
 
 
 class CheckpointSaved(Event, frozen=True, kw_only=True):
-    epoch: int
-    step: int
+    epoch: EpochNumber
+    step: Count
     file: str
     """relative to the run directory"""
 
@@ -261,7 +288,7 @@ class RangesChanged(Event, frozen=True, kw_only=True):
     """Searched ranges from the next decision on, in this and all later runs."""
 
     by: str
-    epoch: int
+    epoch: EpochNumber
     """the epoch that the next decision is for"""
     old: list[Axis]
     new: list[Axis]
@@ -271,14 +298,14 @@ class ValuesRequested(Event, frozen=True, kw_only=True):
     """Values chosen by hand, in force until the strategy is asked to choose again."""
 
     by: str
-    epoch: int
+    epoch: EpochNumber
     values: dict[str, float]
     """empty: the strategy chooses again"""
 
 
 class EpochsAdded(Event, frozen=True, kw_only=True):
     by: str
-    epochs: int
+    epochs: EpochNumber
     """of every run from now on"""
 
 
@@ -290,16 +317,16 @@ class CommandRefused(Event, frozen=True, kw_only=True):
 class LogMended(Event, frozen=True, kw_only=True):
     """The log was damaged, and is put back from the newest checkpoint; what followed that is trained again."""
 
-    restored: int
+    restored: Count
     """lines"""
-    removed: int
+    removed: Count
     """lines after the checkpoint that could not be read, and those that followed"""
 
 
 class RunStopped(Event, frozen=True, kw_only=True):
     reason: str
-    epoch: int
-    step: int
+    epoch: EpochNumber
+    step: Count
 
 
 class RunFailed(Event, frozen=True, kw_only=True):
@@ -307,19 +334,19 @@ class RunFailed(Event, frozen=True, kw_only=True):
 
 
 class RunCompleted(Event, frozen=True, kw_only=True):
-    epoch: int
-    step: int
+    epoch: EpochNumber
+    step: Count
     delivered: str
     validation_loss: float | None
-    validation_accuracy: float
+    validation_accuracy: Fraction
     test_loss: float | None
-    test_accuracy: float
-    images_trained: int
-    images_probed: int
-    cost: float
+    test_accuracy: Fraction
+    images_trained: Count
+    images_probed: Count
+    cost: Amount
     """images of probes and training together, as a multiple of one plain training"""
-    seconds: float
-    best_epoch: int = 0
+    seconds: Seconds
+    best_epoch: EpochNumber = 0
     """whose delivered weights had the lowest validation loss (best.pt); 0: an older hptui did not keep them"""
 
 
@@ -374,8 +401,5 @@ def decode(line: bytes) -> AnyEvent:
         msgspec.DecodeError: not JSON, an unknown kind of event, fields of another type, or a wrong checksum.
     """
     check_line(line)
-    try:
-        event: AnyEvent = _decoder.decode(line)
-    except (UnicodeDecodeError, RecursionError) as error:
-        raise msgspec.DecodeError(str(error)) from None
+    event: AnyEvent = decode_json(_decoder, line)
     return event

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from hptui.errors import RunDirectoryError
+from hptui.opening import open_regular
 from hptui.record.contents import contents, needless
 from hptui.record.machine_paths import forget_paths
 from hptui.record.presence import LOCK, kept_from_writers, refuse_if_written
@@ -89,7 +90,8 @@ def require_own(directory: Path) -> None:
         raise RunDirectoryError(f"{shown(directory)} is a link; name the folder that it leads to.")
     file = directory / STUDY_FILE
     try:
-        made = not file.is_symlink() and file.read_bytes().startswith(BEGINNINGS)
+        with open_regular(file) as opened:
+            made = not file.is_symlink() and opened.read(len(BEGINNINGS[0])).startswith(BEGINNINGS)
     except OSError as error:
         raise RunDirectoryError(
             f"{shown(directory)} is not a study: cannot read {STUDY_FILE}, {error.strerror}."

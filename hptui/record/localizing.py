@@ -11,6 +11,7 @@ import msgspec
 from hptui import registry
 from hptui.config import PLUG_INS, StudyConfig, convert_field
 from hptui.errors import ConfigError
+from hptui.opening import read_file
 from hptui.record.machine_paths import path_of, recall_paths
 from hptui.record.own_code import require_allowed
 from hptui.record.study_directory import SOURCES, Study
@@ -84,4 +85,4 @@ def _source_place(study: Study, field: str, value: str, place: str | None) -> Pa
 
 
 def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return hashlib.sha256(read_file(path)).hexdigest()

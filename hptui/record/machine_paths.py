@@ -16,6 +16,8 @@ import platformdirs
 
 from hptui import registry
 from hptui.config import PLUG_INS, StudyConfig
+from hptui.opening import read_file
+from hptui.parsing import parse_json
 from hptui.record.files import replace_file
 
 
@@ -67,9 +69,10 @@ def remember_paths(study_id: str, places: dict[str, str]) -> None:
 def recall_paths(study_id: str) -> dict[str, str]:
     """Paths by setting, as `remember_paths` kept them; empty where it could not, or was on another machine."""
     try:
-        return msgspec.json.decode(_places_file(study_id).read_bytes(), type=dict[str, str])
+        places: dict[str, str] = parse_json(read_file(_places_file(study_id)), dict[str, str])
     except (OSError, msgspec.DecodeError):
         return {}
+    return places
 
 
 def forget_paths(study_id: str) -> None:

@@ -6,6 +6,7 @@ follows the newest checkpoint is trained again in any case; of that, what cannot
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import time
@@ -16,6 +17,7 @@ from typing import BinaryIO
 import msgspec
 
 from hptui.errors import RunDirectoryError
+from hptui.opening import open_regular
 from hptui.record.checkpoint_names import checkpoints
 from hptui.record.events import LogMended, decode, encode
 from hptui.record.files import replace_file, require_sole
@@ -32,6 +34,8 @@ from hptui.record.seals import check_archive, check_place, is_in_place, is_whole
 from hptui.record.study_directory import Study
 from hptui.record.write_errors import cannot_write
 
+MOST_BYTES = 16 << 30
+"""of a log: a hundred times that of any training"""
 LOG_MEMBER = "archive/events.jsonl"
 """the copy within a checkpoint's archive, in the folder that torch names all its members by; torch passes over it"""
 
@@ -46,12 +50,23 @@ def add_log(checkpoint: BinaryIO, log: bytes) -> None:
 def durable_log(run: Path) -> bytes:
     """The whole lines of a run's log, once they are on the disk: a power loss takes none of them any more."""
     try:
-        with (run / EVENTS_FILE).open("rb") as file:
+        with open_regular(run / EVENTS_FILE) as file:
             os.fsync(file.fileno())
             log = file.read()
     except FileNotFoundError:
         return b""
     return _whole_lines(log)
+
+
+def _content(path: Path) -> bytes:
+    """All of a log; empty if there is none."""
+    try:
+        with open_regular(path) as file:
+            if os.fstat(file.fileno()).st_size > MOST_BYTES:
+                raise OSError(errno.EFBIG, f"it is larger than {MOST_BYTES >> 30} GB", str(path))
+            return file.read()
+    except FileNotFoundError:
+        return b""
 
 
 def _whole_lines(log: bytes) -> bytes:
@@ -79,7 +94,7 @@ def mend_log(run: Path) -> bool:
     path = run / EVENTS_FILE
     try:
         require_sole(path)
-        log = _whole_lines(path.read_bytes()) if path.exists() else b""
+        log = _whole_lines(_content(path))
         copy = _newest_copy(run)
         begin = _common_lines(log, copy)
         rest = log[len(copy) :] if begin == len(copy) else b""

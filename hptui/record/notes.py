@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hptui.errors import RunDirectoryError
+from hptui.opening import open_regular
 from hptui.record.files import replace_file
 from hptui.record.write_errors import cannot_write
 
@@ -19,8 +20,8 @@ LONGEST = 4000
 def read_note(study: Path) -> str:
     """The note; empty where there is none, or none that can be read."""
     try:
-        with (study / NOTE_FILE).open(encoding="utf-8", errors="replace") as file:
-            return file.read(LONGEST).strip()
+        with open_regular(study / NOTE_FILE) as file:
+            return file.read(4 * LONGEST).decode("utf-8", "replace")[:LONGEST].strip()
     except OSError:
         return ""
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from hptui.errors import RunDirectoryError, TrainingError
+from hptui.opening import open_regular
 from hptui.record.files import replacing
 from hptui.record.run_directory import read_origin
 from hptui.record.seals import check_archive, seal_archive
@@ -23,6 +24,8 @@ if TYPE_CHECKING:  # a tenth of a second that a screen need not wait for
     import numpy.typing as npt
 
 PREDICTIONS_FILE = "predictions.npz"
+MOST_BYTES = 8 << 30
+"""more than the predictions of any test images take; an archive of some MB may unpack to anything"""
 
 Model = Literal["final", "best"]
 """final: the delivered weights after the last epoch; best: those of the epoch whose delivered weights had the lowest
@@ -85,10 +88,13 @@ def read_predictions(run: Path, model: Model = "final", split: str = "test") -> 
     path = run / PREDICTIONS_FILE
     try:
         check_archive(path, read_origin(run))
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+        with open_regular(path) as file, np.load(file, allow_pickle=False) as archive:
+            if sum(member.file_size for member in archive.zip.infolist()) > MOST_BYTES:
+                raise RunDirectoryError(f"{path} is damaged: it says that it holds more than {MOST_BYTES >> 30} GB.")
             if f"{model}_{split}" not in archive:
                 return None
-            labels, probabilities = archive[f"{split}_labels"], archive[f"{model}_{split}"]
+            # what is no array in the archive is read as bytes
+            labels, probabilities = np.asarray(archive[f"{split}_labels"]), np.asarray(archive[f"{model}_{split}"])
     except FileNotFoundError:
         return None
     except RunDirectoryError:

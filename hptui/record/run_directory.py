@@ -22,6 +22,7 @@ No path in any of these files is absolute: a folder can be copied and read anywh
 from __future__ import annotations
 
 import contextlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,9 @@ import msgspec
 
 from hptui.config import Arm
 from hptui.errors import RunDirectoryError
+from hptui.opening import read_file
+from hptui.parsing import parse_json
+from hptui.record.class_counts import Count
 from hptui.record.events import SCHEMA
 from hptui.record.files import replace_file
 from hptui.record.seals import Origin, seal_struct, unsealed_struct
@@ -49,7 +53,7 @@ class RunFile(msgspec.Struct, frozen=True):
     schema: int
     hptui: str
     arm: Arm
-    seed: int
+    seed: Count
     config: dict[str, Any]
     """the study's settings, as in study.toml"""
     study: str = ""
@@ -79,7 +83,7 @@ def read_run_file(directory: Path) -> RunFile:
     """Read run.json; raise RunDirectoryError if it is not there, damaged, or of another format."""
     path = directory / RUN_FILE
     try:
-        content = path.read_bytes()
+        content = read_file(path)
     except OSError as error:
         if (directory / "study.toml").exists():
             raise RunDirectoryError(f"{directory} is a study; name one of its runs, {directory}/optimized-0.") from None
@@ -102,8 +106,8 @@ def check_schema(schema: object, path: Path) -> None:
 
 def check_first_line(line: bytes, path: Path) -> None:
     """Refuse a log whose first fact another version of the format wrote, in whatever form."""
-    with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        plain = msgspec.json.decode(line)
+    with contextlib.suppress(msgspec.DecodeError):
+        plain = parse_json(line)
         if isinstance(plain, dict) and "schema" in plain:
             check_schema(plain["schema"], path)
 
@@ -114,6 +118,6 @@ def _check_format(plain: object, path: Path) -> None:
 
 def read_origin(directory: Path, step: int = 0, number: int = 0) -> Origin:
     """What the files of this run belong to; of a folder without run.json, nothing is known but its step."""
-    if not (directory / RUN_FILE).exists():
+    if not os.path.lexists(directory / RUN_FILE):
         return Origin("", "", 0, step, number)
     return read_run_file(directory).origin(step, number)

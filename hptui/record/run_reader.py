@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 
 from hptui.errors import RunDirectoryError
+from hptui.opening import open_regular
 from hptui.record.events import (
     AnyEvent,
     BatchesTrained,
@@ -24,6 +25,7 @@ from hptui.record.events import (
     decode,
     start_of,
 )
+from hptui.record.log_order import LATER, LogOrder
 from hptui.record.run_directory import EVENTS_FILE, RUN_FILE, check_first_line, check_schema, read_run_file, run_name
 from hptui.record.seals import check_place
 
@@ -31,6 +33,8 @@ READ_BYTES = 1 << 20
 """largest piece read at once, so that a reader of a huge log stays responsive"""
 SKIM_BYTES = 1 << 23
 """the same where most lines are passed over unread: some 10 ms of work"""
+LONGEST_LINE = 1 << 28
+NO_LINES = f"{LONGEST_LINE >> 20} MB of it have no end of a line, so it is no log"
 TAIL_BYTES = 1 << 14
 """first piece of a log that is read from its end"""
 CANDIDATE, BATCHES, DECISION = start_of(CandidateScored), start_of(BatchesTrained), start_of(DecisionStarted)
@@ -46,6 +50,7 @@ class RunReader:
         self._decisions: dict[int, list[tuple[int, int]]] = {}
         """where in the file the candidates of each decision begin, of one that was made again the newest, and where it
         was gone on with, each with the number of candidates before that stand"""
+        self._order = LogOrder()
         self.behind = False
         """whether the last `read` stopped for lack of time"""
         self.asked = False
@@ -63,14 +68,14 @@ class RunReader:
         Raises:
             RunDirectoryError: another version wrote the run, or a whole line is not an event this version knows.
         """
-        if self._offset == 0 and (self._directory / RUN_FILE).exists():
+        if self._offset == 0 and os.path.lexists(self._directory / RUN_FILE):
             read_run_file(self._directory)  # its format is told before any line is misread
         until = time.monotonic() + seconds
         events: list[AnyEvent] = []
         self.behind, self.asked = False, True
         try:
-            with self._path.open("rb") as file:
-                while piece := _whole_lines(file.fileno(), self._offset, SKIM_BYTES if skim else READ_BYTES):
+            with open_regular(self._path) as file:
+                while piece := self._piece(file.fileno(), self._offset, SKIM_BYTES if skim else READ_BYTES):
                     events += self._decode_piece(piece, skim=skim)
                     if time.monotonic() > until:
                         self.behind = True
@@ -82,7 +87,7 @@ class RunReader:
     def candidates(self, decision: int) -> list[CandidateScored]:
         """All candidates of one decision that `read` has come past, read from the file again."""
         candidates: list[CandidateScored] = []
-        with self._path.open("rb") as file:
+        with open_regular(self._path) as file:
             for begin, kept in self._decisions[decision]:
                 candidates = candidates[:kept] + self._candidates_from(file.fileno(), begin)
         return candidates
@@ -90,7 +95,7 @@ class RunReader:
     def _candidates_from(self, file: int, offset: int) -> list[CandidateScored]:
         """Candidates up to the end of the decision, or to where it was stopped."""
         candidates: list[CandidateScored] = []
-        while piece := _whole_lines(file, offset, READ_BYTES):
+        while piece := self._piece(file, offset, READ_BYTES):
             for start, line in _lines(piece):
                 event = self._decode(line, offset + start)
                 if isinstance(event, CandidateScored):
@@ -100,10 +105,17 @@ class RunReader:
             offset += len(piece)
         return candidates
 
+    def _piece(self, file: int, offset: int, size: int) -> bytes:
+        try:
+            return _whole_lines(file, offset, size)
+        except ValueError as error:
+            raise RunDirectoryError(f"{self._path} cannot be read: {error}.") from None
+
     def _decode_piece(self, piece: bytes, *, skim: bool) -> list[AnyEvent]:
         events = []
         for start, line in _skimmed(piece) if skim else _lines(piece):
             event = self._decode(line, self._offset + start)
+            self._take(event, self._offset + start)
             after = self._offset + start + len(line) + 1
             if isinstance(event, DecisionStarted):
                 self._decisions[event.decision] = [(after, 0)]
@@ -126,9 +138,17 @@ class RunReader:
             number = self._number_of(offset)
             raise RunDirectoryError(f"{self._path}, line {number} cannot be read: {error}.") from None
 
+    def _take(self, event: AnyEvent, offset: int) -> None:
+        """Raise RunDirectoryError if the event cannot follow those before."""
+        try:
+            self._order.take(event)
+        except ValueError as error:
+            number = self._number_of(offset)
+            raise RunDirectoryError(f"{self._path}, line {number} does not follow those before: {error}.") from None
+
     def _check_origin(self, event: RunStarted) -> None:
         """Raise RunDirectoryError if it is the log of another run than the folder's."""
-        if not (self._directory / RUN_FILE).exists():
+        if not os.path.lexists(self._directory / RUN_FILE):
             return
         file = read_run_file(self._directory)
         if (event.arm, event.seed) != (file.arm, file.seed):
@@ -137,7 +157,7 @@ class RunReader:
 
     def _number_of(self, offset: int) -> int:
         """The number of the line that begins at `offset`, from 1: nobody counts them as long as all is well."""
-        with self._path.open("rb") as file:
+        with open_regular(self._path) as file:
             return file.read(offset).count(b"\n") + 1
 
 
@@ -180,6 +200,8 @@ def _whole_lines(file: int, offset: int, size: int) -> bytes:
         end = piece.rfind(b"\n") + 1
         if end or len(piece) < size:
             return piece[:end]
+        if size > LONGEST_LINE:
+            raise ValueError(NO_LINES)
         size *= 2  # one line longer than the piece: a confusion matrix of very many classes
 
 
@@ -217,7 +239,7 @@ def events_backwards(directory: Path, passed: tuple[bytes, ...] = ()) -> Iterato
     """
     path, number = directory / EVENTS_FILE, 0
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             for number, (start, line) in enumerate(_lines_backwards(file)):  # noqa: B007 (for the message)
                 if not line.startswith(passed):
                     event = decode(line)
@@ -228,11 +250,13 @@ def events_backwards(directory: Path, passed: tuple[bytes, ...] = ()) -> Iterato
     except msgspec.DecodeError as error:
         which = f"its last line but {number}" if number else "its last line"
         raise RunDirectoryError(f"{path}: {which} cannot be read: {error}.") from None
+    except ValueError as error:
+        raise RunDirectoryError(f"{path} cannot be read: {error}.") from None
 
 
 def _lines_backwards(file: BinaryIO) -> Iterator[Line]:
     """Whole lines from the last one back, read in pieces; a torn last line means "not yet"."""
-    end, length, whole, beginning = file.seek(0, os.SEEK_END), TAIL_BYTES, False, b""
+    end, length, whole, beginning, unended = file.seek(0, os.SEEK_END), TAIL_BYTES, False, b"", 0
     while end > 0:
         start = max(0, end - length)
         file.seek(start)
@@ -241,10 +265,15 @@ def _lines_backwards(file: BinaryIO) -> Iterator[Line]:
         if not whole:  # what follows the last line break is torn
             piece, line_break, torn = piece.rpartition(b"\n")
             whole, beginning, last = bool(line_break), b"", last - len(line_break) - len(torn)
+            unended += len(torn)
+            if not whole and unended > LONGEST_LINE:
+                raise ValueError(NO_LINES)
             if not whole:
                 continue
         if start > 0:  # its first line may begin further ahead
             beginning, line_break, piece = piece.partition(b"\n")
+            if not line_break and len(beginning) > LONGEST_LINE:
+                raise ValueError(NO_LINES)
             if not line_break:
                 continue
         for line in reversed(piece.split(b"\n")):
@@ -260,7 +289,7 @@ def last_of_kind(directory: Path, kind: type[AnyEvent]) -> AnyEvent | None:
     """
     path, sign = directory / EVENTS_FILE, b"\n" + start_of(kind)
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             end = whole = file.seek(0, os.SEEK_END)
             while end > 0:
                 start = max(0, end - READ_BYTES)
@@ -286,18 +315,26 @@ def check_format(directory: Path) -> RunStarted | None:
     Raises:
         RunDirectoryError: another version wrote this run, or its log does not begin as one does.
     """
-    if (directory / RUN_FILE).exists():
+    if os.path.lexists(directory / RUN_FILE):
         read_run_file(directory)
     path = directory / EVENTS_FILE
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             first = file.readline(READ_BYTES)
         event = decode(first) if first.endswith(b"\n") else None
     except FileNotFoundError:
         return None
     except msgspec.DecodeError as error:
         raise RunDirectoryError(f"{path}, line 1 cannot be read: {error}.") from None
-    if not isinstance(event, RunStarted):
-        return None
-    check_schema(event.schema, path)
-    return event
+    if isinstance(event, RunStarted):
+        check_schema(event.schema, path)
+        return event
+    check_beginning([event] if event is not None else [], directory)
+    return None
+
+
+def check_beginning(events: Sequence[AnyEvent], directory: Path) -> None:
+    """Raise RunDirectoryError if a log cannot begin with these: lines before them are missing."""
+    if events and isinstance(events[0], LATER):
+        begins = type(events[0]).__name__
+        raise RunDirectoryError(f"{directory / EVENTS_FILE} begins with {begins}: the lines before it are missing.")

@@ -26,6 +26,8 @@ from typing import Any, BinaryIO
 import msgspec
 
 from hptui.errors import RunDirectoryError
+from hptui.opening import open_regular
+from hptui.parsing import parse_json
 
 MARK = b"hptui-seal "
 DIGEST = 64
@@ -91,7 +93,7 @@ def check_archive(path: Path, belongs_to: Origin | None = None) -> Origin | None
         RunDirectoryError: it is damaged, or belongs to another run.
         OSError: it cannot be read at all.
     """
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - SEAL_BYTES))
         end = file.read()
@@ -101,7 +103,10 @@ def check_archive(path: Path, belongs_to: Origin | None = None) -> Origin | None
         before, _, seal = end.rpartition(MARK)
         if not before or _digest(file, size - DIGEST) != end[-DIGEST:]:
             raise RunDirectoryError(f"{path} is damaged: {DAMAGED}.")
-    origin = msgspec.json.decode(seal[:-DIGEST], type=Origin)
+    try:
+        origin: Origin = parse_json(seal[:-DIGEST], Origin)
+    except msgspec.DecodeError as error:
+        raise RunDirectoryError(f"{path} is damaged: {error}.") from None
     if belongs_to is not None and not origin.fits(belongs_to):
         other = "" if origin.study == belongs_to.study else " of another study"
         raise RunDirectoryError(f"{path} is the file of {origin}{other}, not of {belongs_to.arm}-{belongs_to.seed}.")
@@ -226,16 +231,21 @@ def unsealed_struct(content: bytes, check_first: Callable[[Any], object] | None 
     Raises:
         msgspec.DecodeError: it is no JSON, or the checksum does not fit.
     """
-    try:
-        plain = msgspec.json.decode(content)
-    except (UnicodeDecodeError, RecursionError) as error:
-        raise msgspec.DecodeError(str(error)) from None
+    plain = parse_json(content)
     if check_first is not None:
         check_first(plain)
     given = plain.pop(CHECKSUM, None) if isinstance(plain, dict) else None
-    if given is not None and given != _checksum(msgspec.json.encode(plain)):
+    if given is not None and given != _checksum_of(plain):
         raise msgspec.DecodeError(DAMAGED)
     return plain
+
+
+def _checksum_of(plain: Any) -> str:
+    """Checksum of plain data; empty of what hptui cannot have written."""
+    try:
+        return _checksum(msgspec.json.encode(plain))
+    except (OverflowError, RecursionError, UnicodeEncodeError):
+        return ""
 
 
 def _checksum(content: bytes) -> str:

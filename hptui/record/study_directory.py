@@ -10,20 +10,23 @@ import contextlib
 import os
 import shutil
 import time
-import tomllib
 import uuid
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import platformdirs
 import tomli_w
+from msgspec import Meta
 
 import hptui
-from hptui.config import Arm, StudyConfig, from_plain, to_plain
+from hptui.config import Arm, StudyConfig, convert_field, from_plain, to_plain
 from hptui.errors import ConfigError, RunDirectoryError
+from hptui.opening import read_file, read_text
+from hptui.parsing import parse_toml
 from hptui.plan import Plan
-from hptui.record.events import SCHEMA
+from hptui.record.class_counts import Count
+from hptui.record.events import SCHEMA, Amount, Time
 from hptui.record.files import replace_file
 from hptui.record.machine_paths import portable, remember_paths
 from hptui.record.presence import HEARTBEAT, LOCK, Presence
@@ -47,9 +50,9 @@ class Steering(msgspec.Struct, frozen=True):
 class DiskUse(msgspec.Struct, frozen=True):
     """Bytes that each run of a study is expected to take up."""
 
-    kept: int
+    kept: Count
     """once it is completed: networks and predictions"""
-    checkpoint: int
+    checkpoint: Count
     """of each checkpoint: one stays until the whole study is finished, because epochs may be added"""
 
 
@@ -57,14 +60,15 @@ class Study(msgspec.Struct, frozen=True):
     """An existing study."""
 
     directory: Path
-    id: str
-    created: float
+    id: Annotated[str, Meta(pattern="^[0-9A-Za-z_-]{1,100}$")]
+    """also the name of a file among the user's state"""
+    created: Time
     """seconds since 1970, UTC"""
     config: StudyConfig
     """without paths of this machine; with what was changed since it began"""
     fingerprint: str
     """SHA-256 of the images and labels; a resumed study has to read the same"""
-    planned_cost: dict[str, float]
+    planned_cost: dict[str, Amount]
     """images of probes and training that each arm is expected to need, as a multiple of one plain training"""
     disk: DiskUse | None = None
     """None: an older hptui did not plan it"""
@@ -99,6 +103,19 @@ def shown(path: str | Path) -> str:
     return os.fsencode(path).decode("utf-8", "replace")
 
 
+def holds_study(folder: Path) -> bool:
+    """Whether a folder has a study, in whatever state; of one's own that cannot be looked into, it is supposed."""
+    try:
+        (folder / STUDY_FILE).lstat()
+    except PermissionError:
+        with contextlib.suppress(OSError):
+            return folder.stat().st_uid == os.getuid()
+        return False
+    except (OSError, ValueError):
+        return False
+    return True
+
+
 def studies_folder() -> Path:
     """Where studies are kept unless --out says otherwise."""
     return platformdirs.user_data_path("hptui") / "studies"
@@ -129,7 +146,7 @@ def new_directory(config: StudyConfig) -> Path:
 
 def _refuse_used(directory: Path) -> None:
     """Raise RunDirectoryError unless this is an empty folder, or one in which a start left only its lock."""
-    if (directory / STUDY_FILE).exists():
+    if holds_study(directory):
         raise RunDirectoryError(
             f"{directory} already holds a study; go on with it (hptui resume), or choose another --out."
         )
@@ -244,11 +261,11 @@ def open_study(directory: Path) -> Study:
     """
     path = directory / STUDY_FILE
     try:
-        text = path.read_text("utf-8")
-        content = tomllib.loads(text)
+        text = read_text(path)
+        content = parse_toml(text)
     except OSError as error:
         raise RunDirectoryError(f"{directory} is not a study: cannot read {STUDY_FILE}, {error.strerror}.") from None
-    except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, numbers or nesting without end
+    except ValueError as error:
         raise RunDirectoryError(f"{path} is damaged: {error}.") from None
     check_schema(content.get("schema"), path)
     if problem := text_damage(text):
@@ -276,9 +293,14 @@ def steered(config: StudyConfig, directory: Path) -> StudyConfig:
     """The settings with what was changed since the study began."""
     path = directory / STEERING_FILE
     try:
-        steering = msgspec.convert(unsealed_struct(path.read_bytes()), Steering)
+        steering = msgspec.convert(unsealed_struct(read_file(path)), Steering)
+        changes = {
+            field: convert_field(field, getattr(steering, field), installed=False) for field in ("epochs", "search")
+        }
     except FileNotFoundError:
         return config
-    except (OSError, msgspec.DecodeError) as error:
-        raise RunDirectoryError(f"{path} is damaged: {error}.") from None
-    return msgspec.structs.replace(config, epochs=steering.epochs, search=steering.search)
+    except OSError as error:
+        raise RunDirectoryError(f"cannot read {path}: {error.strerror}.") from None
+    except (ConfigError, msgspec.DecodeError) as error:
+        raise RunDirectoryError(f"{path} is damaged: {str(error).removesuffix('.')}.") from None
+    return msgspec.structs.replace(config, **changes)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hptui.errors import RunDirectoryError, nearest_first
 from hptui.record.run_directory import RUN_FILE
-from hptui.record.study_directory import STUDY_FILE, shown, studies_folder
+from hptui.record.study_directory import holds_study, shown, studies_folder
 
 SHOWN = 5
 """of the names that a beginning could mean, or that are near, so many are told"""
@@ -20,7 +20,7 @@ def study_directories(folder: Path) -> list[Path]:
             names = sorted(entry.name for entry in entries)
     except OSError:
         return []
-    return [folder / name for name in names if (folder / name / STUDY_FILE).exists()]
+    return [folder / name for name in names if holds_study(folder / name)]
 
 
 def study_names() -> list[str]:
@@ -42,7 +42,7 @@ def find_study(text: str | Path, *, whole: bool = False) -> Path:
         RunDirectoryError: several studies are meant, or none is known by that name.
     """
     path, name = Path(text), str(text).rstrip(os.sep)
-    if (path / STUDY_FILE).exists():
+    if holds_study(path):
         return path
     if name in ("", ".", "..") or os.sep in name:
         return path
@@ -50,7 +50,7 @@ def find_study(text: str | Path, *, whole: bool = False) -> Path:
     meant = [name] if name in names else [known for known in names if known.startswith(name)]
     if len(meant) == 1 and (not whole or meant == [name]):
         return studies_folder() / meant[0]
-    if path.exists():
+    if _is_folder(path):
         return path
     if len(meant) == 1:
         raise RunDirectoryError(
@@ -68,6 +68,13 @@ def find_study(text: str | Path, *, whole: bool = False) -> Path:
     )
 
 
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name that no folder can have
+        return False
+
+
 def find_run(text: str | Path) -> Path:
     """The folder of the run that is meant: a path, or STUDY/RUN with the study as `find_study` takes it.
 
@@ -75,8 +82,9 @@ def find_run(text: str | Path) -> Path:
         RunDirectoryError: as `find_study`, or the study has no such run.
     """
     path = Path(text)
-    if (path / RUN_FILE).exists() or path.is_absolute() or len(path.parts) != 2:
-        return find_study(path) if len(path.parts) == 1 and not (path / RUN_FILE).exists() else path
+    begun = os.path.lexists(path / RUN_FILE)
+    if begun or path.is_absolute() or len(path.parts) != 2:
+        return find_study(path) if len(path.parts) == 1 and not begun else path
     study, run = path.parts
     directory = find_study(study)
     names = run_names(directory)

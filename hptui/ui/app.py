@@ -15,9 +15,10 @@ from textual.dom import DOMNode
 from textual.filter import LineFilter
 from textual.reactive import Reactive, reactive
 from textual.screen import ModalScreen, Screen
+from textual.worker import WorkerFailed
 
 from hptui.config import StudyConfig
-from hptui.errors import HptuiError
+from hptui.errors import HptuiError, told
 from hptui.record.study_directory import studies_folder
 from hptui.ui.appearance import Appearance
 from hptui.ui.attention import Attention
@@ -103,6 +104,22 @@ class HptuiApp(App[None]):
         """the studies that were looked at"""
         self.goes_on_detached = False
         """whether the training is to go on from that checkpoint, when this window is closed"""
+        self.failure: Exception | None = None
+        """what ended the app, if that was an error"""
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Leave, and keep the error: whoever runs the app tells it in one line, as that of any command.
+
+        What a widget misses that is on its way out is passed over: Textual mounts no children in it any more.
+        """
+        pump = active_message_pump.get(None)
+        is_leaving = self._exit or (isinstance(pump, DOMNode) and pump._pruning)
+        if is_leaving and isinstance(error, NoMatches):
+            return
+        super()._handle_exception(error)
+        cause = error.error if isinstance(error, WorkerFailed) else error
+        self.failure = self.failure or (cause if isinstance(cause, Exception) else error)
+        self._exit_renderables.clear()  # a traceback with all that its variables hold
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """What every widget draws goes through these."""
@@ -187,7 +204,7 @@ class HptuiApp(App[None]):
         try:
             dashboard = Dashboard(directory, self._export, share=share, may_train=lambda: self._training.may_resume)
         except (HptuiError, OSError) as error:
-            self.notify(str(error), severity="error", markup=False)
+            self.notify(told(error), severity="error", markup=False)
         else:
             self.opened.append(dashboard.followed.study.directory)
             if isinstance(self.screen, Dashboard):  # it goes on from there
@@ -291,13 +308,6 @@ class HptuiApp(App[None]):
         else:
             self.action_show_help_panel()
         self.call_after_refresh(self.screen.refresh_bindings)
-
-    def _handle_exception(self, error: Exception) -> None:
-        """Pass over what a widget misses that is on its way out: Textual mounts no children in it any more."""
-        pump = active_message_pump.get(None)
-        is_leaving = self._exit or (isinstance(pump, DOMNode) and pump._pruning)
-        if not (is_leaving and isinstance(error, NoMatches)):
-            super()._handle_exception(error)
 
     def action_next_colours(self) -> None:
         self._look_anew(self._appearance.next_colours())

@@ -9,6 +9,8 @@ import sys
 import msgspec
 import platformdirs
 
+from hptui.opening import read_file
+from hptui.parsing import parse_json
 from hptui.record.files import replace_file
 from hptui.ui.drawing.colours import MAPS, MapName, Palette
 
@@ -73,9 +75,10 @@ def only_ascii() -> bool:
 def load_settings() -> Settings:
     """What was remembered; defaults if nothing was, or if it cannot be read."""
     try:
-        return msgspec.json.decode((platformdirs.user_config_path("hptui") / SETTINGS).read_bytes(), type=Settings)
+        settings: Settings = parse_json(read_file(platformdirs.user_config_path("hptui") / SETTINGS), Settings)
     except (OSError, msgspec.DecodeError):
         return Settings()
+    return settings
 
 
 def save_settings(settings: Settings) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from hptui.errors import RunDirectoryError
+from hptui.errors import RunDirectoryError, told
 from hptui.reading.run_state import Decision
 from hptui.reading.studies import FollowedRun, FollowedStudy
 from hptui.record.run_reader import last_event
@@ -50,7 +50,7 @@ class Viewer:
         try:
             return run.decision(index)
         except (RunDirectoryError, OSError) as error:
-            self.problems[run.name] = str(error)
+            self.problems[run.name] = told(error)
             return run.state.decisions[index]
 
     def read_on(self, seconds: float) -> bool:
@@ -74,7 +74,7 @@ class Viewer:
             self.problems[run.name] = str(error)
             self._damaged.add(run.name)
         except OSError as error:  # maybe the network is back at the next look
-            self.problems[run.name] = str(error)
+            self.problems[run.name] = told(error)
 
     def look_at(self, name: str) -> bool:
         """Look at a run; False if it has not begun."""

@@ -573,4 +573,4 @@ def test_a_full_disk_is_an_error_all_the_same(here: Path) -> None:
             stdout=full,
             stderr=subprocess.PIPE,
         )
-    assert (done.returncode, done.stderr) == (1, "hptui: [Errno 28] No space left on device\n")
+    assert (done.returncode, done.stderr) == (1, "hptui: No space left on device\n")

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from hptui.plan import Round, Stage
 from hptui.record.class_counts import ClassCounts
-from hptui.record.events import AnyEvent, Axis, Event, RunStarted, decode, encode
+from hptui.record.events import AnyEvent, Axis, DecisionRepeated, Evaluated, Event, RunStarted, decode, encode
 
 FORMAT = {
     "RunStarted": "schema hptui arm seed strategy epochs images_per_epoch validation_images test_images class_names "
@@ -61,11 +61,19 @@ ABSENT_FROM_OLD_LOGS = {
 KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in typing.get_args(AnyEvent)}
 
 
-def any_of(hint: Any) -> st.SearchStrategy[Any]:
+def numbers(kind: type[Any], bounds: Any) -> st.SearchStrategy[Any]:
+    """Every number that a field with these bounds can hold."""
+    low, high = bounds.ge, bounds.le
+    if kind is int:
+        return st.integers(-(2**63) if low is None else low, 2**63 - 1 if high is None else high)
+    return st.floats(low, high, allow_nan=False, allow_infinity=False)
+
+
+def any_of(hint: Any) -> st.SearchStrategy[Any]:  # noqa: PLR0911 (one for each form of a type)
     """Every value that a field of this type can hold and JSON can carry."""
     simple: dict[Any, st.SearchStrategy[Any]] = {
-        int: st.integers(-(2**63), 2**63 - 1),
-        float: st.floats(allow_nan=False, allow_infinity=False),
+        int: numbers(int, msgspec.Meta()),
+        float: numbers(float, msgspec.Meta()),
         str: st.text(),
         bool: st.booleans(),
         types.NoneType: st.none(),
@@ -73,6 +81,9 @@ def any_of(hint: Any) -> st.SearchStrategy[Any]:
     if hint in simple:
         return simple[hint]
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Annotated:
+        kind, bounds = arguments
+        return numbers(kind, bounds) if kind in (int, float) else st.lists(any_of(float), min_size=1, max_size=3)
     if origin is list:
         return st.lists(any_of(arguments[0]), max_size=3)
     if origin is tuple:
@@ -86,7 +97,17 @@ def any_of(hint: Any) -> st.SearchStrategy[Any]:
 
 
 def any_struct(kind: type[Any]) -> st.SearchStrategy[Any]:
-    return st.builds(kind, **{name: any_of(hint) for name, hint in typing.get_type_hints(kind).items()})
+    fields = {name: any_of(hint) for name, hint in typing.get_type_hints(kind, include_extras=True).items()}
+    count = st.integers(0, 1000)
+    if kind is Evaluated:
+        fields["confusion"] = st.sampled_from([[], [[3]], [[1, 2], [3, 4]], [[0, 10**6, 1]] * 3])
+    if kind is ClassCounts:
+        triples = st.lists(st.tuples(count, count, count), max_size=3)
+        names = ("support", "predicted", "hits")
+        return triples.map(lambda rows: kind(**{name: [row[i] for row in rows] for i, name in enumerate(names)}))
+    if kind is DecisionRepeated:
+        fields["changed"] = st.just([])
+    return st.builds(kind, **fields)
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)

@@ -18,7 +18,7 @@ from hptui.errors import RunDirectoryError
 from hptui.metrics.classification import METRICS, check_metric
 from hptui.record.contents import EXPORT, REPORT_FILE, size_of
 from hptui.record.predictions import Model
-from hptui.record.study_directory import STUDY_FILE, open_study, studies_folder
+from hptui.record.study_directory import holds_study, open_study, studies_folder
 from hptui.record.study_names import find_study
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _read_lines(folder: Path | None) -> tuple[list[StudyLine], Path]:
             raise RunDirectoryError(f"there is no folder {folder}.")
     from hptui.reading.listing import StudyReader, read_line
 
-    if (root / STUDY_FILE).exists():
+    if holds_study(root):
         return [replace(read_line(root), size=size_of(root))], root
     return StudyReader(root).read(), root
 

@@ -13,6 +13,8 @@ from typing import Literal
 
 from textual.suggester import Suggester
 
+from hptui.opening import read_text
+
 Wanted = Literal["folder", "file", "own"]
 """only folders; anything; a file of Python, and after its colon a name in it"""
 MOST_ENTRIES = 5000
@@ -59,8 +61,8 @@ def _entries(folder: Path, typed: str, wanted: Wanted) -> Iterator[str]:
 
 def _names(file: Path) -> list[str]:
     """Public classes and functions of a file, which is not imported."""
-    with suppress(OSError, SyntaxError, ValueError, RuntimeError):
-        body = ast.parse(file.expanduser().read_text("utf-8")).body
+    with suppress(OSError, SyntaxError, ValueError, RuntimeError, MemoryError):  # what ast.parse raises
+        body = ast.parse(read_text(file.expanduser())).body
         kinds = (ast.ClassDef, ast.FunctionDef)
         return [node.name for node in body if isinstance(node, kinds) and not node.name.startswith("_")]
     return []
