@@ -33,6 +33,7 @@ from hptui.cli.output import print_to_stderr
 from hptui.cli.session import Preparation, Session
 from hptui.errors import HptuiError, UsageError
 from hptui.plan import plan_lines
+from hptui.planning import schedule_lines
 from hptui.record.housekeeping_words import disk_words
 from hptui.record.localizing import localized
 from hptui.record.mending import mend_logs
@@ -130,8 +131,12 @@ def report_progress(session: Session, directory: Path) -> None:
         study = open_study(directory)
         planned = ", ".join(f"{arm} {cost:.2f}" for arm, cost in study.planned_cost.items())
         print_to_stderr(f"study {study.directory}\nplanned cost in plain trainings: {planned}")
-        for arm, plan in study.plans.items():
-            print_to_stderr("\n".join(f"{arm}: {line}" for line in plan_lines(plan)))
+        for arm in study.config.arms:
+            plan = study.plans.get(arm)
+            if plan is None:
+                continue
+            lines = [*plan_lines(plan), *([] if plan.stages else schedule_lines(study.config, arm))]
+            print_to_stderr("\n".join(f"{arm}: {line}" for line in lines))
         for strategy in without_steps(study.config):
             print_to_stderr(f"{strategy} takes ends and scale of each range, and values of its own: steps are not used")
         if words := disk_words(study):

@@ -6,7 +6,7 @@ from hptui.metrics.classification import METRIC_TITLES
 from hptui.reading.comparison.number_words import between, mean_sd, probability, signed, two_digits
 from hptui.reading.comparison.several import Contrast, StudiesComparison
 from hptui.reading.comparison.study import on_other_images
-from hptui.reading.comparison.words import by_hand_words
+from hptui.reading.comparison.words import by_hand_words, unfinished_words
 
 ALPHA = 0.05
 CONTRAST_HEADINGS = ("difference of", "against", "n", "points", "95 % interval", "p", "p (Holm)", "by")
@@ -66,7 +66,12 @@ def several_lines(several: StudiesComparison) -> tuple[str, ...]:
         for name, comparison in zip(several.names, several.studies, strict=True)
         if comparison.by_hand
     ]
-    return (*lines, *notes, *steered)
+    open_ones = [
+        f"{name}: {unfinished_words(comparison)}"
+        for name, comparison in zip(several.names, several.studies, strict=True)
+        if comparison.unfinished
+    ]
+    return (*lines, *notes, *open_ones, *steered)
 
 
 def _claim(contrast: Contrast) -> str:

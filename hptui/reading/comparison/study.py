@@ -23,7 +23,7 @@ from hptui.reading.comparison.sampling import (
     paired_error,
     standard_error,
 )
-from hptui.reading.studies import FollowedStudy
+from hptui.reading.studies import FollowedRun, FollowedStudy
 from hptui.record.predictions import Model
 
 NO_BASELINE = "This study has no baseline arm, so there is nothing to compare the optimized runs with."
@@ -47,6 +47,8 @@ class Comparison(msgspec.Struct, frozen=True):
     """null: no run is completed"""
     by_hand: list[str] = []
     """what somebody changed while the study ran; empty: nothing"""
+    unfinished: list[str] = []
+    """runs that have begun and are not at their end, with how far they are: no number counts them"""
 
 
 def compare(followed: FollowedStudy, question: Question | None = None, *, intervals: bool = False) -> Comparison:
@@ -80,7 +82,13 @@ def compare(followed: FollowedStudy, question: Question | None = None, *, interv
         threshold_for=question.threshold_for,
         sampling=sampling,
         by_hand=list(changes(followed)),
+        unfinished=[_how_far(run) for run in followed.runs if run.state.started and run.state.completed is None],
     )
+
+
+def _how_far(run: FollowedRun) -> str:
+    state = run.state
+    return f"{run.name} ({run.status}, {state.epochs_completed} of {state.epochs_planned} epochs)"
 
 
 def measure_arm(

@@ -103,10 +103,16 @@ def comparison_lines(comparison: Comparison) -> tuple[str, ...]:
         other_statistics(comparison.difference),
         sampling_words(comparison.sampling),
         comparison.conclusion,
+        unfinished_words(comparison),
         f"{by_hand_words(comparison)}:" if comparison.by_hand else "",
         *comparison.by_hand,
     )
     return tuple(line for line in lines if line)
+
+
+def unfinished_words(comparison: Comparison) -> str:
+    """Sentence on the runs that no number counts yet; empty if there is none."""
+    return f"Not finished, so not counted: {', '.join(comparison.unfinished)}." if comparison.unfinished else ""
 
 
 def by_hand_words(comparison: Comparison) -> str:
