@@ -65,6 +65,8 @@ class Plan:
     """searched hyperparameters that the budget does not reach"""
     otherwise: str = ""
     """when else it decides, in a few words"""
+    remedy: str = ""
+    """what it takes to search what is left out, in a few words"""
 
     def decisions(self) -> dict[int, tuple[Stage, ...]]:
         """What is tried, by the epoch that the decision is for, ascending."""
@@ -96,6 +98,29 @@ class Length:
         batches = batches_per_epoch(self.images, self.batch_size)
         whole, part = divmod(max(1, round(epochs * batches)), batches)
         return whole + part * self.batch_size / self.images
+
+    def in_whole_batches(self, plan: Plan) -> Plan:
+        """The plan with probes as long as they will be; as it is where nobody has counted the images.
+
+        A round goes on where the one before ended if the run gains its epochs, so that it may hold the last batch of an
+        epoch, which has another size.
+        """
+        return replace(plan, stages=tuple(map(self._in_whole_batches, plan.stages))) if self.images else plan
+
+    def _in_whole_batches(self, stage: Stage) -> Stage:
+        batches, trained, rounds = batches_per_epoch(self.images, self.batch_size), 0, []
+        for one in stage.rounds:
+            steps = max(1, round(one.epochs * batches))
+            end = self._images_of(trained + steps, batches)
+            images = end - self._images_of(trained, batches)
+            rounds.append(one if one.epochs <= ONE_BATCH else replace(one, epochs=images / self.images))
+            trained += steps if stage.gained else 0
+        return replace(stage, rounds=tuple(rounds))
+
+    def _images_of(self, steps: int, batches: int) -> int:
+        """Images of the first so many steps of a run."""
+        whole, part = divmod(steps, batches)
+        return whole * self.images + part * self.batch_size
 
 
 def batches_per_epoch(images: int, batch_size: int) -> int:
@@ -131,32 +156,42 @@ def _probed(stage: Stage, length: Length, times: float = 1.0) -> float:
     return sum(one.candidates * length.of_probe(times * one.epochs) for one in stage.rounds)
 
 
-def plan_lines(plan: Plan, *, decided: int = 0) -> list[str]:
-    """The plan in words, a line for each stage; what comes when nothing more is decided, too."""
-    lines = [stage_words(stage) for stage in sorted(plan.stages, key=lambda stage: stage.epochs)]
-    if plan.left_out:
-        lines.append(f"no budget to search {', '.join(plan.left_out)}")
+def plan_lines(plan: Plan, *, decided: int = 0, counted: bool = True) -> list[str]:
+    """The plan in words, a line for each stage; what comes when nothing more is decided, too.
+
+    `counted`: whether its probes have whole batches; else they are about as long.
+    """
+    lines = [stage_words(stage, counted=counted) for stage in sorted(plan.stages, key=lambda stage: stage.epochs)]
     if not plan.stages:
         lines.append("nothing more will be decided" if decided else "nothing will be decided")
+    lines += left_out_lines(plan)
     return [*lines, plan.otherwise] if plan.otherwise else lines
 
 
-def stage_words(stage: Stage) -> str:
+def left_out_lines(plan: Plan) -> list[str]:
+    """What the budget does not reach, with what it takes to reach it; none if it reaches all."""
+    remedy = f": {plan.remedy}" if plan.remedy else ""
+    return [f"no budget to search {', '.join(plan.left_out)}{remedy}"] if plan.left_out else []
+
+
+def stage_words(stage: Stage, *, counted: bool = True) -> str:
     """When, what, and how many: "before epoch 1: survey of lr, 7 candidates for 0.16 epochs, then 3 for 0.33"."""
     title = f"{stage.title} of " if stage.title else ""
-    return f"before {epochs_words(stage.epochs)}: {title}{', '.join(stage.names)}, {candidates_words(stage)}"
+    candidates = candidates_words(stage, counted=counted)
+    return f"before {epochs_words(stage.epochs)}: {title}{', '.join(stage.names)}, {candidates}"
 
 
-def candidates_words(stage: Stage) -> str:
+def candidates_words(stage: Stage, *, counted: bool = True) -> str:
     """How many, and how long each is probed."""
     if not stage.rounds:
         return "as many candidates as it finds necessary"
     first, *later = stage.rounds
     bound = "at most " if stage.at_most else ""
     unit = first.epochs > ONE_BATCH and all(one.epochs > ONE_BATCH for one in later)  # then it need not be repeated
-    lengths = [f"{one.epochs:.2g}" if unit else _time(one.epochs) for one in later]
+    lengths = [length_number(one.epochs) if unit else _time(one.epochs) for one in later]
     further = "".join(f", then {bound}{one.candidates} for {text}" for one, text in zip(later, lengths, strict=True))
-    return f"{'' if later else bound}{_count(first.candidates)} for {_time(first.epochs)}{further}"
+    about = "" if counted or not unit else "about "
+    return f"{'' if later else bound}{_count(first.candidates)} for {about}{_time(first.epochs)}{further}"
 
 
 def epochs_words(epochs: Sequence[int]) -> str:
@@ -180,4 +215,14 @@ def _count(candidates: int) -> str:
 def _time(epochs: float) -> str:
     if epochs <= ONE_BATCH:
         return "one batch"
-    return f"{epochs:.2g} epoch{'s' * (epochs != 1)}"
+    return length_words(epochs)
+
+
+def length_words(epochs: float) -> str:
+    """The length of a probe, planned or trained, as every reader writes it: "0.16 epochs"."""
+    return f"{length_number(epochs)} epoch{'s' * (length_number(epochs) != '1')}"
+
+
+def length_number(epochs: float) -> str:
+    """The same without its unit."""
+    return f"{epochs:.2g}" if epochs < 10 else f"{epochs:.0f}"

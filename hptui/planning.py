@@ -22,6 +22,8 @@ class ArmPlan:
     plan: Plan
     cost: float | None
     """in plain trainings; None: it depends on what is found"""
+    counted: bool = True
+    """whether its probes are as long as they will be, in whole batches; else nobody has counted the images"""
 
 
 class Speed(msgspec.Struct, frozen=True, tag="speed"):
@@ -114,7 +116,7 @@ def plan_arm(config: StudyConfig, arm: Arm, images: int = 0) -> ArmPlan:
         ) from error
     if cost is not None and not 0 < cost < math.inf:
         raise ConfigError(f"strategy {name!r} plans a cost of {cost}.")
-    return ArmPlan(plan, cost)
+    return ArmPlan(length.in_whole_batches(plan), cost, images > 0)
 
 
 def usual_images(config: StudyConfig) -> int:
@@ -132,13 +134,33 @@ def plan_study(config: StudyConfig, images: int = 0) -> dict[Arm, ArmPlan]:
 
 def study_lines(config: StudyConfig, plans: Mapping[Arm, ArmPlan]) -> list[str]:
     """What a study will try, and the cost, in words: for a form and for a terminal alike."""
-    lines = [
-        f"baseline, {line}" if arm == "baseline" else line
-        for arm, one in plans.items()
-        if one.plan != Plan()
-        for line in plan_lines(one.plan)
-    ]
+    lines = []
+    for arm, one in plans.items():
+        if one.plan != Plan():
+            of_arm = plan_lines(one.plan, counted=one.counted)
+            of_arm += [] if one.plan.stages else schedule_lines(config, arm)
+            lines += [f"baseline, {line}" if arm == "baseline" else line for line in of_arm]
     return [*lines, cost_words(config, plans)]
+
+
+def schedule_lines(config: StudyConfig, arm: Arm) -> list[str]:
+    """What a schedule makes of the learning rate, whatever is decided; none where it stays as it is."""
+    try:
+        name = config.schedule or registry.load("strategies", config.strategy_of(arm)).schedule
+        factor = registry.load("schedules", name)
+        ends = [float(factor(epoch / config.epochs)) for epoch in range(1, config.epochs + 1)]
+    except Exception:  # of the user's own code, which is checked where it is used
+        return []
+    changes = [epoch for epoch, end in enumerate(ends, 1) if end != 1]
+    if not changes:
+        return []
+    verb = "falls" if ends[-1] < 1 else "changes"
+    end = f"{ends[-1]:.3g} times what it is set to" if ends[-1] else "0"
+    line = f"schedule {name}: from epoch {changes[0]} on the learning rate {verb}, at the end of the run to {end}"
+    searched = config.space.get("lr")
+    if searched is not None and ends[-1] * searched.high < searched.low:
+        line += f", below its range of {searched.low:g} to {searched.high:g}"
+    return [line]
 
 
 def cost_words(config: StudyConfig, plans: Mapping[Arm, ArmPlan]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from hptui.errors import HptuiError
 from hptui.plan import Plan, plan_lines
-from hptui.planning import ArmPlan, plan_arm
+from hptui.planning import ArmPlan, plan_arm, schedule_lines
 from hptui.record.events import RunStarted
 from hptui.record.localizing import localized
 from hptui.record.run_reader import first_event
@@ -18,7 +18,12 @@ def planned_lines(study: Study) -> list[str]:
     """Cost of every arm in a line, and its plan in others."""
     costs, plans = _in_force(study)
     words = ", ".join(f"{arm} {cost:.2f}" if cost is not None else f"{arm} unknown" for arm, cost in costs.items())
-    lines = [f"{arm}: {line}" for arm, plan in plans.items() for line in plan_lines(plan)]
+    lines = []
+    for arm in study.config.arms:
+        if (plan := plans.get(arm)) is None:
+            continue
+        of_arm = plan_lines(plan) + ([] if plan.stages else schedule_lines(study.config, arm))
+        lines += [f"{arm}: {line}" for line in of_arm]
     return [f"planned cost in plain trainings: {words}", *lines]
 
 

@@ -77,7 +77,7 @@ def export(
 
     asked = set(formats)
     drawn = _pictures(study, asked, theme, each_decision, titles)
-    products = [*_tables(study, asked), *drawn, *_animations(study, asked, theme, go_on)]
+    products = [*_tables(study, asked), *drawn, *_animations(study, asked, theme, titles, go_on)]
     try:
         for index, product in enumerate(products):
             go_on()
@@ -146,7 +146,7 @@ def _event_files(study: FollowedStudy) -> Iterator[Product]:
 
 
 def _animations(
-    study: FollowedStudy, formats: set[Format], theme: ThemeName, go_on: Callable[[], None]
+    study: FollowedStudy, formats: set[Format], theme: ThemeName, titles: bool, go_on: Callable[[], None]
 ) -> Iterator[Product]:
     if "gif" not in formats:
         return
@@ -155,7 +155,7 @@ def _animations(
 
     for run in study.runs:
         if searching(run):
-            yield Product(f"heatmaps-{run.name}.gif", partial(write_animation, study, run, theme, go_on))
+            yield Product(f"heatmaps-{run.name}.gif", partial(write_animation, study, run, theme, go_on, titles=titles))
 
 
 def _write_captions(drawn: Iterable[Picture], file: BinaryIO) -> None:

@@ -26,13 +26,19 @@ MANY_FRAMES = 40
 
 
 def write_animation(
-    study: FollowedStudy, run: FollowedRun, theme: ThemeName, go_on: Callable[[], None], file: BinaryIO
+    study: FollowedStudy,
+    run: FollowedRun,
+    theme: ThemeName,
+    go_on: Callable[[], None],
+    file: BinaryIO,
+    *,
+    titles: bool = True,
 ) -> None:
     """Write one frame for each heatmap of each decision, one after the other, with 256 colours each.
 
     `go_on` is called before each step, of which a long run has many; what it raises ends the animation.
     """
-    frames = list(_frames(study, run, theme, go_on))
+    frames = list(_frames(study, run, theme, go_on, titles))
     milliseconds = FRAME_MILLISECONDS // (2 if len(frames) > MANY_FRAMES else 1)
     durations = [milliseconds] * (len(frames) - 1) + [LAST_MILLISECONDS]
     first, *others = frames
@@ -40,7 +46,7 @@ def write_animation(
 
 
 def _frames(
-    study: FollowedStudy, run: FollowedRun, theme: ThemeName, go_on: Callable[[], None]
+    study: FollowedStudy, run: FollowedRun, theme: ThemeName, go_on: Callable[[], None], titles: bool
 ) -> Iterator[Image.Image]:
     decisions, measured = [], []
     for index in searching(run):
@@ -51,7 +57,7 @@ def _frames(
     panels = _on_one_scale(measured)
     for index, panel in zip(decisions, panels, strict=True):
         go_on()
-        with look(theme):  # for one frame at a time: others may draw in between
+        with look(theme, titles=titles):  # for one frame at a time: others may draw in between
             subtitle = about(study, run, [index])
             figure = heatmap_page([panel], study.study.name, subtitle, beside=panels, height=HEIGHT)
             drawn = io.BytesIO()
@@ -67,6 +73,6 @@ def _on_one_scale(panels: list[HeatmapPanel]) -> list[HeatmapPanel]:
     """
     if any(panel.grid.rounds > 1 for panel in panels):
         return panels
-    values = [value for panel in panels for value in panel.grid.values]
+    values = [value for panel in panels for value in panel.grid.measured]
     scale = colour_scale(values, lower_is_better=all(panel.grid.lower_is_better for panel in panels))
     return [replace(panel, grid=replace(panel.grid, shared_scale=scale)) for panel in panels]

@@ -5,22 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from hptui.config import Arm
+from hptui.export.heatmap_legend import mark_words
+from hptui.export.heatmaps import HeatmapPanel
 from hptui.reading.comparison import ArmSummary, Comparison
 from hptui.reading.outcomes import Confusion, CostPoint, RocCurve
 from hptui.reading.run_state import RunState
-from hptui.reading.views.curves import learning_curve, spread
+from hptui.reading.views.curves import finished, learning_curve, run_label, spread, unfinished
 from hptui.reading.views.trajectories import Trajectory
 
 STUDENT = "with its 95 % interval over runs (Student)"
 
 
-def trajectories_caption(runs: Sequence[tuple[int, tuple[Trajectory, ...]]], planned: int) -> str:
-    """Caption of the trajectories."""
+def trajectories_caption(runs: Sequence[tuple[int, tuple[Trajectory, ...]]], number: str) -> str:
+    """Caption of the trajectories; `number` says how many runs there are."""
     every = [trajectory for _, of_run in runs for trajectory in of_run]
-    parts = [
-        f"Searched hyperparameters, epoch by epoch, n = {len(runs)} of {planned} optimized runs: the value chosen for "
-        "each epoch, in steps"
-    ]
+    parts = [f"Hyperparameters with a range, epoch by epoch, {number}: the value chosen for each epoch, in steps"]
+    if held := dict.fromkeys(trajectory.title for trajectory in every if trajectory.decided_from is None):
+        parts.append(f"dotted: held at the value of the start, because nothing else was tried ({', '.join(held)})")
     if any(trajectory.scheduled for trajectory in every):
         parts.append("dash-dotted: the value in force at the end of each epoch, which a schedule makes another")
     if any(trajectory.edges for trajectory in every):
@@ -36,12 +37,15 @@ def trajectories_caption(runs: Sequence[tuple[int, tuple[Trajectory, ...]]], pla
 
 def curves_caption(arms: Mapping[Arm, Sequence[RunState]]) -> str:
     """Caption of the learning curves."""
-    n = _counts({arm: sum(state.epochs_completed > 0 for state in states) for arm, states in arms.items()})
-    curves = [learning_curve(states, "accuracy", "validation") for states in arms.values()]
+    whole = {arm: finished(states) for arm, states in arms.items()}
+    n = _counts({arm: len(states) for arm, states in whole.items()})
+    curves = [learning_curve(states, "accuracy", "validation") for states in whole.values()]
     band = "; bands: from the lowest to the highest run, which is no confidence interval" * any(map(spread, curves))
+    names = [run_label(state) for states in arms.values() for state in unfinished(states)]
+    so_far = f"; thin and dotted: {', '.join(names)} so far, not finished and in no mean" if names else ""
     return (
-        f"Loss and accuracy after each epoch, of the weights that would be delivered then; lines: mean over the runs "
-        f"({n}){band}. Decisions see validation images alone."
+        f"Loss and accuracy after each epoch, of the weights that would be delivered then; lines: mean over the "
+        f"finished runs ({n}){band}{so_far}. Decisions see validation images alone."
     )
 
 
@@ -86,12 +90,20 @@ def roc_caption(curves: Sequence[RocCurve], positive: str) -> str:
     )
 
 
-def heatmaps_caption(run: str, about: str) -> str:
+def heatmaps_caption(run: str, about: str, panels: Sequence[HeatmapPanel]) -> str:
     """Caption of a page of heatmaps of one run."""
-    return (
-        f"What {run} tried at its decisions, one heatmap for each: a measured cell is a short training (probe) with "
-        f"these values from the run's own weights, and its colour what it scored on validation images ({about})."
+    several = any(panel.grid.rounds > 1 for panel in panels)
+    first = (
+        f"What {run} tried at its decisions, one heatmap for each{' of their rounds' * several}: a measured cell is a "
+        "short training (probe) with these values from the run's own weights, and its colour what it scored on "
+        f"validation images, each heatmap on a scale of its own ({about})."
     )
+    by_label: dict[str, tuple[str, dict[str, None]]] = {}
+    for panel in panels:  # those of one round share most of their words
+        by_label.setdefault(panel.label, (panel.heading, {}))[1].update(dict.fromkeys(panel.words))
+    lines = [f"{head[:1].upper()}{head[1:]}, {'; '.join(words)}." for head, words in by_label.values() if words]
+    marks = mark_words([panel.grid for panel in panels])
+    return " ".join([first, *lines, *([f"{marks[:1].upper()}{marks[1:]}."] if marks else [])])
 
 
 def _by_arm(arms: Iterable[Arm]) -> dict[Arm, int]:

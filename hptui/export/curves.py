@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -14,7 +14,7 @@ from hptui.config import Arm
 from hptui.export.scales import epochs, legend_columns, logarithmic, shares
 from hptui.export.style import ARM_MARKS, MANY_EPOCHS, WIDE, new_figure, theme
 from hptui.reading.run_state import RunState
-from hptui.reading.views.curves import learning_curve, spread
+from hptui.reading.views.curves import finished, learning_curve, run_label, spread, unfinished
 
 CURVES: tuple[tuple[Literal["accuracy", "loss"], str, str], ...] = (
     ("loss", "validation", "validation loss (nats)"),
@@ -22,15 +22,19 @@ CURVES: tuple[tuple[Literal["accuracy", "loss"], str, str], ...] = (
     ("accuracy", "test", "test accuracy (%)"),
 )
 
-
 BAND = "lowest to highest run"
+SO_FAR: dict[str, Any] = {"ls": ":", "lw": 0.7, "marker": ".", "ms": 2.5}
+"""a run that is not at its end, and in no mean"""
+FEW_NAMES = 3
+"""more unfinished runs are counted, not named"""
 
 
 def curves_figure(arms: Mapping[Arm, Sequence[RunState]], title: str) -> Figure:
     """Figure of loss and accuracy of the delivered weights: mean over the runs, and from the worst run to the best."""
-    n = {arm: sum(state.epochs_completed > 0 for state in states) for arm, states in arms.items()}
-    subtitle = ", ".join(f"{arm} n = {number} of {len(arms[arm])} runs" for arm, number in n.items())
-    figure = new_figure(WIDE, 2.75, title, subtitle)
+    n = ", ".join(f"{arm} n = {len(finished(states))} of {len(states)} runs" for arm, states in arms.items())
+    names = [run_label(state) for states in arms.values() for state in unfinished(states)]
+    so_far = f", not finished: {', '.join(names) if len(names) <= FEW_NAMES else f'{len(names)} runs'}" if names else ""
+    figure = new_figure(WIDE, 2.75, title, n + so_far)
     for panel, (measure, split, name) in zip(figure.subplots(1, len(CURVES)), CURVES, strict=True):
         _draw_curves(panel, arms, measure, split)
         panel.set_ylabel(name)
@@ -41,9 +45,10 @@ def curves_figure(arms: Mapping[Arm, Sequence[RunState]], title: str) -> Figure:
 
 
 def _legend(arms: Mapping[Arm, Sequence[RunState]]) -> list[Line2D | Patch]:
-    """Entries for the arms that have a line, and for those that have a band."""
+    """Entries for the arms that have a line, those that have a band, and those with runs that are not finished."""
     curves = {
-        arm: [learning_curve(states, measure, split) for measure, split, _ in CURVES] for arm, states in arms.items()
+        arm: [learning_curve(finished(states), measure, split) for measure, split, _ in CURVES]
+        for arm, states in arms.items()
     }
     means = [arm for arm, of_arm in curves.items() if any(of_arm)]
     bands = [arm for arm, of_arm in curves.items() if any(spread(curve) for curve in of_arm)]
@@ -60,7 +65,12 @@ def _legend(arms: Mapping[Arm, Sequence[RunState]]) -> list[Line2D | Patch]:
         for arm in means
     ]
     areas = [Patch(facecolor=theme().arms[arm], alpha=0.25, lw=0, label=f"{arm}, {BAND}") for arm in bands]
-    return [*lines, *areas]
+    so_far = [
+        Line2D([], [], color=theme().arms[arm], label=f"{arm}, not finished", **SO_FAR)
+        for arm, states in arms.items()
+        if unfinished(states)
+    ]
+    return [*lines, *areas, *so_far]
 
 
 def _draw_curves(
@@ -69,7 +79,11 @@ def _draw_curves(
     factor = 100.0 if measure == "accuracy" else 1.0
     ends: list[float] = []
     for arm, states in arms.items():
-        points = learning_curve(states, measure, split)
+        for state in unfinished(states):
+            alone = learning_curve([state], measure, split)
+            axes.plot([p.epoch for p in alone], [factor * p.mean for p in alone], color=theme().arms[arm], **SO_FAR)
+            ends += [factor * point.mean for point in alone]
+        points = learning_curve(finished(states), measure, split)
         if not points:
             continue
         numbers = [point.epoch for point in points]

@@ -64,7 +64,7 @@ def _round(run: FollowedRun, probed: ProbeRound | None) -> Row:
 
 HEATMAP_COLUMNS = (
     "run", "decision", "epoch", "round", "probe_epochs", "measure", "x_name", "x", "y_name", "y", "value", "predicted",
-    "diverged", "passed_over", "chosen", "reason",
+    "diverged", "passed_over", "candidates", "left_out", "chosen", "reason",
 )  # fmt: skip
 
 
@@ -74,7 +74,7 @@ def heatmap_rows(study: FollowedStudy) -> Iterator[Row]:
     """
     for run in study.runs:
         for index, known in enumerate(run.state.decisions):
-            if not known.started.axes:
+            if not (known.started.axes and known.tried):
                 continue
             decision = run.decision(index)
             reason = decision.chosen.reason if decision.chosen is not None else None
@@ -89,5 +89,6 @@ def _cell(run: FollowedRun, grid: HeatmapGrid, row: int, column: int, cell: Cell
     key = {"run": run.name, "decision": grid.decision, "epoch": grid.epoch, "measure": grid.measure}
     x = {"x_name": grid.x.name, "x": grid.x.values[column]}
     y = {"y_name": grid.y.name, "y": grid.y.values[row]} if grid.y is not None else {}
-    contents = {name: getattr(cell, name) for name in ("value", "predicted", "diverged", "passed_over")}
+    contents = {name: getattr(cell, name) for name in ("value", "predicted", "diverged", "passed_over", "left_out")}
+    contents["candidates"] = len(cell.candidates)
     return {**key, **_round(run, grid.round), **x, **y, **contents}

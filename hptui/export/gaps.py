@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hptui.reading.outcomes import roc_curves, trajectories_by_seed
-from hptui.reading.studies import FollowedStudy
+from hptui.reading.studies import FollowedRun, FollowedStudy
 
 
 def missing(study: FollowedStudy) -> list[str]:
@@ -12,9 +12,11 @@ def missing(study: FollowedStudy) -> list[str]:
     unfinished = [f"{run.name} ({run.status})" for run in study.runs if run.state.completed is None]
     if unfinished:
         lines.append(f"the end of {len(unfinished)} of {len(study.runs)} runs: {', '.join(unfinished)}")
-    undecided = [run.name for run in study.runs if run.arm == "optimized" and not run.state.decisions]
-    if undecided:
-        lines.append(f"heatmaps of {', '.join(undecided)}: no decision in the log")
+    unmeasured: dict[str, list[str]] = {}
+    for run in study.runs:
+        if run.arm == "optimized" and (reason := _no_heatmaps(run)):
+            unmeasured.setdefault(reason, []).append(run.name)
+    lines += [f"heatmaps of {', '.join(names)}: {reason}" for reason, names in unmeasured.items()]
     if not any(trajectories for _, trajectories in trajectories_by_seed(study)):
         lines.append("trajectories: no run that searches has begun")
     if not any(run.state.epochs_completed for run in study.runs):
@@ -22,3 +24,14 @@ def missing(study: FollowedStudy) -> list[str]:
     if not any(run.state.completed for run in study.runs):
         lines.append("accuracies, cost and confusion: no run is completed")
     return [*lines, *(f"ROC curve of {problem}" for problem in roc_curves(study)[1])]
+
+
+def _no_heatmaps(run: FollowedRun) -> str:
+    """Reason why a run has no heatmap; empty if it has one."""
+    decisions = run.state.decisions
+    if any(decision.tried for decision in decisions):
+        return ""
+    if not decisions:
+        return "no decision in the log"
+    chosen = decisions[-1].chosen
+    return chosen.reason if chosen is not None else "no candidate is measured yet"

@@ -30,6 +30,8 @@ FILLED: dict[str, Any] = {"edgecolors": "face", "lw": 0.1}
 PREDICTED: dict[str, Any] = {"fc": "none", "ec": "white", "hatch": "....", "lw": 0.0}
 PASSED_OVER: dict[str, Any] = {"fill": False, "ls": (0, (2.2, 1.4)), "lw": 1.0}
 """a broken frame, where the chosen cell has a whole one"""
+HIDES_LEFT_OUT: dict[str, Any] = {"fill": False, "ls": (0, (0.8, 1.6)), "lw": 0.9}
+"""a dotted frame: what it shows was not left out, but others of its candidates were"""
 
 
 @dataclass
@@ -77,22 +79,29 @@ def _axis_title(axis: Axis) -> str:
 
 
 def _draw_bar(drawn: DrawnHeatmap, mesh: QuadMesh, measure: str, scale: ColourScale) -> None:
-    """Draw the colour bar; an arrow at its worse end stands for values beyond it."""
+    """Draw the colour bar; an arrow at an end stands for values beyond it."""
     assert drawn.norm is not None
-    flat, lower = drawn.grid.y is None, scale.lower_is_better
-    beyond = ("max" if lower else "min") if scale.beyond else "neither"
-    where = "bottom" if flat else "right"
+    flat = drawn.grid.y is None
+    where, arrows = "bottom" if flat else "right", _arrows(drawn.grid, scale)
     bar = drawn.axes.figure.colorbar(
-        mesh, ax=drawn.axes, location=where, aspect=30 if flat else 15, extend=beyond, extendfrac=0.06
+        mesh, ax=drawn.axes, location=where, aspect=30 if flat else 15, extend=arrows, extendfrac=0.06
     )
     bar.set_label(measure, fontsize=SMALL)
     low, high = drawn.norm.vmin, drawn.norm.vmax
     assert low is not None
     assert high is not None
     ends = sorted({scale.place(scale.low), (low + high) / 2, scale.place(scale.high)})
-    digits = _digits(drawn.grid)
+    digits = _bar_digits(drawn.grid, scale)
     bar.set_ticks(ends, labels=[_cell_number(10.0**end if scale.logarithmic else end, digits) for end in ends])
     bar.minorticks_off()
+
+
+def _arrows(grid: HeatmapGrid, scale: ColourScale) -> str:
+    """Ends of the colour bar that something lies beyond, as matplotlib calls them."""
+    worse = bool(scale.beyond or grid.beyond.worse or grid.beyond.predicted_worse)
+    better = grid.beyond.predicted_better > 0
+    high, low = (worse, better) if scale.lower_is_better else (better, worse)
+    return "both" if high and low else "max" if high else "min" if low else "neither"
 
 
 def shade(grid: HeatmapGrid, value: float) -> float:
@@ -117,6 +126,12 @@ def _digits(grid: HeatmapGrid) -> int:
     """Decimals of all numbers; at least two, and more for a scale that begins far below one."""
     smallest = abs(grid.low or 1.0)
     return min(max(2, decimals(grid), 1 - math.floor(math.log10(smallest))), 6) if smallest > 0 else decimals(grid)
+
+
+def _bar_digits(grid: HeatmapGrid, scale: ColourScale) -> int:
+    """Decimals that tell the ends of the colours apart; cells that nearly agree may need more."""
+    spread = scale.high - scale.low
+    return min(_digits(grid), max(2, 2 - math.floor(math.log10(spread)))) if spread > 0 else _digits(grid)
 
 
 def _cell_number(value: float, digits: int) -> str:
@@ -155,7 +170,7 @@ def write_numbers(drawn: DrawnHeatmap) -> None:
     for (row, column), text in texts.items():
         left, bottom, width, height = boxes[row, column]
         cell = grid.cells[row][column]
-        paint = _colour_map(grid)(float(drawn.norm(shade(grid, cell.shown or 0.0))))
+        paint = _paint(drawn, cell)
         # the dots of what is predicted stay around its number
         box = {"boxstyle": "square,pad=0.15", "fc": paint, "ec": "none"} if only_predicted(cell) else None
         look: dict[str, Any] = {"color": text_colour(paint), "fontsize": size, "bbox": box}
@@ -164,13 +179,11 @@ def write_numbers(drawn: DrawnHeatmap) -> None:
 
 
 def mark_cells(drawn: DrawnHeatmap) -> None:
-    """Mark the chosen cell with a frame, those passed over with a broken one, diverged ones with hatching and a cross,
-    predicted ones with dots.
+    """Mark the chosen cell with a frame, those passed over with a broken one, those that hide candidates that were left
+    out with a dotted one, diverged ones with hatching and a cross, predicted ones with dots.
     """
     x_unit, y_unit = _points_per_unit(drawn.axes)
-    guessed = [drawn.box(row, column) for row, column, cell in drawn.grid.places if only_predicted(cell)]
-    if guessed:
-        drawn.axes.add_collection(PolyCollection(_corners(guessed), **PREDICTED), autolim=False)
+    _dot_predictions(drawn)
     lost = [drawn.box(row, column) for row, column, cell in drawn.grid.places if cell.diverged]
     if lost:  # as two artists, because a page may have thousands
         lost_area = PolyCollection(_corners(lost), fc=theme().paper, ec=theme().ink, hatch=HATCH, lw=0.3)
@@ -180,14 +193,32 @@ def mark_cells(drawn: DrawnHeatmap) -> None:
         drawn.axes.plot(*centres, "x", color=VERMILION, ms=cross, mew=max(0.6, cross / 7))
     inset = 1.6 / x_unit, 1.6 / y_unit  # points, so that the frames of neighbours are told apart
     for row, column, cell in drawn.grid.places:
-        if cell.passed_over:
+        if cell.passed_over or cell.hides_left_out:
             left, bottom, width, height = drawn.box(row, column)
             inner = width - 2 * inset[0], height - 2 * inset[1]
-            mark = Rectangle((left + inset[0], bottom + inset[1]), *inner, ec="black", zorder=2.4, **PASSED_OVER)
+            look = PASSED_OVER if cell.passed_over else HIDES_LEFT_OUT
+            mark = Rectangle((left + inset[0], bottom + inset[1]), *inner, ec="black", zorder=2.4, **look)
             mark.set_path_effects([withStroke(linewidth=2.0, foreground="white")])
             drawn.axes.add_patch(mark)
     if drawn.grid.chosen is not None:
         _frame(drawn, drawn.box(*drawn.grid.chosen), (SMALLEST_FRAME / x_unit, SMALLEST_FRAME / y_unit))
+
+
+def _dot_predictions(drawn: DrawnHeatmap) -> None:
+    """Draw dots over what is predicted, in the colour that can be seen there."""
+    by_colour: dict[str, list[tuple[float, float, float, float]]] = {}
+    for row, column, cell in drawn.grid.places:
+        if only_predicted(cell):
+            by_colour.setdefault(text_colour(_paint(drawn, cell)), []).append(drawn.box(row, column))
+    for colour, boxes in by_colour.items():
+        with matplotlib.rc_context({"hatch.color": colour}):
+            drawn.axes.add_collection(PolyCollection(_corners(boxes), **PREDICTED), autolim=False)
+
+
+def _paint(drawn: DrawnHeatmap, cell: Cell) -> tuple[float, float, float, float]:
+    """Colour of a cell that has a value."""
+    assert drawn.norm is not None
+    return _colour_map(drawn.grid)(float(drawn.norm(shade(drawn.grid, cell.shown or 0.0))))
 
 
 def _frame(drawn: DrawnHeatmap, box: tuple[float, float, float, float], least: tuple[float, float]) -> None:

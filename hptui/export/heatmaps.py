@@ -6,20 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 
-from hptui.export.heatmap_cells import (
-    HATCH,
-    PASSED_OVER,
-    PREDICTED,
-    draw_cells,
-    mark_cells,
-    only_predicted,
-    write_numbers,
-)
+from hptui.export.heatmap_cells import draw_cells, mark_cells, write_numbers
+from hptui.export.heatmap_legend import legend_handles
 from hptui.export.scales import all_fit, legend_columns
-from hptui.export.style import NARROW, SMALL, VERMILION, WIDE, literal, new_figure, theme, title_of, wrapped
+from hptui.export.style import NARROW, SMALL, WIDE, literal, new_figure, title_of, titled, wrapped
 from hptui.metrics.classification import METRIC_TITLES
 from hptui.reading.run_state import Decision
 from hptui.reading.views.heatmap import heatmap, heatmap_parts
@@ -48,6 +39,12 @@ class HeatmapPanel:
     words: tuple[str, ...]
     """on how it was measured, and why it was chosen; a line or more each"""
     measure: str
+
+    @property
+    def label(self) -> str:
+        """What tells it from those beside it, where a caption has the words."""
+        one = self.grid.round
+        return f"{self.heading}, round {one.number + 1}" if one is not None and self.grid.rounds > 1 else self.heading
 
 
 def heatmap_panels(decision: Decision, images_per_epoch: int = 0) -> list[HeatmapPanel]:
@@ -103,7 +100,7 @@ def heatmap_page(
         drawn.append(draw_cells(subplot, panel.grid, measure, (across * 72, upwards * 72)))
     for subplot in subplots[len(shown) :]:
         subplot.set_visible(False)
-    if handles := _legend([panel.grid for panel in (*shown, *beside)]):
+    if handles := legend_handles([panel.grid for panel in (*shown, *beside)]):
         figure.legend(handles=handles, loc="outside lower center", ncols=legend_columns(handles, width))
     figure.draw_without_rendering()  # lays it out, so that the room in the cells is known
     figure.set_layout_engine("none")
@@ -114,7 +111,12 @@ def heatmap_page(
 
 
 def _titles(shown: Sequence[HeatmapPanel], beside: Sequence[HeatmapPanel], width: float) -> list[str]:
-    """Titles of panels `width` inches wide; all as high as the highest of those beside them, if there are any."""
+    """Titles of panels `width` inches wide; all as high as the highest of those beside them, if there are any.
+
+    Where a picture has no titles, panels have but a label each; one that stands alone has none.
+    """
+    if not titled():
+        return [panel.label if len(shown) > 1 or beside else "" for panel in shown]
     titles = [_title(panel, width) for panel in shown]
     lines = max((_title(panel, width).count("\n") for panel in beside), default=0)
     return [title + "\n" * (lines - title.count("\n")) for title in titles]
@@ -147,9 +149,11 @@ def _words(grid: HeatmapGrid, images_per_epoch: int) -> tuple[str, ...]:
         words.append(round_words(grid.round, grid.rounds, images_per_epoch))
     if grid.others:
         words.append(f"best over {' and '.join(map(title_of, grid.others))}")
-    if grid.scale is not None and grid.scale.beyond:
-        count = grid.scale.beyond
-        words.append(f"{count} cell{'s are' if count > 1 else ' is'} worse than the colours go")
+    if worse := grid.beyond.worse:
+        words.append(f"{worse} cell{'s are' if worse > 1 else ' is'} worse than the colours go")
+    if guessed := grid.beyond.predicted_worse + grid.beyond.predicted_better:
+        lie = "predictions lie" if guessed > 1 else "prediction lies"
+        words.append(f"{guessed} {lie} beyond the measured colours")
     return tuple(words)
 
 
@@ -170,20 +174,3 @@ def _measure_title(grid: HeatmapGrid, decision: Decision) -> str:
     name = decision.started.score_name if grid.measure == "score" else grid.measure
     known = {"loss": "validation loss (nats)"} | {key: f"1 - validation {word}" for key, word in METRIC_TITLES.items()}
     return known.get(name) or literal(f"score: {name}")
-
-
-def _legend(grids: Sequence[HeatmapGrid]) -> list[Patch | Line2D]:
-    """Handles of the legend: only the marks that occur."""
-    cells = [cell for grid in grids for _, _, cell in grid.places]
-    handles: list[Patch | Line2D] = []
-    if any(grid.chosen for grid in grids):
-        handles.append(Line2D([], [], ls="", marker="s", ms=6, mfc="none", mec=VERMILION, label="chosen"))
-    if any(cell.passed_over for cell in cells):
-        handles.append(Patch(ec=theme().ink, label="better or left out, not taken", **PASSED_OVER))
-    if any(cell.diverged for cell in cells):
-        handles.append(Patch(facecolor=theme().paper, edgecolor=theme().ink, hatch=HATCH, lw=0.3, label="diverged"))
-    if any(only_predicted(cell) for cell in cells):
-        handles.append(Patch(label="predicted, not measured", **PREDICTED | {"fc": theme().faint}))
-    if any(cell.shown is None and not cell.diverged for cell in cells):
-        handles.append(Patch(facecolor=theme().faint, edgecolor=theme().ink, lw=0.3, label="not measured"))
-    return handles

@@ -21,8 +21,8 @@ from hptui.export.captions import (
 )
 from hptui.export.confusions import confusions_figure
 from hptui.export.costs import costs_figure
-from hptui.export.curves import curves_figure
-from hptui.export.heatmaps import PER_PAGE, heatmap_page, heatmap_panels
+from hptui.export.curves import FEW_NAMES, curves_figure
+from hptui.export.heatmaps import PER_PAGE, HeatmapPanel, heatmap_page, heatmap_panels
 from hptui.export.roc import roc_figure
 from hptui.export.style import literal
 from hptui.export.trajectories import trajectories_figure
@@ -42,8 +42,13 @@ class Picture(NamedTuple):
     """whose heatmaps it shows; empty: it is none of many"""
     cells: int = 0
     """of these heatmaps together"""
-    caption: str = ""
-    """in words, for a page or a paper"""
+    words: Callable[[], str] = str
+    """what makes the caption: of heatmaps it reads their candidates"""
+
+    @property
+    def caption(self) -> str:
+        """What it shows, in words, for a page or a paper."""
+        return self.words()
 
 
 def pictures(study: FollowedStudy, *, each_decision: bool = False) -> Iterator[Picture]:
@@ -56,34 +61,46 @@ def pictures(study: FollowedStudy, *, each_decision: bool = False) -> Iterator[P
     name = study.study.name
     paths = trajectories_by_seed(study)
     if any(path.points or path.edges for _, of_run in paths for path in of_run):
-        draw = partial(trajectories_figure, paths, name, _run_count(study, "optimized"))
-        yield Picture("trajectories", draw, caption=trajectories_caption(paths, study.study.config.runs))
+        count, open_seeds = _run_count(study), [run.seed for run in _unfinished(study)]
+        draw = partial(trajectories_figure, paths, name, count, open_seeds)
+        yield Picture("trajectories", draw, words=partial(trajectories_caption, paths, count))
     if any(run.state.epochs_completed for run in study.runs):
         arms = {arm: [r.state for r in study.runs if r.arm == arm] for arm in study.study.config.arms}
-        yield Picture("learning-curves", partial(curves_figure, arms, name), caption=curves_caption(arms))
+        yield Picture("learning-curves", partial(curves_figure, arms, name), words=partial(curves_caption, arms))
     if points := cost_points(study):
         comparison = compare(study)
-        yield Picture("accuracies", partial(accuracies_figure, comparison), caption=accuracies_caption(comparison))
-        yield Picture("cost", partial(costs_figure, points, name), caption=costs_caption(points))
+        words = partial(accuracies_caption, comparison)
+        yield Picture("accuracies", partial(accuracies_figure, comparison), words=words)
+        yield Picture("cost", partial(costs_figure, points, name), words=partial(costs_caption, points))
     if matrices := confusions(study):
-        yield Picture("confusion", partial(confusions_figure, matrices, name), caption=confusions_caption(matrices))
+        words = partial(confusions_caption, matrices)
+        yield Picture("confusion", partial(confusions_figure, matrices, name), words=words)
     curves, _ = roc_curves(study)
     if curves:
         positive = _positive(study, curves)
-        yield Picture("roc", partial(roc_figure, curves, name, positive), caption=roc_caption(curves, positive))
+        words = partial(roc_caption, curves, positive)
+        yield Picture("roc", partial(roc_figure, curves, name, positive), words=words)
     for run in study.runs:
         yield from _heatmaps(study, run)
     if each_decision:
         for run in study.runs:
             for index in searching(run):
                 draw = partial(draw_heatmaps, study, run, [index])
-                caption = heatmaps_caption(run.name, about(study, run, [index]))
-                yield Picture(f"heatmaps/{run.name}-decision-{index + 1:03}", draw, caption=caption)
+                words = partial(_heatmaps_words, study, run, [index])
+                yield Picture(f"heatmaps/{run.name}-decision-{index + 1:03}", draw, words=words)
 
 
-def _run_count(study: FollowedStudy, arm: str) -> str:
-    begun = sum(run.state.started is not None for run in study.runs if run.arm == arm)
-    return f"n = {begun} of {study.study.config.runs} {arm} runs"
+def _run_count(study: FollowedStudy) -> str:
+    """How many runs search: finished ones, and by name those that are not."""
+    whole, names = len(study.completed_runs("optimized")), [run.name for run in _unfinished(study)]
+    count = f"n = {whole} of {study.study.config.runs} optimized runs"
+    return count + (f", not finished: {', '.join(names) if len(names) <= FEW_NAMES else len(names)}" if names else "")
+
+
+def _unfinished(study: FollowedStudy) -> list[FollowedRun]:
+    """Optimized runs that have begun, and are not at their end."""
+    begun = [run for run in study.runs if run.arm == "optimized" and run.state.started is not None]
+    return [run for run in begun if run.state.completed is None]
 
 
 def _positive(study: FollowedStudy, curves: tuple[RocCurve, ...]) -> str:
@@ -95,16 +112,16 @@ def _positive(study: FollowedStudy, curves: tuple[RocCurve, ...]) -> str:
 
 
 def searching(run: FollowedRun) -> list[int]:
-    """Indices of the decisions that searched something."""
-    return [index for index, decision in enumerate(run.state.decisions) if decision.started.axes]
+    """Indices of the decisions that searched something, and have measured a candidate."""
+    return [index for index, decision in enumerate(run.state.decisions) if decision.started.axes and decision.tried]
 
 
 def _heatmaps(study: FollowedStudy, run: FollowedRun) -> Iterator[Picture]:
     for number, page in enumerate(_pages(run), start=1):
         draw = partial(draw_heatmaps, study, run, page)
         cells = sum(_cells(run, index) for index in page)
-        caption = heatmaps_caption(run.name, about(study, run, page))
-        yield Picture(f"heatmaps-{run.name}-page{number}", draw, run.name, cells, caption)
+        words = partial(_heatmaps_words, study, run, page)
+        yield Picture(f"heatmaps-{run.name}-page{number}", draw, run.name, cells, words)
 
 
 def _pages(run: FollowedRun) -> list[list[int]]:
@@ -137,8 +154,16 @@ def _cells(run: FollowedRun, decision: int) -> int:
 
 def draw_heatmaps(study: FollowedStudy, run: FollowedRun, decisions: list[int]) -> Figure:
     """Draw a page of heatmaps; its candidates are read only now."""
-    panels = [panel for index in decisions for panel in heatmap_panels(run.decision(index), images_per_epoch(run))]
-    return heatmap_page(panels, study.study.name, about(study, run, decisions))
+    return heatmap_page(_panels(run, decisions), study.study.name, about(study, run, decisions))
+
+
+def _heatmaps_words(study: FollowedStudy, run: FollowedRun, decisions: list[int]) -> str:
+    """The caption of a page of heatmaps."""
+    return heatmaps_caption(run.name, about(study, run, decisions), _panels(run, decisions))
+
+
+def _panels(run: FollowedRun, decisions: list[int]) -> list[HeatmapPanel]:
+    return [panel for index in decisions for panel in heatmap_panels(run.decision(index), images_per_epoch(run))]
 
 
 def images_per_epoch(run: FollowedRun) -> int:
@@ -150,4 +175,5 @@ def about(study: FollowedStudy, run: FollowedRun, decisions: list[int]) -> str:
     """Words for which run, and which decisions."""
     first, last, of = decisions[0] + 1, decisions[-1] + 1, len(run.state.decisions)
     span = f"decisions {first} to {last} of {of}" if last > first else f"decision {first} of {of}"
-    return f"{run.name}, n = 1 run of {study.study.config.runs}, {span}"
+    state = "" if run.state.completed is not None else f" ({run.status}, not finished)"
+    return f"{run.name}{state}, n = 1 run of {study.study.config.runs}, {span}"

@@ -26,7 +26,7 @@ from hptui.metrics.classification import class_counts, sensitivity, specificity
 from hptui.reading.comparison import compare
 from hptui.reading.outcomes import confusions, cost_points, roc_curves, trajectories_by_seed
 from hptui.reading.studies import FollowedStudy
-from hptui.reading.views.curves import CURVE_MEASURES, learning_curve
+from hptui.reading.views.curves import CURVE_MEASURES, finished, learning_curve
 from hptui.record.events import Evaluated
 
 
@@ -44,9 +44,11 @@ def tables(study: FollowedStudy) -> Iterator[CsvTable]:
     """Tables that the study has data for, as it was last refreshed."""
     if any(run.state.epochs for run in study.runs):
         yield CsvTable("epochs", (*EPOCH_COLUMNS, *value_names(study)), lambda: _epochs(study))
+    if any(run.state.completed for run in study.runs):
         yield CsvTable("learning-curves", CURVE_COLUMNS, lambda: _learning_curves(study))
     if any(run.state.decisions for run in study.runs):
         yield CsvTable("candidates", candidate_columns(study), lambda: candidate_rows(study))
+    if any(decision.tried for run in study.runs for decision in run.state.decisions):
         yield CsvTable("heatmaps", HEATMAP_COLUMNS, lambda: heatmap_rows(study))
     if any(trajectories for _, trajectories in trajectories_by_seed(study)):
         yield CsvTable("trajectories", TRAJECTORY_COLUMNS, lambda: _trajectories(study))
@@ -100,22 +102,28 @@ CURVE_COLUMNS = ("arm", "split", "measure", "epoch", "n", "mean", "low", "high")
 
 
 def _learning_curves(study: FollowedStudy) -> Iterator[Row]:
+    """Means over the finished runs; how far the others are stands in the table of epochs."""
     for arm in study.study.config.arms:
-        states = [run.state for run in study.runs if run.arm == arm]
+        states = finished(run.state for run in study.runs if run.arm == arm)
         for split in ("validation", "test"):
             for measure in CURVE_MEASURES:
                 for point in learning_curve(states, measure, split):
                     yield {"arm": arm, "split": split, "measure": measure} | msgspec.to_builtins(point)
 
 
-TRAJECTORY_COLUMNS = ("seed", "name", "arm", "epoch", "value", "on_edge", "low", "high", "longer_probes", "in_force")
+TRAJECTORY_COLUMNS = (
+    *("seed", "name", "arm", "epoch", "value", "on_edge", "low", "high", "longer_probes", "in_force"),
+    *("searched", "finished"),
+)
 
 
 def _trajectories(study: FollowedStudy) -> Iterator[Row]:
     """Values as chosen for each epoch, the range of the choice, what a greed check would choose, and those in force.
 
-    In force: at the end of the epoch, once that is reached; under a schedule it is not what was chosen.
+    In force: at the end of the epoch, once that is reached; under a schedule it is not what was chosen. Searched:
+    whether a decision up to this epoch tried other values; else it is held as it was at the start. Finished: the run.
     """
+    whole = {run.seed for run in study.completed_runs("optimized")}
     for seed, trajectories in trajectories_by_seed(study):
         for trajectory in trajectories:
             key = {"seed": seed, "name": trajectory.name}
@@ -124,11 +132,14 @@ def _trajectories(study: FollowedStudy) -> Iterator[Row]:
             for point in trajectory.points:
                 before = [edge for edge in trajectory.edges if edge.epoch <= point.epoch]
                 edges = {"low": before[-1].low, "high": before[-1].high} if before else {}
+                begun = trajectory.decided_from
+                searched = begun is not None and begun <= point.epoch
                 yield (
                     key
                     | {"arm": "optimized"}
                     | msgspec.to_builtins(point)
                     | edges
+                    | {"searched": searched, "finished": seed in whole}
                     | {"longer_probes": longer.get(point.epoch), "in_force": in_force.get(point.epoch)}
                 )
             in_force = {point.epoch: point.value for point in trajectory.baseline_in_force}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
@@ -17,9 +17,17 @@ from hptui.export.scales import epochs, legend_columns, logarithmic, number
 from hptui.export.style import MANY_EPOCHS, NARROW, new_figure, theme
 from hptui.reading.views.trajectories import RangeEdge, Trajectory, TrajectoryPoint
 
+HELD: dict[str, Any] = {"ls": ":", "marker": ""}
+"""the line of a value that no decision tried others of"""
 
-def trajectories_figure(runs: Sequence[tuple[int, tuple[Trajectory, ...]]], title: str, subtitle: str) -> Figure:
-    """Figure with one panel for each hyperparameter that any of the runs (seed, trajectories) searched."""
+
+def trajectories_figure(
+    runs: Sequence[tuple[int, tuple[Trajectory, ...]]], title: str, subtitle: str, unfinished: Collection[int] = ()
+) -> Figure:
+    """Figure with one panel for each hyperparameter that any of the runs (seed, trajectories) has ranges of.
+
+    `unfinished`: seeds of runs that are not at their end.
+    """
     by_name: dict[str, list[tuple[int, Trajectory]]] = {}
     for seed, of_run in runs:
         for trajectory in of_run:
@@ -32,7 +40,8 @@ def trajectories_figure(runs: Sequence[tuple[int, tuple[Trajectory, ...]]], titl
         _draw_trajectories(panel, lines)
     for panel in panels[len(by_name) :]:
         panel.set_visible(False)
-    handles = _trajectory_legend([seed for seed, _ in runs], [t for _, of_run in runs for t in of_run])
+    every = [trajectory for _, of_run in runs for trajectory in of_run]
+    handles = _trajectory_legend([seed for seed, _ in runs], every, unfinished)
     figure.legend(handles=handles, loc="outside lower center", ncols=legend_columns(handles, columns * NARROW))
     return figure
 
@@ -52,7 +61,8 @@ def _draw_trajectories(axes: Axes, runs: Sequence[tuple[int, Trajectory]]) -> No
             axes.plot(*_columns(_drawn(trajectory, piece)), zorder=1.5, color=theme().grey, **_in_force())
     for index, (_, trajectory) in enumerate(runs):
         points, run = _drawn(trajectory, trajectory.points), theme().run(index, len(runs))
-        axes.plot(*_columns(points), drawstyle="steps-mid", **{"marker": "o"} | run | marks)
+        held = HELD if trajectory.decided_from is None else {}
+        axes.plot(*_columns(points), drawstyle="steps-mid", **{"marker": "o"} | run | marks | held)
         for piece in trajectory.scheduled:
             axes.plot(*_columns(_drawn(trajectory, piece)), zorder=1.5, **run | _in_force())
     gap = 3.5 + theme().run(0, len(runs)).get("ms", 3.0) / 2  # points, clear of the widest mark
@@ -125,15 +135,28 @@ def _columns(points: Sequence[tuple[int, float]]) -> tuple[list[int], list[float
     return [epoch for epoch, _ in points], [value for _, value in points]
 
 
-def _trajectory_legend(seeds: Sequence[int], trajectories: Sequence[Trajectory]) -> list[Line2D | Patch]:
-    """Entries for what is drawn, and for nothing else."""
-    scheduled = any(trajectory.scheduled for trajectory in trajectories)
-    handles: list[Line2D | Patch] = []
+def _run_handles(
+    seeds: Sequence[int], trajectories: Sequence[Trajectory], unfinished: Collection[int]
+) -> Iterator[Line2D]:
+    """Entries for the runs, and for what they hold at the value of the start."""
+    chosen = any(trajectory.decided_from is not None for trajectory in trajectories)
+    held = any(trajectory.decided_from is None for trajectory in trajectories)
+    words = ", chosen" * (chosen and (held or any(trajectory.scheduled for trajectory in trajectories)))
     few = len(seeds) <= len(theme().runs)
     for index, seed in enumerate(seeds if few else seeds[:1]):
         colour = theme().run(index, len(seeds))["color"]
-        label = (f"seed {seed}" if few else "optimized runs") + ", chosen" * scheduled
-        handles.append(Line2D([], [], color=colour, marker="o", label=label))
+        label = (f"seed {seed}" if few else "optimized runs") + words + ", not finished" * (few and seed in unfinished)
+        yield Line2D([], [], color=colour, marker="o" if chosen else "", label=label)
+    if held:
+        yield Line2D([], [], label="held, not searched", **{"color": theme().run(0, len(seeds))["color"]} | HELD)
+
+
+def _trajectory_legend(
+    seeds: Sequence[int], trajectories: Sequence[Trajectory], unfinished: Collection[int]
+) -> list[Line2D | Patch]:
+    """Entries for what is drawn, and for nothing else."""
+    scheduled = any(trajectory.scheduled for trajectory in trajectories)
+    handles: list[Line2D | Patch] = [*_run_handles(seeds, trajectories, unfinished)]
     if scheduled:
         words = "in force at the end of an epoch"
         handles.append(Line2D([], [], color=theme().run(0, 1)["color"], label=words, **_in_force()))

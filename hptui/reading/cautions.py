@@ -31,9 +31,9 @@ def cautions(run: RunState) -> tuple[str, ...]:
         for line in _value_cautions(axis, _chosen(decided, name))
     ]
     if unsearched:
-        lines.insert(
-            0, f"no budget to search {', '.join(unsearched)}: it takes more epochs, smaller batches or a larger budget."
-        )
+        asked = run.plan.remedy if run.plan is not None else ""
+        remedy = asked or "it takes more epochs, smaller batches or a larger budget"
+        lines.insert(0, f"no budget to search {', '.join(unsearched)}: {remedy}.")
     return (*lines, *_greed(decided))
 
 

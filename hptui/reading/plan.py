@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hptui.plan import Plan, plan_lines
+from hptui.plan import Plan, left_out_lines, plan_lines
 from hptui.reading.run_state import Decision, RunState
 from hptui.reading.studies import FollowedRun, FollowedStudy
 from hptui.space import describe
@@ -40,8 +40,8 @@ def coming_lines(followed: FollowedStudy, run: FollowedRun) -> list[str]:
     if not plan.stages:
         watched = bool(state.decisions) and state.decisions[-1].started.epoch > state.epochs_completed
         last = [plan.otherwise] if plan.otherwise and watched else []  # only the epoch after a choice can go wrong
-        left_out = [f"no budget to search {', '.join(plan.left_out)}"] if plan.left_out else []
-        return [*now, "nothing more will be decided", *left_out, *last]
+        more = "more " * bool(state.decisions)
+        return [*now, f"nothing {more}will be decided", *left_out_lines(plan), *last]
     first, *later = plan_lines(plan)
     return [*now, f"next decision {first}", *later]
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from hptui.plan import Stage
 from hptui.record.events import (
     AnyEvent,
     BatchesTrained,
@@ -45,6 +46,17 @@ class Decision:
     repeated: DecisionRepeated | None = None
     """the greed check"""
     chosen: HyperparametersChosen | None = None
+    stages: tuple[Stage, ...] = ()
+    """planned for it; none: it was not planned, or an older hptui did not record it"""
+    images_before: int = 0
+    """that the run had probed when it began"""
+
+    @property
+    def tried(self) -> bool:
+        """Whether it measured a candidate, be they kept here or not."""
+        if self.candidates or self.chosen is None:
+            return bool(self.candidates)
+        return self.chosen.candidate is not None or self.chosen.images_probed > self.images_before
 
 
 @dataclass
@@ -133,7 +145,8 @@ class RunState:
             case DecisionStarted():
                 if self.decisions and self.decisions[-1].started.decision == event.decision:
                     self.decisions.pop()  # it was not over, and begins anew
-                self.decisions.append(Decision(event))
+                planned = self.plan.plan.decisions().get(event.epoch, ()) if self.plan is not None else ()
+                self.decisions.append(Decision(event, stages=planned, images_before=self.images_probed))
             case CandidateScored():
                 self.decisions[-1].candidates.append(event)
                 self.images_probed += event.images
@@ -208,7 +221,8 @@ class RunState:
         self.epochs = [epoch for epoch in self.epochs if epoch.number <= event.epoch and epoch.completed]
         standing, running = self.decisions[: event.decisions], self.decisions[event.decisions :][:1]
         if running and event.candidates is not None:
-            standing.append(Decision(running[0].started, running[0].candidates[: event.candidates]))
+            kept = running[0].candidates[: event.candidates]
+            standing.append(replace(running[0], candidates=kept, predicted=None, repeated=None, chosen=None))
         self.decisions = standing
         self.values = self._standing_values()
         self.images_trained, self.images_probed = event.images_trained, event.images_probed

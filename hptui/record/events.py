@@ -118,10 +118,12 @@ class DecisionsPlanned(Event, frozen=True, kw_only=True):
     """when else it decides"""
     cost: Amount | None = None
     """of the whole run, as it is foreseen; null: that depends on what is found"""
+    remedy: str = ""
+    """what it takes to search what is left out"""
 
     @property
     def plan(self) -> Plan:
-        return Plan(tuple(self.stages), tuple(self.left_out), self.otherwise)
+        return Plan(tuple(self.stages), tuple(self.left_out), self.otherwise, self.remedy)
 
 
 class DecisionStarted(Event, frozen=True, kw_only=True):

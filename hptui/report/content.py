@@ -11,7 +11,7 @@ import msgspec
 from hptui.config import LOCAL, resolve
 from hptui.export import missing
 from hptui.reading.comparison import compare
-from hptui.reading.comparison.words import by_hand_words, difference_words
+from hptui.reading.comparison.words import by_hand_words, difference_words, unfinished_words
 from hptui.reading.studies import FollowedStudy
 from hptui.record.study_directory import Study
 from hptui.report.measures import arms_table, class_table, gaps, metric_tables, statistics_table
@@ -57,6 +57,8 @@ def before_pictures(study: FollowedStudy, left_out: Sequence[str] = ()) -> Itera
     statistics = statistics_table(comparison)
     tables = [arms_table(comparison), *([statistics] if statistics else [])]
     words = [difference_words(comparison)]
+    if comparison.unfinished:
+        words.append(unfinished_words(comparison))
     if comparison.by_hand:
         words.append(f"{by_hand_words(comparison)}: what, when and by whom stands under Warnings.")
     yield Section("Result", words, tables)

@@ -24,6 +24,7 @@ losses after temperature scaling; a candidate that a Gaussian process takes for 
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -31,7 +32,8 @@ from dataclasses import replace
 from hptui.plan import Plan
 from hptui.space import SearchSpace, describe
 from hptui.strategies import Choice, DecisionCourse, Measurement, Outlook, Situation, StateName, Strategy
-from hptui.strategies._plan import LEAST_STEPS, affordable, changes_of, coming_stages, largest_batch, plan
+from hptui.strategies._plan import LEAST_STEPS, affordable, changes_of, coming_stages, largest_batch, longer, plan
+from hptui.strategies._remedy import Terms, remedy
 from hptui.strategies._stage import Stage, changed, lead, mean_loss, rate, strength
 
 __all__ = ["Adaptive"]
@@ -76,11 +78,29 @@ class Adaptive(Strategy):
         allowed = [epoch for epoch in sorted(self.decision_epochs) if epoch >= outlook.epoch]
         if not allowed:
             return Plan()
-        memory = self.memory if "due" in self.memory else plan(self, replace(outlook, epoch=allowed[0]))
+        begun = "due" in self.memory
+        memory = self.memory if begun else plan(self, replace(outlook, epoch=allowed[0]))
         coming = coming_stages(self, memory, outlook, allowed)
+        if coming.left_out and not begun and outlook.epoch == 1:
+            coming = replace(coming, remedy=self._remedy(outlook))
         watches = self.returns and (coming.stages or "home" in memory)
         words = [UNCOUNTED] * (not outlook.images_per_epoch) + [OTHERWISE] * bool(watches)
         return replace(coming, otherwise="; ".join(words))
+
+    def _remedy(self, outlook: Outlook) -> str:
+        """What it takes to search all, where a new run's budget does not reach it."""
+
+        def unreached(terms: Terms) -> Sequence[str]:
+            other = copy.copy(self)
+            other.budget, other.decision_epochs = terms.budget, longer(self.decision_epochs, self.epochs, terms.epochs)
+            space = {name: outlook.space[name] for name in terms.names}
+            values = outlook.values | {"batch_size": float(terms.batch_size)}
+            first = replace(outlook, epoch=other.decision_epochs[0], epochs=terms.epochs, values=values, space=space)
+            anew = replace(first, left=None)
+            return coming_stages(other, plan(other, anew), replace(anew, epoch=1), other.decision_epochs).left_out
+
+        now = Terms(outlook.epochs, self.budget, round(outlook.values["batch_size"]), tuple(outlook.space))
+        return remedy(unreached, now, smaller_batches="batch_size" not in outlook.space)
 
     def decides(self, epoch: int, loss: float | None) -> bool:
         if self._went_wrong(epoch, loss):

@@ -20,10 +20,10 @@ from sklearn.metrics import confusion_matrix, f1_score, roc_auc_score
 from hptui.__main__ import main
 from hptui.cli.comparing import comparison_text
 from hptui.metrics import resampling
-from hptui.metrics.classification import confusion
-from hptui.metrics.score_intervals import wilson
+from hptui.metrics.classification import METRICS, confusion
+from hptui.metrics.score_intervals import auc_interval, f1_interval, wilson
 from hptui.reading.comparison import Question, compare, conclusion, paired_difference
-from hptui.reading.comparison.sampling import SamplingError
+from hptui.reading.comparison.sampling import SamplingError, image_influence, standard_error
 from hptui.reading.studies import follow
 from hptui.record.events import AnyEvent, Evaluated
 from hptui.record.predictions import PREDICTIONS_FILE, Predictions, read_predictions, write_predictions
@@ -156,7 +156,13 @@ def test_a_damaged_file_matters_only_where_it_is_needed(here: Path, capsys: Capt
     (here / "s" / "baseline-1" / PREDICTIONS_FILE).write_bytes(b"torn")
     assert found(capsys, "s")["sampling"]["how"] == "upper bound"
     assert "at most (not all of these runs have readable predictions)" in shown(capsys, "s")
-    assert "is damaged" in refused(capsys, "s", "--metric", "auc")
+    damaged = f"baseline-1/{PREDICTIONS_FILE} is damaged"
+    for arguments in ([], ["--metric", "f1"], ["--per-class"]):
+        assert damaged in shown(capsys, "s", *arguments)  # named wherever it is done without
+    assert any(damaged in line for line in found(capsys, "s")["unreadable"])
+    assert damaged in refused(capsys, "s", "--metric", "auc")
+    answered_study(here / "t", *SKILLS)
+    assert f"s: {damaged}" in shown(capsys, "s", "t")
     for file in (here / "s").rglob(PREDICTIONS_FILE):
         file.write_bytes(b"torn")
     assert "at most (these runs have no readable predictions)" in shown(capsys, "s")
@@ -276,10 +282,11 @@ def test_two_positives_that_are_found_do_not_prove_an_auc_of_100_percent(here: P
     assert (ill["mean"], ill["high"]) == (1.0, 1.0)
     assert ill["low"] == pytest.approx(0.61, abs=0.02)
     assert asked["optimized"]["intervals"] == [[ill["low"], 1.0]] * 2
-    assert asked["sampling"]["one"] > 0.2
+    assert asked["sampling"]["one"] == pytest.approx((1 - ill["low"]) / 1.959964)  # Newcombe's interval of an area of 1
+    assert asked["sampling"]["one_how"] == "upper bound"
     assert asked["sampling"]["rests_on"] == 2
     said = " ".join(shown(capsys, "s", "--metric", "auc", "--per-class").split())
-    assert "standard error 0.00" not in said
+    assert "standard error" not in said.replace("no standard error is known", "")
     assert "test set: 100 images, 2 behind this metric (too few to tell)" in said
     assert "Too few test images to tell: ill (2)." in said
 
@@ -294,6 +301,8 @@ def test_arms_that_agree_on_every_image_leave_more_than_nothing_open(here: Path,
     write_predictions(optimized, {("final", "test"): saved})
     sampling = found(capsys, "s")["sampling"]
     assert sampling["discordant"] == 0
+    assert sampling["how"] == "upper bound"
+    assert "of the difference at most (no image tells the arms apart)" in shown(capsys, "s")
     assert sampling["difference"] == pytest.approx(1 / 62)  # Agresti and Min: half an image in each of four cells
 
 
@@ -313,6 +322,61 @@ def test_without_predictions_a_class_has_no_auc(here: Path, capsys: Captured, mo
     answered_study(here / "s", [1.0], [1.5], save=False)
     rows = found(capsys, "s", "--per-class")["classes"]["s"]
     assert all(row["auc"] is None and row["f1"] is not None for row in rows)
+
+
+def ten_classes(folder: Path, wrong: int) -> None:
+    """One finished pair on 350 images of ten classes, of which some are called another class."""
+    study = make_study(folder)
+    labels = np.repeat(np.arange(10), 35)
+    for seed_of_arm, arm in enumerate(("baseline", "optimized")):
+        random = np.random.default_rng(seed_of_arm)
+        logits = random.normal(size=(350, 10))
+        logits[np.arange(350), labels] += 5.0 if wrong else 15.0
+        some = random.choice(350, wrong, replace=False)
+        logits[some, (labels[some] + 1) % 10] = logits[some, labels[some]] + 1
+        shares = (np.exp(logits) / np.exp(logits).sum(1, keepdims=True)).astype(np.float32)
+        matrix = confusion_matrix(labels, shares.argmax(1), labels=range(10))
+        started, *events = whole_run(arm, test_accuracy=float(np.trace(matrix)) / 350, confusion=matrix.tolist())
+        begun = msgspec.structs.replace(started, class_names=[str(n) for n in range(10)], test_images=350)
+        run = write_run(study, arm, 0, [begun, *events])
+        write_predictions(run, {("final", "test"): Predictions(labels, shares)})
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_each_metric_has_its_own_standard_error_and_no_facts_of_another(
+    here: Path, capsys: Captured, metric: str
+) -> None:
+    """That of a mean over ten classes of 35 images is not that of one of them, 5.05 points."""
+    ten_classes(here / "s", wrong=12)
+    asked = found(capsys, "s", "--metric", metric)["sampling"]
+    runs = follow(here / "s").runs
+    predictions = [read_predictions(run.directory) for run in runs]
+    errors = [standard_error(image_influence(metric, one)) for one in predictions if one is not None]
+    assert (asked["one"], asked["one_how"]) == (pytest.approx(np.mean(errors)), "standard error")
+    assert asked["one"] < 0.012
+    said = " ".join(shown(capsys, "s", "--metric", metric).split())
+    name = {"auc": " (DeLong)", "f1": " (delta method)"}.get(metric, "")
+    assert f"standard error{name} {100 * asked['one']:.2f} points of one run" in said
+    assert ("just one run of a pair is right" in said) is (metric == "accuracy")
+    assert ("35 in the smallest of 10 classes" in said) is (metric != "accuracy")
+    assert "at most" not in said
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_where_all_is_right_a_bound_of_the_metric_is_given_and_called_one(
+    here: Path, capsys: Captured, metric: str
+) -> None:
+    ten_classes(here / "s", wrong=0)
+    asked = found(capsys, "s", "--metric", metric)["sampling"]
+    one_class = {"sensitivity": wilson(35, 35), "specificity": wilson(315, 315), "f1": f1_interval(35, 35)}
+    low, _ = one_class.get(metric, wilson(35, 35))
+    low = auc_interval(1.0, 35, 315)[0] if metric == "auc" else wilson(350, 350)[0] if metric == "accuracy" else low
+    independent = metric in ("sensitivity", "balanced_accuracy")
+    assert asked["one"] == pytest.approx((1 - low) / 1.959964 / (math.sqrt(10) if independent else 1), rel=1e-5)
+    assert (asked["one_how"], asked["how"]) == ("upper bound", "upper bound")
+    said = " ".join(shown(capsys, "s", "--metric", metric).split())
+    assert f"at most {100 * asked['one']:.2f} points of one run (no image moves it: no standard error is known)" in said
+    assert "of the difference at most (no image tells the arms apart)" in said
 
 
 # ---- several studies
@@ -442,6 +506,20 @@ def test_folders_that_differ_in_what_cannot_be_shown_are_numbered(here: Path, ca
     for name in names:
         finished_study(here / name, [0.5, 0.6], [0.6, 0.65])
     assert found(capsys, *names)["names"] == ["s\ufffd", "s\ufffd #2"]
+
+
+def test_a_run_that_is_not_finished_is_named_and_not_counted(here: Path, capsys: Captured) -> None:
+    study = make_study(here / "s", runs=2)
+    for seed in (0, 1):
+        write_run(study, "baseline", seed, whole_run("baseline", seed))
+    write_run(study, "optimized", 0, whole_run("optimized", 0))
+    write_run(study, "optimized", 1, whole_run("optimized", 1)[:-8])
+    asked = found(capsys, "s")
+    assert (asked["optimized"]["n"], asked["difference"]["n"]) == (1, 1)
+    assert asked["unfinished"] == ["optimized-1 (lost, 1 of 2 epochs)"]
+    assert "Not finished, so not counted: optimized-1 (lost, 1 of 2 epochs)." in shown(capsys, "s")
+    finished_study(here / "t", [0.8, 0.81], [0.85, 0.86])
+    assert "s: Not finished, so not counted: optimized-1" in shown(capsys, "s", "t")
 
 
 # ---- the sentence

@@ -36,7 +36,7 @@ def test_a_measured_plan_counts_the_images_and_tells_the_time() -> None:
     found = json.loads(done.stdout)
     assert found["speed"]["images"] == 1223
     assert found["seconds"] > 2 * 1223 / found["speed"]["trained"]
-    assert found["arms"]["optimized"]["plan"]["stages"][0]["rounds"] == [{"candidates": 15, "epochs": 0.2}]
+    assert found["arms"]["optimized"]["plan"]["stages"][0]["rounds"] == [{"candidates": 15, "epochs": 200 / 1223}]
 
 
 def test_what_a_strategy_refuses_is_one_message() -> None:

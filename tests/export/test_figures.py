@@ -234,8 +234,10 @@ def test_a_run_that_has_just_begun_and_one_that_searches_nothing(tmp_path: Path)
     study = make_study(tmp_path / "study", runs=2)
     write_run(study, "optimized", 0, [run_started(searched=[])])
     write_run(study, "optimized", 1, [run_started(), decision_started()])
-    files = export(follow(study.directory), tmp_path / "pictures")
-    assert [file.name for file in files] == ["trajectories.png", "heatmaps-optimized-1-page1.png"]
+    lines: list[str] = []
+    files = export(follow(study.directory), tmp_path / "pictures", progress=lines.append)
+    assert [file.name for file in files] == ["trajectories.png"]
+    assert "missing: heatmaps of optimized-1: no candidate is measured yet" in lines
     assert_sound(files)
 
 
@@ -336,7 +338,7 @@ def test_an_outlier_leaves_the_colours_to_the_others_and_that_is_said(tmp_path: 
     panel, bar = drawn(decision).axes
     assert "1 cell is worse than the colours go" in panel.get_title()
     assert [text.get_text() for text in panel.texts] == ["0.394", "0.390", "0.391", "24.500"]
-    assert float(bar.get_xticklabels()[-1].get_text()) < 0.41
+    assert float(bar.get_xticklabels()[-1].get_text()) == 0.429  # a tenth above the best: these nearly agree
 
 
 def test_all_four_hyperparameters_of_a_grid_are_drawn(tmp_path: Path) -> None:

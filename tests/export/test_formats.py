@@ -7,7 +7,16 @@ import sys
 from pathlib import Path
 
 import pytest
-from fabricate import decision_started, finished_study, make_study, python, run_started, two_class_study, write_run
+from fabricate import (
+    candidate_scored,
+    decision_started,
+    finished_study,
+    make_study,
+    python,
+    run_started,
+    two_class_study,
+    write_run,
+)
 from PIL import Image
 
 from hptui.__main__ import main
@@ -103,7 +112,7 @@ def test_a_study_that_is_being_written_with_a_torn_last_line(
 ) -> None:
     study = make_study(tmp_path / "study", runs=2)
     write_run(study, "baseline", 0, [run_started(arm="baseline", searched=[])])
-    folder = write_run(study, "optimized", 0, [run_started(), decision_started()])
+    folder = write_run(study, "optimized", 0, [run_started(), decision_started(), candidate_scored()])
     with (folder / EVENTS_FILE).open("ab") as file:
         file.write(b'{"event":"CandidateScored","decision":0,"cand')
     with Presence(folder):

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import csv
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from adaptive_log import SCREEN_REASON, SURVEY_REASON, adaptive_run
 from fabricate import (
+    candidate_scored,
     chosen,
+    decision,
     decision_started,
     epoch_completed,
     finished_study,
     make_study,
+    run_completed,
     run_started,
     trained_epoch,
     two_class_study,
+    values,
     whole_run,
     write_run,
 )
@@ -22,10 +29,21 @@ from matplotlib.figure import Figure
 from readable import assert_readable
 
 from hptui.__main__ import main
+from hptui.config import Layer, resolve
+from hptui.export import missing
+from hptui.export.heatmaps import heatmap_page, heatmap_panels
 from hptui.export.pictures import pictures
 from hptui.export.style import look
+from hptui.export.tables import tables
+from hptui.plan import stage_words
+from hptui.planning import plan_arm
+from hptui.reading.run_state import replay
 from hptui.reading.studies import follow
-from hptui.record.events import Axis
+from hptui.reading.views.heatmap import heatmap
+from hptui.reading.views.probe_rounds import ProbeRound, round_words
+from hptui.record.events import Axis, DecisionsPlanned
+from hptui.ui.drawing.colours import Palette
+from hptui.ui.drawing.heatmap_lines import heatmap_lines
 
 RATES = Axis(name="lr", low=1e-3, high=1e-1, scale="log", values=[1e-3, 1e-2, 1e-1])
 
@@ -86,7 +104,8 @@ def test_the_rate_of_a_schedule_is_a_line_of_its_own(tmp_path: Path) -> None:
     falling = next(line for line in axes.lines if line.get_linestyle() == "-.")
     assert list(falling.get_ydata()) == [0.01, 0.004, 1e-5]
     assert axes.get_ylim()[0] < 1e-5
-    assert legend_words(figure) == ["seed 0, chosen", "in force at the end of an epoch", "range of the choice"]
+    named = ["seed 0, chosen, not finished", "in force at the end of an epoch", "range of the choice"]
+    assert legend_words(figure) == named
 
 
 @pytest.mark.parametrize("arms", [1, 2])
@@ -121,3 +140,137 @@ def test_without_titles_the_words_are_captions(tmp_path: Path, capsys: pytest.Ca
     assert "baseline n = 2, optimized n = 2" in captions
     assert "positive: pneumonia" in captions
     assert "bands: from the lowest to the highest run, which is no confidence interval" not in captions  # equal runs
+
+
+def begun_run(seed: int, epochs: int, accuracy: float) -> list[Any]:
+    """Events of a run that has trained so many epochs, and goes on."""
+    events: list[Any] = [run_started(seed=seed, epochs=3, searched=[RATES]), *decision(0, 1)]
+    for epoch in range(1, epochs + 1):
+        events += trained_epoch(epoch, accuracy)
+    return events
+
+
+def test_runs_that_are_not_finished_are_named_and_in_no_mean(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "study", epochs=3, runs=2)
+    for seed in (0, 1):
+        write_run(study, "baseline", seed, whole_run("baseline", seed, epochs=3, test_accuracy=0.8))
+    write_run(study, "optimized", 0, whole_run("optimized", 0, epochs=3, test_accuracy=0.9))
+    write_run(study, "optimized", 1, begun_run(1, 1, 0.1))
+    found = {picture.name: picture for picture in pictures(follow(study.directory))}
+    with look():
+        curves, paths = (found[name].draw() for name in ("learning-curves", "trajectories"))
+        assert_readable(curves)
+        assert_readable(paths)
+    assert "optimized n = 1 of 2 runs, not finished: optimized-1" in " ".join(curves.get_suptitle().split())
+    assert legend_words(curves) == ["baseline, mean", "optimized", "optimized, not finished"]
+    tests = curves.axes[2]
+    drawn = {line.get_linestyle(): list(line.get_ydata()) for line in tests.lines if len(line.get_ydata())}
+    assert drawn["-"] == [90.0, 90.0, 90.0]  # the unfinished run with 10 % is in no mean
+    assert drawn[":"] == [10.0]
+    assert "n = 1 of 2 optimized runs, not finished: optimized-1" in " ".join(paths.get_suptitle().split())
+    assert "seed 1, not finished" in "; ".join(legend_words(paths)).replace(", chosen", "")
+    for name in ("learning-curves", "trajectories"):
+        assert "optimized-1" in found[name].caption
+    assert main(["export", str(study.directory), "--format", "csv", "--to", str(tmp_path / "out")]) == 0
+    with (tmp_path / "out" / "learning-curves.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["arm"] == "optimized" and row["split"] == "test"]
+    assert {row["n"] for row in rows} == {"1"}
+    assert {row["mean"] for row in rows if row["measure"] == "accuracy"} == {"0.9"}
+    with (tmp_path / "out" / "trajectories.csv").open(newline="") as file:
+        ends = {(row["seed"], row["finished"]) for row in csv.DictReader(file) if row["arm"] == "optimized"}
+    assert ends == {("0", "true"), ("1", "false")}
+
+
+def test_what_was_never_searched_is_called_held(tmp_path: Path) -> None:
+    """In the log that a budget too small leaves: a range, a decision, no candidate."""
+    study = make_study(tmp_path / "study", epochs=1, baseline="none", search={"lr": "1e-3:1e-1:log:3"})
+    told = DecisionsPlanned(epoch=1, stages=[], left_out=["lr"], remedy="it takes --epochs 9")
+    nothing = chosen(lr=0.001, candidate=None, images_probed=0, left_out=["lr"], reason="nothing was tried")
+    events = [run_started(epochs=1, searched=[RATES]), told, decision_started(axes=[RATES]), nothing]
+    write_run(study, "optimized", 0, [*events, *trained_epoch(1)[:-2], epoch_completed(1, lr=0.001), run_completed(1)])
+    followed = follow(study.directory)
+    found = {picture.name: picture for picture in pictures(followed)}
+    assert not any(name.startswith("heatmaps") for name in found)
+    assert missing(followed)[0] == "heatmaps of optimized-0: nothing was tried"
+    with look():
+        figure = found["trajectories"].draw()
+        assert_readable(figure)
+    assert legend_words(figure) == ["seed 0", "held, not searched"]
+    assert "chosen" not in " ".join(legend_words(figure))
+    assert "dotted: held at the value of the start, because nothing else was tried (learning rate)" in (
+        found["trajectories"].caption
+    )
+    names = {table.name: table for table in tables(followed)}
+    assert "heatmaps" not in names
+    assert [row["searched"] for row in names["trajectories"].rows()] == [False]
+
+
+def test_without_titles_panels_of_heatmaps_have_but_a_label_each_and_the_caption_the_words(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "study", epochs=3, baseline="none")
+    write_run(study, "optimized", 0, adaptive_run())
+    (picture,) = [picture for picture in pictures(follow(study.directory)) if picture.run]
+    with look(titles=False):
+        figure = picture.draw()
+        assert_readable(figure)
+    labels = [axes.get_title() for axes in figure.axes if axes.get_title()]
+    assert labels == ["epoch 1, round 1", "epoch 1, round 2", "epoch 3, round 1", "epoch 3, round 2"]
+    assert "Epoch 1, round 1 of 2: 3 probes of 0.2 epochs" in picture.caption
+    assert SURVEY_REASON in picture.caption
+    assert SCREEN_REASON in picture.caption
+    assert "broken frame: better or left out, not taken" in picture.caption
+    assert "optimized-0 (lost, not finished)" in picture.caption
+    with look(titles=False):
+        alone = heatmap_page(heatmap_panels(replay(adaptive_run()).decisions[0], 100)[:1], "a", "b")
+    assert [axes.get_title() for axes in alone.axes] == ["", ""]
+
+
+def test_every_candidate_that_was_left_out_has_a_frame_and_the_legend_names_it() -> None:
+    axes = [RATES, Axis(name="dropout", low=0.0, high=0.6, scale="linear", values=[0.0, 0.3, 0.6])]
+    places = [(rate, dropout) for rate in RATES.values for dropout in axes[1].values]
+    cells = [
+        candidate_scored(candidate=n, score=0.3 + n / 100, values=values(rate) | {"dropout": dropout})
+        for n, (rate, dropout) in enumerate(places)
+    ]
+    out = [2, 4, 5, 6, 7, 8]
+    (found,) = replay([run_started(), decision_started(axes=axes), *cells, chosen(candidate=0, excluded=out)]).decisions
+    with look():
+        figure = heatmap_page(heatmap_panels(found, 100), "a", "b")
+    broken = [patch for patch in figure.axes[0].patches if patch.get_linestyle() != "solid" and not patch.get_fill()]
+    assert len(broken) == len(out)
+    assert legend_words(figure) == ["chosen", "better or left out, not taken"]
+    lines = [line.text for line in heatmap_lines(heatmap(found), 78, 12, Palette())]
+    assert sum(line.count("!") for line in lines[:-1]) == len(out)
+    assert "! passed over" in lines[-1]
+    with look():
+        row = heatmap_page(
+            [replace(panel, grid=heatmap(found, "lr", "lr")) for panel in heatmap_panels(found)], "a", "b"
+        )
+    assert legend_words(row) == ["chosen", "better or left out, not taken", "others of its candidates left out"]
+    (cells_line, *_, legend_line) = [line.text for line in heatmap_lines(heatmap(found, "lr", "lr"), 100, 4, Palette())]
+    assert "½" in cells_line
+    assert "½ some left out" in legend_line
+
+
+@pytest.mark.parametrize("strategy", ["adaptive", "grid"])
+def test_a_planned_probe_is_as_long_as_the_figure_says(strategy: str) -> None:
+    """12 batches of 1,223 images: 0.2 epochs are two batches, 0.16."""
+    flags = {
+        "dataset": "digits",
+        "model": "lenet",
+        "epochs": 30,
+        "strategy": strategy,
+        "search": {"lr": "1e-3:1e-1:log:3"},
+    }
+    config = resolve([Layer("test", flags)]).config
+    (stage, *_) = plan_arm(config, "optimized").plan.stages
+    begun, rounds = 0, []
+    for one in stage.rounds:
+        steps = round(one.epochs * 12)
+        images = sum(123 if (begun + n) % 12 == 11 else 100 for n in range(steps))
+        rounds.append(round_words(ProbeRound(0, (candidate_scored(),) * one.candidates, images), 1, 1223))
+        begun += steps
+    lengths = [words.partition("probes of ")[2].split()[0] for words in rounds]
+    told = stage_words(stage)
+    assert [word for word in told.replace(",", " ").split() if "." in word] == lengths
+    if strategy == "grid":
+        assert "for 0.16 epochs" in told

@@ -9,12 +9,13 @@ import pytest
 from adaptive_log import DECAYS, LEVELS, adaptive_run, scored
 from fabricate import AXIS, candidate_scored, chosen, decision_started, run_started, values
 
+from hptui.plan import Round, Stage
 from hptui.reading.run_state import Decision, replay
 from hptui.reading.views.colour_scale import colour_scale
 from hptui.reading.views.heatmap import heatmap, heatmap_pairs, heatmap_parts
 from hptui.reading.views.heatmap_digits import decimals
 from hptui.reading.views.probe_rounds import probe_rounds, round_words
-from hptui.record.events import AnyEvent, Axis, LandscapePredicted
+from hptui.record.events import AnyEvent, Axis, DecisionsPlanned, LandscapePredicted
 
 SURVEY, SCREEN = replay(adaptive_run()).decisions
 DROPOUT = Axis(name="dropout", low=0.0, high=0.6, scale="linear", values=[0.0, 0.3, 0.6])
@@ -178,3 +179,124 @@ def test_accuracies_have_their_outlier_at_the_lower_end() -> None:
 def test_one_scale_can_be_shared() -> None:
     shared = colour_scale([0.1, 0.5, 1.0], lower_is_better=True)
     assert replace(heatmap(SURVEY), shared_scale=shared).scale is shared
+
+
+def test_the_colours_are_those_of_what_a_round_measured_and_predictions_stretch_none() -> None:
+    grid = heatmap(SURVEY)
+    assert grid.scale is not None
+    assert grid.scale.best == 0.33
+    assert grid.scale.worst == pytest.approx(0.363)  # a tenth above: losses that nearly agree look alike
+    assert [grid.scale.share(score) for score in (0.7, 0.33)] == [0.0, 1.0]
+    assert grid.scale.share(0.34) == pytest.approx(0.687, abs=1e-3)  # the chosen one is not the worst
+    assert (grid.beyond.worse, grid.beyond.predicted_worse, grid.beyond.predicted_better) == (0, 1, 0)
+
+
+def test_better_predictions_do_not_make_what_was_measured_look_bad() -> None:
+    predicted: list[float | None] = [0.01, None, 0.02, 0.5, None, 0.01, 0.02, 0.03, 0.04]
+    cells = [scored(0, 0, 0.4, lr=0.001, dropout=0.3), scored(0, 1, 0.3, lr=0.01, dropout=0.3)]
+    events = [*cells, LandscapePredicted(decision=0, scores=predicted), chosen(candidate=1)]
+    grid = heatmap(decision([AXIS, DROPOUT], *events))
+    assert grid.scale is not None
+    assert (grid.scale.best, grid.scale.worst) == (0.3, 0.4)
+    assert grid.scale.share(0.3) == 1.0
+    assert (grid.beyond.predicted_better, grid.beyond.predicted_worse) == (6, 1)
+
+
+def test_one_scale_for_all_heatmaps_of_a_round() -> None:
+    rates, decays = [0.01, 0.1], [1e-4, 1e-2]
+    axes = [replace_axis("lr", rates), replace_axis("dropout", [0.0, 0.5]), replace_axis("weight_decay", decays)]
+    every = [(lr, dropout, decay) for lr in rates for dropout in (0.0, 0.5) for decay in decays]
+    cells = [
+        scored(0, n, 1.0 - n / 10, lr=lr, dropout=dropout, weight_decay=decay)
+        for n, (lr, dropout, decay) in enumerate(every)
+    ]
+    found = decision(axes, *cells, planned=8)
+    grids = [heatmap(found, part.x, part.y, number=part.number) for part in heatmap_parts(found)]
+    assert [(grid.scale.best, grid.scale.worst) for grid in grids if grid.scale] == [(pytest.approx(0.3), 1.0)] * 2
+    assert [max(grid.values) for grid in grids] == [pytest.approx(0.9), pytest.approx(0.8)]  # the best of each cell
+
+
+def replace_axis(name: str, found: list[float]) -> Axis:
+    return Axis(name=name, low=found[0], high=found[-1], scale="linear", values=found)
+
+
+DECAYING = replace_axis("weight_decay", [1e-4, 1e-2])
+LEVELS_ALONE = [
+    scored(0, 0, 0.5, dropout=0.0, weight_decay=1e-4, images=40),
+    scored(0, 1, 0.4, dropout=0.3, weight_decay=1e-4, images=40),
+    scored(0, 2, 0.45, dropout=0.0, weight_decay=1e-2, images=40),
+]
+
+
+@pytest.mark.parametrize("predicted", [None, [0.6, 0.5, 0.4, 0.3, 0.2, 0.1] * 3])
+@pytest.mark.parametrize(
+    "last", [{"dropout": 0.3, "weight_decay": 1e-2}, {"dropout": 0.6, "weight_decay": 1e-4}], ids=["decay", "dropout"]
+)
+def test_axes_keep_their_places_in_all_rounds_of_a_decision(
+    predicted: list[float | None] | None, last: dict[str, float]
+) -> None:
+    """Whatever a later round varies, and whether its other cells are predicted."""
+    more = [
+        scored(0, 3, 0.3, dropout=0.3, weight_decay=1e-4, images=40, start=(0, 1)),
+        scored(0, 4, 0.2, images=40, start=(0, 1), **last),  # type: ignore[arg-type]
+    ]
+    guessed = [LandscapePredicted(decision=0, scores=predicted)] if predicted else []
+    found = decision([AXIS, DROPOUT, DECAYING], *LEVELS_ALONE, *more, *guessed, chosen(candidate=4))
+    for part in heatmap_parts(found):
+        assert part.x == "weight_decay"
+        shown = heatmap(found, part.x, part.y, number=part.number)
+        assert shown == heatmap(found, number=part.number)  # the screen's own choice
+        assert shown.x.name == "weight_decay"
+        assert shown.y is None or shown.y.name == "dropout"
+    first, second = (heatmap(found, number=number) for number in (0, 1))
+    assert first.y is not None
+    assert second.y is not None or "dropout" not in last or last["dropout"] == 0.3
+
+
+def test_the_plan_says_the_axes_before_the_first_two_candidates_can() -> None:
+    stages = [
+        Stage((1,), ("lr",), (Round(3, 0.2), Round(2, 0.4)), "survey", at_most=True, gained=0.6),
+        Stage((1,), ("dropout", "weight_decay"), (Round(3, 0.4), Round(2, 0.4)), "screen", at_most=True, gained=0.8),
+    ]
+    events: list[AnyEvent] = [
+        run_started(),
+        DecisionsPlanned(epoch=1, stages=stages),
+        decision_started(axes=[AXIS, DROPOUT, DECAYING], planned=None),
+    ]
+
+    def axes(number: int | None) -> tuple[str, str | None]:
+        grid = heatmap(replay(events).decisions[0], number=number)
+        return grid.x.name, grid.y.name if grid.y is not None else None
+
+    assert axes(None) == ("lr", None)
+    events.append(scored(0, 0, 1.0, lr=0.001, dropout=0.0, weight_decay=1e-4))
+    assert axes(None) == ("lr", None)
+    events.append(scored(0, 1, 0.9, lr=0.01, dropout=0.0, weight_decay=1e-4))
+    assert axes(None) == ("lr", None)
+    events.append(scored(0, 2, 0.8, lr=0.01, dropout=0.0, weight_decay=1e-4, images=40, start=(0, 1)))
+    events.append(scored(0, 3, 0.7, dropout=0.0, weight_decay=1e-4, images=40, start=(0, 2)))
+    assert axes(2) == ("weight_decay", "dropout")
+    events.append(scored(0, 4, 0.7, dropout=0.3, weight_decay=1e-4, images=40, start=(0, 2)))
+    assert axes(2) == ("weight_decay", "dropout")
+    events.append(scored(0, 5, 0.7, dropout=0.0, weight_decay=1e-2, images=40, start=(0, 2)))
+    assert axes(2) == ("weight_decay", "dropout")
+    assert axes(0) == ("lr", None)
+
+
+def test_every_candidate_that_was_left_out_is_marked_also_behind_one_that_was_not() -> None:
+    cells = [
+        scored(0, 0, 0.3, dropout=0.0),
+        scored(0, 1, 0.5, dropout=0.3),
+        scored(0, 2, 0.5, dropout=0.6),
+        scored(0, 3, 0.6, lr=0.1, dropout=0.0),
+        scored(0, 4, 0.7, lr=0.1, dropout=0.3),
+    ]
+    found = decision([AXIS, DROPOUT], *cells, chosen(candidate=0, values=values(0.01), excluded=[2, 3, 4]))
+    grid = heatmap(found)
+    left_out = {n for _, _, cell in grid.places for n in cell.candidates if cell.passed_over or cell.hides_left_out}
+    assert left_out == {2, 3, 4}
+    row = heatmap(found, "lr", "lr").cells[0]
+    assert [(cell.left_out, cell.hides_left_out, cell.passed_over) for cell in row] == [
+        (1, True, False),
+        (2, False, True),
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ from hptui.planning import new_strategy, plan_arm
 from hptui.record.events import BatchesTrained, DecisionsPlanned, RunCompleted
 from hptui.record.run_directory import RunFile, create_run
 from hptui.record.run_reader import RunReader
-from hptui.strategies import Candidate, Choice, Strategy
+from hptui.strategies import Candidate, Choice, Situation, Strategy
 from hptui.training import study as study_module
 from hptui.training.engine.evaluation import evaluate
+from hptui.training.run.answers import checked_choice
 from hptui.training.run.control import Control
 
 from .conftest import NormDropNet, Prepared, decide, make_run, train_run
@@ -94,6 +96,8 @@ class Answers(Strategy):
         (Choice({}, "half", candidate=0.5), "candidate 0.5 of 0"),  # type: ignore[arg-type]
         (Choice({}, "why not", left_out="lr"), "tuple of names"),  # type: ignore[arg-type]
         (Choice({}, "why not", left_out=("warmth",)), "tuple of names"),
+        (Choice({}, "why not", excluded=(0,)), "by their places among 0"),
+        (Choice({}, "why not", excluded=7), "by their places among 0"),  # type: ignore[arg-type]
         (Choice({}, "why not", start="home"), "the name of a kept state"),  # type: ignore[arg-type]
         (Choice({}, "why not", predicted=0.5), "predict numbers"),  # type: ignore[arg-type]
         (Choice({}, "why not", predicted=["best"]), "predict numbers"),  # type: ignore[list-item]
@@ -110,6 +114,17 @@ def test_what_a_strategy_answers_is_checked(prepare: Make, answer: Any, message:
     with pytest.raises(TrainingError, match=message) as caught:
         run.execute()
     assert "\n" not in str(caught.value)
+
+
+def test_a_sound_choice_keeps_all_that_it_says(prepare: Make) -> None:
+    run, _ = make_run(prepare())
+    situation = Situation(
+        epoch=1, epochs=2, images_per_epoch=100, values={"lr": 0.01}, space=run.config.space, horizon=0.2, loss=1.0,
+        losses=np.ones(3, np.float32),
+    )  # fmt: skip
+    whole = Choice({"lr": 0.02}, "the best", 1, (0, 1), [0.1, 0.2], ("lr",), (0, 2))
+    assert all(getattr(whole, field.name) != field.default for field in fields(Choice))
+    assert checked_choice(whole, situation, Answers(2, (1, 2)), 3) == whole
 
 
 @pytest.mark.parametrize(("answer", "message"), [(None, "it gives None"), ([0.1], r"it gives \[0.1\]")])

@@ -5,6 +5,7 @@
     arms         means and spread of an arm's runs
     differences  interval, effect size and tests of a paired or unpaired difference
     sampling     how much another test set of the same size could change it
+    bounds       what stands in for that where no image moves a metric
     study        both arms of one study, and the sentence that says what n and the test set allow one to conclude
     several      the arms of several studies side by side
     by_class     every class against the rest

@@ -12,6 +12,7 @@ from hptui.errors import ConfigError, RunDirectoryError, UsageError
 from hptui.metrics.classification import metric, predicted_classes
 from hptui.metrics.intervals import RESAMPLES, ClassMetrics, interval, per_class
 from hptui.metrics.thresholds import choose_threshold
+from hptui.reading.comparison.bounds import classes_behind, edge_error, paired_edge_error
 from hptui.reading.comparison.evidence import (
     certain_predictions,
     decisive_test,
@@ -63,6 +64,13 @@ class RunMeasurement:
     """(N,), in the test images' own order, the same for all runs; None: the run saved no predictions"""
     rests_on: int
     """of the test images, see `hptui.reading.comparison.sampling.images_behind`"""
+    mean_of: int
+    """classes, see `hptui.reading.comparison.bounds.classes_behind`"""
+    edge: float
+    paired_edge: float
+    """bounds where no image moves the metric, see `hptui.reading.comparison.bounds.edge_error`"""
+    problem: str = ""
+    """why its predictions, which are there, are not used; empty: they are, or there are none"""
 
 
 def measure(run: FollowedRun, question: Question, *, with_interval: bool = False) -> RunMeasurement:
@@ -92,6 +100,10 @@ def measure(run: FollowedRun, question: Question, *, with_interval: bool = False
         image_influence(question.metric, saved or counted, cut),
         predicted_classes(saved, cut) == saved.labels if saved is not None else None,
         images_behind(question.metric, counted),
+        classes_behind(question.metric, counted),
+        edge_error(question.metric, counted),
+        paired_edge_error(question.metric, counted),
+        _problem(run, question) if saved is None else "",
     )
 
 
@@ -130,6 +142,15 @@ def _saved(run: FollowedRun, question: Question) -> Predictions | None:
         if question.needs_predictions:
             raise
         return None
+
+
+def _problem(run: FollowedRun, question: Question) -> str:
+    """Reason why the predictions cannot be used, without the folders of this machine; empty if there are none."""
+    try:
+        saved_predictions(run, question.model)
+    except RunDirectoryError as error:
+        return str(error).replace(str(run.directory), run.name)
+    return ""
 
 
 def _threshold(run: FollowedRun, question: Question) -> float | None:

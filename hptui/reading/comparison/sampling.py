@@ -7,7 +7,8 @@ is then that of a mean, and the standard error of a difference that of the mean 
 that both arms get right or wrong alike cancel, as in McNemar's test, and what is common to all seeds stays.
 
 Where all images are right, or both arms right on the same ones, their spread is zero, which they cannot promise of
-other images: no standard error is less than that of `least_error` and `least_paired_error`.
+other images: no standard error is known then. What is given instead is a bound of the metric's own
+(`hptui.reading.comparison.bounds`), and called one.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from hptui.metrics.classification import predicted_classes
-from hptui.metrics.score_intervals import NORMAL
 from hptui.record.predictions import Predictions
 
 if TYPE_CHECKING:
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     Numbers = NDArray[np.float64]
 
 How = Literal["paired images", "upper bound"]
+HowOne = Literal["standard error", "upper bound"]
+NO_SPREAD = 5e-5
+"""a standard error below this, that is written as 0.00 points, is none"""
 
 
 class SamplingError(msgspec.Struct, frozen=True):
@@ -37,17 +40,22 @@ class SamplingError(msgspec.Struct, frozen=True):
     images: int
     """N"""
     one: float
-    """of one run's metric: mean over the runs of both arms"""
+    """of one run's metric: mean over the runs of both arms; see `one_how`"""
     difference: float | None
     """of the mean difference of the arms; null where there is no pair"""
     how: How
-    """paired images: from the saved predictions; upper bound: without them, were both arms wrong on different images"""
+    """paired images: from the saved predictions; upper bound: without them, were both arms wrong on different images,
+    or where no image tells the arms apart"""
     discordant: float | None
     """share of the images that just one of a pair gets right, mean over the pairs; null: predictions are missing"""
     readable: int = 0
     """runs of both arms whose predictions are there"""
     rests_on: int = 0
     """of the images, those that the metric can be no surer than: of a class, or of the smaller one"""
+    one_how: HowOne = "standard error"
+    """upper bound: of some runs no image moves the metric, so that no standard error is known"""
+    mean_of: int = 0
+    """classes that the metric is a mean over; 0: it is of one class, or of all images alike"""
 
 
 def image_influence(metric: str, predictions: Predictions, threshold: float | None = None) -> Numbers:
@@ -138,20 +146,6 @@ def images_behind(metric: str, predictions: Predictions) -> int:
     if predictions.classes == 2 and metric == "specificity":
         return int(support[0])
     return int(support[support > 0].min())
-
-
-def least_error(images: int) -> float:
-    """Standard error that so many images leave though all of them are right: that of Wilson's interval of n of n."""
-    return NORMAL / (images + NORMAL**2)
-
-
-def least_paired_error(images: int) -> float:
-    """Standard error of a difference though no image tells the arms apart.
-
-    Half an image is added to each cell of the table of pairs (Agresti and Min 2005, Statistics in Medicine 24,
-    729-740).
-    """
-    return 1 / (images + 2)
 
 
 def standard_error(influence: Numbers) -> float:

@@ -6,7 +6,7 @@ from hptui.metrics.classification import METRIC_TITLES
 from hptui.reading.comparison.number_words import between, mean_sd, probability, signed, two_digits
 from hptui.reading.comparison.several import Contrast, StudiesComparison
 from hptui.reading.comparison.study import on_other_images
-from hptui.reading.comparison.words import by_hand_words
+from hptui.reading.comparison.words import by_hand_words, unfinished_words
 
 ALPHA = 0.05
 CONTRAST_HEADINGS = ("difference of", "against", "n", "points", "95 % interval", "p", "p (Holm)", "by")
@@ -55,7 +55,7 @@ def several_lines(several: StudiesComparison) -> tuple[str, ...]:
     """Sentences that the differences allow, and why some are not paired or not tested."""
     tested = [contrast for contrast in several.contrasts if contrast.p_holm is not None]
     claimed = [contrast for contrast in tested if contrast.p_holm is not None and contrast.p_holm < ALPHA]
-    lines = [_claim(contrast) for contrast in claimed]
+    lines = [_claim(contrast, several.metric) for contrast in claimed]
     if len(claimed) < len(tested):
         lines.append(f"{len(tested) - len(claimed)} of {len(tested)} differences cannot be told from zero.")
     if len(tested) > 1:
@@ -66,13 +66,23 @@ def several_lines(several: StudiesComparison) -> tuple[str, ...]:
         for name, comparison in zip(several.names, several.studies, strict=True)
         if comparison.by_hand
     ]
-    return (*lines, *notes, *steered)
+    open_ones = [
+        f"{name}: {unfinished_words(comparison)}"
+        for name, comparison in zip(several.names, several.studies, strict=True)
+        if comparison.unfinished
+    ]
+    unreadable = [
+        f"{name}: {problem}"
+        for name, comparison in zip(several.names, several.studies, strict=True)
+        for problem in comparison.unreadable
+    ]
+    return (*lines, *notes, *open_ones, *unreadable, *steered)
 
 
-def _claim(contrast: Contrast) -> str:
+def _claim(contrast: Contrast, metric: str) -> str:
     difference = contrast.difference
     assert difference is not None
     assert difference.mean is not None
     better = "better" if difference.mean > 0 else "worse"
-    beyond = on_other_images(difference, contrast.sampling)
+    beyond = on_other_images(difference, contrast.sampling, metric)
     return f"{contrast.other} is {better} than {contrast.one} by {100 * abs(difference.mean):.2f} points.{beyond}"

@@ -16,14 +16,14 @@ from hptui.reading.comparison.differences import Difference, paired_difference, 
 from hptui.reading.comparison.measuring import Question, RunMeasurement, measure
 from hptui.reading.comparison.number_words import signed
 from hptui.reading.comparison.sampling import (
+    NO_SPREAD,
+    How,
     SamplingError,
     largest_paired_error,
-    least_error,
-    least_paired_error,
     paired_error,
     standard_error,
 )
-from hptui.reading.studies import FollowedStudy
+from hptui.reading.studies import FollowedRun, FollowedStudy
 from hptui.record.predictions import Model
 
 NO_BASELINE = "This study has no baseline arm, so there is nothing to compare the optimized runs with."
@@ -47,6 +47,10 @@ class Comparison(msgspec.Struct, frozen=True):
     """null: no run is completed"""
     by_hand: list[str] = []
     """what somebody changed while the study ran; empty: nothing"""
+    unfinished: list[str] = []
+    """runs that have begun and are not at their end, with how far they are: no number counts them"""
+    unreadable: list[str] = []
+    """files of predictions that are there and cannot be used, with the reason"""
 
 
 def compare(followed: FollowedStudy, question: Question | None = None, *, intervals: bool = False) -> Comparison:
@@ -80,7 +84,14 @@ def compare(followed: FollowedStudy, question: Question | None = None, *, interv
         threshold_for=question.threshold_for,
         sampling=sampling,
         by_hand=list(changes(followed)),
+        unfinished=[_how_far(run) for run in followed.runs if run.state.started and run.state.completed is None],
+        unreadable=[one.problem for of_arm in measured.values() for one in of_arm.values() if one.problem],
     )
+
+
+def _how_far(run: FollowedRun) -> str:
+    state = run.state
+    return f"{run.name} ({run.status}, {state.epochs_completed} of {state.epochs_planned} epochs)"
 
 
 def measure_arm(
@@ -112,22 +123,40 @@ def sampling_error(
     every = [*baseline.values(), *optimized.values()]
     if not every:
         return None
-    images, readable = len(every[0].influence), sum(measurement.right is not None for measurement in every)
-    rests_on = min(measurement.rests_on for measurement in every)
-    one = max(_mean([standard_error(measurement.influence) for measurement in every]), least_error(rests_on))
+    errors = [standard_error(measurement.influence) for measurement in every]
+    known = all(error >= NO_SPREAD for error in errors)
+    found = SamplingError(
+        images=len(every[0].influence),
+        one=_mean([max(e, 0.0 if e >= NO_SPREAD else m.edge) for e, m in zip(errors, every, strict=True)]),
+        difference=None,
+        how="upper bound",
+        discordant=None,
+        readable=sum(measurement.right is not None for measurement in every),
+        rests_on=min(measurement.rests_on for measurement in every),
+        one_how="standard error" if known else "upper bound",
+        mean_of=every[0].mean_of,
+    )
     pairs = [(baseline[seed], optimized[seed]) for seed in sorted(baseline.keys() & optimized.keys())]
+    return _with_difference(found, pairs, metric) if pairs else found
+
+
+def _with_difference(
+    found: SamplingError, pairs: Sequence[tuple[RunMeasurement, RunMeasurement]], metric: str
+) -> SamplingError:
+    """The same with the error of the mean difference over pairs, or a bound of it."""
+    edge = max(max(a.paired_edge, b.paired_edge) for a, b in pairs)
     right = [(a.right, b.right) for a, b in pairs if a.right is not None and b.right is not None]
-    if pairs and len(right) == len(pairs):
+    if len(right) == len(pairs):
         error = paired_error([a.influence for a, _ in pairs], [b.influence for _, b in pairs])
+        how: How = "paired images" if error >= NO_SPREAD else "upper bound"
+        error = error if how == "paired images" else edge
         discordant = _mean([float((a != b).mean()) for a, b in right])
-        error = max(error, least_paired_error(rests_on))
-        return SamplingError(images, one, error, "paired images", discordant, readable, rests_on)
+        return msgspec.structs.replace(found, difference=error, how=how, discordant=discordant)
     if metric == "accuracy":
-        bounds = [largest_paired_error(a.value, b.value, images) for a, b in pairs]
+        bounds = [largest_paired_error(a.value, b.value, found.images) for a, b in pairs]
     else:
         bounds = [standard_error(a.influence) + standard_error(b.influence) for a, b in pairs]
-    bound = max(_mean(bounds), least_paired_error(rests_on)) if pairs else None
-    return SamplingError(images, one, bound, "upper bound", None, readable, rests_on)
+    return msgspec.structs.replace(found, difference=max(_mean(bounds), edge))
 
 
 def _mean(numbers: Sequence[float]) -> float:
@@ -142,7 +171,7 @@ def conclusion(difference: Difference, sampling: SamplingError | None = None, me
     if n > 1 and difference.low is None:
         return (
             f"All {n} differences{in_metric} are equal ({signed(difference.mean)} points), so no interval can be given."
-            f"{on_other_images(difference, sampling)}"
+            f"{on_other_images(difference, sampling, metric)}"
         )
     if difference.low is None or difference.high is None:
         return f"{n} pair cannot show a difference{in_metric}: its spread is unknown. Use --runs 10 or more."
@@ -150,18 +179,18 @@ def conclusion(difference: Difference, sampling: SamplingError | None = None, me
         return (
             f"With {n} pairs the difference{in_metric} cannot be told from zero: anything from "
             f"{signed(difference.low)} to {signed(difference.high)} points fits the data."
-            f"{on_other_images(difference, sampling)}"
+            f"{on_other_images(difference, sampling, metric)}"
         )
     better = "better" if difference.mean > 0 else "worse"
     caution = " With so few pairs the interval itself is uncertain." if n < 5 else ""
     return (
         f"Over {n} pairs the optimized runs are {better}{in_metric} by {100 * abs(difference.mean):.2f} points "
         f"(95 % interval {signed(difference.low)} to {signed(difference.high)}).{caution}"
-        f"{on_other_images(difference, sampling)}"
+        f"{on_other_images(difference, sampling, metric)}"
     )
 
 
-def on_other_images(difference: Difference, sampling: SamplingError | None) -> str:
+def on_other_images(difference: Difference, sampling: SamplingError | None, metric: str = "accuracy") -> str:
     """Sentence on the doubt that the test set adds: how far the difference may be from that on all images of its kind.
 
     The spread over pairs and that over images are added as if they had nothing in common. A little they have: which
@@ -174,6 +203,7 @@ def on_other_images(difference: Difference, sampling: SamplingError | None) -> s
     reach = NORMAL * sampling.difference
     most = "at most " if sampling.how == "upper bound" else ""
     images, points = sampling.images, f"{100 * reach:.2f} points"
+    points += "" if metric == "accuracy" else f" of {METRIC_TITLES[metric]}"
     left = f" The choice of these {images} test images leaves {most}another {points} to either side open (95 %)"
     if difference.low is None or difference.high is None or difference.low <= 0 <= difference.high:
         return f"{left}."

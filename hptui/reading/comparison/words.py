@@ -79,20 +79,39 @@ def _smallest(difference: Difference) -> str:
     return f"; {pairs} no less than {2.0 ** (1 - n):.3g}" if n < 6 else ""
 
 
-def sampling_words(sampling: SamplingError | None) -> str:
-    """Words for what the size of the test set leaves open; empty if no run is completed."""
+METHODS = {"auc": " (DeLong)", "f1": " (delta method)"}
+"""what gives a standard error, where it is not that of a share"""
+
+
+def sampling_words(sampling: SamplingError | None, metric: str = "accuracy") -> str:
+    """Words for what the size of the test set leaves open of a metric; empty if no run is completed."""
     if sampling is None:
         return ""
-    behind = f", {sampling.rests_on} behind this metric" if 0 < sampling.rests_on < sampling.images else ""
-    few = " (too few to tell)" if 0 < sampling.rests_on < FEW_IMAGES else ""
-    text = f"test set: {sampling.images} images{behind}{few}, standard error {100 * sampling.one:.2f} points of one run"
+    text = f"test set: {sampling.images} images{_behind(sampling)}"
+    if sampling.one_how == "standard error":
+        text += f", standard error{METHODS.get(metric, '')} {percent(sampling.one)} points of one run"
+    else:
+        text += f", at most {percent(sampling.one)} points of one run (no image moves it: no standard error is known)"
     if sampling.difference is None:
         return text
-    text += f", {100 * sampling.difference:.2f} of the difference"
-    if sampling.discordant is None:
+    text += f", {percent(sampling.difference)} of the difference"
+    if sampling.how == "upper bound":
         which = "not all of these runs have" if sampling.readable else "these runs have no"
-        return f"{text} at most ({which} readable predictions)"
+        missing = f"{which} readable predictions"
+        return f"{text} at most ({missing if sampling.discordant is None else 'no image tells the arms apart'})"
+    if metric != "accuracy":  # other metrics do not count right images
+        return text
     return f"{text} (of {percent(sampling.discordant)} % of them just one run of a pair is right)"
+
+
+def _behind(sampling: SamplingError) -> str:
+    """How many of the images a metric rests on, where these are not all."""
+    if not 0 < sampling.rests_on < sampling.images:
+        return ""
+    few = " (too few to tell)" if sampling.rests_on < FEW_IMAGES else ""
+    if sampling.mean_of:
+        return f", {sampling.rests_on} in the smallest of {sampling.mean_of} classes{few}"
+    return f", {sampling.rests_on} behind this metric{few}"
 
 
 def comparison_lines(comparison: Comparison) -> tuple[str, ...]:
@@ -101,12 +120,19 @@ def comparison_lines(comparison: Comparison) -> tuple[str, ...]:
         f"measured: {asked}" if (asked := question_words(comparison)) else "",
         difference_words(comparison),
         other_statistics(comparison.difference),
-        sampling_words(comparison.sampling),
+        sampling_words(comparison.sampling, comparison.metric),
         comparison.conclusion,
+        unfinished_words(comparison),
+        *comparison.unreadable,
         f"{by_hand_words(comparison)}:" if comparison.by_hand else "",
         *comparison.by_hand,
     )
     return tuple(line for line in lines if line)
+
+
+def unfinished_words(comparison: Comparison) -> str:
+    """Sentence on the runs that no number counts yet; empty if there is none."""
+    return f"Not finished, so not counted: {', '.join(comparison.unfinished)}." if comparison.unfinished else ""
 
 
 def by_hand_words(comparison: Comparison) -> str:
@@ -132,13 +158,16 @@ def statistics_rows(comparison: Comparison) -> list[tuple[str, str]]:
         ("effect size without small-sample bias (Hedges)", two_digits(difference.effect_size_corrected)),
     ]
     if sampling is not None:
-        at_most = ", at most" if sampling.how == "upper bound" else ""
+        bound, error = "bound of what they leave open", "standard error that they leave"
+        one = bound if sampling.one_how == "upper bound" else error
+        both = bound if sampling.how == "upper bound" else error
         rows += [
             ("test images", str(sampling.images)),
-            ("standard error that they leave of one run (points)", percent(sampling.one)),
-            (f"standard error that they leave of the difference (points{at_most})", percent(sampling.difference)),
-            ("test images that just one run of a pair has right (%)", percent(sampling.discordant)),
+            (f"{one} of one run (points)", percent(sampling.one)),
+            (f"{both} of the difference (points)", percent(sampling.difference)),
         ]
+        if comparison.metric == "accuracy":
+            rows.append(("test images that just one run of a pair has right (%)", percent(sampling.discordant)))
     return [(name, value) for name, value in rows if value != "-"]
 
 

@@ -11,6 +11,8 @@ REACH = 9.0
 """colours end where a value is worse than the middle one by so many times what that is worse than the best"""
 LEAST_VALUES = 3
 """fewer of them have no middle to tell who is far off"""
+LEAST_SPAN = 1.1
+"""times the best loss, to which the colours go in any case: losses that nearly agree look alike"""
 
 
 @dataclass(frozen=True)
@@ -57,18 +59,21 @@ def colour_scale(values: Iterable[float], *, lower_is_better: bool) -> ColourSca
     """Scale of these values; None of none.
 
     Its better end is the best value. Its worse end is the worst value, unless that is an outlier: the scale reaches no
-    further than REACH times from the best to the median of the different values, beyond that.
+    further than REACH times from the best to the median of the different values, beyond that. On a logarithmic scale
+    it is LEAST_SPAN times the best at least.
     """
     found = list(values)
     if not found:
         return None
     whole = ColourScale(min(found), max(found), lower_is_better)
+    if whole.logarithmic and whole.high < LEAST_SPAN * whole.low:
+        return ColourScale(whole.low, LEAST_SPAN * whole.low, lower_is_better)
     different = sorted(set(found), reverse=not lower_is_better)
     if len(different) < LEAST_VALUES:
         return whole
     best, middle = (whole.place(different[index]) for index in (0, (len(different) - 1) // 2))
     end = middle + REACH * (middle - best)
-    limit = 10.0**end if whole.logarithmic else end
+    limit = max(10.0**end, LEAST_SPAN * whole.low) if whole.logarithmic else end
     beyond = sum(value > limit if lower_is_better else value < limit for value in found)
     if not beyond:
         return whole

@@ -10,6 +10,7 @@ from typing import Literal
 from hptui.metrics.classification import class_counts, sensitivity, specificity
 from hptui.reading.run_state import RunState
 from hptui.record.events import Evaluated
+from hptui.record.run_directory import run_name
 
 CurveMeasure = Literal["accuracy", "loss", "sensitivity", "specificity"]
 CURVE_MEASURES: tuple[CurveMeasure, ...] = ("accuracy", "loss", "sensitivity", "specificity")
@@ -40,6 +41,21 @@ def learning_curve(runs: Iterable[RunState], measure: CurveMeasure, split: str) 
         CurvePoint(epoch, len(of_runs), math.fsum(of_runs) / len(of_runs), min(of_runs), max(of_runs))
         for epoch, of_runs in sorted(values.items())
     )
+
+
+def finished(runs: Iterable[RunState]) -> list[RunState]:
+    """Those that are at their end: means of others would change what they are means of from epoch to epoch."""
+    return [run for run in runs if run.completed is not None]
+
+
+def unfinished(runs: Iterable[RunState]) -> list[RunState]:
+    """Those that have completed an epoch, and are not at their end."""
+    return [run for run in runs if run.completed is None and run.epochs_completed > 0]
+
+
+def run_label(run: RunState) -> str:
+    """Name of a run, as its folder has it."""
+    return run_name(run.started.arm, run.started.seed) if run.started is not None else "a run"
 
 
 def spread(curve: Iterable[CurvePoint]) -> bool:

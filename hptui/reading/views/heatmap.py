@@ -8,7 +8,16 @@ from typing import NamedTuple
 
 from hptui.metrics.classification import sensitivity, specificity
 from hptui.reading.run_state import Decision
-from hptui.reading.views.heatmap_axes import Guess, guesses_of, index_of, placed_at, shown_axes, varied
+from hptui.reading.views.heatmap_axes import (
+    Guess,
+    guesses_of,
+    index_of,
+    placed_at,
+    planned_names,
+    shown_axes,
+    standing,
+    varied,
+)
 from hptui.reading.views.heatmap_grid import LOWER_IS_BETTER, Cell, HeatmapGrid, Measure, Position
 from hptui.reading.views.probe_rounds import probe_rounds
 from hptui.record.events import Axis, CandidateScored
@@ -25,20 +34,21 @@ class HeatmapPart(NamedTuple):
 
 
 def heatmap_pairs(decision: Decision, number: int | None = None) -> list[tuple[str, str]]:
-    """Every pair (x, y) of what has several values in a round; in the first one the first name stands upwards."""
+    """Every pair (x, y) that shows a round; the first one has the axes of all heatmaps of its decision."""
     return _pairs(_Setting(decision, number, "score").names)
 
 
 def heatmap_parts(decision: Decision) -> list[HeatmapPart]:
     """Heatmaps that together show every value that the decision tried.
 
-    In each round the first hyperparameter that was varied stands upwards, and each of the others across in turn.
+    In all of its rounds the same hyperparameter stands upwards, and each of the others across in turn.
     """
     parts = []
     for number in range(len(probe_rounds(decision))) or (None,):
         setting = _Setting(decision, number, "score")
-        pairs = _pairs(setting.tried or setting.names)
-        parts += [HeatmapPart(number, x, y) for x, y in pairs if y == pairs[0][1]]
+        upwards, *others = setting.names
+        across = [name for name in others if name in setting.tried] or others[:1] or [upwards]
+        parts += [HeatmapPart(number, x, upwards) for x in across]
     return parts
 
 
@@ -57,7 +67,7 @@ def heatmap(
 
     Args:
         decision: with its candidates.
-        x: across; without names the first two hyperparameters with several values, the first one upwards.
+        x: across; without names the axes are the same in all rounds of the decision.
         y: upwards; the same as `x` for a single row.
         measure: what the cells show.
         number: of the round; the last one, if None.
@@ -71,7 +81,7 @@ def heatmap(
     values = [cell.shown for row in cells for cell in row if cell.shown is not None]
     winner = setting.winner
     named = {x_axis.name} | ({y_axis.name} if y_axis is not None else set())
-    others = tuple(name for name in setting.names if name not in named)
+    others = tuple(name for name in varied(setting.axes) if name not in named)
     fixed = {name: axis.values[0] for name, axis in setting.axes.items() if name not in {*named, *others}}
     return HeatmapGrid(
         decision=decision.started.decision,
@@ -87,6 +97,7 @@ def heatmap(
         rounds=max(len(setting.rounds), 1),
         others=others,
         fixed=fixed,
+        measured=tuple(found for found in map(setting.value, setting.candidates) if found is not None),
     )
 
 
@@ -105,14 +116,26 @@ class _Setting:
         self.axes = shown_axes(decision, self.round, self.guesses)
         self.tried = varied(shown_axes(decision, self.round, ()))
         """names of what was tried with several values"""
-        guessed = [name for name in varied(self.axes) if name not in self.tried]
-        self.names = [*self.tried, *guessed] or list(self.axes)[:1]
-        """of what has several values in the grid; what was tried comes first"""
+        self.names = self._names(decision)
+        """of what may stand on the axes: upwards the first, across the second, or the only one"""
         self.candidates = self.round.candidates if self.round is not None else ()
         choice = decision.chosen
         number = choice.candidate if choice is not None else None
         self.winner = next((one for one in self.candidates if one.candidate == number), None)
         self.excluded = frozenset(choice.excluded if choice is not None else ())
+
+    def _names(self, decision: Decision) -> list[str]:
+        planned = planned_names(decision, self.round.number if self.round is not None else 0)
+        several = planned if self.round is None and planned else varied(self.axes) or planned or list(self.axes)[:1]
+        first = standing(decision, self.rounds)
+        if first is None or first[0] not in self.axes or several[0] not in self.axes:
+            return several
+        if several == [first[0]]:
+            return list(first)
+        if len(several) > 1 or first[0] in several:
+            across = first[1:] if first[1] in several else ()
+            return [first[0], *across, *(name for name in several if name not in first)]
+        return several
 
     def pair(self, x: str | None, y: str | None) -> tuple[Axis, Axis | None]:
         """Axes across and upwards; raise ValueError if they were not searched."""
@@ -143,15 +166,20 @@ class _Setting:
         if not candidates:
             return Cell(predicted=predicted)
         numbers = tuple(one.candidate for one in candidates)
+        left_out = sum(number in self.excluded for number in numbers)
         best = min(self._measured(candidates), default=None)
         if best is None:
-            return Cell(numbers, None, diverged=all(one.diverged for one in candidates))
-        return Cell(numbers, best.value, passed_over=best.passed_over)
+            return Cell(numbers, None, diverged=all(one.diverged for one in candidates), left_out=left_out)
+        return Cell(numbers, best.value, passed_over=best.passed_over, left_out=left_out)
+
+    def value(self, one: CandidateScored) -> float | None:
+        """What was measured of a candidate; None if it is not finite or not defined."""
+        return None if one.diverged else measured(one, self.measure)
 
     def _measured(self, candidates: Sequence[CandidateScored]) -> Iterator[_Ranked]:
         taken = self.winner.score if self.winner is not None else None
         for one in candidates:
-            value = None if one.diverged else measured(one, self.measure)
+            value = self.value(one)
             if value is not None:
                 loss = value if self.measure in LOWER_IS_BETTER else -value
                 out = one.candidate in self.excluded

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from hptui.reading.run_state import Decision
@@ -44,6 +44,36 @@ def shown_axes(decision: Decision, shown: ProbeRound | None, guesses: Sequence[G
 def varied(axes: Mapping[str, Axis]) -> list[str]:
     """Names of what has several values, in the order of the search."""
     return [name for name, axis in axes.items() if len(axis.values) > 1]
+
+
+def standing(decision: Decision, rounds: Sequence[ProbeRound]) -> tuple[str, str] | None:
+    """Names of what stands upwards and, unless one asks for another, across, in all heatmaps of a decision.
+
+    The first two that one of its rounds varied together, in the order of the search; while none has, that a stage is
+    planned to. None: each is tried alone, and lies across.
+    """
+    together = (varied(shown_axes(decision, one, ())) for one in rounds)
+    planned = (_searched(decision, stage.names) for stage in decision.stages)
+    names = next((found for found in (*together, *planned) if len(found) > 1), None)
+    return None if names is None else (names[0], names[1])
+
+
+def planned_names(decision: Decision, number: int) -> list[str]:
+    """Names of what a round of a decision is planned to vary; none: nobody has told."""
+    for stage in decision.stages:
+        if number < len(stage.rounds) or not stage.rounds:
+            return _searched(decision, stage.names)
+        number -= len(stage.rounds)
+    return []
+
+
+def _searched(decision: Decision, names: Collection[str]) -> list[str]:
+    """Those of the names that the candidates have, in the order of the search; all before there is a candidate."""
+    return [
+        axis.name
+        for axis in decision.started.axes
+        if axis.name in names and (not decision.candidates or _tried(decision.candidates, axis.name))
+    ]
 
 
 def guesses_of(decision: Decision) -> list[Guess]:

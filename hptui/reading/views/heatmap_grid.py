@@ -34,11 +34,28 @@ class Cell:
     """score that the strategy's model of the landscape expects here, where nothing was measured"""
     passed_over: bool = False
     """its value was not to be chosen: the strategy left the candidate out, or took another one in spite of its score"""
+    left_out: int = 0
+    """how many of its candidates the strategy left out, whatever their score; others may be the ones that are shown"""
 
     @property
     def shown(self) -> float | None:
         """The measured value, else the predicted one."""
         return self.value if self.value is not None else self.predicted
+
+    @property
+    def hides_left_out(self) -> bool:
+        """Whether candidates were left out behind a value that was not."""
+        return self.left_out > 0 and not self.passed_over
+
+
+@dataclass(frozen=True)
+class Beyond:
+    """How many cells lie beyond the ends of the colours."""
+
+    worse: int = 0
+    """measured; none is better than the best"""
+    predicted_worse: int = 0
+    predicted_better: int = 0
 
 
 @dataclass(frozen=True)
@@ -66,18 +83,38 @@ class HeatmapGrid:
     """further hyperparameters with several values: a cell shows the best over them"""
     fixed: Mapping[str, float] | None = None
     """searched hyperparameters of which this round tried one value alone"""
+    measured: tuple[float, ...] = ()
+    """of all candidates of the round, also those that are behind the best of their cell"""
     shared_scale: ColourScale | None = None
     """of several grids together; None: its own"""
 
     @cached_property
     def scale(self) -> ColourScale | None:
-        """Of the colours; None: no cell has a value."""
-        return self.shared_scale or colour_scale(self.values, lower_is_better=self.lower_is_better)
+        """Of the colours, by what its round measured: what is predicted alone stretches no scale. None: no values."""
+        return self.shared_scale or colour_scale(self.measured or self.values, lower_is_better=self.lower_is_better)
 
     @property
     def values(self) -> list[float]:
         """All that is shown, measured or predicted."""
         return [cell.shown for _, _, cell in self.places if cell.shown is not None]
+
+    @cached_property
+    def beyond(self) -> Beyond:
+        """Cells that have the colour of an end of the scale, and lie beyond it."""
+        if self.scale is None:
+            return Beyond()
+        ends = self.scale.best, self.scale.worst
+        best, worst = ends if self.lower_is_better else (-ends[0], -ends[1])
+        losses = [
+            (cell.shown if self.lower_is_better else -cell.shown, cell.value is None)
+            for _, _, cell in self.places
+            if cell.shown is not None
+        ]
+        return Beyond(
+            worse=sum(loss > worst and not guessed for loss, guessed in losses),
+            predicted_worse=sum(loss > worst and guessed for loss, guessed in losses),
+            predicted_better=sum(loss < best and guessed for loss, guessed in losses),
+        )
 
     @cached_property
     def places(self) -> list[tuple[int, int, Cell]]:

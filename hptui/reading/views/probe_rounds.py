@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hptui.plan import length_number, length_words
 from hptui.reading.run_state import Decision
 from hptui.record.events import CandidateScored
 
@@ -83,11 +84,12 @@ def round_words(one: ProbeRound, rounds: int, images_per_epoch: int) -> str:
     count = len(one.candidates)
     words = f"{count} candidate{'s' * (count != 1)} for {_length(one.images, images_per_epoch)}"
     if one.images_before:
-        words += f" more ({_length(one.total, images_per_epoch).split()[0]} in all)"
+        total = length_number(one.total / images_per_epoch) if images_per_epoch > 0 else f"{one.total:,}"
+        words += f" more ({total} in all)"
     return f"round {one.number + 1} of {rounds}: {words}" if rounds > 1 else words
 
 
 def _length(images: int, images_per_epoch: int) -> str:
     if images_per_epoch <= 0:  # an older log: the model had not seen the data yet
         return f"{images:,} images"
-    return f"{images / images_per_epoch:.2g} epoch{'s' * (images != images_per_epoch)}"
+    return length_words(images / images_per_epoch)

@@ -14,7 +14,7 @@ from itertools import groupby
 from typing import Literal
 
 from hptui.hyperparameters import title
-from hptui.reading.run_state import RunState
+from hptui.reading.run_state import Decision, RunState
 from hptui.record.events import Axis
 
 
@@ -50,7 +50,9 @@ class Trajectory:
     points: tuple[TrajectoryPoint, ...]
     """as chosen for each epoch, from the first one on"""
     edges: tuple[RangeEdge, ...]
-    """of the choice; what is in force may lie outside"""
+    """of the choice, at decisions that tried its values; what is in force may lie outside"""
+    decided_from: int | None = None
+    """the first epoch for which its value was decided; None: it is held as it was at the start"""
     baseline: tuple[TrajectoryPoint, ...] = ()
     """as chosen; it searches nothing"""
     in_force: tuple[TrajectoryPoint, ...] = ()
@@ -91,7 +93,7 @@ def _trajectory(name: str, scale: str, run: RunState, baseline: RunState | None)
         RangeEdge(decision.started.epoch, axis.low, axis.high)
         for decision in run.decisions
         for axis in decision.started.axes
-        if axis.name == name
+        if axis.name == name and _tries(decision, name)
     )
     points = _chosen(name, run)
     return Trajectory(
@@ -100,6 +102,7 @@ def _trajectory(name: str, scale: str, run: RunState, baseline: RunState | None)
         scale=scale,
         points=tuple(TrajectoryPoint(epoch, value, _edge(value, epoch, edges)) for epoch, value in points.items()),
         edges=edges,
+        decided_from=_decided_from(name, run),
         baseline=_points(_chosen(name, baseline)) if baseline else (),
         in_force=_in_force(name, run),
         baseline_in_force=_in_force(name, baseline) if baseline else (),
@@ -126,6 +129,25 @@ def _chosen(name: str, run: RunState) -> dict[int, float]:
         if value is not None:
             by_epoch[epoch] = value
     return by_epoch
+
+
+def _tries(decision: Decision, name: str) -> bool:
+    """Whether a decision tries values of a hyperparameter, as far as the log tells."""
+    planned = [searched for stage in decision.stages for searched in stage.names]
+    if decision.chosen is None:
+        return not planned or name in planned
+    return decision.tried and name not in decision.chosen.left_out and (not planned or name in planned)
+
+
+def _decided_from(name: str, run: RunState) -> int | None:
+    """First epoch for which a decision tried values of a hyperparameter, or gave it another one."""
+    before = run.started.values.get(name, math.nan) if run.started is not None else math.nan
+    for decision in run.decisions:
+        if (chosen := decision.chosen) is not None:
+            another = not math.isclose(chosen.values.get(name, before), before, rel_tol=1e-9, abs_tol=1e-12)
+            if _tries(decision, name) or (another and not math.isnan(before)):
+                return chosen.epoch
+    return None
 
 
 def _in_force(name: str, run: RunState) -> tuple[TrajectoryPoint, ...]:

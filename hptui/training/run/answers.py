@@ -41,7 +41,7 @@ def checked_choice(choice: Any, situation: Situation, strategy: Strategy, candid
     """The choice that a strategy returns after so many `candidates`, as plain data that every log can hold.
 
     Raises:
-        TrainingError: as `checked_candidates` does; a candidate that was not measured, a reason that is no text.
+        TrainingError: as `checked_candidates` does; a candidate that was not measured; a reason that is no text.
     """
     name = type(strategy).__name__
     if choice is None:
@@ -60,6 +60,7 @@ def checked_choice(choice: Any, situation: Situation, strategy: Strategy, candid
         None if choice.start is None else _state_name(choice.start, name),
         choice.predicted,
         _left_out(choice.left_out, situation, name),
+        _excluded(choice.excluded, candidates, name),
     )
 
 
@@ -103,6 +104,16 @@ def _left_out(names: Any, situation: Situation, strategy: str) -> tuple[str, ...
     if isinstance(names, tuple | list) and all(name in situation.space for name in names):
         return tuple(names)
     raise TrainingError(f"strategy {strategy} has to name what it leaves out as a tuple of names, not {names!r:.80}.")
+
+
+def _excluded(places: Any, candidates: int, strategy: str) -> tuple[int, ...]:
+    numbers = [_whole(entry) for entry in places] if isinstance(places, tuple | list) else [None]
+    checked = tuple(number for number in numbers if number is not None and 0 <= number < candidates)
+    if len(checked) < len(numbers):
+        raise TrainingError(
+            f"strategy {strategy} has to exclude candidates by their places among {candidates}, not {places!r:.80}."
+        )
+    return checked
 
 
 def _checked(values: Values, situation: Situation, strategy: str) -> Values:

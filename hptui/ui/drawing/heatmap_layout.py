@@ -60,8 +60,8 @@ class Layout:
 
         def rank(at: Position) -> tuple[bool, bool, float, bool]:
             cell = grid.cells[at[0]][at[1]]
-            share = -1.0 if cell.shown is None else share_of(grid, cell.shown)
-            return at == grid.chosen, cell.value is not None, share, cell.diverged
+            shown = -math.inf if cell.shown is None else -cell.shown if grid.lower_is_better else cell.shown
+            return at == grid.chosen, cell.value is not None, shown, cell.diverged
 
         return max(inside, key=rank)
 

@@ -158,13 +158,14 @@ def _colour_bar(grid: HeatmapGrid, palette: Palette, width: int) -> list[Strip]:
 
 
 def _ends(grid: HeatmapGrid, palette: Palette) -> tuple[str, str]:
-    """Worst and best value of the colours; what is worse still has the worst one's colour."""
+    """Worst and best value of the colours; what lies beyond has the colour of that end."""
     if grid.scale is None:
         return "", ""
-    left = cell_number(grid, grid.scale.worst)
-    if grid.scale.beyond:
-        left = (palette.mark("≥", ">=") if grid.lower_is_better else palette.mark("≤", "<=")) + left
-    return left, cell_number(grid, grid.scale.best)
+    above, below = palette.mark("≥", ">="), palette.mark("≤", "<=")
+    worse, better = (above, below) if grid.lower_is_better else (below, above)
+    beyond = grid.beyond
+    left = worse * bool(beyond.worse or beyond.predicted_worse) + cell_number(grid, grid.scale.worst)
+    return left, better * bool(beyond.predicted_better) + cell_number(grid, grid.scale.best)
 
 
 def _needs_line(grid: HeatmapGrid, palette: Palette, width: int) -> bool:
@@ -179,6 +180,7 @@ def _signs(grid: HeatmapGrid, palette: Palette, room: int) -> str:
     occur = {
         f"{palette.mark('◆', '@')} chosen": grid.chosen is not None,
         "! passed over": any(cell.passed_over for cell in cells),
+        f"{palette.mark('½', '/')} some left out": any(cell.hides_left_out for cell in cells),
         "~ predicted": any(cell.value is None and cell.predicted is not None for cell in cells),
         f"{palette.mark('×', 'x')} diverged": any(cell.diverged for cell in cells),
         f"{palette.mark('·', '.')} not measured": any(cell.shown is None and not cell.diverged for cell in cells),

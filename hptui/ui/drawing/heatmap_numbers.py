@@ -48,7 +48,9 @@ def mark_of(cell: Cell, chosen: bool, palette: Palette) -> str:
         return palette.mark("◆", "@")
     if cell.shown is None:
         return palette.mark("×", "x") if cell.diverged else palette.mark("·", ".")
-    return "~" if cell.value is None else "!" if cell.passed_over else ""
+    if cell.value is None:
+        return "~"
+    return "!" if cell.passed_over else palette.mark("½", "/") if cell.hides_left_out else ""
 
 
 def fitting(grid: HeatmapGrid, width: int, height: int, palette: Palette) -> Writing:

@@ -58,6 +58,7 @@ def cell_words(grid: HeatmapGrid, decision: Decision, at: Position, width: int) 
             shown = f"{grid.measure} {cell.predicted:.{digits}g} predicted, not measured"
         if cell.value is not None:
             shown = f"{grid.measure} {cell.value:.{digits}g}" + ", passed over" * cell.passed_over
+            shown += f", {cell.left_out} of {len(cell.candidates)} left out" * cell.hides_left_out
         words = f"{shown} | {', '.join(f'{name} {value:.{digits}g}' for name, value in values.items())}"
         if len(words) <= width:
             break

@@ -44,8 +44,8 @@ class View(NamedTuple):
     """What somebody chose to see of a decision."""
 
     measure: Measure = "score"
-    pair: int = 0
-    """of hyperparameters, on the axes"""
+    axes: tuple[str, str] | None = None
+    """across and upwards; None: as the decision has them. A round that did not try these has its own"""
     cursor: Position | None = None
     round: int | None = None
     """of the decision; None: its last one, as they come"""
@@ -221,10 +221,13 @@ class HeatmapPanel(Panel):
 
     def action_next_axes(self) -> None:
         decision = self.scene.decision if self.scene is not None else None
-        if self._grid is None or decision is None or len(_pairs(decision, self.view)) < 2:
+        pairs = _pairs(decision, self.view) if self._grid is not None and decision is not None else []
+        if len(pairs) < 2:
             self.notify("one hyperparameter has several values here: there are no other axes")
             return
-        self.view = self.view._replace(pair=self.view.pair + 1, cursor=None)
+        shown = pairs.index(self.view.axes) if self.view.axes in pairs else 0
+        after = (shown + 1) % len(pairs)
+        self.view = self.view._replace(axes=pairs[after] if after else None, cursor=None)
 
     def action_next_measure(self) -> None:
         after = MEASURES[(MEASURES.index(self.view.measure) + 1) % len(MEASURES)]
@@ -236,10 +239,10 @@ def _grid(scene: Scene, view: View) -> HeatmapGrid | None:
     decision = scene.decision
     if decision is None or not decision.started.axes:
         return None
-    if view.pair == 0:
-        return heatmap(decision, measure=view.measure, number=_round(decision, view))
-    pairs = _pairs(decision, view)
-    return heatmap(decision, *pairs[view.pair % len(pairs)], view.measure, _round(decision, view))
+    number = _round(decision, view)
+    if view.axes is not None and view.axes in _pairs(decision, view):
+        return heatmap(decision, *view.axes, view.measure, number)
+    return heatmap(decision, measure=view.measure, number=number)
 
 
 def _round(decision: Decision, view: View) -> int | None:

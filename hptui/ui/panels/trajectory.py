@@ -24,6 +24,7 @@ __all__ = ["TrajectoryPanel"]
 CHART_LINES = 6
 """least height of a chart that says something"""
 IN_FORCE = "in force at the end of the epoch"
+HELD = "held, not searched"
 ADVICE_SHARE = 8
 """one of so many lines may be advice: the charts are what the panel is for, and a key opens the rest"""
 
@@ -143,7 +144,7 @@ def _lines(trajectory: Trajectory) -> list[Series]:
             for piece in trajectory.baseline_scheduled
         ),
         *(Series(IN_FORCE, _points(piece), "line", SCHEDULED, "○") for piece in trajectory.scheduled),
-        Series("chosen", chosen, "steps", OPTIMIZED),
+        Series("chosen" if trajectory.decided_from is not None else HELD, chosen, "steps", OPTIMIZED),
         Series("on the high edge", on_high, "dots", OPTIMIZED, "▲"),
         Series("on the low edge", on_low, "dots", OPTIMIZED, "▼"),
         Series("probes twice as long", _points(trajectory.repeated), "dots", BASELINE, "◇"),
@@ -181,7 +182,8 @@ def _heading(trajectory: Trajectory, width: int, palette: Palette) -> Text:
     words = trajectory.title
     if trajectory.points:
         now = trajectory.points[-1]
-        words += f" {now.value:.3g} {'chosen for' if trajectory.scheduled else 'in'} epoch {now.epoch}"
+        how = HELD if trajectory.decided_from is None else "chosen for" if trajectory.scheduled else "in"
+        words += f" {now.value:.3g} {how}{',' * (how == HELD)} epoch {now.epoch}"
         words += f", on the {now.on_edge} edge" if now.on_edge else ""
     if trajectory.scheduled:
         words += f"; {trajectory.in_force[-1].value:.3g} in force at the end of epoch {trajectory.in_force[-1].epoch}"
