@@ -10,6 +10,7 @@ import numpy as np
 from hptui.datasets import Pixels
 from hptui.datasets._request import one_line
 from hptui.errors import DatasetError
+from hptui.opening import open_regular
 
 IMAGES = "images"
 
@@ -21,7 +22,7 @@ def read_image_arrays(path: Path) -> dict[str, Pixels]:
         DatasetError: it cannot be read, has none, or one holds no 8-bit 2D images.
     """
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+        with open_regular(path) as file, np.load(file, allow_pickle=False) as archive:
             named = [key for key in archive.files if key == IMAGES or key.endswith(f"_{IMAGES}")]
             arrays = {key: np.asarray(archive[key]) for key in named}
     except Exception as error:  # zipfile, zlib and numpy each raise their own for damaged files

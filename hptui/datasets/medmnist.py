@@ -12,6 +12,7 @@ from hptui.datasets import DatasetRequest, ImageDataset, Images, Labels
 from hptui.datasets._arrays import check_pixels
 from hptui.datasets._request import locate, one_line
 from hptui.errors import DatasetError
+from hptui.opening import open_regular
 
 __all__ = ["medmnist"]
 TAKES_PATH = True
@@ -108,7 +109,7 @@ def medmnist(request: DatasetRequest) -> ImageDataset:
 def _read(path: Path) -> dict[str, Any]:
     """Read the six arrays. Pickled objects are refused: loading them runs code of whoever wrote the file."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             if file.read(4) not in _ZIP_STARTS:
                 raise DatasetError(f"{path} is not a MedMNIST archive: it is no .npz file (a zip of arrays).")
             file.seek(0)

@@ -27,6 +27,7 @@ import platformdirs
 from hptui import registry
 from hptui.config import PLUG_INS, StudyConfig
 from hptui.errors import RunDirectoryError, UsageError
+from hptui.opening import read_file
 from hptui.record.files import replace_file
 from hptui.record.machine_paths import path_of, recall_paths
 from hptui.record.study_directory import SOURCES, Study, shown
@@ -66,7 +67,7 @@ def own_code(study: Study) -> OwnCode | None:
     for field, value in settings.items():
         digest.update(f"{field}={value}\n".encode("utf-8", "surrogateescape"))
     for name, file in sorted(files.items()):
-        digest.update(f"{name} {hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode("utf-8", "surrogateescape"))
+        digest.update(f"{name} {hashlib.sha256(read_file(file)).hexdigest()}\n".encode("utf-8", "surrogateescape"))
     return OwnCode(study.directory, settings, tuple(files.values()), digest.hexdigest())
 
 

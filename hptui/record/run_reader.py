@@ -213,7 +213,7 @@ def first_event(directory: Path) -> AnyEvent | None:
     """
     path = directory / EVENTS_FILE
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             line = file.readline(READ_BYTES)
         return decode(line) if line.endswith(b"\n") else None
     except FileNotFoundError:

@@ -116,7 +116,7 @@ def check_archive(path: Path, belongs_to: Origin | None = None) -> Origin | None
 def stated_origin(path: Path) -> Origin | None:
     """What an archive says that it belongs to, unchecked; None: it has no seal, or is not there."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - SEAL_BYTES))
             before, _, seal = file.read().rpartition(MARK)

@@ -66,7 +66,7 @@ def test_a_study_that_was_steered_tells_the_plan_that_is_in_force(tmp_path: Path
     assert steered != begun
     cost, line = steered
     assert line.startswith(
-        "optimized: before epochs 1 to 4: 3 x 2 grid of lr, weight_decay, 6 candidates for 0.2 epochs"
+        "optimized: before epochs 1 to 4: 3 x 2 grid of lr, weight_decay, 6 candidates for 0.16 epochs"
     )
     assert cost == "planned cost in plain trainings: baseline 1.00, optimized 1.98"  # 6 cells of 2 of 12 batches
     write_run(study, "optimized", 0, [run_started(images_per_epoch=30)])  # 0.2 of an epoch are a batch of 20, or none

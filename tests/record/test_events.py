@@ -23,7 +23,7 @@ FORMAT = {
     "dataset model parameters optimizer device searched values versions threads loss schedule",
     "RunResumed": "epoch epochs step images_trained images_probed seconds decisions by_hand device threads candidates "
     "batch",
-    "DecisionsPlanned": "epoch stages left_out otherwise cost",
+    "DecisionsPlanned": "epoch stages left_out otherwise cost remedy",
     "DecisionStarted": "decision epoch step axes values loss accuracy score_name score_weights planned planned_most",
     "CandidateScored": "decision candidate values score loss accuracy raw_loss raw_accuracy diverged classes images "
     "seconds start steps",
@@ -50,7 +50,7 @@ FORMAT = {
 """a change of this table is a change of the format: old logs have to stay readable, or SCHEMA is raised"""
 ABSENT_FROM_OLD_LOGS = {
     "RunStarted": {"threads": 0, "loss": "cross_entropy", "schedule": ""},
-    "DecisionsPlanned": {"left_out": [], "otherwise": "", "cost": None},
+    "DecisionsPlanned": {"left_out": [], "otherwise": "", "cost": None, "remedy": ""},
     "DecisionStarted": {"planned": None, "planned_most": None},
     "RunResumed": {"device": "", "threads": 0, "candidates": None, "batch": None},
     "CandidateScored": {"start": None, "steps": 0},
