@@ -11,10 +11,11 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection, QuadMesh
-from matplotlib.colors import Colormap, ListedColormap, Normalize, to_rgb
+from matplotlib.colors import Normalize
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
+from hptui.export.heatmap_colours import blended, colour_map, normalized, pale, shade
 from hptui.export.scales import edges, is_to_scale, number, text_colour, ticks
 from hptui.export.style import CHARACTER, SMALL, VERMILION, theme, title_of
 from hptui.reading.views.colour_scale import ColourScale
@@ -28,8 +29,6 @@ HATCH = "/////"
 FILLED: dict[str, Any] = {"edgecolors": "face", "lw": 0.1}
 """else a viewer of vector files shows the paper between two cells"""
 PREDICTED: dict[str, Any] = {"fc": "none", "ec": "white", "hatch": "....", "lw": 0.0}
-GUESSED = 0.45
-"""of the colour, over that of what was not measured: measured cells stand out beside predicted ones"""
 PASSED_OVER: dict[str, Any] = {"fill": False, "ls": (0, (2.2, 1.4)), "lw": 1.0}
 """a broken frame, where the chosen cell has a whole one"""
 HIDES_LEFT_OUT: dict[str, Any] = {"fill": False, "ls": (0, (0.8, 1.6)), "lw": 0.9}
@@ -57,12 +56,12 @@ def draw_cells(axes: Axes, grid: HeatmapGrid, measure: str, size: tuple[float, f
     """Draw cells, ticks, axis names, colour bar; `size` is about that of the cells together, in points."""
     x_edges = edges(grid.x)
     y_edges = edges(grid.y) if grid.y is not None else [-0.5, 0.5]
-    drawn = DrawnHeatmap(grid, axes, x_edges, y_edges, _norm(grid))
+    drawn = DrawnHeatmap(grid, axes, x_edges, y_edges, normalized(grid))
     axes.set_facecolor(theme().faint)
     mesh = _fill(drawn, [[cell.value for cell in row] for row in grid.cells])
     if any(only_predicted(cell) for _, _, cell in grid.places):
         guesses = [[cell.predicted if only_predicted(cell) else None for cell in row] for row in grid.cells]
-        _fill(drawn, guesses, cmap=_pale(_colour_map(grid)))
+        _fill(drawn, guesses, cmap=pale(colour_map(grid)))
     axes.set_xlim(x_edges[0], x_edges[-1])
     axes.set_ylim(y_edges[0], y_edges[-1])
     positions, labels = ticks(grid.x, size[0], sideways=True)
@@ -79,7 +78,7 @@ def draw_cells(axes: Axes, grid: HeatmapGrid, measure: str, size: tuple[float, f
 def _fill(drawn: DrawnHeatmap, shown: Sequence[Sequence[float | None]], **look: Any) -> QuadMesh:
     """Paint cells that have such a value."""
     values = np.array([[math.nan if one is None else shade(drawn.grid, one) for one in row] for row in shown])
-    look = FILLED | {"cmap": _colour_map(drawn.grid), "norm": drawn.norm} | look
+    look = FILLED | {"cmap": colour_map(drawn.grid), "norm": drawn.norm} | look
     return drawn.axes.pcolormesh(drawn.x_edges, drawn.y_edges, np.ma.masked_invalid(values), **look)
 
 
@@ -111,29 +110,6 @@ def _arrows(grid: HeatmapGrid, scale: ColourScale) -> str:
     better = grid.beyond.predicted_better > 0
     high, low = (worse, better) if scale.lower_is_better else (better, worse)
     return "both" if high and low else "max" if high else "min" if low else "neither"
-
-
-def shade(grid: HeatmapGrid, value: float) -> float:
-    """Number that becomes a colour."""
-    return grid.scale.place(value) if grid.scale is not None else value
-
-
-def _norm(grid: HeatmapGrid) -> Normalize | None:
-    if grid.scale is None:
-        return None
-    low, high = grid.scale.place(grid.scale.low), grid.scale.place(grid.scale.high)
-    room = max(abs(low), 1.0) * 1e-3 if high - low < 1e-9 * max(abs(low), 1.0) else 0.0
-    return Normalize(low - room, high + room)
-
-
-def _colour_map(grid: HeatmapGrid) -> Colormap:
-    """Colour map in which bright is best."""
-    return matplotlib.colormaps["viridis_r" if grid.lower_is_better else "viridis"]
-
-
-def _pale(colours: Colormap) -> Colormap:
-    """Colour map of what is predicted."""
-    return ListedColormap([_blended(colours(index)) for index in range(colours.N)])
 
 
 def _digits(grid: HeatmapGrid) -> int:
@@ -237,14 +213,8 @@ def _dot_predictions(drawn: DrawnHeatmap) -> None:
 def _paint(drawn: DrawnHeatmap, cell: Cell) -> tuple[float, float, float, float]:
     """Colour of a cell that has a value; of a predicted one a pale one."""
     assert drawn.norm is not None
-    colour = _colour_map(drawn.grid)(float(drawn.norm(shade(drawn.grid, cell.shown or 0.0))))
-    return _blended(colour) if only_predicted(cell) else colour
-
-
-def _blended(colour: Sequence[float]) -> tuple[float, float, float, float]:
-    """A colour as pale as what is predicted has it."""
-    red, green, blue = (GUESSED * a + (1 - GUESSED) * b for a, b in zip(colour, to_rgb(theme().faint), strict=False))
-    return red, green, blue, 1.0
+    colour = colour_map(drawn.grid)(float(drawn.norm(shade(drawn.grid, cell.shown or 0.0))))
+    return blended(colour) if only_predicted(cell) else colour
 
 
 def _frame(drawn: DrawnHeatmap, box: tuple[float, float, float, float], least: tuple[float, float]) -> None:
