@@ -22,15 +22,17 @@ def accuracies_figure(comparison: Comparison) -> Figure:
     subtitle = f"{n} of {comparison.planned} planned, {len(pairs)} pair{'s' * (len(pairs) != 1)}"
     figure = new_figure(WIDE, 3.2, comparison.study, subtitle)
     left, *rest = figure.subplots(1, 2, width_ratios=(3, 2)) if pairs else [figure.subplots()]
-    for pair in pairs:
-        left.plot([0, 1], pair, color=theme().grey, lw=0.6, alpha=0.6, zorder=0)
+    spots = [_spots(position if len(arms) == 2 else 0, arm) for position, (_, arm) in enumerate(arms)]
+    for seed, *pair in pairs:
+        left.plot([of_arm[seed] for of_arm in spots], pair, color=theme().grey, lw=0.6, alpha=0.6, zorder=0)
     for position, (name, arm) in enumerate(arms):
-        _draw_arm(left, position if len(arms) == 2 else 0, name, arm)
+        _draw_arm(left, position if len(arms) == 2 else 0, name, arm, list(spots[position].values()))
     left.set_xticks(range(len(arms)), [f"{name}\n({arm.strategy})" for name, arm in arms], fontsize=TEXT)
     left.set_xlim(-0.5, len(arms) - 0.5)
     left.set_ylabel("test accuracy (%)")
     interval = any(arm.n > 1 for _, arm in arms)
-    left.set_title("runs, and mean of each arm with 95 % interval" if interval else "runs")
+    if titled():
+        left.set_title("runs, and mean of each arm with 95 % interval" if interval else "runs")
     shares(left)
     for right in rest:
         _draw_difference(right, comparison)
@@ -41,28 +43,35 @@ def accuracies_figure(comparison: Comparison) -> Figure:
     return figure
 
 
-def _draw_arm(axes: Axes, position: int, name: str, arm: ArmSummary) -> None:
+def _spots(position: int, arm: ArmSummary) -> dict[int, float]:
+    """Where each run of an arm stands, by seed: equal ones side by side."""
+    beside = _beside([100 * value for value in arm.test_accuracy.values])
+    return {seed: position + offset for seed, offset in zip(arm.seeds, beside, strict=True)}
+
+
+def _draw_arm(axes: Axes, position: int, name: str, arm: ArmSummary, spots: Sequence[float]) -> None:
     """Draw each run as a point; beside them the mean with its 95 % interval."""
     colour, mark = theme().arms[name], ARM_MARKS[name][1]
     values = [100 * value for value in arm.test_accuracy.values]
-    axes.plot([position] * len(values), values, marker=mark, color=colour, **theme().point)
+    axes.plot(spots, values, marker=mark, color=colour, **theme().point)
     interval = mean_interval(values)
     if interval.n > 1:
         side = position + (0.22 if name == "optimized" else -0.22)
         axes.errorbar(side, interval.mean, bars(interval, highest=100.0), **theme().mean)
 
 
-def _pairs(comparison: Comparison) -> list[tuple[float, float]]:
-    """Test accuracy of both runs of each seed that both arms completed, in percent."""
+def _pairs(comparison: Comparison) -> list[tuple[int, float, float]]:
+    """Seed, and test accuracy of its baseline and its optimized run in percent, of all that both arms completed."""
     arms = comparison.baseline, comparison.optimized
     baseline, optimized = (dict(zip(arm.seeds, arm.test_accuracy.values, strict=True)) for arm in arms)
-    return [(100 * baseline[seed], 100 * optimized[seed]) for seed in sorted(baseline.keys() & optimized.keys())]
+    return [(seed, 100 * baseline[seed], 100 * optimized[seed]) for seed in sorted(baseline.keys() & optimized.keys())]
 
 
 def _draw_difference(axes: Axes, comparison: Comparison) -> None:
-    differences = [optimized - baseline for baseline, optimized in _pairs(comparison)]
+    differences = [optimized - baseline for _, baseline, optimized in _pairs(comparison)]
     difference = comparison.difference
-    axes.set_title("difference within pairs")
+    if titled():
+        axes.set_title("difference within pairs")
     axes.axhline(0, color=theme().ink, lw=0.6, ls=":")
     axes.plot(_beside(differences), differences, marker="o", color=theme().runs[0], **theme().point)
     if difference.mean is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,11 +15,12 @@ from matplotlib.colors import Normalize
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
+from hptui.export.heatmap_colours import blended, colour_map, normalized, pale, shade
 from hptui.export.scales import edges, is_to_scale, number, text_colour, ticks
 from hptui.export.style import CHARACTER, SMALL, VERMILION, theme, title_of
 from hptui.reading.views.colour_scale import ColourScale
 from hptui.reading.views.heatmap_digits import decimals
-from hptui.reading.views.heatmap_grid import Cell, HeatmapGrid
+from hptui.reading.views.heatmap_grid import Cell, HeatmapGrid, Position
 from hptui.record.events import Axis
 
 SMALLEST_FRAME = 6.0
@@ -55,12 +56,12 @@ def draw_cells(axes: Axes, grid: HeatmapGrid, measure: str, size: tuple[float, f
     """Draw cells, ticks, axis names, colour bar; `size` is about that of the cells together, in points."""
     x_edges = edges(grid.x)
     y_edges = edges(grid.y) if grid.y is not None else [-0.5, 0.5]
-    drawn = DrawnHeatmap(grid, axes, x_edges, y_edges, _norm(grid))
+    drawn = DrawnHeatmap(grid, axes, x_edges, y_edges, normalized(grid))
     axes.set_facecolor(theme().faint)
-    values = np.array([[math.nan if c.shown is None else shade(grid, c.shown) for c in row] for row in grid.cells])
-    mesh = axes.pcolormesh(
-        x_edges, y_edges, np.ma.masked_invalid(values), cmap=_colour_map(grid), norm=drawn.norm, **FILLED
-    )
+    mesh = _fill(drawn, [[cell.value for cell in row] for row in grid.cells])
+    if any(only_predicted(cell) for _, _, cell in grid.places):
+        guesses = [[cell.predicted if only_predicted(cell) else None for cell in row] for row in grid.cells]
+        _fill(drawn, guesses, cmap=pale(colour_map(grid)))
     axes.set_xlim(x_edges[0], x_edges[-1])
     axes.set_ylim(y_edges[0], y_edges[-1])
     positions, labels = ticks(grid.x, size[0], sideways=True)
@@ -72,6 +73,13 @@ def draw_cells(axes: Axes, grid: HeatmapGrid, measure: str, size: tuple[float, f
     if drawn.norm is not None and grid.scale is not None:
         _draw_bar(drawn, mesh, measure, grid.scale)
     return drawn
+
+
+def _fill(drawn: DrawnHeatmap, shown: Sequence[Sequence[float | None]], **look: Any) -> QuadMesh:
+    """Paint cells that have such a value."""
+    values = np.array([[math.nan if one is None else shade(drawn.grid, one) for one in row] for row in shown])
+    look = FILLED | {"cmap": colour_map(drawn.grid), "norm": drawn.norm} | look
+    return drawn.axes.pcolormesh(drawn.x_edges, drawn.y_edges, np.ma.masked_invalid(values), **look)
 
 
 def _axis_title(axis: Axis) -> str:
@@ -104,24 +112,6 @@ def _arrows(grid: HeatmapGrid, scale: ColourScale) -> str:
     return "both" if high and low else "max" if high else "min" if low else "neither"
 
 
-def shade(grid: HeatmapGrid, value: float) -> float:
-    """Number that becomes a colour."""
-    return grid.scale.place(value) if grid.scale is not None else value
-
-
-def _norm(grid: HeatmapGrid) -> Normalize | None:
-    if grid.scale is None:
-        return None
-    low, high = grid.scale.place(grid.scale.low), grid.scale.place(grid.scale.high)
-    room = max(abs(low), 1.0) * 1e-3 if high - low < 1e-9 * max(abs(low), 1.0) else 0.0
-    return Normalize(low - room, high + room)
-
-
-def _colour_map(grid: HeatmapGrid) -> matplotlib.colors.Colormap:
-    """Colour map in which bright is best."""
-    return matplotlib.colormaps["viridis_r" if grid.lower_is_better else "viridis"]
-
-
 def _digits(grid: HeatmapGrid) -> int:
     """Decimals of all numbers; at least two, and more for a scale that begins far below one."""
     smallest = abs(grid.low or 1.0)
@@ -148,24 +138,29 @@ def _points_per_unit(axes: Axes) -> tuple[float, float]:
 
 
 def write_numbers(drawn: DrawnHeatmap) -> None:
-    """Write the numbers in all cells, or in none if one of them has no room; predicted ones begin with a tilde."""
-    grid, (x_unit, y_unit) = drawn.grid, _points_per_unit(drawn.axes)
-    digits = _digits(grid)
-    texts = {
-        (row, column): "~" * only_predicted(cell) + _cell_number(cell.shown, digits)
-        for row, column, cell in grid.places
-        if cell.shown is not None
-    }
-    boxes = {position: drawn.box(*position) for position in texts}
+    """Write the numbers in all cells, or in none if one of them has no room; predicted ones begin with a tilde.
 
-    def fits(size: float) -> bool:
+    Where all their digits have no room, they have fewer.
+    """
+    grid, (x_unit, y_unit) = drawn.grid, _points_per_unit(drawn.axes)
+    shown = {(row, column): cell for row, column, cell in grid.places if cell.shown is not None}
+    boxes = {position: drawn.box(*position) for position in shown}
+
+    def fits(texts: Mapping[Position, str], size: float) -> bool:
         return all(
             width * x_unit > (len(texts[position]) + 0.7) * size * CHARACTER and height * y_unit > 1.5 * size
             for position, (_, _, width, height) in boxes.items()
         )
 
-    size = next((size for size in (SMALL, SMALL - 1) if fits(size)), None)
-    if size is None or drawn.norm is None:
+    def written(digits: int) -> dict[Position, str]:
+        return {
+            position: "~" * only_predicted(cell) + _cell_number(cell.shown or 0.0, digits)
+            for position, cell in shown.items()
+        }
+
+    ways = ((written(digits), size) for digits in range(_digits(grid), 1, -1) for size in (SMALL, SMALL - 1))
+    texts, size = next((way for way in ways if fits(*way)), ({}, SMALL))
+    if drawn.norm is None:
         return
     for (row, column), text in texts.items():
         left, bottom, width, height = boxes[row, column]
@@ -216,9 +211,10 @@ def _dot_predictions(drawn: DrawnHeatmap) -> None:
 
 
 def _paint(drawn: DrawnHeatmap, cell: Cell) -> tuple[float, float, float, float]:
-    """Colour of a cell that has a value."""
+    """Colour of a cell that has a value; of a predicted one a pale one."""
     assert drawn.norm is not None
-    return _colour_map(drawn.grid)(float(drawn.norm(shade(drawn.grid, cell.shown or 0.0))))
+    colour = colour_map(drawn.grid)(float(drawn.norm(shade(drawn.grid, cell.shown or 0.0))))
+    return blended(colour) if only_predicted(cell) else colour
 
 
 def _frame(drawn: DrawnHeatmap, box: tuple[float, float, float, float], least: tuple[float, float]) -> None:

@@ -24,6 +24,8 @@ LINE = 1.2 * SMALL / 72
 """inches"""
 MARGIN = 1.15
 """inches of the ticks, and of the colour bar, beside a heatmap"""
+BESIDE = 0.6
+"""inches, of these, that the words above a heatmap leave free"""
 FEW = 6
 """heatmaps, which may be larger without filling more than a page"""
 MOST_LINES = 5
@@ -163,7 +165,8 @@ def _reason(decision: Decision) -> tuple[str, ...]:
 
 def _title(panel: HeatmapPanel, width: float) -> str:
     """Heading and words of a panel `width` inches wide, in lines."""
-    lines = [line for words in panel.words for line in wrapped(words, width - 0.25, SMALL, lines=MOST_LINES)]
+    room = width - (BESIDE if width > WIDE / 3 else BESIDE / 2)  # wider words than the cells make these narrower
+    lines = [line for words in panel.words for line in wrapped(words, room, SMALL, lines=MOST_LINES)]
     return "\n".join([panel.heading, *lines])
 
 

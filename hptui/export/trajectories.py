@@ -51,20 +51,20 @@ def _draw_trajectories(axes: Axes, runs: Sequence[tuple[int, Trajectory]]) -> No
     reached = [p.epoch for t in trajectories for p in (*t.points, *t.baseline)]
     reached += [edge.epoch for t in trajectories for edge in t.edges]
     last = max(reached, default=1)
-    few = last <= MANY_EPOCHS
+    few, log = last <= MANY_EPOCHS, _is_logarithmic(trajectories)
     for edges in dict.fromkeys(trajectory.edges for trajectory in trajectories if trajectory.edges):
         _draw_range(axes, edges, last)
     marks = {} if few else {"marker": ""}
     for trajectory in dict.fromkeys(trajectories):
-        axes.plot(*_columns(_drawn(trajectory, trajectory.baseline)), **_baseline() | marks)
+        axes.plot(*_columns(_drawn(log, trajectory.baseline)), **_baseline() | marks)
         for piece in trajectory.baseline_scheduled:
-            axes.plot(*_columns(_drawn(trajectory, piece)), zorder=1.5, color=theme().grey, **_in_force())
+            axes.plot(*_columns(_drawn(log, piece)), zorder=1.5, color=theme().grey, **_in_force())
     for index, (_, trajectory) in enumerate(runs):
-        points, run = _drawn(trajectory, trajectory.points), theme().run(index, len(runs))
+        points, run = _drawn(log, trajectory.points), theme().run(index, len(runs))
         held = HELD if trajectory.decided_from is None else {}
         axes.plot(*_columns(points), drawstyle="steps-mid", **{"marker": "o"} | run | marks | held)
         for piece in trajectory.scheduled:
-            axes.plot(*_columns(_drawn(trajectory, piece)), zorder=1.5, **run | _in_force())
+            axes.plot(*_columns(_drawn(log, piece)), zorder=1.5, **run | _in_force())
     gap = 3.5 + theme().run(0, len(runs)).get("ms", 3.0) / 2  # points, clear of the widest mark
     for edge, mark, up in (("low", "v", -1), ("high", "^", 1)):
         on_edge = {(p.epoch, p.value) for trajectory in trajectories for p in trajectory.points if p.on_edge == edge}
@@ -77,9 +77,17 @@ def _draw_trajectories(axes: Axes, runs: Sequence[tuple[int, Trajectory]]) -> No
     _trajectory_axes(axes, trajectories, last)
 
 
-def _drawn(trajectory: Trajectory, points: Sequence[TrajectoryPoint]) -> list[tuple[int, float]]:
+def _is_logarithmic(trajectories: Sequence[Trajectory]) -> bool:
+    """Whether an axis is logarithmic: not where all values are zero, which it could not show."""
+    points = (p.value for t in trajectories for p in (*t.points, *t.baseline, *chain(*t.scheduled)))
+    return trajectories[0].scale == "log" and any(
+        value > 0 for value in (*points, *(e.high for t in trajectories for e in t.edges))
+    )
+
+
+def _drawn(log: bool, points: Sequence[TrajectoryPoint]) -> list[tuple[int, float]]:
     """Points (epoch, value) that the axis can show: on a logarithmic one, those above zero."""
-    return [(point.epoch, point.value) for point in points if point.value > 0 or trajectory.scale != "log"]
+    return [(point.epoch, point.value) for point in points if point.value > 0 or not log]
 
 
 def _baseline() -> dict[str, Any]:
@@ -160,7 +168,9 @@ def _trajectory_legend(
     if scheduled:
         words = "in force at the end of an epoch"
         handles.append(Line2D([], [], color=theme().run(0, 1)["color"], label=words, **_in_force()))
-    if any(_drawn(trajectory, trajectory.baseline) for trajectory in trajectories):
+    if any(
+        point.value > 0 or trajectory.scale != "log" for trajectory in trajectories for point in trajectory.baseline
+    ):
         scheduled_baseline = any(trajectory.baseline_scheduled for trajectory in trajectories)
         label = "baseline" + ", chosen" * scheduled_baseline
         handles.append(Line2D([], [], label=label, **_baseline()))

@@ -106,9 +106,9 @@ def plan(strategy: Shape, situation: Outlook) -> dict[str, Any]:
 
 def longer(decision_epochs: tuple[int, ...], epochs: int, later: int) -> tuple[int, ...]:
     """Epochs of decisions of a run of `later` epochs, as those of `epochs` are spaced; named ones stay as they are."""
-    step = decision_epochs[1] - decision_epochs[0] if len(decision_epochs) > 1 else epochs
+    step = decision_epochs[1] - decision_epochs[0] if len(decision_epochs) > 1 else 1
     spaced = decision_epochs == tuple(range(1, epochs + 1, step))
-    return tuple(range(1, later + 1, step if epochs > 1 else 1)) if spaced else decision_epochs
+    return tuple(range(1, later + 1, step)) if spaced else decision_epochs
 
 
 def largest_batch(situation: Outlook) -> float:

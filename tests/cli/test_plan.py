@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 from fabricate import configuration, make_study, python, run_started, write_run
 
+from hptui.__main__ import main
 from hptui.cli.main import cli
 from hptui.cli.measuring import measure_apart
 from hptui.cli.plan_words import planned_lines
-from hptui.planning import Refused, Speed, usual_images
+from hptui.config import Layer, resolve
+from hptui.plan import Plan
+from hptui.planning import Refused, Speed, plan_arm, usual_images
 from hptui.record.study_directory import Steering, open_study, save_steering
+
+Captured = pytest.CaptureFixture[str]
 
 ADAPTIVE = ["--dataset", "mnist", "--strategy", "adaptive", "--search", "lr=1e-4:1e-1:log:5"]
 
@@ -126,3 +132,51 @@ def test_the_images_that_a_plan_counts_on_are_those_of_the_data(name: str, real_
     dataset = request_dataset(name, data_dir=real_data, image_size=None, split_seed=0)
     split = prepare(dataset, train_size=None, validation_size=None, split_seed=0)
     assert usual_images(configuration(dataset=name)) == len(split.train.labels)
+
+
+def planned(**settings: Any) -> Plan:
+    """What adaptive plans on 1,223 images in batches of 100."""
+    flags = {"dataset": "digits", "model": "lenet", "strategy": "adaptive"} | settings
+    return plan_arm(resolve([Layer("test", flags)]).config, "optimized").plan
+
+
+@pytest.mark.parametrize("epochs", [1, 3, 10])
+def test_where_nothing_is_decided_what_it_takes_is_said_and_is_true(epochs: int) -> None:
+    plan = planned(epochs=epochs)
+    assert (plan.stages, plan.left_out) == ((), ("lr", "weight_decay"))
+    whole, _, part = plan.remedy.removeprefix("it takes ").partition("; for lr alone ")
+    assert whole
+    assert part
+    for words, left_out in ((whole, ()), (part, ("weight_decay",))):
+        ways = dict(way.removeprefix("--").split(" ") for way in words.split(", or "))
+        assert list(ways) == ["epochs", "budget", "set"]
+        longer, richer, size = int(ways["epochs"]), float(ways["budget"]), int(ways["set"].partition("=")[2])
+        assert planned(epochs=longer).left_out == left_out
+        assert planned(epochs=epochs, budget=richer).left_out == left_out
+        assert planned(epochs=epochs, set={"batch_size": size}).left_out == left_out
+        assert len(planned(epochs=longer - 1).left_out) > len(left_out)  # and no less would do
+        assert len(planned(epochs=epochs, budget=richer - 0.1).left_out) > len(left_out)
+        twice = next(100 >> times for times in range(7) if 100 >> (times + 1) == size)
+        assert len(planned(epochs=epochs, set={"batch_size": twice}).left_out) > len(left_out)
+
+
+def test_of_more_than_there_is_room_for_it_is_said_what_has_room() -> None:
+    ranges = {"lr": "1e-4:1e-1:log:3", "weight_decay": "1e-6:1e-2:log:3", "dropout": "0:0.5:lin:3"}
+    epochs = next(n for n in range(10, 60) if planned(epochs=n, search=ranges).left_out == ("weight_decay", "dropout")
+                  and "alone" in planned(epochs=n, search=ranges).remedy)  # fmt: skip
+    assert "as it is there is room for lr, weight_decay alone" in planned(epochs=epochs, search=ranges).remedy
+    assert planned(epochs=epochs, search=dict(list(ranges.items())[:2])).left_out == ()
+
+
+def test_the_remedy_and_the_falling_rate_are_told_wherever_nothing_is_decided(capsys: Captured) -> None:
+    assert main(["plan", "--dataset", "digits", "--model", "lenet", "--strategy", "adaptive", "--epochs", "3"]) == 0
+    nothing, left_out, schedule, *_ = capsys.readouterr().out.splitlines()
+    assert nothing == "nothing will be decided"
+    assert left_out.startswith("no budget to search lr, weight_decay: it takes --epochs 41, or --budget 8.1, or ")
+    assert schedule == (
+        "schedule late_decay: from epoch 2 on the learning rate falls, at the end of the run to 0, "
+        "below its range of 0.0001 to 0.01"
+    )
+    flags = ["--schedule", "constant", "--dataset", "digits", "--model", "lenet", "--strategy", "adaptive"]
+    assert main(["plan", *flags, "--epochs", "3"]) == 0
+    assert "schedule" not in capsys.readouterr().out
