@@ -211,14 +211,16 @@ def await_silence(directory: Path, tell: Callable[[str], object] | None = None) 
         whose = beat.writer if beat is not None else "another process"
         tell(f"{whose} may still train this; waiting {LOST_AFTER_SECONDS:.0f} s for a sign of life ...")
     began = {place: _beat_of(place) for place in places}
+    absent: set[Path] = set()
     while places:
         for place in list(places):
-            if _beat_of(place) != began[place]:
-                if read_heartbeat(place) is not None:
-                    raise _held(place)
-                places.remove(place)  # it has left
-            elif unchanged_seconds(place) >= LOST_AFTER_SECONDS:
+            now = _beat_of(place)
+            if now is not None and now != began[place]:
+                raise _held(place)
+            # one that is not there now and the next time, too, was removed by a writer that left
+            if (now is None and place in absent) or unchanged_seconds(place) >= LOST_AFTER_SECONDS:
                 places.remove(place)
+            (absent.add if now is None else absent.discard)(place)
         if places:
             time.sleep(POLL_SECONDS)
 

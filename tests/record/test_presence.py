@@ -65,9 +65,10 @@ def holder(tmp_path: Path) -> Iterator[Callable[[], subprocess.Popen[str]]]:
 def write_heartbeat(directory: Path, *, age: float = 0.0, **changes: Any) -> None:
     """The heartbeat of a process on another machine, written so many seconds ago by all clocks."""
     facts: dict[str, Any] = {"pid": os.getpid(), "host": "elsewhere", "time": time.time() - age, "boot": "other"}
-    path = directory / HEARTBEAT
-    path.write_bytes(msgspec.json.encode(Heartbeat(**facts | changes)))
-    os.utime(path, (time.time() - age,) * 2)
+    new = directory / "new"
+    new.write_bytes(msgspec.json.encode(Heartbeat(**facts | changes)))
+    os.utime(new, (time.time() - age,) * 2)
+    new.replace(directory / HEARTBEAT)
 
 
 @pytest.fixture
@@ -326,9 +327,9 @@ def test_silence_is_waited_for_and_then_believed(tmp_path: Path, soon: float) ->
     assert not (tmp_path / HEARTBEAT).exists()
 
 
-def test_a_writer_elsewhere_is_seen_to_live_and_left_alone(tmp_path: Path, soon: float) -> None:
+def test_a_writer_elsewhere_is_seen_to_live_and_left_alone(tmp_path: Path) -> None:
     write_heartbeat(tmp_path, time=time.time() - 10_000, beat=1)
-    timer = threading.Timer(soon / 2, write_heartbeat, [tmp_path], {"time": time.time() - 10_000, "beat": 2})
+    timer = threading.Timer(0.1, write_heartbeat, [tmp_path], {"time": time.time() - 10_000, "beat": 2})
     timer.start()
     with pytest.raises(RunDirectoryError, match=r"is being written by process .* on elsewhere"):
         Presence(tmp_path).__enter__()
@@ -338,11 +339,21 @@ def test_a_writer_elsewhere_is_seen_to_live_and_left_alone(tmp_path: Path, soon:
     assert beat.host == "elsewhere"
 
 
-def test_a_study_whose_run_is_written_elsewhere_is_left_alone(tmp_path: Path, soon: float) -> None:
+def test_a_writer_elsewhere_that_leaves_is_not_waited_for(tmp_path: Path) -> None:
+    write_heartbeat(tmp_path)
+    timer = threading.Timer(0.1, (tmp_path / HEARTBEAT).unlink)
+    timer.start()
+    began = time.monotonic()
+    await_silence(tmp_path)
+    assert time.monotonic() - began < life_signs.LOST_AFTER_SECONDS
+    timer.join()
+
+
+def test_a_study_whose_run_is_written_elsewhere_is_left_alone(tmp_path: Path) -> None:
     run = tmp_path / "optimized-0"
     run.mkdir()
     write_heartbeat(run, beat=1)
-    timer = threading.Timer(soon / 2, write_heartbeat, [run], {"beat": 2})
+    timer = threading.Timer(0.1, write_heartbeat, [run], {"beat": 2})
     timer.start()
     with pytest.raises(RunDirectoryError, match="optimized-0 is being written by"):
         Presence(tmp_path).__enter__()
@@ -375,9 +386,7 @@ def without_locks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fcntl, "flock", none)
 
 
-def test_without_locks_change_tells(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without_locks: None, soon: float
-) -> None:
+def test_without_locks_change_tells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without_locks: None) -> None:
     monkeypatch.setattr(presence, "BEAT_SECONDS", 0.02)
     monkeypatch.setattr(presence, "SETTLE_SECONDS", 0.05)
     with Presence(tmp_path) as mine:
@@ -386,7 +395,8 @@ def test_without_locks_change_tells(
             Presence(tmp_path).__enter__()
         mine.require_held()
     assert not is_written(tmp_path)
-    write_heartbeat(tmp_path, host=socket.gethostname(), boot=life_signs.boot_id())  # of a killed one
+    old = life_signs.OLD_SECONDS + 10
+    write_heartbeat(tmp_path, host=socket.gethostname(), boot=life_signs.boot_id(), age=old)  # of a killed one
     with Presence(tmp_path) as other:
         write_heartbeat(tmp_path)  # of one that began at the same instant, and was later
         wait_until(lambda: bool(other._successor))
