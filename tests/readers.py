@@ -31,11 +31,13 @@ from hptui.plan import Plan, Round, Stage, plan_lines
 from hptui.reading.alerts import AlertFinder
 from hptui.reading.cautions import cautions
 from hptui.reading.changes import changes
-from hptui.reading.comparison import compare
+from hptui.reading.comparison import Question, compare
+from hptui.reading.comparison.by_class import by_class
 from hptui.reading.comparison.words import comparison_lines
 from hptui.reading.glance import glance
 from hptui.reading.listing import StudyReader
 from hptui.reading.listing_words import COLUMNS, details
+from hptui.reading.outcomes import confusions, roc_curves
 from hptui.reading.plan import coming_lines
 from hptui.reading.progress import seconds_left
 from hptui.reading.studies import FollowedStudy, follow
@@ -422,6 +424,8 @@ def look_at(followed: FollowedStudy, run: Path) -> object:
         seen += [list(table.rows()) for table in tables(followed)]
     with contextlib.suppress(HptuiError):  # it was not completed, or by an older hptui
         seen += [comparison_lines(compare(followed))]
+    with contextlib.suppress(HptuiError):
+        seen += [by_class(followed, Question()), roc_curves(followed), confusions(followed)]
     with contextlib.suppress(HptuiError):
         seen += [recipe_of(RunReader(run).read(), run)]
     return seen
