@@ -156,14 +156,16 @@ class HptuiApp(App[None]):
         training = self._training
         if self.hang_up and not training.alive:
             self.exit()
+        if not self.screen_stack:
+            return  # the app is closing
         error = training.new_error()
         in_form = isinstance(self.screen, Preparing) and training.study is None and training.config is not None
         if error is not None and not in_form:  # there it stands beside its field
             self.notify(error, severity="error", timeout=ERROR_SECONDS, markup=False)
         if training.newly_ended() and not self._is_shown(training.study):
             self._attention.ring(error or "the training of this window has ended")
-        if not self.screen_stack or not isinstance(self.screen, Preparing):
-            return  # the app is closing, or a dialog lies over it; then at a later look
+        if not isinstance(self.screen, Preparing):
+            return  # a dialog lies over it; then at a later look
         if training.study is not None:
             self.pop_screen()
             self.open_study(training.study)
