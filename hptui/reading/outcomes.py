@@ -14,7 +14,7 @@ from hptui.errors import RunDirectoryError
 from hptui.metrics.classification import metric
 from hptui.reading.comparison import summarize
 from hptui.reading.comparison.differences import NO_SPREAD, student_reach
-from hptui.reading.comparison.evidence import UNREADABLE, final_test_accuracy, saved_predictions
+from hptui.reading.comparison.evidence import UNREADABLE, final_test_accuracy, names_of_classes, saved_predictions
 from hptui.reading.studies import FollowedRun, FollowedStudy
 from hptui.reading.views.trajectories import Trajectory, trajectories
 from hptui.record.predictions import Predictions
@@ -45,17 +45,19 @@ class Confusion:
 
 
 def confusions(study: FollowedStudy) -> tuple[Confusion, ...]:
-    """Confusion of each arm that completed a run, of the delivered weights after the last epoch."""
+    """Confusion of each arm that completed a run, of the delivered weights after the last epoch.
+
+    Raises:
+        RunDirectoryError: the runs of an arm have different classes.
+    """
     of_arms = []
     for arm in study.study.config.arms:
-        states = [run.state for run in study.completed_runs(arm)]
-        tables = [(state.started, state.epochs[-1].test) for state in states if state.epochs]
-        matrices = [test.confusion for _, test in tables if test is not None]
-        names = next((started.class_names for started, _ in tables if started is not None), [])
-        if matrices:
-            mean = _mean_matrix(matrices)
-            numbers = [str(index) for index in range(len(mean))]  # where the log does not name every class
-            of_arms.append(Confusion(arm, len(matrices), tuple(names if len(names) == len(mean) else numbers), mean))
+        last = [(run, run.state.epochs[-1].test) for run in study.completed_runs(arm) if run.state.epochs]
+        tested = [(run, test.confusion) for run, test in last if test is not None]
+        if tested:
+            matrices = [matrix for _, matrix in tested]
+            names = names_of_classes([run for run, _ in tested], [len(matrix) for matrix in matrices])
+            of_arms.append(Confusion(arm, len(matrices), names, _mean_matrix(matrices)))
     return tuple(of_arms)
 
 
@@ -109,6 +111,8 @@ def _roc_curve(run: FollowedRun) -> RocCurve | str:
         return predictions
     import numpy as np
 
+    if predictions.classes != 2:
+        return f"the log names two classes, and {predictions.classes} were predicted"
     if not np.isfinite(predictions.probabilities).all():
         return "the network has diverged, its probabilities are no numbers"
     area = metric("auc", predictions)

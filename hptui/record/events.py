@@ -145,6 +145,10 @@ class DecisionStarted(Event, frozen=True, kw_only=True):
     planned_most: Count | None = None
     """candidates that it will have at most; null: nobody can tell, or an older hptui did not record it"""
 
+    def searches(self, values: dict[str, float]) -> bool:
+        """Whether these are values of something that it searches; if it searches nothing, any are."""
+        return not self.axes or any(axis.name in values for axis in self.axes)
+
 
 class CandidateScored(Event, frozen=True, kw_only=True):
     decision: Count

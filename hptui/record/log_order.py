@@ -15,6 +15,7 @@ from hptui.record.events import (
     Axis,
     BatchesTrained,
     CandidateScored,
+    CheckpointSaved,
     DecisionRepeated,
     DecisionStarted,
     EpochCompleted,
@@ -28,6 +29,8 @@ from hptui.record.events import (
 )
 
 Decided = CandidateScored | LandscapePredicted | DecisionRepeated | HyperparametersChosen
+FREE = frozenset({BatchesTrained, Evaluated, EpochCompleted, CheckpointSaved})
+"""what may stand anywhere, as far as it matters here; most lines are of these"""
 LATER = Decided | DecisionStarted | BatchesTrained | Evaluated | EpochCompleted | RunCompleted
 """what no log begins with"""
 
@@ -43,6 +46,8 @@ class LogOrder:
 
     def take(self, event: AnyEvent) -> None:
         """Take the next fact; raise ValueError, in words for the user, if it cannot follow those before."""
+        if type(event) in FREE or (type(event) is CandidateScored and self._is_next(event)):
+            return
         for problem in self._problems(event):
             raise ValueError(problem)
         match event:
@@ -52,6 +57,11 @@ class LogOrder:
                 self._decided = event.decision + 1
             case RunResumed():
                 self._decided = event.decisions
+
+    def _is_next(self, event: CandidateScored) -> bool:
+        """Whether it is one more of the decision that was begun last, as nearly all are: a short way for many."""
+        begun = self._begun
+        return begun is not None and event.decision == begun.decision and begun.searches(event.values)
 
     def _problems(self, event: AnyEvent) -> Iterator[str]:
         """Reasons why the fact does not fit."""
@@ -83,7 +93,7 @@ class LogOrder:
         cells = math.prod(len(axis.values) for axis in begun.axes)
         if isinstance(event, LandscapePredicted) and len(event.scores) != cells:
             yield f"LandscapePredicted has {len(event.scores)} scores for {cells} cells"
-        if isinstance(event, CandidateScored) and begun.axes and not any(a.name in event.values for a in begun.axes):
+        if isinstance(event, CandidateScored) and not begun.searches(event.values):
             yield f"candidate {event.candidate} of decision {event.decision} has no value of what is searched"
 
 

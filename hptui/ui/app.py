@@ -174,7 +174,7 @@ class HptuiApp(App[None]):
         if training.newly_ended() and not self._is_shown(training.study):
             self._attention.ring(error or "the training of this window has ended")
         if not isinstance(self.screen, Preparing):
-            return  # or a dialog lies over it; then at a later look
+            return  # a dialog lies over it; then at a later look
         if training.study is not None:
             self.pop_screen()
             self.open_study(training.study)

@@ -12,8 +12,10 @@ from fabricate import finished_study, make_study, run_started, two_class_study, 
 from scipy.stats import t
 from sklearn.metrics import roc_auc_score, roc_curve
 
+from hptui.errors import RunDirectoryError
 from hptui.metrics.classification import metric
-from hptui.reading.comparison import compare
+from hptui.reading.comparison import Question, compare
+from hptui.reading.comparison.by_class import by_class
 from hptui.reading.comparison.evidence import UNREADABLE
 from hptui.reading.outcomes import confusions, cost_points, mean_interval, roc_curves, trajectories_by_seed
 from hptui.reading.studies import follow
@@ -113,3 +115,30 @@ def test_trajectories_of_runs_that_have_begun_with_the_baseline_of_their_seed(tm
     ((seed, (trajectory,)),) = trajectories_by_seed(follow(study.directory))
     assert (seed, trajectory.name) == (1, "lr")
     assert [point.epoch for point in trajectory.baseline] == [1, 2]
+
+
+def test_a_log_that_names_no_classes_has_numbers_for_them(tmp_path: Path) -> None:
+    study = two_class_study(tmp_path / "study", runs=1, class_names=())
+    followed = follow(study.directory)
+    assert [confusion.class_names for confusion in confusions(followed)] == [("0", "1")] * 2
+    assert [row.name for row in by_class(followed, Question())] == ["0", "1"] * 2
+    assert roc_curves(followed) == ((), ())
+
+
+def test_runs_that_counted_other_classes_are_told(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "study", runs=2, baseline="none")
+    for seed, confusion in enumerate([((50, 10), (5, 35)), ((40, 5, 5), (5, 30, 5), (0, 0, 10))]):
+        write_run(study, "optimized", seed, whole_run(seed=seed, confusion=confusion))
+    for read in (confusions, lambda followed: by_class(followed, Question())):
+        with pytest.raises(RunDirectoryError, match=r"optimized-1 counted 3 classes, .*optimized-0 2: they are not"):
+            read(follow(study.directory))
+
+
+def test_two_classes_in_the_log_and_three_predicted_have_no_curve(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "study", baseline="none")
+    started, *events = whole_run(confusion=((20, 0, 0), (0, 20, 0), (0, 0, 20)))
+    run = write_run(study, "optimized", 0, [msgspec.structs.replace(started, class_names=["a", "b"]), *events])
+    labels = np.arange(60) % 3
+    write_predictions(run, {("final", "test"): Predictions(labels, np.eye(3, dtype=np.float32)[labels])})
+    curves, problems = roc_curves(follow(study.directory))
+    assert (curves, problems) == ((), ("optimized-0: the log names two classes, and 3 were predicted",))

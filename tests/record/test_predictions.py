@@ -152,3 +152,22 @@ def test_reading_and_measuring_loads_no_torch(tmp_path: Path) -> None:
     )
     done = python(code, tmp_path)
     assert done.returncode == 0, done.stderr
+
+
+def test_an_archive_that_unpacks_to_more_than_any_predictions_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hptui.record.predictions.MOST_BYTES", 1000)
+    np.savez_compressed(
+        tmp_path / PREDICTIONS_FILE, test_labels=np.zeros(10_000, int), final_test=np.zeros((10_000, 2))
+    )
+    with pytest.raises(RunDirectoryError, match="is damaged: it says that it holds more than"):
+        read_predictions(tmp_path)
+
+
+def test_a_member_that_is_no_array_is_told(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / PREDICTIONS_FILE, "w") as archive:
+        archive.writestr("test_labels.npy", b"no array")
+        archive.writestr("final_test.npy", b"neither")
+    with pytest.raises(RunDirectoryError, match=r"predictions\.npz (is damaged|cannot be read)"):
+        read_predictions(tmp_path)

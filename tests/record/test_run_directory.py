@@ -304,3 +304,22 @@ def test_a_run_json_that_cannot_be_used(tmp_path: Path, content: bytes | None, e
     assert expected in str(caught.value)
     assert str(tmp_path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_log_without_lines_is_told_before_it_fills_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_reader, "LONGEST_LINE", 1 << 21)
+    write(tmp_path, run_started())
+    with (tmp_path / EVENTS_FILE).open("ab") as file:
+        file.truncate(200 << 30)  # of which the disk holds nothing
+    for read in (RunReader(tmp_path).read, lambda: last_event(tmp_path)):
+        with pytest.raises(RunDirectoryError, match=r"events\.jsonl cannot be read: .* have no end of a line"):
+            read()
+
+
+@pytest.mark.parametrize("first", [batches_trained(), evaluated(), run_completed()])
+def test_a_log_that_lost_its_beginning_is_told(tmp_path: Path, first: AnyEvent) -> None:
+    write(tmp_path, first)
+    with pytest.raises(RunDirectoryError, match=rf"begins with {type(first).__name__}: the lines before it"):
+        run_reader.check_format(tmp_path)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from functools import partialmethod
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from damage import without_line
 from fabricate import finished_study
 from textual.app import App
 
@@ -55,3 +58,28 @@ def test_an_error_in_a_worker(tmp_path: Path, capfd: Captured, monkeypatch: pyte
     told = capfd.readouterr().err
     assert told.startswith("hptui: internal error: IndexError: 23 is out of range")
     assert told.count("\n") == 1
+
+
+def test_a_look_at_the_training_while_the_app_closes_is_no_error() -> None:
+    app = HptuiApp()
+    assert not app.screen_stack
+    app._look_at_training()
+
+
+def test_a_damaged_run_is_told_on_the_screen_of_its_study(tmp_path: Path) -> None:
+    """The other runs are shown all the same; so is a log that is a pipe, which nobody waits for."""
+    study = finished_study(tmp_path / "study", [0.5], [0.6]).directory
+    without_line(study, "DecisionStarted")
+    (study / "baseline-0" / "events.jsonl").unlink()
+    os.mkfifo(study / "baseline-0" / "events.jsonl")
+
+    async def look() -> dict[str, str]:
+        app = HptuiApp(watch=study)
+        async with app.run_test(size=(120, 40)) as pilot:
+            while not isinstance(app.screen, Dashboard) or len(app.screen.viewer.problems) < 2:
+                await pilot.pause(0.02)
+            return app.screen.viewer.problems
+
+    problems = asyncio.run(look())
+    assert "without its DecisionStarted" in problems["optimized-0"]
+    assert problems["baseline-0"].startswith("it is a pipe, not a file: ")

@@ -12,6 +12,7 @@ from hptui.metrics.classification import METRIC_TITLES
 from hptui.metrics.intervals import ClassMetrics
 from hptui.reading.comparison.arms import Summary, summarize
 from hptui.reading.comparison.differences import student_reach
+from hptui.reading.comparison.evidence import names_of_classes
 from hptui.reading.comparison.measuring import Question, class_metrics
 from hptui.reading.comparison.number_words import percent
 from hptui.reading.studies import FollowedStudy
@@ -49,13 +50,13 @@ def by_class(followed: FollowedStudy, question: Question) -> list[ClassRow]:
     """Rows of every arm that completed a run, in the order of the classes.
 
     Raises:
-        UsageError: a threshold is asked for, and a run saved no predictions.
+        UsageError: a threshold is asked for, and a run saved no predictions; or the runs have different classes.
     """
     rows = []
     for arm in followed.study.config.arms:
         runs = followed.completed_runs(arm)
         by_run = [class_metrics(run, question) for run in runs]
-        names = next((run.state.started.class_names for run in runs if run.state.started is not None), [])
+        names = names_of_classes(runs, [len(metrics) for metrics in by_run]) if runs else ()
         rows += [_row(arm, name, runs_of) for name, runs_of in zip(names, zip(*by_run, strict=True), strict=True)]
     return rows
 

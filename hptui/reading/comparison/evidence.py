@@ -43,6 +43,25 @@ def decisive_test(run: FollowedRun, model: Model) -> Evaluated:
     return test
 
 
+def names_of_classes(runs: Sequence[FollowedRun], counts: Sequence[int]) -> tuple[str, ...]:
+    """Names of the classes of runs that are of one arm; numbers where their logs do not name every class.
+
+    Args:
+        runs: completed ones, at least one.
+        counts: classes that each of them counted.
+
+    Raises:
+        RunDirectoryError: these are not the same for all.
+    """
+    for run, count in zip(runs, counts, strict=True):
+        if count != counts[0]:
+            raise RunDirectoryError(
+                f"{run.directory} counted {count} classes, {runs[0].directory} {counts[0]}: they are not of one study."
+            )
+    named = next((run.state.started.class_names for run in runs if run.state.started is not None), [])
+    return tuple(named) if len(named) == counts[0] else tuple(map(str, range(counts[0])))
+
+
 def saved_predictions(run: FollowedRun, model: Model) -> Predictions | None:
     """What a completed run saved of its test images; None: nothing.
 
