@@ -20,7 +20,7 @@ from rich.text import Text
 
 from hptui.__main__ import main
 from hptui.cli.console import HarmlessConsole
-from hptui.cli.output import harmless
+from hptui.record.harmless import harmless
 from hptui.record.study_directory import studies_folder
 from hptui.ui.bell import attention
 
