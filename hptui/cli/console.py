@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
-from hptui.cli.output import harmless
+from hptui.record.harmless import harmless
 
 
 class HarmlessConsole(Console):

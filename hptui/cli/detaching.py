@@ -82,7 +82,7 @@ class DetachedTraining:
         self._answered = threading.Event()
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the thread reads)
         self._process = subprocess.Popen(
-            [*_command(), job.label],
+            [*same_python(), "-m", "hptui", COMMAND, job.label],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._said,
@@ -137,11 +137,10 @@ class DetachedTraining:
         process.wait()
 
 
-def _command() -> list[str]:
-    """Python with hptui, which looks for modules where this process does: in the current folder only if it does so."""
+def same_python() -> list[str]:
+    """Python that looks for modules where this process does: in the current folder, anybody's, only if it does so."""
     here = {"", str(Path.cwd())}
-    safe = [] if here & set(sys.path) else ["-P"]
-    return [sys.executable, *safe, "-m", "hptui", COMMAND]
+    return [sys.executable] if here & set(sys.path) else [sys.executable, "-P"]
 
 
 def begin_detached(job: Job, environment: Mapping[str, str]) -> DetachedTraining:

@@ -11,11 +11,12 @@ from collections.abc import Callable
 
 import msgspec
 
+from hptui.cli.detaching import same_python
 from hptui.config import StudyConfig
 from hptui.planning import Refused, Speed
 
 POLL_SECONDS = 0.05
-COMMAND = (sys.executable, "-m", "hptui.training.timing")
+MODULE = "hptui.training.timing"
 _decoder = msgspec.json.Decoder(Speed | Refused)
 
 
@@ -31,7 +32,7 @@ def measure_apart(config: StudyConfig, should_stop: Callable[[], bool]) -> Speed
         question.seek(0)
         try:
             with subprocess.Popen(
-                COMMAND, stdin=question, stdout=subprocess.PIPE, stderr=said, env=environment
+                [*same_python(), "-m", MODULE], stdin=question, stdout=subprocess.PIPE, stderr=said, env=environment
             ) as process:
                 answer = _wait(process, should_stop)
         except OSError as error:

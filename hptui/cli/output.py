@@ -13,7 +13,6 @@ import errno
 import io
 import json
 import os
-import re
 import stat
 import sys
 from contextlib import suppress
@@ -21,15 +20,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hptui.record.harmless import OBEYED, harmless
+
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
-
-OBEYED = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 without tab and line break, DEL, C1
-    "\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"  # direction of writing, line breaks, what is invisible
-    "\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
-)
-"""signs that act instead of being shown; what joins letters and emojis (U+200C, U+200D, U+FE0F) is none of them"""
 
 
 class ForgivingFile(io.FileIO):
@@ -70,11 +64,6 @@ def _forgiving(stream: io.TextIOWrapper) -> io.TextIOWrapper:
         line_buffering=stream.line_buffering,
         write_through=stream.write_through,
     )
-
-
-def harmless(text: str) -> str:
-    """`text` with a question mark for every sign that a terminal would obey; tabs and line breaks stay."""
-    return text if text.isprintable() else OBEYED.sub("?", text)
 
 
 def print_line(line: object) -> None:

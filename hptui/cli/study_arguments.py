@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
-from hptui.cli.output import harmless
 from hptui.errors import RunDirectoryError
+from hptui.record.harmless import harmless
 from hptui.record.study_names import find_run, find_study, run_names, study_names
 
 Command = TypeVar("Command", bound=Callable[..., Any])

@@ -2,7 +2,7 @@
 
 Like the export it reads the study's folder alone, takes all numbers from `hptui.reading`, and says what is missing
 where a study is not finished. Whatever comes from outside (names, reasons, errors) is escaped by Jinja2, whose
-autoescape is on for every value; what is never escaped is the template itself.
+autoescape is on for every value, and has no sign that a reader obeys; what is never escaped is the template itself.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from hptui.export.pictures import pictures as exported_pictures
 from hptui.reading.studies import FollowedStudy
 from hptui.record.contents import REPORT_FILE
 from hptui.record.files import replace_file
+from hptui.record.harmless import harmless
 from hptui.record.notes import read_note
 from hptui.record.write_errors import cannot_write
 from hptui.report.content import after_pictures, before_pictures, headline
@@ -55,6 +56,7 @@ def page(study: FollowedStudy, *, progress: Callable[[str], None] | None = None)
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("hptui.report", "."),
         autoescape=True,
+        finalize=_finalized,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -71,3 +73,8 @@ def page(study: FollowedStudy, *, progress: Callable[[str], None] | None = None)
         version=hptui.__version__,
         written=time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
     )
+
+
+def _finalized(value: object) -> object:
+    """What is put into the template in the place of a value, before it is escaped."""
+    return harmless(value) if type(value) is str else value

@@ -20,7 +20,7 @@ from rich.text import Text
 
 from hptui.__main__ import main
 from hptui.cli.console import HarmlessConsole
-from hptui.cli.output import harmless
+from hptui.record.harmless import harmless
 from hptui.record.study_directory import studies_folder
 from hptui.ui.bell import attention
 
@@ -186,7 +186,7 @@ def test_own_styles_and_progress_go_on_in_a_terminal() -> None:
         ("plain\ttext\n", "plain\ttext\n"),
         ("\x00\x08\x0b\r\x1b\x7f\x80\x9d", "????????"),
         ("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069", "?" * 12),
-        ("\u2028\u2029\ufeff\u200b\U000e0041", "?????"),
+        ("\u2028\u2029\ufeff\u200b\U000e0041\udcff", "??????"),
         ("\u6f22\u5b57 e\u0301 \N{WOMAN}\u200d\N{WOMAN}\ufe0f \u0646\u200c\u0645 \U0001fae8", None),
     ],
 )

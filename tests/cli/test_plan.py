@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,19 @@ def test_a_model_that_prints_and_kills_its_process_is_told(tmp_path: Path) -> No
     found = measure_apart(configuration(**SMALL | {"model": f"{own}:net"}), lambda: False)
     assert isinstance(found, Refused)
     assert found.message == "the measurement ended with code 3: bye"
+
+
+def test_a_measurement_imports_nothing_that_lies_in_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be a study that was received, and the library of that name be somebody's trap."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if path])
+    (tmp_path / "msgspec.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n", "utf-8")
+    found = measure_apart(configuration(**SMALL | {"model": "no/net.py:Net"}), lambda: False)
+    assert isinstance(found, Refused)
+    assert "there is no file no/net.py" in found.message
+    assert not (tmp_path / "ran").exists()
 
 
 def test_a_measurement_that_nobody_waits_for_is_stopped() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import os
 import pickle
 import zipfile
 from collections.abc import Callable
@@ -20,10 +21,12 @@ from hptui.datasets._prepare import request_dataset
 from hptui.errors import HptuiError
 from hptui.record.mending import mend_log
 from hptui.record.predictions import PREDICTIONS_FILE, read_predictions
-from hptui.record.run_directory import MODEL_FILE, RunFile, create_run, read_origin
+from hptui.record.run_directory import CHECKPOINTS, ERROR_FILE, MODEL_FILE, RunFile, create_run, read_origin
+from hptui.record.run_writer import RunWriter
 from hptui.record.seals import seal_archive
 from hptui.training.predicting import load_predictor
-from hptui.training.run.checkpoints import largest_difference, load_file, restore_newest
+from hptui.training.run.checkpoints import largest_difference, load_file, restore_newest, save_checkpoint, save_file
+from hptui.training.study import _record_failure
 
 WEIGHTS = ["zip", "sealed", "legacy", "pickle"]
 ARRAYS = ["zip", "sealed", "pickle"]
@@ -119,6 +122,28 @@ def test_no_images_run_code(run: Path, tmp_path: Path, kind: str) -> None:
         with pytest.raises(HptuiError, match=r"images\.npz"):
             load()
     assert not (run / "ran").exists()
+
+
+@pytest.mark.parametrize("where", ["file", "partial"])
+@pytest.mark.parametrize("name", ["checkpoints/step-000000010.pt", "model.pt", "best.pt", "error.log"])
+def test_nothing_of_a_training_is_written_through_a_link(run: Path, tmp_path: Path, name: str, where: str) -> None:
+    """At the file's own place, and where its first half is written; the link goes, what it leads to stays."""
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"a key")
+    path = run / name
+    link = path if where == "file" else path.with_name(f".{path.name}.{os.getpid()}.partial")
+    link.symlink_to(victim)
+    if name.startswith(CHECKPOINTS):
+        save_checkpoint(run, 10, {"network": {}})
+    elif name == ERROR_FILE:
+        with RunWriter(run) as writer:
+            _record_failure(writer, run, ValueError("no"))
+    else:
+        save_file(path, {"network": {}}, read_origin(run))
+    assert victim.read_bytes() == b"a key"
+    assert path.is_file()
+    assert not path.is_symlink()
+    assert not list(path.parent.glob(".*.partial"))
 
 
 def test_the_bomb_would_go_off(run: Path) -> None:
