@@ -17,6 +17,7 @@ Each life is a fork of one process that has imported torch, so it costs no start
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import itertools
 import json
@@ -323,12 +324,12 @@ def kill_until_done(
     raise AssertionError
 
 
-def attack(kills: int, of_one: int, seed: int, folder: Path) -> Tally:
+def attack(kills: int, of_one: int, seed: int, folder: Path, tally: Tally) -> None:
     """Kill studies, each so often at most, until so many kills are done."""
-    draw, tally, known = random.Random(seed), Tally(), {}
+    draw, known = random.Random(seed), {}
     for number, scenario in enumerate(scenarios()):
         if tally.total >= kills:
-            return tally
+            return
         key = json.dumps(scenario.settings)
         place = folder / str(number)
         place.mkdir()
@@ -344,11 +345,10 @@ def attack(kills: int, of_one: int, seed: int, folder: Path) -> Tally:
         else:
             shutil.rmtree(place)
         print(f"{tally.total} kills, {sum(tally.studies.values())} studies, {len(tally.faults)} differ", flush=True)
-    raise AssertionError
 
 
 def main() -> int:
-    """Print a table of the kills, and what differs."""
+    """Print a table of the kills, and what differs; of those so far where it is interrupted."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=1000)
     parser.add_argument("--most", type=int, default=12, help="kills of one study; then it may come to its end")
@@ -359,7 +359,10 @@ def main() -> int:
     began = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="hptui-kills-"))
     os.environ["XDG_DATA_HOME"] = os.environ["XDG_STATE_HOME"] = str(folder)
-    tally = attack(options.kills, options.most, options.seed, folder)
+    tally = Tally()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where a shell started it in the background
+    with contextlib.suppress(KeyboardInterrupt):
+        attack(options.kills, options.most, options.seed, folder, tally)
     print(f"\n{'strategy':<12}{'studies':>8}" + "".join(f"{kind:>12}" for kind in KINDS))
     for strategy, studies in sorted(tally.studies.items()):
         print(f"{strategy:<12}{studies:>8}" + "".join(f"{tally.kills[strategy, kind]:>12}" for kind in KINDS))
