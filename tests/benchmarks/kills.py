@@ -17,6 +17,7 @@ Each life is a fork of one process that has imported torch, so it costs no start
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import itertools
 import json
@@ -56,8 +57,8 @@ from hptui.training.run import checkpoints, probing
 from hptui.training.study import PreparedStudy
 
 KINDS = ("time", "disk", "checkpoint", "probe")
-MOST_KILLS = 12
-"""of one study; then it may come to its end"""
+HANGS = 300
+"""seconds after which a life is ended"""
 SHARE = 0.25
 """of an undisturbed run that a life lasts at most, by whatever its kind counts"""
 RUN = "optimized-0"
@@ -215,6 +216,7 @@ def fork(do: Callable[[], object], errors: Path) -> int:
     if child:
         return child
     code = 1
+    signal.alarm(HANGS)
     try:
         do()
         code = 0
@@ -302,8 +304,8 @@ def undisturbed(scenario: Scenario, folder: Path) -> tuple[list[Any], dict[str, 
 
 def kill_until_done(
     scenario: Scenario, folder: Path, counts: dict[str, float], draw: random.Random, tally: Tally, most: int
-) -> Iterator[str]:
-    """Kill a study again and again; faults on the way."""
+) -> str:
+    """Kill a study until it has come to its end; what went wrong, if something did."""
     errors, kinds = folder / "errors.txt", [kind for kind in KINDS if counts.get(kind)]
     for life in itertools.count():
         kind = draw.choice(kinds) if life < most else "none"
@@ -314,44 +316,42 @@ def kill_until_done(
             time.sleep(draw.random() * last)
             os.kill(child, signal.SIGKILL)  # it is there until it is waited for
         status = os.waitpid(child, 0)[1]
-        if os.WIFSIGNALED(status):
-            tally.kills[scenario.strategy, kind] += 1
-        elif status:
-            yield errors.read_text("utf-8")
-            return
-        else:
-            return
+        if status == 0:
+            return ""
+        if os.waitstatus_to_exitcode(status) != -signal.SIGKILL:
+            return errors.read_text("utf-8") if errors.exists() else f"life {life} hangs"
+        tally.kills[scenario.strategy, kind] += 1
+    raise AssertionError
 
 
-def attack(kills: int, seed: int, folder: Path) -> Tally:
-    """Kill studies until so many kills are done."""
-    draw, tally, known = random.Random(seed), Tally(), {}
+def attack(kills: int, of_one: int, seed: int, folder: Path, tally: Tally) -> None:
+    """Kill studies, each so often at most, until so many kills are done."""
+    draw, known = random.Random(seed), {}
     for number, scenario in enumerate(scenarios()):
         if tally.total >= kills:
-            return tally
+            return
         key = json.dumps(scenario.settings)
         place = folder / str(number)
         place.mkdir()
         if key not in known:
             known[key] = undisturbed(scenario, place)
         whole, counts = known[key]
-        most = min(MOST_KILLS, kills - tally.total)
-        for fault in kill_until_done(scenario, place, counts, draw, tally, most):
-            tally.faults.append(f"{place}, {key}: {fault}")
+        most = min(of_one, kills - tally.total)
+        fault = kill_until_done(scenario, place, counts, draw, tally, most)
+        fault = fault or difference(whole, outcome(place / "killed"))
         tally.studies[scenario.strategy] += 1
-        found = "" if tally.faults and str(place) in tally.faults[-1] else difference(whole, outcome(place / "killed"))
-        if found:
-            tally.faults.append(f"{place}, {key}: differs at {found}")
-        if not tally.faults or str(place) not in tally.faults[-1]:
+        if fault:
+            tally.faults.append(f"{place}, {key}: {fault}")
+        else:
             shutil.rmtree(place)
         print(f"{tally.total} kills, {sum(tally.studies.values())} studies, {len(tally.faults)} differ", flush=True)
-    raise AssertionError
 
 
 def main() -> int:
-    """Print a table of the kills, and what differs."""
+    """Print a table of the kills, and what differs; of those so far where it is interrupted."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=1000)
+    parser.add_argument("--most", type=int, default=12, help="kills of one study; then it may come to its end")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -359,7 +359,10 @@ def main() -> int:
     began = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="hptui-kills-"))
     os.environ["XDG_DATA_HOME"] = os.environ["XDG_STATE_HOME"] = str(folder)
-    tally = attack(options.kills, options.seed, folder)
+    tally = Tally()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where a shell started it in the background
+    with contextlib.suppress(KeyboardInterrupt):
+        attack(options.kills, options.most, options.seed, folder, tally)
     print(f"\n{'strategy':<12}{'studies':>8}" + "".join(f"{kind:>12}" for kind in KINDS))
     for strategy, studies in sorted(tally.studies.items()):
         print(f"{strategy:<12}{studies:>8}" + "".join(f"{tally.kills[strategy, kind]:>12}" for kind in KINDS))

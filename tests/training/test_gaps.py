@@ -167,3 +167,20 @@ def test_a_command_leaves_no_gap(prepare: Make, tmp_path: Path) -> None:
     assert train_study(study, made, control)
     assert follow(study.directory).runs[0].status == "finished"
     assert read_line(study.directory).state == "finished"
+
+
+def test_no_epochs_are_added_where_another_run_has_lost_lines(prepare: Make, tmp_path: Path) -> None:
+    """Told in the log, and no end of the training."""
+    made, control = prepare(**SETTINGS | {"runs": 2}), Control()
+    study = new_study(tmp_path / "study", made)
+    first, second = (directory for _, _, directory in study.runs())
+    for seed, run in enumerate((first, second)):
+        study.create_run("optimized", seed, run)
+    assert train_run(first, made, "optimized", 0, Control())
+    lines = (first / EVENTS_FILE).read_bytes().splitlines(keepends=True)
+    (first / EVENTS_FILE).write_bytes(b"".join(lines[:2] + lines[3:]))
+    control._requests.append(AddEpochs(epochs=1, author="test"))
+    assert train_run(second, made, "optimized", 1, control)
+    (refused,) = [event for event in RunReader(second).read() if isinstance(event, CommandRefused)]
+    assert "no epochs can be added" in refused.reason
+    assert "lines before it are missing" in refused.reason

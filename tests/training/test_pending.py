@@ -16,10 +16,11 @@ from hptui.reading.studies import FollowedRun
 from hptui.record.checkpoint_names import Moment, checkpoints, next_moment
 from hptui.record.commands import AddEpochs
 from hptui.record.events import AnyEvent, CandidateScored, CheckpointSaved, RunResumed
-from hptui.record.run_directory import CHECKPOINTS, EVENTS_FILE, MODEL_FILE, RunFile, create_run
+from hptui.record.run_directory import CHECKPOINTS, EVENTS_FILE, MODEL_FILE, RunFile, create_run, run_name
 from hptui.record.run_reader import RunReader
 from hptui.record.run_writer import RunWriter
 from hptui.record.seals import check_archive
+from hptui.record.study_directory import create_study
 from hptui.strategies import Candidate, Choice, Strategy
 from hptui.training.engine.loop import Trainer
 from hptui.training.engine.plug_ins import load_schedule
@@ -27,7 +28,7 @@ from hptui.training.run.autosave import Autosave
 from hptui.training.run.checkpoints import load_file
 from hptui.training.run.control import Control, Request, StopRequested
 
-from .conftest import Prepared, make_run, train_run
+from .conftest import Prepared, make_run, train_run, train_study
 from .test_damage import facts
 from .test_exactness import StopAfter, assert_same
 
@@ -98,6 +99,26 @@ def test_however_often_it_is_stopped_no_step_is_trained_twice(
     assert_same(load_file(stopped / MODEL_FILE), load_file(whole / MODEL_FILE))
     assert facts(stopped)[: len(scored(whole))] == facts(whole)[: len(scored(whole))]
     assert len(scored(stopped)) == len(scored(whole))  # every candidate has one line
+
+
+def test_a_study_in_short_slots_comes_to_its_end(prepare: Make, tmp_path: Path) -> None:
+    """Both arms, in slots of which one decision takes several."""
+    made = prepare(**STRATEGIES["grid"], runs=1)
+    whole, stopped = (
+        create_study(tmp_path / name, made.config, made.data.fingerprint, {}) for name in ("whole", "stopped")
+    )
+    assert train_study(whole, made, Control())
+    slots = 1
+    while not train_study(stopped, made, StopAfter(9)):
+        slots += 1
+        assert slots < 100
+    assert slots > 12
+    for arm, seed, directory in stopped.runs():
+        other = whole.directory / run_name(arm, seed)
+        assert_same(load_file(directory / MODEL_FILE), load_file(other / MODEL_FILE))
+        kept, wanted = ([one for one in facts(run) if one["event"] != "EpochCompleted"] for run in (directory, other))
+        assert kept == wanted  # the training loss of an epoch is a sum of other sums: its last bits differ
+        assert len(scored(directory)) == len(scored(other))
 
 
 @pytest.mark.parametrize("name", STRATEGIES)

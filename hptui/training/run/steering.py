@@ -10,11 +10,12 @@ from typing import assert_never
 import msgspec
 
 from hptui.config import Arm, Layer, StudyConfig, resolve
-from hptui.errors import ConfigError
+from hptui.errors import ConfigError, RunDirectoryError
 from hptui.hyperparameters import Values, hyperparameter
 from hptui.record.commands import AddEpochs, ChangeRanges, UseValues
 from hptui.record.events import CommandRefused, EpochsAdded, RangesChanged, RunCompleted, ValuesRequested
-from hptui.record.run_directory import CHECKPOINTS, RUN_FILE, run_name
+from hptui.record.mending import has_checkpoints
+from hptui.record.run_directory import RUN_FILE, run_name
 from hptui.record.run_reader import last_event
 from hptui.record.study_directory import Steering, save_steering
 from hptui.strategies import Strategy
@@ -92,7 +93,11 @@ class Helm:
         """A completed run gets more epochs from its checkpoint: without one it would be trained from the beginning."""
         for run_file in sorted(self.study.glob(f"*/{RUN_FILE}")) if self.study is not None else ():
             run = run_file.parent
-            if isinstance(last_event(run), RunCompleted) and not any((run / CHECKPOINTS).glob("*.pt")):
+            try:
+                completed = isinstance(last_event(run), RunCompleted)
+            except RunDirectoryError as error:
+                raise ConfigError(f"no epochs can be added: {error}") from None
+            if completed and not has_checkpoints(run):
                 raise ConfigError(f"no epochs can be added: the checkpoint of {run.name} was removed (hptui clean).")
 
     def _check_run(self, request: UseValues, config: StudyConfig) -> None:
