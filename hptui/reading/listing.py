@@ -197,7 +197,8 @@ def _line_of(directory: Path, study: Study) -> StudyLine:
     progress = StudyProgress(study, tuple(run.seen.progress for run in runs), None)
     if not progress.is_over:
         progress = replace(progress, newest=_newest_decision(runs))
-    goes_on = tuple(run.path.name for run in runs if 0 < run.seen.progress.completed < progress.epochs)
+    planned = progress.epochs
+    goes_on = tuple(run.path.name for run in runs if 0 < run.seen.progress.completed < planned)
     written = is_written(study.directory)
     return StudyLine(
         directory=directory,

@@ -165,6 +165,12 @@ def details(line: StudyLine) -> list[str]:
     return [*lines, *_noted(line)]
 
 
+def run_words(line: StudyLine) -> list[str]:
+    """The runs by their state, those of one state in a line."""
+    states = dict.fromkeys(status for _, status in line.run_status)
+    return [f"{state}: {', '.join(name for name, status in line.run_status if status == state)}" for state in states]
+
+
 def result_words(results: StudyResults) -> str:
     """Both arms and their difference; the accuracy is that on test images, in percent."""
     arms = [

@@ -53,7 +53,7 @@ class StudyProgress:
     @property
     def is_over(self) -> bool:
         """Whether all runs have all their epochs."""
-        return all(run.completed >= self.epochs for run in self.runs)
+        return min(run.completed for run in self.runs) >= self.epochs
 
     @property
     def share(self) -> float:

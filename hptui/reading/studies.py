@@ -128,7 +128,7 @@ class FollowedStudy:
     def status(self) -> Status:
         """State of the whole: running while its process lives; else the worst that its runs show."""
         done = [run.state.completed.epoch for run in self.runs if run.state.completed is not None]
-        goes_on = any(epochs < self.epochs for epochs in done)
+        goes_on = min(done, default=self.epochs) < self.epochs
         statuses = {run.status for run in self.runs}
         return status_of(statuses, written=is_written(self.study.directory), goes_on=goes_on)
 

@@ -30,6 +30,11 @@ class Order:
     column: Column
     backwards: bool = False
 
+    @property
+    def words(self) -> str:
+        """How, in words."""
+        return f"sorted by {self.column.heading}{', the other way' if self.backwards else ''}"
+
     def heading(self, column: Column) -> str:
         """The column's heading, marked if it is the one."""
         return f"{column.heading} {SORTED[self.backwards]}" if column.name == self.column.name else column.heading

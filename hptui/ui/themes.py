@@ -44,8 +44,18 @@ FolderLine, NewStudyScreen #title { background: $panel; }
 StudyTable > .datatable--header { background: transparent; color: $text-muted; text-style: bold; }
 StudyListScreen #about { border-top: solid $foreground 40%; }
 StudyListScreen.-empty #empty { color: $text-muted; }
-NewStudyScreen.-wide #form Container { border: round $foreground 40%; }
-NewStudyScreen.-wide #form Container:focus-within { border: round $primary; }
+NewStudyScreen.-wide #form .section { border: round $foreground 40%; border-title-color: $text-primary; padding: 0 1; }
+NewStudyScreen.-wide #form .section:focus-within { border: round $primary; border-title-style: bold; }
+NewStudyScreen.-wide.-very-tall #about { height: 4; border: round $foreground 40%; border-title-color: $text-primary; }
+NewStudyScreen.-wide.-very-tall #form { height: auto; max-height: 70%; }
+NewStudyScreen.-wide.-very-tall #plan {
+    height: 1fr; min-height: 4; max-height: 100%; border: round $foreground 40%; border-title-color: $text-primary;
+}
+StudyListScreen.-wide.-very-tall StudyTable { border: round $foreground 40%; border-title-color: $text-primary; }
+StudyListScreen.-wide.-very-tall StudyTable:focus { border: round $primary; border-title-style: bold; }
+StudyListScreen.-wide.-very-tall #about {
+    height: 10; max-height: 10; border: round $foreground 40%; border-title-color: $text-primary; color: $foreground;
+}
 ToastRack { dock: top; align: right top; margin: 0; scrollbar-size: 0 0; }
 Dashboard ToastRack { dock: bottom; align: right bottom; margin-bottom: 1; }
 Toast { width: auto; max-width: 60%; margin: 0; padding: 0 1; }

@@ -31,11 +31,20 @@ from hptui.reading.listing_words import BY_NAME, COLUMNS, INTERIM_WORDS, age, de
 from hptui.reading.progress import run_progress, study_progress
 from hptui.reading.studies import follow
 from hptui.record import run_reader
-from hptui.record.events import AnyEvent, DecisionRepeated, EpochsAdded, RunContinued, RunFailed, RunPaused, RunStopped
+from hptui.record.events import (
+    AnyEvent,
+    DecisionRepeated,
+    DecisionStarted,
+    EpochsAdded,
+    RunContinued,
+    RunFailed,
+    RunPaused,
+    RunStopped,
+)
 from hptui.record.notes import write_note
 from hptui.record.presence import Presence
 from hptui.record.run_directory import EVENTS_FILE
-from hptui.record.run_reader import RunReader, events_backwards, last_event
+from hptui.record.run_reader import RunReader, events_backwards, last_event, last_of_kind
 from hptui.record.run_writer import RunWriter
 from hptui.record.study_directory import Steering, save_steering
 
@@ -128,6 +137,20 @@ def test_a_log_is_read_backwards_as_forwards(
         log.write(b'{"event":"RunStopped", torn')
     assert list(events_backwards(directory)) == forwards[::-1]
     assert last_event(directory) == (forwards[-1] if forwards else None)
+
+
+@pytest.mark.parametrize("size", [1, 30, 1000, 1 << 20])
+def test_the_last_fact_of_a_kind_is_found_from_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr(run_reader, "READ_BYTES", size)
+    directory = write_run(make_study(tmp_path / "s", baseline="none"), "optimized", 0, whole_run())
+    assert last_of_kind(directory, RunFailed) is None
+    (*_, expected) = [event for event in RunReader(directory).read() if isinstance(event, DecisionStarted)]
+    assert last_of_kind(directory, DecisionStarted) == expected
+    with (directory / EVENTS_FILE).open("ab") as log:
+        log.write(b'{"event":"DecisionStarted", torn')
+    assert last_of_kind(directory, DecisionStarted) == expected
 
 
 def test_a_line_that_cannot_be_read_is_told_where_it_is_met(tmp_path: Path) -> None:

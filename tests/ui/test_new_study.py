@@ -25,6 +25,7 @@ from hptui.ui.form_check import plan_words, planned
 from hptui.ui.messages import LeaveForm, StartStudy
 from hptui.ui.screens.new_study import FORM, MORE, SHOWN, NewStudyScreen
 from hptui.ui.screens.study_list import StudyListScreen
+from hptui.ui.themes import LOOKS
 from hptui.ui.widgets.form import OWN, Check, Row
 from hptui.ui.widgets.form_scroll import FormScroll
 from hptui.ui.widgets.range_row import RangeRow
@@ -643,15 +644,50 @@ def test_rare_settings_are_folded_until_somebody_asks_or_one_of_them_is_set(kept
 
 def test_the_ranges_have_headings_above_their_columns() -> None:
     async def test(app: Host, pilot: Pilot[None]) -> None:
-        await until(pilot, lambda: "searched ranges" in app.text)
+        await until(pilot, lambda: "[X] searched" in app.text)
         lines = app.text.splitlines()
-        (heading,) = [line for line in lines if "searched ranges" in line]
+        (heading,) = [line for line in lines if "[X] searched" in line]
         row = app.row("search.lr")
         for part in ("low", "high", "steps"):
-            assert heading.find(part, heading.index("ranges")) == row.query_one(f".{part}").region.x
+            assert heading.find(part, heading.index("searched")) == row.query_one(f".{part}").region.x
         assert heading.index("scale") == row.query_one(Select).region.x
 
     show(test, (160, 48))
+
+
+class Looks(Host):
+    """With the frames that all screens share."""
+
+    CSS = LOOKS
+
+
+def test_a_large_terminal_has_sections_with_titles_and_nothing_folded() -> None:
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        sections = [section for section in app.form.query(".section") if section.display]
+        assert [section.border_title for section in sections] == [*FORM, "searched ranges", "more settings"]
+        assert not any(heading.display for heading in app.form.query(".titled"))
+        app.field("epochs").focus()
+        await until(pilot, lambda: sections[1].styles.border_top != sections[0].styles.border_top)
+        lowest = max(row.region.bottom for row in app.form.query(Row))
+        assert lowest <= app.form.query_one(FormScroll).region.bottom  # all of it is in view
+        assert app.form.query_one("#plan").region.bottom == 47
+        assert app.form.query_one("#plan").region.height > 8  # no empty sea above it
+
+    async def run() -> None:
+        app = Looks(NewStudyScreen())
+        async with app.run_test(size=(160, 48)) as pilot:
+            await until(pilot, lambda: app.planned)
+            await test(app, pilot)
+
+    asyncio.run(run())
+
+
+def test_a_small_terminal_has_headings_and_folds_what_is_rare(kept_form: KeptForm) -> None:
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        assert not app.form.query_one("#more").display
+        assert all(heading.display for heading in app.form.query(".titled"))
+
+    kept_form.show(test)
 
 
 class Clock:

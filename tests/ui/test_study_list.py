@@ -93,6 +93,11 @@ def words_of(app: Host, where: str) -> str:
     return str(app.list.query_one(where, Static).render())
 
 
+def lines_of(app: Host) -> list[str]:
+    """What stands on the screen, without frames."""
+    return [line.strip("│") for line in app.text.splitlines()]
+
+
 async def until(pilot: Pilot[None], condition: Callable[[], object]) -> None:
     end = time.monotonic() + PATIENCE_SECONDS
     while not condition():
@@ -134,15 +139,18 @@ def test_each_study_has_a_line_with_what_one_asks_first(tmp_path: Path, size: tu
 
     async def test(app: Host, pilot: Pilot[None]) -> None:
         await until(pilot, lambda: all(line.size for line in app.list.lines or ()))
-        (line,) = [line for line in app.text.splitlines() if line.split()[:1] == ["two"]]
+        (line,) = [line for line in lines_of(app) if line.split()[:2] == ["two", "finished"]]
         assert line.split()[1:6] == ["finished", "2/2", "100%", "50.00", "70.00"]
-        (line,) = [line for line in app.text.splitlines() if line.split()[:1] == ["one"]]
+        (line,) = [line for line in lines_of(app) if line.split()[:2] == ["one", "stopped"]]
         assert line.split()[1:6] == ["stopped", "3/4", "75%", "*50.00", "*70.00"]
         assert "*+20.00" in line
         assert app.names == ["two", "one"]  # newest first
         for heading in ("study", "state", "runs", "done", "base %", "opt %", "diff", "size", "age"):
             assert heading in app.text
-        assert words_of(app, "#about").splitlines()[0] == "two"
+        about = app.list.query_one("#about", Static)
+        assert (about.border_title if size[0] == 160 else words_of(app, "#about").splitlines()[0]) == "two"
+        assert (app.list.table.border_title, app.list.table.border_subtitle) == ("2 studies", "sorted by age")
+        assert ("finished: baseline-0, optimized-0" in words_of(app, "#about")) == (size[0] == 160)
         assert "grid against fixed, adam, 2 epochs" in words_of(app, "#about")
 
     show(tmp_path, test, size)
@@ -502,7 +510,10 @@ def test_names_are_whole_before_the_less_important_columns_come() -> None:
     lines = [a_line(name), a_line(name.replace("-2", "-3"))]
     chosen = layout(lines, 77, NEWEST_FIRST)  # of 80 columns
     assert [chosen.row(line)[0].rstrip() for line in lines] == [line.directory.name for line in lines]
-    assert [column.name for column in chosen.columns] == ["name", "state", "runs", "optimized", "difference"]
+    shown = [column.name for column in chosen.columns]
+    assert shown[:3] == ["name", "state", "runs"]
+    assert {"optimized", "difference"} < {*shown}
+    assert "age" not in shown
     assert "age" in [column.name for column in layout([a_line("a" * 99)], 160, NEWEST_FIRST).columns]
 
 

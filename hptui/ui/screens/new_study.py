@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import msgspec
 from rich.text import Text
@@ -10,6 +10,7 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal
+from textual.widget import Widget
 from textual.widgets import Button, Footer, Static
 
 from hptui.config import FIELDS, StudyConfig, environment_layer, resolve
@@ -35,26 +36,42 @@ SHOWN = [field for fields in FORM.values() for field in fields]
 MORE = [field for field in FIELDS if field not in (*SHOWN, "search")]
 """settings that are rarely changed; a new one of the configuration is here by itself"""
 FOLDED, OPEN = f"[+] {len(MORE)} more settings", "[-] more settings"
+WIDE, VERY_TALL = 130, 44
+"""columns from which the ranges stand beside the settings; lines from which nothing has to be folded"""
+Part = TypeVar("Part", bound=Widget)
 MEASURING = "measuring: reads the data, trains for a second ..."
+
+
+def _section(heading: str, id: str | None = None) -> Container:
+    """Some fields, with the heading on its border where there is room for one."""
+    return _titled(Container(id=id, classes="section"), heading)
+
+
+def _titled(widget: Part, heading: str) -> Part:
+    widget.border_title = heading
+    return widget
 
 
 class NewStudyScreen(HelpedScreen[None]):
     """Settings, searched ranges, what they will cost, and Start."""
 
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (130, "-wide")]  # noqa: RUF012 (as the base class declares it)
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (12, "-tall"), (36, "-very-tall")]  # noqa: RUF012
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]  # noqa: RUF012 (as the base class declares it)
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (12, "-tall"), (VERY_TALL, "-very-tall")]  # noqa: RUF012
     DEFAULT_CSS = """
     NewStudyScreen #title { height: 1; padding: 0 1; text-style: bold; }
     NewStudyScreen #form { height: 1fr; }
-    NewStudyScreen #form Container { height: auto; padding: 0 1; }
-    NewStudyScreen #form #more { padding: 0; display: none; }
+    NewStudyScreen #form Container { height: auto; }
+    NewStudyScreen #form .column { padding: 0 1; }
+    NewStudyScreen #form #more { display: none; }
     NewStudyScreen #form #more.-open { display: block; }
     NewStudyScreen #fold { margin-top: 1; }
     NewStudyScreen.-wide #form { layout: horizontal; }
-    NewStudyScreen.-wide #form Container { width: 1fr; }
+    NewStudyScreen.-wide #form .column { width: 1fr; padding: 0; }
     NewStudyScreen .heading { height: 1; margin-top: 1; text-style: bold; color: $text-primary; }
     NewStudyScreen .first { margin-top: 0; }
-    NewStudyScreen.-wide .second { margin-top: 0; }
+    NewStudyScreen.-wide .heading { margin-top: 0; }
+    NewStudyScreen.-wide .titled { display: none; }
+    NewStudyScreen.-wide #fold { margin: 0 1; }
     NewStudyScreen #about { height: 2; padding: 0 1; color: $text-muted; }
     NewStudyScreen #start-row { height: 1; padding: 0 1; }
     NewStudyScreen #start-row Button { margin-right: 1; min-width: 9; }
@@ -106,25 +123,27 @@ class NewStudyScreen(HelpedScreen[None]):
         plain = msgspec.to_builtins(self._config)
         yield Static("new study", id="title")
         with FormScroll(id="form"):
-            with Container():
+            with Container(classes="column"):
                 for number, (heading, fields) in enumerate(FORM.items()):
-                    yield Static(heading, classes="heading" if number else "heading first")
-                    yield from (SettingRow(field, plain[field]) for field in fields)
-            with Container():
-                yield Static(column_headings("searched ranges"), classes="heading second")
-                for name, known in hyperparameters().items():
-                    text = self._config.search.get(name)
-                    yield RangeRow(name, text or known.suggested, searched=text is not None)
+                    with _section(heading):
+                        yield Static(heading, classes="heading titled" if number else "heading titled first")
+                        yield from (SettingRow(field, plain[field]) for field in fields)
+            with Container(classes="column"):
+                with _section("searched ranges"):
+                    yield Static(column_headings("[X] searched"), classes="heading", markup=False)
+                    for name, known in hyperparameters().items():
+                        text = self._config.search.get(name)
+                        yield RangeRow(name, text or known.suggested, searched=text is not None)
                 yield Button(Text(FOLDED), id="fold", compact=True)
-                with Container(id="more"):
+                with _section("more settings", id="more"):
                     yield from (SettingRow(field, plain[field]) for field in MORE)
-        yield Static(id="about", markup=False)
+        yield _titled(Static(id="about", markup=False), "about this field")
         with Horizontal(id="start-row"):
             yield Button("Start", id="start", variant="primary", compact=True, disabled=True)
             yield Button("Detach", id="detach", compact=True, disabled=True, tooltip=DETACH)
             yield self._estimate
             yield Button("Back", id="back", compact=True)
-        yield Static(id="plan", markup=False)
+        yield _titled(Static(id="plan", markup=False), "plan and cost")
         yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
@@ -133,8 +152,9 @@ class NewStudyScreen(HelpedScreen[None]):
         self._untouched = self.typed
         if self._draft:
             self._restore(self._draft)
-        if any(getattr(self._config, field) != getattr(StudyConfig(), field) for field in MORE):
-            self._fold(is_open=True)
+        is_changed = any(getattr(self._config, field) != getattr(StudyConfig(), field) for field in MORE)
+        has_room = self.app.size.width >= WIDE and self.app.size.height >= VERY_TALL
+        self._fold(is_open=is_changed or has_room)
         self.query(Row).first().focus_first()
 
     def on_resize(self) -> None:

@@ -16,7 +16,7 @@ from textual.widgets import DataTable, Footer, Input, Static
 from textual.worker import get_current_worker
 
 from hptui.reading.listing import StudyLine, StudyReader
-from hptui.reading.listing_words import BY_NAME, COLUMNS, details
+from hptui.reading.listing_words import BY_NAME, COLUMNS, details, run_words
 from hptui.record.study_directory import shown, studies_folder
 from hptui.ui.drawing.literal import literal
 from hptui.ui.messages import NewStudy
@@ -36,7 +36,8 @@ SORTS = [column for column in COLUMNS if column.name not in ("interval", "note")
 class StudyListScreen(HelpedScreen[Path | None]):
     """All studies of a folder, kept up to date."""
 
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (12, "-tall")]  # noqa: RUF012 (as the base class declares it)
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (130, "-wide")]  # noqa: RUF012 (as the base class declares it)
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (12, "-tall"), (36, "-very-tall")]  # noqa: RUF012
     DEFAULT_CSS = """
     StudyListScreen #empty { display: none; height: 1fr; content-align: center middle; text-align: center; }
     StudyListScreen.-empty StudyTable, StudyListScreen.-empty #about, StudyListScreen.-short #about {
@@ -109,6 +110,11 @@ class StudyListScreen(HelpedScreen[Path | None]):
         return self.query_one(StudyTable)
 
     @property
+    def _has_frames(self) -> bool:
+        """Whether there is room for borders around rows and text, and for more in it."""
+        return self.has_class("-wide") and self.has_class("-very-tall")
+
+    @property
     def filter(self) -> Input:
         return self.query_one("#filter", Input)
 
@@ -158,7 +164,10 @@ class StudyListScreen(HelpedScreen[Path | None]):
         self.set_class(not matching, "-empty")
         self.query_one("#empty", Static).update(Text(self._why_empty(wanted)))
         ordered = self.order.column.sorted(matching, backwards=self.order.backwards)
-        self.table.show(ordered, self.size.width - 1, self.order, afresh=afresh)
+        self.table.border_title = _how_many(len(matching), len(self.lines or ()))
+        self.table.border_subtitle = self.order.words
+        room = self.size.width - 1 - 2 * self._has_frames
+        self.table.show(ordered, room, self.order, afresh=afresh)
         self._show_about()
         self.refresh_bindings()
 
@@ -174,10 +183,15 @@ class StudyListScreen(HelpedScreen[Path | None]):
     def _show_about(self) -> None:
         """Below the table: what the columns have no room for."""
         line, marked = self.table.current, self.table.marked
-        words = [literal(shown(line.directory.name)), *map(literal, details(line))] if line is not None else []
+        about = self.query_one("#about", Static)
+        words: list[str] = []
+        if line is not None:
+            name, runs = literal(shown(line.directory.name)), run_words(line) if self._has_frames else []
+            about.border_title = name
+            words = [*[name] * (not self._has_frames), *map(literal, [*details(line), *runs])]
         if marked:
             words.append(f"{len(marked)} marked: c compares them, X cleans, D deletes")
-        self.query_one("#about", Static).update(Text("\n".join(words)))
+        about.update(Text("\n".join(words)))
         self.refresh_bindings()
 
     def action_new(self) -> None:
@@ -234,3 +248,8 @@ class StudyListScreen(HelpedScreen[Path | None]):
         self.set_class(bool(self.filter.value), "-filter")
         self.table.focus()
         self.refresh_bindings()
+
+
+def _how_many(matching: int, every: int) -> str:
+    """How many studies are listed."""
+    return f"{matching} of {every} studies" if matching != every else f"{every} stud{'y' if every == 1 else 'ies'}"

@@ -117,7 +117,7 @@ class SettingRow(Row):
 
     DEFAULT_CSS = """
     SettingRow { layout: horizontal; }
-    SettingRow .label { width: 16; }
+    SettingRow .label { width: 17; }
     SettingRow Vertical { width: 30; height: auto; margin-right: 1; }
     SettingRow .problem { width: 1fr; }
     SettingRow Input.-unused { display: none; }
