@@ -162,9 +162,9 @@ def plan_lines(plan: Plan, *, decided: int = 0, counted: bool = True) -> list[st
     `counted`: whether its probes have whole batches; else they are about as long.
     """
     lines = [stage_words(stage, counted=counted) for stage in sorted(plan.stages, key=lambda stage: stage.epochs)]
+    lines += left_out_lines(plan)
     if not plan.stages:
         lines.append("nothing more will be decided" if decided else "nothing will be decided")
-    lines += left_out_lines(plan)
     return [*lines, plan.otherwise] if plan.otherwise else lines
 
 

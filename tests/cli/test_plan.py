@@ -184,7 +184,7 @@ def test_of_more_than_there_is_room_for_it_is_said_what_has_room() -> None:
 
 def test_the_remedy_and_the_falling_rate_are_told_wherever_nothing_is_decided(capsys: Captured) -> None:
     assert main(["plan", "--dataset", "digits", "--model", "lenet", "--strategy", "adaptive", "--epochs", "3"]) == 0
-    nothing, left_out, schedule, *_ = capsys.readouterr().out.splitlines()
+    left_out, nothing, schedule, *_ = capsys.readouterr().out.splitlines()
     assert nothing == "nothing will be decided"
     assert left_out.startswith("no budget to search lr, weight_decay: it takes --epochs 41, or --budget 8.1, or ")
     assert schedule == (

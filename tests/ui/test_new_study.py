@@ -903,7 +903,7 @@ def test_no_line_is_wider_than_the_terminal(size: tuple[int, int]) -> None:
             {"search": {"lr": "1e-3:1e-1:log:1000", "dropout": "0:0.5:lin:100"}},
             [
                 "cost about 16354.23",
-                "before epochs 1 to 2: 1000 x 100 grid of lr, dropout, 100,000 candidates for 0.2 epochs",
+                "before epochs 1 to 2: 1000 x 100 grid of lr, dropout, 100,000 candidates for 0.16 epochs",
             ],
         ),
         ({"greed_check": 1}, ["cost about 2.72 plain trainings, greed checks included; 1 + 1 runs"]),
@@ -918,7 +918,12 @@ def test_no_line_is_wider_than_the_terminal(size: tuple[int, int]) -> None:
         ),
         (
             {"strategy": "adaptive", "epochs": 3},
-            ["cost about 1.00", "no budget to search lr", "nothing will be decided"],
+            [
+                "cost about 1.00",
+                "no budget to search lr: it takes --epochs ",
+                "nothing will be decided",
+                "schedule late",
+            ],
         ),
         (
             {"strategy": "adaptive", "epochs": 3, "dataset": "folder:here"},
