@@ -30,7 +30,8 @@ from hptui.metrics.thresholds import choose_threshold
 from hptui.plan import Plan, Round, Stage, plan_lines
 from hptui.reading.glance import glance
 from hptui.reading.studies import follow
-from hptui.record.commands import COMMANDS, AddEpochs, ChangeRanges, CommandInbox, StopRun, UseValues
+from hptui.record.command_inbox import CommandInbox
+from hptui.record.commands import COMMANDS, AddEpochs, ChangeRanges, StopRun, UseValues
 from hptui.record.housekeeping import checked_name, require_own
 from hptui.record.machine_paths import recall_paths, remember_paths
 from hptui.record.notes import NOTE_FILE, read_note
@@ -43,6 +44,7 @@ from hptui.record.study_names import find_run, find_study
 from hptui.space import parse_range
 from hptui.ui.appearance import SETTINGS, load_settings
 
+ID = "0123456789abcdef" * 2
 OF_A_LINE = (b"\n", b"\r")
 
 
@@ -161,10 +163,10 @@ def _of_a_study(study: Path) -> list[Reader]:
 
     def read_places(content: bytes) -> object:
         places.write_bytes(content)
-        return recall_paths("abc")
+        return recall_paths(ID)
 
-    remember_paths("abc", {"data_dir": "/data"})
-    places = next(study.parents[2].rglob("abc.json"))
+    remember_paths(ID, {"data_dir": "/data"})
+    places = next(study.parents[2].rglob(f"{ID}.json"))
     beat = msgspec.json.encode(Heartbeat(pid=1, host="host", time=1e9))
     return [
         Reader(

@@ -23,7 +23,9 @@ from hptui.record.seals import check_line, seal_line
 SCHEMA = 1
 """raised when a reader of the old format could misread the new one"""
 EpochNumber = Annotated[int, Meta(ge=0, le=100_000)]
-"""counted from 1, or how many there are: no study may ask for more"""
+"""counted from 1, or how many are completed: no study may ask for more"""
+Epochs = Annotated[int, Meta(ge=1, le=100_000)]
+"""that a run is to have"""
 MOST_IMAGES = 10_000_000
 """of validation or test; numbers are worked out for each of them"""
 Fraction = Annotated[float, Meta(ge=0, le=1)]
@@ -59,7 +61,7 @@ class RunStarted(Event, frozen=True, kw_only=True):
     """baseline or optimized"""
     seed: Count
     strategy: str
-    epochs: EpochNumber
+    epochs: Epochs
     images_per_epoch: Count
     """training images in one epoch (0: the model has not seen the data yet)"""
     validation_images: Count
@@ -87,7 +89,7 @@ class RunResumed(Event, frozen=True, kw_only=True):
 
     epoch: EpochNumber
     """epochs completed at the checkpoint"""
-    epochs: EpochNumber
+    epochs: Epochs
     """that this run is to have in the end"""
     step: Count
     images_trained: Count
@@ -311,7 +313,7 @@ class ValuesRequested(Event, frozen=True, kw_only=True):
 
 class EpochsAdded(Event, frozen=True, kw_only=True):
     by: str
-    epochs: EpochNumber
+    epochs: Epochs
     """of every run from now on"""
 
 

@@ -117,6 +117,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=float("inf"), help="then it ends with what it has")
     parser.add_argument("--seed", type=int, default=0, help="of the order")
+    parser.add_argument("--skip", type=int, default=0, help="so many in that order were done before")
     asked = parser.parse_args()
     signal.signal(signal.SIGALRM, too_slow)
     folder = Path(tempfile.mkdtemp())
@@ -125,6 +126,7 @@ def main() -> None:
     sound, bad, until = trained(folder), folder / "hptui" / "studies" / "bad", time.monotonic() + asked.seconds
     every, codes, done, faults = list(damages().items()), Counter[int | str](), 0, list[str]()
     random.Random(asked.seed).shuffle(every)
+    every = every[asked.skip :]
     for number, (name, harm) in enumerate(every):
         if time.monotonic() > until:
             break

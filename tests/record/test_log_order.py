@@ -102,6 +102,7 @@ BAD_FIELDS: list[tuple[AnyEvent, str, Any]] = [
     (run_completed(), "seconds", -1.0),
     (run_completed(), "cost", -0.5),
     (run_started(), "seed", -1),
+    (run_started(), "epochs", 0),
     (run_started(), "images_per_epoch", 2**60),
     (evaluated(), "confusion", [[1, 2], [3]]),
     (evaluated(), "confusion", [[1, -2], [3, 4]]),
