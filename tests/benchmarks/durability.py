@@ -6,8 +6,10 @@
 - lost: a study (digits, lenet) is killed, or stopped and gone on with, once, at moments spread evenly over all its
   steps. How many steps were trained twice, in plain epochs, and how many candidates were measured twice. To measure an
   older source, set PYTHONPATH to it.
-- costs: `hptui run` of an older source in DIR and of this one in turns, with checkpoints every ten minutes. CPU time of
-  the whole process, seconds by the run's own clock, and bytes of the folder, as ratios within the pair.
+- costs: the same study whole, by an older source in DIR and by this one in turns, with checkpoints after each epoch
+  and every ten minutes. CPU time of the training and bytes of the folder (without checkpoints, which a finished study
+  does not keep), as ratios within the pair.
+- pieces: of the same study, CPU time that checkpoints and lines of the log take, each and as a share of the training's.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -99,16 +102,19 @@ def _train(settings: dict[str, Any], folder: Path, end: str = "", at: int = 0) -
 
 
 def costs(before: Path, pairs: int) -> None:
-    """Print ratios of CPU time, seconds and bytes, with their spread."""
-    for strategy, own in STRATEGIES.items():
-        ratios: dict[str, list[float]] = {"CPU time": [], "seconds of the run": [], "bytes": []}
-        for pair in range(pairs):
-            order = [before, REPOSITORY] if pair % 2 else [REPOSITORY, before]
-            taken = {source: _whole(source, strategy, own) for source in order}
+    """Print ratios of CPU time and bytes, with their spread; the first pair warms up, and does not count."""
+    for strategy in STRATEGIES:
+        ratios: dict[str, list[float]] = {"CPU time": [], "bytes": []}
+        sources = [before, REPOSITORY]
+        processes = {source: _in_turns(source, strategy) for source in sources}
+        for pair in range(pairs + 1):
+            taken = {source: _turn(processes[source]) for source in (sources if pair % 2 else sources[::-1])}
             for name, now, then in zip(ratios, taken[REPOSITORY], taken[before], strict=True):
-                ratios[name].append(now / then)
+                ratios[name] += [now / then] if pair else []
+        for process in processes.values():
+            process.communicate()
         for name, found in ratios.items():
-            print(f"{strategy:<10} {name:<20} {_spread(found)}", flush=True)
+            print(f"{strategy:<10} {name:<10} {_spread(found)}", flush=True)
 
 
 def _spread(values: Sequence[float]) -> str:
@@ -118,39 +124,93 @@ def _spread(values: Sequence[float]) -> str:
     )
 
 
-def _whole(source: Path, strategy: str, own: dict[str, Any]) -> tuple[float, float, int]:
-    """CPU seconds of a process, seconds of its run, and bytes of its folder."""
-    with tempfile.TemporaryDirectory() as folder:
-        study = Path(folder, "study")
-        settings = {"dataset": "digits", "model": "lenet", "threads": 1, "runs": 1, "baseline": "none"} | own
-        settings |= {"strategy": strategy, "epochs": 4 * own["epochs"]}
-        flags: list[str] = []
-        for name, value in settings.items():
-            pairs = [f"{key}={text}" for key, text in value.items()] if isinstance(value, dict) else [str(value)]
-            flags += [part for one in pairs for part in (f"--{name.replace('_', '-')}", one)]
-        command = [sys.executable, "-m", "hptui", "run", *flags, "--headless", "--out", str(study)]
-        environment = os.environ | {"PYTHONPATH": str(source), "XDG_DATA_HOME": folder, "XDG_STATE_HOME": folder}
-        process = subprocess.Popen(command, env=environment, cwd=folder, stdout=subprocess.DEVNULL)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
-        end = json.loads((study / RUN / "events.jsonl").read_bytes().splitlines()[-1])
-        size = sum(path.stat().st_size for path in study.rglob("*") if path.is_file())
-        return usage.ru_utime + usage.ru_stime, end["seconds"], size
+def _in_turns(source: Path, strategy: str) -> subprocess.Popen[str]:
+    """A process of this source that trains the study again and again, once it is asked to."""
+    command = [sys.executable, __file__, "turns", "--strategy", strategy]
+    environment = os.environ | {"PYTHONPATH": str(source)}
+    return subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def _turn(process: subprocess.Popen[str]) -> tuple[float, int]:
+    """CPU seconds of a training, and bytes of its folder."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+    seconds, size = json.loads(process.stdout.readline())
+    return seconds, size
+
+
+def turns(strategy: str) -> None:
+    """Train a study for each line of the input, and print CPU seconds and bytes."""
+    from hptui.config import Layer, resolve
+    from hptui.training import Control, start_study, train_study
+
+    for _ in sys.stdin:
+        with tempfile.TemporaryDirectory() as folder:
+            settings = JOB | STRATEGIES[strategy] | {"strategy": strategy}
+            prepared = start_study(resolve([Layer("benchmark", settings)]).config, Path(folder, "study"))
+            began = time.process_time()
+            assert train_study(prepared, Control())
+            seconds = time.process_time() - began
+            files = [path for path in Path(folder).rglob("*") if path.is_file() and path.parent.name != "checkpoints"]
+            size = sum(path.stat().st_size for path in files)
+            print(json.dumps([seconds, size]), flush=True)
+
+
+def pieces(times: int) -> None:
+    """Print what checkpoints and lines cost, within the training; the first one warms up."""
+    from hptui.config import Layer, resolve
+    from hptui.record.run_writer import RunWriter
+    from hptui.training import Control, start_study, train_study
+    from hptui.training.run import run
+
+    spent: dict[str, list[float]] = {}
+
+    def timed(name: str, do: Callable[..., Any]) -> Callable[..., Any]:
+        def timing(*arguments: Any) -> Any:
+            began = time.process_time()
+            result = do(*arguments)
+            spent.setdefault(name, []).append(time.process_time() - began)
+            return result
+
+        return timing
+
+    run.save_checkpoint = timed("checkpoint", run.save_checkpoint)  # type: ignore[attr-defined]
+    RunWriter.append = timed("line", RunWriter.append)  # type: ignore[method-assign]
+    for strategy, own in STRATEGIES.items():
+        shares: dict[str, list[float]] = {}
+        for turn in range(times + 1):
+            with tempfile.TemporaryDirectory() as folder:
+                settings = JOB | own | {"strategy": strategy}
+                prepared = start_study(resolve([Layer("benchmark", settings)]).config, Path(folder, "study"))
+                spent.clear()
+                began = time.process_time()
+                assert train_study(prepared, Control())
+                whole = time.process_time() - began
+            for name, seconds in spent.items() if turn else ():
+                shares.setdefault(f"{name}, share", []).append(sum(seconds) / whole)
+                shares.setdefault(f"{name}, ms", []).append(1000 * statistics.mean(seconds))
+        for name, found in shares.items():
+            print(f"{strategy:<10} {name:<18} {_spread(found)}", flush=True)
 
 
 def main() -> None:
     """Measure what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["lost", "costs"])
+    parser.add_argument("what", choices=["lost", "costs", "turns", "pieces"])
     parser.add_argument("--moments", type=int, default=12)
     parser.add_argument("--checkpoint-every", default="", help="as of the setting; an older source may have none")
     parser.add_argument("--before", type=Path)
     parser.add_argument("--pairs", type=int, default=7)
+    parser.add_argument("--strategy", choices=list(STRATEGIES), help="of `turns`, which `costs` calls")
     options = parser.parse_args()
     if options.what == "lost":
         lost(options.moments, options.checkpoint_every)
+    elif options.what == "pieces":
+        pieces(options.pairs)
+    elif options.what == "turns":
+        turns(options.strategy)
     else:
         costs(options.before.resolve(), options.pairs)
 

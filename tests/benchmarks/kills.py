@@ -312,10 +312,15 @@ def kill_until_done(
         last = SHARE * counts.get(kind, 0)
         trap = Trap(kind, 1 + int(draw.random() * last), draw.random())
         child = fork(lambda trap=trap: train(folder / "killed", scenario, trap), errors)  # type: ignore[misc]
-        if kind == "time":
-            time.sleep(draw.random() * last)
-            os.kill(child, signal.SIGKILL)  # it is there until it is waited for
-        status = os.waitpid(child, 0)[1]
+        try:
+            if kind == "time":
+                time.sleep(draw.random() * last)
+                os.kill(child, signal.SIGKILL)  # it is there until it is waited for
+            status = os.waitpid(child, 0)[1]
+        except KeyboardInterrupt:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            raise
         if status == 0:
             return ""
         if os.waitstatus_to_exitcode(status) != -signal.SIGKILL:
