@@ -481,7 +481,8 @@ def test_tab_goes_through_the_whole_form_to_start_and_shows_where_it_is(size: tu
             assert focused.region.bottom <= app.form.query_one("#about").region.y
             await pilot.press("tab")
         fields = [field for group in FORM.values() for field in group]
-        assert rows == [*fields, *(f"search.{name}" for name in hyperparameters())]
+        rare = MORE if size == SIZES[1] else []  # folded where there is little room
+        assert rows == [*fields, *(f"search.{name}" for name in hyperparameters()), *rare]
         assert app.screen.focused is app.form.query_one("#start")
         await pilot.press("enter")
         await until(pilot, lambda: app.answers)

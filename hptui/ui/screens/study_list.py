@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import ClassVar
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult
@@ -29,6 +30,8 @@ from hptui.ui.widgets.folder_line import FolderLine
 from hptui.ui.widgets.study_table import NEWEST_FIRST, StudyTable
 
 REFRESH_SECONDS = 3.0
+AROUND_TITLE = 6
+"""cells beside a title on a border"""
 SORTS = [column for column in COLUMNS if column.name not in ("interval", "note")]
 """columns that the key for sorting goes through: the interval is sorted like the difference"""
 
@@ -184,11 +187,11 @@ class StudyListScreen(HelpedScreen[Path | None]):
         """Below the table: what the columns have no room for."""
         line, marked = self.table.current, self.table.marked
         about = self.query_one("#about", Static)
-        words: list[str] = []
+        name = literal(shown(line.directory.name)) if line is not None else ""
+        about.border_title = Text(name)
+        words = [name] if cell_len(name) > self.size.width - AROUND_TITLE else []
         if line is not None:
-            name, runs = literal(shown(line.directory.name)), run_words(line) if self._has_frames else []
-            about.border_title = name
-            words = [*[name] * (not self._has_frames), *map(literal, [*details(line), *runs])]
+            words += map(literal, [*details(line), *(run_words(line) if self._has_frames else [])])
         if marked:
             words.append(f"{len(marked)} marked: c compares them, X cleans, D deletes")
         about.update(Text("\n".join(words)))
