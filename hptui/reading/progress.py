@@ -73,7 +73,7 @@ class StudyProgress:
         epochs = self.epochs
         found = []
         for run, (arm, _, _) in zip(self.runs, self.study.runs(), strict=True):
-            probes = (self.study.planned_cost[arm] - 1) * cells / _cells(space)
+            probes = (self.study.planned_cost.get(arm, 1.0) - 1) * cells / _cells(space)
             found.append(self._expected(run, arm, epochs, probes, through_grid=through_grid))
         return tuple(found)
 
@@ -86,7 +86,7 @@ class StudyProgress:
         if through_grid:
             return run.work + max(left * (1 + probes) - run.probed_now / run.images_per_epoch, 0.0)
         planned = self.study.config.epochs
-        return max(self.study.planned_cost[arm] * planned + epochs - planned, run.work + left)
+        return max(self.study.planned_cost.get(arm, 1.0) * planned + epochs - planned, run.work + left)
 
 
 def study_progress(followed: FollowedStudy) -> StudyProgress:

@@ -214,7 +214,7 @@ def test_without_titles_panels_of_heatmaps_have_but_a_label_each_and_the_caption
         assert_readable(figure)
     labels = [axes.get_title() for axes in figure.axes if axes.get_title()]
     assert labels == ["epoch 1, round 1", "epoch 1, round 2", "epoch 3, round 1", "epoch 3, round 2"]
-    assert "Epoch 1, round 1 of 2: 3 probes of 0.2 epochs" in picture.caption
+    assert "Epoch 1, round 1 of 2: 3 candidates for 0.2 epochs" in picture.caption
     assert SURVEY_REASON in picture.caption
     assert SCREEN_REASON in picture.caption
     assert "broken frame: better or left out, not taken" in picture.caption
@@ -269,7 +269,7 @@ def test_a_planned_probe_is_as_long_as_the_figure_says(strategy: str) -> None:
         images = sum(123 if (begun + n) % 12 == 11 else 100 for n in range(steps))
         rounds.append(round_words(ProbeRound(0, (candidate_scored(),) * one.candidates, images), 1, 1223))
         begun += steps
-    lengths = [words.partition("probes of ")[2].split()[0] for words in rounds]
+    lengths = [words.partition(" for ")[2].split()[0] for words in rounds]
     told = stage_words(stage)
     assert [word for word in told.replace(",", " ").split() if "." in word] == lengths
     if strategy == "grid":

@@ -46,8 +46,8 @@ def test_probes_of_another_length_are_another_round() -> None:
     assert [[one.candidate for one in found.candidates] for found in probe_rounds(SCREEN)] == [[0, 1, 2, 3, 4], [5, 6]]
     first, second = probe_rounds(SURVEY)
     assert round_words(first, 2, 100) == "round 1 of 2: 3 candidates for 0.2 epochs"
-    assert round_words(second, 2, 100) == "round 2 of 2: 2 candidates for 0.4 epochs more (0.6 in all)"
-    assert round_words(second, 2, 0) == "round 2 of 2: 2 candidates for 40 images more (60 in all)"
+    assert round_words(second, 2, 100) == "round 2 of 2: 2 for 0.4 epochs more (0.6 in all)"
+    assert round_words(second, 2, 0) == "round 2 of 2: 2 for 40 images more (60 in all)"
 
 
 def test_the_rounding_to_whole_batches_and_the_members_of_a_population_make_no_rounds() -> None:

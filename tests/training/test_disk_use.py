@@ -76,7 +76,7 @@ def test_a_finished_study_keeps_no_checkpoints_and_an_unfinished_one_does(study:
     the_study, made = study
     assert not train_study(the_study, made, StoppedAfter(the_study, "optimized-0", 1))
     found = checkpoints(the_study)
-    assert {name: len(sizes) for name, sizes in found.items()} == {"baseline-0": 1, "optimized-0": 1}
+    assert {name: len(sizes) for name, sizes in found.items()} == {"baseline-0": 1, "optimized-0": 2}
     assert train_study(the_study, made, Control())
     assert set(map(len, checkpoints(the_study).values())) == {0}
     for _, _, run in the_study.runs():
@@ -104,7 +104,7 @@ def test_no_epochs_are_added_where_a_completed_run_would_begin_anew(study: tuple
     the_study, made = study
     assert not train_study(the_study, made, StoppedAfter(the_study, "optimized-0", 1))
     assert clean_study(the_study.directory) > 0
-    assert {name: len(sizes) for name, sizes in checkpoints(the_study).items()} == {"baseline-0": 0, "optimized-0": 1}
+    assert {name: len(sizes) for name, sizes in checkpoints(the_study).items()} == {"baseline-0": 0, "optimized-0": 2}
 
     class Asked(Control):
         def begin(self, run: str, tell: object) -> None:

@@ -152,7 +152,7 @@ def test_a_completed_run_without_log_and_checkpoint_is_not_begun_again(prepare: 
     study = begun(tmp_path / "study", made, "over")
     (study / RUN / EVENTS_FILE).unlink()
     before = (study / RUN / MODEL_FILE).read_bytes()
-    assert read_line(study).run_status == ((RUN, "lost"),)
+    assert read_line(study).run_status == ((RUN, "lost"),), read_line(study).problem
     with pytest.raises(TrainingError, match=r"optimized-0 was completed, .* nor is there a checkpoint"):
         train_study(open_study(study), made, Control())
     assert (study / RUN / MODEL_FILE).read_bytes() == before
@@ -166,7 +166,7 @@ def test_a_command_leaves_no_gap(prepare: Make, tmp_path: Path) -> None:
     study = new_study(tmp_path / "study", made)
     assert train_study(study, made, control)
     assert follow(study.directory).runs[0].status == "finished"
-    assert read_line(study.directory).state == "finished"
+    assert read_line(study.directory).state == "finished", read_line(study.directory).problem
 
 
 def test_no_epochs_are_added_where_another_run_has_lost_lines(prepare: Make, tmp_path: Path) -> None:

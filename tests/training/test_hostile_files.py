@@ -134,7 +134,7 @@ def test_nothing_of_a_training_is_written_through_a_link(run: Path, tmp_path: Pa
     link = path if where == "file" else path.with_name(f".{path.name}.{os.getpid()}.partial")
     link.symlink_to(victim)
     if name.startswith(CHECKPOINTS):
-        save_checkpoint(run, 10, {"network": {}})
+        path = run / CHECKPOINTS / save_checkpoint(run, 10, {"network": {}}).file  # another one than the link's
     elif name == ERROR_FILE:
         with RunWriter(run) as writer:
             _record_failure(writer, run, ValueError("no"))

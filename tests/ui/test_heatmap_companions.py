@@ -35,7 +35,7 @@ def test_the_other_round_is_below_with_a_legend_of_its_own() -> None:
     assert [number in cells for number in ("2.20", "0.91", "0.95")] == [True] * 3
     assert ticks.split() == ["0.0001", "0.001", "0.01"]
     assert bar.endswith("0.91  ")
-    assert shown(SURVEY, 14, number=0)[0] == "round 2 of 2: 2 candidates for 0.4 epochs more (0.6 in all)"
+    assert shown(SURVEY, 14, number=0)[0] == "round 2 of 2: 2 for 0.4 epochs more (0.6 in all)"
 
 
 def test_pairs_of_one_round_show_all_its_levels_together() -> None:

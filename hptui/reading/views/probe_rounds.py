@@ -80,12 +80,12 @@ def _round(number: int, group: Sequence[CandidateScored], reach: dict[int, _Reac
 
 
 def round_words(one: ProbeRound, rounds: int, images_per_epoch: int) -> str:
-    """How many probes of which length, and which of several rounds they are."""
-    count = len(one.candidates)
-    words = f"{count} candidate{'s' * (count != 1)} for {_length(one.images, images_per_epoch)}"
+    """How many candidates, probed for how long, and which of several rounds they are."""
+    count, length = len(one.candidates), _length(one.images, images_per_epoch)
+    words = f"{count} candidate{'s' * (count != 1)} for {length}"
     if one.images_before:
         total = length_number(one.total / images_per_epoch) if images_per_epoch > 0 else f"{one.total:,}"
-        words += f" more ({total} in all)"
+        words = f"{count} for {length} more ({total} in all)"
     return f"round {one.number + 1} of {rounds}: {words}" if rounds > 1 else words
 
 

@@ -67,7 +67,7 @@ def _nothing(scene: Scene) -> list[str]:
     coming = coming_lines(scene.study, other) if other is not None and not other.state.completed else []
     if other is None or not coming:
         return [f"{name}: baseline, nothing is decided"]
-    cost = scene.study.study.planned_cost[other.arm]
+    cost = scene.study.study.planned_cost.get(other.arm, 1.0)
     return [f"{name}: baseline, nothing is decided. {other.name}:", *coming, f"cost about {cost:.2f} plain trainings"]
 
 
