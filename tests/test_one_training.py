@@ -27,6 +27,13 @@ def write_images(folder: Path) -> None:
             Image.fromarray(pixels.T if name == "standing" else pixels).save(folder / name / f"{number}.png")
 
 
+def is_in_the_path(terminal: Terminal) -> bool:
+    """Whether one would type into the field below the choice of the dataset."""
+    lines = terminal.shown.splitlines()
+    line = next((number for number, text in enumerate(lines) if " dataset " in text), None)
+    return line is not None and terminal._display.cursor.y == line + 1
+
+
 @pytest.mark.parametrize("again", ["", "\x13"], ids=["start once", "start twice"])
 def test_a_start_that_failed_and_is_corrected_trains_once(
     tmp_path: Path,
@@ -47,13 +54,14 @@ def test_a_start_that_failed_and_is_corrected_trains_once(
     terminal.press("n")
     terminal.until(lambda: "^s Start" in terminal.shown and "plain trainings" in terminal.shown)
     terminal.press("\x13")  # ctrl+s
-    terminal.until(lambda: "no such folder" in terminal.shown and "^s Start" in terminal.shown)
-    terminal.press("\t\x1b[F\x7f")  # to the path, end, backspace
+    terminal.until(lambda: "there is no such" in terminal.shown and "^s Start" in terminal.shown)
+    terminal.until(lambda: is_in_the_path(terminal))
+    terminal.press("\x1b[F\x7f")  # end, backspace: the cursor is in the path already
     terminal.until(lambda: f"{images} "[-20:] in terminal.shown and "plain trainings" in terminal.shown)
     terminal.press("\x13" + again)
-    terminal.until(lambda: "no such folder" not in terminal.shown and "Epoch heatmap" in terminal.shown)
+    terminal.until(lambda: "there is no such" not in terminal.shown and "Epoch heatmap" in terminal.shown)
     terminal.until(lambda: "* finished" in terminal.shown)
-    assert "no such folder" not in terminal.shown
+    assert "there is no such" not in terminal.shown
     terminal.press("q")
     assert terminal.ended() == 0
     (study,) = studies.iterdir()

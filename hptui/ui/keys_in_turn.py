@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 PATIENCE_SECONDS = 10.0
 """after this long a key waits no longer for a widget that is still busy with the one before"""
+DRAWING_SECONDS = 0.005
+"""between two looks while something waits for the screen to be drawn, as the focus of a panel that is not shown yet"""
 CLEAN_ROUNDS = 2
 """in a row, in which nobody had anything left to do: in the first, somebody may have been in the middle of something"""
 
@@ -63,10 +65,11 @@ class KeysInTurn:
         """Wait until nobody has anything left to do but to draw: that is done once for all keys of a burst."""
         clean = 0
         while clean < CLEAN_ROUNDS:
-            await asyncio.sleep(0)  # a worker that was started takes its first step, as far as opening a screen
+            # a worker that was started takes its first step, as far as opening a screen
+            await asyncio.sleep(DRAWING_SECONDS if self._drawing_is_awaited() else 0)
             for pump in self._on_the_way():
                 await _passed(pump)
-            clean = 0 if self._somebody_is_busy() else clean + 1
+            clean = 0 if self._somebody_is_busy() or self._drawing_is_awaited() else clean + 1
 
     def _on_the_way(self) -> list[MessagePump]:
         """Whoever a key comes by, from the focused widget up to the app, in this order."""
@@ -75,6 +78,9 @@ class KeysInTurn:
         screen = self._app.screen
         first: Widget = screen.focused or screen
         return [pump for pump in first.ancestors_with_self if pump.is_running]
+
+    def _drawing_is_awaited(self) -> bool:
+        return bool(self._app.screen_stack) and bool(self._app.screen._callbacks)
 
     def _somebody_is_busy(self) -> bool:
         if not self._app.screen_stack:

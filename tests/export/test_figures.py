@@ -304,9 +304,7 @@ def test_cells_stand_at_the_values_that_adaptive_tried_and_rounds_apart(tmp_path
     assert [label.get_text() for label in first.get_yticklabels()] == ["0", "0.267", "0.533"]
     assert [label.get_text() for label in first.get_xticklabels()] == ["1e-6", "2.15e-5", "4.64e-4"]
     assert first.get_title().split("\n") == ["epoch 3", "round 1 of 2: 5 candidates for 0.8 epochs"]
-    assert last.get_title().startswith(
-        "epoch 3\nround 2 of 2: 2 for 0.8 epochs more (1.6 in all)\nchosen: screen of"
-    )
+    assert last.get_title().startswith("epoch 3\nround 2 of 2: 2 for 0.8 epochs more (1.6 in all)\nchosen: screen of")
     assert " ".join(last.get_title().split()).endswith(SCREEN_REASON)
     figure = drawn(survey)
     first, last, *bars = figure.axes

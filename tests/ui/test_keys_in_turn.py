@@ -13,11 +13,11 @@ from textual import events
 from textual.pilot import Pilot
 from textual.widgets import DataTable, Input, Select
 
+from hptui.record.notes import read_note
 from hptui.record.study_directory import studies_folder
 from hptui.ui.app import HptuiApp
 from hptui.ui.messages import NewStudy
-from hptui.ui.panels.heatmap import HeatmapPanel
-from hptui.ui.panels.trajectory import TrajectoryPanel
+from hptui.ui.panels.log import LogPanel
 from hptui.ui.screens.dashboard import Dashboard
 from hptui.ui.screens.new_study import NewStudyScreen
 from hptui.ui.screens.study_list import StudyListScreen
@@ -136,16 +136,30 @@ def test_the_list_filters_and_opens_in_one_burst(tmp_path: Path) -> None:
     play(script)
 
 
-def test_a_dialog_takes_what_is_typed_behind_the_key_that_opens_it(tmp_path: Path) -> None:
+def test_a_dialog_takes_what_is_typed_behind_the_key_that_opens_it() -> None:
+    study = make_study(studies_folder() / "study")
+
+    async def script(at: At) -> None:
+        await at.until(lambda: isinstance(at.app.screen, StudyListScreen) and at.app.screen.lines)
+        at.burst("t", "o", "n", "c", "e", "enter", "slash", "x")
+        listed = at.app.screen
+        await at.until(lambda: listed.query_one("#filter", Input).value == "x")
+        assert read_note(study.directory) == "once"
+
+    play(script)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["tabs", "all panels"])
+def test_a_panel_takes_what_is_typed_behind_its_number(tmp_path: Path, size: tuple[int, int]) -> None:
     study = finished_study(tmp_path / "study", [0.5], [0.75])
 
     async def script(at: At) -> None:
-        await at.until(lambda: at.app.screen.query(HeatmapPanel) and at.app.focused is not None)
-        at.burst("2")
-        await at.until(lambda: isinstance(at.app.focused, TrajectoryPanel))
-        at.burst("1", "2", "1")
-        await at.until(lambda: isinstance(at.app.focused, HeatmapPanel))
-        at.burst("e", "s", "v", "g", "escape", "2")
-        await at.until(lambda: isinstance(at.app.focused, TrajectoryPanel))
+        await at.until(lambda: isinstance(at.app.screen, Dashboard) and at.app.focused is not None)
+        for number in ("2", "1", "3"):  # a panel takes the focus once it is shown
+            at.burst(number, "5", "slash", "l", "r", "enter")
+            log = at.app.screen.query_one(LogPanel)
+            await at.until(lambda log=log: log.query_one(Input).value == "lr" and at.app.focused is log.focus_target)
+            at.burst("escape")
+            await at.until(lambda log=log: not log.query_one(Input).value)
 
-    play(script, watch=study.directory, size=(120, 40))
+    play(script, watch=study.directory, size=size)

@@ -205,8 +205,8 @@ def test_an_ended_study_is_read_once_and_of_its_log_only_the_end(
     lost = write_run(make_study(tmp_path / "lost", baseline="none"), "optimized", 0, BEGUN)
     with (lost / EVENTS_FILE).open("r+b") as log:
         lines = log.read().splitlines(keepends=True)
-        log.seek(0)
-        log.write(b"".join([lines[0], b'{"event":"rubbish in the middle"}\n', *lines[1:]]))
+        log.seek(0)  # as long as what it takes the place of: each line knows its own
+        log.write(b"".join([lines[0], b'{"event":"rubbish"'.ljust(len(lines[1]) - 2) + b"}\n", *lines[2:]]))
     looked: list[str] = []
     look = listing.glance
 
