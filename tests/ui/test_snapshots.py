@@ -362,7 +362,7 @@ PLACES = {
         several,
         (
             "[red]x?[31m", "running", "paused", "waiting", "lost", "stopped", "failed", "finished", "unreadable",
-            "34 MB", "New", "Quit", HELP,
+            "New", "Quit", HELP,
         ),
     ),
     "empty": Place(nothing, ("no studies in studies yet", "press n for a new study", HELP)),
