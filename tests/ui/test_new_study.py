@@ -33,6 +33,9 @@ from hptui.ui.widgets.range_row import RangeRow
 SIZES = [(80, 24), (160, 48)]
 DEFAULT = resolve([]).config
 
+STILL_LOOKS = 20
+"""in a row at which a widget that stands still was in one place"""
+
 
 class Host(App[None]):
     """Shows the form, and keeps what it answers."""
@@ -535,7 +538,15 @@ def test_a_choice_is_made_with_keys_and_esc_only_closes_its_menu() -> None:
 
 def test_the_mouse_ticks_chooses_and_starts() -> None:
     async def test(app: Host, pilot: Pilot[None]) -> None:
-        await pilot.click(app.row("search.dropout").query_one(Check))
+        check, regions = app.row("search.dropout").query_one(Check), []
+
+        def stands_still() -> bool:
+            """A click goes to a place, and the form has just been arranged for this size."""
+            regions.append(check.region)
+            return len(regions) > STILL_LOOKS and len(set(regions[-STILL_LOOKS:])) == 1
+
+        await until(pilot, stands_still)
+        await pilot.click(check)
         await until(pilot, lambda: "5 x 3 x 4 grid" in app.planned)
         await pilot.click("#start")
         await until(pilot, lambda: app.answers)

@@ -354,7 +354,8 @@ def mistype(app: HptuiApp) -> None:
 
 def over(key: str, *seen: str, more: tuple[tuple[Step, str], ...] = ()) -> Place:
     """A dialog over the dashboard."""
-    return Place(example, seen, (((), "decision 3/3"), ((key,), seen[0]), *more))
+    # behind a dialog the footer stays as it is: first the runs have been compared
+    return Place(example, seen, (((), "decision 3/3"), ((), "Advice"), ((key,), seen[0]), *more))
 
 
 PLACES = {
