@@ -336,10 +336,14 @@ class Place:
 
 
 HELP = "? Help"
+ADVICE = "i Advice"
+"""in the footer of a dashboard once a thread has compared the runs, which may take a while"""
 
 
 def panel(number: int, *seen: str) -> Place:
-    return Place(example, (*seen, "running", HELP), (((), "decision 3/3"), ((str(number),), seen[0])), enlarged=True)
+    return Place(
+        example, (*seen, "running", ADVICE, HELP), (((), "decision 3/3"), ((str(number),), seen[0])), enlarged=True
+    )
 
 
 def epochs(app: HptuiApp) -> Row:
@@ -355,7 +359,7 @@ def mistype(app: HptuiApp) -> None:
 def over(key: str, *seen: str, more: tuple[tuple[Step, str], ...] = ()) -> Place:
     """A dialog over the dashboard."""
     # behind a dialog the footer stays as it is: first the runs have been compared
-    return Place(example, seen, (((), "decision 3/3"), ((), "Advice"), ((key,), seen[0]), *more))
+    return Place(example, seen, (((), "decision 3/3"), ((), ADVICE), ((key,), seen[0]), *more))
 
 
 PLACES = {
@@ -378,9 +382,11 @@ PLACES = {
             (mistype, "to mend"),
         ),
     ),
-    "dashboard": Place(example, ("running", "decision 3/3", HELP)),
+    "dashboard": Place(example, ("running", "decision 3/3", ADVICE, HELP)),
     "cursor": Place(
-        example, ("predicted, not measured |", HELP), (((), "decision 3/3"), (("h", "c", "h"), "not measured | "))
+        example,
+        ("predicted, not measured |", ADVICE, HELP),
+        (((), "decision 3/3"), ((), ADVICE), (("h", "c", "h"), "not measured | ")),
     ),
     "panel-1": panel(1, "decision 3/3", "not measured"),
     "panel-2": panel(2, "learning rate"),

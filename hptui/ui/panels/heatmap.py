@@ -170,6 +170,7 @@ class HeatmapPanel(Panel):
     def _put_cursor(self, at: Position | None) -> None:
         """Show the cursor on a cell; None takes it away."""
         self.view = self.view._replace(cursor=at)
+        self.refresh_bindings()  # Esc takes the cursor away, or leads to the list
 
     def action_sideways(self, step: int) -> None:
         if self._grid is None:

@@ -141,6 +141,7 @@ class LogPanel(Panel):
     def action_filter(self) -> None:
         self.add_class("filtering")
         self.query_one(Input).focus()
+        self.refresh_bindings()  # Esc means something else from now on
 
     def action_scroll(self, how: str) -> None:
         """Scroll by a method of Textual's widgets."""
@@ -150,3 +151,4 @@ class LogPanel(Panel):
         self.query_one(Input).value = ""
         self.remove_class("filtering")
         self.focus()
+        self.refresh_bindings()
