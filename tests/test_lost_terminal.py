@@ -14,7 +14,7 @@ from fabricate import environment, wait_until
 from test_terminal import Terminal, events, hptui
 
 from hptui.record.events import BatchesTrained, CandidateScored, EpochCompleted, RunCompleted, RunStopped
-from hptui.record.run_reader import last_event
+from hptui.record.log_backwards import last_event
 
 JOB = ["--dataset", "digits", "--model", "lenet", "--baseline", "none", "--runs", "1", "--threads", "1"]
 SEARCH = ["--search", "lr=1e-3:1e-2:log:2"]

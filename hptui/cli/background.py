@@ -25,7 +25,7 @@ from hptui.cli.session import Preparation, Session
 from hptui.errors import RunDirectoryError
 from hptui.record.events import RunFailed
 from hptui.record.files import open_to_append
-from hptui.record.run_reader import last_event
+from hptui.record.log_backwards import last_event
 from hptui.record.study_directory import OUTPUT_FILE, open_study
 
 

@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from hptui.errors import HptuiError
 from hptui.plan import Plan, plan_lines
 from hptui.planning import ArmPlan, plan_arm, schedule_lines
-from hptui.record.events import RunStarted
 from hptui.record.localizing import localized
-from hptui.record.run_reader import first_event
+from hptui.record.run_reader import check_format
 from hptui.record.study_directory import Study
 
 
@@ -41,7 +40,6 @@ def _in_force(study: Study) -> tuple[Mapping[str, float | None], Mapping[str, Pl
 def _images(study: Study) -> int:
     """Images that one epoch trains, as a run has recorded them; 0: none has begun."""
     for _, _, run in study.runs():
-        started = first_event(run)
-        if isinstance(started, RunStarted):
+        if (started := check_format(run)) is not None:
             return started.images_per_epoch
     return 0

@@ -26,9 +26,10 @@ from hptui.record.events import (
     RunStopped,
     start_of,
 )
+from hptui.record.log_backwards import events_backwards
 from hptui.record.log_end import check_completed, is_cut_at_its_end
 from hptui.record.presence import is_written
-from hptui.record.run_reader import check_format, events_backwards
+from hptui.record.run_reader import check_format
 
 PASSED = tuple(start_of(kind) for kind in (Evaluated, LandscapePredicted))
 """they say nothing that is looked for"""

@@ -22,10 +22,10 @@ from hptui.reading.progress import StudyProgress
 from hptui.reading.studies import Status, status_of
 from hptui.record.contents import size_of
 from hptui.record.events import DecisionStarted
+from hptui.record.log_backwards import last_of_kind
 from hptui.record.notes import NOTE_FILE, read_note
 from hptui.record.presence import HEARTBEAT, is_written
 from hptui.record.run_directory import CHECKPOINTS, EVENTS_FILE
-from hptui.record.run_reader import last_of_kind
 from hptui.record.study_directory import STEERING_FILE, STUDY_FILE, Study, open_study
 from hptui.record.study_names import study_directories
 

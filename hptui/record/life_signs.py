@@ -21,6 +21,7 @@ from pathlib import Path
 
 import msgspec
 
+from hptui.parsing import parse_json
 from hptui.record.files import replace_file
 
 HEARTBEAT = "heartbeat.json"
@@ -93,9 +94,10 @@ def read_heartbeat(directory: Path) -> Heartbeat | None:
 
 def _decoded(content: bytes) -> Heartbeat | None:
     try:
-        return msgspec.json.decode(content, type=Heartbeat)
-    except (ValueError, RecursionError):  # also of bytes that are no UTF-8
+        beat: Heartbeat = parse_json(content, Heartbeat)
+    except msgspec.DecodeError:
         return None
+    return beat
 
 
 def _content(directory: Path) -> bytes | None:

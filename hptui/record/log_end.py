@@ -7,8 +7,8 @@ from typing import get_args
 
 from hptui.errors import RunDirectoryError
 from hptui.record.events import AnyEvent, RunCompleted, start_of
+from hptui.record.log_backwards import events_backwards
 from hptui.record.run_directory import EVENTS_FILE, MODEL_FILE
-from hptui.record.run_reader import events_backwards
 from hptui.record.seals import stated_origin
 
 OTHERS = tuple(start_of(kind) for kind in get_args(AnyEvent) if kind is not RunCompleted)

@@ -18,12 +18,12 @@ from hptui.record.events import RunCompleted, RunFailed
 from hptui.record.files import replace_file
 from hptui.record.housekeeping import remove_needless
 from hptui.record.left_overs import remove_left_overs_of_study
+from hptui.record.log_backwards import last_event
 from hptui.record.log_end import check_completed
 from hptui.record.mending import has_checkpoints
 from hptui.record.own_code import remember_trained
 from hptui.record.presence import Presence
 from hptui.record.run_directory import ERROR_FILE, MODEL_FILE
-from hptui.record.run_reader import last_event
 from hptui.record.run_writer import RunWriter
 from hptui.record.study_directory import Study, create_study, shown
 from hptui.record.write_errors import require_room

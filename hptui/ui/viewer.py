@@ -8,7 +8,7 @@ from pathlib import Path
 from hptui.errors import RunDirectoryError, told
 from hptui.reading.run_state import Decision
 from hptui.reading.studies import FollowedRun, FollowedStudy
-from hptui.record.run_reader import last_event
+from hptui.record.log_backwards import last_event
 from hptui.record.study_directory import open_study
 from hptui.ui.drawing.colours import Palette
 from hptui.ui.panels import Scene

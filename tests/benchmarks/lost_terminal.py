@@ -27,7 +27,7 @@ from screen import headless, images_per_second, summary
 from test_terminal import Terminal, events, hptui
 
 from hptui.record.events import EpochCompleted, RunCompleted, RunResumed
-from hptui.record.run_reader import last_event
+from hptui.record.log_backwards import last_event
 
 JOB = ["--dataset", "digits", "--model", "lenet", "--baseline", "none", "--runs", "1", "--threads", "1"]
 SEARCH = ["--search", "lr=1e-4:1e-2:log:5", "--search", "weight_decay=1e-6:1e-2:log:3"]

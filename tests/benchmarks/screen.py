@@ -31,8 +31,9 @@ from test_terminal import Terminal
 
 from hptui.record.class_counts import ClassCounts
 from hptui.record.events import AnyEvent, Axis, RunCompleted, encode
+from hptui.record.log_backwards import last_event
 from hptui.record.run_directory import EVENTS_FILE
-from hptui.record.run_reader import RunReader, last_event
+from hptui.record.run_reader import RunReader
 
 DATA = """
 import numpy as np

@@ -30,7 +30,7 @@ from hptui.reading.listing import UNREAD, UNREADABLE, StudyLine, StudyReader, re
 from hptui.reading.listing_words import BY_NAME, COLUMNS, INTERIM_WORDS, age, details
 from hptui.reading.progress import run_progress, study_progress
 from hptui.reading.studies import follow
-from hptui.record import run_reader
+from hptui.record import log_backwards, run_reader
 from hptui.record.events import (
     AnyEvent,
     DecisionRepeated,
@@ -41,10 +41,11 @@ from hptui.record.events import (
     RunPaused,
     RunStopped,
 )
+from hptui.record.log_backwards import events_backwards, last_event, last_of_kind
 from hptui.record.notes import write_note
 from hptui.record.presence import Presence
 from hptui.record.run_directory import EVENTS_FILE
-from hptui.record.run_reader import RunReader, events_backwards, last_event, last_of_kind
+from hptui.record.run_reader import RunReader
 from hptui.record.run_writer import RunWriter
 from hptui.record.study_directory import Steering, save_steering
 
@@ -118,7 +119,8 @@ def test_the_end_of_a_log_of_any_length_is_enough(tmp_path: Path, monkeypatch: p
     directory = write_run(study, "optimized", 0, [*events, *(batches_trained(9, n) for n in range(2000))])
     decoded: list[AnyEvent] = []
     decode = run_reader.decode
-    monkeypatch.setattr(run_reader, "decode", lambda line: decoded.append(decode(line)) or decoded[-1])
+    for module in (run_reader, log_backwards):
+        monkeypatch.setattr(module, "decode", lambda line: decoded.append(decode(line)) or decoded[-1])
     assert glance(directory).epochs == 8
     assert len(decoded) < 2010  # the first, the batches of the epoch under way, and the end of the one before
 
@@ -128,8 +130,8 @@ def test_the_end_of_a_log_of_any_length_is_enough(tmp_path: Path, monkeypatch: p
 def test_a_log_is_read_backwards_as_forwards(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, size: int
 ) -> None:
-    monkeypatch.setattr(run_reader, "TAIL_BYTES", size)
-    monkeypatch.setattr(run_reader, "READ_BYTES", max(size, 4096))
+    monkeypatch.setattr(log_backwards, "TAIL_BYTES", size)
+    monkeypatch.setattr(log_backwards, "READ_BYTES", max(size, 4096))
     directory = write_run(make_study(tmp_path / "s", baseline="none"), "optimized", 0, LOGS[name])
     forwards = RunReader(directory).read()
     assert list(events_backwards(directory)) == forwards[::-1]
@@ -143,7 +145,7 @@ def test_a_log_is_read_backwards_as_forwards(
 def test_the_last_fact_of_a_kind_is_found_from_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
-    monkeypatch.setattr(run_reader, "READ_BYTES", size)
+    monkeypatch.setattr(log_backwards, "READ_BYTES", size)
     directory = write_run(make_study(tmp_path / "s", baseline="none"), "optimized", 0, whole_run())
     assert last_of_kind(directory, RunFailed) is None
     (*_, expected) = [event for event in RunReader(directory).read() if isinstance(event, DecisionStarted)]

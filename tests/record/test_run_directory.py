@@ -21,11 +21,12 @@ from fabricate import (
 
 from hptui.config import to_plain
 from hptui.errors import RunDirectoryError, TrainingError
-from hptui.record import run_reader, run_writer
+from hptui.record import log_backwards, run_reader, run_writer
 from hptui.record.events import SCHEMA, AnyEvent, RunFailed, encode
+from hptui.record.log_backwards import last_event
 from hptui.record.presence import is_written, read_heartbeat
 from hptui.record.run_directory import EVENTS_FILE, RUN_FILE, RunFile, create_run, read_run_file, run_name
-from hptui.record.run_reader import RunReader, last_event
+from hptui.record.run_reader import RunReader
 from hptui.record.run_writer import RunWriter
 
 MANY_CLASSES = 250
@@ -309,7 +310,8 @@ def test_a_run_json_that_cannot_be_used(tmp_path: Path, content: bytes | None, e
 def test_a_log_without_lines_is_told_before_it_fills_the_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run_reader, "LONGEST_LINE", 1 << 21)
+    for module in (run_reader, log_backwards):
+        monkeypatch.setattr(module, "LONGEST_LINE", 1 << 21)
     write(tmp_path, run_started())
     with (tmp_path / EVENTS_FILE).open("ab") as file:
         file.truncate(200 << 30)  # of which the disk holds nothing

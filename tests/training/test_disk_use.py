@@ -14,7 +14,8 @@ from hptui.record.commands import AddEpochs, CommandSender
 from hptui.record.contents import size_of
 from hptui.record.events import CommandRefused, EpochCompleted, RunCompleted
 from hptui.record.housekeeping import clean_study
-from hptui.record.run_reader import RunReader, last_event
+from hptui.record.log_backwards import last_event
+from hptui.record.run_reader import RunReader
 from hptui.record.study_directory import Study, create_study, open_study
 from hptui.training.disk_use import disk_use
 from hptui.training.run.control import Control

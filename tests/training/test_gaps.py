@@ -15,8 +15,9 @@ from hptui.reading.listing import read_line
 from hptui.reading.studies import follow
 from hptui.record.commands import AddEpochs
 from hptui.record.events import CheckpointSaved, CommandRefused, RunCompleted, encode
+from hptui.record.log_backwards import last_event
 from hptui.record.run_directory import CHECKPOINTS, EVENTS_FILE, MODEL_FILE, RunFile, create_run
-from hptui.record.run_reader import RunReader, last_event
+from hptui.record.run_reader import RunReader
 from hptui.record.run_writer import RunWriter
 from hptui.record.study_directory import Study, create_study, open_study
 from hptui.training import Control

@@ -14,9 +14,9 @@ from hptui.errors import ConfigError, RunDirectoryError
 from hptui.hyperparameters import Values, hyperparameter
 from hptui.record.commands import AddEpochs, ChangeRanges, UseValues
 from hptui.record.events import CommandRefused, EpochsAdded, RangesChanged, RunCompleted, ValuesRequested
+from hptui.record.log_backwards import last_event
 from hptui.record.mending import has_checkpoints
 from hptui.record.run_directory import RUN_FILE, run_name
-from hptui.record.run_reader import last_event
 from hptui.record.study_directory import Steering, save_steering
 from hptui.strategies import Strategy
 from hptui.training.engine.values_in_force import ValuesInForce
