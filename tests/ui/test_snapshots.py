@@ -44,7 +44,8 @@ from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from textual._context import visible_screen_stack
 from textual.events import Paste
 from textual.pilot import Pilot
-from textual.widgets import Input
+from textual.widgets import Footer, Input
+from textual.widgets._footer import FooterKey
 
 from hptui.config import StudyConfig
 from hptui.record.events import AnyEvent, Axis, LandscapePredicted, RunFailed, RunPaused, RunStopped, encode
@@ -438,6 +439,13 @@ async def until(app: HptuiApp, pilot: Pilot[None], condition: Callable[[], objec
         await pilot.pause(0.02)
 
 
+def footer_is_current(app: HptuiApp) -> bool:
+    """Whether the footer has been made anew for all that can be done now, which takes a while after it changed."""
+    offered = {binding.description for _, binding, *_ in app.screen.active_bindings.values() if binding.show}
+    footers = app.screen.query(Footer)
+    return all({key.description for key in footer.query(FooterKey)} == offered for footer in footers)
+
+
 async def quiet(app: HptuiApp, pilot: Pilot[None]) -> str:
     """The picture, once nothing moves any more: the dashboard has looked at its study again, and it is the same."""
 
@@ -453,6 +461,7 @@ async def quiet(app: HptuiApp, pilot: Pilot[None]) -> str:
             before = board._shown
             await until(app, pilot, lambda board=board, before=before: board._shown > before, "the next look")
         await until(app, pilot, lambda: not works_beside(), "the threads' end")
+        await until(app, pilot, lambda: footer_is_current(app), "the footer")
         await pilot.pause()
         return strips(app, behind=True)
 
