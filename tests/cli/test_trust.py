@@ -222,7 +222,7 @@ def test_the_app_asks_in_a_dialog_once(received: Study, ran: Path, key: str, kin
                 end = time.monotonic() + PATIENCE_SECONDS
                 while not condition():
                     assert time.monotonic() < end, "waited too long"
-                    await pilot.pause(0.01)
+                    await asyncio.sleep(0.01)
 
             await until(lambda: isinstance(app.screen, StudyListScreen) and app.screen.lines)
             await until(lambda: app.screen.query_one("StudyTable").current is not None)

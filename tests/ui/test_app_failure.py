@@ -75,9 +75,9 @@ def test_a_damaged_run_is_told_on_the_screen_of_its_study(tmp_path: Path) -> Non
 
     async def look() -> dict[str, str]:
         app = HptuiApp(watch=study)
-        async with app.run_test(size=(120, 40)) as pilot:
+        async with app.run_test(size=(120, 40)):
             while not isinstance(app.screen, Dashboard) or len(app.screen.viewer.problems) < 2:
-                await pilot.pause(0.02)
+                await asyncio.sleep(0.02)
             return app.screen.viewer.problems
 
     problems = asyncio.run(look())

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fabricate import PATIENCE_SECONDS, make_study, run_started, trained_epoch, whole_run, write_run
+from fabricate import make_study, run_started, trained_epoch, whole_run, write_run
 from textual.pilot import Pilot
+from waiting import until
 
 from hptui.record.events import RunFailed
 from hptui.record.presence import Presence
@@ -47,13 +47,6 @@ def study(tmp_path: Path) -> Study:
     made = make_study(tmp_path / "study", baseline="none")
     write_run(made, "optimized", 0, [run_started(), *trained_epoch(1)])
     return made
-
-
-async def until(pilot: Pilot[None], condition: Callable[[], object]) -> None:
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < end, "waited too long"
-        await pilot.pause(0.01)
 
 
 def play(script: Script, **options: Any) -> None:

@@ -127,7 +127,7 @@ class At:
         end = time.monotonic() + PATIENCE_SECONDS
         while not condition():
             assert time.monotonic() < end, f"waited too long for {what}; the screen shows:\n{self.text}"
-            await self.pilot.pause(0.01)
+            await asyncio.sleep(0.01)
 
     async def sees(self, words: str) -> None:
         await self.until(lambda: words in self.text, repr(words))

@@ -68,7 +68,7 @@ async def until(app: HptuiApp, pilot: Pilot[None], condition: Callable[[], objec
     end = time.monotonic() + PATIENCE_SECONDS
     while not condition():
         assert time.monotonic() < end, f"waited too long for {what}; the screen shows:\n{text(app)}"
-        await pilot.pause(0.01)
+        await asyncio.sleep(0.01)
 
 
 def append(study: Study, run: str, *events: AnyEvent) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from fabricate import (
 )
 from textual.pilot import Pilot
 from textual.widgets import Input, Tab, Tabs
+from waiting import until
 
 from hptui.record.command_inbox import CommandInbox
 from hptui.record.commands import (
@@ -64,13 +64,6 @@ def show(watch: Path, script: Script, size: tuple[int, int] = (120, 40), **optio
             await script(app, pilot)
 
     asyncio.run(main())
-
-
-async def until(pilot: Pilot[None], condition: Callable[[], object]) -> None:
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < end, "waited too long"
-        await pilot.pause(0.01)
 
 
 def cells(decision: int) -> list[Any]:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from fabricate import PATIENCE_SECONDS
 from textual.app import App
 from textual.pilot import Pilot
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Select, Static
+from waiting import until
 
 from hptui.hyperparameters import hyperparameter, hyperparameters
 from hptui.space import SearchSpace, parse_range
@@ -58,13 +57,6 @@ class Host(App[None]):
     @property
     def can_apply(self) -> bool:
         return not self.dialog.query_one("#apply", Button).disabled
-
-
-async def until(pilot: Pilot[None], condition: Callable[[], object]) -> None:
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < end, "waited too long"
-        await pilot.pause(0.01)
 
 
 def ask(

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 from fabricate import finished_study
-from textual.pilot import Pilot
 from textual.widgets import Button
+from waiting import until
 
 from hptui.errors import RunDirectoryError
 from hptui.export import export as export_study
@@ -26,13 +26,6 @@ from hptui.ui.screens.dialogs import ChoiceDialog
 from hptui.ui.widgets.export_line import ExportLine
 
 PATIENCE_SECONDS = 20
-
-
-async def until(pilot: Pilot[None], condition: Callable[[], object]) -> None:
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < end, "waited too long"
-        await pilot.pause(0.01)
 
 
 def notices(app: HptuiApp) -> str:

@@ -43,7 +43,7 @@ class At:
         end = time.monotonic() + PATIENCE_SECONDS
         while not condition():
             assert time.monotonic() < end, f"{self.app.screen_stack} {self.app.focused}"
-            await self.pilot.pause(0.01)
+            await asyncio.sleep(0.01)
 
     def field(self, setting: str, part: str = "Input") -> Input:
         (row,) = [row for row in self.app.screen.query(Row) if row.setting == setting]
@@ -64,6 +64,7 @@ async def open_form(at: At) -> None:
     await at.pilot.pause()
     at.app.post_message(NewStudy())
     await at.until(lambda: isinstance(at.app.screen, NewStudyScreen) and at.app.screen.query("RangeRow Input"))
+    await at.pilot.pause()  # it puts the cursor into its first field
     at.field("epochs").focus()
     await at.until(lambda: at.app.focused is at.field("epochs"))
 

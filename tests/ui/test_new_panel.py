@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import pytest
 from fabricate import finished_study
 from textual.app import App
-from textual.pilot import Pilot
+from waiting import until
 
 import hptui.ui.panels
 from hptui import registry
@@ -65,13 +64,6 @@ def add(kind: str, folder: Path, monkeypatch: pytest.MonkeyPatch, facts: str = "
         monkeypatch.syspath_prepend(str(folder))
         point = EntryPoint("notes", "notes:NotesPanel", "hptui.ui.panels")
         monkeypatch.setattr(registry, "entry_points", lambda kind: [point] if kind == "ui.panels" else [])
-
-
-async def until(pilot: Pilot[None], condition: Callable[[], object]) -> None:
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < end, f"waited too long; the screen shows:\n{screen_text(pilot.app)}"
-        await pilot.pause(0.01)
 
 
 def screen_text(app: App[Any]) -> str:

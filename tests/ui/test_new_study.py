@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fabricate import PATIENCE_SECONDS, configuration, make_study
+from fabricate import configuration, make_study
 from textual.app import App
 from textual.message import Message
 from textual.pilot import Pilot
 from textual.widgets import Button, Input, Select, Static
+from waiting import until
 
 from hptui.config import Layer, StudyConfig, resolve
 from hptui.hyperparameters import hyperparameter, hyperparameters
@@ -81,13 +81,6 @@ class Host(App[None]):
     def text(self) -> str:
         strips = self.screen._compositor.render_strips()
         return "\n".join("".join(segment.text for segment in strip) for strip in strips)
-
-
-async def until(pilot: Pilot[None], condition: Callable[[], object]) -> None:
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < end, "waited too long"
-        await pilot.pause(0.01)
 
 
 def show(
@@ -886,7 +879,8 @@ def test_who_scrolls_by_hand_is_left_alone(kept_form: KeptForm) -> None:
     async def test(app: Host, pilot: Pilot[None]) -> None:
         form = app.form.query_one("#form")
         app.field("seed").focus()
-        await until(pilot, lambda: in_view(app, "seed"))
+        await until(pilot, lambda: app.field("seed").has_focus and in_view(app, "seed"))
+        await pilot.pause()  # else the focus may scroll after this
         form.scroll_end(animate=False)
         await until(pilot, lambda: form.scroll_y == form.max_scroll_y)
         await pilot.pause(0.1)

@@ -73,7 +73,7 @@ class Sitting:
         end = time.monotonic() + PATIENCE_SECONDS
         while not condition():
             assert time.monotonic() < end, f"{self.app.screen_stack} {self.notices}"
-            await self.pilot.pause(0.01)
+            await asyncio.sleep(0.01)
 
     async def sees_form(self) -> None:
         await self.until(lambda: isinstance(self.app.screen, NewStudyScreen) and self.app.screen.query(Input))

@@ -70,7 +70,7 @@ def test_the_right_arrow_takes_it_over_and_what_is_typed_stays_without_it() -> N
             field = app.query_one(Field)
             await pilot.press("i", "m", "p")
             for _ in range(200):
-                await pilot.pause(0.01)
+                await asyncio.sleep(0.01)
                 if field._suggestion:
                     break
             assert field.value == "imp"

@@ -44,8 +44,7 @@ from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from textual._context import visible_screen_stack
 from textual.events import Paste
 from textual.pilot import Pilot
-from textual.widgets import Footer, Input
-from textual.widgets._footer import FooterKey
+from textual.widgets import Input
 
 from hptui.config import StudyConfig
 from hptui.record.events import AnyEvent, Axis, LandscapePredicted, RunFailed, RunPaused, RunStopped, encode
@@ -59,6 +58,7 @@ from hptui.ui.load import Gauge
 from hptui.ui.pace import Pace
 from hptui.ui.screens.dashboard import Dashboard
 from hptui.ui.widgets.form import Row
+from hptui.ui.widgets.keys_line import KeysLine
 from hptui.ui.widgets.strip import HISTORY, Rate, StatusStrip
 
 PATIENCE_SECONDS = 60
@@ -436,14 +436,12 @@ async def until(app: HptuiApp, pilot: Pilot[None], condition: Callable[[], objec
     end = time.monotonic() + PATIENCE_SECONDS
     while not condition():
         assert time.monotonic() < end, f"waited too long for {what}; the screen shows:\n{text(app)}"
-        await pilot.pause(0.02)
+        await asyncio.sleep(0.02)
 
 
-def footer_is_current(app: HptuiApp) -> bool:
-    """Whether the footer has been made anew for all that can be done now, which takes a while after it changed."""
-    offered = {binding.description for _, binding, *_ in app.screen.active_bindings.values() if binding.show}
-    footers = app.screen.query(Footer)
-    return all({key.description for key in footer.query(FooterKey)} == offered for footer in footers)
+def footers_are_current(app: HptuiApp) -> bool:
+    """Whether each footer, behind a dialog too, shows what can be done now."""
+    return all(footer.is_current for screen in app.screen_stack for footer in screen.query(KeysLine))
 
 
 async def quiet(app: HptuiApp, pilot: Pilot[None]) -> str:
@@ -461,7 +459,7 @@ async def quiet(app: HptuiApp, pilot: Pilot[None]) -> str:
             before = board._shown
             await until(app, pilot, lambda board=board, before=before: board._shown > before, "the next look")
         await until(app, pilot, lambda: not works_beside(), "the threads' end")
-        await until(app, pilot, lambda: footer_is_current(app), "the footer")
+        await until(app, pilot, lambda: footers_are_current(app), "the footers")
         await pilot.pause()
         return strips(app, behind=True)
 

@@ -6,7 +6,6 @@ import asyncio
 import os
 import shutil
 import threading
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from textual.app import App
 from textual.message import Message
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
+from waiting import until
 
 from hptui.config import StudyConfig
 from hptui.errors import RunDirectoryError
@@ -96,13 +96,6 @@ def words_of(app: Host, where: str) -> str:
 def lines_of(app: Host) -> list[str]:
     """What stands on the screen, without frames."""
     return [line.strip("│") for line in app.text.splitlines()]
-
-
-async def until(pilot: Pilot[None], condition: Callable[[], object]) -> None:
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < end, "waited too long"
-        await pilot.pause(0.01)
 
 
 def show(

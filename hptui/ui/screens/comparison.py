@@ -14,9 +14,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from hptui.errors import HptuiError
+from hptui.ui.widgets.keys_line import KeysLine
 
 Comparer = Callable[[Sequence[Path]], RenderableType]
 
@@ -42,7 +43,7 @@ class ComparisonScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll():
             yield Static("comparing ...", id="comparison", markup=False)
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeysLine()
 
     def on_mount(self) -> None:
         self.query_one(VerticalScroll).focus()

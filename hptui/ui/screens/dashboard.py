@@ -12,7 +12,6 @@ from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.reactive import Reactive, reactive
-from textual.widgets import Footer
 
 from hptui.reading.studies import RESUMABLE, FollowedStudy, Status
 from hptui.ui.drawing.colours import Palette
@@ -29,6 +28,7 @@ from hptui.ui.screens.steering import KEYS as STEERING_KEYS
 from hptui.ui.screens.steering import Steering
 from hptui.ui.viewer import Viewer
 from hptui.ui.widgets.export_line import ExportLine
+from hptui.ui.widgets.keys_line import KeysLine
 from hptui.ui.widgets.strip import StatusStrip
 
 READ_SECONDS = 0.05
@@ -113,7 +113,7 @@ class Dashboard(HelpedScreen[None]):
         yield StatusStrip()
         yield self._board
         yield self._export_line
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeysLine()
 
     @property
     def followed(self) -> FollowedStudy:

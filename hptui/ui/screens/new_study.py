@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal
 from textual.widget import Widget
-from textual.widgets import Button, Footer, Static
+from textual.widgets import Button, Static
 
 from hptui.config import FIELDS, StudyConfig, environment_layer, resolve
 from hptui.errors import ConfigError, HptuiError
@@ -23,7 +23,9 @@ from hptui.ui.screens.helped import CLOSE_HELP, HelpedScreen
 from hptui.ui.widgets.estimate import EstimateButton
 from hptui.ui.widgets.form import Row, SettingRow
 from hptui.ui.widgets.form_scroll import FormScroll
+from hptui.ui.widgets.keys_line import KeysLine
 from hptui.ui.widgets.range_row import RangeRow, column_headings
+from hptui.ui.widgets.words import Words
 
 FORM = {
     "data and network": ("dataset", "data_dir", "class_weights", "model", "optimizer", "loss", "schedule"),
@@ -137,14 +139,14 @@ class NewStudyScreen(HelpedScreen[None]):
                 yield Button(Text(FOLDED), id="fold", compact=True)
                 with _section("more settings", id="more"):
                     yield from (SettingRow(field, plain[field]) for field in MORE)
-        yield _titled(Static(id="about", markup=False), "about this field")
+        yield _titled(Words(id="about", markup=False), "about this field")
         with Horizontal(id="start-row"):
             yield Button("Start", id="start", variant="primary", compact=True, disabled=True)
             yield Button("Detach", id="detach", compact=True, disabled=True, tooltip=DETACH)
             yield self._estimate
             yield Button("Back", id="back", compact=True)
-        yield _titled(Static(id="plan", markup=False), "plan and cost")
-        yield Footer(compact=True, show_command_palette=False)
+        yield _titled(Words(id="plan", markup=False), "plan and cost")
+        yield KeysLine()
 
     def on_mount(self) -> None:
         if self._warning:
@@ -158,8 +160,8 @@ class NewStudyScreen(HelpedScreen[None]):
         self.query(Row).first().focus_first()
 
     def on_resize(self) -> None:
-        """Give the plan as many lines as there are now."""
-        self.call_after_refresh(self._check)
+        """Give the plan as many lines as there are now; of itself Textual leaves it at those it had before."""
+        self.call_after_refresh(lambda: self.query_one("#plan").refresh(layout=True))
 
     @property
     def typed(self) -> Draft:
@@ -212,7 +214,7 @@ class NewStudyScreen(HelpedScreen[None]):
 
     def _show(self, config: StudyConfig | None, lines: list[str]) -> None:
         """Plan and cost, or what is wrong; and whether it can be started."""
-        shown = self.query_one("#plan", Static)
+        shown = self.query_one("#plan", Words)
         shown.update(Text("\n".join(lines)))
         shown.set_class(config is None, "-wrong")
         for button in self.query("#start, #detach"):
@@ -225,7 +227,7 @@ class NewStudyScreen(HelpedScreen[None]):
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """Say what the field is for."""
         rows = [row for row in event.widget.ancestors_with_self if isinstance(row, Row)]
-        self.query_one("#about", Static).update(Text(rows[0].help_words if rows else ""))
+        self.query_one("#about", Words).update(Text(rows[0].help_words if rows else ""), layout=False)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         event.stop()

@@ -20,6 +20,7 @@ from hptui.space import Range, SearchSpace, check_cells, parse_range
 from hptui.ui.widgets.form import Row
 from hptui.ui.widgets.form_scroll import FormScroll
 from hptui.ui.widgets.range_row import RangeRow, column_headings
+from hptui.ui.widgets.words import Words
 
 HEADING = column_headings("[X] searched")
 NOTHING = "no range: there would be nothing to decide"
@@ -69,8 +70,8 @@ class RangesDialog(ModalScreen[dict[str, str] | None]):
                     text = str(self._space[name]) if name in self._space else hyperparameter(name).suggested
                     fixed = f"fixed {self._values[name]:.3g}" if name in self._values else "model's own"
                     yield RangeRow(name, text, searched=name in self._space, fixed=fixed)
-            yield Static(id="about", markup=False)
-            yield Static(id="grid", markup=False)
+            yield Words(id="about", markup=False)
+            yield Words(id="grid", markup=False)
             with Horizontal(id="buttons"):
                 yield Button("Apply (ctrl+s)", id="apply", compact=True)
                 yield Button("Cancel (esc)", id="cancel", compact=True)
@@ -103,7 +104,7 @@ class RangesDialog(ModalScreen[dict[str, str] | None]):
             row.show_problem(problem)
         space = {name: parse_range(name, text, installed=False) for name, text in settings["search"].items()}
         problem = f"to mend: {', '.join(wrong)}" if wrong else _problem_of(space)
-        shown = self.query_one("#grid", Static)
+        shown = self.query_one("#grid", Words)
         shown.set_class(bool(problem), "-wrong")
         shown.update(Text(problem or "\n".join(grid_words(space, shown.size.width)), no_wrap=not problem))
         self.query_one("#apply", Button).disabled = bool(problem)
@@ -112,7 +113,7 @@ class RangesDialog(ModalScreen[dict[str, str] | None]):
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """Say what the field takes."""
         rows = [row for row in event.widget.ancestors_with_self if isinstance(row, Row)]
-        self.query_one("#about", Static).update(Text(rows[0].help_words if rows else ""))
+        self.query_one("#about", Words).update(Text(rows[0].help_words if rows else ""), layout=False)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         if event.button.id == "apply":

@@ -13,7 +13,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.reactive import Reactive, reactive
-from textual.widgets import DataTable, Footer, Input, Static
+from textual.widgets import DataTable, Input, Static
 from textual.worker import get_current_worker
 
 from hptui.reading.listing import StudyLine, StudyReader
@@ -27,6 +27,7 @@ from hptui.ui.screens.study_actions import StudyActions
 from hptui.ui.study_lines import Order
 from hptui.ui.widgets.field import Field
 from hptui.ui.widgets.folder_line import FolderLine
+from hptui.ui.widgets.keys_line import KeysLine
 from hptui.ui.widgets.study_table import NEWEST_FIRST, StudyTable
 
 REFRESH_SECONDS = 3.0
@@ -93,7 +94,7 @@ class StudyListScreen(HelpedScreen[Path | None]):
         yield Static(id="empty", markup=False)
         yield Static(id="about", markup=False)
         yield Field(id="filter", placeholder="words in name, state, settings or note; Esc for all", compact=True)
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeysLine()
 
     def on_mount(self) -> None:
         self.app.theme_changed_signal.subscribe(self, lambda _: self._show(afresh=True))

@@ -18,6 +18,7 @@ from hptui.config import LOCAL, PLUG_INS, StudyConfig, choices, convert_field, d
 from hptui.errors import ConfigError
 from hptui.ui.widgets.field import Field
 from hptui.ui.widgets.path_suggester import PathSuggester
+from hptui.ui.widgets.words import Words
 
 DEFAULTS = StudyConfig()
 OWN = ":"
@@ -76,7 +77,7 @@ class Row(Widget):
         """Show what is wrong, or that nothing is."""
         problem = re.sub(rf"^(search )?{self.setting.removeprefix('search.')}( = .*?: |: |=)", "", problem)
         self.set_class(bool(problem), "-wrong")
-        self.query_one(".problem", Static).update(Text(f"! {problem}" if problem else ""))
+        self.query_one(".problem", Words).update(Text(f"! {problem}" if problem else ""))
 
     @property
     def typed(self) -> list[Any]:
@@ -135,7 +136,7 @@ class SettingRow(Row):
             if self._options:
                 yield Select(self._options, value=word, allow_blank=False, compact=True)
             yield Field(text, placeholder=self._placeholder(word), compact=True)
-        yield Static(classes="problem", markup=False)
+        yield Words(classes="problem", markup=False)
 
     def on_mount(self) -> None:
         self._show_input(self._split()[0])

@@ -13,7 +13,7 @@ from hptui.ui.widgets.form import Row
 
 
 class FormScroll(ScrollableContainer, can_focus=False):
-    """Scrolls after every change of the layout, and at once.
+    """Scrolls when the focus moves and after every change of the layout, and at once.
 
     Textual scrolls when the focus moves, with an animation, to where the widget was. What comes after that (a message
     below a row, rows that fold, a terminal that gets smaller) moves the row out of view again.
@@ -27,6 +27,10 @@ class FormScroll(ScrollableContainer, can_focus=False):
 
     def on_mount(self) -> None:
         self.screen.screen_layout_refresh_signal.subscribe(self, self._follow, immediate=True)
+
+    def on_descendant_focus(self) -> None:
+        """Follow now: a layout may not come before somebody scrolls by hand, who would be taken back."""
+        self._follow(self.screen)
 
     def _follow(self, screen: Screen[Any]) -> None:
         """Keep the focused row in view where the layout is another than before; who scrolls by hand is left alone."""

@@ -14,6 +14,7 @@ from hptui.hyperparameters import hyperparameter
 from hptui.space import parse_range
 from hptui.ui.widgets.field import Field
 from hptui.ui.widgets.form import Check, Row
+from hptui.ui.widgets.words import Words
 
 
 def column_headings(first: str) -> str:
@@ -54,7 +55,7 @@ class RangeRow(Row):
             yield Select(words, value=scale, allow_blank=False, compact=True, disabled=off)
             yield Field(str(self._range.steps), placeholder="steps", classes="steps", compact=True, disabled=off)
             yield Static(Text(self._fixed if off else ""), classes="fixed")
-        yield Static(classes="problem", markup=False)
+        yield Words(classes="problem", markup=False)
 
     @property
     def help_words(self) -> str:
