@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
+from pathlib import Path
+
 import numpy as np
 from PIL import Image
 
@@ -20,15 +23,13 @@ _SIZE = 28  # pixels: that of MNIST, so that the same networks fit
 def digits(request: DatasetRequest) -> ImageDataset:
     """Digits scanned in 8 x 8, enlarged to 28 x 28 (or --image-size), 20 % of each class held back as test images."""
     refuse_argument("digits", request)
-    from sklearn.datasets import load_digits  # here: importing it takes a second
-
-    scans = load_digits()  # images (1797, 8, 8), 0 (paper) to 16 (ink)
+    scans, labels = _scans()
     size = request.image_size or _SIZE
-    levels = np.round(scans.images * (255 / 16)).astype(np.uint8)
+    levels = np.round(scans * (255 / 16)).astype(np.uint8)
     pixels = np.empty((len(levels), 1, size, size), np.uint8)
     for image, level in zip(pixels, levels, strict=True):  # about 20 microseconds each
         image[0] = np.asarray(Image.fromarray(level).resize((size, size), Image.Resampling.BICUBIC))
-    images = Images(pixels, scans.target.astype(np.int64))
+    images = Images(pixels, labels)
     class_names = tuple("0123456789")
     train, test = split_off(
         images,
@@ -38,3 +39,15 @@ def digits(request: DatasetRequest) -> ImageDataset:
         class_names=class_names,
     )
     return ImageDataset("digits", class_names, train, test)
+
+
+def _scans() -> tuple[np.ndarray, np.ndarray]:
+    """Images (1797, 8, 8), 0 (paper) to 16 (ink), and labels (1797,).
+
+    Read from the package's file, as `sklearn.datasets.load_digits` does: to import that takes a second.
+    """
+    package = importlib.util.find_spec("sklearn")
+    assert package is not None, "scikit-learn is installed with hptui"
+    assert package.origin is not None
+    table = np.loadtxt(Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz", delimiter=",")
+    return table[:, :-1].reshape(-1, 8, 8), table[:, -1].astype(np.int64)
