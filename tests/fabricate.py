@@ -34,7 +34,7 @@ from hptui.record.run_writer import RunWriter
 from hptui.record.seals import seal_text
 from hptui.record.study_directory import STUDY_FILE, Study, create_study
 
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 240
 """for a condition, on a machine that is busy with other things"""
 IMAGES_PER_EPOCH = 100
 AXIS = Axis(name="lr", low=0.001, high=0.1, scale="log", values=[0.001, 0.01, 0.1])
