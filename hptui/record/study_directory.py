@@ -145,12 +145,15 @@ def new_directory(config: StudyConfig) -> Path:
 
 
 def _refuse_used(directory: Path) -> None:
-    """Raise RunDirectoryError unless this is an empty folder, or one in which a start left only its lock."""
+    """Raise RunDirectoryError unless this is an empty folder, or one with no more in it than a killed start leaves."""
     if holds_study(directory):
         raise RunDirectoryError(
             f"{directory} already holds a study; go on with it (hptui resume), or choose another --out."
         )
-    if not directory.is_dir() or not all(_is_left_over(path.name) for path in directory.iterdir()):
+    names = {path.name for path in directory.iterdir()} if directory.is_dir() else {"a file"}
+    if LOCK in names:
+        names.discard(SOURCES)  # the start was killed between these and study.toml
+    if not all(map(_is_left_over, names)):
         raise RunDirectoryError(f"{directory} is not an empty folder; choose another --out.")
 
 
@@ -234,6 +237,7 @@ def _write(study: Study, places: dict[str, str]) -> None:
             if Path(place).suffix == ".py":
                 (partial / field).mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(place, partial / field / Path(place).name)
+        _remove_left(study.directory / SOURCES)
         if partial.exists():
             partial.replace(study.directory / SOURCES)
         text = tomli_w.dumps(head | {"config": to_plain(study.config)})

@@ -176,6 +176,21 @@ def test_a_folder_that_was_filled_meanwhile_is_left_alone(tmp_path: Path) -> Non
     assert not (tmp_path / "s" / "study.toml").exists()
 
 
+def test_a_start_that_was_killed_before_its_settings_were_written_can_be_repeated(tmp_path: Path, mine: Path) -> None:
+    study = begin(tmp_path / "s", out=str(tmp_path / "s"), model=f"{mine / 'net.py'}:Net").directory
+    (study / "study.toml").unlink()
+    (study / "sources" / "model" / "net.py").write_text("an older one")
+    again = begin(study, out=str(study), model=f"{mine / 'net.py'}:Net")
+    assert (study / "sources" / "model" / "net.py").read_text() == (mine / "net.py").read_text()
+    assert open_study(study) == again
+
+
+def test_sources_of_the_user_are_no_left_over(tmp_path: Path) -> None:
+    (tmp_path / "s" / "sources").mkdir(parents=True)
+    with pytest.raises(RunDirectoryError, match="is not an empty folder"):
+        new_directory(configuration(out=str(tmp_path / "s")))
+
+
 def test_a_name_of_hptui_that_was_taken_meanwhile_gets_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(study_directory.time, "strftime", lambda _: "20260101-120000")
     directory = new_directory(configuration())
