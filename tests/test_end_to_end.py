@@ -6,13 +6,13 @@ import json
 import resource
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import nursery
 import pytest
 
 from hptui.record.events import (
@@ -35,8 +35,7 @@ LONG = ["--dataset", "digits", "--baseline", "none", "--strategy", "fixed", "--r
 
 def hptui(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run the program to its end."""
-    command = [sys.executable, "-m", "hptui", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS * 2, check=False, **options)
+    return nursery.run(*arguments, timeout=PATIENCE_SECONDS * 2, **options)
 
 
 @pytest.fixture
@@ -46,8 +45,7 @@ def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
     def begin(*arguments: object, together: bool = False) -> subprocess.Popen[str]:
         stderr = subprocess.STDOUT if together else subprocess.PIPE
-        command = [sys.executable, "-m", "hptui", *map(str, arguments)]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True)
+        process = nursery.start(*arguments, stdout=subprocess.PIPE, stderr=stderr, text=True)
         started.append(process)
         return process
 

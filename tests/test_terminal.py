@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import nursery
 import pyte
 import pytest
 from fabricate import finished_study
@@ -69,21 +70,14 @@ class Terminal:
         self.master, slave = pty.openpty()
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
-        def own_session() -> None:
-            os.setsid()
-            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-
-        self.process = subprocess.Popen(
-            command or [sys.executable, "-m", "hptui", *map(str, arguments)],
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            preexec_fn=own_session,  # noqa: PLW1509 (no threads in the tests' process here)
-            # a size in the environment, as pytest-xdist sets one, would win over the terminal's own
-            env={name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
-            | {"TERM": "xterm-256color"}
-            | environment,
-        )
+        streams = {"stdin": slave, "stdout": slave, "stderr": slave}
+        # a size in the environment, as pytest-xdist sets one, would win over the terminal's own
+        own = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+        own |= {"TERM": "xterm-256color"} | environment
+        if command is None:
+            self.process = nursery.start(*arguments, terminal=True, env=own, **streams)
+        else:
+            self.process = subprocess.Popen(command, preexec_fn=nursery.own_session, env=own, **streams)  # noqa: PLW1509 (no threads in the tests' process here)
         self.name = os.ttyname(slave)
         os.close(slave)
         self.screen = ""
@@ -167,8 +161,7 @@ def events(study: Path, kind: type) -> list[Any]:
 
 
 def hptui(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "hptui", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    return nursery.run(*arguments, timeout=PATIENCE_SECONDS)
 
 
 def finish_quickly(study: Path) -> None:
@@ -330,7 +323,7 @@ def test_watch_pauses_changes_and_sees_the_end_of_a_study_of_another_process(
 ) -> None:
     study = tmp_path / "study"
     job = [*LONG, "--epochs", "30", "--search", "lr=1e-3:1e-2:log:2", "--out", str(study), "--headless"]
-    trainer = subprocess.Popen([sys.executable, "-m", "hptui", "run", *job], stderr=subprocess.PIPE, text=True)
+    trainer = nursery.start("run", *job, stderr=subprocess.PIPE, text=True)
     try:
         end = time.monotonic() + PATIENCE_SECONDS
         while not (study / "optimized-0").exists() or not events(study, CheckpointSaved):
@@ -361,7 +354,7 @@ def test_watch_pauses_changes_and_sees_the_end_of_a_study_of_another_process(
 def test_watch_stops_a_study_of_another_process(tmp_path: Path, open_terminal: Callable[..., Terminal]) -> None:
     study = tmp_path / "study"
     job = [*LONG, "--search", "lr=1e-3:1e-2:log:2", "--out", str(study), "--headless"]
-    trainer = subprocess.Popen([sys.executable, "-m", "hptui", "run", *job], stderr=subprocess.PIPE, text=True)
+    trainer = nursery.start("run", *job, stderr=subprocess.PIPE, text=True)
     try:
         end = time.monotonic() + PATIENCE_SECONDS
         while not (study / "optimized-0").exists() or not events(study, CheckpointSaved):
