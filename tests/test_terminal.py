@@ -22,7 +22,7 @@ from typing import Any
 import nursery
 import pyte
 import pytest
-from fabricate import finished_study
+from fabricate import PATIENCE_SECONDS, finished_study
 
 from hptui.record.events import (
     AnyEvent,
@@ -38,8 +38,6 @@ from hptui.record.events import (
 )
 from hptui.record.run_reader import RunReader
 
-PATIENCE_SECONDS = 240
-"""for a condition, on a machine that is busy with other things"""
 LONG = [
     "--dataset",
     "digits",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from fabricate import PATIENCE_SECONDS
 
 from hptui.record.command_inbox import CommandInbox, Unusable
 from hptui.record.commands import (
@@ -48,7 +49,6 @@ from .test_exactness import assert_same
 from .test_optimizers import PlainNet
 
 Make = Callable[..., Prepared]
-PATIENCE_SECONDS = 30
 
 
 class Scripted(Control):

@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 from fabricate import (
+    PATIENCE_SECONDS,
     candidate_scored,
     chosen,
     decision_started,
@@ -69,7 +70,6 @@ from hptui.ui.screens.study_list import StudyListScreen
 from hptui.ui.screens.text_dialog import TextDialog
 from hptui.ui.widgets.form import Check, Row
 
-PATIENCE_SECONDS = 20
 LR = Axis(name="lr", low=0.001, high=0.1, scale="log", values=[0.001, 0.01, 0.1])
 DROPOUT = Axis(name="dropout", low=0.0, high=0.5, scale="linear", values=[0.0, 0.5])
 MOMENTUM = Axis(name="momentum", low=0.5, high=0.99, scale="linear", values=[0.5, 0.99])

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from fabricate import (
+    PATIENCE_SECONDS,
     batches_trained,
     candidate_scored,
     chosen,
@@ -42,7 +43,6 @@ from hptui.ui.screens.dialogs import AdviceDialog
 from hptui.ui.screens.study_list import StudyListScreen
 from hptui.ui.widgets.strip import StatusStrip
 
-PATIENCE_SECONDS = 20
 SMALL, LARGE, WIDE = (80, 24), (120, 40), (160, 48)
 LR = Axis(name="lr", low=0.001, high=0.1, scale="log", values=[0.001, 0.01, 0.1])
 Script = Callable[[HptuiApp, Pilot[None]], Coroutine[Any, Any, None]]

@@ -48,7 +48,6 @@ from hptui.ui.screens.dialogs import ChoiceDialog
 from hptui.ui.screens.panel_board import PanelBoard
 from hptui.ui.screens.ranges_dialog import RangesDialog
 
-PATIENCE_SECONDS = 20
 LR = Axis(name="lr", low=0.001, high=0.1, scale="log", values=[0.001, 0.01, 0.1])
 DROPOUT = Axis(name="dropout", low=0.0, high=0.5, scale="linear", values=[0.0, 0.5])
 Script = Callable[[HptuiApp, Pilot[None]], Coroutine[Any, Any, None]]

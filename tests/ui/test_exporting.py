@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from fabricate import finished_study
+from fabricate import PATIENCE_SECONDS, finished_study
 from textual.widgets import Button
 from waiting import until
 
@@ -24,8 +24,6 @@ from hptui.ui.exporting import ExportOutcome
 from hptui.ui.screens.dashboard import Dashboard
 from hptui.ui.screens.dialogs import ChoiceDialog
 from hptui.ui.widgets.export_line import ExportLine
-
-PATIENCE_SECONDS = 20
 
 
 def notices(app: HptuiApp) -> str:

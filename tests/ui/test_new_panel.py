@@ -20,7 +20,6 @@ from hptui.ui.app import HptuiApp
 from hptui.ui.panels import COLUMNS, Panel, Span
 from hptui.ui.screens.arrangement import fill_shelves, rows
 
-PATIENCE_SECONDS = 20
 FILE = '''
 from rich.text import Text
 

@@ -23,6 +23,7 @@ from typing import Any
 import msgspec
 import pytest
 from fabricate import (
+    PATIENCE_SECONDS,
     batches_trained,
     candidate_scored,
     checkpoint_saved,
@@ -61,7 +62,6 @@ from hptui.ui.widgets.form import Row
 from hptui.ui.widgets.keys_line import KeysLine
 from hptui.ui.widgets.strip import HISTORY, Rate, StatusStrip
 
-PATIENCE_SECONDS = 60
 BEGUN = 1_750_000_000.0
 """2025-06-15 15:06:40 UTC"""
 SIZES = [(80, 24), (120, 40), (160, 48)]
