@@ -10,6 +10,7 @@ import sys
 from itertools import count
 from pathlib import Path
 
+import nursery
 import pytest
 
 # Equal bits are promised on the CPU alone. Here and not in a fixture: before anything imports torch; and with what was
@@ -18,6 +19,7 @@ os.environ.setdefault("TESTS_CUDA_VISIBLE_DEVICES", os.environ.get("CUDA_VISIBLE
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
 REPOSITORY = Path(__file__).resolve().parents[1]
 NUMBER = count()
+nursery.is_open = True
 
 
 @pytest.hookimpl(optionalhook=True)

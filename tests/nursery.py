@@ -26,6 +26,8 @@ from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+is_open = False
+"""whether it is used: by tests, not by what measures a start"""
 BEFORE_IMPORTS = ("PYTHON", "OMP_", "MKL_", "OPENBLAS_", "TORCH", "LD_", "LC_", "LANG")
 """beginnings of variables that are looked at while a Python starts, or torch is imported"""
 IMPORTED = ("torch._dynamo", "torchvision", "sklearn.gaussian_process", "scipy.stats")
@@ -66,7 +68,7 @@ def start(*arguments: object, **options: Any) -> subprocess.Popen[Any]:
     """Start hptui; from the nursery where nothing says otherwise."""
     environment = dict(os.environ if options.get("env") is None else options["env"])
     path = environment.pop("PYTHONPATH", str(REPOSITORY))
-    is_usual = path == str(REPOSITORY) and "preexec_fn" not in options and sys.platform == "linux"
+    is_usual = is_open and path == str(REPOSITORY) and "preexec_fn" not in options and sys.platform == "linux"
     if is_usual and early(environment) == early(nursery().environment):
         return Hptui(*arguments, **options)
     if options.pop("terminal", False):
