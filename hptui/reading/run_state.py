@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from hptui.plan import Stage
@@ -81,6 +82,16 @@ class Epoch:
         return self.evaluations.get((split, self.completed.delivered)) if self.completed else None
 
 
+def best_of(epochs: Sequence[Epoch]) -> Epoch:
+    """The epoch whose delivered weights had the lowest validation loss: that of the best model."""
+
+    def validation_loss(epoch: Epoch) -> float:
+        loss = epoch.validation.loss if epoch.validation is not None else None
+        return math.inf if loss is None else loss
+
+    return min(epochs, key=validation_loss)
+
+
 @dataclass(frozen=True)
 class Change:
     """Something that was changed from outside while the run went on."""
@@ -129,6 +140,11 @@ class RunState:
     """of the last event, seconds since 1970"""
     longest_silence: float = field(default=0.0, compare=False)
     """seconds between two events that were read, without pauses and interruptions; longer where others were skimmed"""
+
+    @property
+    def tested(self) -> list[Epoch]:
+        """Epochs with an evaluation on test images."""
+        return [epoch for epoch in self.epochs if epoch.test is not None]
 
     def apply(self, event: AnyEvent) -> None:  # noqa: PLR0912, PLR0915 (one short branch per kind of event)
         """Apply one more fact, in the order of the log."""

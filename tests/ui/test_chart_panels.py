@@ -158,6 +158,11 @@ def test_what_will_appear_is_said_by_the_runs_that_are_to_come(tmp_path: Path) -
         baseline == "baseline-0 is a baseline: nothing is searched in it. The heatmap of optimized-0 will stand here."
     )
     assert plain == "cosine makes no decisions, so there is no heatmap of optimized-0."
+    finished = follow(finished_study(tmp_path / "decided", [0.9], [0.95]).directory)
+    decided = make_scene(finished, "baseline-0").nothing_yet("the heatmap")
+    assert decided == (
+        "baseline-0 is a baseline: nothing is searched in it. The heatmap of optimized-0 is there, with the key ]."
+    )
     searching = make_study(tmp_path / "searching")
     write_run(searching, "optimized", 0, [run_started(searched=AXES)])
     words = make_scene(follow(searching.directory)).nothing_yet("the heatmap")

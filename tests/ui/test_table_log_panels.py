@@ -9,7 +9,16 @@ from typing import Any
 
 import msgspec
 import pytest
-from fabricate import finished_study, make_study, run_completed, run_started, trained_epoch, write_run
+from fabricate import (
+    epoch_completed,
+    evaluated,
+    finished_study,
+    make_study,
+    run_completed,
+    run_started,
+    trained_epoch,
+    write_run,
+)
 from textual.binding import Binding
 from textual.pilot import Pilot
 from textual.widgets import Input, RichLog
@@ -75,6 +84,23 @@ def test_the_widest_words_of_a_row_stay_apart(tmp_path: Path) -> None:
         await pilot.pause()
         expected = ["finished", "100/2000", "100.00", "100.00", "100.00", "100.00", "20.00", "99:59:59"]
         assert rows(whole(pilot))["optimized-1000"] == expected
+
+    piloted(panel, script)
+
+
+def test_the_best_model_is_that_of_the_lowest_validation_loss_not_of_the_best_test(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "study", runs=1, epochs=3)
+    events: list[Any] = [run_started(epochs=3)]
+    for epoch, (loss, accuracy) in enumerate(((0.5, 0.97), (0.3, 0.95), (0.4, 0.96)), 1):
+        events += [evaluated(epoch, "validation", "averaged", loss=loss)]
+        events += [evaluated(epoch, "test", "averaged", accuracy=accuracy), epoch_completed(epoch)]
+    write_run(study, "optimized", 0, [*events, run_completed(3)])
+    panel = TablePanel()
+
+    async def script(pilot: Pilot[None]) -> None:
+        panel.show(make_scene(follow(study.directory), "optimized-0"))
+        await pilot.pause()
+        assert rows(whole(pilot))["optimized-0"][2:4] == ["96.00", "95.00"]
 
     piloted(panel, script)
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from hptui.errors import RunDirectoryError
 from hptui.metrics.classification import confusion
-from hptui.reading.run_state import Epoch, RunState
+from hptui.reading.run_state import RunState, best_of
 from hptui.reading.studies import FollowedRun
 from hptui.record.events import Evaluated
 from hptui.record.predictions import PREDICTIONS_FILE, Model, Predictions, read_predictions
@@ -28,13 +27,8 @@ def decisive_test(run: FollowedRun, model: Model) -> Evaluated:
     Raises:
         RunDirectoryError: its log is damaged: there is no such test.
     """
-
-    def validation_loss(epoch: Epoch) -> float:
-        loss = epoch.validation.loss if epoch.validation is not None else None
-        return math.inf if loss is None else loss
-
-    tested = [epoch for epoch in run.state.epochs if epoch.test is not None]
-    test = (tested[-1] if model == "final" else min(tested, key=validation_loss)).test if tested else None
+    tested = run.state.tested
+    test = (tested[-1] if model == "final" else best_of(tested)).test if tested else None
     square = test is not None and all(len(row) == len(test.confusion) for row in test.confusion)
     if test is None or not square or not sum(map(sum, test.confusion)):
         raise RunDirectoryError(

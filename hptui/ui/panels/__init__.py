@@ -88,7 +88,10 @@ class Scene:
         name, started = self.run.name, self.run.state.started
         if self.run.arm == "baseline":
             words, later = f"{name} is a baseline: nothing is searched in it", self.optimized
-            return f"{words}. {what.capitalize()} of {later.name} will stand here." if later else f"{words}."
+            if later is None:
+                return f"{words}."
+            there = "is there, with the key ]" if later.state.decisions else "will stand here"
+            return f"{words}. {what.capitalize()} of {later.name} {there}."
         if started is None:
             return f"{name} has not begun. {what.capitalize()} will stand here with its first decision."
         if not started.searched:

@@ -20,6 +20,7 @@ from hptui.errors import RunDirectoryError
 from hptui.metrics.classification import class_counts, sensitivity, specificity
 from hptui.reading.comparison import Comparison, compare
 from hptui.reading.comparison.words import difference_words
+from hptui.reading.run_state import best_of
 from hptui.reading.studies import FollowedRun, FollowedStudy, Status
 from hptui.ui.panels import LookAtRun, Panel, Scene, Span, key_hints
 from hptui.ui.widgets.strip import clock
@@ -202,15 +203,15 @@ def _heading(column: str) -> Text:
 
 def _row(run: FollowedRun, seen: Seen) -> tuple[str, ...]:
     state = run.state
-    tests = [epoch.test for epoch in state.epochs if epoch.test is not None]
-    last = tests[-1] if tests else None
+    tested = state.tested
+    last, best = (tested[-1].test, best_of(tested).test) if tested else (None, None)
     counts = class_counts(last.confusion) if last else None
     return (
         f"{'>' if seen.looked_at else ' '}{run.name}",
         seen.status,
         f"{state.epochs_completed}/{seen.epochs}",
         _percent(last.accuracy if last else None),
-        _percent(max((test.accuracy for test in tests), default=None)),
+        _percent(best.accuracy if best else None),  # chosen by validation images: the best test would flatter
         _percent(sensitivity(counts) if counts else None),
         _percent(specificity(counts) if counts else None),
         f"{state.cost:.2f}",
