@@ -98,7 +98,9 @@ class FollowedRun:
             return "lost"
         if self.state.stopped is not None:
             return "stopped"
-        return "lost" if self.state.started is not None else "waiting"
+        if self.state.started is None:
+            return "waiting"
+        return "running" if self.reader.has_news else "lost"  # it may have ended after it was read
 
 
 class FollowedStudy:

@@ -32,6 +32,8 @@ READ_BYTES = 1 << 20
 """largest piece read at once, so that a reader of a huge log stays responsive"""
 SKIM_BYTES = 1 << 23
 """the same where most lines are passed over unread: some 10 ms of work"""
+NEWS_SECONDS = 10.0
+"""in which whoever follows a log comes to its last line"""
 LONGEST_LINE = 1 << 28
 NO_LINES = f"{LONGEST_LINE >> 20} MB of it have no end of a line, so it is no log"
 CANDIDATE, BATCHES, DECISION = start_of(CandidateScored), start_of(BatchesTrained), start_of(DecisionStarted)
@@ -80,6 +82,16 @@ class RunReader:
         except FileNotFoundError:
             return []
         return events
+
+    @property
+    def has_news(self) -> bool:
+        """Whether lines were added a moment ago that `read` has not come to; not those that it cannot get past."""
+        try:
+            with open_regular(self._path) as file:
+                is_new = time.time() - os.fstat(file.fileno()).st_mtime < NEWS_SECONDS
+                return is_new and bool(_whole_lines(file.fileno(), self._offset, READ_BYTES))
+        except (OSError, ValueError):
+            return False
 
     def candidates(self, decision: int) -> list[CandidateScored]:
         """All candidates of one decision that `read` has come past, read from the file again."""

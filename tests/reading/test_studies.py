@@ -67,6 +67,21 @@ def test_a_run_with_a_living_writer_is_running_unless_it_is_finished(tmp_path: P
     assert statuses(study.directory) == {"optimized-0": status}
 
 
+def test_a_run_that_ended_after_it_was_read_is_not_lost(tmp_path: Path) -> None:
+    """Its process may write the last line and go between two looks at log and process."""
+    study = make_study(tmp_path / "study", runs=1)
+    events = whole_run("baseline", 0)
+    log = write_run(study, "baseline", 0, events[:-1]) / "events.jsonl"
+    followed = follow(study.directory)
+    assert followed.runs[0].status == "lost"
+    write_run(study, "baseline", 0, events)
+    assert followed.runs[0].status == "running"
+    os.utime(log, (0, 0))  # of what nobody can read past, as much stands there for ever
+    assert followed.runs[0].status == "lost"
+    followed.refresh()
+    assert followed.runs[0].status == "finished"
+
+
 def test_a_run_that_went_on_after_a_stop_and_was_then_lost(tmp_path: Path) -> None:
     study = make_study(tmp_path / "s", baseline="none")
     write_run(study, "optimized", 0, [*STOPPED, run_resumed()])
