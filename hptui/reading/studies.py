@@ -98,9 +98,8 @@ class FollowedRun:
             return "lost"
         if self.state.stopped is not None:
             return "stopped"
-        if self.state.started is None:
-            return "waiting"
-        return "running" if self.reader.has_news else "lost"  # it may have ended after it was read
+        gone: Status = "running" if self.reader.has_news else "lost"  # it may have ended after it was read
+        return gone if self.state.started is not None else "waiting"
 
 
 class FollowedStudy:
