@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hptui.export.scales import bars, shares
+from hptui.export.scales import bars, leave_open, shares
 from hptui.export.style import ARM_MARKS, TEXT, WIDE, new_figure, theme, titled, wrapped
 from hptui.reading.comparison import ArmSummary, Comparison
 from hptui.reading.outcomes import mean_interval
@@ -57,7 +57,8 @@ def _draw_arm(axes: Axes, position: int, name: str, arm: ArmSummary, spots: Sequ
     interval = mean_interval(values)
     if interval.n > 1:
         side = position + (0.22 if name == "optimized" else -0.22)
-        axes.errorbar(side, interval.mean, bars(interval, highest=100.0), **theme().mean)
+        drawn = axes.errorbar(side, interval.mean, bars(interval, highest=100.0), **theme().mean)
+        leave_open(drawn, interval, "y", 100.0)
 
 
 def _pairs(comparison: Comparison) -> list[tuple[int, float, float]]:

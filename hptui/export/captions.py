@@ -8,7 +8,7 @@ from hptui.config import Arm
 from hptui.export.heatmap_legend import mark_words
 from hptui.export.heatmaps import HeatmapPanel
 from hptui.reading.comparison import ArmSummary, Comparison
-from hptui.reading.outcomes import Confusion, CostPoint, RocCurve
+from hptui.reading.outcomes import Confusion, CostPoint, RocCurve, mean_interval
 from hptui.reading.run_state import RunState
 from hptui.reading.views.curves import finished, learning_curve, run_label, spread, unfinished
 from hptui.reading.views.trajectories import Trajectory
@@ -53,7 +53,9 @@ def accuracies_caption(comparison: Comparison) -> str:
     """Caption of the accuracies of both arms."""
     arms: dict[Arm, ArmSummary] = {"baseline": comparison.baseline, "optimized": comparison.optimized}
     n = {arm: summary.n for arm, summary in arms.items() if summary.n}
-    mean = f"; diamonds: mean of each arm {STUDENT}" if max(n.values(), default=0) > 1 else ""
+    intervals = [mean_interval([100 * value for value in arms[arm].test_accuracy.values]) for arm in n]
+    cut = " (cut at 100 %, where it has no end)" if any((one.high or 0) > 100 for one in intervals) else ""
+    mean = f"; diamonds: mean of each arm {STUDENT}{cut}" if max(n.values(), default=0) > 1 else ""
     pairs = comparison.difference.n
     right = (
         f" Right: difference within each of {pairs} pairs (runs of one seed, joined by lines on the left), and their "
@@ -66,10 +68,21 @@ def costs_caption(points: Sequence[CostPoint]) -> str:
     """Caption of cost against accuracy."""
     n = _by_arm(point.arm for point in points)
     interval = f" {STUDENT}, in both directions" if max(n.values()) > 1 else ""
+    interval += " (cut at 0 and 100 %, where it has no end)" if _is_cut(points) else ""
     return (
         f"Test accuracy of every completed run against its cost: images of probes and training together, in plain "
         f"trainings ({_counts(n)}); hollow diamonds: mean of each arm{interval}."
     )
+
+
+def _is_cut(points: Sequence[CostPoint]) -> bool:
+    """Whether an interval of an arm goes on to costs or accuracies that there are not."""
+    for arm in {point.arm for point in points}:
+        own = [point for point in points if point.arm == arm]
+        cost, accuracy = mean_interval([one.cost for one in own]), mean_interval([one.test_accuracy for one in own])
+        if (cost.low or 0) < 0 or (accuracy.low or 0) < 0 or (accuracy.high or 0) > 1:
+            return True
+    return False
 
 
 def confusions_caption(confusions: Sequence[Confusion]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from hptui.export.scales import bars, shares
+from hptui.export.scales import bars, leave_open, shares
 from hptui.export.style import ARM_MARKS, NARROW, new_figure, theme
 from hptui.reading.outcomes import CostPoint, MeanInterval, mean_interval
 
@@ -47,4 +48,6 @@ def _mean_mark() -> dict[str, Any]:
 
 def _draw_mean(axes: Axes, cost: MeanInterval, accuracy: MeanInterval) -> None:
     vertical, horizontal = bars(accuracy, highest=100.0), bars(cost)
-    axes.errorbar(cost.mean, accuracy.mean, vertical, horizontal, zorder=3, capsize=3, **_mean_mark())
+    drawn = axes.errorbar(cost.mean, accuracy.mean, vertical, horizontal, zorder=3, capsize=3, **_mean_mark())
+    leave_open(drawn, accuracy, "y", 100.0)
+    leave_open(drawn, cost, "x", math.inf)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
+from typing import Literal
 
+import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.container import ErrorbarContainer
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
 from hptui.export.style import CHARACTER, SMALL, breadth
@@ -124,6 +127,16 @@ def bars(interval: MeanInterval, highest: float = math.inf) -> list[list[float]]
     if interval.low is None or interval.high is None:
         return None
     return [[interval.mean - max(interval.low, 0.0)], [min(interval.high, highest) - interval.mean]]
+
+
+def leave_open(drawn: ErrorbarContainer, interval: MeanInterval, direction: Literal["x", "y"], highest: float) -> None:
+    """Take the cap off an error bar where it is cut: the interval goes on to values that there are not."""
+    cut = {0.0} if interval.low is not None and interval.low < 0 else set()
+    cut |= {highest} if interval.high is not None and interval.high > highest else set()
+    for cap in drawn[1]:
+        place = float(np.asarray(cap.get_data()["xy".index(direction)])[0])
+        if any(math.isclose(place, end, abs_tol=1e-9) for end in cut):
+            cap.set_visible(False)
 
 
 def legend_columns(handles: Sequence[Artist], width: float) -> int:

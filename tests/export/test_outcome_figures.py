@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from readable import assert_readable
 
+from hptui.export.captions import costs_caption
 from hptui.export.confusions import confusions_figure, percent
 from hptui.export.costs import costs_figure
 from hptui.export.roc import roc_figure
@@ -108,3 +109,16 @@ def test_costs_are_readable_and_drawn_where_they_belong(n: int, cost: float) -> 
     assert lines[0].get_ydata() == pytest.approx([90 + 0.1 * seed for seed in range(n)])
     means = [bar for bar in axes.containers if len(bar)]
     assert len(means) == 2
+
+
+@pytest.mark.parametrize(("spread", "ends"), [(0.001, 4), (0.04, 2)])
+def test_an_interval_that_is_cut_has_no_end_there_and_the_caption_says_so(spread: float, ends: int) -> None:
+    accuracies, costs = (0.99 - spread, 0.99, 0.99 + spread / 4), (3 - 50 * spread, 3.0, 3 + 50 * spread)
+    pairs = enumerate(zip(costs, accuracies, strict=True))
+    points = [CostPoint(f"optimized-{seed}", "optimized", seed, *pair) for seed, pair in pairs]
+    with look():
+        figure = costs_figure(points, "a study")
+    caps = [line for line in figure.axes[0].lines if line.get_marker() in ("|", "_")]
+    assert len(caps) == 4
+    assert sum(cap.get_visible() for cap in caps) == ends
+    assert ("cut at 0 and 100 %" in costs_caption(points)) == (ends < 4)
