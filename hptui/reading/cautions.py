@@ -5,23 +5,27 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from hptui.hyperparameters import hyperparameters
-from hptui.metrics.classification import balanced_accuracy, class_counts
+from hptui.reading.chance import at_chance
 from hptui.reading.run_state import Decision, RunState
 from hptui.record.events import Axis
 
 FALLS = 3
 """strict falls, and no rise, from which on a value is said to only fall"""
-CHANCE = 1.05
-"""times what guessing has: no more is called no better"""
 
 
-def cautions(run: RunState) -> tuple[str, ...]:
-    """Sentences about a run's choices; empty where there is nothing to say."""
+def cautions(run: RunState, directory: Path | None = None) -> tuple[str, ...]:
+    """Sentences about a run's choices; empty where there is nothing to say.
+
+    Args:
+        run: whose choices they are.
+        directory: of the run, where its predictions are; they are read of a network that seems to guess.
+    """
     decided = [decision for decision in run.decisions if decision.chosen is not None]
-    if lost := tuple(_at_chance(run)):
-        return lost  # what was chosen is beside the point, and where an edge is, too
+    if lost := at_chance(run, directory):
+        return (lost,)  # what was chosen is beside the point, and where an edge is, too
     searched: dict[str, Axis] = {axis.name: axis for decision in decided for axis in decision.started.axes}
     unsearched = _unsearched(decided)
     lines = [
@@ -35,23 +39,6 @@ def cautions(run: RunState) -> tuple[str, ...]:
         remedy = asked or "it takes more epochs, smaller batches or a larger budget"
         lines.insert(0, f"no budget to search {', '.join(unsearched)}: {remedy}.")
     return (*lines, *_greed(decided))
-
-
-def _at_chance(run: RunState) -> Iterator[str]:
-    """Sentence on a network that, after its last epoch, tells nothing apart."""
-    completed = [epoch.validation for epoch in run.epochs if epoch.validation is not None]
-    if not run.completed or not completed:
-        return
-    last = completed[-1]
-    share = balanced_accuracy(class_counts(last.confusion))
-    classes = len(last.confusion)
-    if share is not None and share <= CHANCE / classes:
-        before = max(balanced_accuracy(class_counts(evaluation.confusion)) or 0.0 for evaluation in completed)
-        better = " It was better before." if before > 1 / classes + 0.2 else ""
-        yield (
-            f"the network tells the {classes} classes no better than guessing (balanced accuracy {share:.1%} on "
-            f"validation images).{better} Try a smaller learning rate, a range that ends lower, or more epochs."
-        )
 
 
 def _unsearched(decided: Sequence[Decision]) -> list[str]:

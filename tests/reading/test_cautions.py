@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
-from fabricate import run_completed, trained_epoch
+from fabricate import chosen, decision_started, run_completed, run_started, trained_epoch
 
+from hptui.metrics.classification import metric
 from hptui.reading.cautions import cautions
 from hptui.reading.run_state import RunState
 from hptui.reading.views.trajectories import trajectories
-from hptui.record.events import Axis, DecisionRepeated, DecisionStarted, Evaluated, HyperparametersChosen
+from hptui.record.events import AnyEvent, Axis, DecisionRepeated, DecisionStarted, Evaluated, HyperparametersChosen
+from hptui.record.predictions import PREDICTIONS_FILE, Predictions, write_predictions
 
 RATE = Axis(name="lr", low=1e-4, high=1e-1, scale="log", values=[1e-4, 1e-3, 1e-2, 1e-1])
 DROPOUT = Axis(name="dropout", low=0.0, high=0.6, scale="linear", values=[0.0, 0.3, 0.6])
@@ -96,14 +100,14 @@ def test_a_network_that_ends_no_better_than_guessing_is_told_instead_of_edges(
 ) -> None:
     run = run_of(RATE, [1e-2, 1e-1])
     for epoch, cells in ((1, before), (2, (100, 0, 99, 1))):
-        confusion = [list(cells[:2]), list(cells[2:])]
-        for event in trained_epoch(epoch):
-            of_validation = isinstance(event, Evaluated) and event.split == "validation"
-            run.apply(msgspec.structs.replace(event, confusion=confusion) if of_validation else event)
+        for event in of_validation(trained_epoch(epoch), [list(cells[:2]), list(cells[2:])]):
+            run.apply(event)
     assert "upper edge" in cautions(run)[0]  # it may still learn
     run.apply(run_completed(2))
     (line,) = cautions(run)
-    assert line.startswith("the network tells the 2 classes no better than guessing (balanced accuracy 50.5%")
+    assert line.startswith("nearly all validation images are called class 0 (balanced accuracy 50.5%); whether it")
+    assert "no better than guessing" not in line  # of a confusion matrix alone nobody knows
+    assert "a range that ends lower" in line
     assert ("It was better before" in line) == better
 
 
@@ -116,3 +120,57 @@ def test_what_the_budget_did_not_allow_is_told_instead_of_its_edge() -> None:
     assert cautions(run) == (
         "no budget to search lr, dropout: it takes more epochs, smaller batches or a larger budget.",
     )
+
+
+def guessing_run(arm: str, seed: int = 0) -> RunState:
+    """A completed run that calls all of 200 validation images by the first of two classes."""
+    searched = [RATE] if arm == "optimized" else []
+    run = RunState()
+    run.apply(run_started(arm=arm, seed=seed, class_names=["healthy", "ill"], searched=searched, epochs=1))
+    if searched:
+        for event in (decision_started(axes=searched), chosen(lr=1e-2)):
+            run.apply(event)
+    for event in (*of_validation(trained_epoch(1), [[100, 0], [100, 0]]), run_completed(1)):
+        run.apply(event)
+    return run
+
+
+def of_validation(events: Sequence[AnyEvent], confusion: list[list[int]]) -> list[AnyEvent]:
+    """Events in which the validation images have this confusion."""
+    return [
+        msgspec.structs.replace(event, confusion=confusion)
+        if isinstance(event, Evaluated) and event.split == "validation"
+        else event
+        for event in events
+    ]
+
+
+@pytest.mark.parametrize(("shift", "tells"), [(2.0, True), (0.0, False)])
+def test_a_threshold_that_is_off_is_not_called_guessing(tmp_path: Path, shift: float, tells: bool) -> None:
+    labels = np.arange(200) % 2
+    logits = np.random.default_rng(1).normal(size=200) + shift * labels - 9
+    positive = 1 / (1 + np.exp(-logits))
+    found = Predictions(labels, np.stack([1 - positive, positive], 1).astype(np.float32))
+    write_predictions(tmp_path, {("final", "validation"): found})
+    (line,) = cautions(guessing_run("baseline"), tmp_path)
+    assert ("no better than guessing" in line) == (not tells)
+    assert f"AUC {metric('auc', found):.3f}, 95 % interval" in line
+    if tells:
+        assert line.startswith(
+            "at a threshold of one half all validation images are called healthy (balanced accuracy 50.0%), although"
+        )
+        assert "hptui compare STUDY --threshold-for sensitivity=0.95" in line
+        assert "--class-weights balanced" in line
+    other = Predictions(labels[:-2], found.probabilities[:-2])
+    write_predictions(tmp_path, {("final", "validation"): other})
+    (line,) = cautions(guessing_run("baseline"), tmp_path)  # of other images than the log counted
+    assert "AUC) is not known" in line
+    (tmp_path / PREDICTIONS_FILE).write_bytes(b"torn")
+    assert "AUC) is not known" in cautions(guessing_run("baseline"), tmp_path)[0]
+
+
+@pytest.mark.parametrize("arm", ["baseline", "optimized"])
+def test_only_a_search_is_advised_on_its_range(arm: str) -> None:
+    (line,) = cautions(guessing_run(arm))
+    assert ("range" in line) == (arm == "optimized")
+    assert "smaller learning rate" in line

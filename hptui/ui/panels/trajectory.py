@@ -49,7 +49,7 @@ class TrajectoryPanel(Panel):
         return not scene.run.state.decisions
 
     def advice(self, scene: Scene) -> tuple[str, ...]:
-        return cautions(scene.run.state)
+        return cautions(scene.run.state, scene.run.directory)
 
     def change_key(self, scene: Scene) -> object:
         return (scene.run.name, scene.palette, _progress(scene.run.state), _progress(scene.partner))
