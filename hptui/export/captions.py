@@ -30,9 +30,24 @@ def trajectories_caption(runs: Sequence[tuple[int, tuple[Trajectory, ...]]], num
         parts.append("dashed grey: the baseline run of the same seed")
     if any(point.on_edge for trajectory in every for point in trajectory.points):
         parts.append("triangles: chosen on an edge of the range, so that better values may lie beyond it")
+    if by_hand := _by_hand(runs):
+        parts.append(f"set by hand, not chosen by a search: {by_hand}")
     if any(trajectory.repeated for trajectory in every):
         parts.append("hollow diamonds: what probes twice as long would have chosen")
     return f"{'; '.join(parts)}."
+
+
+def _by_hand(runs: Sequence[tuple[int, tuple[Trajectory, ...]]]) -> str:
+    """Values that somebody set, and in which epochs of which runs; what holds for several runs is said once."""
+    seeds: dict[str, list[int]] = {}
+    for seed, of_run in runs:
+        for trajectory in of_run:
+            for piece in trajectory.by_hand:
+                first, last = piece[0].epoch, piece[-1].epoch
+                until = f"to {last}" if last < trajectory.points[-1].epoch else "on"
+                words = f"{trajectory.title} {piece[0].value:.4g} from epoch {first} {until}"
+                seeds.setdefault(words, []).append(seed)
+    return ", ".join(f"{words} (seed {', '.join(map(str, of_seeds))})" for words, of_seeds in seeds.items())
 
 
 def curves_caption(arms: Mapping[Arm, Sequence[RunState]]) -> str:

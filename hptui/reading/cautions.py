@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hptui.hyperparameters import hyperparameters
+from hptui.reading.by_hand import epochs_by_hand
 from hptui.reading.chance import at_chance
 from hptui.reading.run_state import Decision, RunState
 from hptui.record.events import Axis
@@ -32,7 +33,7 @@ def cautions(run: RunState, directory: Path | None = None) -> tuple[str, ...]:
         line
         for name, axis in searched.items()
         if name not in unsearched
-        for line in _value_cautions(axis, _chosen(decided, name))
+        for line in _value_cautions(axis, *_chosen(run, decided, name))
     ]
     if unsearched:
         asked = run.plan.remedy if run.plan is not None else ""
@@ -46,18 +47,25 @@ def _unsearched(decided: Sequence[Decision]) -> list[str]:
     return decided[-1].chosen.left_out if decided and decided[-1].chosen is not None else []
 
 
-def _chosen(decided: Sequence[Decision], name: str) -> list[float]:
-    """Values of one hyperparameter in force after each decision that searched it."""
-    return [
-        decision.chosen.values[name]
+def _chosen(run: RunState, decided: Sequence[Decision], name: str) -> tuple[list[float], bool]:
+    """Values of one hyperparameter after each decision that searched it, and whether the last one is in force.
+
+    What somebody set by hand says nothing about the search, and is not among them.
+    """
+    by_hand = epochs_by_hand(name, run)
+    chosen = [
+        decision.chosen
         for decision in decided
         if decision.chosen is not None
         and name in decision.chosen.values
         and any(axis.name == name for axis in decision.started.axes)
     ]
+    values = [one.values[name] for one in chosen if one.epoch not in by_hand]
+    last = max([one.epoch for one in chosen] + [epoch.number for epoch in run.epochs if epoch.completed], default=0)
+    return values, last not in by_hand
 
 
-def _value_cautions(axis: Axis, values: Sequence[float]) -> Iterator[str]:
+def _value_cautions(axis: Axis, values: Sequence[float], in_force: bool) -> Iterator[str]:
     """Sentences on the values of one hyperparameter that only fall, or sit on an edge of their range."""
     if not values:
         return
@@ -74,7 +82,7 @@ def _value_cautions(axis: Axis, values: Sequence[float]) -> Iterator[str]:
     for edge, bound in (("lower", axis.low), ("upper", axis.high)):
         known = hyperparameters().get(axis.name)
         off = edge == "lower" and known is not None and known.can_be_off  # less of it is none at all
-        if math.isclose(values[-1], bound, rel_tol=1e-9) and not off:
+        if math.isclose(values[-1], bound, rel_tol=1e-9) and in_force and not off:
             yield f"{axis.name} sits on the {edge} edge of its range, {bound:g}: better values may lie beyond it."
 
 

@@ -14,7 +14,15 @@ from hptui.metrics.classification import metric
 from hptui.reading.cautions import cautions
 from hptui.reading.run_state import RunState
 from hptui.reading.views.trajectories import trajectories
-from hptui.record.events import AnyEvent, Axis, DecisionRepeated, DecisionStarted, Evaluated, HyperparametersChosen
+from hptui.record.events import (
+    AnyEvent,
+    Axis,
+    DecisionRepeated,
+    DecisionStarted,
+    Evaluated,
+    HyperparametersChosen,
+    ValuesRequested,
+)
 from hptui.record.predictions import PREDICTIONS_FILE, Predictions, write_predictions
 
 RATE = Axis(name="lr", low=1e-4, high=1e-1, scale="log", values=[1e-4, 1e-3, 1e-2, 1e-1])
@@ -105,7 +113,7 @@ def test_a_network_that_ends_no_better_than_guessing_is_told_instead_of_edges(
     assert "upper edge" in cautions(run)[0]  # it may still learn
     run.apply(run_completed(2))
     (line,) = cautions(run)
-    assert line.startswith("nearly all validation images are called class 0 (balanced accuracy 50.5%); whether it")
+    assert line.startswith("nearly all validation images are called class 0 (balanced accuracy 50.5%); whether the")
     assert "no better than guessing" not in line  # of a confusion matrix alone nobody knows
     assert "a range that ends lower" in line
     assert ("It was better before" in line) == better
@@ -174,3 +182,29 @@ def test_only_a_search_is_advised_on_its_range(arm: str) -> None:
     (line,) = cautions(guessing_run(arm))
     assert ("range" in line) == (arm == "optimized")
     assert "smaller learning rate" in line
+
+
+@pytest.mark.parametrize("moved", [True, False])
+def test_a_value_set_by_hand_is_no_caution_about_the_search(moved: bool) -> None:
+    """It is put in force by a decision without candidates, or held if it was in force already."""
+    run = run_of(RATE, [1e-2, 1e-3 if moved else 1e-4])
+    assert bool(cautions(run)) == (not moved)
+    run.apply(ValuesRequested(by="me@host", epoch=3, values={"lr": 1e-4}))
+    if moved:
+        run.apply(decision_started(2, 3, axes=[RATE], loss=None))
+        run.apply(chosen(2, 3, lr=1e-4, candidate=None, reason="chosen by hand"))
+    for event in trained_epoch(3):
+        run.apply(event)
+    assert cautions(run) == ()
+    run.apply(ValuesRequested(by="me@host", epoch=4, values={}))
+    run.apply(decision_started(3, 4, axes=[RATE]))
+    run.apply(chosen(3, 4, lr=1e-4))
+    assert "lower edge" in cautions(run)[0]  # the search came to it by itself
+
+
+def test_a_fall_by_hand_is_no_fall_of_the_search() -> None:
+    run = run_of(RATE, [1e-1, 3e-2, 1e-2])
+    run.apply(ValuesRequested(by="me@host", epoch=4, values={"lr": 1e-3}))
+    run.apply(decision_started(3, 4, axes=[RATE], loss=None))
+    run.apply(chosen(3, 4, lr=1e-3, candidate=None, reason="chosen by hand"))
+    assert cautions(run) == ()

@@ -185,6 +185,7 @@ def _heading(trajectory: Trajectory, width: int, palette: Palette) -> Text:
         how = HELD if trajectory.decided_from is None else "chosen for" if trajectory.scheduled else "in"
         words += f" {now.value:.3g} {how}{',' * (how == HELD)} epoch {now.epoch}"
         words += f", on the {now.on_edge} edge" if now.on_edge else ""
+        words += ", set by hand" * any(now in piece for piece in trajectory.by_hand)
     if trajectory.scheduled:
         words += f"; {trajectory.in_force[-1].value:.3g} in force at the end of epoch {trajectory.in_force[-1].epoch}"
     base = trajectory.baseline
