@@ -31,6 +31,7 @@ from readable import assert_readable
 from hptui.__main__ import main
 from hptui.config import Layer, resolve
 from hptui.export import missing
+from hptui.export.captions import heatmaps_caption
 from hptui.export.heatmaps import heatmap_page, heatmap_panels
 from hptui.export.pictures import pictures
 from hptui.export.style import look
@@ -244,6 +245,15 @@ def test_without_titles_panels_of_heatmaps_have_but_a_label_each_and_the_caption
     with look(titles=False):
         alone = heatmap_page(heatmap_panels(replay(adaptive_run()).decisions[0], 100)[:1], "a", "b")
     assert [axes.get_title() for axes in alone.axes] == ["", ""]
+
+
+@pytest.mark.parametrize("said", [True, False])
+def test_the_caption_explains_what_last_weights_far_behind_means(said: bool) -> None:
+    reason = "lowest score of the 2 candidates that were not left out: 1 at lr 0.01"
+    reason += " (left out: 1 with last weights far behind)" * said
+    state = replay([run_started(), decision_started(), candidate_scored(), chosen(reason=reason)])
+    caption = heatmaps_caption("optimized-0", "each", heatmap_panels(state.decisions[0], 100))
+    assert ("Last weights far behind: the loss of the weights after the probe's last step" in caption) == said
 
 
 def test_every_candidate_that_was_left_out_has_a_frame_and_the_legend_names_it() -> None:
