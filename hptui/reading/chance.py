@@ -67,13 +67,13 @@ def at_chance(run: RunState, directory: Path | None) -> str:
 
 def _threshold_off(calls: str, area: Area, classes: int, better: str) -> str:
     """Sentence on a network that knows more than its calls show; of more than two classes there is no threshold."""
-    weights = "train with class weights (--class-weights balanced)"
-    what = f"{calls}, although the network tells the classes apart ({area}).{better}"
+    longer = "train longer or with class weights (--class-weights balanced)"
+    what = f"{calls}, although the network tells the classes apart better than guessing ({area}).{better}"
     if classes != 2:
-        return f"{what} Train longer, or {weights}."
+        return f"{what} {longer.capitalize()}."
     return (
         f"at a threshold of one half {what} Choose another one (hptui compare STUDY --threshold-for sensitivity=0.95), "
-        f"or {weights}."
+        f"or {longer}."
     )
 
 
@@ -104,9 +104,9 @@ def _area_of(matrix: Sequence[Sequence[int]], directory: Path | None) -> Area | 
         return None
     try:
         written = (directory / PREDICTIONS_FILE).stat().st_mtime_ns
-        area = _area(directory, written)
-    except (OSError, RunDirectoryError):  # the damage is told where the predictions are asked for
+    except OSError:
         return None
+    area = _area(directory, written)
     return area if area is not None and area.support == tuple(map(sum, matrix)) else None
 
 
@@ -118,7 +118,10 @@ def _area(directory: Path, written: int) -> Area | None:  # noqa: ARG001 (a file
     from hptui.metrics.intervals import per_class
     from hptui.metrics.score_intervals import mean_interval
 
-    predictions = read_predictions(directory, "final", "validation")
+    try:
+        predictions = read_predictions(directory, "final", "validation")
+    except (OSError, RunDirectoryError):  # told where the predictions are asked for
+        return None
     if predictions is None or not np.isfinite(predictions.probabilities).all():
         return None
     rows = per_class(predictions, areas=True)

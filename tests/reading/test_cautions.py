@@ -177,6 +177,22 @@ def test_a_threshold_that_is_off_is_not_called_guessing(tmp_path: Path, shift: f
     assert "AUC) is not known" in cautions(guessing_run("baseline"), tmp_path)[0]
 
 
+def test_of_several_classes_no_threshold_is_advised(tmp_path: Path) -> None:
+    labels = np.arange(90) % 3
+    scores = np.eye(3)[labels] + np.random.default_rng(1).normal(size=(90, 3)) / 4 + [9, 0, 0]
+    probabilities = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
+    write_predictions(tmp_path, {("final", "validation"): Predictions(labels, probabilities.astype(np.float32))})
+    run = RunState()
+    matrix = [[30, 0, 0], [30, 0, 0], [30, 0, 0]]
+    for event in (run_started(class_names=["\x1b[2J", "b", "c"]), *of_validation(trained_epoch(1), matrix)):
+        run.apply(event)
+    run.apply(run_completed(1))
+    (line,) = cautions(run, tmp_path)
+    assert line.startswith("all validation images are called class 0 (balanced accuracy 33.3%), although the network")
+    assert line.endswith(". Train longer or with class weights (--class-weights balanced).")
+    assert "threshold" not in line
+
+
 @pytest.mark.parametrize("arm", ["baseline", "optimized"])
 def test_only_a_search_is_advised_on_its_range(arm: str) -> None:
     (line,) = cautions(guessing_run(arm))
