@@ -34,7 +34,12 @@ def look_at(followed: FollowedStudy, run: Path) -> object:
     """All that screens, tables and exports say of a study, without drawing it."""
     state = next(one for one in followed.runs if one.directory == run)
     seen: list[object] = [event_words(event) for event in state.notable]
-    seen += [cautions(state.state), changes(followed), coming_lines(followed, state), seconds_left(followed)]
+    seen += [
+        cautions(state.state, state.directory),
+        changes(followed),
+        coming_lines(followed, state),
+        seconds_left(followed),
+    ]
     finder = AlertFinder(followed)
     seen += [finder.find("running"), finder.find(followed.status), listed(followed.study.directory)]
     for index, started in enumerate(state.state.decisions):

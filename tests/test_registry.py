@@ -453,8 +453,14 @@ def test_grid_leaves_out_a_cell_whose_average_looks_well_while_its_last_weights_
 
     _, choice = run_decision(strategy, at, measure)
     assert choice.candidate == len(cells) - 3
+    assert choice.reason.startswith(f"lowest score of the {len(cells) - 2} candidates that were not left out: ")
     assert "(left out: 1 diverged, 1 with last weights far behind)" in choice.reason
     assert choice.excluded == (len(cells) - 1,)
     scores[-1] = replace(scores[-1], raw_loss=1.4 * best)  # noise of this size is no reason
+    scores[-2] = replace(scores[-2], score=1.0, diverged=False)
     _, choice = run_decision(strategy, at, measure)
+    assert choice.reason.startswith(f"lowest score of {len(cells)} candidates: ")
     assert (choice.candidate, choice.excluded) == (len(cells) - 1, ())
+    scores[:-1] = [replace(one, raw_loss=5.0) for one in scores[:-1]]
+    _, choice = run_decision(strategy, at, measure)
+    assert choice.reason.startswith("score of the only candidate that was not left out: ")

@@ -83,7 +83,7 @@ class ProgressReport:
         """Print cautions, once, at the end of a run."""
         if run.state.completed and run.name not in self._ended:
             self._ended.add(run.name)
-            for line in cautions(run.state):
+            for line in cautions(run.state, run.directory):
                 self._console.print(f"{run.name}  {line}", markup=False, highlight=False, soft_wrap=True)
 
 

@@ -14,6 +14,12 @@ from hptui.reading.views.curves import finished, learning_curve, run_label, spre
 from hptui.reading.views.trajectories import Trajectory
 
 STUDENT = "with its 95 % interval over runs (Student)"
+FAR_BEHIND = "last weights far behind"
+"""as reasons in logs, also older ones, say of candidates that were left out"""
+FAR_BEHIND_MEANS = (
+    "the loss of the weights after the probe's last step was far above the lowest such loss of all candidates, however "
+    "well the average of the weights scored; a rate that throws the weights about would ruin them in the epoch to come"
+)
 
 
 def trajectories_caption(runs: Sequence[tuple[int, tuple[Trajectory, ...]]], number: str) -> str:
@@ -30,9 +36,24 @@ def trajectories_caption(runs: Sequence[tuple[int, tuple[Trajectory, ...]]], num
         parts.append("dashed grey: the baseline run of the same seed")
     if any(point.on_edge for trajectory in every for point in trajectory.points):
         parts.append("triangles: chosen on an edge of the range, so that better values may lie beyond it")
+    if by_hand := _by_hand(runs):
+        parts.append(f"set by hand, not chosen by a search: {by_hand}")
     if any(trajectory.repeated for trajectory in every):
         parts.append("hollow diamonds: what probes twice as long would have chosen")
     return f"{'; '.join(parts)}."
+
+
+def _by_hand(runs: Sequence[tuple[int, tuple[Trajectory, ...]]]) -> str:
+    """Values that somebody set, and in which epochs of which runs; what holds for several runs is said once."""
+    seeds: dict[str, list[int]] = {}
+    for seed, of_run in runs:
+        for trajectory in of_run:
+            for piece in trajectory.by_hand:
+                first, last = piece[0].epoch, piece[-1].epoch
+                until = f"to {last}" if last < trajectory.points[-1].epoch else "on"
+                words = f"{trajectory.title} {piece[0].value:.4g} from epoch {first} {until}"
+                seeds.setdefault(words, []).append(seed)
+    return ", ".join(f"{words} (seed {', '.join(map(str, of_seeds))})" for words, of_seeds in seeds.items())
 
 
 def curves_caption(arms: Mapping[Arm, Sequence[RunState]]) -> str:
@@ -115,6 +136,8 @@ def heatmaps_caption(run: str, about: str, panels: Sequence[HeatmapPanel]) -> st
     for panel in panels:  # those of one round share most of their words
         by_label.setdefault(panel.label, (panel.heading, {}))[1].update(dict.fromkeys(panel.words))
     lines = [f"{head[:1].upper()}{head[1:]}, {'; '.join(words)}." for head, words in by_label.values() if words]
+    if any(FAR_BEHIND in words for panel in panels for words in panel.words):
+        lines.append(f"{FAR_BEHIND[:1].upper()}{FAR_BEHIND[1:]}: {FAR_BEHIND_MEANS}.")
     marks = mark_words([panel.grid for panel in panels])
     return " ".join([first, *lines, *([f"{marks[:1].upper()}{marks[1:]}."] if marks else [])])
 

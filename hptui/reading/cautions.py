@@ -5,30 +5,35 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from hptui.hyperparameters import hyperparameters
-from hptui.metrics.classification import balanced_accuracy, class_counts
+from hptui.reading.by_hand import epochs_by_hand
+from hptui.reading.chance import at_chance
 from hptui.reading.run_state import Decision, RunState
 from hptui.record.events import Axis
 
 FALLS = 3
 """strict falls, and no rise, from which on a value is said to only fall"""
-CHANCE = 1.05
-"""times what guessing has: no more is called no better"""
 
 
-def cautions(run: RunState) -> tuple[str, ...]:
-    """Sentences about a run's choices; empty where there is nothing to say."""
+def cautions(run: RunState, directory: Path | None = None) -> tuple[str, ...]:
+    """Sentences about a run's choices; empty where there is nothing to say.
+
+    Args:
+        run: whose choices they are.
+        directory: of the run, where its predictions are; they are read of a network that seems to guess.
+    """
     decided = [decision for decision in run.decisions if decision.chosen is not None]
-    if lost := tuple(_at_chance(run)):
-        return lost  # what was chosen is beside the point, and where an edge is, too
+    if lost := at_chance(run, directory):
+        return (lost,)  # what was chosen is beside the point, and where an edge is, too
     searched: dict[str, Axis] = {axis.name: axis for decision in decided for axis in decision.started.axes}
     unsearched = _unsearched(decided)
     lines = [
         line
         for name, axis in searched.items()
         if name not in unsearched
-        for line in _value_cautions(axis, _chosen(decided, name))
+        for line in _value_cautions(axis, *_chosen(run, decided, name))
     ]
     if unsearched:
         asked = run.plan.remedy if run.plan is not None else ""
@@ -37,40 +42,30 @@ def cautions(run: RunState) -> tuple[str, ...]:
     return (*lines, *_greed(decided))
 
 
-def _at_chance(run: RunState) -> Iterator[str]:
-    """Sentence on a network that, after its last epoch, tells nothing apart."""
-    completed = [epoch.validation for epoch in run.epochs if epoch.validation is not None]
-    if not run.completed or not completed:
-        return
-    last = completed[-1]
-    share = balanced_accuracy(class_counts(last.confusion))
-    classes = len(last.confusion)
-    if share is not None and share <= CHANCE / classes:
-        before = max(balanced_accuracy(class_counts(evaluation.confusion)) or 0.0 for evaluation in completed)
-        better = " It was better before." if before > 1 / classes + 0.2 else ""
-        yield (
-            f"the network tells the {classes} classes no better than guessing (balanced accuracy {share:.1%} on "
-            f"validation images).{better} Try a smaller learning rate, a range that ends lower, or more epochs."
-        )
-
-
 def _unsearched(decided: Sequence[Decision]) -> list[str]:
     """What the strategy says its budget did not allow, when it chose last."""
     return decided[-1].chosen.left_out if decided and decided[-1].chosen is not None else []
 
 
-def _chosen(decided: Sequence[Decision], name: str) -> list[float]:
-    """Values of one hyperparameter in force after each decision that searched it."""
-    return [
-        decision.chosen.values[name]
+def _chosen(run: RunState, decided: Sequence[Decision], name: str) -> tuple[list[float], bool]:
+    """Values of one hyperparameter after each decision that searched it, and whether the last one is in force.
+
+    What somebody set by hand says nothing about the search, and is not among them.
+    """
+    by_hand = epochs_by_hand(name, run)
+    chosen = [
+        decision.chosen
         for decision in decided
         if decision.chosen is not None
         and name in decision.chosen.values
         and any(axis.name == name for axis in decision.started.axes)
     ]
+    values = [one.values[name] for one in chosen if one.epoch not in by_hand]
+    last = max([one.epoch for one in chosen] + [epoch.number for epoch in run.epochs if epoch.completed], default=0)
+    return values, last not in by_hand
 
 
-def _value_cautions(axis: Axis, values: Sequence[float]) -> Iterator[str]:
+def _value_cautions(axis: Axis, values: Sequence[float], in_force: bool) -> Iterator[str]:
     """Sentences on the values of one hyperparameter that only fall, or sit on an edge of their range."""
     if not values:
         return
@@ -87,7 +82,7 @@ def _value_cautions(axis: Axis, values: Sequence[float]) -> Iterator[str]:
     for edge, bound in (("lower", axis.low), ("upper", axis.high)):
         known = hyperparameters().get(axis.name)
         off = edge == "lower" and known is not None and known.can_be_off  # less of it is none at all
-        if math.isclose(values[-1], bound, rel_tol=1e-9) and not off:
+        if math.isclose(values[-1], bound, rel_tol=1e-9) and in_force and not off:
             yield f"{axis.name} sits on the {edge} edge of its range, {bound:g}: better values may lie beyond it."
 
 

@@ -59,6 +59,13 @@ class Decision:
             return bool(self.candidates)
         return self.chosen.candidate is not None or self.chosen.images_probed > self.images_before
 
+    def tries(self, name: str) -> bool:
+        """Whether it tries values of a hyperparameter, as far as the log tells."""
+        planned = [searched for stage in self.stages for searched in stage.names]
+        if self.chosen is None:
+            return not planned or name in planned
+        return self.tried and name not in self.chosen.left_out and (not planned or name in planned)
+
 
 @dataclass
 class Epoch:

@@ -97,7 +97,7 @@ def _cautions(study: FollowedStudy) -> Iterator[str]:
     """Sentences on choices that need care; what holds for several runs is said once."""
     runs_by_line: dict[str, list[str]] = {}
     for run in study.runs:
-        for line in cautions(run.state):
+        for line in cautions(run.state, run.directory):
             runs_by_line.setdefault(line, []).append(run.name)
     for line, names in runs_by_line.items():
         yield f"{line} ({', '.join(names)})"

@@ -37,8 +37,8 @@ class Grid(Strategy):
         sound = [index for index in finite if measurements[index].raw_loss <= most]
         best = self._best(sound, measurements, situation)
         winner = measurements[best].candidate.values
-        reason = f"lowest score of {len(measurements)} candidates: {measurements[best].score:.4g} at {describe(winner)}"
         diverged, far = len(measurements) - len(finite), len(finite) - len(sound)
+        reason = f"{_lowest_of(len(sound), diverged + far)}: {measurements[best].score:.4g} at {describe(winner)}"
         excluded = [f"{diverged} diverged"] * (diverged > 0) + [f"{far} with last weights far behind"] * (far > 0)
         reason += f" (left out: {', '.join(excluded)})" * bool(excluded)
         return Choice(winner, reason, candidate=best, excluded=tuple(sorted({*finite} - {*sound})))
@@ -62,3 +62,12 @@ class Grid(Strategy):
 
     def rounds(self, outlook: Outlook) -> tuple[Round, ...]:
         return (Round(check_cells(outlook.space), outlook.horizon),)
+
+
+def _lowest_of(compared: int, left_out: int) -> str:
+    """Of which candidates a score is the lowest: one that was left out may have a lower one."""
+    if not left_out:
+        return f"lowest score of {compared} candidates"
+    if compared == 1:
+        return "score of the only candidate that was not left out"
+    return f"lowest score of the {compared} candidates that were not left out"

@@ -31,6 +31,7 @@ from readable import assert_readable
 from hptui.__main__ import main
 from hptui.config import Layer, resolve
 from hptui.export import missing
+from hptui.export.captions import heatmaps_caption
 from hptui.export.heatmaps import heatmap_page, heatmap_panels
 from hptui.export.pictures import pictures
 from hptui.export.style import look
@@ -41,7 +42,7 @@ from hptui.reading.run_state import replay
 from hptui.reading.studies import follow
 from hptui.reading.views.heatmap import heatmap
 from hptui.reading.views.probe_rounds import ProbeRound, round_words
-from hptui.record.events import Axis, DecisionsPlanned
+from hptui.record.events import Axis, DecisionsPlanned, ValuesRequested
 from hptui.ui.drawing.colours import Palette
 from hptui.ui.drawing.heatmap_lines import heatmap_lines
 
@@ -205,6 +206,28 @@ def test_what_was_never_searched_is_called_held(tmp_path: Path) -> None:
     assert [row["searched"] for row in names["trajectories"].rows()] == [False]
 
 
+def test_a_value_set_by_hand_has_no_triangle_and_the_caption_names_it(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "study", epochs=4, baseline="none", search={"lr": "1e-3:1e-1:log:3"})
+    low = RATES.low
+    events = [run_started(epochs=4, searched=[RATES]), decision_started(axes=[RATES]), chosen(lr=0.01)]
+    events += [*trained_epoch(1), ValuesRequested(by="me@host", epoch=2, values={"lr": low})]
+    events += [decision_started(1, 2, axes=[RATES], loss=None), chosen(1, 2, lr=low, candidate=None)]
+    events += [*trained_epoch(2), *trained_epoch(3)]
+    released = [ValuesRequested(by="me@host", epoch=4, values={}), decision_started(2, 4, axes=[RATES])]
+    run = write_run(study, "optimized", 0, events)
+    (picture,) = [picture for picture in pictures(follow(study.directory)) if picture.name == "trajectories"]
+    assert f"set by hand, not chosen by a search: learning rate {low:g} from epoch 2 on (seed 0)" in picture.caption
+    assert "triangles" not in picture.caption
+    assert "on an edge of the range" not in legend_words(picture.draw())
+    (table,) = [table for table in tables(follow(study.directory)) if table.name == "trajectories"]
+    assert [row["on_edge"] for row in table.rows()] == [None] * 3
+    (run / "events.jsonl").unlink()
+    write_run(study, "optimized", 0, [*events, *released, chosen(2, 4, lr=low)])
+    (picture,) = [picture for picture in pictures(follow(study.directory)) if picture.name == "trajectories"]
+    assert f"learning rate {low:g} from epoch 2 to 3 (seed 0)" in picture.caption
+    assert "triangles" in picture.caption
+
+
 def test_without_titles_panels_of_heatmaps_have_but_a_label_each_and_the_caption_the_words(tmp_path: Path) -> None:
     study = make_study(tmp_path / "study", epochs=3, baseline="none")
     write_run(study, "optimized", 0, adaptive_run())
@@ -222,6 +245,15 @@ def test_without_titles_panels_of_heatmaps_have_but_a_label_each_and_the_caption
     with look(titles=False):
         alone = heatmap_page(heatmap_panels(replay(adaptive_run()).decisions[0], 100)[:1], "a", "b")
     assert [axes.get_title() for axes in alone.axes] == ["", ""]
+
+
+@pytest.mark.parametrize("said", [True, False])
+def test_the_caption_explains_what_last_weights_far_behind_means(said: bool) -> None:
+    reason = "lowest score of the 2 candidates that were not left out: 1 at lr 0.01"
+    reason += " (left out: 1 with last weights far behind)" * said
+    state = replay([run_started(), decision_started(), candidate_scored(), chosen(reason=reason)])
+    caption = heatmaps_caption("optimized-0", "each", heatmap_panels(state.decisions[0], 100))
+    assert ("Last weights far behind: the loss of the weights after the probe's last step" in caption) == said
 
 
 def test_every_candidate_that_was_left_out_has_a_frame_and_the_legend_names_it() -> None:

@@ -14,7 +14,8 @@ from itertools import groupby
 from typing import Literal
 
 from hptui.hyperparameters import title
-from hptui.reading.run_state import Decision, RunState
+from hptui.reading.by_hand import epochs_by_hand
+from hptui.reading.run_state import RunState
 from hptui.record.events import Axis
 
 
@@ -25,7 +26,7 @@ class TrajectoryPoint:
     epoch: int
     value: float
     on_edge: Literal["low", "high"] | None = None
-    """the chosen value sits on an edge of its range: the best may lie outside"""
+    """the chosen value sits on an edge of its range: the best may lie outside; of none that was set by hand"""
 
 
 Piece = tuple[TrajectoryPoint, ...]
@@ -60,6 +61,8 @@ class Trajectory:
     baseline_in_force: tuple[TrajectoryPoint, ...] = ()
     repeated: tuple[TrajectoryPoint, ...] = ()
     """what longer probes would have chosen, where a greed check found another value"""
+    by_hand: tuple[Piece, ...] = ()
+    """those of the points that somebody set; each piece has one value, in epochs that follow one another"""
 
     @property
     def scheduled(self) -> tuple[Piece, ...]:
@@ -93,14 +96,18 @@ def _trajectory(name: str, scale: str, run: RunState, baseline: RunState | None)
         RangeEdge(decision.started.epoch, axis.low, axis.high)
         for decision in run.decisions
         for axis in decision.started.axes
-        if axis.name == name and _tries(decision, name)
+        if axis.name == name and decision.tries(name)
     )
-    points = _chosen(name, run)
+    chosen, by_hand = _chosen(name, run), epochs_by_hand(name, run)
+    points = tuple(
+        TrajectoryPoint(epoch, value, None if epoch in by_hand else _edge(value, epoch, edges))
+        for epoch, value in chosen.items()
+    )
     return Trajectory(
         name=name,
         title=title(name),
         scale=scale,
-        points=tuple(TrajectoryPoint(epoch, value, _edge(value, epoch, edges)) for epoch, value in points.items()),
+        points=points,
         edges=edges,
         decided_from=_decided_from(name, run),
         baseline=_points(_chosen(name, baseline)) if baseline else (),
@@ -111,7 +118,14 @@ def _trajectory(name: str, scale: str, run: RunState, baseline: RunState | None)
             for decision in run.decisions
             if decision.repeated is not None and name in decision.repeated.changed
         ),
+        by_hand=_spans([point for point in points if point.epoch in by_hand]),
     )
+
+
+def _spans(points: Sequence[TrajectoryPoint]) -> tuple[Piece, ...]:
+    """Pieces of one value each, in epochs that follow one another."""
+    numbered = groupby(enumerate(points), key=lambda entry: (entry[1].epoch - entry[0], entry[1].value))
+    return tuple(tuple(point for _, point in entries) for _, entries in numbered)
 
 
 def _chosen(name: str, run: RunState) -> dict[int, float]:
@@ -131,21 +145,13 @@ def _chosen(name: str, run: RunState) -> dict[int, float]:
     return by_epoch
 
 
-def _tries(decision: Decision, name: str) -> bool:
-    """Whether a decision tries values of a hyperparameter, as far as the log tells."""
-    planned = [searched for stage in decision.stages for searched in stage.names]
-    if decision.chosen is None:
-        return not planned or name in planned
-    return decision.tried and name not in decision.chosen.left_out and (not planned or name in planned)
-
-
 def _decided_from(name: str, run: RunState) -> int | None:
     """First epoch for which a decision tried values of a hyperparameter, or gave it another one."""
     before = run.started.values.get(name, math.nan) if run.started is not None else math.nan
     for decision in run.decisions:
         if (chosen := decision.chosen) is not None:
             another = not math.isclose(chosen.values.get(name, before), before, rel_tol=1e-9, abs_tol=1e-12)
-            if _tries(decision, name) or (another and not math.isnan(before)):
+            if decision.tries(name) or (another and not math.isnan(before)):
                 return chosen.epoch
     return None
 

@@ -49,7 +49,7 @@ class TrajectoryPanel(Panel):
         return not scene.run.state.decisions
 
     def advice(self, scene: Scene) -> tuple[str, ...]:
-        return cautions(scene.run.state)
+        return cautions(scene.run.state, scene.run.directory)
 
     def change_key(self, scene: Scene) -> object:
         return (scene.run.name, scene.palette, _progress(scene.run.state), _progress(scene.partner))
@@ -185,6 +185,7 @@ def _heading(trajectory: Trajectory, width: int, palette: Palette) -> Text:
         how = HELD if trajectory.decided_from is None else "chosen for" if trajectory.scheduled else "in"
         words += f" {now.value:.3g} {how}{',' * (how == HELD)} epoch {now.epoch}"
         words += f", on the {now.on_edge} edge" if now.on_edge else ""
+        words += ", set by hand" * any(now in piece for piece in trajectory.by_hand)
     if trajectory.scheduled:
         words += f"; {trajectory.in_force[-1].value:.3g} in force at the end of epoch {trajectory.in_force[-1].epoch}"
     base = trajectory.baseline
