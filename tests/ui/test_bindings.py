@@ -931,6 +931,19 @@ async def _(at: At, key: str) -> None:
     await at.on(StudyListScreen)
 
 
+@scenario("NewStudyScreen", "q", "backspace", start=listed)
+async def _(at: At, key: str) -> None:
+    """A letter that was meant for a path neither ends the app nor leaves the form."""
+    await form(at)
+    assert "q Quit" not in at.text
+    await at.press(key)
+    await at.sees("esc: back, ctrl+q: quit")
+    assert not at.app._exit
+    await at.on(NewStudyScreen)
+    await at.press("ctrl+q")
+    await at.until(lambda: at.app._exit, "the end")
+
+
 @scenario("Row", "down", "up", start=listed)
 async def _(at: At, key: str) -> None:
     await form(at)
