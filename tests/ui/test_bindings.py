@@ -937,7 +937,8 @@ async def _(at: At, key: str) -> None:
     await form(at)
     assert "q Quit" not in at.text
     await at.press(key)
-    await at.sees("esc: back, ctrl+q: quit")
+    told = "esc: back, ctrl+q: quit"
+    await at.until(lambda: [notice.message for notice in at.app._notifications] == [told], told)
     assert not at.app._exit
     await at.on(NewStudyScreen)
     await at.press("ctrl+q")
