@@ -116,6 +116,12 @@ def setting_of(message: str, config: StudyConfig) -> str:
     return ""
 
 
+def refused_setting(refused: Refused, config: StudyConfig) -> str:
+    """The field of what a trial found: of a data set the one that the start would name, which reads it the same way."""
+    named = setting_of(refused.message, config) if refused.setting == "dataset" else ""
+    return named or refused.setting
+
+
 def in_form_words(message: str) -> str:
     """A message as the form says it: the commands' flags are fields there."""
 

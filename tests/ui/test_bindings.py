@@ -931,6 +931,20 @@ async def _(at: At, key: str) -> None:
     await at.on(StudyListScreen)
 
 
+@scenario("NewStudyScreen", "q", "backspace", start=listed)
+async def _(at: At, key: str) -> None:
+    """A letter that was meant for a path neither ends the app nor leaves the form."""
+    await form(at)
+    assert "q Quit" not in at.text
+    await at.press(key)
+    told = "esc: back, ctrl+q: quit"
+    await at.until(lambda: [notice.message for notice in at.app._notifications] == [told], told)
+    assert not at.app._exit
+    await at.on(NewStudyScreen)
+    await at.press("ctrl+q")
+    await at.until(lambda: at.app._exit, "the end")
+
+
 @scenario("Row", "down", "up", start=listed)
 async def _(at: At, key: str) -> None:
     await form(at)

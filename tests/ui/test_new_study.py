@@ -837,6 +837,100 @@ def in_view(app: Host, setting: str) -> bool:
     return row.region in view and focused.region in view
 
 
+ABSENT = (
+    "MNIST could not be downloaded (URLError: <urlopen error [Errno -2] Name or service not known>): put "
+    "train-images-idx3-ubyte.gz, t10k-labels-idx1-ubyte.gz into /home/somebody/.cache/hptui/datasets/MNIST/raw, or "
+    "name the folder that has MNIST/raw with --data-dir, or use --dataset digits, which needs no network."
+)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_long_message_stands_below_its_row_and_whole(size: tuple[int, int]) -> None:
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        row = app.row("data_dir")
+        shown = row.query_one(".problem", Static)
+        await until(pilot, lambda: row.has_class("-long") and in_view(app, "data_dir"))
+        await until(pilot, lambda: shown.region.y == app.field("data_dir").region.bottom)
+        assert shown.region.x - row.region.x < 8
+        assert shown.region.width > row.region.width - 8
+        assert 4 <= shown.region.height <= 8
+        await until(pilot, lambda: "which needs no" in app.text)
+        await pilot.resize_terminal(300, 24)  # and back beside it where there is room for that
+        app.row("data_dir").show_problem("data_dir: it is not there, because the disk is not there, and no other")
+        await until(pilot, lambda: not row.has_class("-long") and row.size.height == 1)
+        assert shown.region.y == app.field("data_dir").region.y
+        await pilot.resize_terminal(60, 24)
+        await until(pilot, lambda: row.has_class("-long"))
+        row.show_problem("")
+        await until(pilot, lambda: row.size.height == 1)
+
+    async def run() -> None:
+        app = Host(NewStudyScreen(DEFAULT, problem=ABSENT))
+        async with app.run_test(size=size) as pilot:
+            await until(pilot, lambda: app.planned)
+            await test(app, pilot)
+
+    asyncio.run(run())
+
+
+def test_a_data_set_that_could_not_be_loaded_is_told_at_one_field_by_start_and_estimate() -> None:
+    clock = Clock(Refused("dataset", ABSENT))
+    clock.released.set()
+
+    async def estimated(app: Host, pilot: Pilot[None]) -> None:
+        await pilot.press("ctrl+g")
+        await until(pilot, lambda: "could not be downloaded" in app.problem("data_dir"))
+        assert app.problem("dataset") == ""
+
+    async def not_started(app: Host, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: "could not be downloaded" in app.problem("data_dir"))
+        assert app.problem("dataset") == ""
+
+    show_measured(estimated, clock)
+    show_measured(not_started, clock, config=DEFAULT, problem=ABSENT)
+
+
+@pytest.mark.parametrize(("keys", "word"), [("med", "medmnist"), ("fold", "folder"), ("your", OWN)])
+def test_a_choice_by_hand_of_what_takes_a_path_goes_on_to_the_path(keys: str, word: str, kept_form: KeptForm) -> None:
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        choice = app.row("dataset").query_one(Select)
+        choice.focus()
+        await pilot.press("enter")
+        await until(pilot, lambda: choice.expanded)
+        await pilot.press(*keys, "enter")
+        await until(pilot, lambda: choice.value == word and app.field("dataset").has_focus)
+        await pilot.press(*"q/x")
+        assert app.field("dataset").value == "q/x"
+
+    kept_form.show(test)
+
+
+def test_a_choice_that_takes_no_path_or_is_filled_in_leaves_the_cursor(kept_form: KeptForm) -> None:
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        choice = app.row("dataset").query_one(Select)
+        choice.focus()
+        choice.value = "folder"
+        await until(pilot, lambda: app.field("dataset").display)
+        await pilot.pause(0.05)
+        assert choice.has_focus
+        await pilot.press("enter")
+        await until(pilot, lambda: choice.expanded)
+        await pilot.press(*"digits", "enter")
+        await until(pilot, lambda: choice.value == "digits" and not choice.expanded)
+        await pilot.pause(0.05)
+        assert choice.has_focus
+
+    kept_form.show(test)
+
+
+def test_the_footer_offers_no_quit_by_a_letter(kept_form: KeptForm) -> None:
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        app.form.query(Row).first().focus_first()
+        assert not app.screen.active_bindings["q"].binding.show
+
+    kept_form.show(test)
+
+
 LAST = ("search.batch_size", "low")
 
 

@@ -17,7 +17,7 @@ from hptui.config import FIELDS, StudyConfig, environment_layer, resolve
 from hptui.errors import ConfigError, HptuiError
 from hptui.hyperparameters import hyperparameters
 from hptui.planning import Refused, Speed
-from hptui.ui.form_check import Measure, in_form_words, plan_words, planned, read_rows, setting_of
+from hptui.ui.form_check import Measure, in_form_words, plan_words, planned, read_rows, refused_setting, setting_of
 from hptui.ui.messages import Draft, LeaveForm, StartStudy
 from hptui.ui.screens.helped import CLOSE_HELP, HelpedScreen
 from hptui.ui.widgets.estimate import EstimateButton
@@ -41,6 +41,7 @@ FOLDED, OPEN = f"[+] {len(MORE)} more settings", "[-] more settings"
 WIDE, VERY_TALL = 130, 44
 """columns from which the ranges stand beside the settings; lines from which nothing has to be folded"""
 Part = TypeVar("Part", bound=Widget)
+WAYS_OUT = "esc: back, ctrl+q: quit"
 MEASURING = "measuring: reads the data, trains for a second ..."
 
 
@@ -91,6 +92,7 @@ class NewStudyScreen(HelpedScreen[None]):
         Binding("ctrl+o", "more", "More"),
         Binding("ctrl+r", "defaults", "Defaults"),
         Binding("escape", "cancel", "Back"),
+        Binding("q,backspace", "tell_ways_out", "Ways out", show=False, system=True),
     ]
 
     def __init__(
@@ -185,7 +187,8 @@ class NewStudyScreen(HelpedScreen[None]):
         self._check_is_due = False
         config, errors = read_rows(self.query(Row), self._config)
         found = self._estimate.answer(config) if config is not None else None
-        tried = {found.setting: found.message} if isinstance(found, Refused) else {}  # it may be mended on the disk
+        # what was tried may be mended on the disk
+        tried = {refused_setting(found, config): found.message} if isinstance(found, Refused) else {}
         problems, lines = errors | tried, []
         if config is not None:
             speed = found if isinstance(found, Speed) else None
@@ -261,6 +264,10 @@ class NewStudyScreen(HelpedScreen[None]):
         self._estimate.cancel()
         typed = self.typed
         self.post_message(LeaveForm(typed if typed != self._untouched or self._draft else None))
+
+    def action_tell_ways_out(self) -> None:
+        """Say how to leave, and stay: letters that were meant for a path must not end the app, nor drop the form."""
+        self.notify(WAYS_OUT, markup=False)
 
     def action_more(self) -> None:
         """Unfold the settings that are rarely changed, or fold them."""

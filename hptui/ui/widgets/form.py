@@ -6,12 +6,15 @@ import re
 from typing import Any, ClassVar
 
 from rich.text import Text
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Checkbox, Input, Select, Static
+from textual.widgets._select import SelectOverlay
 
 from hptui import registry
 from hptui.config import LOCAL, PLUG_INS, StudyConfig, choices, convert_field, description, own_form, takes_path
@@ -24,6 +27,8 @@ DEFAULTS = StudyConfig()
 OWN = ":"
 """the choice of something of the user's own, which is written below it; no plug-in has this name"""
 COMPLETES = "The right arrow key completes the path."
+LINES_BESIDE = 2
+"""of a message beside its field; a longer one stands below it, where a line holds three times as much"""
 EXAMPLES = {"decide_at": "such as 1,2,5,9", "set": "such as momentum=0.95"}
 
 
@@ -36,6 +41,17 @@ class Check(Checkbox):
     @property
     def BUTTON_INNER(self) -> str:  # type: ignore[override]
         return "[X]" if self.value else "[ ]"
+
+
+class Choice(Select[str]):
+    """A menu that tells a choice made by hand from a value that was filled in."""
+
+    class Made(Message):
+        """Somebody has chosen something, maybe what stood there before."""
+
+    @on(SelectOverlay.UpdateSelection)
+    def _tell(self) -> None:
+        self.call_later(self.post_message, self.Made())  # after what the choice itself brings about
 
 
 class Row(Widget):
@@ -122,6 +138,8 @@ class SettingRow(Row):
     SettingRow Vertical { width: 30; height: auto; margin-right: 1; }
     SettingRow .problem { width: 1fr; }
     SettingRow Input.-unused { display: none; }
+    SettingRow.-long { layout: grid; grid-size: 2; grid-columns: 17 1fr; grid-rows: auto; }
+    SettingRow.-long .problem { column-span: 2; padding: 0 1 0 4; }
     """
 
     def __init__(self, field: str, value: Any) -> None:
@@ -134,7 +152,7 @@ class SettingRow(Row):
         yield Static(self.setting, classes="label", markup=False)
         with Vertical():
             if self._options:
-                yield Select(self._options, value=word, allow_blank=False, compact=True)
+                yield Choice(self._options, value=word, allow_blank=False, compact=True)
             yield Field(text, placeholder=self._placeholder(word), compact=True)
         yield Words(classes="problem", markup=False)
 
@@ -181,6 +199,27 @@ class SettingRow(Row):
     def on_select_changed(self, event: Select.Changed) -> None:
         self._show_input(str(event.value))
         super().on_select_changed(event)
+
+    @on(Choice.Made)
+    def _go_on_to_path(self, event: Choice.Made) -> None:
+        """Put the cursor where the path is typed, if the choice takes one."""
+        event.stop()
+        if self._word == OWN or self._takes_path(self._word):
+            self.query_one(Input).focus()
+
+    def show_problem(self, problem: str) -> None:
+        super().show_problem(problem)
+        self._place_problem()
+
+    def on_resize(self) -> None:
+        self._place_problem()
+
+    def _place_problem(self) -> None:
+        """Put a message that has no room beside the field below it, in the whole width of the row."""
+        words = str(self.query_one(".problem", Words).content)
+        room = self.size.width - self.query_one(Vertical).virtual_region_with_margin.right
+        has_room = not words or (room > 0 and Content(words).get_height({}, room) <= LINES_BESIDE)
+        self.set_class(not has_room, "-long")
 
     def _show_input(self, word: str) -> None:
         field = self.query_one(Input)
