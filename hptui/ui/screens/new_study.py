@@ -187,10 +187,10 @@ class NewStudyScreen(HelpedScreen[None]):
         self._check_is_due = False
         config, errors = read_rows(self.query(Row), self._config)
         found = self._estimate.answer(config) if config is not None else None
-        # what was tried may be mended on the disk
-        tried = {refused_setting(found, config): found.message} if isinstance(found, Refused) else {}
-        problems, lines = errors | tried, []
+        problems, lines = errors, []
         if config is not None:
+            if isinstance(found, Refused):  # it may be mended on the disk
+                problems = {refused_setting(found, config): found.message}
             speed = found if isinstance(found, Speed) else None
             try:
                 lines = plan_words(config, planned(config, speed), speed)
