@@ -20,7 +20,7 @@ import tomli_w
 from msgspec import Meta
 
 import hptui
-from hptui.config import Arm, StudyConfig, convert_field, from_plain, to_plain
+from hptui.config import FIELDS, Arm, StudyConfig, convert_field, from_plain, to_plain
 from hptui.errors import ConfigError, RunDirectoryError
 from hptui.opening import read_file, read_text
 from hptui.parsing import parse_toml
@@ -151,10 +151,16 @@ def _refuse_used(directory: Path) -> None:
             f"{directory} already holds a study; go on with it (hptui resume), or choose another --out."
         )
     names = {path.name for path in directory.iterdir()} if directory.is_dir() else {"a file"}
-    if LOCK in names:
+    if LOCK in names and _are_copies(directory / SOURCES):
         names.discard(SOURCES)  # the start was killed between these and study.toml
     if not all(map(_is_left_over, names)):
         raise RunDirectoryError(f"{directory} is not an empty folder; choose another --out.")
+
+
+def _are_copies(sources: Path) -> bool:
+    """Whether nothing is in there but what a start copies, FIELD/FILE.py: only that may be removed."""
+    inside = [path.relative_to(sources) for path in sources.rglob("*") if not path.is_dir()]
+    return all(len(path.parts) == 2 and path.parts[0] in FIELDS and path.suffix == ".py" for path in inside)
 
 
 def _is_left_over(name: str) -> bool:

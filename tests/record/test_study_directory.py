@@ -185,8 +185,11 @@ def test_a_start_that_was_killed_before_its_settings_were_written_can_be_repeate
     assert open_study(study) == again
 
 
-def test_sources_of_the_user_are_no_left_over(tmp_path: Path) -> None:
-    (tmp_path / "s" / "sources").mkdir(parents=True)
+@pytest.mark.parametrize("names", [["sources/scan.png"], ["sources/model/a.png", "lock"], ["sources/a.py", "lock"]])
+def test_sources_of_the_user_are_no_left_over(tmp_path: Path, names: list[str]) -> None:
+    for name in names:
+        (tmp_path / "s" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "s" / name).touch()
     with pytest.raises(RunDirectoryError, match="is not an empty folder"):
         new_directory(configuration(out=str(tmp_path / "s")))
 
