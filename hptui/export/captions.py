@@ -75,7 +75,8 @@ def accuracies_caption(comparison: Comparison) -> str:
     arms: dict[Arm, ArmSummary] = {"baseline": comparison.baseline, "optimized": comparison.optimized}
     n = {arm: summary.n for arm, summary in arms.items() if summary.n}
     intervals = [mean_interval([100 * value for value in arms[arm].test_accuracy.values]) for arm in n]
-    cut = " (cut at 100 %, where it has no end)" if any((one.high or 0) > 100 for one in intervals) else ""
+    is_cut = any((one.low or 0) < 0 or (one.high or 0) > 100 for one in intervals)
+    cut = " (cut at 0 and 100 %, where it has no end)" if is_cut else ""
     mean = f"; diamonds: mean of each arm {STUDENT}{cut}" if max(n.values(), default=0) > 1 else ""
     pairs = comparison.difference.n
     right = (
