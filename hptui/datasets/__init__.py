@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 Pixels = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
+Names = npt.NDArray[np.str_]
 
 
 @dataclass(frozen=True)
@@ -25,13 +26,18 @@ class Images:
     """(N, C, H, W) uint8, C = 1 (grey) or 3 (RGB)"""
     labels: Labels
     """(N,) int64, each in 0 .. number of classes - 1"""
+    groups: Names | None = None
+    """(N,) who each image is of (a patient), where that is known: no group may be in two splits"""
+    names: Names | None = None
+    """(N,) what each image is called, where it has a name: its file's path below the data set's folder"""
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, indices: npt.NDArray[np.int64]) -> Images:
         """The images at `indices` (n,), in that order."""
-        return Images(self.pixels[indices], self.labels[indices])
+        groups, names = (None if each is None else each[indices] for each in (self.groups, self.names))
+        return Images(self.pixels[indices], self.labels[indices], groups, names)
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,8 @@ class ImageDataset:
     test: Images
     validation: Images | None = None
     """None: taken from `train`, stratified, by the split seed"""
+    notes: tuple[str, ...] = ()
+    """what whoever reads it should know, one line each: files that were left out and why, splits that were made"""
 
 
 @dataclass(frozen=True)

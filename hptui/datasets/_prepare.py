@@ -7,13 +7,14 @@ import importlib.machinery
 import importlib.util
 import inspect
 import itertools
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from hptui import registry
-from hptui.datasets import DatasetRequest, ImageDataset, Images
+from hptui.datasets import DatasetRequest, ImageDataset, Images, Names
 from hptui.datasets._request import one_line
 from hptui.datasets._split import Purpose, percent, sample, split_off
 from hptui.errors import ConfigError, DatasetError, UsageError
@@ -91,7 +92,14 @@ def check(dataset: object) -> ImageDataset:
     if len(np.unique(splits["train"].labels)) < 2:
         raise DatasetError("all train images are of one class; there must be at least two.")
     _refuse_equal(splits)
-    return ImageDataset(str(dataset.name), tuple(names), splits["train"], splits["test"], splits.get("validation"))
+    return ImageDataset(
+        str(dataset.name),
+        tuple(names),
+        splits["train"],
+        splits["test"],
+        splits.get("validation"),
+        tuple(map(str, dataset.notes)),
+    )
 
 
 def prepare(
@@ -123,7 +131,7 @@ def prepare(
         train = _subset(train, train_size, "train", split_seed)
     except DatasetError as error:
         raise DatasetError(f"{dataset.name}: {error}") from error
-    return ImageDataset(dataset.name, dataset.class_names, train, dataset.test, validation)
+    return replace(dataset, train=train, validation=validation)
 
 
 def fingerprint(dataset: ImageDataset) -> str:
@@ -171,7 +179,22 @@ def _checked_images(images: object, split: str, classes: int) -> Images:
             f"but {classes} class names allow 0 to {classes - 1}."
         )
     # Writable, because torch refuses to wrap memory that is not.
-    return Images(np.require(pixels, np.uint8, ["C", "W"]), np.require(labels, np.int64, ["C", "W"]))
+    return Images(
+        np.require(pixels, np.uint8, ["C", "W"]),
+        np.require(labels, np.int64, ["C", "W"]),
+        _checked_names(images.groups, split, "groups", len(pixels)),
+        _checked_names(images.names, split, "names", len(pixels)),
+    )
+
+
+def _checked_names(names: object, split: str, what: str, count: int) -> Names | None:
+    """(N,) text, of any array or list of text or numbers; None stays None."""
+    if names is None:
+        return None
+    array = np.asarray(names)
+    if array.shape != (count,) or array.dtype.kind not in "USiuO":
+        raise DatasetError(f"{split} {what} are {array.dtype} {array.shape}, not text ({count},).")
+    return array.astype(np.str_)
 
 
 def _refuse_equal(splits: dict[str, Images]) -> None:
