@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import gc
 import io
 import os
 import sys
@@ -22,12 +23,16 @@ from hptui.errors import HptuiError, told
 
 DEBUG = "HPTUI_DEBUG"
 """set: an internal error is shown with its traceback"""
+SELDOM = (10_000, 20, 50)
+"""when garbage is looked for: by Python's own numbers a tenth of the time to the first picture went into looking
+through what had been imported a moment before, and a fifth of drawing into looking through widgets"""
 PLAIN = {"\N{PLUS-MINUS SIGN}": "+-", "\N{MULTIPLICATION SIGN}": "x", "\N{HORIZONTAL ELLIPSIS}": "..."}
 """what stands for a character that the terminal's encoding lacks; a question mark for all others"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Return the exit code: 0 done, 1 failed, 2 usage or configuration, 3 stopped and resumable, 130 interrupted."""
+    gc.set_threshold(*SELDOM)
     outlive_readers()
     print_anything()
     try:

@@ -1,6 +1,10 @@
-"""A group of commands that helps with a mistyped one."""
+"""Groups of commands: one that helps with a mistyped name, and one that imports a command when it is asked for."""
 
 from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
 
 import click
 
@@ -14,6 +18,31 @@ class SuggestingGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
-            shown = [name for name, command in self.commands.items() if not command.hidden]
+            commands = {name: self.get_command(ctx, name) for name in self.list_commands(ctx)}
+            shown = [name for name, command in commands.items() if command is not None and not command.hidden]
             ctx.fail(f"unknown command {args[0]!r}.{nearest(args[0], shown)}")
         return super().resolve_command(ctx, args)
+
+
+class LazyGroup(SuggestingGroup):
+    """Group whose commands are imported by name: the screen need not wait for those that are not asked for."""
+
+    def __init__(self, *args: Any, places: Mapping[str, str], **keywords: Any) -> None:
+        """Take the places of the commands, by their names.
+
+        Args:
+            args: as click's.
+            places: "module:name" of each command's object.
+            keywords: as click's.
+        """
+        super().__init__(*args, **keywords)
+        self._places = places
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (as the base class)
+        return list(self._places)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in self._places and cmd_name not in self.commands:
+            module, _, name = self._places[cmd_name].partition(":")
+            self.add_command(getattr(importlib.import_module(module), name), cmd_name)
+        return super().get_command(ctx, cmd_name)

@@ -402,12 +402,13 @@ def start_of(kind: type[Event]) -> bytes:
     return f'{{"event":"{kind.__name__}"'.encode()
 
 
-def decode(line: bytes) -> AnyEvent:
+def decode(line: bytes, at: int | None = None) -> AnyEvent:
     """Inverse of `encode`.
 
     Raises:
-        msgspec.DecodeError: not JSON, an unknown kind of event, fields of another type, or a wrong checksum.
+        msgspec.DecodeError: not JSON, an unknown kind of event, fields of another type, a wrong checksum, or a line
+            that was written for another byte of its log than `at`.
     """
-    check_line(line)
+    check_line(line, at)
     event: AnyEvent = decode_json(_decoder, line)
     return event

@@ -14,7 +14,6 @@ from hptui.opening import open_regular
 from hptui.record.events import AnyEvent, decode, start_of
 from hptui.record.run_directory import EVENTS_FILE
 from hptui.record.run_reader import LONGEST_LINE, NO_LINES, READ_BYTES, Line
-from hptui.record.seals import check_place
 
 TAIL_BYTES = 1 << 14
 """first piece of a log that is read from its end"""
@@ -40,8 +39,7 @@ def events_backwards(directory: Path, passed: tuple[bytes, ...] = ()) -> Iterato
         with open_regular(path) as file:
             for number, (start, line) in enumerate(_lines_backwards(file)):  # noqa: B007 (for the message)
                 if not line.startswith(passed):
-                    event = decode(line)
-                    check_place(line, start)
+                    event = decode(line, start)
                     yield event
     except FileNotFoundError:
         return

@@ -30,7 +30,7 @@ from hptui.record.run_directory import (
     read_origin,
     read_run_file,
 )
-from hptui.record.seals import check_archive, check_place, is_in_place, is_whole
+from hptui.record.seals import check_archive, is_whole
 from hptui.record.study_directory import Study
 from hptui.record.write_errors import cannot_write
 
@@ -157,11 +157,10 @@ def _readable(lines: bytes, begin: int, path: Path) -> bytes:
     while (end := lines.find(b"\n", position)) >= 0:
         line = lines[position:end]
         try:
-            decode(line)
-            check_place(line, begin + position)
+            decode(line, begin + position)
         except msgspec.DecodeError:
             check_first_line(line, path)
-            if is_whole(line) and is_in_place(line, begin + position):
+            if is_whole(line, begin + position):
                 raise RunDirectoryError(
                     f"{path} holds facts that this hptui does not know; use the version that wrote it."
                 ) from None

@@ -26,7 +26,6 @@ from hptui.record.events import (
 )
 from hptui.record.log_order import LATER, LogOrder
 from hptui.record.run_directory import EVENTS_FILE, RUN_FILE, check_first_line, check_schema, read_run_file, run_name
-from hptui.record.seals import check_place
 
 READ_BYTES = 1 << 20
 """largest piece read at once, so that a reader of a huge log stays responsive"""
@@ -136,8 +135,7 @@ class RunReader:
 
     def _decode(self, line: bytes, offset: int) -> AnyEvent:
         try:
-            event = decode(line)
-            check_place(line, offset)
+            event = decode(line, offset)
             if isinstance(event, RunStarted):
                 check_schema(event.schema, self._path)
                 self._check_origin(event)

@@ -173,33 +173,34 @@ def _line_seal(line: bytes) -> tuple[int, bytes, bytes]:
     return start, seal[:8], seal[8:]
 
 
-def check_line(line: bytes) -> None:
-    """Raise msgspec.DecodeError if the line has a checksum that does not fit."""
-    if _line_seal(line)[0] and not is_whole(line):
-        raise msgspec.DecodeError(DAMAGED)
+def check_line(line: bytes, at: int | None = None) -> None:
+    """Look at the checksum of a line, if it has one: every reader does so, with every line.
 
+    Args:
+        line: without a line break.
+        at: byte of the file at which it begins; None: wherever that is.
 
-def is_whole(line: bytes) -> bool:
-    """Whether the line has a checksum, and it fits."""
+    Raises:
+        msgspec.DecodeError: the line was changed, or began at another byte when it was written.
+    """
     length, checksum, place = _line_seal(line)
-    return length > 0 and checksum == b"%08x" % zlib.crc32(place, zlib.crc32(line[:length]))
-
-
-def check_place(line: bytes, at: int) -> None:
-    """Raise msgspec.DecodeError if a line that is whole began at another byte of its file when it was written."""
-    if moved := _moved(line, at):
+    if not length:
+        return
+    if checksum != b"%08x" % zlib.crc32(place, zlib.crc32(line[:length])):
+        raise msgspec.DecodeError(DAMAGED)
+    if at is not None and place and place != b"@%d" % at and place[1:].isdigit():
+        moved = int(place[1:]) - at
         what = "lines before it are missing" if moved > 0 else "something was put in before it"
         raise msgspec.DecodeError(f"{what}, {abs(moved):,} bytes")
 
 
-def is_in_place(line: bytes, at: int) -> bool:
-    """Whether a line that is whole began at this byte of its file when it was written, as far as it says so."""
-    return not _moved(line, at)
-
-
-def _moved(line: bytes, at: int) -> int:
-    _, _, place = _line_seal(line)
-    return int(place[1:]) - at if place[1:].isdigit() else 0
+def is_whole(line: bytes, at: int | None = None) -> bool:
+    """Whether the line has a checksum, and `check_line` has nothing to say of it."""
+    try:
+        check_line(line, at)
+    except msgspec.DecodeError:
+        return False
+    return _line_seal(line)[0] > 0
 
 
 def seal_text(text: str) -> str:

@@ -120,7 +120,7 @@ def test_the_end_of_a_log_of_any_length_is_enough(tmp_path: Path, monkeypatch: p
     decoded: list[AnyEvent] = []
     decode = run_reader.decode
     for module in (run_reader, log_backwards):
-        monkeypatch.setattr(module, "decode", lambda line: decoded.append(decode(line)) or decoded[-1])
+        monkeypatch.setattr(module, "decode", lambda *line: decoded.append(decode(*line)) or decoded[-1])
     assert glance(directory).epochs == 8
     assert len(decoded) < 2010  # the first, the batches of the epoch under way, and the end of the one before
 

@@ -238,7 +238,7 @@ def test_candidates_of_earlier_decisions_are_not_even_decoded(tmp_path: Path, mo
     write_run(study, "optimized", 0, whole_run(epochs=9))
     decoded: list[AnyEvent] = []
     decode = run_reader.decode
-    monkeypatch.setattr(run_reader, "decode", lambda line: decoded.append(decode(line)) or decoded[-1])
+    monkeypatch.setattr(run_reader, "decode", lambda *line: decoded.append(decode(*line)) or decoded[-1])
     (run,) = follow(study.directory).runs
     assert sum(type(event).__name__ == "CandidateScored" for event in decoded) == 3  # of the newest decision
     assert isinstance(run.decision(4), Decision)

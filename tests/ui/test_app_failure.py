@@ -52,7 +52,7 @@ def test_an_error_while_a_study_is_drawn(
 
 
 def test_an_error_in_a_worker(tmp_path: Path, capfd: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hptui.cli.main.has_terminal", lambda: True)
+    monkeypatch.setattr("hptui.cli.foreground.has_terminal", lambda: True)
     monkeypatch.setattr("hptui.reading.listing.StudyReader.read", fail)
     assert main([]) == 1
     told = capfd.readouterr().err
