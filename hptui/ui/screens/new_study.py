@@ -118,6 +118,8 @@ class NewStudyScreen(HelpedScreen[None]):
         self._estimate = EstimateButton(measure)
         if problem:
             self._estimate.remember(self._config, Refused(setting_of(problem, self._config), problem))
+        self._rows: list[Row] = []
+        """in their order, once they are there: to look for them among all widgets takes longer than to read them"""
         self._check_is_due = False
         self._goes_to_problem = bool(problem)
         """until the field that is to be mended has got the cursor"""
@@ -153,13 +155,14 @@ class NewStudyScreen(HelpedScreen[None]):
     def on_mount(self) -> None:
         if self._warning:
             self.notify(self._warning, title="settings of the environment", severity="warning", markup=False)
+        self._rows = list(self.query(Row))
         self._untouched = self.typed
         if self._draft:
             self._restore(self._draft)
         is_changed = any(getattr(self._config, field) != getattr(StudyConfig(), field) for field in MORE)
         has_room = self.app.size.width >= WIDE and self.app.size.height >= VERY_TALL
         self._fold(is_open=is_changed or has_room)
-        self.query(Row).first().focus_first()
+        self._rows[0].focus_first()
 
     def on_resize(self) -> None:
         """Give the plan as many lines as there are now; of itself Textual leaves it at those it had before."""
@@ -168,10 +171,10 @@ class NewStudyScreen(HelpedScreen[None]):
     @property
     def typed(self) -> Draft:
         """What stands in all fields, right or wrong."""
-        return {row.setting: row.typed for row in self.query(Row)}
+        return {row.setting: row.typed for row in self._rows}
 
     def _restore(self, typed: Draft) -> None:
-        for row in self.query(Row):
+        for row in self._rows:
             if row.setting in typed:
                 row.restore(typed[row.setting])
 
@@ -185,7 +188,7 @@ class NewStudyScreen(HelpedScreen[None]):
     def _check(self) -> StudyConfig | None:
         """Show what is wrong beside its field, and what the study will cost; None if anything is wrong."""
         self._check_is_due = False
-        config, errors = read_rows(self.query(Row), self._config)
+        config, errors = read_rows(self._rows, self._config)
         found = self._estimate.answer(config) if config is not None else None
         problems, lines = errors, []
         if config is not None:
@@ -198,9 +201,9 @@ class NewStudyScreen(HelpedScreen[None]):
                 problems = {setting_of(str(error), config): str(error)}
                 config = None
         problems = {setting: in_form_words(problem) for setting, problem in problems.items()}
-        for row in self.query(Row):
+        for row in self._rows:
             row.show_problem(problems.pop(row.setting, ""))
-        wrong = [row.setting for row in self.query(Row) if row.has_class("-wrong")]
+        wrong = [row.setting for row in self._rows if row.has_class("-wrong")]
         if config is None:
             lines = ["to mend: " + ", ".join(wrong)] if wrong else []
         self._show(config, [*problems.values(), *[MEASURING] * self._estimate.measuring, *lines])
@@ -211,9 +214,10 @@ class NewStudyScreen(HelpedScreen[None]):
 
     def _go_to_problem(self) -> None:
         """Put the cursor, once, into the field that kept a study from starting."""
-        if self._goes_to_problem and (wrong := self.query(Row).filter(".-wrong")):
+        wrong = [row for row in self._rows if row.has_class("-wrong")]
+        if self._goes_to_problem and wrong:
             self._goes_to_problem = False
-            wrong.first().focus_last()
+            wrong[0].focus_last()
 
     def _show(self, config: StudyConfig | None, lines: list[str]) -> None:
         """Plan and cost, or what is wrong; and whether it can be started."""

@@ -79,6 +79,8 @@ class Row(Widget):
         super().__init__()
         self.setting = setting
         """the field of the configuration, or search.NAME"""
+        self._problem = Words(classes="problem", markup=False)
+        self._problem_shown = ""
 
     @property
     def help_words(self) -> str:
@@ -92,29 +94,33 @@ class Row(Widget):
     def show_problem(self, problem: str) -> None:
         """Show what is wrong, or that nothing is."""
         problem = re.sub(rf"^(search )?{self.setting.removeprefix('search.')}( = .*?: |: |=)", "", problem)
-        self.set_class(bool(problem), "-wrong")
-        self.query_one(".problem", Words).update(Text(f"! {problem}" if problem else ""))
+        if problem != self._problem_shown:
+            self._problem_shown = problem
+            self.set_class(bool(problem), "-wrong")
+            self._problem.update(Text(f"! {problem}" if problem else ""))
+
+    @property
+    def parts(self) -> list[Check | Select[str] | Input]:
+        """Its fields, in their order."""
+        raise NotImplementedError
 
     @property
     def typed(self) -> list[Any]:
         """What stands in its fields, right or wrong."""
-        return [part.value for part in self._fields()]
+        return [part.value for part in self.parts]
 
     def restore(self, typed: list[Any]) -> None:
         """Put back what `typed` gave."""
-        for part, value in zip(self._fields(), typed, strict=True):
+        for part, value in zip(self.parts, typed, strict=True):
             part.value = value
-
-    def _fields(self) -> list[Any]:
-        return list(self.query("Check, Select, Input"))
 
     def focus_first(self) -> None:
         """Put the cursor into the row."""
-        next(child for child in self.query("*") if child.focusable).focus()
+        next(part for part in self.parts if part.focusable).focus()
 
     def focus_last(self) -> None:
         """Put the cursor where the row's value is typed, else where it is chosen."""
-        [child for child in self.query("*") if child.focusable and child.display][-1].focus()
+        [part for part in self.parts if part.focusable and part.display][-1].focus()
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
@@ -144,24 +150,26 @@ class SettingRow(Row):
 
     def __init__(self, field: str, value: Any) -> None:
         super().__init__(field)
-        self._value = value
         self._options = _options(field)
+        word, text = self._split(_as_text(value))
+        self._choice = Choice(self._options, value=word, allow_blank=False, compact=True) if self._options else None
+        self._field = Field(text, placeholder=self._placeholder(word), compact=True)
+        self._column = Vertical(*self.parts)
 
     def compose(self) -> ComposeResult:
-        word, text = self._split()
         yield Static(self.setting, classes="label", markup=False)
-        with Vertical():
-            if self._options:
-                yield Choice(self._options, value=word, allow_blank=False, compact=True)
-            yield Field(text, placeholder=self._placeholder(word), compact=True)
-        yield Words(classes="problem", markup=False)
+        yield self._column
+        yield self._problem
 
     def on_mount(self) -> None:
-        self._show_input(self._split()[0])
+        self._show_input(self._word)
 
-    def _split(self) -> tuple[str, str]:
+    @property
+    def parts(self) -> list[Check | Select[str] | Input]:
+        return [self._field] if self._choice is None else [self._choice, self._field]
+
+    def _split(self, text: str) -> tuple[str, str]:
         """The value as a choice and the text that belongs to it."""
-        text = _as_text(self._value)
         known = [word for _, word in self._options]
         name, _, argument = text.partition(":")
         if text in known or not known:
@@ -171,13 +179,12 @@ class SettingRow(Row):
     @property
     def _word(self) -> str:
         """The choice; nothing in a row that is only a text."""
-        select = self.query("Select").first(Select) if self._options else None
-        return "" if select is None else str(select.value)
+        return "" if self._choice is None else str(self._choice.value)
 
     @property
     def text(self) -> str:
         """The value as a flag would have it."""
-        typed = self.query_one(Input).value.strip()
+        typed = self._field.value.strip()
         if not self._options or self._word == OWN:
             return typed
         return f"{self._word}:{typed}" if self._takes_path(self._word) else self._word
@@ -188,7 +195,7 @@ class SettingRow(Row):
     @property
     def help_words(self) -> str:
         words = f"{self.setting}: {description(self.setting)}"
-        return f"{words}. {COMPLETES}" if self.query_one(Input).suggester is not None else words
+        return f"{words}. {COMPLETES}" if self._field.suggester is not None else words
 
     def add_to(self, settings: dict[str, Any]) -> None:
         if self.text.endswith(":"):
@@ -205,7 +212,7 @@ class SettingRow(Row):
         """Put the cursor where the path is typed, if the choice takes one."""
         event.stop()
         if self._word == OWN or self._takes_path(self._word):
-            self.query_one(Input).focus()
+            self._field.focus()
 
     def show_problem(self, problem: str) -> None:
         super().show_problem(problem)
@@ -216,13 +223,13 @@ class SettingRow(Row):
 
     def _place_problem(self) -> None:
         """Put a message that has no room beside the field below it, in the whole width of the row."""
-        words = str(self.query_one(".problem", Words).content)
-        room = self.size.width - self.query_one(Vertical).virtual_region_with_margin.right
+        words = str(self._problem.content)
+        room = self.size.width - self._column.virtual_region_with_margin.right
         has_room = not words or (room > 0 and Content(words).get_height({}, room) <= LINES_BESIDE)
         self.set_class(not has_room, "-long")
 
     def _show_input(self, word: str) -> None:
-        field = self.query_one(Input)
+        field = self._field
         field.set_class(bool(self._options) and word != OWN and not self._takes_path(word), "-unused")
         field.placeholder = self._placeholder(word)
         field.suggester = self._suggester(word)

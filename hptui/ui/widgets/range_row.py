@@ -14,7 +14,6 @@ from hptui.hyperparameters import hyperparameter
 from hptui.space import parse_range
 from hptui.ui.widgets.field import Field
 from hptui.ui.widgets.form import Check, Row
-from hptui.ui.widgets.words import Words
 
 
 def column_headings(first: str) -> str:
@@ -41,21 +40,27 @@ class RangeRow(Row):
     def __init__(self, name: str, text: str, *, searched: bool, fixed: str = "") -> None:
         """`fixed` says what holds while it is not searched, in 15 characters of an 80-column terminal."""
         super().__init__(f"search.{name}")
-        self._hyperparameter, self._range, self._searched = name, parse_range(name, text, installed=False), searched
-        self._fixed = fixed
+        self._hyperparameter, self._fixed = name, fixed
+        given = parse_range(name, text, installed=False)
+        scale = "log" if given.scale == "log" else "lin"
+        off = not searched
+        self._check = Check(Text(name), value=searched, compact=True)
+        self._low, self._high = (
+            Field(repr(end).removesuffix(".0"), placeholder=part, classes=part, compact=True, disabled=off)
+            for part, end in (("low", given.low), ("high", given.high))
+        )
+        words = [("log", "log"), ("lin", "lin")]
+        self._scale = Select(words, value=scale, allow_blank=False, compact=True, disabled=off)
+        self._steps = Field(str(given.steps), placeholder="steps", classes="steps", compact=True, disabled=off)
+        self._holds = Static(Text(fixed if off else ""), classes="fixed")
 
     def compose(self) -> ComposeResult:
-        off, scale = not self._searched, "log" if self._range.scale == "log" else "lin"
-        with Horizontal():
-            yield Check(Text(self._hyperparameter), value=self._searched, compact=True)
-            for part, end in (("low", self._range.low), ("high", self._range.high)):
-                text = repr(end).removesuffix(".0")
-                yield Field(text, placeholder=part, classes=part, compact=True, disabled=off)
-            words = [("log", "log"), ("lin", "lin")]
-            yield Select(words, value=scale, allow_blank=False, compact=True, disabled=off)
-            yield Field(str(self._range.steps), placeholder="steps", classes="steps", compact=True, disabled=off)
-            yield Static(Text(self._fixed if off else ""), classes="fixed")
-        yield Words(classes="problem", markup=False)
+        yield Horizontal(*self.parts, self._holds)
+        yield self._problem
+
+    @property
+    def parts(self) -> list[Check | Select[str] | Input]:
+        return [self._check, self._low, self._high, self._scale, self._steps]
 
     @property
     def help_words(self) -> str:
@@ -63,14 +68,14 @@ class RangeRow(Row):
         return f"{known.title}: searched or not; low, high, scale, steps (of a grid). It takes {known.bounds}."
 
     def add_to(self, settings: dict[str, Any]) -> None:
-        if self.query_one(Check).value:
-            low, high, steps = (self.query_one(f".{part}", Input).value.strip() for part in ("low", "high", "steps"))
-            text = f"{low}:{high}:{self.query_one(Select).value}:{steps}"
+        if self._check.value:
+            low, high, steps = (field.value.strip() for field in (self._low, self._high, self._steps))
+            text = f"{low}:{high}:{self._scale.value}:{steps}"
             settings["search"] |= convert_field("search", {self._hyperparameter: text})
 
     def on_checkbox_changed(self, event: Checkbox.Changed) -> None:
         event.stop()
-        for part in self.query("Input, Select"):
+        for part in self.parts[1:]:
             part.disabled = not event.value
-        self.query_one(".fixed", Static).update(Text("" if event.value else self._fixed))
+        self._holds.update(Text("" if event.value else self._fixed))
         self.post_message(self.Changed())
