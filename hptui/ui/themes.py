@@ -45,7 +45,7 @@ StudyTable > .datatable--header { background: transparent; color: $text-muted; t
 StudyListScreen #about { border-top: solid $foreground 40%; }
 StudyListScreen.-empty #empty { color: $text-muted; }
 NewStudyScreen.-wide #form .section { border: round $foreground 40%; border-title-color: $text-primary; padding: 0 1; }
-NewStudyScreen.-wide #form .section:focus-within { border: round $primary; border-title-style: bold; }
+NewStudyScreen.-wide #form .section.-focused { border: round $primary; border-title-style: bold; }
 NewStudyScreen.-wide.-very-tall #about { height: 4; border: round $foreground 40%; border-title-color: $text-primary; }
 NewStudyScreen.-wide.-very-tall #form { height: auto; max-height: 70%; }
 NewStudyScreen.-wide.-very-tall #plan {

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from textual.binding import Binding
 from textual.screen import Screen
+from textual.widgets import HelpPanel
 
 Result = TypeVar("Result")
 CLOSE_HELP = Binding("escape", "close_help", "Close help")
@@ -21,4 +22,9 @@ class HelpedScreen(Screen[Result]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """There is nothing to close where there is no help."""
-        return bool(self.query("HelpPanel")) if action == "close_help" else super().check_action(action, parameters)
+        return self._has_help if action == "close_help" else super().check_action(action, parameters)
+
+    @property
+    def _has_help(self) -> bool:
+        """Whether the help is open; it stands beside the parts of the screen, so nobody need look into these."""
+        return any(isinstance(child, HelpPanel) for child in self.children)

@@ -120,6 +120,7 @@ class NewStudyScreen(HelpedScreen[None]):
             self._estimate.remember(self._config, Refused(setting_of(problem, self._config), problem))
         self._rows: list[Row] = []
         """in their order, once they are there: to look for them among all widgets takes longer than to read them"""
+        self._sections: list[Widget] = []
         self._check_is_due = False
         self._goes_to_problem = bool(problem)
         """until the field that is to be mended has got the cursor"""
@@ -155,7 +156,7 @@ class NewStudyScreen(HelpedScreen[None]):
     def on_mount(self) -> None:
         if self._warning:
             self.notify(self._warning, title="settings of the environment", severity="warning", markup=False)
-        self._rows = list(self.query(Row))
+        self._rows, self._sections = list(self.query(Row)), list(self.query(".section"))
         self._untouched = self.typed
         if self._draft:
             self._restore(self._draft)
@@ -232,8 +233,10 @@ class NewStudyScreen(HelpedScreen[None]):
             self.refresh_bindings()
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        """Say what the field is for."""
+        """Say what the field is for, and mark the section that it is in."""
         rows = [row for row in event.widget.ancestors_with_self if isinstance(row, Row)]
+        for section in self._sections:  # :focus-within would look at all that is in a section, at each key
+            section.set_class(section in event.widget.ancestors, "-focused")
         self.query_one("#about", Words).update(Text(rows[0].help_words if rows else ""), layout=False)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
