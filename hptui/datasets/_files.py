@@ -9,8 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from hptui.config.intensity_rule import parse_intensity
 from hptui.datasets import DatasetRequest, Pixels
-from hptui.datasets._decode import is_grey, read_square
+from hptui.datasets._decode import read_header, read_pixels
+from hptui.datasets._image_header import ImageForm
+from hptui.datasets._joining import file_notes, joint_channels, joint_depth
+from hptui.errors import DatasetError
 
 _SIZE = 64  # pixels, where --image-size is not given
 
@@ -28,19 +32,26 @@ class DecodedFiles:
 def decode_files(paths: Sequence[Path], request: DatasetRequest) -> DecodedFiles:
     """Decode into one array: tens of thousands of small arrays and their copy would need twice the memory.
 
-    Images are grey if every file is stored as grey, else RGB.
+    All images have the depth of the files, and the channels of those that have most: grey among RGB comes three times.
 
     Raises:
-        DatasetError: a file cannot be read as an image (says which).
+        DatasetError: a file cannot be read as an image, or is too different from the others (says which).
     """
+    if not paths:
+        raise DatasetError("there are no image files to read.")
     size = request.image_size or _SIZE
+    own_window = parse_intensity(request.intensity).kind == "voi"
     with ThreadPoolExecutor() as pool:  # decoding releases the interpreter lock
-        grey = all(pool.map(is_grey, paths))
-        pixels = np.empty((len(paths), 1 if grey else 3, size, size), np.uint8)
+        headers = list(pool.map(lambda path: read_header(path, own_window=own_window), paths))
+        channels = joint_channels(paths, headers, request.pages)
+        form = ImageForm(
+            joint_depth(paths, headers), channels, size, size, request.resize, request.pages, own_window=own_window
+        )
+        pixels = np.empty((len(paths), channels, size, size), form.depth)
 
         def decode(index: int) -> None:
-            pixels[index] = read_square(paths[index], size, grey=grey)
+            pixels[index] = read_pixels(paths[index], headers[index], form)
 
         for _ in pool.map(decode, range(len(paths))):  # reading the results raises the first error
             pass
-    return DecodedFiles(pixels)
+    return DecodedFiles(pixels, tuple(file_notes(headers, form)))

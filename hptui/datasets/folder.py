@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from hptui.datasets import DatasetRequest, ImageDataset, Images, Pixels
-from hptui.datasets._decode import readable_suffixes
+from hptui.datasets._decode import foreign_format, is_image_file
 from hptui.datasets._files import decode_files
 from hptui.datasets._request import locate, one_line
 from hptui.datasets._split import percent, split_off
@@ -70,14 +70,19 @@ def _files(parent: Path) -> Files:
     if len(names) < 2:
         folders = f"only {names[0]!r}" if names else "none"
         raise DatasetError(f"{parent} needs a sub-folder for each of at least two classes; it has {folders}.")
-    suffixes = readable_suffixes()
     files = {
-        name: [file for file in _visible(parent / name) if file.suffix.lower() in suffixes and not file.is_dir()]
-        for name in names
+        name: [file for file in _visible(parent / name) if not file.is_dir() and is_image_file(file)] for name in names
     }
     if empty := [name for name, images in files.items() if not images]:
-        raise DatasetError(f"{parent / empty[0]} holds no image files (sub-folders of a class are not searched).")
+        raise DatasetError(f"{parent / empty[0]} holds no image files{_what_instead(parent / empty[0])}.")
     return files
+
+
+def _what_instead(folder: Path) -> str:
+    for file in _visible(folder):
+        if foreign := foreign_format(file):
+            return f"; {file.name} is {foreign}"
+    return " (sub-folders of a class are not searched)"
 
 
 def _sub_folders(parent: Path) -> list[str]:
