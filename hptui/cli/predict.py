@@ -20,6 +20,7 @@ from hptui.record.study_directory import open_study, shown
 
 if TYPE_CHECKING:
     from hptui.datasets import Pixels
+    from hptui.datasets._image_header import ImageForm
     from hptui.training.predicting import Predictor
 
 FILES: dict[Model, str] = {"final": MODEL_FILE, "best": BEST_FILE}
@@ -33,7 +34,7 @@ class ImageBatch:
 
     names: Sequence[str]
     pixels: Pixels
-    """(N, C, H, W) uint8"""
+    """(N, C, H, W)"""
 
 
 @dataclass
@@ -45,6 +46,8 @@ class PredictionTable:
     """on the probability of the second of two classes"""
     images: Sequence[Path]
     report_line: Callable[[str], object]
+    form: ImageForm
+    """that image files are brought to"""
     unreadable: int = 0
     """files that were left out so far"""
 
@@ -56,7 +59,9 @@ class PredictionTable:
         names = self.predictor.class_names
         at = [] if self.threshold is None else ["threshold"]
         yield ["file", "class", "probability", *at, *(f"p({name})" for name in names)]
-        for batch in self._batches():
+        for batch in map(self._within_range, self._batches()):
+            if not batch.names:
+                continue
             probabilities = self.predictor.predict(batch.pixels)
             classes = called_classes(probabilities, self.threshold)
             for name, row, label in zip(batch.names, probabilities.tolist(), classes.tolist(), strict=True):
@@ -91,13 +96,14 @@ class PredictionTable:
                     yield ImageBatch(names, np.stack(kept))
 
     def _decode(self, path: Path) -> Pixels | DatasetError:
-        from hptui.datasets._decode import read_stretched
+        from hptui.datasets._decode import read_header, read_pixels, refuse_depth
 
-        channels, height, width = self.predictor.image_shape
         if not path.exists():
             return DatasetError(f"there is no file {path}.")
         try:
-            return read_stretched(path, height, width, grey=channels == 1)
+            header = read_header(path, own_window=self.form.own_window)
+            refuse_depth(path, header, self.form.depth, "the network was trained on")
+            return read_pixels(path, header, self.form)
         except DatasetError as error:
             return error
 
@@ -107,9 +113,7 @@ class PredictionTable:
         try:
             arrays = read_image_arrays(path)
             for key, pixels in arrays.items():
-                if pixels.shape[1:] != self.predictor.image_shape:
-                    has, takes = ("x".join(map(str, shape)) for shape in (pixels.shape[1:], self.predictor.image_shape))
-                    raise DatasetError(f"{path}: {key} has images of {has}; the network takes {takes}.")
+                self._refuse_other(f"{path}: {key}", pixels)
         except DatasetError as error:
             self._leave_out(error)
             return
@@ -117,6 +121,32 @@ class PredictionTable:
             for begin in range(0, len(pixels), AT_ONCE):
                 some = pixels[begin : begin + AT_ONCE]
                 yield ImageBatch([f"{shown(path)}:{key}[{begin + index}]" for index in range(len(some))], some)
+
+    def _refuse_other(self, what: str, pixels: Pixels) -> None:
+        if pixels.shape[1:] != self.predictor.image_shape:
+            has, takes = ("x".join(map(str, shape)) for shape in (pixels.shape[1:], self.predictor.image_shape))
+            raise DatasetError(f"{what} has images of {has}; the network takes {takes}.")
+        if pixels.dtype != self.form.depth:
+            raise DatasetError(f"{what} holds {pixels.dtype}; the network was trained on {self.form.depth}.")
+
+    def _within_range(self, batch: ImageBatch) -> ImageBatch:
+        """The images of which something is left by the range of intensities that the network was trained on."""
+        import numpy as np
+
+        from hptui.datasets._intensity import outside
+
+        intensity = self.predictor.intensity
+        beyond = outside(batch.pixels, intensity)
+        for index in np.flatnonzero(beyond).tolist():
+            name, pixels = batch.names[index], batch.pixels[index]
+            self._leave_out(
+                DatasetError(
+                    f"{name} has intensities {pixels.min():g} to {pixels.max():g}, all outside "
+                    f"{intensity.low:g} to {intensity.high:g}, which the network was trained on ({intensity.rule})."
+                )
+            )
+        names = [name for name, left in zip(batch.names, beyond, strict=True) if not left]
+        return ImageBatch(names, batch.pixels[~beyond])
 
     def _leave_out(self, error: DatasetError) -> None:
         self.unreadable += 1
@@ -155,6 +185,7 @@ def predict(
         raise RunDirectoryError(f"{run} has no {file.name}: it is not completed, or an older hptui trained it.")
     files = _image_files(images)
     allowed = allowed_code(study, trust=trust)
+    from hptui.datasets._image_header import ImageForm
     from hptui.training.predicting import load_predictor
 
     config = study.config
@@ -165,7 +196,14 @@ def predict(
         threads=config.threads,
         precision=config.precision,
     )
-    return PredictionTable(predictor, threshold, files, report_line)
+    form = ImageForm(
+        predictor.intensity.dtype,
+        *predictor.image_shape,
+        config.resize,
+        config.pages,
+        own_window=predictor.intensity.rule == "voi",
+    )
+    return PredictionTable(predictor, threshold, files, report_line, form)
 
 
 def _threshold(run: Path, model: Model, wanted: str) -> float:
@@ -177,9 +215,8 @@ def _threshold(run: Path, model: Model, wanted: str) -> float:
 
 def _image_files(images: Sequence[Path]) -> list[Path]:
     """Image files, those of a folder sorted; raise UsageError if a folder has none."""
-    from hptui.datasets._decode import readable_suffixes
+    from hptui.datasets._decode import is_image_file
 
-    suffixes = readable_suffixes() | {".npz"}
     files: list[Path] = []
     for path in images:
         if not path.is_dir():
@@ -188,7 +225,9 @@ def _image_files(images: Sequence[Path]) -> list[Path]:
         visible = (
             file for file in path.rglob("*") if not any(part.startswith(".") for part in file.relative_to(path).parts)
         )
-        inside = sorted(file for file in visible if file.suffix.lower() in suffixes and file.is_file())
+        inside = sorted(
+            file for file in visible if file.is_file() and (file.suffix.lower() == ".npz" or is_image_file(file))
+        )
         if not inside:
             raise UsageError(f"{path} holds no image files.")
         files += inside

@@ -47,6 +47,18 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         Meta(description="validation images taken from training (default: 15 %, at most 5000)"),
     ] = None
     split_seed: Annotated[int, Meta(ge=0, description="seed of the split, the same for all runs")] = 0
+    intensity: Annotated[
+        str,
+        Meta(
+            description="intensities that become black to white: auto, full, minmax, percentile:LOW:HIGH, "
+            "window:CENTRE:WIDTH, or voi (DICOM's own); auto: as they are where 8 bits, else minmax without outliers"
+        ),
+    ] = "auto"
+    resize: Literal["stretch", "pad", "crop"] = "stretch"
+    pages: Annotated[
+        str | None,
+        Meta(description="of files with several pages or frames: first, middle, last, a number, all, mean or max"),
+    ] = None
     model: Annotated[str, Meta(description="the network")] = "dtu_cnn"
     optimizer: Annotated[str, Meta(description="what takes the training steps")] = "adam"
     loss: Annotated[str, Meta(description="what training minimises")] = "cross_entropy"
@@ -138,6 +150,7 @@ FIELDS: dict[str, Any] = typing.get_type_hints(StudyConfig, include_extras=True)
 _DESCRIPTIONS = {
     "score": "what a decision compares on the validation images",
     "score_weights": "which weights a decision scores; averages over the last steps are less noisy",
+    "resize": "how image files become squares: stretched, with bars (pad), or without their ends (crop)",
     "class_weights": "balanced: in training and validation losses an image counts n / (classes * images of its class)",
     "precision": "arithmetic of the forward pass",
 }

@@ -10,6 +10,8 @@ from typing import Any
 import msgspec
 
 from hptui import registry
+from hptui.config.intensity_rule import parse_intensity
+from hptui.config.page_rule import parse_pages
 from hptui.config.study import FIELDS, LOCAL, PLUG_INS, choices
 from hptui.errors import ConfigError, nearest
 from hptui.hyperparameters import hyperparameter
@@ -84,6 +86,10 @@ def _check_name(field: str, value: Any, *, installed: bool) -> None:
         registry.check_name(PLUG_INS[field], value, field)
     elif field == "checkpoint_every":
         parse_interval(value)
+    elif field == "intensity":
+        parse_intensity(value)
+    elif field == "pages" and value is not None:
+        parse_pages(value)
     elif field == "device" and value not in ("auto", "cpu", "cuda") and not re.fullmatch(r"cuda:[0-9]+", value):
         raise ConfigError(f"unknown device {value!r}. It takes auto, cpu, cuda or cuda:INDEX.")
 

@@ -1,6 +1,6 @@
 """Image data sets: one file each, every one a function `(DatasetRequest) -> ImageDataset`.
 
-Pixels stay uint8 from the file to the device; they are normalised there, batch by batch, because a byte is a
+Pixels keep the depth of their file up to the device; they are normalised there, batch by batch, because a byte is a
 quarter of a float in memory and on the bus. An own data set is a function in any file (`path/file.py:name`)
 that takes no argument, or one `DatasetRequest`, and returns an `ImageDataset`.
 """
@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-Pixels = npt.NDArray[np.uint8]
+Pixels = npt.NDArray[np.uint8 | np.uint16 | np.int16 | np.float32]
 Labels = npt.NDArray[np.int64]
 Names = npt.NDArray[np.str_]
+Resize = Literal["stretch", "pad", "crop"]
+MOST_CHANNELS = 16
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,7 @@ class Images:
     """Labelled images of one split."""
 
     pixels: Pixels
-    """(N, C, H, W) uint8, C = 1 (grey) or 3 (RGB)"""
+    """(N, C, H, W) uint8, uint16, int16 or float32; C = 1 (grey), 3 (RGB), or up to 16 channels of any meaning"""
     labels: Labels
     """(N,) int64, each in 0 .. number of classes - 1"""
     groups: Names | None = None
@@ -68,3 +71,9 @@ class DatasetRequest:
     """--image-size in pixels (square), for data sets that resize"""
     split_seed: int = 0
     """seed of splits that the publisher did not make"""
+    resize: Resize = "stretch"
+    """--resize: what is done where an image file has other proportions than a square"""
+    pages: str | None = None
+    """--pages: of files with several; None: such files are refused"""
+    intensity: str = "auto"
+    """--intensity; pixels are handed on as they are, but `voi` is applied file by file"""

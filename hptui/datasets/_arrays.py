@@ -1,4 +1,4 @@
-"""Images in .npz archives: arrays of bytes, as MedMNIST publishes them."""
+"""Images in arrays: in .npz archives, as MedMNIST publishes them, or made by an own function."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from hptui.datasets import Pixels
+from hptui.datasets import MOST_CHANNELS, Pixels
 from hptui.datasets._request import one_line
 from hptui.errors import DatasetError
 from hptui.opening import open_regular
 
 IMAGES = "images"
+DEPTHS = (np.uint8, np.uint16, np.int16, np.float32)
 
 
 def read_image_arrays(path: Path) -> dict[str, Pixels]:
     """Images (N, C, H, W) by name: all arrays of an archive that are called images, or something_images.
 
     Raises:
-        DatasetError: it cannot be read, has none, or one holds no 8-bit 2D images.
+        DatasetError: it cannot be read, has none, or one holds no 2D images of a depth that can be used.
     """
     try:
         with open_regular(path) as file, np.load(file, allow_pickle=False) as archive:
@@ -33,16 +34,40 @@ def read_image_arrays(path: Path) -> dict[str, Pixels]:
 
 
 def check_pixels(path: Path, key: str, images: Any) -> Pixels:
-    """Check that an array is of images (N, H, W) or (N, H, W, 3), and bring it to (N, C, H, W)."""
-    if images.dtype != np.uint8:
-        raise DatasetError(f"{path}: {key} holds {images.dtype}, not uint8 (0 to 255).")
+    """Check that an array is of images (N, H, W) or (N, H, W, C), and bring it to (N, C, H, W)."""
+    images = known_depth(images, f"{path}: {key}")
+    shape = f"{path}: {key} has shape {images.shape}"
     if images.ndim == 3:
-        return np.ascontiguousarray(images[:, np.newaxis])
-    if images.ndim == 4 and images.shape[3] == 3:
-        return np.ascontiguousarray(images.transpose(0, 3, 1, 2))
-    if images.ndim in {4, 5}:
+        channels_first = images[:, np.newaxis]
+    elif images.ndim == 4 and 1 <= images.shape[3] <= MOST_CHANNELS:
+        channels_first = images.transpose(0, 3, 1, 2)
+    elif images.ndim == 4 and 1 <= images.shape[1] <= MOST_CHANNELS:
+        raise DatasetError(f"{shape}; channels come last, (N, H, W, C): transpose it, .transpose(0, 2, 3, 1).")
+    elif images.ndim in {4, 5}:
         raise DatasetError(
-            f"{path}: {key} of shape {images.shape} holds 3D volumes; "
-            f"only 2D images (N, H, W) or (N, H, W, 3) can be used."
+            f"{path}: {key} of shape {images.shape} holds 3D volumes; only 2D images (N, H, W) or (N, H, W, C) with "
+            f"1 to {MOST_CHANNELS} channels can be used."
         )
-    raise DatasetError(f"{path}: {key} has shape {images.shape}, not (N, H, W) or (N, H, W, 3).")
+    else:
+        raise DatasetError(f"{shape}, not (N, H, W) or (N, H, W, C).")
+    return np.ascontiguousarray(channels_first)
+
+
+def known_depth(pixels: Any, what: str) -> Pixels:
+    """Pixels in one of the four depths; float16 and float64 become float32.
+
+    Raises:
+        DatasetError: they are of another type, whose range says nothing, or some are not finite.
+    """
+    if pixels.dtype.kind == "f":
+        if pixels.dtype != np.float32:
+            with np.errstate(over="ignore"):  # refused below
+                pixels = pixels.astype(np.float32)
+        if pixels.size and not (np.isfinite(pixels.min()) and np.isfinite(pixels.max())):
+            raise DatasetError(f"{what} have values that are no finite numbers (NaN or infinity); replace them.")
+    elif pixels.dtype not in DEPTHS:
+        raise DatasetError(
+            f"{what} are {pixels.dtype}; they have to be uint8, uint16, int16 or float32. Convert them with .astype."
+        )
+    native: Pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
+    return native

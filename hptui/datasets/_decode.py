@@ -1,83 +1,190 @@
-"""Turn one image file into 8-bit pixels of a given size, whatever depth, palette or orientation it has."""
+"""One image file, of whatever format and depth: what it says of itself, and its pixels in a given form."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from hptui.datasets import Pixels
+from hptui.datasets._deep import (
+    ORIENTATION,
+    SIDEWAYS,
+    as_channels,
+    is_standard_tiff,
+    pillow_channels,
+    pillow_depth,
+    read_pillow,
+    read_tiff,
+    tiff_header,
+)
+from hptui.datasets._dicom import MAGIC, MAGIC_AT, SUFFIXES, dicom_header, read_dicom
+from hptui.datasets._eight_bit import is_grey, page_count, read_eight_bit
+from hptui.datasets._fit import fitted_channel
+from hptui.datasets._image_header import ImageForm, ImageHeader
+from hptui.datasets._pages import one_image, page_channels, wanted_pages
 from hptui.datasets._request import one_line
 from hptui.errors import DatasetError
+from hptui.opening import open_regular
+from hptui.record.intensity import Depth
 
-_GREY_MODES = {"1", "L", "LA", "La", "I", "F"}
+_HEAD = 1024
+"""bytes that tell what a file is"""
+_TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_VOLUMES = {
+    ".nii": "a NIfTI volume",
+    ".nii.gz": "a NIfTI volume",
+    ".nrrd": "an NRRD volume",
+    ".mha": "a MetaImage volume",
+    ".mhd": "a MetaImage volume",
+    ".mgz": "a FreeSurfer volume",
+    ".svs": "a whole-slide image",
+    ".ndpi": "a whole-slide image",
+    ".mrxs": "a whole-slide image",
+}
 
 
 def readable_suffixes() -> set[str]:
-    """Lower-case suffixes (".png") of the formats that Pillow can open on this machine."""
-    return {suffix for suffix, kind in Image.registered_extensions().items() if kind in Image.OPEN}
+    """Lower-case suffixes (".png") of the formats that can be opened on this machine."""
+    return {suffix for suffix, kind in Image.registered_extensions().items() if kind in Image.OPEN} | SUFFIXES
 
 
-def is_grey(path: Path) -> bool:
-    """Whether the file is stored as grey; only the header is read, except where there is a palette."""
+def is_image_file(path: Path) -> bool:
+    """Whether a file has the suffix of an image, or is DICOM under any name, as scanners write it (1.2.840.113619)."""
+    return path.suffix.lower() in readable_suffixes() or (foreign_format(path) is None and _is_dicom_file(path))
+
+
+def _is_dicom_file(path: Path) -> bool:
     try:
-        with Image.open(path) as image:
-            if image.mode in {"P", "PA"}:
-                palette = np.array(image.getpalette("RGB")).reshape(-1, 3)
-                return bool((palette == palette[:, :1]).all())
-            return image.mode in _GREY_MODES or image.mode.startswith("I;16")
-    except Exception as error:  # every format of Pillow has its own ways to fail on a damaged file
+        return _is_dicom(_head(path))
+    except OSError:  # a pipe, or what may not be read
+        return False
+
+
+def foreign_format(path: Path) -> str | None:
+    """What an image is that hptui does not read, and what to do; None: nothing is known of its suffix."""
+    name = path.name.lower()
+    kind = next((kind for suffix, kind in _VOLUMES.items() if name.endswith(suffix)), None)
+    if kind is None:
+        return None
+    if "slide" in kind:
+        return f"{kind}: cut tiles out of it and save them as PNG or TIFF"
+    return (
+        f"{kind}: save the slices that matter as TIFF of 16 bits, one file each or as the pages of one (--pages); "
+        "nibabel or SimpleITK read it, tifffile writes them"
+    )
+
+
+def read_header(path: Path, *, own_window: bool = False) -> ImageHeader:
+    """What a file says of itself; its pixels are not decoded.
+
+    Args:
+        path: of a file.
+        own_window: see `ImageForm`.
+
+    Raises:
+        DatasetError: it cannot be read, or cannot be read without loss.
+    """
+    try:
+        head = _head(path)
+        if _is_dicom(head) or path.suffix.lower() in SUFFIXES:
+            return dicom_header(path, own_window=own_window)
+        try:
+            with Image.open(path) as image:
+                if image.format != "TIFF" or is_standard_tiff(image):
+                    return _pillow_header(image, head)
+        except UnidentifiedImageError:
+            if not head.startswith(_TIFF_STARTS):
+                raise
+        return tiff_header(path)
+    except DatasetError:
+        raise
+    except Exception as error:  # every format has its own ways to fail on a damaged file
         raise _unreadable(path, error) from error
 
 
-def read_square(path: Path, size: int, *, grey: bool) -> Pixels:
-    """Pixels (C, size, size), see `read_stretched`."""
-    return read_stretched(path, size, size, grey=grey)
-
-
-def read_stretched(path: Path, height: int, width: int, *, grey: bool) -> Pixels:
-    """Pixels (C, height, width): upright by its EXIF tag, over white where transparent, whatever its proportions.
+def read_pixels(path: Path, header: ImageHeader, form: ImageForm) -> Pixels:
+    """Pixels (C, H, W) of a file in a given form.
 
     Raises:
-        DatasetError: the file is damaged, or its pixels have no defined range (32 bit, floating point).
+        DatasetError: the file is damaged, or cannot be brought to that form.
     """
+    refuse_depth(path, header, form.depth, "the other images have")
     try:
-        with Image.open(path) as image:
-            image.draft(None, (2 * width, 2 * height))  # a JPEG is decoded at 1/2, 1/4 or 1/8: several times faster
-            upright = _eight_bit(path, image)
-            flat = _over_white(upright).convert("L" if grey else "RGB")
-            # Pillow's filters widen with the reduction, so this one does not alias.
-            values = np.asarray(flat.resize((width, height), Image.Resampling.BICUBIC))
+        if header.decoder == "pillow" and header.depth == "uint8":
+            with Image.open(path) as image:
+                return read_eight_bit(path, image, form)
+        return _deep(path, header, form)
     except DatasetError:
         raise
     except Exception as error:
         raise _unreadable(path, error) from error
-    return values[np.newaxis] if grey else values.transpose(2, 0, 1)
 
 
-def _eight_bit(path: Path, image: Image.Image) -> Image.Image:
-    """`image`, upright; 16-bit grey is scaled to 8 bit, because Pillow's own conversion clips it at 255."""
-    # PGM (and PNG in older versions of Pillow) of 16 bit come as "I", 32-bit integers.
-    sixteen = image.mode.startswith("I;16") or (image.mode == "I" and image.format in {"PNG", "PPM"})
-    if image.mode in {"I", "F"} and not sixteen:
-        kind = "32-bit" if image.mode == "I" else "floating-point"
-        raise DatasetError(f"{path} has {kind} pixels, whose range is not defined; save it with 8 or 16 bit.")
-    upright = ImageOps.exif_transpose(image)
-    if not sixteen:
-        return upright
-    levels = np.asarray(upright).astype(np.uint32)
-    return Image.fromarray(((levels * 255 + 32767) // 65535).astype(np.uint8))
+def refuse_depth(path: Path, header: ImageHeader, depth: Depth, others: str) -> None:
+    """Refuse a file whose values cannot be compared with others of that depth.
+
+    Args:
+        path: of the file.
+        header: of the file.
+        depth: of others.
+        others: who they are, and a verb.
+
+    Raises:
+        DatasetError: one of them has 8 bits and the other more, or one whole numbers and the other none.
+    """
+    both = {header.depth, depth}
+    in_units = header.decoder == "dicom" and "uint8" not in both
+    if len(both) > 1 and not in_units:
+        raise DatasetError(
+            f"{path} has pixels of {depth_words(header.depth)}, {others} {depth_words(depth)}: their values "
+            "have no common scale. Bring all to one depth, or keep one kind."
+        )
 
 
-def _over_white(image: Image.Image) -> Image.Image:
-    """Image over white: whatever colour a program left under the transparent parts would show otherwise."""
-    if not image.has_transparency_data:
-        return image
-    opaque = Image.new("RGBA", image.size, "white")
-    return Image.alpha_composite(opaque, image.convert("RGBA"))
+def depth_words(depth: Depth) -> str:
+    """A depth in a reader's words."""
+    return {"uint8": "8 bits", "uint16": "16 bits", "int16": "16 bits with a sign", "float32": "32 bits"}[depth]
+
+
+def _deep(path: Path, header: ImageHeader, form: ImageForm) -> Pixels:
+    """Pixels whose depth is kept: read as they are, joined, resized in floating point, and rounded at their depth."""
+    numbers = wanted_pages(path, header.pages, form.pages)
+    channels = page_channels(path, form, len(numbers))
+    if header.decoder == "dicom":
+        read = read_dicom(path, numbers, own_window=form.own_window)
+    elif header.decoder == "tiff":
+        read = read_tiff(path, numbers)
+    else:
+        with Image.open(path) as image:
+            read = [read_pillow(path, image, number) for number in numbers]
+    joined = one_image([as_channels(path, values, channels) for values in read], form.pages)
+    sized = np.stack([fitted_channel(channel, form.width, form.height, form.resize) for channel in joined])
+    if form.depth == "float32":
+        return sized
+    limits = np.iinfo(form.depth)
+    return np.rint(sized).clip(limits.min, limits.max).astype(form.depth)
+
+
+def _pillow_header(image: Image.Image, head: bytes) -> ImageHeader:
+    deep = pillow_depth(image, head)
+    width, height = image.size[::-1] if image.getexif().get(ORIENTATION, 1) in SIDEWAYS else image.size
+    grey = pillow_channels(image) == 1 if deep else is_grey(image)
+    return ImageHeader(deep or "uint8", 1 if grey else 3, height, width, page_count(image))
+
+
+def _head(path: Path) -> bytes:
+    with open_regular(path) as file:
+        return file.read(_HEAD)
+
+
+def _is_dicom(head: bytes) -> bool:
+    return head[MAGIC_AT : MAGIC_AT + len(MAGIC)] == MAGIC
 
 
 def _unreadable(path: Path, error: Exception) -> DatasetError:
-    reason = "no format that Pillow knows" if isinstance(error, UnidentifiedImageError) else one_line(error)
+    if foreign := foreign_format(path):
+        return DatasetError(f"{path} is {foreign}.")
+    reason = "no format that is known here" if isinstance(error, UnidentifiedImageError) else one_line(error)
     return DatasetError(f"{path} cannot be read as an image ({reason}); repair it or take it out of the folder.")

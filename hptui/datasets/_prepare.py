@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from hptui import registry
-from hptui.datasets import DatasetRequest, ImageDataset, Images, Names
+from hptui.datasets import MOST_CHANNELS, DatasetRequest, ImageDataset, Images, Names
+from hptui.datasets._arrays import known_depth
 from hptui.datasets._request import one_line
 from hptui.datasets._split import Purpose, percent, sample, split_off
 from hptui.errors import ConfigError, DatasetError, UsageError
@@ -43,8 +44,17 @@ def check_spec(spec: str) -> None:
         registry.check_name("datasets", name)
 
 
-def request_dataset(spec: str, *, data_dir: Path | None, image_size: int | None, split_seed: int) -> ImageDataset:
+def request_dataset(
+    spec: str, *, data_dir: Path | None, image_size: int | None, split_seed: int, **wishes: Any
+) -> ImageDataset:
     """Load and check the data set that `spec` names (see `check_spec`).
+
+    Args:
+        spec: its name.
+        data_dir: see `DatasetRequest`, as all that follows.
+        image_size: of images that are resized.
+        split_seed: of splits that are made.
+        **wishes: further fields of `DatasetRequest`.
 
     Raises:
         ConfigError: the name is unknown, or an own file cannot be imported.
@@ -55,7 +65,7 @@ def request_dataset(spec: str, *, data_dir: Path | None, image_size: int | None,
         raise ConfigError(f"image size {image_size} is not a positive number of pixels.")
     name, _, argument = spec.partition(":")
     built_in = name in registry.names("datasets")
-    request = DatasetRequest(argument if built_in else "", data_dir, image_size, split_seed)
+    request = DatasetRequest(argument if built_in else "", data_dir, image_size, split_seed, **wishes)
     dataset = registry.load("datasets", name)(request) if built_in else _call_own(spec, request)
     try:
         checked = check(dataset)
@@ -68,9 +78,9 @@ def request_dataset(spec: str, *, data_dir: Path | None, image_size: int | None,
 
 
 def check(dataset: object) -> ImageDataset:
-    """Check a data set; return it with arrays as documented: uint8 (N, C, H, W), int64 (N,), contiguous, writable.
+    """Check a data set; return it with arrays as documented: pixels (N, C, H, W), int64 (N,), contiguous, writable.
 
-    Tensors and other array-likes are converted, pixels only if they hold uint8 already.
+    Tensors and other array-likes are converted, pixels only if they have a documented depth, or are floats.
 
     Raises:
         DatasetError: something does not fit the documented layout (says which split).
@@ -89,6 +99,9 @@ def check(dataset: object) -> ImageDataset:
     shapes = {split: images.pixels.shape[1:] for split, images in splits.items()}
     if len(set(shapes.values())) > 1:
         raise DatasetError(f"channels, height and width differ between the splits: {shapes}.")
+    depths = {split: str(images.pixels.dtype) for split, images in splits.items()}
+    if len(set(depths.values())) > 1:
+        raise DatasetError(f"the depth of the pixels differs between the splits: {depths}.")
     if len(np.unique(splits["train"].labels)) < 2:
         raise DatasetError("all train images are of one class; there must be at least two.")
     _refuse_equal(splits)
@@ -143,7 +156,8 @@ def fingerprint(dataset: ImageDataset) -> str:
         ("test", dataset.test),
     ):
         if images is not None:
-            digest.update(f"{split} {images.pixels.shape}".encode())
+            depth = "" if images.pixels.dtype == np.uint8 else f" {images.pixels.dtype}"
+            digest.update(f"{split} {images.pixels.shape}{depth}".encode())
             digest.update(np.ascontiguousarray(images.pixels).reshape(-1).data)
             digest.update(images.labels.astype("<i8").tobytes())
     return digest.hexdigest()
@@ -167,8 +181,11 @@ def _checked_images(images: object, split: str, classes: int) -> Images:
         pixels, labels = np.asarray(images.pixels), np.asarray(images.labels)
     except Exception as error:  # a tensor on a GPU, a ragged list
         raise DatasetError(f"{split} cannot be converted to numpy arrays ({one_line(error)}).") from error
-    if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1] not in {1, 3} or 0 in pixels.shape[2:]:
-        raise DatasetError(f"{split} pixels are {pixels.dtype} {pixels.shape}, not uint8 (N, C, H, W) with C = 1 or 3.")
+    if pixels.ndim != 4 or not 1 <= pixels.shape[1] <= MOST_CHANNELS or 0 in pixels.shape[2:]:
+        raise DatasetError(
+            f"{split} pixels are {pixels.dtype} {pixels.shape}, not (N, C, H, W) with C = 1 to {MOST_CHANNELS}."
+        )
+    pixels = known_depth(pixels, f"{split} pixels")
     if labels.dtype.kind not in "iu" or labels.shape != (len(pixels),):
         raise DatasetError(f"{split} labels are {labels.dtype} {labels.shape}, not integers ({len(pixels)},).")
     if len(labels) == 0:
@@ -180,7 +197,7 @@ def _checked_images(images: object, split: str, classes: int) -> Images:
         )
     # Writable, because torch refuses to wrap memory that is not.
     return Images(
-        np.require(pixels, np.uint8, ["C", "W"]),
+        np.require(pixels, requirements=["C", "W"]),
         np.require(labels, np.int64, ["C", "W"]),
         _checked_names(images.groups, split, "groups", len(pixels)),
         _checked_names(images.names, split, "names", len(pixels)),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
-from hptui.datasets import DatasetRequest, ImageDataset, Images
-from hptui.datasets._decode import is_grey, read_square, readable_suffixes
+from hptui.datasets import DatasetRequest, ImageDataset, Images, Pixels
+from hptui.datasets._decode import foreign_format, is_image_file
+from hptui.datasets._files import decode_files
 from hptui.datasets._request import locate, one_line
 from hptui.datasets._split import percent, split_off
 from hptui.errors import DatasetError
@@ -16,8 +16,6 @@ from hptui.errors import DatasetError
 __all__ = ["folder"]
 TAKES_PATH = True
 """read by screens, which must not import this"""
-
-_SIZE = 64  # pixels, where --image-size is not given
 
 Files = dict[str, list[Path]]  # class name -> its image files; both sorted, so that no file system decides
 
@@ -33,14 +31,12 @@ def folder(request: DatasetRequest) -> ImageDataset:
     """
     root = locate("folder", request, below=("",), is_right=Path.is_dir, what="folder")
     splits = _splits(root)
-    size = request.image_size or _SIZE
     name = root.resolve().name or "folder"
-    with ThreadPoolExecutor() as pool:  # decoding releases the interpreter lock
-        grey = all(pool.map(is_grey, [file for files in splits.values() for file in _flat(files)]))
-        images = {split: _read(pool, files, size, grey) for split, files in splits.items()}
+    decoded = decode_files([file for files in splits.values() for file in _flat(files)], request)
+    images = _by_split(splits, decoded.pixels)
     class_names = tuple(splits["train"])
     if "test" in images:
-        return ImageDataset(name, class_names, images["train"], images["test"], images.get("validation"))
+        return ImageDataset(name, class_names, images["train"], images["test"], images.get("validation"), decoded.notes)
     train, test = split_off(
         images["train"],
         percent(images["train"].labels, 20),
@@ -48,7 +44,7 @@ def folder(request: DatasetRequest) -> ImageDataset:
         purpose="test",
         class_names=class_names,
     )
-    return ImageDataset(name, class_names, train, test)
+    return ImageDataset(name, class_names, train, test, notes=decoded.notes)
 
 
 def _splits(root: Path) -> dict[str, Files]:
@@ -74,14 +70,19 @@ def _files(parent: Path) -> Files:
     if len(names) < 2:
         folders = f"only {names[0]!r}" if names else "none"
         raise DatasetError(f"{parent} needs a sub-folder for each of at least two classes; it has {folders}.")
-    suffixes = readable_suffixes()
     files = {
-        name: [file for file in _visible(parent / name) if file.suffix.lower() in suffixes and not file.is_dir()]
-        for name in names
+        name: [file for file in _visible(parent / name) if not file.is_dir() and is_image_file(file)] for name in names
     }
     if empty := [name for name, images in files.items() if not images]:
-        raise DatasetError(f"{parent / empty[0]} holds no image files (sub-folders of a class are not searched).")
+        raise DatasetError(f"{parent / empty[0]} holds no image files{_what_instead(parent / empty[0])}.")
     return files
+
+
+def _what_instead(folder: Path) -> str:
+    for file in _visible(folder):
+        if foreign := foreign_format(file):
+            return f"; {file.name} is {foreign}"
+    return " (sub-folders of a class are not searched)"
 
 
 def _sub_folders(parent: Path) -> list[str]:
@@ -99,15 +100,13 @@ def _flat(files: Files) -> list[Path]:
     return [file for of_class in files.values() for file in of_class]
 
 
-def _read(pool: ThreadPoolExecutor, files: Files, size: int, grey: bool) -> Images:
-    """Decode into one array: tens of thousands of small arrays and their copy would need twice the memory."""
-    paths = _flat(files)
-    pixels = np.empty((len(paths), 1 if grey else 3, size, size), np.uint8)
-
-    def decode(index: int) -> None:
-        pixels[index] = read_square(paths[index], size, grey=grey)
-
-    for _ in pool.map(decode, range(len(paths))):  # reading the results raises the first error
-        pass
-    labels = np.repeat(np.arange(len(files), dtype=np.int64), [len(of_class) for of_class in files.values()])
-    return Images(pixels, labels)
+def _by_split(splits: dict[str, Files], pixels: Pixels) -> dict[str, Images]:
+    """Images of each split: slices of `pixels`, which are of all files in the order of `splits`."""
+    images: dict[str, Images] = {}
+    begin = 0
+    for split, files in splits.items():
+        counts = [len(of_class) for of_class in files.values()]
+        end = begin + sum(counts)
+        images[split] = Images(pixels[begin:end], np.repeat(np.arange(len(files), dtype=np.int64), counts))
+        begin = end
+    return images

@@ -91,7 +91,7 @@ def medmnist(request: DatasetRequest) -> ImageDataset:
     """Read e.g. `medmnist:pneumoniamnist.npz`.
 
     Raises:
-        DatasetError: no such file, damaged, or not one label per 2D image of 8 bits.
+        DatasetError: no such file, damaged, or not one label per 2D image.
     """
     path = locate("medmnist", request, below=("", "MedMNIST"), is_right=Path.is_file, what="file")
     arrays = _read(path)

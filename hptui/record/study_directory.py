@@ -28,6 +28,7 @@ from hptui.plan import Plan
 from hptui.record.class_counts import Count
 from hptui.record.events import SCHEMA, Amount, Time
 from hptui.record.files import replace_file
+from hptui.record.intensity import Intensity
 from hptui.record.machine_paths import portable, remember_paths
 from hptui.record.presence import HEARTBEAT, LOCK, Presence
 from hptui.record.run_directory import RunFile, check_schema, create_run, run_name
@@ -76,6 +77,8 @@ class Study(msgspec.Struct, frozen=True):
     """by arm, what a run of it is to decide; without those that decide nothing. An older hptui did not keep it"""
     begun: StudyConfig | None = None
     """the settings that it began with, where some were changed since; null: it has them still"""
+    intensity: Intensity | None = None
+    """what brings images to 0..255, fitted on the training images; None: an older hptui, which had 8 bits alone"""
 
     @property
     def config_at_start(self) -> StudyConfig:
@@ -175,6 +178,7 @@ def create_study(
     *,
     disk: DiskUse | None = None,
     plans: dict[str, Plan] | None = None,
+    intensity: Intensity | None = None,
 ) -> Study:
     """Make the folder, copy the user's own files into it, and write study.toml last.
 
@@ -194,6 +198,7 @@ def create_study(
         planned_cost,
         disk=disk,
         plans=plans or {},
+        intensity=intensity,
     )
     try:
         study = _claim_free_name(study, config)
@@ -235,6 +240,8 @@ def _write(study: Study, places: dict[str, str]) -> None:
     }
     if study.disk is not None:
         head["disk"] = msgspec.to_builtins(study.disk)
+    if study.intensity is not None:
+        head["intensity"] = msgspec.to_builtins(study.intensity)
     # Copied beside their place, so that a killed start leaves nothing that looks like the user's.
     partial = study.directory / f".{SOURCES}.{os.getpid()}.partial"
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 
 from hptui.config import StudyConfig
 from hptui.datasets import ImageDataset
+from hptui.datasets._intensity import fit_intensity
 from hptui.datasets._prepare import fingerprint, prepare, request_dataset
 from hptui.errors import ConfigError, HptuiError, ModelError, first_line
 from hptui.hyperparameters import Values
@@ -47,6 +49,9 @@ def prepare_inputs(
             data_dir=Path(config.data_dir) if config.data_dir is not None else None,
             image_size=config.image_size,
             split_seed=config.split_seed,
+            resize=config.resize,
+            pages=config.pages,
+            intensity=config.intensity,
         )
     split = prepare(
         dataset,
@@ -54,8 +59,11 @@ def prepare_inputs(
         validation_size=config.validation_size,
         split_seed=config.split_seed,
     )
+    del dataset  # it may hold all images once more
+    fitted = fit_intensity(config.intensity, split)
+    split = replace(split, notes=(*split.notes, *fitted.notes))
     try:
-        data, test = to_device(split, fingerprint(split), device, config.class_weights)
+        data, test = to_device(split, fingerprint(split), device, config.class_weights, fitted)
     except (torch.OutOfMemoryError, MemoryError):
         raise ConfigError(
             f"train_size: the images of {split.name} do not fit into the memory of {device}; "

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -13,11 +14,13 @@ from torch import nn
 
 from hptui.datasets import Pixels
 from hptui.errors import ModelError, RunDirectoryError, first_line
+from hptui.record.intensity import BYTES, Intensity
 from hptui.training.engine.building import build_network
 from hptui.training.engine.device import resolve_device, use_threads
 from hptui.training.engine.device_data import DeviceDataset, DeviceImages
 from hptui.training.engine.evaluation import probabilities
 from hptui.training.engine.plug_ins import load_factory
+from hptui.training.engine.stored_pixels import stored
 from hptui.training.run.checkpoints import load_file
 from hptui.training.sole import sole_in_process
 
@@ -40,9 +43,14 @@ class Predictor:
         """(C, H, W) that the network takes."""
         return (self.data.channels, *self.data.image_shape)
 
+    @property
+    def intensity(self) -> Intensity:
+        """What brings images to 0..255, and the depth that they need to have."""
+        return self.data.intensity
+
     def predict(self, pixels: Pixels) -> npt.NDArray[np.float32]:
-        """(N, classes) probabilities of (N, C, H, W) uint8 images, prepared as in training."""
-        images = torch.tensor(pixels, device=self.data.mean.device)
+        """(N, classes) probabilities of (N, C, H, W) images of that depth, prepared as in training."""
+        images = stored(pixels, self.intensity, self.data.mean.device)
         return probabilities(self.network, self.data, images, self.precision)
 
 
@@ -72,13 +80,30 @@ def load_predictor(
     black = torch.zeros(shape, dtype=torch.uint8, device=where)  # for the check that the network takes such images
     images = DeviceImages(black, torch.zeros(2, dtype=torch.int64, device=where))
     names = tuple(saved["class_names"])
-    data = DeviceDataset(file.parent.name, names, images, images, saved["mean"], saved["std"], fingerprint="")
+    data = DeviceDataset(
+        file.parent.name,
+        names,
+        images,
+        images,
+        saved["mean"],
+        saved["std"],
+        fingerprint="",
+        intensity=_intensity(file, saved),
+    )
     network = build_network(load_factory(model), model, data, seed=0)
     try:
         network.load_state_dict(saved["network"])
     except RuntimeError as error:
         raise ModelError(f"the weights in {file} do not fit model {model!r}: {first_line(error)}") from error
     return Predictor(network, data, precision)
+
+
+def _intensity(file: Path, saved: dict[str, Any]) -> Intensity:
+    """How intensities are brought to 0..255; a file of an older hptui says nothing, and has 8 bits."""
+    try:
+        return msgspec.convert(saved["intensity"], Intensity) if "intensity" in saved else BYTES
+    except msgspec.ValidationError as error:
+        raise RunDirectoryError(f"{file} is damaged: {error}.") from None
 
 
 def _load(file: Path, device: torch.device) -> dict[str, Any]:

@@ -136,11 +136,12 @@ IMAGES = np.zeros((8, 5, 7), np.uint8)
     ("changes", "reason"),
     [
         ({"train_labels": np.zeros((8, 14), np.uint8)}, "14 labels per image (multi-label)"),
-        ({"train_images": np.zeros((8, 5, 7, 9), np.uint8)}, "3D volumes"),
+        ({"train_images": np.zeros((8, 28, 28, 28), np.uint8)}, "3D volumes"),
+        ({"train_images": np.zeros((8, 3, 28, 28), np.uint8)}, "channels come last, (N, H, W, C)"),
         ({"train_images": np.zeros((8, 5, 7, 9, 3), np.uint8)}, "3D volumes"),
         ({"train_images": np.zeros((8, 35), np.uint8)}, "has shape (8, 35)"),
-        ({"train_images": IMAGES.astype(np.float32)}, "train_images holds float32, not uint8"),
-        ({"val_images": IMAGES[:4].astype(np.uint16)}, "val_images holds uint16, not uint8"),
+        ({"train_images": IMAGES.astype(np.int64)}, "train_images are int64; they have to be uint8, uint16, int16 or"),
+        ({"val_images": np.full((4, 5, 7), np.nan)}, "val_images have values that are no finite numbers"),
         ({"train_images": IMAGES[:7]}, "8 train_labels for 7 train_images"),
         ({"train_images": IMAGES[:0], "train_labels": np.zeros((0, 1), np.uint8)}, "train_images is empty"),
         ({"train_labels": np.full((8, 1), -1)}, "negative label -1"),
@@ -208,7 +209,7 @@ def test_a_single_array_and_a_foreign_zip_are_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "text.npz", "w") as archive:
         for key in arrays():
             archive.writestr(key, "text, not an array")
-    with pytest.raises(DatasetError, match="not uint8"):
+    with pytest.raises(DatasetError, match="they have to be uint8"):
         medmnist(DatasetRequest(argument=str(tmp_path / "text.npz")))
 
 

@@ -1,4 +1,4 @@
-"""The whole data set on the device as uint8, and the order in which a run sees it."""
+"""The whole data set on the device at the depth of its files, and the order in which a run sees it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from hptui.datasets import ImageDataset, Images, Pixels
+from hptui.datasets import ImageDataset, Images
+from hptui.datasets._intensity import FittedIntensity, Statistic, fit_intensity
 from hptui.errors import ConfigError
 from hptui.plan import batches_per_epoch
-
-Statistic = npt.NDArray[np.float64]
+from hptui.record.intensity import BYTES, Intensity
+from hptui.training.engine.stored_pixels import scaled, stored
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class DeviceImages:
     """One split on the device."""
 
     pixels: Tensor
-    """(N, C, H, W) uint8"""
+    """(N, C, H, W), see `stored`"""
     labels: Tensor
     """(N,) int64"""
 
@@ -38,13 +39,15 @@ class DeviceDataset:
     train: DeviceImages
     validation: DeviceImages
     mean: Tensor
-    """(1, C, 1, 1) float32, of the training pixels in 0..255"""
+    """(1, C, 1, 1) float32, of the training pixels, brought to 0..255"""
     std: Tensor
     """(1, C, 1, 1) float32"""
     fingerprint: str
     """SHA-256 of pixels and labels: a resumed run must see the same images"""
     class_weights: Tensor | None = None
     """(classes,) float32, of each image in the training loss and in validation losses; None: all count the same"""
+    intensity: Intensity = BYTES
+    """what brings pixels to 0..255"""
 
     @property
     def channels(self) -> int:
@@ -54,9 +57,13 @@ class DeviceDataset:
     def image_shape(self) -> tuple[int, int]:
         return self.train.pixels.shape[2], self.train.pixels.shape[3]
 
+    def scaled(self, pixels: Tensor) -> Tensor:
+        """(B, C, H, W) as they are stored -> uint8 or float32 in 0..255, for what changes images."""
+        return scaled(pixels, self.intensity)
+
     def normalise(self, pixels: Tensor) -> Tensor:
-        """(B, C, H, W) uint8 or float in 0..255 -> float32 with mean 0 and deviation 1 over the training pixels."""
-        return (pixels - self.mean).div_(self.std)
+        """(B, C, H, W) as stored, or in 0..255 -> float32 with mean 0 and deviation 1 over the training pixels."""
+        return (self.scaled(pixels) - self.mean).div_(self.std)
 
     def image_weights(self, labels: Tensor) -> Tensor:
         """(N,) weights of a split's images by their class, scaled to a mean of 1: a loss stays comparable to log C."""
@@ -66,15 +73,21 @@ class DeviceDataset:
 
 
 def to_device(
-    dataset: ImageDataset, fingerprint: str, device: torch.device, class_weights: str = "none"
+    dataset: ImageDataset,
+    fingerprint: str,
+    device: torch.device,
+    class_weights: str = "none",
+    fitted: FittedIntensity | None = None,
 ) -> tuple[DeviceDataset, DeviceImages]:
     """Copy all splits to `device` once; test images apart. `dataset` has validation images.
+
+    On a CPU, images are not copied: whoever made them must not change them any more.
 
     Raises:
         ConfigError: classes are to be balanced, and one has no training image.
     """
     assert dataset.validation is not None
-    mean, std = _mean_and_std(dataset.train.pixels)
+    fit = fit_intensity("auto", dataset) if fitted is None else fitted
 
     def channel(values: Statistic) -> Tensor:
         return torch.tensor(values, dtype=torch.float32, device=device).view(1, -1, 1, 1)
@@ -82,14 +95,15 @@ def to_device(
     learning = DeviceDataset(
         name=dataset.name,
         class_names=dataset.class_names,
-        train=_images(dataset.train, device),
-        validation=_images(dataset.validation, device),
-        mean=channel(mean),
-        std=channel(std),
+        train=_images(dataset.train, fit.intensity, device),
+        validation=_images(dataset.validation, fit.intensity, device),
+        mean=channel(fit.mean),
+        std=channel(fit.std),
         fingerprint=fingerprint,
         class_weights=torch.tensor(balanced(dataset), device=device) if class_weights == "balanced" else None,
+        intensity=fit.intensity,
     )
-    return learning, _images(dataset.test, device)
+    return learning, _images(dataset.test, fit.intensity, device)
 
 
 def balanced(dataset: ImageDataset) -> npt.NDArray[np.float32]:
@@ -107,25 +121,9 @@ def balanced(dataset: ImageDataset) -> npt.NDArray[np.float32]:
     return weights
 
 
-def _mean_and_std(pixels: Pixels, chunk: int = 1000) -> tuple[Statistic, Statistic]:
-    """Per channel (C,), exact: whole numbers are summed, in pieces that stay small beside the data."""
-    total = square = np.zeros(pixels.shape[1], np.int64)
-    for start in range(0, len(pixels), chunk):
-        piece = pixels[start : start + chunk].astype(np.int64)
-        total = total + piece.sum((0, 2, 3))
-        square = square + np.square(piece).sum((0, 2, 3))
-    count = pixels.size // pixels.shape[1]
-    mean = total / count
-    std = np.sqrt(np.maximum(square / count - mean**2, 0))
-    return mean, np.where(std == 0, 1.0, std)  # a constant channel carries nothing, and must not divide by zero
-
-
-def _images(images: Images, device: torch.device) -> DeviceImages:
-    # torch.tensor copies: arrays of an own data set may be read-only, or shared with the user's code
-    return DeviceImages(
-        torch.tensor(np.ascontiguousarray(images.pixels), device=device),
-        torch.tensor(np.ascontiguousarray(images.labels), device=device),
-    )
+def _images(images: Images, intensity: Intensity, device: torch.device) -> DeviceImages:
+    labels = torch.tensor(np.ascontiguousarray(images.labels), device=device)
+    return DeviceImages(stored(images.pixels, intensity, device), labels)
 
 
 class BatchOrder:

@@ -77,7 +77,8 @@ class Trainer:
         if not state.network.training:  # since it was evaluated, or built
             state.network.train()
         batch = state.order.next_batch(values.batch_size)  # (B,) indices
-        pixels = values.change_images(train.pixels[batch], state.augmentation)  # (B, C, H, W) uint8 or float32
+        pixels = self.data.scaled(train.pixels[batch])  # (B, C, H, W) uint8 or float32, in 0..255
+        pixels = values.change_images(pixels, state.augmentation)
         with forward_precision(self.precision, pixels.device):
             output = state.network(self.data.normalise(pixels))  # (B, classes)
         labels, weights = train.labels[batch], self.data.class_weights

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from hptui.record.predictions import PREDICTIONS_FILE, Model, Predictions, write_predictions
 from hptui.record.run_directory import BEST_FILE, MODEL_FILE, read_origin
 from hptui.training.engine.device_data import DeviceDataset, DeviceImages
@@ -118,6 +120,7 @@ def _network_file(data: DeviceDataset, weights: dict[str, Any], epoch: int, deli
         "image_shape": list(data.image_shape),
         "mean": data.mean,
         "std": data.std,
+        "intensity": msgspec.to_builtins(data.intensity),
     }
 
 

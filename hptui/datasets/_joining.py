@@ -1,0 +1,97 @@
+"""Files of a data set in one array: the depth and the channels that they have together, and what is told of that."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from hptui.datasets import MOST_CHANNELS
+from hptui.datasets._decode import depth_words
+from hptui.datasets._image_header import ImageForm, ImageHeader
+from hptui.datasets._pages import wanted_pages
+from hptui.errors import DatasetError
+from hptui.record.intensity import Depth
+
+
+def joint_depth(paths: Sequence[Path], headers: Sequence[ImageHeader]) -> Depth:
+    """Depth that holds the pixels of all files.
+
+    Raises:
+        DatasetError: their values have no common scale.
+    """
+    counts = Counter(header.depth for header in headers)
+    if len(counts) == 1:
+        return headers[0].depth
+    deeper = all(header.decoder == "dicom" for header in headers) and "uint8" not in counts
+    if deeper:  # values are in units that each file defines
+        return "float32"
+    of_each = " and ".join(
+        f"{count} of {depth_words(depth)} (such as {_first(paths, headers, depth)})"
+        for depth, count in counts.most_common()
+    )
+    raise DatasetError(
+        f"there are images {of_each}: their values have no common scale. Take one kind out, or bring all to one depth."
+    )
+
+
+def _first(paths: Sequence[Path], headers: Sequence[ImageHeader], depth: Depth) -> Path:
+    return next(path for path, header in zip(paths, headers, strict=True) if header.depth == depth)
+
+
+def joint_channels(paths: Sequence[Path], headers: Sequence[ImageHeader], pages: str | None) -> int:
+    """Channels that all images are brought to; grey and RGB go together, others have to be equal.
+
+    Raises:
+        DatasetError: they differ, there are too many, or a file has several pages and nobody has said which.
+    """
+    read = [len(wanted_pages(path, header.pages, pages)) for path, header in zip(paths, headers, strict=True)]
+    kinds = {header.channels for header in headers}
+    page = 3 if kinds == {1, 3} else headers[0].channels
+    joined = read if pages == "all" else [1]
+    if not kinds <= {1, 3} and len(kinds) > 1:
+        odd = next(index for index, header in enumerate(headers) if header.channels != page)
+        raise DatasetError(
+            f"{paths[0]} has {page} channels and {paths[odd]} {headers[odd].channels}; all images need the same."
+        )
+    if len(set(joined)) > 1:
+        odd = next(index for index, count in enumerate(read) if count != read[0])
+        raise DatasetError(
+            f"{paths[0]} has {read[0]} pages and {paths[odd]} {read[odd]}; --pages all needs equal ones."
+        )
+    if (channels := page * joined[0]) > MOST_CHANNELS:
+        raise DatasetError(
+            f"{paths[0]} would be an image of {channels} channels; at most {MOST_CHANNELS} are taken "
+            "(--pages takes first, middle, last, a number, mean or max too)."
+        )
+    return channels
+
+
+def file_notes(headers: Sequence[ImageHeader], form: ImageForm) -> Iterator[str]:
+    """What was done to files that are not all as the network gets them, one line each."""
+    total = len(headers)
+    grey = sum(header.channels == 1 for header in headers)
+    if 0 < grey < total and {header.channels for header in headers} == {1, 3}:
+        yield f"{grey:,} of {total:,} image files are grey and the others RGB: grey was taken as three equal channels"
+    if several := [header.pages for header in headers if header.pages > 1]:
+        span = f"{min(several)}" if min(several) == max(several) else f"{min(several)} to {max(several)}"
+        yield f"{len(several):,} of {total:,} image files have {span} pages or frames; taken: {form.pages} (--pages)"
+    if dicom := sum(header.decoder == "dicom" for header in headers):
+        window = "each within its own VOI window" if form.own_window else "in the units of their rescale"
+        yield f"{dicom:,} of {total:,} image files are DICOM, {window}"
+    if any(header.height != header.width for header in headers):
+        yield f"image files of {_sizes(headers)} pixels {_FITTED[form.resize]}"
+
+
+_FITTED = {
+    "stretch": "were stretched to squares, whatever their proportions (--resize stretch; pad and crop keep them)",
+    "pad": "were given black bars to become squares (--resize pad)",
+    "crop": "lost their ends to become squares (--resize crop)",
+}
+
+
+def _sizes(headers: Sequence[ImageHeader]) -> str:
+    """Height x width, of the smallest and the largest by area."""
+    sizes = sorted({(header.height * header.width, header.height, header.width) for header in headers})
+    ends = [f"{height} x {width}" for _, height, width in (sizes[0], sizes[-1])]
+    return ends[0] if len(sizes) == 1 else f"{ends[0]} to {ends[1]}"

@@ -1,0 +1,178 @@
+"""DICOM: the units, windows, frames and compressions that its files come with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import imagecodecs
+import numpy as np
+import pytest
+from deep_files import SOFT_TISSUE, items, write_dicom
+from pydicom import dcmread
+from pydicom.encaps import encapsulate
+from pydicom.uid import (
+    HEVCMP51,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    RLELossless,
+)
+
+from hptui.datasets import DatasetRequest, Pixels
+from hptui.datasets._decode import is_image_file
+from hptui.datasets._files import decode_files
+from hptui.errors import DatasetError
+
+
+def read(*paths: Path, **wishes: Any) -> Pixels:
+    return decode_files(paths, DatasetRequest(image_size=8, **wishes)).pixels
+
+
+def test_values_are_in_the_units_of_the_rescale(tmp_path: Path) -> None:
+    path = write_dicom(tmp_path / "ct.dcm", SOFT_TISSUE, BitsStored=12, RescaleSlope=1, RescaleIntercept=-1024)
+    pixels = read(path)
+    assert pixels.dtype == np.int16
+    assert np.array_equal(pixels[0, 0], SOFT_TISSUE.astype(np.int16) - 1024)
+    path = write_dicom(tmp_path / "pet.dcm", SOFT_TISSUE, RescaleSlope=0.25, RescaleIntercept=0)
+    assert np.array_equal(read(path)[0, 0], SOFT_TISSUE.astype(np.float32) / 4)
+
+
+@pytest.mark.parametrize(
+    ("values", "bits", "depth"),
+    [
+        (SOFT_TISSUE, 12, np.uint16),
+        (SOFT_TISSUE, 16, np.uint16),
+        (SOFT_TISSUE.astype(np.int16) - 1100, 16, np.int16),
+        ((SOFT_TISSUE - 1040).astype(np.uint8), 8, np.uint8),
+    ],
+)
+def test_the_depth_is_that_of_the_file(tmp_path: Path, values: np.ndarray, bits: int, depth: type) -> None:
+    pixels = read(write_dicom(tmp_path / "x.dcm", values, BitsStored=bits))
+    assert pixels.dtype == depth
+    assert np.array_equal(pixels[0, 0], values)
+
+
+def test_files_of_different_rescales_are_compared_in_units(tmp_path: Path) -> None:
+    one = write_dicom(tmp_path / "1.dcm", SOFT_TISSUE, BitsStored=12, RescaleSlope=1, RescaleIntercept=-1024)
+    two = write_dicom(tmp_path / "2.dcm", SOFT_TISSUE, BitsStored=12, RescaleSlope=0.5, RescaleIntercept=-504)
+    first, second = read(one, two)[:, 0]
+    assert np.array_equal(first, SOFT_TISSUE - 1024.0)
+    assert np.array_equal(second, SOFT_TISSUE / 2 - 504)
+
+
+def test_monochrome1_is_turned_dark_to_bright(tmp_path: Path) -> None:
+    path = write_dicom(tmp_path / "x.dcm", SOFT_TISSUE, BitsStored=12, PhotometricInterpretation="MONOCHROME1")
+    assert np.array_equal(read(path)[0, 0], 4095 - SOFT_TISSUE)
+    signed = SOFT_TISSUE.astype(np.int16) - 1100
+    path = write_dicom(tmp_path / "y.dcm", signed, PhotometricInterpretation="MONOCHROME1")
+    assert np.array_equal(read(path)[0, 0], -1 - signed)
+
+
+def test_the_window_of_each_file_is_applied_if_asked(tmp_path: Path) -> None:
+    wanted = {"BitsStored": 12, "RescaleSlope": 1, "RescaleIntercept": -1024}
+    path = write_dicom(tmp_path / "x.dcm", SOFT_TISSUE, WindowCenter=48, WindowWidth=33, **wanted)
+    assert np.array_equal(read(path)[0, 0], SOFT_TISSUE.astype(np.int16) - 1024)  # nobody asked
+    pixels = read(path, intensity="voi")
+    assert pixels.dtype == np.uint16
+    units = SOFT_TISSUE.astype(float) - 1024
+    expected = np.clip((units - 47.5) / 32 + 0.5, 0, 1) * 65535  # DICOM PS3.3 C.11.2.1.2.1
+    assert pixels[0, 0] == pytest.approx(expected, abs=1)
+    path = write_dicom(tmp_path / "none.dcm", SOFT_TISSUE, **wanted)
+    with pytest.raises(DatasetError, match=r"none\.dcm has no VOI window; choose another --intensity"):
+        read(path, intensity="voi")
+
+
+def test_a_table_of_values_is_looked_up(tmp_path: Path) -> None:
+    small = (SOFT_TISSUE - 1040).astype(np.uint16)
+    table = np.arange(64, dtype=np.uint16)[::-1] * 100
+    lut = items({"LUTDescriptor": [64, 0, 16], "LUTData": table.tobytes(), "ModalityLUTType": "US"})
+    lut[0]["LUTDescriptor"].VR = "US"
+    lut[0]["LUTData"].VR = "OW"
+    path = write_dicom(tmp_path / "x.dcm", small, ModalityLUTSequence=lut)
+    assert np.array_equal(read(path)[0, 0], table[small])
+
+
+def test_frames_are_pages_with_a_rescale_of_their_own(tmp_path: Path) -> None:
+    frames = np.stack([SOFT_TISSUE, SOFT_TISSUE + 100])
+    path = write_dicom(tmp_path / "x.dcm", frames)
+    with pytest.raises(DatasetError, match=r"x\.dcm has 2 pages \(frames\)"):
+        read(path)
+    assert np.array_equal(read(path, pages="2")[0, 0], SOFT_TISSUE + 100)
+    assert np.array_equal(read(path, pages="all")[0], frames)
+    transformations = [
+        {"PixelValueTransformationSequence": items({"RescaleSlope": 1, "RescaleIntercept": intercept})}
+        for intercept in (0, -100)
+    ]
+    path = write_dicom(tmp_path / "y.dcm", frames, PerFrameFunctionalGroupsSequence=items(*transformations))
+    assert np.array_equal(read(path, pages="all")[0], np.stack([SOFT_TISSUE] * 2))
+
+
+def test_colour_is_read_in_rgb(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
+    assert np.array_equal(read(write_dicom(tmp_path / "x.dcm", values))[0], values.transpose(2, 0, 1))
+
+
+@pytest.mark.parametrize(
+    ("syntax", "encode"),
+    [
+        (JPEGLosslessSV1, lambda values: imagecodecs.ljpeg_encode(values, bitspersample=16)),
+        (JPEGLSLossless, imagecodecs.jpegls_encode),
+        (JPEG2000Lossless, lambda values: imagecodecs.jpeg2k_encode(values, level=0, codecformat="j2k")),
+    ],
+)
+def test_compressed_files_keep_every_level(tmp_path: Path, syntax: str, encode: Any) -> None:
+    compressed = encapsulate([encode(SOFT_TISSUE)])
+    path = write_dicom(tmp_path / "x.dcm", SOFT_TISSUE, TransferSyntaxUID=syntax, PixelData=compressed)
+    assert np.array_equal(read(path)[0, 0], SOFT_TISSUE)
+
+
+def test_run_lengths_and_ordinary_jpeg_are_decoded(tmp_path: Path) -> None:
+    dataset = dcmread(write_dicom(tmp_path / "x.dcm", SOFT_TISSUE))
+    dataset.compress(RLELossless)
+    dataset.save_as(tmp_path / "x.dcm")
+    assert np.array_equal(read(tmp_path / "x.dcm")[0, 0], SOFT_TISSUE)
+    small = np.full((8, 8), 77, np.uint8)
+    compressed = encapsulate([imagecodecs.jpeg8_encode(small, level=95)])
+    path = write_dicom(tmp_path / "y.dcm", small, TransferSyntaxUID=JPEGBaseline8Bit, PixelData=compressed)
+    assert np.array_equal(read(path)[0, 0], small)
+
+
+def test_what_cannot_be_decoded_is_named_with_what_to_do(tmp_path: Path) -> None:
+    path = write_dicom(tmp_path / "x.dcm", SOFT_TISSUE, TransferSyntaxUID=HEVCMP51, PixelData=encapsulate([b"film"]))
+    with pytest.raises(DatasetError, match=r"x\.dcm is compressed as HEVC.*, which cannot be decoded here") as caught:
+        read(path)
+    assert "decompress it first: gdcmconv" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_without_an_image_is_named(tmp_path: Path) -> None:
+    path = write_dicom(tmp_path / "report.dcm", SOFT_TISSUE, Modality="SR")
+    dataset = dcmread(path)
+    del dataset.Rows, dataset.PixelData
+    dataset.save_as(path)
+    with pytest.raises(DatasetError, match=r"report\.dcm is a DICOM file without an image \(its kind is SR\)"):
+        read(path)
+    (tmp_path / "torn.dcm").write_bytes(b"hello")
+    with pytest.raises(DatasetError, match=r"torn\.dcm"):
+        read(tmp_path / "torn.dcm")
+
+
+def test_dicom_is_known_without_its_suffix(tmp_path: Path) -> None:
+    """Scanners call files by their number, such as 1.2.840.113619.2."""
+    for name in ("IM0001", "1.2.840.113619.2", "x.ima"):
+        path = write_dicom(tmp_path / name, SOFT_TISSUE)
+        assert is_image_file(path), name
+        assert np.array_equal(read(path)[0, 0], SOFT_TISSUE), name
+    (tmp_path / "LICENSE").write_text("words", "utf-8")
+    assert not is_image_file(tmp_path / "LICENSE")
+
+
+def test_dicom_is_told_and_not_mixed_with_pictures_of_it(tmp_path: Path) -> None:
+    deep = write_dicom(tmp_path / "x.dcm", SOFT_TISSUE)
+    told = decode_files([deep], DatasetRequest()).notes
+    assert told == ("1 of 1 image files are DICOM, in the units of their rescale",)
+    preview = write_dicom(tmp_path / "preview.dcm", (SOFT_TISSUE - 1040).astype(np.uint8))
+    with pytest.raises(DatasetError, match=r"1 of 16 bits .* and 1 of 8 bits"):
+        read(deep, preview)
