@@ -13,6 +13,7 @@ from hptui.cli.output import print_to_stderr
 from hptui.cli.setting_completion import complete_setting, one_of
 from hptui.config import (
     FIELDS,
+    PAIRS,
     SYNONYMS,
     Layer,
     Resolved,
@@ -21,13 +22,11 @@ from hptui.config import (
     description,
     environment_layer,
     file_layer,
+    is_switch,
     misspelt,
     resolve,
 )
 from hptui.errors import ConfigError
-
-REPEATED = ("set", "search")
-"""flags that may be given several times"""
 
 
 class SettingOption(click.Option):
@@ -46,14 +45,12 @@ def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for synonym, words in SYNONYMS.items():
         command = click.option("--" + synonym.replace("_", "-"), synonym, metavar="VALUE", help=words)(command)
     for field in reversed(FIELDS):
-        metavar = "|".join(choices(field)) or ("NAME=..." if field in REPEATED else "VALUE")
-        command = click.option(
-            "--" + field.replace("_", "-"),
-            field,
-            multiple=field in REPEATED,
-            metavar=metavar,
-            cls=SettingOption,
-        )(command)
+        flag = "--" + field.replace("_", "-")
+        if is_switch(field):
+            command = click.option(flag, field, is_flag=True, default=None, cls=SettingOption)(command)
+            continue
+        metavar = "|".join(choices(field)) or ("NAME=..." if field in PAIRS else "VALUE")
+        command = click.option(flag, field, multiple=field in PAIRS, metavar=metavar, cls=SettingOption)(command)
     return command
 
 

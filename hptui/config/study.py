@@ -26,6 +26,8 @@ PLUG_INS = {
 """fields that name a plug-in, and its folder"""
 LOCAL = ("out", "data_dir")
 """settings that hold for one machine; never written into a study"""
+PAIRS = ("set", "search", "column")
+"""settings made of NAME=... that may be given several times and are joined name by name"""
 SYNONYMS = {"batch_size": "images of one training step; the same as --set batch_size=VALUE"}
 """keys, flags and variables that are another way to write an entry of `set`, and what they mean"""
 
@@ -47,6 +49,24 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         Meta(description="validation images taken from training (default: 15 %, at most 5000)"),
     ] = None
     split_seed: Annotated[int, Meta(ge=0, description="seed of the split, the same for all runs")] = 0
+    test_size: Annotated[
+        Annotated[int, Meta(ge=2)] | None,
+        Meta(description="test images taken from training, for data sets without their own (default: 20 %)"),
+    ] = None
+    column: Annotated[
+        dict[Annotated[str, Meta(pattern="^(image|label|split|group)$")], str],
+        Meta(description="column of a table: image, label, split or group=NAME (default: guessed from usual names)"),
+    ] = {}
+    group_column: Annotated[
+        str | None, Meta(description="column of a table that says whom an image is of; the same as --column group=NAME")
+    ] = None
+    group_pattern: Annotated[
+        str | None,
+        Meta(description="regular expression; what its brackets find in an image's path is whom the image is of"),
+    ] = None
+    allow_overlap: Annotated[
+        bool, Meta(description="take a data set that has the same images, or groups, in two splits")
+    ] = False
     model: Annotated[str, Meta(description="the network")] = "dtu_cnn"
     optimizer: Annotated[str, Meta(description="what takes the training steps")] = "adam"
     loss: Annotated[str, Meta(description="what training minimises")] = "cross_entropy"
@@ -126,6 +146,11 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         """Values in force before any decision; without `dropout` unless the user set it."""
         return default_values() | self.set
 
+    @property
+    def columns(self) -> dict[str, str]:
+        """Columns of a table that were named, by what they are."""
+        return self.column if self.group_column is None else self.column | {"group": self.group_column}
+
     def strategy_of(self, arm: Arm) -> str:
         return self.baseline if arm == "baseline" else self.strategy
 
@@ -134,6 +159,8 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return tuple(sorted(set(self.decide_at or range(1, self.epochs + 1, self.decide_every))))
 
 
+SWITCH = ("no", "yes")
+"""words of what is off or on; its flag takes none"""
 FIELDS: dict[str, Any] = typing.get_type_hints(StudyConfig, include_extras=True)
 _DESCRIPTIONS = {
     "score": "what a decision compares on the validation images",
@@ -167,6 +194,11 @@ def own_form(folder: str) -> str:
 def takes_path(folder: str, name: str) -> bool:
     """Whether a path follows the plug-in's name: its file says TAKES_PATH = True."""
     return registry.constant(folder, name, "TAKES_PATH") is True
+
+
+def is_switch(field: str) -> bool:
+    """Whether a field is on or off."""
+    return typing.get_args(FIELDS[field])[:1] == (bool,) or FIELDS[field] is bool
 
 
 def choices(field: str) -> tuple[str, ...]:

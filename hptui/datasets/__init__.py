@@ -7,7 +7,8 @@ that takes no argument, or one `DatasetRequest`, and returns an `ImageDataset`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,9 @@ class ImageDataset:
     """None: taken from `train`, stratified, by the split seed"""
     notes: tuple[str, ...] = ()
     """what whoever reads it should know, one line each: files that were left out and why, splits that were made"""
+    published: bool = False
+    """whether others report results on these very splits: the few images that two of them share are told then, where
+    own splits would be refused; without them, results could not be compared any more"""
 
 
 @dataclass(frozen=True)
@@ -68,3 +72,11 @@ class DatasetRequest:
     """--image-size in pixels (square), for data sets that resize"""
     split_seed: int = 0
     """seed of splits that the publisher did not make"""
+    test_size: int | None = None
+    """--test-size; None: 20 % of the images, for data sets without test images"""
+    column: Mapping[str, str] = field(default_factory=dict)
+    """--column: of a table, by what they are (image, label, split, group)"""
+    group_pattern: str | None = None
+    """--group-pattern: a regular expression on an image's path, whose first brackets hold the group"""
+    allow_overlap: bool = False
+    """--allow-overlap: images are drawn and taken without a look at which are equal"""

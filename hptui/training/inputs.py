@@ -47,12 +47,17 @@ def prepare_inputs(
             data_dir=Path(config.data_dir) if config.data_dir is not None else None,
             image_size=config.image_size,
             split_seed=config.split_seed,
+            test_size=config.test_size,
+            column=config.columns,
+            group_pattern=config.group_pattern,
+            allow_overlap=config.allow_overlap,
         )
     split = prepare(
         dataset,
         train_size=config.train_size,
         validation_size=config.validation_size,
         split_seed=config.split_seed,
+        allow_overlap=config.allow_overlap,
     )
     try:
         data, test = to_device(split, fingerprint(split), device, config.class_weights)
