@@ -169,6 +169,8 @@ def contradictions(config: StudyConfig, *, installed: bool = True) -> Iterator[t
             ("group_column", "column"),
             f"group_column = {config.group_column!r}, but column names {named!r}; keep one.",
         )
+    if config.group_pattern is not None and named is not None:
+        yield ("group_pattern", "group_column"), "group_pattern and a column both name the groups; keep one of them."
     for arm in config.arms:
         if _searches(config.strategy_of(arm), installed=installed) and not config.search:
             problem = (
