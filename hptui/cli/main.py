@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 import hptui
-from hptui.cli.commands import completion, keeping, planning, runs, setup, studies, training
+from hptui.cli.commands import completion, data, keeping, planning, runs, setup, studies, training
 from hptui.cli.foreground import has_terminal, show_screen
 from hptui.cli.groups import SuggestingGroup
 from hptui.cli.notify import Notify
@@ -32,6 +32,6 @@ for command in (
     *(studies.list_, studies.compare, studies.export, studies.report),
     *(runs.replay, runs.predict),
     *(keeping.rename, keeping.note, keeping.clean, keeping.delete),
-    *(planning.plan, setup.config, setup.doctor, completion.completion),
+    *(data.data, planning.plan, setup.config, setup.doctor, completion.completion),
 ):
     cli.add_command(command)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from click.shell_completion import CompletionItem
 from hptui.cli.output import print_to_stderr
 from hptui.cli.setting_completion import complete_setting, one_of
 from hptui.config import (
+    DATA,
     FIELDS,
     PAIRS,
     SYNONYMS,
@@ -44,7 +45,16 @@ def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command one flag for every setting; values stay text, so that they are checked in one place."""
     for synonym, words in SYNONYMS.items():
         command = click.option("--" + synonym.replace("_", "-"), synonym, metavar="VALUE", help=words)(command)
-    for field in reversed(FIELDS):
+    return _flags(command, FIELDS)
+
+
+def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the flags for which images there are, but for that of the data set itself."""
+    return _flags(command, [field for field in DATA if field != "dataset"])
+
+
+def _flags(command: Callable[..., Any], fields: Collection[str]) -> Callable[..., Any]:
+    for field in reversed(list(fields)):
         flag = "--" + field.replace("_", "-")
         if is_switch(field):
             command = click.option(flag, field, is_flag=True, default=None, cls=SettingOption)(command)

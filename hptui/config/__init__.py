@@ -16,6 +16,7 @@ from hptui.config.layers import (
 )
 from hptui.config.study import (
     ARMS,
+    DATA,
     FIELDS,
     LOCAL,
     PAIRS,
@@ -35,6 +36,7 @@ from hptui.config.values import convert_field, parse_interval
 
 __all__ = [
     "ARMS",
+    "DATA",
     "FIELDS",
     "LOCAL",
     "PAIRS",

@@ -28,6 +28,8 @@ LOCAL = ("out", "data_dir")
 """settings that hold for one machine; never written into a study"""
 PAIRS = ("set", "search", "column")
 """settings made of NAME=... that may be given several times and are joined name by name"""
+COLUMNS = ("image", "label", "split", "group")
+"""what a column of a table may be"""
 SYNONYMS = {"batch_size": "images of one training step; the same as --set batch_size=VALUE"}
 """keys, flags and variables that are another way to write an entry of `set`, and what they mean"""
 
@@ -54,7 +56,7 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         Meta(description="test images taken from training, for data sets without their own (default: 20 %)"),
     ] = None
     column: Annotated[
-        dict[Annotated[str, Meta(pattern="^(image|label|split|group)$")], str],
+        dict[str, str],
         Meta(description="column of a table: image, label, split or group=NAME (default: guessed from usual names)"),
     ] = {}
     group_column: Annotated[
@@ -159,9 +161,11 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return tuple(sorted(set(self.decide_at or range(1, self.epochs + 1, self.decide_every))))
 
 
+FIELDS: dict[str, Any] = typing.get_type_hints(StudyConfig, include_extras=True)
+DATA = tuple(FIELDS)[: tuple(FIELDS).index("model")]
+"""settings that say which images there are: they stand before that of the network"""
 SWITCH = ("no", "yes")
 """words of what is off or on; its flag takes none"""
-FIELDS: dict[str, Any] = typing.get_type_hints(StudyConfig, include_extras=True)
 _DESCRIPTIONS = {
     "score": "what a decision compares on the validation images",
     "score_weights": "which weights a decision scores; averages over the last steps are less noisy",

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from hptui import registry
-from hptui.config.study import FIELDS, LOCAL, PLUG_INS, SWITCH, choices, is_switch
+from hptui.config.study import COLUMNS, FIELDS, LOCAL, PLUG_INS, SWITCH, choices, is_switch
 from hptui.errors import ConfigError, nearest
 from hptui.hyperparameters import hyperparameter
 from hptui.space import parse_range
@@ -49,6 +49,9 @@ def convert_field(field: str, raw: object, *, installed: bool = True) -> Any:
         }
     if field == "column":
         raw = dict(raw.items() if isinstance(raw, Mapping) else _split_pairs(field, raw))
+        for name in raw:
+            if name not in COLUMNS:
+                raise ConfigError(f"column names {name!r}.{nearest(str(name), COLUMNS)}")
     if is_switch(field) and raw in SWITCH:
         raw = raw == SWITCH[1]
     words = choices(field)

@@ -56,8 +56,8 @@ class ImageDataset:
     notes: tuple[str, ...] = ()
     """what whoever reads it should know, one line each: files that were left out and why, splits that were made"""
     published: bool = False
-    """whether others report results on these very splits: the few images that two of them share are told then, where
-    own splits would be refused; without them, results could not be compared any more"""
+    """whether others report results on this very set: the few images that its publisher has in two splits are told
+    then, where own ones would be refused; without them, results could not be compared any more"""
 
 
 @dataclass(frozen=True)

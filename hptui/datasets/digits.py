@@ -32,7 +32,7 @@ def digits(request: DatasetRequest) -> ImageDataset:
     images = Images(pixels, labels)
     class_names = tuple("0123456789")
     train, test, note = take_test(images, request, class_names)
-    return ImageDataset("digits", class_names, train, test, notes=(note,))
+    return ImageDataset("digits", class_names, train, test, notes=(note,), published=True)
 
 
 def _scans() -> tuple[np.ndarray, np.ndarray]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from hptui.config import StudyConfig
 from hptui.datasets import ImageDataset
-from hptui.datasets._prepare import fingerprint, prepare, request_dataset
+from hptui.datasets._prepare import fingerprint
+from hptui.datasets._reading import read_dataset, split_dataset
+from hptui.datasets._summary import summarize
 from hptui.errors import ConfigError, HptuiError, ModelError, first_line
 from hptui.hyperparameters import Values
 from hptui.metrics.classification import METRICS, metric
@@ -42,23 +43,8 @@ def prepare_inputs(
     if config.schedule is not None:
         load_schedule(config.schedule)
     if dataset is None:
-        dataset = request_dataset(
-            config.dataset,
-            data_dir=Path(config.data_dir) if config.data_dir is not None else None,
-            image_size=config.image_size,
-            split_seed=config.split_seed,
-            test_size=config.test_size,
-            column=config.columns,
-            group_pattern=config.group_pattern,
-            allow_overlap=config.allow_overlap,
-        )
-    split = prepare(
-        dataset,
-        train_size=config.train_size,
-        validation_size=config.validation_size,
-        split_seed=config.split_seed,
-        allow_overlap=config.allow_overlap,
-    )
+        dataset = read_dataset(config)
+    split = split_dataset(dataset, config)
     try:
         data, test = to_device(split, fingerprint(split), device, config.class_weights)
     except (torch.OutOfMemoryError, MemoryError):
@@ -67,7 +53,7 @@ def prepare_inputs(
             "take fewer, or smaller ones, or another device."
         ) from None
     _check_score(config, data)
-    inputs = StudyInputs(data, test, factory, optimizer, loss, device)
+    inputs = StudyInputs(data, test, factory, optimizer, loss, device, summarize(split))
     _try_out(inputs, config)
     return inputs
 

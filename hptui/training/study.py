@@ -75,7 +75,7 @@ def start_study(config: StudyConfig, directory: Path) -> PreparedStudy:
     plans: dict[str, Plan] = {arm: one.plan for arm, one in planned.items() if one.plan != Plan()}
     disk = disk_use(inputs, config)
     require_room(directory, disk.checkpoint)
-    study = create_study(directory, config, inputs.data.fingerprint, cost, disk=disk, plans=plans)
+    study = create_study(directory, config, inputs.data.fingerprint, cost, disk=disk, plans=plans, data=inputs.summary)
     remember_trained(study)
     return PreparedStudy(study, config, inputs)
 
