@@ -33,6 +33,7 @@ from hptui.cli.output import print_json, print_to_stderr
 from hptui.cli.plan_words import planned_lines
 from hptui.cli.session import Preparation, Session
 from hptui.errors import HptuiError, UsageError
+from hptui.record.data_summary import summary_lines
 from hptui.record.housekeeping_words import disk_words
 from hptui.record.localizing import localized
 from hptui.record.mending import mend_logs
@@ -127,7 +128,8 @@ def report_progress(session: Session, directory: Path) -> None:
 
     try:
         study = open_study(directory)
-        print_to_stderr("\n".join([f"study {study.directory}", *planned_lines(study)]))
+        read = summary_lines(study.data) if study.data is not None else []
+        print_to_stderr("\n".join([f"study {study.directory}", *read, *planned_lines(study)]))
         for strategy in without_steps(study.config):
             print_to_stderr(f"{strategy} takes ends and scale of each range, and values of its own: steps are not used")
         if words := disk_words(study):

@@ -13,6 +13,7 @@ COMMANDS = {
     "studies": ("list", "compare", "export", "report"),
     "runs": ("replay", "predict"),
     "keeping": ("rename", "note", "clean", "delete"),
+    "data": ("data",),
     "planning": ("plan",),
     "setup": ("config", "doctor"),
     "completion": ("completion",),

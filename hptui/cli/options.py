@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,9 @@ from click.shell_completion import CompletionItem
 from hptui.cli.output import print_to_stderr
 from hptui.cli.setting_completion import complete_setting, one_of
 from hptui.config import (
+    DATA,
     FIELDS,
+    PAIRS,
     SYNONYMS,
     Layer,
     Resolved,
@@ -21,13 +23,11 @@ from hptui.config import (
     description,
     environment_layer,
     file_layer,
+    is_switch,
     misspelt,
     resolve,
 )
 from hptui.errors import ConfigError
-
-REPEATED = ("set", "search")
-"""flags that may be given several times"""
 
 
 class SettingOption(click.Option):
@@ -45,15 +45,22 @@ def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command one flag for every setting; values stay text, so that they are checked in one place."""
     for synonym, words in SYNONYMS.items():
         command = click.option("--" + synonym.replace("_", "-"), synonym, metavar="VALUE", help=words)(command)
-    for field in reversed(FIELDS):
-        metavar = "|".join(choices(field)) or ("NAME=..." if field in REPEATED else "VALUE")
-        command = click.option(
-            "--" + field.replace("_", "-"),
-            field,
-            multiple=field in REPEATED,
-            metavar=metavar,
-            cls=SettingOption,
-        )(command)
+    return _flags(command, FIELDS)
+
+
+def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the flags for which images there are, but for that of the data set itself."""
+    return _flags(command, [field for field in DATA if field != "dataset"])
+
+
+def _flags(command: Callable[..., Any], fields: Collection[str]) -> Callable[..., Any]:
+    for field in reversed(list(fields)):
+        flag = "--" + field.replace("_", "-")
+        if is_switch(field):
+            command = click.option(flag, field, is_flag=True, default=None, cls=SettingOption)(command)
+            continue
+        metavar = "|".join(choices(field)) or ("NAME=..." if field in PAIRS else "VALUE")
+        command = click.option(flag, field, multiple=field in PAIRS, metavar=metavar, cls=SettingOption)(command)
     return command
 
 

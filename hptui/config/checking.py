@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from hptui.config.layers import Layer, config_text, contradictions, layer_settings, merged, text_layer
-from hptui.config.study import SYNONYMS
+from hptui.config.study import PAIRS, SYNONYMS
 from hptui.errors import ConfigError
 
 Entry = tuple[str, ...]
-"""a key of the file, and within `set` and `search` the name of a hyperparameter"""
+"""a key of the file, and within those of PAIRS the name that stands before the sign ="""
 _TABLE = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]")
 _KEY = re.compile(r"\s*([A-Za-z0-9_.'\"-]+)\s*=")
 
@@ -50,9 +50,9 @@ def _field(key: str) -> str:
 
 
 def _entries(settings: Mapping[str, Any]) -> Iterator[tuple[Entry, Any]]:
-    """What can be right or wrong by itself: every key, and every name within `set` and `search`."""
+    """What can be right or wrong by itself: every key, and every name within those of PAIRS."""
     for key, raw in settings.items():
-        if key in ("set", "search") and isinstance(raw, Mapping):
+        if key in PAIRS and isinstance(raw, Mapping):
             yield from (((key, name), value) for name, value in raw.items())
         else:
             yield (key,), raw

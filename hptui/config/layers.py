@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from hptui import registry
-from hptui.config.study import FIELDS, LOCAL, SYNONYMS, StudyConfig
+from hptui.config.study import FIELDS, LOCAL, PAIRS, SYNONYMS, StudyConfig
 from hptui.config.values import convert_field
 from hptui.errors import ConfigError, nearest
 from hptui.hyperparameters import default_search
@@ -90,7 +90,7 @@ def misspelt(environment: Mapping[str, str] = os.environ) -> list[str]:
 
 
 def resolve(layers: Iterable[Layer], *, installed: bool = True) -> Resolved:
-    """Lay the layers over the defaults, later ones win; `set` and `search` are joined name by name.
+    """Lay the layers over the defaults, later ones win; those of PAIRS are joined name by name.
 
     Args:
         layers: from the weakest.
@@ -115,7 +115,7 @@ def merged(layers: Iterable[Layer], *, installed: bool = True) -> Resolved:
         except ConfigError as error:
             raise ConfigError(f"{layer.origin}: {error}") from None
         for field, value in settings.items():
-            found[field] = found.get(field, {}) | value if field in ("set", "search") else value
+            found[field] = found.get(field, {}) | value if field in PAIRS else value
             origins[field] = layer.origin
         for one, other in (("decide_at", "decide_every"), ("decide_every", "decide_at")):
             if settings.get(one) is not None and other not in settings and found.pop(other, None):
@@ -163,6 +163,14 @@ def contradictions(config: StudyConfig, *, installed: bool = True) -> Iterator[t
         check_cells(config.space)
     except ConfigError as error:
         yield ("search",), str(error)
+    named = config.column.get("group", config.group_column)
+    if config.group_column not in (None, named):
+        yield (
+            ("group_column", "column"),
+            f"group_column = {config.group_column!r}, but column names {named!r}; keep one.",
+        )
+    if config.group_pattern is not None and named is not None:
+        yield ("group_pattern", "group_column"), "group_pattern and a column both name the groups; keep one of them."
     for arm in config.arms:
         if _searches(config.strategy_of(arm), installed=installed) and not config.search:
             problem = (

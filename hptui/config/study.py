@@ -26,6 +26,10 @@ PLUG_INS = {
 """fields that name a plug-in, and its folder"""
 LOCAL = ("out", "data_dir")
 """settings that hold for one machine; never written into a study"""
+PAIRS = ("set", "search", "column")
+"""settings made of NAME=... that may be given several times and are joined name by name"""
+COLUMNS = ("image", "label", "split", "group")
+"""what a column of a table may be"""
 SYNONYMS = {"batch_size": "images of one training step; the same as --set batch_size=VALUE"}
 """keys, flags and variables that are another way to write an entry of `set`, and what they mean"""
 
@@ -59,6 +63,24 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         str | None,
         Meta(description="of files with several pages or frames: first, middle, last, a number, all, mean or max"),
     ] = None
+    test_size: Annotated[
+        Annotated[int, Meta(ge=2)] | None,
+        Meta(description="test images taken from training, for data sets without their own (default: 20 %)"),
+    ] = None
+    column: Annotated[
+        dict[str, str],
+        Meta(description="column of a table: image, label, split or group=NAME (default: guessed from usual names)"),
+    ] = {}
+    group_column: Annotated[
+        str | None, Meta(description="column of a table that says whom an image is of; the same as --column group=NAME")
+    ] = None
+    group_pattern: Annotated[
+        str | None,
+        Meta(description="regular expression; what its brackets find in an image's path is whom the image is of"),
+    ] = None
+    allow_overlap: Annotated[
+        bool, Meta(description="take a data set that has the same images, or groups, in two splits")
+    ] = False
     model: Annotated[str, Meta(description="the network")] = "dtu_cnn"
     optimizer: Annotated[str, Meta(description="what takes the training steps")] = "adam"
     loss: Annotated[str, Meta(description="what training minimises")] = "cross_entropy"
@@ -138,6 +160,11 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         """Values in force before any decision; without `dropout` unless the user set it."""
         return default_values() | self.set
 
+    @property
+    def columns(self) -> dict[str, str]:
+        """Columns of a table that were named, by what they are."""
+        return self.column if self.group_column is None else self.column | {"group": self.group_column}
+
     def strategy_of(self, arm: Arm) -> str:
         return self.baseline if arm == "baseline" else self.strategy
 
@@ -147,6 +174,10 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 FIELDS: dict[str, Any] = typing.get_type_hints(StudyConfig, include_extras=True)
+DATA = tuple(FIELDS)[: tuple(FIELDS).index("model")]
+"""settings that say which images there are: they stand before that of the network"""
+SWITCH = ("no", "yes")
+"""words of what is off or on; its flag takes none"""
 _DESCRIPTIONS = {
     "score": "what a decision compares on the validation images",
     "score_weights": "which weights a decision scores; averages over the last steps are less noisy",
@@ -180,6 +211,11 @@ def own_form(folder: str) -> str:
 def takes_path(folder: str, name: str) -> bool:
     """Whether a path follows the plug-in's name: its file says TAKES_PATH = True."""
     return registry.constant(folder, name, "TAKES_PATH") is True
+
+
+def is_switch(field: str) -> bool:
+    """Whether a field is on or off."""
+    return typing.get_args(FIELDS[field])[:1] == (bool,) or FIELDS[field] is bool
 
 
 def choices(field: str) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,13 @@ import msgspec
 from hptui import registry
 from hptui.config.intensity_rule import parse_intensity
 from hptui.config.page_rule import parse_pages
-from hptui.config.study import FIELDS, LOCAL, PLUG_INS, choices
+from hptui.config.study import COLUMNS, FIELDS, LOCAL, PLUG_INS, SWITCH, choices, is_switch
 from hptui.errors import ConfigError, nearest
 from hptui.hyperparameters import hyperparameter
 from hptui.space import parse_range
 
 INTERVAL = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) ?(s|m|h|steps)")
+EXAMPLES = {"search": "lr=1e-4:1e-1:log:7", "set": "weight_decay=5e-4", "column": "image=file_name"}
 SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -47,6 +49,13 @@ def convert_field(field: str, raw: object, *, installed: bool = True) -> Any:
             else str(parse_range(name, text, installed=installed))
             for name, text in _pairs(field, raw, installed=installed)
         }
+    if field == "column":
+        raw = dict(raw.items() if isinstance(raw, Mapping) else _split_pairs(field, raw))
+        for name in raw:
+            if name not in COLUMNS:
+                raise ConfigError(f"column names {name!r}.{nearest(str(name), COLUMNS)}")
+    if is_switch(field) and raw in SWITCH:
+        raw = raw == SWITCH[1]
     words = choices(field)
     if words and raw not in words:
         raise ConfigError(f"unknown {field} {raw!r}.{nearest(str(raw), words)}")
@@ -84,6 +93,8 @@ def _check_name(field: str, value: Any, *, installed: bool) -> None:
             raise ConfigError(f"unknown dataset {value!r}.{nearest(name, registry.names('datasets'))}")
     elif field in PLUG_INS and value is not None and (field, value) != ("baseline", "none"):
         registry.check_name(PLUG_INS[field], value, field)
+    elif field == "group_pattern" and value is not None:
+        _check_pattern(field, value)
     elif field == "checkpoint_every":
         parse_interval(value)
     elif field == "intensity":
@@ -92,6 +103,17 @@ def _check_name(field: str, value: Any, *, installed: bool) -> None:
         parse_pages(value)
     elif field == "device" and value not in ("auto", "cpu", "cuda") and not re.fullmatch(r"cuda:[0-9]+", value):
         raise ConfigError(f"unknown device {value!r}. It takes auto, cpu, cuda or cuda:INDEX.")
+
+
+def _check_pattern(field: str, value: str) -> None:
+    try:
+        found = re.compile(value)
+    except re.error as error:
+        raise ConfigError(f"{field} = {value!r} is no regular expression: {error}.") from None
+    if found.groups == 0:
+        raise ConfigError(
+            f"{field} = {value!r}: put brackets around what names the patient, such as '(patient[0-9]+)'."
+        )
 
 
 def parse_interval(text: str) -> tuple[float, str]:
@@ -124,13 +146,23 @@ def _pairs(field: str, raw: object, *, installed: bool) -> list[tuple[str, Any]]
 
 
 def _split_pairs(field: str, raw: object) -> list[tuple[str, Any]]:
-    parts = raw.split() if isinstance(raw, str) else list(raw) if isinstance(raw, (list, tuple)) else [str(raw)]
+    parts = _words(field, raw) if isinstance(raw, str) else list(raw) if isinstance(raw, (list, tuple)) else [str(raw)]
     pairs = [str(part).partition("=") for part in parts]
     for name, equals, value in pairs:
         if not (name and equals and value):
-            example = "lr=1e-4:1e-1:log:7" if field == "search" else "weight_decay=5e-4"
+            example = EXAMPLES[field]
             raise ConfigError(f"{field} {name + equals + value!r}: write NAME=..., for example {example}.")
     return [(name, value) for name, _, value in pairs]
+
+
+def _words(field: str, text: str) -> list[str]:
+    """Parts of a text with blanks between them; a column's name may have blanks too, within quotation marks."""
+    if field != "column":
+        return text.split()
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise ConfigError(f"{field} = {text!r}: {error}.") from None
 
 
 def _plain(message: str) -> str:
@@ -142,6 +174,7 @@ def _plain(message: str) -> str:
         "`float | null`": "a number",
         "`float`": "a number",
         "`array | null`": "whole numbers with commas between",
+        "`bool`": "yes or no",
         "`str | null`": "text",
         "`str`": "text",
     }.items():

@@ -7,7 +7,8 @@ that takes no argument, or one `DatasetRequest`, and returns an `ImageDataset`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -57,6 +58,9 @@ class ImageDataset:
     """None: taken from `train`, stratified, by the split seed"""
     notes: tuple[str, ...] = ()
     """what whoever reads it should know, one line each: files that were left out and why, splits that were made"""
+    published: bool = False
+    """whether others report results on this very set: the few images that its publisher has in two splits are told
+    then, where own ones would be refused; without them, results could not be compared any more"""
 
 
 @dataclass(frozen=True)
@@ -77,3 +81,11 @@ class DatasetRequest:
     """--pages: of files with several; None: such files are refused"""
     intensity: str = "auto"
     """--intensity; pixels are handed on as they are, but `voi` is applied file by file"""
+    test_size: int | None = None
+    """--test-size; None: 20 % of the images, for data sets without test images"""
+    column: Mapping[str, str] = field(default_factory=dict)
+    """--column: of a table, by what they are (image, label, split, group)"""
+    group_pattern: str | None = None
+    """--group-pattern: a regular expression on an image's path, whose first brackets hold the group"""
+    allow_overlap: bool = False
+    """--allow-overlap: images are drawn and taken without a look at which are equal"""

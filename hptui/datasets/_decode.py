@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -45,9 +46,10 @@ _VOLUMES = {
 }
 
 
-def readable_suffixes() -> set[str]:
+@cache
+def readable_suffixes() -> frozenset[str]:
     """Lower-case suffixes (".png") of the formats that can be opened on this machine."""
-    return {suffix for suffix, kind in Image.registered_extensions().items() if kind in Image.OPEN} | SUFFIXES
+    return frozenset(suffix for suffix, kind in Image.registered_extensions().items() if kind in Image.OPEN) | SUFFIXES
 
 
 def is_image_file(path: Path) -> bool:

@@ -70,6 +70,7 @@ def load_idx_dataset(source: IdxSource, request: DatasetRequest) -> ImageDataset
         class_names=source.class_names,
         train=_read_split(source, folder, source.train_images, source.train_labels),
         test=_read_split(source, folder, source.test_images, source.test_labels),
+        published=True,
     )
 
 

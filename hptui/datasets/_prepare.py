@@ -6,7 +6,6 @@ import hashlib
 import importlib.machinery
 import importlib.util
 import inspect
-import itertools
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,11 @@ import numpy as np
 from hptui import registry
 from hptui.datasets import MOST_CHANNELS, DatasetRequest, ImageDataset, Images, Names
 from hptui.datasets._arrays import known_depth
+from hptui.datasets._duplicates import check_overlap
+from hptui.datasets._groups import grouped, grouping_note
+from hptui.datasets._near import near_notes
 from hptui.datasets._request import one_line
-from hptui.datasets._split import Purpose, percent, sample, split_off
+from hptui.datasets._split import Purpose, percent, sample, split_off, taken_words
 from hptui.errors import ConfigError, DatasetError, UsageError
 
 _MOST_VALIDATION = 5000  # images: the standard error of an accuracy of 90 % is then below half a percent
@@ -57,7 +59,7 @@ def request_dataset(
         **wishes: further fields of `DatasetRequest`.
 
     Raises:
-        ConfigError: the name is unknown, or an own file cannot be imported.
+        ConfigError: the name is unknown, an own file cannot be imported, or a setting is not for this data set.
         DatasetError: the data are missing or damaged, or an own function failed.
     """
     check_spec(spec)
@@ -66,9 +68,11 @@ def request_dataset(
     name, _, argument = spec.partition(":")
     built_in = name in registry.names("datasets")
     request = DatasetRequest(argument if built_in else "", data_dir, image_size, split_seed, **wishes)
+    if request.column and built_in and registry.constant("datasets", name, "TAKES_COLUMNS") is not True:
+        raise ConfigError(f"column: only a table has columns; data set {name!r} has none. Write --dataset table:PATH.")
     dataset = registry.load("datasets", name)(request) if built_in else _call_own(spec, request)
     try:
-        checked = check(dataset)
+        checked = check(dataset, group_pattern=request.group_pattern, allow_overlap=request.allow_overlap)
     except DatasetError as error:
         raise DatasetError(f"{spec}: {error}") from error
     height, width = checked.train.pixels.shape[2:]
@@ -77,13 +81,18 @@ def request_dataset(
     return checked
 
 
-def check(dataset: object) -> ImageDataset:
+def check(dataset: object, *, group_pattern: str | None = None, allow_overlap: bool = False) -> ImageDataset:
     """Check a data set; return it with arrays as documented: pixels (N, C, H, W), int64 (N,), contiguous, writable.
 
     Tensors and other array-likes are converted, pixels only if they have a documented depth, or are floats.
 
+    Args:
+        dataset: whatever a function returned.
+        group_pattern: names the group of images that have names but no groups.
+        allow_overlap: whether two splits may have the same images or groups.
+
     Raises:
-        DatasetError: something does not fit the documented layout (says which split).
+        DatasetError: something does not fit the documented layout (says which split), or two splits overlap.
     """
     if not isinstance(dataset, ImageDataset):
         raise DatasetError(f"this is a {type(dataset).__name__}, not a hptui.datasets.ImageDataset.")
@@ -104,30 +113,37 @@ def check(dataset: object) -> ImageDataset:
         raise DatasetError(f"the depth of the pixels differs between the splits: {depths}.")
     if len(np.unique(splits["train"].labels)) < 2:
         raise DatasetError("all train images are of one class; there must be at least two.")
-    _refuse_equal(splits)
+    splits = {split: grouped(images, group_pattern) for split, images in splits.items()}
+    told = check_overlap(splits, published=bool(dataset.published), allowed=allow_overlap)
     return ImageDataset(
         str(dataset.name),
         tuple(names),
         splits["train"],
         splits["test"],
         splits.get("validation"),
-        tuple(map(str, dataset.notes)),
+        (*map(str, dataset.notes), *told, *grouping_note(splits)),
+        bool(dataset.published),
     )
 
 
 def prepare(
-    dataset: ImageDataset, *, train_size: int | None, validation_size: int | None, split_seed: int
+    dataset: ImageDataset,
+    *,
+    train_size: int | None,
+    validation_size: int | None,
+    split_seed: int,
+    allow_overlap: bool = False,
 ) -> ImageDataset:
     """A checked data set with validation images, and with `train_size` train images if that is given.
 
     All drawing is stratified by class, and the same for the same seed. Unless the data set has its own
     validation images, they are taken from `train` (by default 15 %, at most 5,000); then `train_size` images
-    are drawn from what remains.
+    are drawn from what remains. Groups are kept whole, and so are equal images, unless `allow_overlap`.
 
     Raises:
         DatasetError: a size is larger than what there is, or smaller than the number of classes.
     """
-    train, validation = dataset.train, dataset.validation
+    train, validation, notes = dataset.train, dataset.validation, dataset.notes
     try:
         if validation is None:
             classes = len(np.unique(train.labels))
@@ -138,13 +154,17 @@ def prepare(
                 seed=split_seed,
                 purpose="validation",
                 class_names=dataset.class_names,
+                keep_equal=not (dataset.published or allow_overlap),
             )
+            notes = (*notes, taken_words(dataset.train, validation, "validation", split_seed))
         else:
             validation = _subset(validation, validation_size, "validation", split_seed)
         train = _subset(train, train_size, "train", split_seed)
     except DatasetError as error:
         raise DatasetError(f"{dataset.name}: {error}") from error
-    return replace(dataset, train=train, validation=validation)
+    if not (dataset.published or allow_overlap):
+        notes = (*notes, *near_notes({"train": train, "validation": validation, "test": dataset.test}))
+    return replace(dataset, train=train, validation=validation, notes=notes)
 
 
 def fingerprint(dataset: ImageDataset) -> str:
@@ -212,13 +232,6 @@ def _checked_names(names: object, split: str, what: str, count: int) -> Names | 
     if array.shape != (count,) or array.dtype.kind not in "USiuO":
         raise DatasetError(f"{split} {what} are {array.dtype} {array.shape}, not text ({count},).")
     return array.astype(np.str_)
-
-
-def _refuse_equal(splits: dict[str, Images]) -> None:
-    """Refuse splits with the same images: training on those that validate or test would make every result worthless."""
-    for (one, first), (other, second) in itertools.combinations(splits.items(), 2):
-        if np.array_equal(first.pixels, second.pixels):
-            raise DatasetError(f"{other} has the same images as {one}; they must be different ones.")
 
 
 def _call_own(spec: str, request: DatasetRequest) -> object:

@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from hptui.datasets import Images, Labels
+from hptui.datasets import DatasetRequest, Images, Labels
+from hptui.datasets._whole_groups import sample_whole, units
 from hptui.errors import DatasetError
 
 Integers = npt.NDArray[np.int64]
@@ -61,10 +62,47 @@ def percent(labels: Labels, part: int) -> int:
     return max(classes, min(len(labels) * part // 100, len(labels) - classes))
 
 
+def take_test(images: Images, request: DatasetRequest, class_names: Sequence[str]) -> tuple[Images, Images, str]:
+    """Training and test images of a data set that has no test images of its own, and a note that says so.
+
+    Raises:
+        DatasetError: see `split_off`.
+    """
+    train, test = split_off(
+        images,
+        percent(images.labels, 20) if request.test_size is None else request.test_size,
+        seed=request.split_seed,
+        purpose="test",
+        class_names=class_names,
+        keep_equal=not request.allow_overlap,
+    )
+    return train, test, taken_words(images, test, "test", request.split_seed)
+
+
+def taken_words(images: Images, taken: Images, purpose: Purpose, seed: int) -> str:
+    """What was taken for a split that the data set did not have."""
+    groups = ""
+    if images.groups is not None and taken.groups is not None:
+        groups = f", {len(np.unique(taken.groups))} of {len(np.unique(images.groups))} groups"
+    return (
+        f"no {purpose} images of its own: {len(taken):,} of {len(images):,} images were taken from training"
+        f"{groups} (split seed {seed})"
+    )
+
+
 def split_off(
-    images: Images, size: int, *, seed: int, purpose: Purpose, class_names: Sequence[str]
+    images: Images,
+    size: int,
+    *,
+    seed: int,
+    purpose: Purpose,
+    class_names: Sequence[str],
+    keep_equal: bool = False,
 ) -> tuple[Images, Images]:
     """Split `images` into the rest and `size` stratified ones; each class has at least one image in both.
+
+    Groups are kept whole, and with `keep_equal` images with the same pixels too; then the size is as near as that
+    allows. Where neither is there, each image is drawn by itself.
 
     Raises:
         DatasetError: a class has a single image, or `size` is out of reach (names what can be had).
@@ -82,6 +120,27 @@ def split_off(
             f"{size} {purpose} images were asked for; {len(classes)} to {most} can be taken from "
             f"{len(images)} (each of the {len(classes)} classes keeps one on both sides)."
         )
-    taken = sample(images.labels, size, seed=seed, purpose=purpose, spare=1)
+    numbers = units(images, keep_equal=keep_equal)
+    if numbers is None:
+        taken = sample(images.labels, size, seed=seed, purpose=purpose, spare=1)
+    else:
+        taken = _whole(images, numbers, size, seeds=[seed, _STREAMS[purpose]], purpose=purpose, class_names=class_names)
     rest = np.setdiff1d(np.arange(len(images)), taken, assume_unique=True)
     return images.take(rest), images.take(taken)
+
+
+def _whole(
+    images: Images, numbers: Integers, size: int, *, seeds: list[int], purpose: Purpose, class_names: Sequence[str]
+) -> Integers:
+    """Indices of whole groups; raise DatasetError if a class is in too few of them."""
+    taken = sample_whole(images.labels, numbers, size, seeds)
+    if taken is None:
+        spread = {int(label): len(np.unique(numbers[images.labels == label])) for label in np.unique(images.labels)}
+        scarce = min(spread, key=spread.__getitem__)
+        what, remedy = ("group", "") if images.groups is not None else ("set of equal images", ", or --allow-overlap")
+        raise DatasetError(
+            f"training and {purpose} cannot both have images of every class with each {what} in one of them "
+            f"(class {class_names[scarce]!r} is in {spread[scarce]}): "
+            f"add images, or supply {purpose} images of its own{remedy}."
+        )
+    return taken

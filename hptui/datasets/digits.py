@@ -10,7 +10,7 @@ from PIL import Image
 
 from hptui.datasets import DatasetRequest, ImageDataset, Images
 from hptui.datasets._request import refuse_argument
-from hptui.datasets._split import percent, split_off
+from hptui.datasets._split import take_test
 
 __all__ = ["digits"]
 
@@ -31,14 +31,8 @@ def digits(request: DatasetRequest) -> ImageDataset:
         image[0] = np.asarray(Image.fromarray(level).resize((size, size), Image.Resampling.BICUBIC))
     images = Images(pixels, labels)
     class_names = tuple("0123456789")
-    train, test = split_off(
-        images,
-        percent(images.labels, 20),
-        seed=request.split_seed,
-        purpose="test",
-        class_names=class_names,
-    )
-    return ImageDataset("digits", class_names, train, test)
+    train, test, note = take_test(images, request, class_names)
+    return ImageDataset("digits", class_names, train, test, notes=(note,), published=True)
 
 
 def _scans() -> tuple[np.ndarray, np.ndarray]:

@@ -96,14 +96,15 @@ def medmnist(request: DatasetRequest) -> ImageDataset:
     path = locate("medmnist", request, below=("", "MedMNIST"), is_right=Path.is_file, what="file")
     arrays = _read(path)
     train, validation, test = (_split(path, arrays, split) for split in _SPLITS)
-    names = _published_names(path.stem) or _numbered(path, train.labels)
+    published = _published_names(path.stem)
+    names = published or _numbered(path, train.labels)
     for split, images in (("train", train), ("val", validation), ("test", test)):
         if (largest := images.labels.max()) >= len(names):
             raise DatasetError(
                 f"{path}: {split}_labels has a label {largest}, but there are {len(names)} classes, "
                 f"0 to {len(names) - 1}."
             )
-    return ImageDataset(path.stem, names, train, test, validation)
+    return ImageDataset(path.stem, names, train, test, validation, published=bool(published))
 
 
 def _read(path: Path) -> dict[str, Any]:

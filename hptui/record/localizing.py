@@ -34,6 +34,8 @@ def localized(study: Study, data_dir: str | None = None, allowed: str = "") -> S
     data_dir = convert_field("data_dir", data_dir)
     places = recall_paths(study.id)
     changes: dict[str, Any] = {"data_dir": data_dir or places.get("data_dir")}
+    if study.data is None:  # its splits were made, and taken, without a look at equal images: it goes on with the same
+        changes["allow_overlap"] = True
     for field in PLUG_INS:
         value: str | None = getattr(study.config, field)
         if value is None:

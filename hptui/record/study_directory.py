@@ -26,6 +26,7 @@ from hptui.opening import read_file, read_text
 from hptui.parsing import parse_toml
 from hptui.plan import Plan
 from hptui.record.class_counts import Count
+from hptui.record.data_summary import DataSummary
 from hptui.record.events import SCHEMA, Amount, Time
 from hptui.record.files import replace_file
 from hptui.record.intensity import Intensity
@@ -75,6 +76,8 @@ class Study(msgspec.Struct, frozen=True):
     """None: an older hptui did not plan it"""
     plans: dict[str, Plan] = {}
     """by arm, what a run of it is to decide; without those that decide nothing. An older hptui did not keep it"""
+    data: DataSummary | None = None
+    """what was read; None: an older hptui did not record it, nor look for images in two splits"""
     begun: StudyConfig | None = None
     """the settings that it began with, where some were changed since; null: it has them still"""
     intensity: Intensity | None = None
@@ -179,6 +182,7 @@ def create_study(
     disk: DiskUse | None = None,
     plans: dict[str, Plan] | None = None,
     intensity: Intensity | None = None,
+    data: DataSummary | None = None,
 ) -> Study:
     """Make the folder, copy the user's own files into it, and write study.toml last.
 
@@ -199,6 +203,7 @@ def create_study(
         disk=disk,
         plans=plans or {},
         intensity=intensity,
+        data=data,
     )
     try:
         study = _claim_free_name(study, config)
@@ -242,6 +247,8 @@ def _write(study: Study, places: dict[str, str]) -> None:
         head["disk"] = msgspec.to_builtins(study.disk)
     if study.intensity is not None:
         head["intensity"] = msgspec.to_builtins(study.intensity)
+    if study.data is not None:
+        head["data"] = msgspec.to_builtins(study.data)
     # Copied beside their place, so that a killed start leaves nothing that looks like the user's.
     partial = study.directory / f".{SOURCES}.{os.getpid()}.partial"
     try:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from hptui import registry
-from hptui.config import LOCAL, PLUG_INS, StudyConfig, resolve, takes_path
+from hptui.config import LOCAL, PLUG_INS, StudyConfig, is_switch, resolve, takes_path
 from hptui.config.former import as_of_today, former_strategy
 from hptui.hyperparameters import default_search
 from hptui.reading.changes import changes
@@ -65,6 +65,9 @@ def _flags(config: StudyConfig) -> list[str]:
         if field in LOCAL or value is None or value == default[field]:
             continue
         flag = "--" + field.replace("_", "-")
+        if is_switch(field):
+            flags.append(flag)  # its default is off
+            continue
         flags += [part for text in _texts(field, value) for part in (flag, text)]
     return flags
 
@@ -75,7 +78,7 @@ def _texts(field: str, value: Any) -> list[str]:
         searched = value or dict.fromkeys(default_search(), "off")
         return [f"{name}={text}" for name, text in searched.items()]
     if isinstance(value, dict):
-        return [f"{name}={number!r}" for name, number in value.items()]
+        return [f"{name}={entry if isinstance(entry, str) else repr(entry)}" for name, entry in value.items()]
     if isinstance(value, list):
         return [",".join(map(str, value))]
     if field in PLUG_INS and registry.own_file(value) is not None:

@@ -71,7 +71,9 @@ def train(
     config = _config(dataset, model, strategy, settings)
     inputs = prepare_inputs(
         config,
-        dataset=check_dataset(dataset) if not isinstance(dataset, str) else None,
+        dataset=None
+        if isinstance(dataset, str)
+        else check_dataset(dataset, group_pattern=config.group_pattern, allow_overlap=config.allow_overlap),
         factory=None if isinstance(model, str) else model,
     )
     chooser = new_strategy(config, "optimized", config.seed, strategy if isinstance(strategy, type) else None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,7 +11,9 @@ import torch
 from hptui.config import StudyConfig
 from hptui.datasets import ImageDataset
 from hptui.datasets._intensity import fit_intensity
-from hptui.datasets._prepare import fingerprint, prepare, request_dataset
+from hptui.datasets._prepare import fingerprint
+from hptui.datasets._reading import read_dataset, split_dataset
+from hptui.datasets._summary import summarize
 from hptui.errors import ConfigError, HptuiError, ModelError, first_line
 from hptui.hyperparameters import Values
 from hptui.metrics.classification import METRICS, metric
@@ -44,21 +45,8 @@ def prepare_inputs(
     if config.schedule is not None:
         load_schedule(config.schedule)
     if dataset is None:
-        dataset = request_dataset(
-            config.dataset,
-            data_dir=Path(config.data_dir) if config.data_dir is not None else None,
-            image_size=config.image_size,
-            split_seed=config.split_seed,
-            resize=config.resize,
-            pages=config.pages,
-            intensity=config.intensity,
-        )
-    split = prepare(
-        dataset,
-        train_size=config.train_size,
-        validation_size=config.validation_size,
-        split_seed=config.split_seed,
-    )
+        dataset = read_dataset(config)
+    split = split_dataset(dataset, config)
     del dataset  # it may hold all images once more
     fitted = fit_intensity(config.intensity, split)
     split = replace(split, notes=(*split.notes, *fitted.notes))
@@ -70,7 +58,7 @@ def prepare_inputs(
             "take fewer, or smaller ones, or another device."
         ) from None
     _check_score(config, data)
-    inputs = StudyInputs(data, test, factory, optimizer, loss, device)
+    inputs = StudyInputs(data, test, factory, optimizer, loss, device, summarize(split))
     _try_out(inputs, config)
     return inputs
 

@@ -76,7 +76,14 @@ def start_study(config: StudyConfig, directory: Path) -> PreparedStudy:
     disk = disk_use(inputs, config)
     require_room(directory, disk.checkpoint)
     study = create_study(
-        directory, config, inputs.data.fingerprint, cost, disk=disk, plans=plans, intensity=inputs.data.intensity
+        directory,
+        config,
+        inputs.data.fingerprint,
+        cost,
+        disk=disk,
+        plans=plans,
+        data=inputs.summary,
+        intensity=inputs.data.intensity,
     )
     remember_trained(study)
     return PreparedStudy(study, config, inputs)

@@ -27,6 +27,7 @@ then, says that nobody waits for it any more. To be called in a thread."""
 SPEED = (
     *("dataset", "data_dir", "image_size", "train_size", "validation_size", "split_seed", "class_weights"),
     *("intensity", "resize", "pages"),
+    *("test_size", "column", "group_column", "group_pattern", "allow_overlap"),
     *("model", "optimizer", "loss", "schedule", "search", "set", "device", "threads", "precision"),
 )
 """settings on which a measurement depends; ranges, because their ends are tried"""

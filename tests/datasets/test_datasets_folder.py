@@ -90,7 +90,8 @@ def test_every_format_counts_and_suffixes_may_be_capital(tmp_path: Path) -> None
     for name in "ab":
         for suffix in ("png", "JPG", "bmp", "tif", "gif", "webp", "pgm"):
             write(tmp_path / name / f"image.{suffix}", 200)
-    dataset = read(tmp_path)
+    request = DatasetRequest(argument=str(tmp_path), image_size=8, allow_overlap=True)  # they are all the same grey
+    dataset = folder(request)
     assert len(dataset.train) + len(dataset.test) == 14
     assert dataset.train.pixels == pytest.approx(200, abs=2)
 

@@ -335,7 +335,10 @@ def test_on_the_same_machine_everything_is_found_again(
 
 
 def without_places(config: StudyConfig) -> StudyConfig:
-    return msgspec.structs.replace(config, dataset="", model="", strategy="", baseline="", data_dir=None)
+    """What holds everywhere; whether equal images are looked for follows from what the study has on record."""
+    return msgspec.structs.replace(
+        config, dataset="", model="", strategy="", baseline="", data_dir=None, allow_overlap=False
+    )
 
 
 def test_the_data_folder_is_remembered(tmp_path: Path, mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,7 +38,10 @@ USED = ("train_size", "validation_size")
 """settings that decide how many images are used, of which those for the test are not"""
 SEED_MEANS = ("model", "epochs", *USED)
 """settings that have to agree for one seed to mean the same initial weights and the same images in the same order"""
-TEST_MEANS = ("dataset", "image_size", "split_seed", "resize", "pages")
+TEST_MEANS = (
+    *("dataset", "image_size", "split_seed", "test_size", "resize", "pages"),
+    *("column", "group_column", "group_pattern", "allow_overlap"),
+)
 """settings that decide which the test images are; how many others are used does not change them"""
 
 

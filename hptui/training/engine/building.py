@@ -15,6 +15,7 @@ from hptui.errors import ConfigError, ModelError, first_line
 from hptui.hyperparameters import Values, default_values
 from hptui.losses import Loss
 from hptui.optimizers import OptimizerFactory
+from hptui.record.data_summary import DataSummary
 from hptui.training.engine.device_data import BatchOrder, DeviceDataset, DeviceImages
 from hptui.training.engine.plug_ins import ModelFactory
 from hptui.training.engine.random_state import seed_all
@@ -32,6 +33,8 @@ class StudyInputs:
     optimizer: OptimizerFactory
     loss: Loss
     device: torch.device
+    summary: DataSummary | None = None
+    """what was read, for the record"""
 
 
 def build_network(factory: ModelFactory, name: str, data: DeviceDataset, seed: int) -> nn.Module:

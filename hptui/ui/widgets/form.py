@@ -17,7 +17,18 @@ from textual.widgets import Checkbox, Input, Select, Static
 from textual.widgets._select import SelectOverlay
 
 from hptui import registry
-from hptui.config import LOCAL, PLUG_INS, StudyConfig, choices, convert_field, description, own_form, takes_path
+from hptui.config import (
+    LOCAL,
+    PLUG_INS,
+    SWITCH,
+    StudyConfig,
+    choices,
+    convert_field,
+    description,
+    is_switch,
+    own_form,
+    takes_path,
+)
 from hptui.errors import ConfigError
 from hptui.ui.widgets.field import Field
 from hptui.ui.widgets.path_suggester import PathSuggester
@@ -29,7 +40,12 @@ OWN = ":"
 COMPLETES = "The right arrow key completes the path."
 LINES_BESIDE = 2
 """of a message beside its field; a longer one stands below it, where a line holds three times as much"""
-EXAMPLES = {"decide_at": "such as 1,2,5,9", "set": "such as momentum=0.95"}
+EXAMPLES = {
+    "decide_at": "such as 1,2,5,9",
+    "set": "such as momentum=0.95",
+    "column": "such as image=file_name",
+    "group_pattern": "such as (patient[0-9]+)",
+}
 
 
 class Check(Checkbox):
@@ -254,6 +270,8 @@ class SettingRow(Row):
 
 def _options(field: str) -> list[tuple[Text, str]]:
     """(what is shown, the word) of a field that takes one of a few; empty for other fields."""
+    if is_switch(field):
+        return [(Text(word), word) for word in SWITCH]
     if choices(field):
         return [(Text(word), word) for word in choices(field)]
     if field not in PLUG_INS:
@@ -267,6 +285,8 @@ def _options(field: str) -> list[tuple[Text, str]]:
 
 def _as_text(value: Any) -> str:
     """A value of the configuration as a flag would have it."""
+    if isinstance(value, bool):
+        return SWITCH[value]
     if isinstance(value, dict):
         return " ".join(f"{name}={entry!r}" for name, entry in value.items())
     if isinstance(value, list):

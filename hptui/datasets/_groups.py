@@ -1,0 +1,85 @@
+"""Whom images are of: groups by a pattern on their paths, and a look at paths that seem to name some."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from hptui.datasets import Images, Names
+from hptui.datasets._split_names import split_meant
+from hptui.errors import DatasetError
+
+_KEYWORD = re.compile(
+    r"(?<![a-z])(patients?|pat|persons?|subjects?|subj|sub|cases?|pid|mrn|id|study|exam|series|scan|slide)[-_ ]*[0-9]",
+    re.IGNORECASE,
+)
+_LAST_PART = r"([^/]*[0-9][^/]*)[-_ ][^-_ /]+$"  # p00_1.png -> p00; img_001.png has no number before its last part
+_FEWEST, _LEAST_EACH = 3, 1.5
+"""groups, and images of each on average, from which on names are said to look like groups"""
+
+
+def grouped(images: Images, pattern: str | None) -> Images:
+    """Images with the groups that `pattern` finds in their names; those that have groups keep them.
+
+    Raises:
+        DatasetError: they have no names, or some do not fit the pattern (says how many, and which for example).
+    """
+    if pattern is None or images.groups is not None:
+        return images
+    if images.names is None:
+        raise DatasetError("--group-pattern looks at the paths of images, and these have none.")
+    found = _found(images.names, pattern)
+    if others := [str(name) for name, group in zip(images.names, found, strict=True) if not group]:
+        raise DatasetError(
+            f"--group-pattern {shlex.quote(pattern)} names no group in {len(others)} of {len(found)} paths, "
+            f"for example {others[0]!r}."
+        )
+    return replace(images, groups=np.array(found, np.str_))
+
+
+def _found(names: Names, pattern: str) -> list[str]:
+    """What the first brackets of the pattern hold of each name; empty where it does not fit."""
+    compiled = re.compile(pattern)
+    return [(found[1] or "") if (found := compiled.search(name)) else "" for name in names.tolist()]
+
+
+def grouping_note(splits: Mapping[str, Images]) -> Iterator[str]:
+    """A line with the pattern to give, where names look like groups and none were given."""
+    named = {split: images.names for split, images in splits.items() if images.names is not None}
+    if len(named) < len(splits) or any(images.groups is not None for images in splits.values()):
+        return
+    names = np.concatenate(list(named.values()))
+    for pattern in _patterns(names):
+        by_split = {split: set(_found(part, pattern)) for split, part in named.items()}
+        groups = set().union(*by_split.values())
+        if "" not in groups and len(groups) >= _FEWEST and _each(names, pattern) >= _LEAST_EACH:
+            shared = sum(map(len, by_split.values())) - len(groups)
+            crossing = f" ({shared} of them in more than one split)" if shared else ""
+            yield (
+                f"file names look like groups: {len(groups)} such as {min(groups)!r} for {len(names)} images"
+                f"{crossing}. If these are patients, keep each in one split with --group-pattern {shlex.quote(pattern)}"
+            )
+            return
+
+
+def _each(names: Names, pattern: str) -> float:
+    """Images of a group on average, within a folder: in another class the same number may be another patient."""
+    distinct = np.unique(names)
+    folders = (name.rpartition("/")[0] for name in distinct.tolist())
+    return len(distinct) / len(set(zip(folders, _found(distinct, pattern), strict=True)))
+
+
+def _patterns(names: Names) -> Iterator[str]:
+    """Patterns that people's names often fit: a word for a patient, folders within a class, all but the last part."""
+    first = str(names[0])
+    if (word := _KEYWORD.search(first)) is not None:
+        yield f"({re.escape(word[0][:-1])}[0-9]+)"
+    above = 1 + (split_meant(first.partition("/")[0]) is not None)  # the class, and the split where there are some
+    deeper = {"/".join(parts[: above + 1]) for name in names if len(parts := str(name).split("/")) > above + 1}
+    if len(deeper) >= _FEWEST:
+        yield f"^{'[^/]+/' * above}([^/]+)"
+    yield _LAST_PART

@@ -1,0 +1,45 @@
+"""From the settings of a study to its images: read, checked and split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hptui.config import StudyConfig
+from hptui.datasets import ImageDataset
+from hptui.datasets._prepare import prepare, request_dataset
+
+
+def read_dataset(config: StudyConfig) -> ImageDataset:
+    """The data set that the settings name, checked.
+
+    Raises:
+        UsageError: see `request_dataset`.
+    """
+    return request_dataset(
+        config.dataset,
+        data_dir=Path(config.data_dir) if config.data_dir is not None else None,
+        image_size=config.image_size,
+        split_seed=config.split_seed,
+        resize=config.resize,
+        pages=config.pages,
+        intensity=config.intensity,
+        test_size=config.test_size,
+        column=config.columns,
+        group_pattern=config.group_pattern,
+        allow_overlap=config.allow_overlap,
+    )
+
+
+def split_dataset(dataset: ImageDataset, config: StudyConfig) -> ImageDataset:
+    """The same with validation images, and with as many as the settings ask for.
+
+    Raises:
+        DatasetError: see `prepare`.
+    """
+    return prepare(
+        dataset,
+        train_size=config.train_size,
+        validation_size=config.validation_size,
+        split_seed=config.split_seed,
+        allow_overlap=config.allow_overlap,
+    )

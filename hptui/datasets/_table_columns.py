@@ -1,0 +1,131 @@
+"""A table of labels: its rows, and which column is the image, the label, the split and the group."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from hptui.datasets._request import one_line
+from hptui.datasets._split_names import split_named
+from hptui.errors import DatasetError, nearest
+from hptui.opening import read_file
+
+Role = Literal["image", "label", "split", "group"]
+
+_MOST_BYTES = 1 << 30
+_DELIMITERS = ",;\t"
+
+# Names of columns as data sets have them, without signs between words. Where two sets are given, the second counts
+# only if nothing of the first is there: a path tells more than an identity, a patient more than one of their cases.
+_FILES = {"image", "images", "img", "file", "filename", "filepath", "path", "imagepath", "imgpath", "imagefile"}
+_FILES |= {"imagefilename", "imagefilepath", "imgfile", "imagename", "imgname", "imageindex", "relativepath"}
+_IDENTITIES = {"imageid", "imgid", "idcode", "id", "uid", "name", "sopinstanceuid", "dicomid", "isicid"}
+_LABELS = {"label", "labels", "class", "classname", "classid", "target", "y", "diagnosis", "dx", "grade", "category"}
+_LABELS |= {"finding", "findings", "findinglabels", "findinglabel", "level", "severity", "groundtruth"}
+_PATIENTS = {"patient", "patientid", "patients", "subject", "subjectid", "subjects", "person", "personid", "mrn", "pid"}
+_CASES = {"group", "groups", "groupid", "case", "caseid", "study", "studyid", "exam", "examid", "lesionid", "slideid"}
+_USUAL: Mapping[Role, tuple[set[str], ...]] = {
+    "image": (_FILES, _IDENTITIES),
+    "label": (_LABELS,),
+    "split": ({"split", "set", "subset", "partition", "phase", "fold", "datasplit", "usage"},),
+    "group": (_PATIENTS, _CASES),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a line says of one image; empty where it says nothing."""
+
+    line: int
+    """in the file, counted from 1"""
+    image: str
+    label: str
+    split: str
+    group: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows, and the columns that they come from."""
+
+    rows: tuple[Row, ...]
+    columns: Mapping[Role, str]
+    note: str
+    """which column was taken for what"""
+
+
+def read_table(path: Path, named: Mapping[str, str]) -> Table:
+    """Read a table with a line of names, and commas, semicolons or tabs between the columns.
+
+    Args:
+        path: of the table.
+        named: columns that the user named, by role; the others are guessed.
+
+    Raises:
+        DatasetError: it cannot be read, or it is not clear which column is what.
+    """
+    lines = _lines(path)
+    if len(lines) < 2:
+        raise DatasetError(f"{path} needs a line with the names of its columns, and a line for each image.")
+    header = [cell.strip() for cell in lines[0][1]]
+    columns: dict[Role, str] = {}
+    for role in _USUAL:
+        if (column := _column(path, header, role, named.get(role))) is not None:
+            columns[role] = column
+    places = {role: header.index(column) for role, column in columns.items()}
+    rows = tuple(Row(line, **{role: _cell(cells, places.get(role)) for role in _USUAL}) for line, cells in lines[1:])
+    ignored = ""
+    if "split" in columns and "split" not in named and not all(split_named(row.split) for row in rows):
+        ignored = f"; {columns.pop('split')} holds other words than train, validation and test, and is no split"
+        rows = tuple(Row(row.line, row.image, row.label, "", row.group) for row in rows)
+    what = ", ".join(f"{role} = {column}" for role, column in columns.items())
+    return Table(rows, columns, f"columns of {path.name}: {what}{ignored}")
+
+
+def _lines(path: Path) -> list[tuple[int, list[str]]]:
+    """Cells of all lines that are not empty, with the number of the line."""
+    try:
+        content = read_file(path, _MOST_BYTES)
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = content.decode("cp1252", "replace")  # of Excel on Windows
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be read ({one_line(error)}).") from error
+    first = text.split("\n", 1)[0]
+    delimiter = max(_DELIMITERS, key=first.count)
+    try:
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        return [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
+    except csv.Error as error:
+        raise DatasetError(f"{path} cannot be read as a table ({error}).") from error
+
+
+def _cell(cells: list[str], place: int | None) -> str:
+    return cells[place].strip() if place is not None and place < len(cells) else ""
+
+
+def _column(path: Path, header: list[str], role: Role, named: str | None) -> str | None:
+    """Name of the column for a role; None: a table may do without it, and does."""
+    there = ", ".join(map(repr, header))
+    if named is not None:
+        if header.count(named) != 1:
+            found = "several columns" if named in header else "no column"
+            raise DatasetError(f"{path} has {found} {named!r}.{nearest(named, header)}")
+        return named
+    for usual in _USUAL[role]:
+        fitting = [name for name in header if re.sub(r"[^a-z0-9]", "", name.lower()) in usual]
+        if len(fitting) > 1:
+            raise DatasetError(
+                f"{path}: {' and '.join(map(repr, fitting))} may both be the {role}; "
+                f"say which with --column {role}=NAME."
+            )
+        if fitting:
+            return fitting[0]
+    if role in ("image", "label"):
+        raise DatasetError(f"{path}: which column is the {role}? Say it with --column {role}=NAME. It has {there}.")
+    return None

@@ -1,0 +1,192 @@
+"""table:PATH reads image files and their labels as a table (CSV) says."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hptui.datasets import DatasetRequest, ImageDataset, Images, Pixels
+from hptui.datasets._files import decode_files
+from hptui.datasets._groups import grouped
+from hptui.datasets._image_files import LeftOut, below, images_below
+from hptui.datasets._request import locate
+from hptui.datasets._split import take_test
+from hptui.datasets._split_names import Split, split_named
+from hptui.datasets._table_columns import Row, Table, read_table
+from hptui.errors import DatasetError
+
+__all__ = ["table"]
+TAKES_PATH = True
+TAKES_COLUMNS = True
+"""read by others, which must not import this"""
+
+_NAMED = 3
+"""images in a message"""
+
+
+@dataclass(frozen=True)
+class _Entry:
+    row: Row
+    file: Path
+
+
+def table(request: DatasetRequest) -> ImageDataset:
+    """Read the files that a table names: by their path beside it, or by their name anywhere below its folder.
+
+    A row is an image: its file with or without ending, its label, and where the table says so its split and its group
+    (patient). Columns are named by --column, or known by their usual names. Without test images, 20 % of the images
+    become test images.
+
+    Raises:
+        DatasetError: a column is not clear, files are missing, or an image has two labels.
+    """
+    path = locate("table", request, below=("",), is_right=Path.is_file, what="file")
+    content = read_table(path, request.column)
+    left_out = LeftOut(path.parent)
+    entries, notes = _entries(path, content, request, left_out)
+    class_names = _class_names(path, content.columns["label"], [entry.row.label for entry in entries])
+    splits = _by_split(path, entries)
+    ordered = [entry for split in splits.values() for entry in split]
+    decoded = decode_files([entry.file for entry in ordered], request)
+    images: dict[str, Images] = {}
+    begin = 0
+    for split, part in splits.items():
+        pixels = decoded.pixels[begin : begin + len(part)]
+        images[split] = _images(path, part, pixels, class_names, request)
+        begin += len(part)
+    notes = (content.note, *notes, *left_out.notes, *decoded.notes)
+    names = tuple(dict.fromkeys(class_names.values()))
+    if "test" in images:
+        return ImageDataset(path.stem, names, images["train"], images["test"], images.get("validation"), notes)
+    train, test, note = take_test(images["train"], request, names)
+    return ImageDataset(path.stem, names, train, test, images.get("validation"), (*notes, note))
+
+
+def _images(
+    path: Path, entries: Sequence[_Entry], pixels: Pixels, class_names: Mapping[str, str], request: DatasetRequest
+) -> Images:
+    """Images of one split, with labels, names and groups."""
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(class_names.values()))}
+    labels = np.array([numbers[class_names[entry.row.label]] for entry in entries], np.int64)
+    names = np.array([below(path.parent, entry.file) for entry in entries])
+    groups = None
+    if request.group_pattern is None and any(entry.row.group for entry in entries):
+        alone = names.tolist()  # an image of nobody in particular is a group of its own
+        groups = np.array([entry.row.group or name for entry, name in zip(entries, alone, strict=True)])
+    return grouped(Images(pixels, labels, groups, names), request.group_pattern)
+
+
+def _entries(
+    path: Path, content: Table, request: DatasetRequest, left_out: LeftOut
+) -> tuple[list[_Entry], tuple[str, ...]]:
+    """Rows with their files, each file once, and notes on what else there is."""
+    rows = [row for row in content.rows if row.label]
+    notes = []
+    if unlabelled := len(content.rows) - len(rows):
+        notes.append(f"left out, without a label: {unlabelled} of {len(content.rows)} rows")
+    files = _files(path, rows, request, left_out)
+    first: dict[Path, Row] = {}
+    for row, file in zip(rows, files, strict=True):
+        known = first.setdefault(file, row)
+        for what in ("label", "split", "group"):
+            one, other = getattr(known, what), getattr(row, what)
+            if one != other:
+                raise DatasetError(
+                    f"{path}: {row.image!r} has the {what} {one!r} in line {known.line}, "
+                    f"and {other!r} in line {row.line}."
+                )
+    if repeated := len(rows) - len(first):
+        notes.append(f"left out, named again with the same label: {repeated} of {len(content.rows)} rows")
+    if "group" in content.columns and (alone := sum(not row.group for row in first.values())):
+        notes.append(f"without a group, each taken as one of its own: {alone} of {len(first)} images")
+    return [_Entry(row, file) for file, row in first.items()], tuple(notes)
+
+
+def _files(path: Path, rows: Sequence[Row], request: DatasetRequest, left_out: LeftOut) -> list[Path]:
+    """The file of each row; raise DatasetError for those that are not there, or of which there are several."""
+    there = images_below(path.parent, LeftOut(path.parent))  # what else lies there is no image, and none was named
+    known: dict[str, list[Path]] = {}
+    for file in there:
+        parts = file.relative_to(path.parent).parts
+        for begin in range(len(parts)):
+            name = "/".join(parts[begin:])
+            known.setdefault(name, []).append(file)
+            known.setdefault(name.removesuffix(file.suffix), []).append(file)
+    roots = [path.parent, *([request.data_dir.expanduser()] if request.data_dir is not None else [])]
+    found = [_file(path, row, roots, known) for row in rows]
+    if missing := [row for row, file in zip(rows, found, strict=True) if file is None]:
+        named = ", ".join(f"{row.image!r} in line {row.line}" for row in missing[:_NAMED])
+        more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+        raise DatasetError(
+            f"{path}: {len(missing)} of {len(rows)} images are not there: {named}{more}; looked for below {roots[0]}, "
+            f"where {len(there)} image files are."
+        )
+    files = [file for file in found if file is not None]
+    used = set(files)
+    for file in there:
+        if file not in used:
+            left_out.add("not named in the table", file)
+    return files
+
+
+def _file(path: Path, row: Row, roots: Sequence[Path], known: Mapping[str, list[Path]]) -> Path | None:
+    """The file of a row: where it says, or one that ends so; None: there is none."""
+    name = row.image.replace("\\", "/")
+    for root in roots:
+        if name and (root / name).is_file():
+            return root / name
+    candidates = known.get(name.removeprefix("./").strip("/"), [])
+    if len(candidates) > 1:
+        raise DatasetError(
+            f"{path}: {row.image!r} in line {row.line} may be {below(path.parent, candidates[0])} or "
+            f"{below(path.parent, candidates[1])}; the table has to say which, with the folder."
+        )
+    return candidates[0] if candidates else None
+
+
+def _class_names(path: Path, column: str, labels: Sequence[str]) -> dict[str, str]:
+    """Name of the class by what stands in the table: numbers in their order (2.0 is 2), other words in theirs.
+
+    Raises:
+        DatasetError: the column holds fractions, a single class, or so many different words that they are no classes.
+    """
+    words = sorted(set(labels))
+    try:
+        numbers = {word: float(word) for word in words}
+    except ValueError:
+        names = {word: word for word in words}
+    else:
+        if broken := [word for word, number in numbers.items() if not (math.isfinite(number) and number.is_integer())]:
+            raise DatasetError(f"{path}: column {column!r} holds {broken[0]!r}, which is no class.")
+        names = {word: str(int(numbers[word])) for word in sorted(words, key=numbers.__getitem__)}
+    count = len(set(names.values()))
+    if count < 2:
+        what = f"only {words[0]!r}" if words else "no label"
+        raise DatasetError(f"{path}: column {column!r} has {what}; there must be at least two classes.")
+    if count > max(2, len(labels) // 2):
+        raise DatasetError(
+            f"{path}: column {column!r} has {count} different words for {len(labels)} images, which are no classes; "
+            "name the label's with --column label=NAME."
+        )
+    return names
+
+
+def _by_split(path: Path, entries: Sequence[_Entry]) -> dict[Split, list[_Entry]]:
+    """Rows by split, training first; all are training where the table does not say."""
+    if not any(entry.row.split for entry in entries):
+        return {"train": list(entries)}
+    splits: dict[Split, list[_Entry]] = {"train": [], "validation": [], "test": []}
+    for entry in entries:
+        split = split_named(entry.row.split)
+        if split is None:
+            raise DatasetError(
+                f"{path}: line {entry.row.line} has the split {entry.row.split!r}; write train, validation or test."
+            )
+        splits[split].append(entry)
+    if not splits["train"]:
+        raise DatasetError(f"{path} has no images to train on: no row has the split train.")
+    return {split: part for split, part in splits.items() if part}

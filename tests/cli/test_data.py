@@ -1,0 +1,186 @@
+"""What is trained on is told: by `hptui data`, at the start of a study, and in its record."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from PIL import Image
+
+from hptui.__main__ import main
+from hptui.config import DATA, Layer, resolve
+from hptui.errors import ConfigError
+from hptui.record.data_summary import DataSummary
+from hptui.record.localizing import localized
+from hptui.record.study_directory import create_study, open_study
+
+Captured = pytest.CaptureFixture[str]
+FAST = (
+    "--model",
+    "lenet",
+    "--epochs",
+    "1",
+    "--runs",
+    "1",
+    "--threads",
+    "1",
+    "--strategy",
+    "fixed",
+    "--baseline",
+    "none",
+)
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A current folder with images of ten patients, their labels in a table."""
+    monkeypatch.chdir(tmp_path)
+    random = np.random.default_rng(0)
+    rows = ["file,label,patient"]
+    for index in range(40):
+        path = tmp_path / "images" / f"{index:03}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(random.integers(0, 256, (20, 20), dtype=np.uint8)).save(path)
+        rows.append(f"{index:03}.png,{('ill', 'well')[index % 2]},p{index // 4}")
+    (tmp_path / "labels.csv").write_text("\n".join(rows))
+    return tmp_path
+
+
+def overlapping(folder: Path) -> Path:
+    """Two of the test images are training images."""
+    random = np.random.default_rng(1)
+    for split, count in (("train", 12), ("test", 6)):
+        for index in range(2 * count):
+            path = folder / split / "ab"[index % 2] / f"{index:03}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(random.integers(0, 256, (20, 20), dtype=np.uint8)).save(path)
+    for name in "ab":
+        path = next((folder / "train" / name).iterdir())
+        (folder / "test" / name / "copy.png").write_bytes(path.read_bytes())
+    return folder
+
+
+def test_the_command_tells_all_in_a_table(capsys: Captured) -> None:
+    assert main(["data", "table:labels.csv", "--image-size", "8"]) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    first, *rest = captured.out.splitlines()
+    assert first.startswith("data labels: 40 images of 8 x 8, grey, uint8, intensities ")
+    assert [line.split() for line in rest[:5]] == [
+        ["class", "train", "validation", "test"],
+        ["ill", "14", "2", "4"],
+        ["well", "14", "2", "4"],
+        ["all", "28", "4", "8"],
+        ["groups", "7", "1", "2"],
+    ]
+    assert rest[5:] == [
+        "note: columns of labels.csv: image = file, label = label, group = patient",
+        "note: no test images of its own: 8 of 40 images were taken from training, 2 of 10 groups (split seed 0)",
+        "note: no validation images of its own: 4 of 32 images were taken from training, 1 of 8 groups (split seed 0)",
+    ]
+
+
+def test_json_and_a_sheet(here: Path, capsys: Captured) -> None:
+    assert main(["data", "table:labels.csv", "--image-size", "8", "--json", "--sheet", "sheet.png"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["splits"]["train"] == {"images": [14, 14], "groups": 7}
+    with Image.open(here / "sheet.png") as sheet:
+        assert sheet.size == (1204, 2 * (24 + 2 * 100))
+
+
+def test_all_settings_of_data_are_flags_and_those_of_networks_are_not(capsys: Captured) -> None:
+    assert main(["data", "--help"]) == 0
+    shown = capsys.readouterr().out
+    for field in DATA:
+        assert field == "dataset" or "--" + field.replace("_", "-") in shown, field
+    assert "--epochs" not in shown
+
+
+def test_flags_change_what_is_read(here: Path, capsys: Captured) -> None:
+    flags = ["--column", "group=patient", "--column", "label=patient", "--column", "image=file"]
+    assert main(["data", "table:labels.csv", *flags]) == 2
+    assert "cannot both have images of every class" in capsys.readouterr().err
+    assert main(["data", "table:labels.csv", "--test-size", "12", "--validation-size", "8", "--json"]) == 0
+    splits = json.loads(capsys.readouterr().out)["splits"]
+    assert [sum(splits[name]["images"]) for name in ("train", "validation", "test")] == [20, 8, 12]
+
+
+def test_overlap_is_refused_and_allowed_by_a_flag(here: Path, capsys: Captured) -> None:
+    overlapping(here / "cells")
+    assert main(["data", "folder:cells"]) == 2
+    assert "2 of 14 test images are in train too: test/a/copy.png = train/a/" in capsys.readouterr().err
+    assert main(["data", "folder:cells", "--allow-overlap"]) == 0
+    assert "note: 2 of 14 test images are in train too" in capsys.readouterr().out
+
+
+def test_the_command_needs_no_torch() -> None:
+    code = "import sys; from hptui.__main__ import main; main(['data', 'table:labels.csv', '--json']); "
+    code += "sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"group_pattern": "p[0-9]+"}, "put brackets around what names the patient"),
+        ({"group_pattern": "(p"}, "is no regular expression"),
+        ({"column": "imag=file"}, "column names 'imag'. Did you mean 'image'?"),
+        ({"column": {"image": 3}}, "column = .*: expected text"),
+        ({"column": "image"}, "write NAME=..., for example image=file_name"),
+        ({"column": "image='a"}, "No closing quotation"),
+        ({"column": "group=a", "group_column": "b"}, "keep one"),
+        ({"group_pattern": "(p)", "group_column": "b"}, "both name the groups"),
+        ({"allow_overlap": "maybe"}, "expected yes or no"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(settings: dict[str, str], reason: str) -> None:
+    with pytest.raises(ConfigError, match=reason) as caught:
+        resolve([Layer("flag", settings)])
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["image='Image Index' label=dx", ("image=Image Index", "label=dx"), {"image": "Image Index", "label": "dx"}],
+)
+def test_columns_as_text_flags_and_table(given: object) -> None:
+    config = resolve(
+        [Layer("file", {"column": {"group": "pid", "label": "y"}}), Layer("flag", {"column": given})]
+    ).config
+    assert config.columns == {"group": "pid", "image": "Image Index", "label": "dx"}
+
+
+@pytest.mark.parametrize(("given", "means"), [("yes", True), ("no", False), (True, True), ("true", True), ("0", False)])
+def test_a_switch_is_on_or_off(given: object, means: bool) -> None:
+    assert resolve([Layer("file", {"allow_overlap": given})]).config.allow_overlap is means
+
+
+def test_a_study_begins_with_what_was_read_and_keeps_it(here: Path, capsys: Captured) -> None:
+    flags = ["--dataset", "table:labels.csv", "--image-size", "28", "--out", "study", *FAST, "--set", "batch_size=8"]
+    assert main(["run", "--headless", *flags]) == 0
+    told = capsys.readouterr().err
+    assert "data labels: 40 images of 28 x 28, grey, uint8, intensities " in told
+    assert "train: 28 images (ill 14, well 14), of 7 groups" in told
+    assert "note: columns of labels.csv: image = file, label = label, group = patient" in told
+    kept = open_study(here / "study").data
+    assert kept is not None
+    assert kept.splits["test"].images == [4, 4]
+    assert kept.notes[0] == "columns of labels.csv: image = file, label = label, group = patient"
+
+
+def test_a_study_of_before_goes_on_with_images_in_two_splits(here: Path) -> None:
+    """Its images were not looked at; to refuse them now, or to split them otherwise, would end it."""
+    config = resolve([Layer("flag", {"dataset": "digits"})]).config
+    of_before = create_study(here / "before", config, "0" * 64, {})
+    assert not open_study(here / "before").config.allow_overlap
+    assert localized(of_before).allow_overlap
+    summary = DataSummary("x", ["a", "b"], {}, 1, 8, 8, "uint8", 0, 1, 0, 0, 2)
+    now = create_study(here / "now", config, "0" * 64, {}, data=summary)
+    assert open_study(here / "now").data == summary
+    assert not localized(now).allow_overlap
+    assert msgspec.structs.replace(localized(of_before), allow_overlap=False) == localized(now)

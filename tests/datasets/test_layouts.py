@@ -1,0 +1,190 @@
+"""Folders as people have them: folders in classes, splits by any usual name, what is left out, what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hptui.datasets import ImageDataset
+from hptui.datasets._prepare import prepare, request_dataset
+from hptui.errors import DatasetError
+
+
+def noise(path: Path, seed: int) -> None:
+    """One image of noise, different for every seed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (12, 12), dtype=np.uint8)).save(path)
+
+
+def fill(root: Path, count: int, first: int = 0, classes: tuple[str, ...] = ("benign", "malignant")) -> None:
+    """`count` images per class."""
+    for position, name in enumerate(classes):
+        for index in range(count):
+            noise(root / name / f"img_{index:03}.png", first + position * count + index)
+
+
+def read(root: Path, **wishes: object) -> ImageDataset:
+    return request_dataset(f"folder:{root}", data_dir=None, image_size=8, split_seed=0, **wishes)
+
+
+def counts(dataset: ImageDataset) -> dict[str, int]:
+    splits = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
+    return {split: len(images) for split, images in splits.items() if images is not None}
+
+
+def refusal(root: Path) -> str:
+    with pytest.raises(DatasetError) as caught:
+        read(root)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (("train", "valid", "test"), {"train": 16, "validation": 8, "test": 8}),
+        (("Train", "Test"), {"train": 16, "test": 8}),
+        (("training", "testing", "VALID"), {"train": 16, "validation": 8, "test": 8}),
+        (("TRAINING", "Validation", "Testing"), {"train": 16, "validation": 8, "test": 8}),
+        (("train_images", "val-set", "Test data"), {"train": 16, "validation": 8, "test": 8}),
+    ],
+)
+def test_splits_go_by_any_usual_name(tmp_path: Path, names: tuple[str, ...], expected: dict[str, int]) -> None:
+    for position, name in enumerate(names):
+        fill(tmp_path / name, 4 if position else 8, first=100 * position)
+    dataset = read(tmp_path)
+    assert dataset.class_names == ("benign", "malignant")
+    assert counts(dataset) == expected
+    assert dataset.train.names is not None
+    assert dataset.train.names[0] == f"{names[0]}/benign/img_000.png"
+
+
+def test_test_images_are_taken_from_training_where_there_are_none(tmp_path: Path) -> None:
+    fill(tmp_path / "train", 20)
+    fill(tmp_path / "val", 6, first=100)
+    dataset = read(tmp_path)
+    assert counts(dataset) == {"train": 32, "validation": 12, "test": 8}
+    assert dataset.notes == ("no test images of its own: 8 of 40 images were taken from training (split seed 0)",)
+    asked = read(tmp_path, test_size=14)
+    assert counts(asked) == {"train": 26, "validation": 12, "test": 14}
+    assert np.bincount(asked.test.labels).tolist() == [7, 7]
+
+
+def test_validation_images_that_were_taken_are_told(tmp_path: Path) -> None:
+    fill(tmp_path / "train", 20)
+    fill(tmp_path / "test", 6, first=100)
+    dataset = prepare(read(tmp_path), train_size=None, validation_size=10, split_seed=3)
+    assert counts(dataset) == {"train": 30, "validation": 10, "test": 12}
+    assert dataset.notes == (
+        "no validation images of its own: 10 of 40 images were taken from training (split seed 3)",
+    )
+
+
+def test_folders_in_class_folders_are_read(tmp_path: Path) -> None:
+    for position, name in enumerate(("benign", "malignant")):
+        for patient in range(4):
+            for index in range(3):
+                noise(tmp_path / name / f"patient{patient}" / f"{index}.png", position * 100 + patient * 10 + index)
+        noise(tmp_path / name / "deep" / "deeper" / "1.png", 1000 + position)
+        noise(tmp_path / name / "loose.png", 2000 + position)
+    dataset = read(tmp_path)
+    assert sum(counts(dataset).values()) == 28
+    assert dataset.train.names is not None
+    assert dataset.test.names is not None
+    names = {*dataset.train.names.tolist(), *dataset.test.names.tolist()}
+    assert {"benign/patient0/2.png", "malignant/deep/deeper/1.png", "benign/loose.png"} < names
+    assert all(
+        name.startswith(dataset.class_names[label])
+        for name, label in zip(dataset.train.names, dataset.train.labels, strict=True)
+    )
+
+
+def test_a_link_that_leads_back_is_told_and_ends(tmp_path: Path) -> None:
+    fill(tmp_path, 5)
+    (tmp_path / "benign" / "again").symlink_to(tmp_path / "benign")
+    dataset = read(tmp_path)
+    assert sum(counts(dataset).values()) == 10
+    assert dataset.notes[0] == "left out, a link to a folder that is read already: 1 (benign/again)"
+
+
+def test_whatever_is_left_out_is_told_with_the_reason(tmp_path: Path) -> None:
+    fill(tmp_path, 10)
+    noise(tmp_path / "__MACOSX" / "x.png", 500)
+    noise(tmp_path / "stray.png", 501)
+    noise(tmp_path / "benign" / ".thumbnail.png", 502)
+    (tmp_path / "labels.csv").write_text("a,b\n")
+    for index in range(5):
+        (tmp_path / "malignant" / f"{index}.dat").write_bytes(b"not an image")
+    dataset = read(tmp_path)
+    assert dataset.class_names == ("benign", "malignant")
+    assert sum(counts(dataset).values()) == 20
+    assert dataset.notes[:-1] == (
+        "left out, beside the folders: 2 (labels.csv, stray.png)",
+        "left out, hidden: 2 (__MACOSX, benign/.thumbnail.png)",
+        "left out, in no image format that is read here: 5 (malignant/0.dat, malignant/1.dat, malignant/2.dat, ...)",
+    )
+
+
+def test_what_lies_beside_splits_is_told(tmp_path: Path) -> None:
+    fill(tmp_path / "train", 5)
+    fill(tmp_path / "test", 3, first=100)
+    noise(tmp_path / "extra" / "x.png", 500)
+    (tmp_path / "train" / "notes.txt").write_text("x")
+    assert read(tmp_path).notes == (
+        "left out, a folder that is no split: 1 (extra)",
+        "left out, beside the folders: 1 (train/notes.txt)",
+    )
+
+
+@pytest.mark.parametrize("names", [("train_images", "test_images"), ("train", "test"), ("Train", "valid", "Test")])
+def test_splits_without_classes_are_never_learned_as_classes(tmp_path: Path, names: tuple[str, ...]) -> None:
+    for position, name in enumerate(names):
+        for index in range(6):
+            noise(tmp_path / name / f"{index}.png", 100 * position + index)
+    (tmp_path / "train.csv").write_text("id_code,diagnosis\n")
+    message = refusal(tmp_path)
+    assert "splits, not classes" in message
+    assert f"write --dataset table:{tmp_path / 'train.csv'}" in message
+
+
+def test_a_kaggle_folder_is_refused_with_its_table(tmp_path: Path) -> None:
+    for position, name in enumerate(("train_images", "test_images")):
+        for index in range(6):
+            noise(tmp_path / name / f"{index}.png", 100 * position + index)
+    (tmp_path / "train.csv").write_text("id_code,diagnosis\n")
+    assert refusal(tmp_path) == (
+        f"{tmp_path}: test_images and train_images name splits, not classes, and have no class folders in them. "
+        f"If the labels are in train.csv, write --dataset table:{tmp_path / 'train.csv'}."
+    )
+
+
+def test_classes_may_be_called_like_one_split(tmp_path: Path) -> None:
+    fill(tmp_path, 5, classes=("test", "treatment"))
+    assert read(tmp_path).class_names == ("test", "treatment")
+
+
+def test_splits_without_training_and_two_of_the_same_are_refused(tmp_path: Path) -> None:
+    for name in ("val", "test"):
+        fill(tmp_path / "one" / name, 3)
+    assert "has test and val, but no folder of images to train on" in refusal(tmp_path / "one")
+    for name in ("train", "Training", "test"):
+        fill(tmp_path / "two" / name, 3)
+    assert "has both Training and train; keep one of them" in refusal(tmp_path / "two")
+
+
+def test_an_archives_own_folder_is_named(tmp_path: Path) -> None:
+    fill(tmp_path / "chest" / "train", 3)
+    fill(tmp_path / "chest" / "test", 3)
+    assert f"write --dataset folder:{tmp_path / 'chest'}" in refusal(tmp_path)
+
+
+def test_volumes_are_named_with_what_to_do(tmp_path: Path) -> None:
+    for name in ("disc", "bar"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "0.nii.gz").write_bytes(b"x")
+    told = refusal(tmp_path)
+    assert told.startswith(f"{tmp_path / 'bar'} holds no image files that can be read here (.nii.gz instead); 0.nii.gz")
+    assert "is a NIfTI volume: save the slices that matter as TIFF" in told

@@ -1,0 +1,232 @@
+"""Tables of labels: which column is what, which file is meant, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hptui.datasets import ImageDataset
+from hptui.datasets._prepare import request_dataset
+from hptui.errors import DatasetError
+
+
+def draw(path: Path, seed: int) -> None:
+    """One image of noise, different for every seed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (12, 12), dtype=np.uint8)).save(path)
+
+
+def folder(root: Path, count: int = 40, below: str = "images") -> Path:
+    """Images 000.png, 001.png, ... below a folder."""
+    for index in range(count):
+        draw(root / below / f"{index:03}.png", index)
+    return root
+
+
+def write(root: Path, lines: list[str], name: str = "labels.csv") -> Path:
+    path = root / name
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def read(path: Path, **wishes: object) -> ImageDataset:
+    return request_dataset(f"table:{path}", data_dir=None, image_size=8, split_seed=0, **wishes)
+
+
+def refusal(path: Path, **wishes: object) -> str:
+    with pytest.raises(DatasetError) as caught:
+        read(path, **wishes)
+    assert "\n" not in str(caught.value)
+    return str(caught.value).removeprefix(f"{path}").removeprefix(": ")
+
+
+def by_name(dataset: ImageDataset) -> dict[str, str]:
+    """Name of the class by the image's name."""
+    return {
+        name: dataset.class_names[label]
+        for part in (dataset.train, dataset.validation, dataset.test)
+        if part is not None and part.names is not None
+        for name, label in zip(part.names.tolist(), part.labels.tolist(), strict=True)
+    }
+
+
+def test_labels_and_patients_come_from_the_table(tmp_path: Path) -> None:
+    rows = [f"{index:03}.png,{index % 2},p{index // 4}" for index in range(40)]
+    dataset = read(write(folder(tmp_path), ["file,label,patient", *rows]))
+    assert dataset.name == "labels"
+    assert dataset.class_names == ("0", "1")
+    assert by_name(dataset) == {f"images/{index:03}.png": str(index % 2) for index in range(40)}
+    assert dataset.train.groups is not None
+    assert dataset.test.groups is not None
+    assert len(set(dataset.train.groups) | set(dataset.test.groups)) == 10
+    assert not set(dataset.train.groups) & set(dataset.test.groups)
+    assert dataset.notes == (
+        "columns of labels.csv: image = file, label = label, group = patient",
+        "no test images of its own: 8 of 40 images were taken from training, 2 of 10 groups (split seed 0)",
+    )
+
+
+def test_a_kaggle_folder_takes_labels_from_its_table_and_leaves_the_rest_out(tmp_path: Path) -> None:
+    for index in range(20):
+        draw(tmp_path / "train_images" / f"tr{index:03}.png", index)
+        draw(tmp_path / "test_images" / f"te{index:03}.png", 100 + index)
+    rows = [f"tr{index:03},{index % 3}" for index in range(20)]
+    dataset = read(write(tmp_path, ["id_code,diagnosis", *rows], "train.csv"))
+    assert by_name(dataset) == {f"train_images/tr{index:03}.png": str(index % 3) for index in range(20)}
+    assert dataset.train.groups is None
+    assert dataset.notes[:2] == (
+        "columns of train.csv: image = id_code, label = diagnosis",
+        "left out, not named in the table: 20 "
+        "(test_images/te000.png, test_images/te001.png, test_images/te002.png, ...)",
+    )
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252"])
+def test_delimiters_encodings_and_quotation_marks(tmp_path: Path, delimiter: str, encoding: str) -> None:
+    lines = [["Image Index", "Finding Labels", "Patient ID"]]
+    lines += [[f"{index:03}.png", ("Ödem", '"a, b; c"')[index % 2], f"{index}"] for index in range(8)]
+    path = folder(tmp_path, 8) / "labels.csv"
+    path.write_bytes("\r\n".join(delimiter.join(line) for line in lines).encode(encoding))
+    dataset = read(path)
+    assert dataset.class_names == ("a, b; c", "Ödem")
+    assert len(by_name(dataset)) == 8
+
+
+def test_columns_can_be_named(tmp_path: Path) -> None:
+    rows = [f"{index},{index % 3},{index:03}.png,{index % 2},s{index // 4}" for index in range(40)]
+    path = write(folder(tmp_path), ["id,label,image,My Diagnosis,site", *rows])
+    assert read(path).class_names == ("0", "1", "2")
+    assert read(path).notes[0] == "columns of labels.csv: image = image, label = label"
+    named = read(path, column={"label": "My Diagnosis", "group": "site"})
+    assert named.class_names == ("0", "1")
+    assert named.train.groups is not None
+    assert set(named.train.groups) < {f"s{number}" for number in range(10)}
+
+
+@pytest.mark.parametrize(
+    ("header", "wishes", "message"),
+    [
+        ("file,diagnosis,target", {}, "'diagnosis' and 'target' may both be the label; say which with --column label="),
+        ("file,path,label", {}, "'file' and 'path' may both be the image; say which with --column image=NAME."),
+        (
+            "file,patient_id,subject",
+            {"column": {"label": "subject"}},
+            "'patient_id' and 'subject' may both be the group",
+        ),
+        ("a,b,label", {}, "which column is the image? Say it with --column image=NAME. It has 'a', 'b', 'label'."),
+        ("file,a,b", {}, "which column is the label? Say it with --column label=NAME. It has 'file', 'a', 'b'."),
+        ("file,label,x", {"column": {"group": "pat"}}, " has no column 'pat'. Known: file, label, x."),
+        ("file,label,patient", {"column": {"group": "patien"}}, " has no column 'patien'. Did you mean 'patient'?"),
+        ("file,label,label", {"column": {"label": "label"}}, " has several columns 'label'."),
+    ],
+)
+def test_columns_that_are_not_clear_are_refused(tmp_path: Path, header: str, wishes: dict, message: str) -> None:
+    path = write(folder(tmp_path, 8), [header, *[f"{index:03}.png,{index % 2},{index % 2}" for index in range(8)]])
+    assert refusal(path, **wishes).startswith(message)
+
+
+def test_splits_of_the_table_are_kept(tmp_path: Path) -> None:
+    split = ["Train", "training", "VALID", "test"]
+    rows = [f"images/{index:03}.png,{'ab'[index // 4 % 2]},{split[index % 4]}" for index in range(40)]
+    dataset = read(write(folder(tmp_path), ["path,class,split", *rows]))
+    assert dataset.validation is not None
+    assert [len(part) for part in (dataset.train, dataset.validation, dataset.test)] == [20, 10, 10]
+    assert dataset.test.names is not None
+    assert dataset.test.names.tolist() == [f"images/{index:03}.png" for index in range(3, 40, 4)]
+
+
+def test_other_words_are_no_splits(tmp_path: Path) -> None:
+    rows = [f"{index:03}.png,{'ab'[index % 2]},{index % 5}" for index in range(40)]
+    path = write(folder(tmp_path), ["path,class,fold", *rows])
+    assert "fold holds other words than train, validation and test, and is no split" in read(path).notes[0]
+    assert refusal(path, column={"split": "fold"}) == "line 2 has the split '0'; write train, validation or test."
+
+
+def test_groups_of_a_table_in_two_splits_are_refused(tmp_path: Path) -> None:
+    rows = [f"{index:03}.png,{index % 2},{'train' if index < 30 else 'test'},p{index // 4}" for index in range(40)]
+    message = refusal(write(folder(tmp_path), ["file,label,split,patient", *rows]))
+    assert "1 group of test is in train too: 'p7' (2 of 10 test images)" in message
+
+
+def test_numbers_are_classes_in_their_order(tmp_path: Path) -> None:
+    rows = [f"{index:03}.png,{(index % 12)}.0" for index in range(36)]
+    assert read(write(folder(tmp_path), ["file,grade", *rows])).class_names == tuple(map(str, range(12)))
+
+
+@pytest.mark.parametrize(
+    ("label", "message"),
+    [
+        (lambda index: index / 2, "column 'label' holds '0.5', which is no class."),
+        (lambda index: 1, "column 'label' has only '1'; there must be at least two classes."),
+        (lambda index: "", "column 'label' has no label; there must be at least two classes."),
+        (lambda index: f"text {index}", "column 'label' has 40 different words for 40 images, which are no classes; "),
+    ],
+)
+def test_what_is_no_label_is_refused(tmp_path: Path, label, message: str) -> None:
+    rows = [f"{index:03}.png,{label(index)}" for index in range(40)]
+    assert refusal(write(folder(tmp_path), ["file,label", *rows])).startswith(message)
+
+
+def test_missing_files_are_named(tmp_path: Path) -> None:
+    rows = [f"{index:03}.png,{index % 2}" for index in range(45)]
+    assert refusal(write(folder(tmp_path), ["file,label", *rows])) == (
+        f"5 of 45 images are not there: '040.png' in line 42, '041.png' in line 43, '042.png' in line 44 and 2 more; "
+        f"looked for below {tmp_path}, where 40 image files are."
+    )
+
+
+def test_a_name_that_two_files_have_is_refused(tmp_path: Path) -> None:
+    folder(tmp_path, 4, "a")
+    for index in range(4):
+        draw(tmp_path / "b" / f"{index:03}.png", 100 + index)
+    rows = [f"{index:03},{index % 2}" for index in range(4)]
+    assert refusal(write(tmp_path, ["file,label", *rows])) == (
+        "'000' in line 2 may be a/000.png or b/000.png; the table has to say which, with the folder."
+    )
+    rows = [f"{place}\\{index:03},{index % 2}" for index in range(4) for place in "ab"]
+    assert len(by_name(read(write(tmp_path, ["file,label", *rows])))) == 8
+
+
+def test_rows_without_label_or_named_again_are_told_and_contradictions_refused(tmp_path: Path) -> None:
+    rows = [f"{index:03}.png,{index % 2},p{index}" for index in range(38)]
+    path = write(folder(tmp_path), ["file,label,patient", *rows, "038.png,,p38", "000.png,0,p0", "039.png,1,"])
+    dataset = read(path)
+    assert dataset.notes[1:5] == (
+        "left out, without a label: 1 of 41 rows",
+        "left out, named again with the same label: 1 of 41 rows",
+        "without a group, each taken as one of its own: 1 of 39 images",
+        "left out, not named in the table: 1 (images/038.png)",
+    )
+    contradictory = write(tmp_path, ["file,label,patient", *rows, "000.png,1,p0"])
+    assert refusal(contradictory) == "'000.png' has the label '0' in line 2, and '1' in line 40."
+
+
+def test_a_pattern_goes_before_a_column_that_was_guessed(tmp_path: Path) -> None:
+    rows = [f"{index:03}.png,{index % 2},p{index}" for index in range(40)]
+    path = write(folder(tmp_path), ["file,label,patient", *rows])
+    dataset = read(path, group_pattern=r"([0-9])\.png")
+    assert dataset.train.groups is not None
+    assert set(dataset.train.groups) < set("0123456789")
+
+
+def test_relative_and_absolute_paths_and_the_data_folder(tmp_path: Path) -> None:
+    folder(tmp_path / "elsewhere", 8)
+    path = write(tmp_path, ["file,label", *[f"images/{index:03}.png,{index % 2}" for index in range(8)]])
+    for index in range(8, 12):
+        draw(tmp_path / "more" / f"{index:03}.png", index)
+    spec = f"table:{path}"
+    dataset = request_dataset(spec, data_dir=tmp_path / "elsewhere", image_size=8, split_seed=0)
+    assert len(dataset.train) + len(dataset.test) == 8
+    absolute = [f"{tmp_path / 'elsewhere' / 'images'}/{index:03}.png,{index % 2}" for index in range(8)]
+    assert len(by_name(read(write(tmp_path, ["file,label", *absolute])))) == 8
+
+
+@pytest.mark.parametrize("content", [b"", b"file,label\n", b"\x00\x01\x02", b'file,label\n"a'])
+def test_what_is_no_table_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_bytes(content)
+    assert refusal(path)
