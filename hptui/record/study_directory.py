@@ -74,6 +74,8 @@ class Study(msgspec.Struct, frozen=True):
     """None: an older hptui did not plan it"""
     plans: dict[str, Plan] = {}
     """by arm, what a run of it is to decide; without those that decide nothing. An older hptui did not keep it"""
+    warnings: tuple[str, ...] = ()
+    """what a trial found before the training began, one line each"""
     begun: StudyConfig | None = None
     """the settings that it began with, where some were changed since; null: it has them still"""
 
@@ -175,6 +177,7 @@ def create_study(
     *,
     disk: DiskUse | None = None,
     plans: dict[str, Plan] | None = None,
+    warnings: tuple[str, ...] = (),
 ) -> Study:
     """Make the folder, copy the user's own files into it, and write study.toml last.
 
@@ -194,6 +197,7 @@ def create_study(
         planned_cost,
         disk=disk,
         plans=plans or {},
+        warnings=warnings,
     )
     try:
         study = _claim_free_name(study, config)
@@ -233,6 +237,8 @@ def _write(study: Study, places: dict[str, str]) -> None:
         "planned_cost": study.planned_cost,
         "plans": msgspec.to_builtins(study.plans),
     }
+    if study.warnings:
+        head["warnings"] = list(study.warnings)
     if study.disk is not None:
         head["disk"] = msgspec.to_builtins(study.disk)
     # Copied beside their place, so that a killed start leaves nothing that looks like the user's.

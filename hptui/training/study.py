@@ -29,6 +29,7 @@ from hptui.record.study_directory import Study, create_study, shown
 from hptui.record.write_errors import require_room
 from hptui.training.disk_use import disk_use
 from hptui.training.engine.building import StudyInputs
+from hptui.training.engine.failures import failure_words, is_out_of_memory
 from hptui.training.inputs import check_strategies, prepare_inputs
 from hptui.training.run.control import Control
 from hptui.training.run.run import Run, RunOutcome
@@ -75,7 +76,9 @@ def start_study(config: StudyConfig, directory: Path) -> PreparedStudy:
     plans: dict[str, Plan] = {arm: one.plan for arm, one in planned.items() if one.plan != Plan()}
     disk = disk_use(inputs, config)
     require_room(directory, disk.checkpoint)
-    study = create_study(directory, config, inputs.data.fingerprint, cost, disk=disk, plans=plans)
+    study = create_study(
+        directory, config, inputs.data.fingerprint, cost, disk=disk, plans=plans, warnings=inputs.warnings
+    )
     remember_trained(study)
     return PreparedStudy(study, config, inputs)
 
@@ -165,8 +168,9 @@ def _train_run(plan: RunPlan, control: Control, inputs: StudyInputs) -> RunOutco
             raise
         except (Exception, SystemExit) as error:
             _record_failure(writer, directory, error)
+            less = "; set a smaller batch_size, or smaller images" if is_out_of_memory(error) else ""
             raise TrainingError(
-                f"{directory.name} failed: {type(error).__name__}: {error} (more in {directory / ERROR_FILE})"
+                f"{directory.name} failed: {failure_words(error)}{less} (more in {directory / ERROR_FILE})"
             ) from error
 
 

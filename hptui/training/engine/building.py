@@ -32,6 +32,8 @@ class StudyInputs:
     optimizer: OptimizerFactory
     loss: Loss
     device: torch.device
+    warnings: tuple[str, ...] = ()
+    """what the trial before training found that its reader should know, one line each"""
 
 
 def build_network(factory: ModelFactory, name: str, data: DeviceDataset, seed: int) -> nn.Module:
