@@ -10,10 +10,12 @@ import torch
 from hptui.config import StudyConfig
 from hptui.errors import ConfigError, HptuiError, ModelError, first_line
 from hptui.hyperparameters import Values
+from hptui.registry import without_folder
 from hptui.training.engine.building import StudyInputs, new_state
 from hptui.training.engine.device_data import DeviceImages
 from hptui.training.engine.failures import failure_words, is_out_of_memory
 from hptui.training.engine.loop import LossSum, Trainer
+from hptui.training.network_trial import network_warnings
 
 
 def try_out(inputs: StudyInputs, config: StudyConfig) -> Iterator[str]:
@@ -40,6 +42,7 @@ def try_out(inputs: StudyInputs, config: StudyConfig) -> Iterator[str]:
             yield f"{error} Candidates with such batches will fail, and not be chosen."
     if low:
         _try_step(inputs, config, low, start)
+    yield from network_warnings(inputs, config)
 
 
 def _try_step(inputs: StudyInputs, config: StudyConfig, values: Values, batch_size: int) -> None:
@@ -59,8 +62,9 @@ def _try_step(inputs: StudyInputs, config: StudyConfig, values: Values, batch_si
     except (Exception, SystemExit) as error:
         if is_out_of_memory(error):
             raise _TooLargeError(
-                f"model {config.model!r}: batches of {batch_size} images of {inputs.data.name} do not fit into the "
-                f"memory of {inputs.device} ({first_line(error)}); set a smaller batch_size, or a smaller range of it."
+                f"model {without_folder(config.model)!r}: batches of {batch_size} images of {inputs.data.name} do not "
+                f"fit into the memory of {inputs.device} ({first_line(error)}); set a smaller batch_size, or a smaller "
+                "range of it."
             ) from error
         raise ModelError(
             f"model {config.model!r} cannot be trained with batches of {batch_size}{_as_words(values)}: "

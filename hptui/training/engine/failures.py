@@ -31,7 +31,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def failure_words(error: BaseException) -> str:
     """Kind and first line of an error, and the line of the user's file where it arose."""
-    return f"{type(error).__name__}: {first_line(error)}".removesuffix(": ") + own_place(error)
+    return f"{type(error).__name__}: {first_line(error)}".rstrip(" .!:") + own_place(error)
 
 
 def own_place(error: BaseException) -> str:
