@@ -21,7 +21,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hptui.errors import ConfigError, nearest
+from hptui.errors import ConfigError, failure_words, nearest
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -164,7 +164,7 @@ def load_own(name: str) -> Any:
     except ConfigError:
         raise
     except (Exception, SystemExit) as error:  # a script that was not written to be imported may leave
-        raise ConfigError(f"{name!r} cannot be imported: {type(error).__name__}: {error}") from error
+        raise ConfigError(f"{name!r} cannot be imported: {failure_words(error)}") from error
     if not hasattr(module, attribute):
         public = [public for public in vars(module) if not public.startswith("_")]
         raise ConfigError(f"{location} has no {attribute!r}.{nearest(attribute, public)}")

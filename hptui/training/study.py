@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from hptui.config import Arm, StudyConfig
-from hptui.errors import ConfigError, HptuiError, RunDirectoryError, TrainingError
+from hptui.errors import ConfigError, HptuiError, RunDirectoryError, TrainingError, failure_words
 from hptui.plan import Plan
 from hptui.planning import new_strategy, plan_arm
 from hptui.record.events import RunCompleted, RunFailed
@@ -29,7 +29,7 @@ from hptui.record.study_directory import Study, create_study, shown
 from hptui.record.write_errors import require_room
 from hptui.training.disk_use import disk_use
 from hptui.training.engine.building import StudyInputs
-from hptui.training.engine.failures import failure_words, is_out_of_memory
+from hptui.training.engine.failures import is_out_of_memory
 from hptui.training.inputs import check_strategies, prepare_inputs
 from hptui.training.run.control import Control
 from hptui.training.run.run import Run, RunOutcome

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 import torch
 
 from hptui.config import StudyConfig
-from hptui.errors import ConfigError, HptuiError, ModelError, first_line
+from hptui.errors import ConfigError, HptuiError, ModelError, failure_words, first_line
 from hptui.hyperparameters import Values
 from hptui.registry import without_folder
 from hptui.training.engine.building import StudyInputs, new_state
 from hptui.training.engine.device_data import DeviceImages
-from hptui.training.engine.failures import failure_words, is_out_of_memory
+from hptui.training.engine.failures import is_out_of_memory
 from hptui.training.engine.loop import LossSum, Trainer
 from hptui.training.network_trial import network_warnings
 

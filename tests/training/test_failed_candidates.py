@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 import torch
 
-from hptui.errors import ModelError, TrainingError
+from hptui.errors import ModelError, TrainingError, failure_words
 from hptui.reading.failed_candidates import failed_candidate_words
 from hptui.record.events import CandidateScored, HyperparametersChosen, RunCompleted
 from hptui.record.run_directory import RunFile, create_run
 from hptui.strategies import Candidate, Choice, Strategy
-from hptui.training.engine.failures import failure_words, is_out_of_memory
+from hptui.training.engine.failures import is_out_of_memory
 from hptui.training.run.control import Control, StopRequested
 
 from .conftest import NormDropNet, Prepared, decide, delivered, make_run, newest_checkpoint

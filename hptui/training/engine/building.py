@@ -9,14 +9,13 @@ from torch import nn
 from torch.optim import Optimizer
 
 from hptui.config import StudyConfig
-from hptui.errors import ConfigError, HptuiError, ModelError
+from hptui.errors import ConfigError, HptuiError, ModelError, failure_words
 from hptui.hyperparameters import Values, default_values
 from hptui.losses import Loss
 from hptui.optimizers import OptimizerFactory
 from hptui.registry import without_folder
 from hptui.training.engine.contract import CONTRACT, fit_to_images, offered
 from hptui.training.engine.device_data import BatchOrder, DeviceDataset, DeviceImages
-from hptui.training.engine.failures import failure_words
 from hptui.training.engine.outputs import OutputAdapter
 from hptui.training.engine.plug_ins import ModelFactory
 from hptui.training.engine.random_state import seed_all

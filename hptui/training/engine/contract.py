@@ -9,9 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hptui.errors import HptuiError, ModelError
+from hptui.errors import HptuiError, ModelError, failure_words
 from hptui.training.engine.device_data import DeviceDataset
-from hptui.training.engine.failures import failure_words
 from hptui.training.engine.outputs import as_colour
 from hptui.training.engine.plug_ins import ModelFactory
 

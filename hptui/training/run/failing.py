@@ -7,10 +7,9 @@ from contextlib import contextmanager
 
 import torch
 
-from hptui.errors import HptuiError, TrainingError
+from hptui.errors import HptuiError, TrainingError, failure_words
 from hptui.space import describe
 from hptui.strategies import Choice, Measurement
-from hptui.training.engine.failures import failure_words
 from hptui.training.engine.state import TrainingState
 from hptui.training.run.control import StopRequested
 
