@@ -26,7 +26,7 @@ from hptui.config import (
 )
 from hptui.errors import ConfigError
 
-REPEATED = ("set", "search")
+REPEATED = ("set", "search", "model_args")
 """flags that may be given several times"""
 
 

@@ -115,7 +115,7 @@ def merged(layers: Iterable[Layer], *, installed: bool = True) -> Resolved:
         except ConfigError as error:
             raise ConfigError(f"{layer.origin}: {error}") from None
         for field, value in settings.items():
-            found[field] = found.get(field, {}) | value if field in ("set", "search") else value
+            found[field] = found.get(field, {}) | value if field in ("set", "search", "model_args") else value
             origins[field] = layer.origin
         for one, other in (("decide_at", "decide_every"), ("decide_every", "decide_at")):
             if settings.get(one) is not None and other not in settings and found.pop(other, None):

@@ -48,6 +48,9 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ] = None
     split_seed: Annotated[int, Meta(ge=0, description="seed of the split, the same for all runs")] = 0
     model: Annotated[str, Meta(description="the network")] = "dtu_cnn"
+    model_args: Annotated[
+        dict[str, Any], Meta(description="arguments of the network's constructor, beside what it gets: NAME=VALUE")
+    ] = {}
     optimizer: Annotated[str, Meta(description="what takes the training steps")] = "adam"
     loss: Annotated[str, Meta(description="what training minimises")] = "cross_entropy"
     schedule: Annotated[
@@ -156,7 +159,8 @@ def plug_in_forms(field: str) -> list[str]:
     """What may be written for a plug-in: every name, with PATH where it takes one, and the form of an own file."""
     folder = PLUG_INS[field]
     known = [f"{name}:PATH" if takes_path(folder, name) else name for name in registry.names(folder)]
-    return [*known, own_form(folder)]
+    libraries = [f"{name}:NAME" for name in registry.libraries()] if folder == "models" else []
+    return [*known, *libraries, own_form(folder)]
 
 
 def own_form(folder: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -45,6 +46,8 @@ def convert_field(field: str, raw: object, *, installed: bool = True) -> Any:
             else str(parse_range(name, text, installed=installed))
             for name, text in _pairs(field, raw, installed=installed)
         }
+    if field == "model_args":
+        return _arguments(raw)
     words = choices(field)
     if words and raw not in words:
         raise ConfigError(f"unknown {field} {raw!r}.{nearest(str(raw), words)}")
@@ -58,6 +61,42 @@ def convert_field(field: str, raw: object, *, installed: bool = True) -> Any:
         raise ConfigError(f"{field} = {raw!r}: name at least one epoch.")
     _check_name(field, value, installed=installed)
     return value
+
+
+def _arguments(raw: object) -> dict[str, Any]:
+    """Arguments of a constructor: of TOML as they are, of text numbers, words and lists as Python has them."""
+    if isinstance(raw, Mapping):
+        arguments = {str(name): value for name, value in raw.items()}
+    else:
+        arguments = {name: _literal(text) for name, _, text in map(_partition, _split_arguments(raw))}
+    for name, value in arguments.items():
+        if not name.isidentifier():
+            raise ConfigError(f"model_args {name!r}: no argument can have this name.")
+        if not isinstance(value, (bool, int, float, str, list)):
+            raise ConfigError(f"model_args {name} = {value!r}: it takes numbers, words, true, false and lists of them.")
+    return arguments
+
+
+def _split_arguments(raw: object) -> list[str]:
+    return raw.split() if isinstance(raw, str) else list(raw) if isinstance(raw, (list, tuple)) else [str(raw)]
+
+
+def _partition(text: str) -> tuple[str, str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise ConfigError(f"model_args {text!r}: write NAME=VALUE, for example depth=28.")
+    return name, equals, value
+
+
+def _literal(text: str) -> Any:
+    """What a text means in Python, with tuples as lists; a word that means nothing there is itself."""
+    if text in ("true", "false"):
+        return text == "true"
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return text
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _texts(raw: object) -> list[str]:

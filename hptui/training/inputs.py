@@ -18,7 +18,14 @@ from hptui.record.predictions import Predictions
 from hptui.training.engine.building import StudyInputs
 from hptui.training.engine.device import resolve_device, use_threads
 from hptui.training.engine.device_data import DeviceDataset, to_device
-from hptui.training.engine.plug_ins import ModelFactory, load_factory, load_loss, load_optimizer, load_schedule
+from hptui.training.engine.plug_ins import (
+    ModelFactory,
+    load_factory,
+    load_loss,
+    load_optimizer,
+    load_schedule,
+    with_arguments,
+)
 from hptui.training.sole import sole_in_process
 from hptui.training.trial import try_out
 
@@ -37,6 +44,7 @@ def prepare_inputs(
     use_threads(config.threads)
     if factory is None:
         factory = load_factory(config.model)
+    factory = with_arguments(factory, config.model_args)
     optimizer, loss = load_optimizer(config.optimizer), load_loss(config.loss)
     if config.schedule is not None:
         load_schedule(config.schedule)

@@ -30,12 +30,12 @@ def offered(factory: ModelFactory, name: str, data: DeviceDataset) -> dict[str, 
     """
     given = getattr(factory, "keywords", {})
     known = {
-        "in_channels": data.channels,
+        "in_channels": data.mean.shape[1],  # as the images are normalised: grey ones perhaps to three channels
         "num_classes": len(data.class_names),
         "image_size": data.image_shape,
     }
     left = {key: value for key, value in known.items() if key not in given}
-    parameters = inspect.signature(factory).parameters.values()
+    parameters = _parameters(factory)
     wanted = {parameter.name for parameter in parameters}
     anything = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
     if unknown := [] if anything else [key for key in given if key not in wanted]:
@@ -49,6 +49,14 @@ def offered(factory: ModelFactory, name: str, data: DeviceDataset) -> dict[str, 
             f"know. {CONTRACT} Give them with {arguments}"
         )
     return left if anything else {key: value for key, value in left.items() if key in wanted}
+
+
+def _parameters(factory: ModelFactory) -> list[inspect.Parameter]:
+    try:
+        signature = inspect.signature(factory)
+    except ValueError:  # it is given arguments that it does not take
+        signature = inspect.signature(getattr(factory, "func", factory))
+    return list(signature.parameters.values())
 
 
 def _has_to_be_given(parameter: inspect.Parameter) -> bool:
