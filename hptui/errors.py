@@ -55,6 +55,28 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [""])[0]
 
 
+def failure_words(error: BaseException) -> str:
+    """Kind and first line of an error of own code, and the line of the user's file where it arose."""
+    return f"{type(error).__name__}: {first_line(error)}".rstrip(" .!:") + own_place(error)
+
+
+def own_place(error: BaseException) -> str:
+    """The innermost line that is neither of hptui nor of what is installed: " (net.py, line 12)"; empty if none is."""
+    import sysconfig  # nobody waits for these but who has made a mistake
+    import traceback
+    from pathlib import Path
+
+    if isinstance(error, SyntaxError) and error.filename and error.lineno:
+        return f" ({Path(error.filename).name}, line {error.lineno})"
+    installed = {sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib", "purelib", "platlib")}
+    others = [Path(place).resolve() for place in {*installed, str(Path(__file__).parent)}]
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        path = Path(frame.filename).resolve()
+        if path.suffix == ".py" and not any(path.is_relative_to(place) for place in others):
+            return f" ({path.name}, line {frame.lineno})"
+    return ""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Say which valid name is nearest: " Did you mean 'lenet'? Known: ..." (for the end of a message)."""
     names, name = sorted(known), name[:LONGEST]

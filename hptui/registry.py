@@ -21,7 +21,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hptui.errors import ConfigError, nearest
+from hptui.errors import ConfigError, failure_words, nearest
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -38,6 +38,8 @@ FOLDERS = {
     "ui.panels": "panel",
 }
 """the plug-in folders, and what one of their plug-ins is called"""
+LIBRARIES = "models._libraries"
+"""the folder of the libraries of networks, which have one file each"""
 
 
 def names(folder: str) -> list[str]:
@@ -74,11 +76,27 @@ def is_known(folder: str, name: str) -> bool:
     return name in _built_in(folder) or any(point.name == name for point in entry_points(folder))
 
 
+def library_of(name: str) -> tuple[str, str] | None:
+    """Library and network of `torchvision:resnet18`; None: the name has no library that hptui knows."""
+    library, separator, network = name.partition(":")
+    return (library, network) if separator and network and library in libraries() else None
+
+
+@cache
+def libraries() -> tuple[str, ...]:
+    """Packages of which any network can be asked for by its name; they need not be installed."""
+    return tuple(sorted(_built_in(LIBRARIES)))
+
+
 def check_name(folder: str, name: str, word: str | None = None) -> None:
     """Raise ConfigError unless `name` is a known plug-in or has the form of an own object (`file.py:name`).
 
     The message calls it `word`; where none is given, what the folder holds.
     """
+    if folder == "models" and library_of(name) is not None:
+        return
+    if folder == "models" and name in libraries():
+        raise ConfigError(f"{word or FOLDERS[folder]} {name!r}: write {name}:NAME, the name of one of its networks.")
     if not is_own(name) and not is_known(folder, name):
         other = next((kind for kind in FOLDERS if kind != folder and is_known(kind, name)), None)
         hint = f" It is {_article(FOLDERS[other])}." if other is not None else nearest(name, names(folder))
@@ -124,6 +142,8 @@ def load(folder: str, name: str) -> Any:
     if is_own(name):
         return load_own(name)
     check_name(folder, name)
+    if (found := library_of(name)) is not None and folder == "models":
+        return _load_network(*found)
     if name not in _built_in(folder):
         point = next(point for point in entry_points(folder) if point.name == name)
         try:
@@ -135,10 +155,23 @@ def load(folder: str, name: str) -> Any:
     return getattr(module, factory)
 
 
+def _load_network(library: str, network: str) -> Any:
+    """What builds a library's network; raise ConfigError where it is not installed, or has no such network."""
+    if importlib.util.find_spec(library) is None:
+        raise ConfigError(
+            f"model {library}:{network} needs the package {library}; install it with: pip install 'hptui[{library}]'"
+        )
+    module = importlib.import_module(f"hptui.{LIBRARIES}.{library}")
+    try:
+        return module.networks(network)
+    except ImportError as error:
+        raise ConfigError(f"{library} cannot be imported: {error}") from error
+
+
 def is_own(name: str) -> bool:
     """Whether `name` points to a user's own object: `path/file.py:Name` or `module:name`."""
     location, separator, attribute = name.rpartition(":")
-    return bool(separator and location and attribute.isidentifier())
+    return bool(separator and location and attribute.isidentifier() and location not in libraries())
 
 
 def own_file(name: str) -> Path | None:
@@ -164,7 +197,7 @@ def load_own(name: str) -> Any:
     except ConfigError:
         raise
     except (Exception, SystemExit) as error:  # a script that was not written to be imported may leave
-        raise ConfigError(f"{name!r} cannot be imported: {type(error).__name__}: {error}") from error
+        raise ConfigError(f"{name!r} cannot be imported: {failure_words(error)}") from error
     if not hasattr(module, attribute):
         public = [public for public in vars(module) if not public.startswith("_")]
         raise ConfigError(f"{location} has no {attribute!r}.{nearest(attribute, public)}")

@@ -134,6 +134,8 @@ def report_progress(session: Session, directory: Path) -> None:
             print_to_stderr(f"{strategy} takes ends and scale of each range, and values of its own: steps are not used")
         if words := disk_words(study):
             print_to_stderr(words)
+        for line in study.warnings:
+            print_to_stderr(f"hptui: warning: {line}")
         ProgressReport(FollowedStudy(study), HarmlessConsole(stderr=True)).follow(session.finished)
     except Exception as error:
         print_to_stderr(f"hptui: no more progress is shown, the training goes on: {type(error).__name__}: {error}")

@@ -192,6 +192,7 @@ def predict(
     predictor = load_predictor(
         file,
         localized_model(study, allowed),
+        config.model_args,
         device=device or config.device,
         threads=config.threads,
         precision=config.precision,

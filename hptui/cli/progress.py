@@ -8,10 +8,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from hptui.reading.cautions import cautions
+from hptui.reading.failed_candidates import failed_candidate_words
 from hptui.reading.plan import candidate_words, under_way
 from hptui.reading.progress import study_progress
 from hptui.reading.run_state import RunState
 from hptui.reading.studies import FollowedRun, FollowedStudy
+from hptui.record.events import CandidateScored
 from hptui.space import describe
 
 POLL_SECONDS = 0.2
@@ -25,6 +27,8 @@ class ProgressReport:
         self._console = console
         self._lines = 0
         self._reported: dict[str, int] = {run.name: run.state.epochs_completed for run in followed.runs}
+        self._noted = {run.name: run.notable_total for run in followed.runs}
+        """events that were looked through"""
         self._ended = {run.name for run in followed.runs if run.state.completed}
         self._bar = Progress(
             TextColumn("{task.description}", markup=False),
@@ -49,6 +53,7 @@ class ProgressReport:
     def _refresh(self, task: TaskID) -> None:
         self._followed.refresh()
         for run in self._followed.runs:
+            self._print_failed_candidates(run)
             self._print_epochs(run)
             self._print_cautions(run)
         runs = self._followed.runs
@@ -59,6 +64,14 @@ class ProgressReport:
             description=_where(self._followed, current),
             rate=f"{_rate(current.state):,.0f}/s" if current else "",
         )
+
+    def _print_failed_candidates(self, run: FollowedRun) -> None:
+        new = min(run.notable_total - self._noted[run.name], len(run.notable))
+        for event in list(run.notable)[len(run.notable) - new :] if new else ():
+            if isinstance(event, CandidateScored):
+                words = f"{run.name}  {failed_candidate_words(event)}"
+                self._console.print(words, markup=False, highlight=False, soft_wrap=True)
+        self._noted[run.name] = run.notable_total
 
     def _print_epochs(self, run: FollowedRun) -> None:
         epochs = [epoch for epoch in run.state.epochs if epoch.completed]

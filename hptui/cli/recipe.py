@@ -32,7 +32,8 @@ def recipe_of(events: Sequence[AnyEvent], run: Path) -> Recipe:
     from hptui.training.replaying import Recipe, RecordedDecision
 
     state = replay(events)
-    if any(candidate.steps == 0 for decision in state.decisions for candidate in decision.candidates):
+    every = (candidate for decision in state.decisions for candidate in decision.candidates)
+    if any(candidate.steps == 0 and not candidate.failed for candidate in every):
         raise RunDirectoryError(
             f"{run} was recorded by an older hptui, which did not write where its candidates began; "
             "it cannot be replayed."

@@ -28,6 +28,7 @@ def _words(field: str) -> Iterable[str]:
     if field in PLUG_INS:
         folder = PLUG_INS[field]
         known = [f"{name}:" if takes_path(folder, name) else name for name in registry.names(folder)]
+        known += [f"{name}:" for name in registry.libraries()] if field == "model" else []
         return [*known, "none"] if field == "baseline" else known
     if field == "search":
         return [f"{name}={known.suggested}" for name, known in hyperparameters().items()]

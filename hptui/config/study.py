@@ -26,7 +26,7 @@ PLUG_INS = {
 """fields that name a plug-in, and its folder"""
 LOCAL = ("out", "data_dir")
 """settings that hold for one machine; never written into a study"""
-PAIRS = ("set", "search", "column")
+PAIRS = ("set", "search", "column", "model_args")
 """settings made of NAME=... that may be given several times and are joined name by name"""
 COLUMNS = ("image", "label", "split", "group")
 """what a column of a table may be"""
@@ -82,6 +82,9 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         bool, Meta(description="take a data set that has the same images, or groups, in two splits")
     ] = False
     model: Annotated[str, Meta(description="the network")] = "dtu_cnn"
+    model_args: Annotated[
+        dict[str, Any], Meta(description="arguments of the network's constructor, beside what it gets: NAME=VALUE")
+    ] = {}
     optimizer: Annotated[str, Meta(description="what takes the training steps")] = "adam"
     loss: Annotated[str, Meta(description="what training minimises")] = "cross_entropy"
     schedule: Annotated[
@@ -200,7 +203,8 @@ def plug_in_forms(field: str) -> list[str]:
     """What may be written for a plug-in: every name, with PATH where it takes one, and the form of an own file."""
     folder = PLUG_INS[field]
     known = [f"{name}:PATH" if takes_path(folder, name) else name for name in registry.names(folder)]
-    return [*known, own_form(folder)]
+    libraries = [f"{name}:NAME" for name in registry.libraries()] if folder == "models" else []
+    return [*known, *libraries, own_form(folder)]
 
 
 def own_form(folder: str) -> str:

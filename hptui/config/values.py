@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ import msgspec
 from hptui import registry
 from hptui.config.intensity_rule import parse_intensity
 from hptui.config.page_rule import parse_pages
-from hptui.config.study import COLUMNS, FIELDS, LOCAL, PLUG_INS, SWITCH, choices, is_switch
+from hptui.config.study import COLUMNS, FIELDS, LOCAL, PAIRS, PLUG_INS, SWITCH, choices, is_switch
 from hptui.errors import ConfigError, nearest
 from hptui.hyperparameters import hyperparameter
 from hptui.space import parse_range
@@ -36,6 +37,60 @@ def convert_field(field: str, raw: object, *, installed: bool = True) -> Any:
             text.encode()
         except UnicodeEncodeError:
             raise ConfigError(f"{field} = {text!r}: it has bytes that are no UTF-8.") from None
+    if field in PAIRS:
+        return _named_values(field, raw, installed=installed)
+    if is_switch(field) and raw in SWITCH:
+        raw = raw == SWITCH[1]
+    words = choices(field)
+    if words and raw not in words:
+        raise ConfigError(f"unknown {field} {raw!r}.{nearest(str(raw), words)}")
+    if field == "decide_at" and isinstance(raw, str):
+        raw = [part.strip() for part in raw.split(",") if part.strip()]
+    value = _converted(field, raw)
+    if value == []:
+        raise ConfigError(f"{field} = {raw!r}: name at least one epoch.")
+    _check_name(field, value, installed=installed)
+    return value
+
+
+def _arguments(raw: object) -> dict[str, Any]:
+    """Arguments of a constructor: of TOML as they are, of text numbers, words and lists as Python has them."""
+    if isinstance(raw, Mapping):
+        arguments = {str(name): value for name, value in raw.items()}
+    else:
+        arguments = {name: _literal(text) for name, _, text in map(_partition, _split_arguments(raw))}
+    for name, value in arguments.items():
+        if not name.isidentifier():
+            raise ConfigError(f"model_args {name!r}: no argument can have this name.")
+        if not isinstance(value, (bool, int, float, str, list)):
+            raise ConfigError(f"model_args {name} = {value!r}: it takes numbers, words, true, false and lists of them.")
+    return arguments
+
+
+def _split_arguments(raw: object) -> list[str]:
+    return raw.split() if isinstance(raw, str) else list(raw) if isinstance(raw, (list, tuple)) else [str(raw)]
+
+
+def _partition(text: str) -> tuple[str, str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise ConfigError(f"model_args {text!r}: write NAME=VALUE, for example depth=28.")
+    return name, equals, value
+
+
+def _literal(text: str) -> Any:
+    """What a text means in Python, with tuples as lists; a word that means nothing there is itself."""
+    if text in ("true", "false"):
+        return text == "true"
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return text
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _named_values(field: str, raw: object, *, installed: bool) -> dict[str, Any]:
+    """Values by name, of a field that takes NAME=VALUE; raise ConfigError."""
     if field == "set":
         return {
             known.name: known.check(_number(name, value))
@@ -49,26 +104,20 @@ def convert_field(field: str, raw: object, *, installed: bool = True) -> Any:
             else str(parse_range(name, text, installed=installed))
             for name, text in _pairs(field, raw, installed=installed)
         }
-    if field == "column":
-        raw = dict(raw.items() if isinstance(raw, Mapping) else _split_pairs(field, raw))
-        for name in raw:
-            if name not in COLUMNS:
-                raise ConfigError(f"column names {name!r}.{nearest(str(name), COLUMNS)}")
-    if is_switch(field) and raw in SWITCH:
-        raw = raw == SWITCH[1]
-    words = choices(field)
-    if words and raw not in words:
-        raise ConfigError(f"unknown {field} {raw!r}.{nearest(str(raw), words)}")
-    if field == "decide_at" and isinstance(raw, str):
-        raw = [part.strip() for part in raw.split(",") if part.strip()]
+    if field == "model_args":
+        return _arguments(raw)
+    columns = dict(raw.items() if isinstance(raw, Mapping) else _split_pairs(field, raw))
+    for name in columns:
+        if name not in COLUMNS:
+            raise ConfigError(f"column names {name!r}.{nearest(str(name), COLUMNS)}")
+    return _converted(field, columns)  # type: ignore[no-any-return]
+
+
+def _converted(field: str, raw: object) -> Any:
     try:
-        value = msgspec.convert(raw, FIELDS[field], strict=False)
+        return msgspec.convert(raw, FIELDS[field], strict=False)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{field} = {raw!r}: {_plain(str(error))}") from None
-    if value == []:
-        raise ConfigError(f"{field} = {raw!r}: name at least one epoch.")
-    _check_name(field, value, installed=installed)
-    return value
 
 
 def _texts(raw: object) -> list[str]:

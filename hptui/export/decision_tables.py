@@ -33,7 +33,8 @@ def candidate_columns(study: FollowedStudy) -> tuple[str, ...]:
     """Columns of the table of candidates."""
     begin = ("run", "arm", "seed", "decision", "epoch", "round", "candidate")
     end = ("score", "loss", "accuracy", "raw_loss", "raw_accuracy", "sensitivity", "specificity", "diverged")
-    return (*begin, *value_names(study), *end, "excluded", "chosen", "images", "probe_epochs", "seconds")
+    cost = ("images", "probe_epochs", "seconds")
+    return (*begin, *value_names(study), *end, "excluded", "chosen", *cost, "failed")
 
 
 def candidate_rows(study: FollowedStudy) -> Iterator[Row]:
@@ -48,6 +49,7 @@ def candidate_rows(study: FollowedStudy) -> Iterator[Row]:
                 plain = {name: getattr(candidate, name) for name in candidate.__struct_fields__}
                 row: dict[str, Any] = identity(run) | {"epoch": known.started.epoch} | candidate.values | plain
                 row |= {"sensitivity": sensitivity(candidate.classes), "specificity": specificity(candidate.classes)}
+                row |= dict.fromkeys(("accuracy", "raw_accuracy")) if candidate.failed else {}
                 row |= _round(run, rounds[candidate.candidate])
                 if choice is not None:  # before that, it is not known of any
                     row |= {"chosen": candidate.candidate == winner, "excluded": candidate.candidate in excluded}
@@ -64,7 +66,7 @@ def _round(run: FollowedRun, probed: ProbeRound | None) -> Row:
 
 HEATMAP_COLUMNS = (
     "run", "decision", "epoch", "round", "probe_epochs", "measure", "x_name", "x", "y_name", "y", "value", "predicted",
-    "diverged", "passed_over", "candidates", "left_out", "chosen", "reason",
+    "diverged", "passed_over", "candidates", "left_out", "chosen", "reason", "failed",
 )  # fmt: skip
 
 
@@ -89,6 +91,7 @@ def _cell(run: FollowedRun, grid: HeatmapGrid, row: int, column: int, cell: Cell
     key = {"run": run.name, "decision": grid.decision, "epoch": grid.epoch, "measure": grid.measure}
     x = {"x_name": grid.x.name, "x": grid.x.values[column]}
     y = {"y_name": grid.y.name, "y": grid.y.values[row]} if grid.y is not None else {}
-    contents = {name: getattr(cell, name) for name in ("value", "predicted", "diverged", "passed_over", "left_out")}
+    names = ("value", "predicted", "diverged", "passed_over", "left_out", "failed")
+    contents = {name: getattr(cell, name) for name in names}
     contents["candidates"] = len(cell.candidates)
     return {**key, **_round(run, grid.round), **x, **y, **contents}

@@ -16,7 +16,7 @@ class Dropout(Hyperparameter):
     """Lives in the network's dropout modules."""
 
     def problem(self, training: TrainingParts) -> str:
-        return "" if _modules(training) else "the model has no nn.Dropout"
+        return "" if _modules(training) else "the model has no nn.Dropout (its functions, F.dropout, cannot be reached)"
 
     def put(self, training: TrainingParts, value: float) -> None:
         for module in _modules(training):

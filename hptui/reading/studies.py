@@ -28,7 +28,13 @@ Status = Literal["waiting", "running", "paused", "stopped", "lost", "failed", "f
 RESUMABLE: tuple[Status, ...] = ("stopped", "lost", "failed", "waiting")
 """states of a study that nobody trains, and that is not done"""
 NOTABLE = 2000
-UNREMARKABLE = (BatchesTrained, CandidateScored, LandscapePredicted)
+
+
+def is_notable(event: AnyEvent) -> bool:
+    """Whether it is worth a line in a log: of candidates, which are many, only one that failed is."""
+    if isinstance(event, CandidateScored):
+        return bool(event.failed)
+    return not isinstance(event, (BatchesTrained, LandscapePredicted))
 
 
 @dataclass
@@ -45,7 +51,7 @@ class FollowedRun:
     reader: RunReader
     state: RunState
     notable: deque[AnyEvent] = field(default_factory=lambda: deque(maxlen=NOTABLE))
-    """what is worth a line in a log: all but batches and candidates, which are many"""
+    """what is worth a line in a log, see `is_notable`"""
     notable_total: int = 0
     """how many there were, also those that `notable` has forgotten"""
     _read_again: Decision | None = None
@@ -72,7 +78,7 @@ class FollowedRun:
                 self.state.decisions[-2].candidates = []
             if isinstance(event, RunResumed) and event.candidates is not None:  # they may have been passed over
                 self.state.decisions[-1].candidates = self.reader.candidates(event.decisions)[: event.candidates]
-            if not isinstance(event, UNREMARKABLE):
+            if is_notable(event):
                 self.notable.append(event)
                 self.notable_total += 1
 

@@ -167,6 +167,7 @@ class CandidateScored(Event, frozen=True, kw_only=True):
     raw_accuracy: Fraction
     """the same of the last weights"""
     diverged: bool
+    """its losses are not finite, or far too high, or it failed"""
     classes: ClassCounts
     images: Count
     """training images of this probe"""
@@ -175,6 +176,8 @@ class CandidateScored(Event, frozen=True, kw_only=True):
     """(decision, candidate) at whose end the probe began; null: at the run's own state"""
     steps: Count = 0
     """optimizer steps of this probe; 0: an older hptui recorded neither these nor where a probe began"""
+    failed: str = ""
+    """why it came to no score, in words; its counts are then zeros, and its images those that it came to"""
 
 
 class LandscapePredicted(Event, frozen=True, kw_only=True):

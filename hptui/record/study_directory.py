@@ -78,6 +78,8 @@ class Study(msgspec.Struct, frozen=True):
     """by arm, what a run of it is to decide; without those that decide nothing. An older hptui did not keep it"""
     data: DataSummary | None = None
     """what was read; None: an older hptui did not record it, nor look for images in two splits"""
+    warnings: tuple[str, ...] = ()
+    """what a trial found before the training began, one line each"""
     begun: StudyConfig | None = None
     """the settings that it began with, where some were changed since; null: it has them still"""
     intensity: Intensity | None = None
@@ -173,7 +175,7 @@ def _is_left_over(name: str) -> bool:
     return name in (LOCK, HEARTBEAT) or (name.startswith(".") and name.endswith(".partial"))
 
 
-def create_study(
+def create_study(  # noqa: PLR0913 (what is known of a study when it begins, each by its name)
     directory: Path,
     config: StudyConfig,
     fingerprint: str,
@@ -183,6 +185,7 @@ def create_study(
     plans: dict[str, Plan] | None = None,
     intensity: Intensity | None = None,
     data: DataSummary | None = None,
+    warnings: tuple[str, ...] = (),
 ) -> Study:
     """Make the folder, copy the user's own files into it, and write study.toml last.
 
@@ -204,6 +207,7 @@ def create_study(
         plans=plans or {},
         intensity=intensity,
         data=data,
+        warnings=warnings,
     )
     try:
         study = _claim_free_name(study, config)
@@ -243,6 +247,8 @@ def _write(study: Study, places: dict[str, str]) -> None:
         "planned_cost": study.planned_cost,
         "plans": msgspec.to_builtins(study.plans),
     }
+    if study.warnings:
+        head["warnings"] = list(study.warnings)
     if study.disk is not None:
         head["disk"] = msgspec.to_builtins(study.disk)
     if study.intensity is not None:

@@ -59,19 +59,23 @@ def _decision_row(decision: Decision) -> tuple[str, ...]:
         describe(chosen.values) if chosen else "-",
         chosen.reason if chosen else "not chosen yet",
         str(len(decision.candidates)),
-        str(_diverged(decision.candidates)),
+        _without_score(decision.candidates),
         f"{min(scores):.5g}" if scores else "-",
     )
 
 
-def _diverged(candidates: list[CandidateScored]) -> int:
-    return sum(candidate.diverged for candidate in candidates)
+def _without_score(candidates: list[CandidateScored]) -> str:
+    """How many candidates diverged, and how many failed, where any did."""
+    failed = sum(bool(candidate.failed) for candidate in candidates)
+    diverged = sum(candidate.diverged for candidate in candidates) - failed
+    return f"{diverged}, {failed} failed" if failed else str(diverged)
 
 
 def warnings(study: FollowedStudy) -> list[str]:
     """Plain sentences on what should make a reader careful, the gravest first."""
     lines = chain(
         chain.from_iterable(_run_warnings(run) for run in study.runs),
+        (f"found before the training: {line}" for line in study.study.warnings),
         (f"changed by hand: {line}" for line in changes(study)),
         _cautions(study),
         _mixed_conditions(study),

@@ -60,11 +60,14 @@ class Measurement:
     raw_accuracy: float
     """of the last weights"""
     diverged: bool
+    """or failed"""
     losses: npt.NDArray[np.float32]
     """(validation images,) loss of the scored weights per image, in the same order for every candidate: paired
     differences have a small and known standard error"""
     end: StateName | None = None
-    """of the state after the probe, if the candidate was to be kept"""
+    """of the state after the probe, if the candidate was to be kept, and did not fail"""
+    failed: str = ""
+    """why it came to no end: its batches need more memory than there is, or own code raised; its score is infinity"""
 
 
 @dataclass(frozen=True)

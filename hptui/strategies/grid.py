@@ -37,9 +37,12 @@ class Grid(Strategy):
         sound = [index for index in finite if measurements[index].raw_loss <= most]
         best = self._best(sound, measurements, situation)
         winner = measurements[best].candidate.values
-        diverged, far = len(measurements) - len(finite), len(finite) - len(sound)
-        reason = f"{_lowest_of(len(sound), diverged + far)}: {measurements[best].score:.4g} at {describe(winner)}"
-        excluded = [f"{diverged} diverged"] * (diverged > 0) + [f"{far} with last weights far behind"] * (far > 0)
+        failed, far = sum(bool(one.failed) for one in measurements), len(finite) - len(sound)
+        diverged = len(measurements) - len(finite) - failed
+        left_out = _lowest_of(len(sound), len(measurements) - len(sound))
+        reason = f"{left_out}: {measurements[best].score:.4g} at {describe(winner)}"
+        excluded = [f"{failed} failed"] * (failed > 0) + [f"{diverged} diverged"] * (diverged > 0)
+        excluded += [f"{far} with last weights far behind"] * (far > 0)
         reason += f" (left out: {', '.join(excluded)})" * bool(excluded)
         return Choice(winner, reason, candidate=best, excluded=tuple(sorted({*finite} - {*sound})))
 

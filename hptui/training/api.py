@@ -42,6 +42,8 @@ class TrainingResult:
     """of the network and of the best epoch's ("final", "best") on "validation" and "test"; empty if it was stopped"""
     cost: float | None
     """images of probes and training, as a multiple of one plain training"""
+    warnings: tuple[str, ...] = ()
+    """what a trial found before the training, one line each"""
 
 
 def train(
@@ -99,6 +101,7 @@ def train(
         test_accuracy=done.test_accuracy if done else None,
         predictions=run.delivery.predictions,
         cost=done.cost if done else None,
+        warnings=inputs.warnings,
     )
 
 

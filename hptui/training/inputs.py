@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import replace
 
 import numpy as np
@@ -14,17 +13,23 @@ from hptui.datasets._intensity import fit_intensity
 from hptui.datasets._prepare import fingerprint
 from hptui.datasets._reading import read_dataset, split_dataset
 from hptui.datasets._summary import summarize
-from hptui.errors import ConfigError, HptuiError, ModelError, first_line
-from hptui.hyperparameters import Values
+from hptui.errors import ConfigError
 from hptui.metrics.classification import METRICS, metric
 from hptui.planning import new_strategy
 from hptui.record.predictions import Predictions
-from hptui.training.engine.building import StudyInputs, new_state
+from hptui.training.engine.building import StudyInputs
 from hptui.training.engine.device import resolve_device, use_threads
-from hptui.training.engine.device_data import DeviceDataset, DeviceImages, to_device
-from hptui.training.engine.loop import LossSum, Trainer
-from hptui.training.engine.plug_ins import ModelFactory, load_factory, load_loss, load_optimizer, load_schedule
+from hptui.training.engine.device_data import DeviceDataset, to_device
+from hptui.training.engine.plug_ins import (
+    ModelFactory,
+    load_factory,
+    load_loss,
+    load_optimizer,
+    load_schedule,
+    with_arguments,
+)
 from hptui.training.sole import sole_in_process
+from hptui.training.trial import try_out
 
 
 @sole_in_process()
@@ -41,6 +46,7 @@ def prepare_inputs(
     use_threads(config.threads)
     if factory is None:
         factory = load_factory(config.model)
+    factory = with_arguments(factory, config.model_args)
     optimizer, loss = load_optimizer(config.optimizer), load_loss(config.loss)
     if config.schedule is not None:
         load_schedule(config.schedule)
@@ -59,8 +65,7 @@ def prepare_inputs(
         ) from None
     _check_score(config, data)
     inputs = StudyInputs(data, test, factory, optimizer, loss, device, summarize(split))
-    _try_out(inputs, config)
-    return inputs
+    return replace(inputs, warnings=tuple(try_out(inputs, config)))
 
 
 def check_strategies(config: StudyConfig) -> None:
@@ -83,61 +88,3 @@ def _check_score(config: StudyConfig, data: DeviceDataset) -> None:
         raise ConfigError(
             f"score {config.score!r} is not defined on the validation images of {data.name}: a class has none."
         )
-
-
-def _try_out(inputs: StudyInputs, config: StudyConfig) -> None:
-    """Build everything once, so that a mistake is told before the first run, not in the middle of the night."""
-    low = {name: entry.low for name, entry in config.space.items()}
-    high = {name: entry.high for name, entry in config.space.items()}
-    _try_checkpoint(inputs, config)
-    start = round((inputs.optimizer.start_values | config.start_values)["batch_size"])
-    sizes = {start, round(low.get("batch_size", start)), round(high.get("batch_size", start))}
-    for size in sorted(sizes):
-        _try_step(inputs, config, high, size)
-    if low:
-        _try_step(inputs, config, low, start)
-
-
-def _try_step(inputs: StudyInputs, config: StudyConfig, values: Values, batch_size: int) -> None:
-    """A step and a look at two images, on a throwaway state with `values`, and so with all that the study may use."""
-    try:
-        state = new_state(inputs, config, config.seed)
-        for name in config.space:
-            state.values.require(name)
-        state.values.set(values | {"batch_size": float(batch_size)})
-        trainer = Trainer(state, inputs.data, inputs.loss, average_window=1.0, precision=config.precision)
-        LossSum(inputs.device).add(*trainer.step())
-        validation = inputs.data.validation
-        for averaged in (False, True):
-            trainer.evaluate(DeviceImages(validation.pixels[:2], validation.labels[:2]), averaged=averaged)
-    except HptuiError:
-        raise
-    except (Exception, SystemExit) as error:
-        raise ModelError(
-            f"model {config.model!r} cannot be trained with batches of {batch_size}{_as_words(values)}: "
-            f"{type(error).__name__}: {first_line(error)}"
-        ) from error
-
-
-def _try_checkpoint(inputs: StudyInputs, config: StudyConfig) -> None:
-    """Keep a state and take it back, as a checkpoint does: own code may have one that only pickle could hold."""
-    state = new_state(inputs, config, config.seed)
-    trainer = Trainer(state, inputs.data, inputs.loss, average_window=1.0, precision=config.precision)
-    try:
-        trainer.step()  # the optimizer has no state before
-    except (Exception, SystemExit):
-        return  # told better by `_try_step`
-    try:
-        file = io.BytesIO()
-        torch.save(state.snapshot(), file)
-        file.seek(0)
-        state.restore(torch.load(file, map_location=inputs.device, weights_only=True))
-    except (Exception, SystemExit) as error:
-        raise ConfigError(
-            f"the state of model {config.model!r} with optimizer {config.optimizer!r} cannot be kept in a checkpoint "
-            f"and taken back ({type(error).__name__}); it has to be tensors and plain data."
-        ) from error
-
-
-def _as_words(values: Values) -> str:
-    return "".join(f", {name} {value:g}" for name, value in values.items() if name != "batch_size")

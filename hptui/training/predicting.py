@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from hptui.training.engine.building import build_network
 from hptui.training.engine.device import resolve_device, use_threads
 from hptui.training.engine.device_data import DeviceDataset, DeviceImages
 from hptui.training.engine.evaluation import probabilities
-from hptui.training.engine.plug_ins import load_factory
+from hptui.training.engine.plug_ins import load_factory, with_arguments
 from hptui.training.engine.stored_pixels import stored
 from hptui.training.run.checkpoints import load_file
 from hptui.training.sole import sole_in_process
@@ -56,13 +57,20 @@ class Predictor:
 
 @sole_in_process()  # building the network draws its first weights
 def load_predictor(
-    file: Path, model: str, *, device: str, threads: int | None = None, precision: str = "float32"
+    file: Path,
+    model: str,
+    model_args: Mapping[str, Any] | None = None,
+    *,
+    device: str,
+    threads: int | None = None,
+    precision: str = "float32",
 ) -> Predictor:
     """Build the network and put the weights of `file` into it.
 
     Args:
         file: model.pt or best.pt of a completed run.
         model: what --model was, with the path of an own file on this machine.
+        model_args: as in --model-args.
         device: as in --device.
         threads: as in --threads.
         precision: of the forward pass.
@@ -90,7 +98,7 @@ def load_predictor(
         fingerprint="",
         intensity=_intensity(file, saved),
     )
-    network = build_network(load_factory(model), model, data, seed=0)
+    network = build_network(with_arguments(load_factory(model), model_args or {}), model, data, seed=0)
     try:
         network.load_state_dict(saved["network"])
     except RuntimeError as error:

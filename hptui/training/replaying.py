@@ -93,7 +93,8 @@ class Replayed(Strategy):
             ready = {name: probe for name, probe in left.items() if probe.start is None or probe.start in self._ends}
             measurements = yield [self._candidate(probe, situation) for probe in ready.values()]
             for name, one in zip(ready, measurements, strict=True):
-                assert one.end is not None  # it was asked to be kept
+                if one.end is None:  # it was asked to be kept
+                    raise TrainingError(f"a probe that the run went on from fails here: {one.failed}.")
                 self._ends[name] = one.end
                 del left[name]
         start = None if recorded.start is None else self._ends[recorded.start]

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from hptui.config import Arm, StudyConfig
-from hptui.errors import ConfigError, HptuiError, RunDirectoryError, TrainingError
+from hptui.errors import ConfigError, HptuiError, RunDirectoryError, TrainingError, failure_words
 from hptui.plan import Plan
 from hptui.planning import new_strategy, plan_arm
 from hptui.record.events import RunCompleted, RunFailed
@@ -29,6 +29,7 @@ from hptui.record.study_directory import Study, create_study, shown
 from hptui.record.write_errors import require_room
 from hptui.training.disk_use import disk_use
 from hptui.training.engine.building import StudyInputs
+from hptui.training.engine.failures import is_out_of_memory
 from hptui.training.inputs import check_strategies, prepare_inputs
 from hptui.training.run.control import Control
 from hptui.training.run.run import Run, RunOutcome
@@ -84,6 +85,7 @@ def start_study(config: StudyConfig, directory: Path) -> PreparedStudy:
         plans=plans,
         data=inputs.summary,
         intensity=inputs.data.intensity,
+        warnings=inputs.warnings,
     )
     remember_trained(study)
     return PreparedStudy(study, config, inputs)
@@ -174,8 +176,9 @@ def _train_run(plan: RunPlan, control: Control, inputs: StudyInputs) -> RunOutco
             raise
         except (Exception, SystemExit) as error:
             _record_failure(writer, directory, error)
+            less = "; set a smaller batch_size, or smaller images" if is_out_of_memory(error) else ""
             raise TrainingError(
-                f"{directory.name} failed: {type(error).__name__}: {error} (more in {directory / ERROR_FILE})"
+                f"{directory.name} failed: {failure_words(error)}{less} (more in {directory / ERROR_FILE})"
             ) from error
 
 

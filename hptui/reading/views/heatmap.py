@@ -169,7 +169,9 @@ class _Setting:
         left_out = sum(number in self.excluded for number in numbers)
         best = min(self._measured(candidates), default=None)
         if best is None:
-            return Cell(numbers, None, diverged=all(one.diverged for one in candidates), left_out=left_out)
+            diverged = all(one.diverged for one in candidates)
+            failed = next((one.failed for one in candidates if one.failed), "")
+            return Cell(numbers, None, diverged=diverged, failed=failed, left_out=left_out)
         return Cell(numbers, best.value, passed_over=best.passed_over, left_out=left_out)
 
     def value(self, one: CandidateScored) -> float | None:

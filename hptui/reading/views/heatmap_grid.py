@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -30,6 +30,8 @@ class Cell:
     """of the chosen one, else of the best of them; None: not measured yet, or all diverged"""
     diverged: bool = False
     """measured, and none was finite"""
+    failed: str = ""
+    """of a cell where none was finite, why one of its candidates failed"""
     predicted: float | None = None
     """score that the strategy's model of the landscape expects here, where nothing was measured"""
     passed_over: bool = False
@@ -46,6 +48,12 @@ class Cell:
     def hides_left_out(self) -> bool:
         """Whether candidates were left out behind a value that was not."""
         return self.left_out > 0 and not self.passed_over
+
+
+def lost_words(cells: Iterable[Cell]) -> str:
+    """What became of the cells that have no finite value: diverged, failed, or some the one and some the other."""
+    kinds = {bool(cell.failed) for cell in cells if cell.diverged}
+    return " or ".join(["diverged"] * (kinds != {True}) + ["failed"] * (True in kinds))
 
 
 @dataclass(frozen=True)

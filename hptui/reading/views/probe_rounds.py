@@ -53,16 +53,27 @@ def probe_rounds(decision: Decision) -> tuple[ProbeRound, ...]:
     population = any(one.start is not None and one.start[0] != own for one in decision.candidates)
     grouped: list[list[CandidateScored]] = []
     for one in decision.candidates:
-        reach[one.candidate] = mine = _reach(one, own, reach)
-        for group in grouped:
-            first = reach[group[0].candidate]
-            as_far = abs(mine.images - first.images) < max(mine.batch, first.batch) * mine.probes
-            if mine.probes == first.probes and (as_far or population):
-                group.append(one)
-                break
+        reach[one.candidate] = _reach(one, own, reach)
+        # how far one that failed was to come is not known: it was tried with those before it
+        order = reversed(grouped) if one.failed else grouped
+        fitting = (group for group in order if _belongs(one, group, reach, population=population))
+        if (group := next(fitting, None)) is not None:
+            group.append(one)
         else:
             grouped.append([one])
     return tuple(_round(number, group, reach) for number, group in enumerate(grouped))
+
+
+def _belongs(
+    one: CandidateScored, group: Sequence[CandidateScored], reach: dict[int, _Reach], *, population: bool
+) -> bool:
+    """Whether it was trained from as far, and as far, as those of a group."""
+    first = next((other for other in group if not other.failed), group[0])
+    mine, other = reach[one.candidate], reach[first.candidate]
+    if mine.probes != other.probes:
+        return False
+    as_far = abs(mine.images - other.images) < max(mine.batch, other.batch) * mine.probes
+    return as_far or population or bool(one.failed or first.failed)
 
 
 def _reach(one: CandidateScored, decision: int, reach: dict[int, _Reach]) -> _Reach:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import dataclass
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.optim import Optimizer
 
 from hptui.config import StudyConfig
-from hptui.errors import ConfigError, ModelError, first_line
+from hptui.errors import ConfigError, HptuiError, ModelError, failure_words
 from hptui.hyperparameters import Values, default_values
 from hptui.losses import Loss
 from hptui.optimizers import OptimizerFactory
 from hptui.record.data_summary import DataSummary
+from hptui.registry import without_folder
+from hptui.training.engine.contract import CONTRACT, fit_to_images, offered
 from hptui.training.engine.device_data import BatchOrder, DeviceDataset, DeviceImages
+from hptui.training.engine.outputs import OutputAdapter
 from hptui.training.engine.plug_ins import ModelFactory
 from hptui.training.engine.random_state import seed_all
 from hptui.training.engine.state import TrainingState
@@ -35,61 +36,37 @@ class StudyInputs:
     device: torch.device
     summary: DataSummary | None = None
     """what was read, for the record"""
+    warnings: tuple[str, ...] = ()
+    """what the trial before training found that its reader should know, one line each"""
 
 
 def build_network(factory: ModelFactory, name: str, data: DeviceDataset, seed: int) -> nn.Module:
     """A new network on the data's device, its initial weights determined by `seed` alone.
 
+    It answers with one logit per class whatever form its own code gives the answer (`OutputAdapter`), and takes grey
+    images where its own code takes three channels.
+
     Raises:
         ModelError: the factory fails, or the network does not map these images to one logit per class.
     """
     torch.manual_seed(seed)
-    offered = {
-        "in_channels": data.channels,
-        "num_classes": len(data.class_names),
-        "image_size": data.image_shape,
-    }
     try:
-        network = factory(**_accepted(factory, offered))
+        network = factory(**offered(factory, name, data))
+    except HptuiError:
+        raise
     except (Exception, SystemExit) as error:
-        raise ModelError(f"model {name!r} cannot be built: {type(error).__name__}: {first_line(error)}") from error
+        raise ModelError(f"model {name!r} cannot be built: {failure_words(error)}. {CONTRACT}") from error
     if not isinstance(network, nn.Module):
-        raise ModelError(f"model {name!r} gives a {type(network).__name__}, not a torch.nn.Module.")
+        raise ModelError(f"model {name!r} gives a {type(network).__name__}, not a torch.nn.Module. {CONTRACT}")
     network.to(data.train.pixels.device)
     memory_format = getattr(factory, "memory_format", None)
     if memory_format is not None:
         network.to(memory_format=memory_format)
-    _check_output(network, name, data)
-    return network
-
-
-def _accepted(factory: ModelFactory, offered: dict[str, Any]) -> dict[str, Any]:
-    parameters = inspect.signature(factory).parameters.values()
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-        return offered
-    return {key: value for key, value in offered.items() if key in {parameter.name for parameter in parameters}}
-
-
-def _check_output(network: nn.Module, name: str, data: DeviceDataset) -> None:
-    classes = len(data.class_names)
-    images = data.normalise(data.train.pixels[:2])
-    network.eval()  # a trial in training mode would move BatchNorm's statistics and draw from dropout
-    try:
-        with torch.no_grad():
-            output = network(images)
-    except (Exception, SystemExit) as error:
-        sides = "x".join(str(side) for side in images.shape[1:])
-        raise ModelError(
-            f"model {name!r} does not take images of {sides}: {type(error).__name__}: {first_line(error)}"
-        ) from error
-    shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
-    if shape != (len(images), classes):
-        raise ModelError(
-            f"model {name!r} answers {len(images)} images with {shape}; {data.name} has {classes} classes, "
-            f"so it has to be {(len(images), classes)}."
-        )
+    network.register_forward_hook(OutputAdapter(without_folder(name), data.name, data.class_names))
+    fit_to_images(network, name, data)
     if not any(parameter.requires_grad for parameter in network.parameters()):
         raise ModelError(f"model {name!r} has no weights to train.")
+    return network
 
 
 def new_state(inputs: StudyInputs, config: StudyConfig, seed: int) -> TrainingState:
@@ -117,7 +94,7 @@ def build_optimizer(factory: OptimizerFactory, name: str, network: nn.Module, va
     except ConfigError:
         raise
     except (Exception, SystemExit) as error:
-        raise ConfigError(f"optimizer {name!r} cannot be built: {type(error).__name__}: {first_line(error)}") from error
+        raise ConfigError(f"optimizer {name!r} cannot be built: {failure_words(error)}") from error
     if not isinstance(optimizer, Optimizer) or "lr" not in optimizer.param_groups[0]:
         raise ConfigError(f"optimizer {name!r} gives a {type(optimizer).__name__}, not a torch optimizer with a rate.")
     return optimizer

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, TypeVar
 
 from torch import nn
@@ -28,6 +29,15 @@ def load_factory(name: str) -> ModelFactory:
     if not callable(factory):
         raise ModelError(f"model {name!r} is a {type(factory).__name__}, not a class or function that builds one.")
     return factory  # type: ignore[no-any-return]
+
+
+def with_arguments(factory: ModelFactory, arguments: Mapping[str, Any]) -> ModelFactory:
+    """What builds a network, with the arguments that --model-args gives it."""
+    if not arguments:
+        return factory
+    bound = partial(factory, **arguments)
+    bound.memory_format = getattr(factory, "memory_format", None)  # type: ignore[attr-defined]
+    return bound
 
 
 def load_optimizer(name: str) -> OptimizerFactory:

@@ -27,6 +27,7 @@ from hptui.training.engine.loop import Trainer
 from hptui.training.run.answers import checked_candidates, checked_choice, checked_course, checked_prediction
 from hptui.training.run.autosave import Autosave
 from hptui.training.run.control import Control, StopRequested
+from hptui.training.run.failing import refuse_failed
 from hptui.training.run.foresight import asked_plan
 from hptui.training.run.kept import KeptStates
 from hptui.training.run.ledger import Ledger
@@ -54,7 +55,7 @@ class DecisionMaker:
 
         Raises:
             StopRequested: within a probe; the training is back where the decision began, which is pending.
-            TrainingError: the strategy answers with what cannot be done.
+            TrainingError: the strategy answers with what cannot be done, or all candidates failed.
         """
         pending = self.ledger.pending or self._begin(epoch)
         self.ledger.pending = pending
@@ -71,6 +72,7 @@ class DecisionMaker:
         twin = self._twin() if self._is_checked() else None
         try:
             choice = self._choose(self.strategy, pending.own, prober, situation, 1.0, self._record_candidate)
+            refuse_failed(choice, pending.own.measured, type(self.strategy).__name__)
             if twin is not None:
                 self._check_greed(twin, pending, prober, situation, choice)
         except StopRequested:
@@ -215,6 +217,7 @@ class DecisionMaker:
                 seconds=probe.seconds,
                 start=measured.candidate.start,
                 steps=probe.steps,
+                failed=measured.failed,
             )
         )
 

@@ -9,6 +9,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from hptui.metrics.classification import metric
 from hptui.record.class_counts import ClassCounts
 from hptui.strategies import Candidate, Measurement
@@ -16,6 +18,7 @@ from hptui.training.engine.evaluation import Evaluation
 from hptui.training.engine.loop import LossSum, Trainer
 from hptui.training.run.autosave import Autosave
 from hptui.training.run.control import Control, StopRequested
+from hptui.training.run.failing import CandidateFailed, failing, free_memory
 from hptui.training.run.pending import Course, PartialProbe, PendingDecision
 
 EXPLODED = 3.0
@@ -51,7 +54,11 @@ class Scoring:
     def measure(
         self, trainer: Trainer, candidate: Candidate, train_loss: float, start_loss: float
     ) -> tuple[Measurement, ClassCounts]:
-        """Score the state that `trainer` is in now; its end is not kept yet."""
+        """Score the state that `trainer` is in now; its end is not kept yet.
+
+        Raises:
+            CandidateFailed: it cannot be evaluated.
+        """
         raw = self._evaluate(trainer, averaged=False)
         scored = self._evaluate(trainer, averaged=True) if self.weights == "averaged" else raw
         guessing = math.log(len(trainer.data.class_names))
@@ -69,6 +76,23 @@ class Scoring:
             losses=scored.losses,
         )
         return measurement, scored.class_counts
+
+    def without_score(self, trainer: Trainer, candidate: Candidate, why: str) -> tuple[Measurement, ClassCounts]:
+        """What is left to say of a candidate that failed, with the values that `trainer` has."""
+        nothing = [0] * len(trainer.data.class_names)
+        measurement = Measurement(
+            candidate=candidate,
+            values=trainer.state.values.chosen(),
+            score=math.inf,
+            loss=math.inf,
+            accuracy=0.0,
+            raw_loss=math.inf,
+            raw_accuracy=0.0,
+            diverged=True,
+            losses=np.full(len(trainer.data.validation), np.inf, np.float32),
+            failed=why,
+        )
+        return measurement, ClassCounts(support=nothing, predicted=nothing, hits=nothing)
 
     def _score(self, scored: Evaluation) -> float:
         match self.score:
@@ -153,21 +177,33 @@ class Prober:
             start = home if candidate.start is None else course.kept.state(candidate.start, self.strategy)
             trainer.state.restore(start)
             trainer.state.values.set(candidate.values)
-        batches = trainer.batches(epochs)
-        for batch in range(done, batches):
-            self._safe_point(course, batch, losses, began)
-            losses.add(*trainer.step())
-            self.autosave.stepped()
+        steps, number = done, len(course.measured)
         try:
-            measurement, classes = self.scoring.measure(trainer, candidate, losses.read(), self.pending.loss)
+            for steps in range(done, batches := trainer.batches(epochs)):
+                self._safe_point(course, steps, losses, began)
+                with failing():
+                    losses.add(*trainer.step())
+                self.autosave.stepped()
+            steps = batches
+            measurement, classes = self._measure(candidate, course, losses, began, steps)
+        except CandidateFailed as failure:
+            measurement, classes = self.scoring.without_score(trainer, candidate, str(failure))
+        if measurement.failed:
+            free_memory(trainer.state)  # not above: while the error is handled, it holds on to the tensors
+        elif candidate.keep:
+            end = course.kept.keep((self.decision, number), trainer.state.snapshot())
+            measurement = replace(measurement, end=end)
+        return Probe(number, measurement, classes, losses.images, self.control.clock() - began, steps)
+
+    def _measure(
+        self, candidate: Candidate, course: Course, losses: LossSum, began: float, batches: int
+    ) -> tuple[Measurement, ClassCounts]:
+        try:
+            with failing():
+                return self.scoring.measure(self.trainer, candidate, losses.read(), self.pending.loss)
         except StopRequested:
             course.partial = self._partial(batches, losses, began)
             raise
-        number = len(course.measured)
-        if candidate.keep:
-            end = course.kept.keep((self.decision, number), trainer.state.snapshot())
-            measurement = replace(measurement, end=end)
-        return Probe(number, measurement, classes, losses.images, self.control.clock() - began, batches)
 
     def _safe_point(self, course: Course, batches: int, losses: LossSum, began: float) -> None:
         """Between two steps: where the probe is stopped or saved, it is gone on with later."""

@@ -6,8 +6,10 @@ import time
 
 from hptui.plan import plan_lines
 from hptui.reading.changes import ranges_words
+from hptui.reading.failed_candidates import failed_candidate_words
 from hptui.record.events import (
     AnyEvent,
+    CandidateScored,
     CheckpointSaved,
     CommandRefused,
     DecisionRepeated,
@@ -50,6 +52,8 @@ def _what(event: AnyEvent) -> str:  # noqa: PLR0911, PLR0912 (one line per kind 
         case DecisionStarted():
             cells = " x ".join(f"{len(axis.values)} {axis.name}" for axis in event.axes)
             return f"decision {event.decision + 1} for epoch {event.epoch}: {cells}"
+        case CandidateScored():
+            return failed_candidate_words(event)
         case DecisionRepeated():
             outcome = f"would choose {describe(event.values, event.changed)}" if event.changed else "chooses the same"
             return f"greed check: a probe {event.times:g} times as long {outcome}"

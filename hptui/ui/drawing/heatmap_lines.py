@@ -8,7 +8,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from hptui.reading.views.heatmap_grid import Cell, HeatmapGrid, Position
+from hptui.reading.views.heatmap_grid import Cell, HeatmapGrid, Position, lost_words
 from hptui.record.events import Axis
 from hptui.ui.drawing.colours import Palette, readable_on
 from hptui.ui.drawing.heatmap_layout import Layout, fitted, share_of
@@ -182,7 +182,7 @@ def _signs(grid: HeatmapGrid, palette: Palette, room: int) -> str:
         "! passed over": any(cell.passed_over for cell in cells),
         f"{palette.mark('½', '/')} some left out": any(cell.hides_left_out for cell in cells),
         "~ predicted": any(cell.value is None and cell.predicted is not None for cell in cells),
-        f"{palette.mark('×', 'x')} diverged": any(cell.diverged for cell in cells),
+        f"{palette.mark('×', 'x')} {lost_words(cells)}": any(cell.diverged for cell in cells),
         f"{palette.mark('·', '.')} not measured": any(cell.shown is None and not cell.diverged for cell in cells),
     }
     words = [sign for sign, does in occur.items() if does]

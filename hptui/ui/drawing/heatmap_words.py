@@ -54,6 +54,7 @@ def cell_words(grid: HeatmapGrid, decision: Decision, at: Position, width: int) 
     cell, values = grid.cells[at[0]][at[1]], cell_values(grid, decision, at)
     for digits in range(6, 2, -1):
         shown = "diverged" if cell.diverged else f"{grid.measure} undefined" if cell.candidates else "not measured"
+        shown = "failed" if cell.failed else shown
         if cell.predicted is not None and cell.value is None:
             shown = f"{grid.measure} {cell.predicted:.{digits}g} predicted, not measured"
         if cell.value is not None:

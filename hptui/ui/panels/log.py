@@ -13,6 +13,7 @@ from textual.widgets import Input, RichLog
 from hptui.reading.studies import FollowedRun
 from hptui.record.events import (
     AnyEvent,
+    CandidateScored,
     CommandRefused,
     HyperparametersChosen,
     RunCompleted,
@@ -30,7 +31,7 @@ __all__ = ["LogPanel"]
 KEYS = "/ filter, j k scroll"
 STYLES: tuple[tuple[tuple[type[AnyEvent], ...], str], ...] = (
     ((RunFailed,), "log--failed"),
-    ((CommandRefused, RunStopped), "log--refused"),
+    ((CandidateScored, CommandRefused, RunStopped), "log--refused"),
     ((HyperparametersChosen, RunCompleted), "log--chosen"),
 )
 """kinds of events that stand out"""

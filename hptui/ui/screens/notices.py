@@ -20,6 +20,7 @@ class Notices:
 
     def __init__(self, screen: Screen[Any], viewer: Viewer) -> None:
         self._screen, self._viewer = screen, viewer
+        self._told_warnings = False
         self._unreadable: set[str] = set()
         """runs of which it was said"""
         self._refused: int | None = None
@@ -28,6 +29,7 @@ class Notices:
 
     def show_new(self, *, behind: bool) -> None:
         """Show what came since the last time; while a log is `behind`, its refusals are of old."""
+        self._show_warnings()
         self._show_problems()
         self._show_refusals(behind)
 
@@ -35,6 +37,17 @@ class Notices:
         """Have the app call attention to what came since the last time; once all logs are read, `status` is theirs."""
         for alert in self._alerts.find(status):
             self._screen.post_message(Alerted(alert))
+
+    def _show_warnings(self) -> None:
+        """What the trial before the training found, while the training goes on; the report has it for good."""
+        if self._told_warnings:
+            return
+        self._told_warnings = True
+        if any(run.state.completed is None for run in self._viewer.followed.runs):
+            for line in self._viewer.followed.study.warnings:
+                self._screen.notify(
+                    line, title="found before training", severity="warning", timeout=PROBLEM_SECONDS, markup=False
+                )
 
     def _show_problems(self) -> None:
         problems = self._viewer.problems

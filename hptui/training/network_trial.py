@@ -1,0 +1,151 @@
+"""Mistakes of a user's own network that no error tells: a softmax too many, dropout out of reach, an unsteady answer.
+
+Each is found by what the network does with a few images, on a throwaway copy, before anything is trained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.graph import Node
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
+
+from hptui.config import StudyConfig
+from hptui.hyperparameters import hyperparameter
+from hptui.registry import without_folder
+from hptui.training.engine.building import StudyInputs, new_state
+from hptui.training.engine.outputs import adapter_of
+from hptui.training.engine.random_state import seed_all
+from hptui.training.engine.values_in_force import ValuesInForce
+
+IMAGES = 16
+NOTHING, NEARLY_ALL = 0.0, 0.9
+"""dropout with which a network has to answer differently in training, if it uses its layers"""
+UNSTEADY = 1e-3
+"""relative difference of two answers to the same images; a GPU's sums differ by less"""
+SUMS_TO_ONE = 1e-5
+PASSED_ON = (
+    *("View", "UnsafeView", "ReshapeAlias", "Squeeze", "Unsqueeze", "Select", "Slice", "Stack", "Cat", "Clone"),
+    *("Alias", "ToCopy", "Unbind", "Permute", "T", "Transpose", "Expand"),
+)
+"""operations of autograd that leave numbers as they are"""
+DROPOUTS: tuple[Callable[..., Any], ...] = (
+    *(F.dropout, F.dropout1d, F.dropout2d, F.dropout3d, F.alpha_dropout, F.feature_alpha_dropout),
+    *(torch.dropout, torch.dropout_, torch.feature_dropout, torch.alpha_dropout, torch.feature_alpha_dropout),
+)
+
+
+def network_warnings(inputs: StudyInputs, config: StudyConfig) -> Iterator[str]:
+    """What is odd in a study's network, and what is taken of its outputs: one line each."""
+    state = new_state(inputs, config, config.seed)
+    trial = NetworkTrial(state.network, state.values, inputs.data.normalise(inputs.data.train.pixels[:IMAGES]), config)
+    try:
+        found = trial.found()
+    except Exception:  # whatever is wrong for good is told by the steps of the trial, which are training as it will be
+        found = []
+    yield from found
+
+
+class NetworkTrial:
+    """One network with a few images."""
+
+    def __init__(self, network: nn.Module, values: ValuesInForce, images: Tensor, config: StudyConfig) -> None:
+        self._network, self._values, self._images, self._config = network, values, images, config
+        self._model = f"model {without_folder(config.model)!r}"
+
+    def found(self) -> list[str]:
+        """Sentences on what should make its owner look at its code."""
+        self._network.eval()
+        lines = [*self._last_activation(), *self._unsteady()]
+        self._network.train()
+        lines += self._dropout()
+        return [*adapter_of(self._network).words, *lines]
+
+    def _answer(self) -> Tensor:
+        output: Tensor = self._network(self._images.clone())  # own code may change what it is given
+        return output
+
+    def _last_activation(self) -> Iterator[str]:
+        output = self._answer()
+        names = set(_last_operations(output.grad_fn))
+        kinds = [kind for kind in ("softmax", "sigmoid") if f"{kind.title()}Backward0" in names]
+        values = output.detach().double()
+        adds_up = bool((values >= 0).all()) and bool((values.sum(1) - 1).abs().max() < SUMS_TO_ONE)
+        if kinds or adds_up:
+            yield (
+                f"{self._model} ends in {(kinds or ['softmax'])[0]}, and the loss has one of its own, so it learns "
+                "worse than it could: return what comes before it (logits)"
+            )
+
+    def _unsteady(self) -> Iterator[str]:
+        with torch.no_grad():
+            first, second = self._answer(), self._answer()
+        difference = float((first - second).abs().max())
+        if difference > UNSTEADY * max(float(first.abs().max()), 1e-6):
+            yield (
+                f"the evaluation of {self._model} is not repeatable: the same images get other answers the second time "
+                f"(up to {difference:.2g} apart), so scores are partly luck; does it draw random numbers in evaluation "
+                "(F.dropout without training=self.training)?"
+            )
+
+    def _dropout(self) -> Iterator[str]:
+        reachable = not hyperparameter("dropout").problem(self._values)
+        if reachable:
+            self._values.set({"dropout": NOTHING})
+        without, rates = self._trained_answer()
+        if rates:
+            shown = ", ".join(f"{rate:g}" for rate in sorted(rates))
+            yield (
+                f"{self._model} drops by a function (F.dropout, {shown}), which a value of dropout does not reach: "
+                "make it a layer (nn.Dropout)"
+            )
+        if reachable and "dropout" in {*self._config.space, *self._config.set}:
+            self._values.set({"dropout": NEARLY_ALL})
+            with_much, _ = self._trained_answer()
+            if torch.equal(without, with_much):
+                yield f"dropout changes nothing: {self._model} has layers of it (nn.Dropout), and does not use them"
+
+    def _trained_answer(self) -> tuple[Tensor, set[float]]:
+        """The answer in training, with the same random numbers each time, and the rates of functional dropout."""
+        seed_all(self._config.seed)
+        with torch.no_grad(), _DropoutCalls() as calls:
+            return self._answer(), calls.rates
+
+
+class _DropoutCalls(TorchFunctionMode):
+    """Notes with which rates functions of dropout are called, by layers or by the network's own code."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rates: set[float] = set()
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        named = dict(kwargs or {})
+        if func in DROPOUTS:
+            rate = named.get("p", args[1] if len(args) > 1 else 0.5)
+            active = named.get("training", named.get("train", args[2] if len(args) > 2 else True))
+            if active and rate > 0:
+                self.rates.add(float(rate))
+        return func(*args, **named)
+
+
+def _last_operations(node: Node | None) -> Iterator[str]:
+    """Names of autograd's operations that an output comes from, behind those that leave numbers as they are."""
+    if node is None:
+        return
+    name = node.name()
+    if name.partition("Backward")[0] in PASSED_ON:
+        for before, _ in node.next_functions:
+            yield from _last_operations(before)
+    else:
+        yield name

@@ -1,0 +1,179 @@
+"""What a trial of the network before training tells, and that it tells nothing where there is nothing to tell."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from hptui import registry
+from hptui.datasets import ImageDataset, Images
+from hptui.training.network_trial import DROPOUTS
+
+from .conftest import NormDropNet, Prepared, make_run
+from .test_exactness import assert_same
+
+Make = Callable[..., Prepared]
+LR = {"lr": "1e-3:1e-1:log:2"}
+WITH_DROPOUT = LR | {"dropout": "0:0.5:lin:2"}
+
+
+class Body(nn.Module):
+    def __init__(self, in_channels: int, num_classes: int) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(in_channels, 8, 3)
+        self.drop = nn.Dropout(0.3)
+        self.output = nn.Linear(8, num_classes)
+
+    def features(self, x: Tensor) -> Tensor:
+        return F.relu(self.convolution(x)).amax((2, 3))
+
+    def forward(self, x: Tensor) -> Any:
+        return self.output(self.drop(self.features(x)))
+
+
+class Softmax(Body):
+    def forward(self, x: Tensor) -> Any:
+        return super().forward(x).softmax(1)
+
+
+class OwnSoftmax(Body):
+    def forward(self, x: Tensor) -> Any:
+        powers = super().forward(x).exp()
+        return powers / powers.sum(1, keepdim=True)
+
+
+class Reshaped(Softmax):
+    def forward(self, x: Tensor) -> Any:
+        return super().forward(x).unsqueeze(2)[:, :, 0]
+
+
+class Hidden(Softmax):
+    def forward(self, x: Tensor) -> Any:
+        return {"out": super().forward(x), "features": self.features(x)}
+
+
+class Sigmoid(Body):
+    def forward(self, x: Tensor) -> Any:
+        return super().forward(x).sigmoid()
+
+
+class LogSoftmax(Body):
+    """Harmless: the logarithm of a softmax is its own."""
+
+    def forward(self, x: Tensor) -> Any:
+        return super().forward(x).log_softmax(1)
+
+
+class Gated(Body):
+    """A sigmoid within, and logits that happen to be positive."""
+
+    def forward(self, x: Tensor) -> Any:
+        return self.output(self.drop(self.features(x)).sigmoid()).sigmoid() * 3 - 1
+
+
+class Functional(Body):
+    def forward(self, x: Tensor) -> Any:
+        return self.output(F.dropout(self.features(x), 0.5, self.training))
+
+
+class Reads(Body):
+    """A function with the rate of a layer: a value reaches it."""
+
+    def forward(self, x: Tensor) -> Any:
+        return self.output(F.dropout(self.features(x), self.drop.p, self.training))
+
+
+class NeverCalled(Body):
+    def forward(self, x: Tensor) -> Any:
+        return self.output(self.features(x))
+
+
+class Always(NeverCalled):
+    def forward(self, x: Tensor) -> Any:
+        return self.output(F.dropout(self.features(x), 0.5))
+
+
+@pytest.mark.parametrize("factory", [Softmax, OwnSoftmax, Reshaped, Hidden])
+def test_a_softmax_at_the_end_is_told(prepare: Make, factory: Any) -> None:
+    lines = prepare(factory, search=LR).inputs.warnings
+    assert "ends in softmax" in lines[-1]
+    assert "return what comes before it" in lines[-1]
+
+
+def test_a_sigmoid_at_the_end_is_told(prepare: Make) -> None:
+    (line,) = prepare(Sigmoid, search=LR).inputs.warnings
+    assert "ends in sigmoid" in line
+
+
+def test_functional_dropout_is_told(prepare: Make) -> None:
+    first, second = prepare(Functional, search=WITH_DROPOUT).inputs.warnings
+    assert "drops by a function (F.dropout, 0.5), which a value of dropout does not reach" in first
+    assert second.startswith("dropout changes nothing")
+    assert len(prepare(Functional, search=LR).inputs.warnings) == 1
+
+
+@pytest.mark.parametrize(
+    "settings", [{"search": WITH_DROPOUT}, {"search": LR, "set": {"batch_size": 20, "dropout": 0.2}}]
+)
+def test_dropout_that_is_never_called_is_told_where_it_is_searched_or_set(prepare: Make, settings: Any) -> None:
+    (line,) = prepare(NeverCalled, **settings).inputs.warnings
+    assert line.startswith("dropout changes nothing")
+    assert prepare(NeverCalled, search=LR).inputs.warnings == ()
+
+
+def test_an_evaluation_that_is_not_repeatable_is_told(prepare: Make) -> None:
+    first, second = prepare(Always, search=LR).inputs.warnings
+    assert "evaluation of model" in first
+    assert "not repeatable" in first
+    assert "drops by a function" in second
+
+
+@pytest.mark.parametrize("factory", [Body, LogSoftmax, Gated, Reads, NormDropNet])
+def test_nothing_is_told_of_a_sound_network(prepare: Make, factory: Any) -> None:
+    assert prepare(factory, search=WITH_DROPOUT).inputs.warnings == ()
+
+
+@pytest.mark.parametrize("name", [name for name in registry.names("models") if ":" not in name])
+@pytest.mark.parametrize("classes", [2, 10])
+def test_nothing_is_told_of_the_networks_that_come_with_hptui(prepare: Make, name: str, classes: int) -> None:
+    random = np.random.default_rng(0)
+    parts = [
+        Images(random.integers(0, 256, (count, 1, 28, 28), np.uint8), np.arange(count) % classes)
+        for count in (60, 20, 20)
+    ]
+    data = ImageDataset("noise", tuple(map(str, range(classes))), *parts)
+    for seed in range(3):
+        made = prepare(registry.load("models", name), data, search=WITH_DROPOUT, seed=seed)
+        assert made.inputs.warnings == ()
+
+
+def test_a_trial_leaves_no_trace(prepare: Make) -> None:
+    """The first state of a run is the same with and without one before."""
+    made = prepare(NormDropNet, search=WITH_DROPOUT)
+    first, _ = make_run(made)
+    before = first.state.snapshot()
+    prepare(NormDropNet, search=WITH_DROPOUT)
+    assert_same(before, make_run(made)[0].state.snapshot())
+
+
+def test_every_function_of_dropout_is_seen(prepare: Make) -> None:
+    for function in DROPOUTS:
+
+        class Uses(Body):
+            def forward(self, x: Tensor, function: Any = function) -> Any:
+                x = F.relu(self.convolution(x))
+                x = x.flatten(2) if function is F.dropout1d else x.unsqueeze(2) if function is F.dropout3d else x * 1.0
+                return self.output(function(x, 0.25, self.training).flatten(2).amax(2))
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            lines = prepare(Uses, search=LR).inputs.warnings
+        assert any("drops by a function (F.dropout, 0.25)" in line for line in lines), function
+    assert torch.dropout in DROPOUTS
