@@ -51,13 +51,13 @@ def convert_field(field: str, raw: object, *, installed: bool = True) -> Any:
     words = choices(field)
     if words and raw not in words:
         raise ConfigError(f"unknown {field} {raw!r}.{nearest(str(raw), words)}")
-    if field == "decide_at" and isinstance(raw, str):
+    if field in ("decide_at", "freeze") and isinstance(raw, str):
         raw = [part.strip() for part in raw.split(",") if part.strip()]
     try:
         value = msgspec.convert(raw, FIELDS[field], strict=False)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{field} = {raw!r}: {_plain(str(error))}") from None
-    if value == []:
+    if field == "decide_at" and value == []:
         raise ConfigError(f"{field} = {raw!r}: name at least one epoch.")
     _check_name(field, value, installed=installed)
     return value
@@ -175,6 +175,7 @@ def _plain(message: str) -> str:
         "`float | null`": "a number",
         "`float`": "a number",
         "`array | null`": "whole numbers with commas between",
+        "`array`": "names with commas between",
         "`str | null`": "text",
         "`str`": "text",
     }.items():

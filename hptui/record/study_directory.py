@@ -76,6 +76,8 @@ class Study(msgspec.Struct, frozen=True):
     """by arm, what a run of it is to decide; without those that decide nothing. An older hptui did not keep it"""
     warnings: tuple[str, ...] = ()
     """what a trial found before the training began, one line each"""
+    weights_digest: str = ""
+    """SHA-256 of the file of pretrained weights; empty: there is none"""
     begun: StudyConfig | None = None
     """the settings that it began with, where some were changed since; null: it has them still"""
 
@@ -178,6 +180,7 @@ def create_study(
     disk: DiskUse | None = None,
     plans: dict[str, Plan] | None = None,
     warnings: tuple[str, ...] = (),
+    weights_digest: str = "",
 ) -> Study:
     """Make the folder, copy the user's own files into it, and write study.toml last.
 
@@ -198,6 +201,7 @@ def create_study(
         disk=disk,
         plans=plans or {},
         warnings=warnings,
+        weights_digest=weights_digest,
     )
     try:
         study = _claim_free_name(study, config)
@@ -239,6 +243,8 @@ def _write(study: Study, places: dict[str, str]) -> None:
     }
     if study.warnings:
         head["warnings"] = list(study.warnings)
+    if study.weights_digest:
+        head["weights_digest"] = study.weights_digest
     if study.disk is not None:
         head["disk"] = msgspec.to_builtins(study.disk)
     # Copied beside their place, so that a killed start leaves nothing that looks like the user's.
