@@ -135,7 +135,7 @@ def report_progress(session: Session, directory: Path) -> None:
         if words := disk_words(study):
             print_to_stderr(words)
         for line in study.warnings:
-            print_to_stderr(f"hptui: warning: {line}")
+            print_to_stderr(f"hptui: {line}")
         ProgressReport(FollowedStudy(study), HarmlessConsole(stderr=True)).follow(session.finished)
     except Exception as error:
         print_to_stderr(f"hptui: no more progress is shown, the training goes on: {type(error).__name__}: {error}")

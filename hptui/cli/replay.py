@@ -15,7 +15,7 @@ from hptui.cli.recipe import recipe_of
 from hptui.cli.trusting import allowed_code
 from hptui.config import StudyConfig
 from hptui.config.former import as_of_today
-from hptui.errors import ConfigError, RunDirectoryError
+from hptui.errors import RunDirectoryError
 from hptui.record.events import AnyEvent, EpochCompleted, RunCompleted, RunFailed, RunResumed, RunStarted
 from hptui.record.localizing import localized
 from hptui.record.run_directory import MODEL_FILE, RunFile, create_run, read_run_file
@@ -94,13 +94,12 @@ def replay_run(
 
 def _inputs(study: Study, run: Path, config: StudyConfig) -> StudyInputs:
     """Inputs of a training, once it is sure that they are those of the recorded run."""
-    from hptui.training import prepare_inputs
+    from hptui.training.inputs import prepare_inputs, require_same
     from hptui.training.run.checkpoints import load_file
 
     load_file(run / MODEL_FILE)  # a damaged one is refused before hours of training, not after
     inputs = prepare_inputs(config)
-    if inputs.data.fingerprint != study.fingerprint:
-        raise ConfigError(f"{inputs.data.name}: these are not the images that the study began with.")
+    require_same(inputs, study)
     return inputs
 
 

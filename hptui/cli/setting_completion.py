@@ -19,6 +19,8 @@ def complete_setting(field: str, incomplete: str) -> list[CompletionItem]:
     """Values of one field of the configuration that begin so; torch is not needed to name them."""
     if field in FOLDERS:
         return [CompletionItem(incomplete, type="dir")]
+    if field == "weights":
+        return [CompletionItem(incomplete, type="file")]
     found = matching(_words(field), incomplete)
     own = field in PLUG_INS and not found  # of the user: path/file.py:Name
     return [CompletionItem(incomplete, type="file")] if own else found

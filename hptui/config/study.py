@@ -85,6 +85,13 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     model_args: Annotated[
         dict[str, Any], Meta(description="arguments of the network's constructor, beside what it gets: NAME=VALUE")
     ] = {}
+    weights: Annotated[
+        str | None, Meta(description="file of weights to begin with (fine-tuning): .pt, .pth or .safetensors")
+    ] = None
+    normalisation: Literal["auto", "data", "imagenet"] = "auto"
+    freeze: Annotated[
+        list[str], Meta(description="layers or weights that are not trained, by names or patterns: conv1,layer1.*")
+    ] = []
     optimizer: Annotated[str, Meta(description="what takes the training steps")] = "adam"
     loss: Annotated[str, Meta(description="what training minimises")] = "cross_entropy"
     schedule: Annotated[
@@ -186,6 +193,7 @@ _DESCRIPTIONS = {
     "score_weights": "which weights a decision scores; averages over the last steps are less noisy",
     "resize": "how image files become squares: stretched, with bars (pad), or without their ends (crop)",
     "class_weights": "balanced: in training and validation losses an image counts n / (classes * images of its class)",
+    "normalisation": "mean and deviation of pixels: the training images' (data), ImageNet's, or (auto) the weights'",
     "precision": "arithmetic of the forward pass",
 }
 

@@ -44,10 +44,10 @@ def convert_field(field: str, raw: object, *, installed: bool = True) -> Any:
     words = choices(field)
     if words and raw not in words:
         raise ConfigError(f"unknown {field} {raw!r}.{nearest(str(raw), words)}")
-    if field == "decide_at" and isinstance(raw, str):
+    if field in ("decide_at", "freeze") and isinstance(raw, str):
         raw = [part.strip() for part in raw.split(",") if part.strip()]
     value = _converted(field, raw)
-    if value == []:
+    if field == "decide_at" and value == []:
         raise ConfigError(f"{field} = {raw!r}: name at least one epoch.")
     _check_name(field, value, installed=installed)
     return value
@@ -224,6 +224,7 @@ def _plain(message: str) -> str:
         "`float`": "a number",
         "`array | null`": "whole numbers with commas between",
         "`bool`": "yes or no",
+        "`array`": "names with commas between",
         "`str | null`": "text",
         "`str`": "text",
     }.items():

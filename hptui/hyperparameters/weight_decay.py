@@ -8,17 +8,21 @@ from hptui.hyperparameters import Hyperparameter, TrainingParts
 
 __all__ = ["WEIGHT_DECAY"]
 
+SHARE = "weight_decay_share"
+"""key of a group of an optimizer: the share of the decay that it was built with (biases often have none of it)"""
+
 
 class WeightDecay(Hyperparameter):
     """Lives in the optimizer's groups."""
 
     def put(self, training: TrainingParts, value: float) -> None:
         for group in training.optimizer.param_groups:
-            group["weight_decay"] = value
+            group["weight_decay"] = value * group.get(SHARE, 1.0)
 
     def read(self, training: TrainingParts) -> float | None:
-        value = training.optimizer.param_groups[0].get("weight_decay")
-        return None if value is None else float(value)
+        groups = [group for group in training.optimizer.param_groups if group.get(SHARE, 1.0)]
+        value = groups[0].get("weight_decay") if groups else None
+        return None if value is None else float(value / groups[0].get(SHARE, 1.0))
 
     def problem(self, training: TrainingParts) -> str:
         name = type(training.optimizer).__name__

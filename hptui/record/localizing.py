@@ -44,7 +44,23 @@ def localized(study: Study, data_dir: str | None = None, allowed: str = "") -> S
             changes[field] = _data_place(value, data_dir, places.get(field))
         else:
             changes[field] = _own_object(study, field, places)
+    if study.config.weights is not None:
+        changes["weights"] = str(_weights_place(study, places.get("weights")))
     return msgspec.structs.replace(study.config, **changes)
+
+
+def _weights_place(study: Study, place: str | None) -> Path:
+    """Where the pretrained weights were, or else a place in the study's folder where anybody may put them."""
+    name = Path(study.config.weights or "").name
+    inside = study.directory / SOURCES / "weights" / name
+    if place is not None and Path(place).exists():
+        return Path(place)
+    if not inside.exists():
+        raise ConfigError(
+            f"weights: {name}, with which the study began, is not {f'at {place}' if place else 'known here'} any more; "
+            f"put it there, or to {inside}."
+        )
+    return inside
 
 
 def localized_model(study: Study, allowed: str = "") -> str:

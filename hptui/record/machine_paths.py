@@ -37,6 +37,9 @@ def portable(config: StudyConfig) -> tuple[StudyConfig, dict[str, str]]:
         elif (file := registry.own_file(value)) is not None:
             places[field] = str(file.resolve())
             changes[field] = registry.without_folder(value)
+    if config.weights is not None:
+        weights = Path(config.weights).expanduser()
+        places["weights"], changes["weights"] = str(weights.resolve()), weights.name
     return msgspec.structs.replace(config, **changes), places
 
 

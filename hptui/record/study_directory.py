@@ -80,6 +80,8 @@ class Study(msgspec.Struct, frozen=True):
     """what was read; None: an older hptui did not record it, nor look for images in two splits"""
     warnings: tuple[str, ...] = ()
     """what a trial found before the training began, one line each"""
+    weights_digest: str = ""
+    """SHA-256 of the file of pretrained weights; empty: there is none"""
     begun: StudyConfig | None = None
     """the settings that it began with, where some were changed since; null: it has them still"""
     intensity: Intensity | None = None
@@ -186,6 +188,7 @@ def create_study(  # noqa: PLR0913 (what is known of a study when it begins, eac
     intensity: Intensity | None = None,
     data: DataSummary | None = None,
     warnings: tuple[str, ...] = (),
+    weights_digest: str = "",
 ) -> Study:
     """Make the folder, copy the user's own files into it, and write study.toml last.
 
@@ -208,6 +211,7 @@ def create_study(  # noqa: PLR0913 (what is known of a study when it begins, eac
         intensity=intensity,
         data=data,
         warnings=warnings,
+        weights_digest=weights_digest,
     )
     try:
         study = _claim_free_name(study, config)
@@ -249,6 +253,8 @@ def _write(study: Study, places: dict[str, str]) -> None:
     }
     if study.warnings:
         head["warnings"] = list(study.warnings)
+    if study.weights_digest:
+        head["weights_digest"] = study.weights_digest
     if study.disk is not None:
         head["disk"] = msgspec.to_builtins(study.disk)
     if study.intensity is not None:

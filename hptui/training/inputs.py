@@ -17,9 +17,11 @@ from hptui.errors import ConfigError
 from hptui.metrics.classification import METRICS, metric
 from hptui.planning import new_strategy
 from hptui.record.predictions import Predictions
+from hptui.record.study_directory import Study
 from hptui.training.engine.building import StudyInputs
 from hptui.training.engine.device import resolve_device, use_threads
 from hptui.training.engine.device_data import DeviceDataset, to_device
+from hptui.training.engine.normalisation import normalised
 from hptui.training.engine.plug_ins import (
     ModelFactory,
     load_factory,
@@ -28,6 +30,7 @@ from hptui.training.engine.plug_ins import (
     load_schedule,
     with_arguments,
 )
+from hptui.training.engine.pretrained import read_weights
 from hptui.training.sole import sole_in_process
 from hptui.training.trial import try_out
 
@@ -64,8 +67,19 @@ def prepare_inputs(
             "take fewer, or smaller ones, or another device."
         ) from None
     _check_score(config, data)
-    inputs = StudyInputs(data, test, factory, optimizer, loss, device, summarize(split))
-    return replace(inputs, warnings=tuple(try_out(inputs, config)))
+    weights = read_weights(config.weights) if config.weights is not None else None
+    data, how = normalised(data, config.normalisation, factory, weights)
+    inputs = StudyInputs(data, test, factory, optimizer, loss, device, summarize(split), weights)
+    lines = [f"images are normalised {how}"] * bool(how)
+    return replace(inputs, warnings=(*lines, *try_out(inputs, config)))
+
+
+def require_same(inputs: StudyInputs, study: Study) -> None:
+    """Raise ConfigError where the images, or the pretrained weights, are not those that a study began with."""
+    if inputs.data.fingerprint != study.fingerprint:
+        raise ConfigError(f"{inputs.data.name}: these are not the images that the study began with.")
+    if inputs.pretrained is not None and study.weights_digest not in ("", inputs.pretrained.digest):
+        raise ConfigError(f"weights: {inputs.pretrained.name} is not the file that the study began with.")
 
 
 def check_strategies(config: StudyConfig) -> None:

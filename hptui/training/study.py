@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from hptui.config import Arm, StudyConfig
-from hptui.errors import ConfigError, HptuiError, RunDirectoryError, TrainingError, failure_words
+from hptui.errors import HptuiError, RunDirectoryError, TrainingError, failure_words
 from hptui.plan import Plan
 from hptui.planning import new_strategy, plan_arm
 from hptui.record.events import RunCompleted, RunFailed
@@ -30,7 +30,7 @@ from hptui.record.write_errors import require_room
 from hptui.training.disk_use import disk_use
 from hptui.training.engine.building import StudyInputs
 from hptui.training.engine.failures import is_out_of_memory
-from hptui.training.inputs import check_strategies, prepare_inputs
+from hptui.training.inputs import check_strategies, prepare_inputs, require_same
 from hptui.training.run.control import Control
 from hptui.training.run.run import Run, RunOutcome
 from hptui.training.sole import sole_in_process
@@ -86,6 +86,7 @@ def start_study(config: StudyConfig, directory: Path) -> PreparedStudy:
         data=inputs.summary,
         intensity=inputs.data.intensity,
         warnings=inputs.warnings,
+        weights_digest=inputs.pretrained.digest if inputs.pretrained is not None else "",
     )
     remember_trained(study)
     return PreparedStudy(study, config, inputs)
@@ -97,13 +98,12 @@ def train_study(prepared: PreparedStudy, control: Control) -> bool:
 
     Raises:
         RunDirectoryError: another process writes this study.
-        ConfigError: the data are not those that the study began with.
+        ConfigError: the data, or the pretrained weights, are not those that the study began with.
         TrainingError: the disk is full, a run cannot go on, or a training goes on in this process.
     """
     study, config, inputs = prepared.study, prepared.config, prepared.inputs
     check_strategies(config)  # of a study that is gone on with, own code may have changed
-    if inputs.data.fingerprint != study.fingerprint:
-        raise ConfigError(f"{inputs.data.name}: these are not the images that the study began with.")
+    require_same(inputs, study)
     with Presence(study.directory) as presence:
         remove_left_overs_of_study(study.directory)
         left = study.runs()

@@ -11,10 +11,11 @@ from hptui.config import StudyConfig
 from hptui.errors import ConfigError, HptuiError, ModelError, failure_words, first_line
 from hptui.hyperparameters import Values
 from hptui.registry import without_folder
-from hptui.training.engine.building import StudyInputs, new_state
+from hptui.training.engine.building import StudyInputs, build_network, new_state
 from hptui.training.engine.device_data import DeviceImages
 from hptui.training.engine.failures import is_out_of_memory
 from hptui.training.engine.loop import LossSum, Trainer
+from hptui.training.engine.pretrained import load_weights
 from hptui.training.network_trial import network_warnings
 
 
@@ -30,6 +31,9 @@ def try_out(inputs: StudyInputs, config: StudyConfig) -> Iterator[str]:
     """
     low = {name: entry.low for name, entry in config.space.items()}
     high = {name: entry.high for name, entry in config.space.items()}
+    if inputs.pretrained is not None:
+        network = build_network(inputs.factory, config.model, inputs.data, config.seed)
+        yield from load_weights(network, inputs.pretrained).lines
     _try_checkpoint(inputs, config)
     start = round((inputs.optimizer.start_values | config.start_values)["batch_size"])
     sizes = {start, round(low.get("batch_size", start)), round(high.get("batch_size", start))}

@@ -25,4 +25,6 @@ def networks(name: str) -> Any:
         network: nn.Module = timm.create_model(name, **given | arguments)
         return network
 
+    if known is not None:
+        build.normalisation = known.mean, known.std  # type: ignore[attr-defined]  # what its published weights want
     return build

@@ -17,8 +17,11 @@ from hptui.record.data_summary import DataSummary
 from hptui.registry import without_folder
 from hptui.training.engine.contract import CONTRACT, fit_to_images, offered
 from hptui.training.engine.device_data import BatchOrder, DeviceDataset, DeviceImages
+from hptui.training.engine.freezing import freeze
+from hptui.training.engine.groups import note_shares, split_pretrained
 from hptui.training.engine.outputs import OutputAdapter
 from hptui.training.engine.plug_ins import ModelFactory
+from hptui.training.engine.pretrained import Pretrained, load_weights
 from hptui.training.engine.random_state import seed_all
 from hptui.training.engine.state import TrainingState
 from hptui.training.engine.values_in_force import ValuesInForce
@@ -36,6 +39,8 @@ class StudyInputs:
     device: torch.device
     summary: DataSummary | None = None
     """what was read, for the record"""
+    pretrained: Pretrained | None = None
+    """weights that every run begins with"""
     warnings: tuple[str, ...] = ()
     """what the trial before training found that its reader should know, one line each"""
 
@@ -78,8 +83,14 @@ def new_state(inputs: StudyInputs, config: StudyConfig, seed: int) -> TrainingSt
     """
     seed_all(seed)
     network = build_network(inputs.factory, config.model, inputs.data, seed)
+    taken = load_weights(network, inputs.pretrained).names if inputs.pretrained is not None else frozenset()
+    freeze(network, config.freeze)
     given = inputs.optimizer.start_values | config.set
-    optimizer = build_optimizer(inputs.optimizer, config.optimizer, network, default_values() | given)
+    start = default_values() | given
+    optimizer = build_optimizer(inputs.optimizer, config.optimizer, network, start)
+    note_shares(optimizer, inputs.optimizer, network, start)
+    if taken:
+        split_pretrained(optimizer, [weight for name, weight in network.named_parameters() if name in taken])
     values = ValuesInForce(network, optimizer, given)
     order = BatchOrder(len(inputs.data.train), seed, inputs.device)
     augmentation = torch.Generator().manual_seed(seed)  # on the CPU, so that a checkpoint goes to any device

@@ -36,7 +36,8 @@ def with_arguments(factory: ModelFactory, arguments: Mapping[str, Any]) -> Model
     if not arguments:
         return factory
     bound = partial(factory, **arguments)
-    bound.memory_format = getattr(factory, "memory_format", None)  # type: ignore[attr-defined]
+    for name in ("memory_format", "normalisation"):
+        setattr(bound, name, getattr(factory, name, None))
     return bound
 
 
