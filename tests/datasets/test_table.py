@@ -225,7 +225,7 @@ def test_relative_and_absolute_paths_and_the_data_folder(tmp_path: Path) -> None
     assert len(by_name(read(write(tmp_path, ["file,label", *absolute])))) == 8
 
 
-@pytest.mark.parametrize("content", [b"", b"file,label\n", b"\x00\x01\x02", b'file,label\n"a'])
+@pytest.mark.parametrize("content", [b"", b"file,label\n", b"\x00\x01\x02", b"PK\x03\x04x", b'file,label\n"a'])
 def test_what_is_no_table_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "labels.csv"
     path.write_bytes(content)
