@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -18,7 +18,18 @@ LARGEST = 2**63
 """TOML's whole numbers have 64 bits"""
 TOO_LARGE = "it has a number of more than 64 bits"
 TOO_DEEP = "it is nested too deeply"
+Kind = TypeVar("Kind", bound=msgspec.Struct)
 NO_UTF_8 = "it holds text that is no UTF-8"
+
+
+def ready(kind: type[Kind]) -> type[Kind]:
+    """A struct that several threads may read at once; to be written above the class.
+
+    msgspec works out what a struct holds when it first reads one. A second thread that reads one meanwhile sees half of
+    that, which ends the process with a segmentation fault; so it is worked out here, while the module is imported.
+    """
+    msgspec.json.Decoder(kind)
+    return kind
 
 
 def parse_json(content: bytes, kind: Any = Any) -> Any:

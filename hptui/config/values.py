@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import shlex
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -156,8 +157,9 @@ def _check_name(field: str, value: Any, *, installed: bool) -> None:
 
 def _check_pattern(field: str, value: str) -> None:
     try:
-        found = re.compile(value)
-    except re.error as error:
+        with warnings.catch_warnings(action="error"):  # of what a later Python will read otherwise
+            found = re.compile(value)
+    except (re.error, Warning, OverflowError, RecursionError) as error:
         raise ConfigError(f"{field} = {value!r} is no regular expression: {error}.") from None
     if found.groups == 0:
         raise ConfigError(

@@ -78,7 +78,7 @@ def _patterns(names: Names) -> Iterator[str]:
     first = str(names[0])
     if (word := _KEYWORD.search(first)) is not None:
         yield f"({re.escape(word[0][:-1])}[0-9]+)"
-    above = 1 + (split_meant(first.partition("/")[0]) is not None)  # the class, and the split where there are some
+    above = 1 + any(split_meant(part) for part in first.split("/")[:2])  # the class, and the split where there are some
     deeper = {"/".join(parts[: above + 1]) for name in names if len(parts := str(name).split("/")) > above + 1}
     if len(deeper) >= _FEWEST:
         yield f"^{'[^/]+/' * above}([^/]+)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from hptui.datasets._decode import foreign_format, is_image_file
@@ -49,8 +50,8 @@ class LeftOut:
 
 
 def below(root: Path, path: Path) -> str:
-    """Path as it is called within the data set, with / on every system."""
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+    """Path as it is called within the data set, with / on every system; never an absolute one, which a record keeps."""
+    return Path(os.path.relpath(path, root)).as_posix()
 
 
 def visible(parent: Path, left_out: LeftOut) -> list[Path]:

@@ -12,7 +12,6 @@ _NAMES: dict[Split, tuple[str, ...]] = {
     "test": ("test", "testing", "tst"),
 }
 _WORDS = {word: split for split, words in _NAMES.items() for word in words}
-_FILLING = {"", "data", "dataset", "set", "split", "image", "images", "img", "imgs", "pics", "pictures", "files"}
 
 
 def split_named(word: str) -> Split | None:
@@ -21,8 +20,6 @@ def split_named(word: str) -> Split | None:
 
 
 def split_meant(name: str) -> Split | None:
-    """The split that a folder's name speaks of, also with other words (train_images, Test-Set)."""
-    words = re.split(r"[^a-z]+", name.lower())
-    meant = {_WORDS[word] for word in words if word in _WORDS}
-    rest = {word for word in words if word not in _WORDS}
-    return meant.pop() if len(meant) == 1 and rest <= _FILLING else None
+    """The split that a name speaks of, also among other words (train_images, seg-test); None: of none, or of two."""
+    meant = {_WORDS[word] for word in re.split(r"[^a-z]+", name.lower()) if word in _WORDS}
+    return meant.pop() if len(meant) == 1 else None

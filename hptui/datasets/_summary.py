@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from hptui.datasets import ImageDataset, Images
 from hptui.datasets._duplicates import pixel_keys
@@ -11,8 +10,6 @@ from hptui.record.data_summary import DataSummary, SplitSummary
 
 _SAMPLE = 500
 """training images whose intensities are counted: a tenth of a second each 100 of 224 pixels"""
-_CHUNK = 512
-"""images at a time, so that nothing is held twice"""
 
 
 def summarize(dataset: ImageDataset) -> DataSummary:
@@ -20,8 +17,6 @@ def summarize(dataset: ImageDataset) -> DataSummary:
     classes = len(dataset.class_names)
     splits = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
     pixels = dataset.train.pixels
-    spread = [_extremes(pixels[begin : begin + _CHUNK]) for begin in range(0, len(pixels), _CHUNK)]
-    lowest, highest = (np.concatenate(part) for part in zip(*spread, strict=True))  # (N,) of each image
     sample = pixels[np.linspace(0, len(pixels) - 1, min(_SAMPLE, len(pixels))).astype(np.int64)]
     repeated, contradictory = _repeated(dataset.train)
     return DataSummary(
@@ -32,22 +27,15 @@ def summarize(dataset: ImageDataset) -> DataSummary:
         height=pixels.shape[2],
         width=pixels.shape[3],
         depth=str(pixels.dtype),
-        lowest=float(lowest.min()),
-        highest=float(highest.max()),
+        lowest=float(pixels.min()),
+        highest=float(pixels.max()),
         mean=float(sample.mean(dtype=np.float64)),
         deviation=float(sample.std(dtype=np.float64)),
         levels=len(np.unique(sample)),
-        flat=int((lowest == highest).sum()),
         repeated=repeated,
         contradictory=contradictory,
         notes=list(dataset.notes),
     )
-
-
-def _extremes(pixels: npt.NDArray[np.generic]) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.generic]]:
-    """Lowest and highest intensity of each image."""
-    flat = pixels.reshape(len(pixels), -1)
-    return flat.min(1), flat.max(1)
 
 
 def _split(images: Images, classes: int) -> SplitSummary:

@@ -96,6 +96,8 @@ def _lines(path: Path) -> list[tuple[int, list[str]]]:
         text = content.decode("cp1252", "replace")  # of Excel on Windows
     except OSError as error:
         raise DatasetError(f"{path} cannot be read ({one_line(error)}).") from error
+    if content.startswith(b"PK"):
+        raise DatasetError(f"{path} is no text, maybe a workbook; save it as CSV.")
     first = text.split("\n", 1)[0]
     delimiter = max(_DELIMITERS, key=first.count)
     try:

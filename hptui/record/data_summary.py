@@ -42,8 +42,6 @@ class DataSummary(msgspec.Struct, frozen=True, omit_defaults=True):
     """mean and standard deviation of a sample of them"""
     levels: Count
     """different intensities in the sample"""
-    flat: Count = 0
-    """training images of one intensity all over"""
     repeated: Count = 0
     """training images that another one equals"""
     contradictory: Count = 0
@@ -80,8 +78,6 @@ def noticed(summary: DataSummary) -> list[str]:
     if summary.repeated:
         other = f", {summary.contradictory:,} of them of another class" if summary.contradictory else ""
         lines.append(f"{summary.repeated:,} training images equal another one{other}")
-    if summary.flat:
-        lines.append(f"{summary.flat:,} training images have one intensity all over")
     return lines
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import msgspec
 
-from hptui.parsing import parse_json
+from hptui.parsing import parse_json, ready
 from hptui.record.files import replace_file
 
 HEARTBEAT = "heartbeat.json"
@@ -38,6 +38,7 @@ HEARTBEAT_BYTES = 4096
 """more than any is long"""
 
 
+@ready
 class Heartbeat(msgspec.Struct, frozen=True):
     """Sign of life: who writes."""
 

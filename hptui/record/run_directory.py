@@ -31,7 +31,7 @@ import msgspec
 from hptui.config import Arm
 from hptui.errors import RunDirectoryError
 from hptui.opening import read_file
-from hptui.parsing import parse_json
+from hptui.parsing import parse_json, ready
 from hptui.record.class_counts import Count
 from hptui.record.events import SCHEMA
 from hptui.record.files import replace_file
@@ -47,6 +47,7 @@ MODEL_FILE, BEST_FILE = "model.pt", "best.pt"
 ERROR_FILE = "error.log"
 
 
+@ready
 class RunFile(msgspec.Struct, frozen=True):
     """Content of run.json: all that is needed to start this run anywhere, and to know what it was."""
 

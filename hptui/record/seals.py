@@ -27,7 +27,7 @@ import msgspec
 
 from hptui.errors import RunDirectoryError
 from hptui.opening import open_regular
-from hptui.parsing import parse_json
+from hptui.parsing import parse_json, ready
 
 MARK = b"hptui-seal "
 DIGEST = 64
@@ -44,6 +44,7 @@ CHECKSUM = "checksum"
 DAMAGED = "its checksum does not fit"
 
 
+@ready
 class Origin(msgspec.Struct, frozen=True):
     """What a file belongs to."""
 

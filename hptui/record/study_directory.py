@@ -23,7 +23,7 @@ import hptui
 from hptui.config import FIELDS, Arm, StudyConfig, convert_field, from_plain, to_plain
 from hptui.errors import ConfigError, RunDirectoryError
 from hptui.opening import read_file, read_text
-from hptui.parsing import parse_toml
+from hptui.parsing import parse_toml, ready
 from hptui.plan import Plan
 from hptui.record.class_counts import Count
 from hptui.record.data_summary import DataSummary
@@ -42,6 +42,7 @@ SOURCES = "sources"
 OUTPUT_FILE = "output.log"
 
 
+@ready
 class Steering(msgspec.Struct, frozen=True):
     """What was changed since the study began; it holds for the current run and all later ones."""
 
@@ -58,6 +59,7 @@ class DiskUse(msgspec.Struct, frozen=True):
     """of each checkpoint: one stays until the whole study is finished, because epochs may be added"""
 
 
+@ready
 class Study(msgspec.Struct, frozen=True):
     """An existing study."""
 

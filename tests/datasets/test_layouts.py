@@ -161,6 +161,48 @@ def test_a_kaggle_folder_is_refused_with_its_table(tmp_path: Path) -> None:
     )
 
 
+def test_splits_may_be_within_classes(tmp_path: Path) -> None:
+    for position, name in enumerate(("ill", "well")):
+        for number, split in enumerate(("Train", "test")):
+            for index in range(6):
+                noise(tmp_path / name / split / f"{index}.png", 1000 * position + 100 * number + index)
+    noise(tmp_path / "ill" / "extra" / "x.png", 5000)
+    dataset = read(tmp_path)
+    assert dataset.class_names == ("ill", "well")
+    assert counts(dataset) == {"train": 12, "test": 12}
+    assert dataset.test.names is not None
+    assert dataset.test.names[0] == "ill/test/0.png"
+    assert dataset.test.labels.tolist() == [0] * 6 + [1] * 6
+    assert dataset.notes == ("left out, a folder that is no split: 1 (ill/extra)",)
+    noise(tmp_path / "third" / "x.png", 6000)
+    assert f"{tmp_path / 'third'} has no folder for train; other classes" in refusal(tmp_path)
+
+
+def test_a_test_folder_without_labels_is_left_out_and_told(tmp_path: Path) -> None:
+    fill(tmp_path / "train", 20)
+    for index in range(6):
+        noise(tmp_path / "test" / f"{index}.png", 1000 + index)
+    dataset = read(tmp_path)
+    assert counts(dataset) == {"train": 32, "test": 8}
+    assert dataset.notes == (
+        "left out, a split without class folders: 1 (test)",
+        "no test images of its own: 8 of 40 images were taken from training (split seed 0)",
+    )
+
+
+def test_an_archive_in_a_folder_of_its_own_name_is_read(tmp_path: Path) -> None:
+    for number, split in enumerate(("seg_train", "seg_test")):
+        fill(tmp_path / "seg" / "seg" / split / split, 4, first=100 * number)
+    assert counts(read(tmp_path / "seg")) == {"train": 8, "test": 8}
+
+
+def test_two_classes_that_speak_of_tests_are_classes(tmp_path: Path) -> None:
+    for position, name in enumerate(("negative test", "positive test", "training")):
+        for index in range(5):
+            noise(tmp_path / name / "p1" / f"{index}.png", 100 * position + index)
+    assert read(tmp_path).class_names == ("negative test", "positive test", "training")
+
+
 def test_classes_may_be_called_like_one_split(tmp_path: Path) -> None:
     fill(tmp_path, 5, classes=("test", "treatment"))
     assert read(tmp_path).class_names == ("test", "treatment")

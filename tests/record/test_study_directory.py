@@ -331,11 +331,11 @@ def test_on_the_same_machine_everything_is_found_again(
     assert found.dataset == f"medmnist:{mine / 'data' / 'scans.npz'}"
     assert (found.model, found.baseline) == (f"{mine / 'net.py'}:Net", f"{mine / 'net.py'}:Chooser")
     assert found.strategy == "grid"
+    assert found.allow_overlap  # nobody recorded what was read: an older hptui, which did not look
     assert without_places(found) == without_places(study.config)
 
 
 def without_places(config: StudyConfig) -> StudyConfig:
-    """What holds everywhere; whether equal images are looked for follows from what the study has on record."""
     return msgspec.structs.replace(
         config, dataset="", model="", strategy="", baseline="", data_dir=None, allow_overlap=False
     )

@@ -15,6 +15,7 @@ from fabricate import (
     AXIS,
     candidate_scored,
     chosen,
+    configuration,
     decision,
     decision_started,
     finished_study,
@@ -33,9 +34,10 @@ from matplotlib.figure import Figure
 from hptui.__main__ import main
 from hptui.export.pictures import Picture
 from hptui.reading.studies import follow
+from hptui.record.data_summary import DataSummary, SplitSummary
 from hptui.record.events import Axis, CommandRefused, RunFailed, RunStopped
 from hptui.record.predictions import PREDICTIONS_FILE, read_predictions, write_predictions
-from hptui.record.study_directory import Steering, save_steering
+from hptui.record.study_directory import Steering, create_study, save_steering
 from hptui.report import page
 from hptui.report.paths import without_folders
 from hptui.report.pictures import chosen_pictures
@@ -134,6 +136,25 @@ def test_what_the_page_says_of_a_finished_study(tmp_path: Path) -> None:
     assert found.row("0", "cpu")[2] == "python 3"
     assert found.row("trainable weights") == ["trainable weights", "7"]
     assert "Missing" not in found.text
+
+
+def test_the_images_that_were_read_have_a_section(tmp_path: Path) -> None:
+    splits = {"train": SplitSummary([1200, 34], 56), "validation": SplitSummary([20, 5]), "test": SplitSummary([40, 9])}
+    data = DataSummary(
+        *("cells", ["benign", "<b>malignant"], splits, 1, 64, 48, "uint16", 12, 4095, 800.5, 99),
+        levels=3000,
+        repeated=2,
+        notes=["left out, hidden: 1 (.DS_Store)"],
+    )
+    create_study(tmp_path / "s", configuration(), "0" * 64, {"baseline": 1.0, "optimized": 1.5}, data=data)
+    found = read(tmp_path / "s")
+    assert "data cells: 1,308 images of 64 x 48, grey, uint16, intensities 12 to 4095 (mean 800.5, sd 99" in found.text
+    assert "left out, hidden: 1 (.DS_Store)" in found.text
+    assert "2 training images equal another one" in found.text
+    assert found.row("<b>malignant") == ["<b>malignant", "34", "5", "9"]
+    assert found.row("groups") == ["groups", "56", "-", "-"]
+    make_study(tmp_path / "before")
+    assert "Images of each class" not in read(tmp_path / "before").text
 
 
 def test_whatever_comes_from_outside_is_escaped(tmp_path: Path) -> None:

@@ -21,10 +21,11 @@ from hptui.cli.output import print_json, print_line
 @click.option("--sheet", metavar="FILE.png", type=click.Path(path_type=Path), help="Draw images of each class.")
 @json_option
 def data(dataset: str | None, sheet: Path | None, as_json: bool, **flags: Any) -> int:
-    """Say what would be trained on: images of each class and split, intensities, what is left out and why.
+    """Say what a study would train on, and what is noticed about it.
 
-    DATASET is what --dataset of hptui run takes, such as folder:PATH or table:labels.csv. It is read, checked and split
-    as a study would; nothing is trained or kept.
+    Images of each class and split, intensities, groups, what is left out and why. DATASET is what --dataset of hptui
+    run takes, such as folder:PATH or table:labels.csv. It is read, checked and split as a study would; nothing is
+    trained or kept.
     """
     config = resolve_layers(None, flags | {"dataset": dataset}).config
     from hptui.datasets._reading import read_dataset, split_dataset

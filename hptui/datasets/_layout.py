@@ -1,0 +1,167 @@
+"""How people sort images into folders: a folder for each class, within those of splits, or with splits within."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hptui.datasets._image_files import LeftOut, images_below, visible
+from hptui.datasets._split_names import Split, split_meant, split_named
+from hptui.errors import DatasetError
+
+Files = dict[str, list[Path]]  # class name -> its image files; both sorted, so that no file system decides
+_SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+
+
+def find_splits(root: Path, left_out: LeftOut) -> dict[Split, Files]:
+    """Image files by split: training alone, or with the other splits that the user made.
+
+    Raises:
+        DatasetError: there are fewer than two classes, one has no images, or splits disagree.
+    """
+    folders = _folders(root, left_out)
+    if len(folders) == 1 and folders[0].name == root.name:  # an archive that was unpacked into its own name
+        return find_splits(folders[0], left_out)
+    if made := _made_splits(root, folders):
+        for path in folders:
+            if path not in made.values():
+                left_out.add("a folder that is no split", path)
+        return _classes_in_splits(root, made, left_out)
+    if len(folders) > 1 and (within := _splits_in_classes(root, folders)):
+        return _by_split(within, left_out)
+    _refuse_unlabelled(root, folders)
+    return {"train": _files(root, folders, left_out)}
+
+
+def _made_splits(root: Path, folders: list[Path]) -> dict[Split, Path]:
+    """Folders of the splits, training first; empty: the folders are classes.
+
+    Raises:
+        DatasetError: two folders are the same split, or there is none to train on.
+    """
+    made: dict[Split, Path] = {}
+    for path in folders:
+        split = split_named(path.name) or (split_meant(path.name) if _has_folders(path) else None)
+        if split is None:
+            continue
+        if split in made:
+            if not (split_named(path.name) and split_named(made[split].name)):
+                return {}  # a positive test and a negative test are classes
+            raise DatasetError(f"{root} has both {made[split].name} and {path.name}; keep one of them.")
+        made[split] = path
+    if len(made) < 2:
+        return {}  # a class may be called so
+    if "train" not in made:
+        names = " and ".join(path.name for path in made.values())
+        raise DatasetError(f"{root} has {names}, but no folder of images to train on, such as train.")
+    return {split: made[split] for split in _SPLITS if split in made}
+
+
+def _classes_in_splits(root: Path, made: dict[Split, Path], left_out: LeftOut) -> dict[Split, Files]:
+    """Files of PATH/train/CLASS and the like; a test folder that nobody has sorted has no labels, and is left out."""
+    unsorted = [path for path in made.values() if not _has_folders(path)]
+    if made["train"] in unsorted:
+        _refuse_unlabelled(root, list(made.values()))
+    splits: dict[Split, Files] = {}
+    for split, path in made.items():
+        if path in unsorted:
+            left_out.add("a split without class folders", path)
+            continue
+        inside = _folders(path, left_out)
+        if len(inside) == 1 and inside[0].name == path.name:
+            inside = _folders(inside[0], left_out)
+        splits[split] = _files(path, inside, left_out)
+        if different := sorted(set(splits[split]) ^ set(splits["train"])):
+            raise DatasetError(
+                f"{made['train']} and {path} must have the same class folders; "
+                f"only one of them has {', '.join(map(repr, different))}."
+            )
+    return splits
+
+
+def _splits_in_classes(root: Path, folders: list[Path]) -> dict[Path, dict[Split, Path]]:
+    """Folders of splits within those of all classes; empty: there are none."""
+    within = {path: _made_splits(path, _folders(path, LeftOut(root))) for path in folders}
+    if not any(within.values()):
+        return {}
+    every = {split for made in within.values() for split in made}
+    for path, made in within.items():
+        if lacking := [split for split in _SPLITS if split in every and split not in made]:
+            raise DatasetError(f"{path} has no folder for {lacking[0]}; other classes of {root} have one.")
+    return within
+
+
+def _by_split(within: dict[Path, dict[Split, Path]], left_out: LeftOut) -> dict[Split, Files]:
+    """Files of PATH/CLASS/train and the like."""
+    for path, made in within.items():
+        for inside in _folders(path, left_out):
+            if inside not in made.values():
+                left_out.add("a folder that is no split", inside)
+    splits = [split for split in _SPLITS if split in next(iter(within.values()))]
+    return {split: _of_classes({path.name: made[split] for path, made in within.items()}, left_out) for split in splits}
+
+
+def _files(parent: Path, folders: list[Path], left_out: LeftOut) -> Files:
+    """Image files of each class."""
+    if len(folders) < 2:
+        found = f"only {folders[0].name!r}" if folders else "none"
+        raise DatasetError(
+            f"{parent} needs a sub-folder for each of at least two classes; it has {found}."
+            f"{_deeper_hint(folders) or _table_hint(parent, folders)}"
+        )
+    return _of_classes({path.name: path for path in folders}, left_out)
+
+
+def _of_classes(folders: dict[str, Path], left_out: LeftOut) -> Files:
+    files = {name: images_below(path, left_out) for name, path in folders.items()}
+    if empty := [folders[name] for name, images in files.items() if not images]:
+        raise DatasetError(f"{empty[0]} holds no image files{left_out.unreadable(empty[0])}.")
+    return files
+
+
+def _refuse_unlabelled(root: Path, folders: list[Path]) -> None:
+    """Refuse folders of splits (train_images, test_images) whose images nobody has sorted into classes.
+
+    One of them among others may be a class; of several, none is.
+    """
+    meant = [path.name for path in folders if split_meant(path.name) and not _has_folders(path)]
+    if len(meant) > 1 or (meant and len(folders) == 1):
+        words = "name splits, not classes, and have" if len(meant) > 1 else "names a split, not a class, and has"
+        raise DatasetError(
+            f"{root}: {' and '.join(sorted(meant))} {words} no class folders in {'them' if len(meant) > 1 else 'it'}."
+            f"{_table_hint(root, folders)}"
+        )
+
+
+def _table_hint(root: Path, folders: list[Path]) -> str:
+    """What to write where labels may be in a table beside the images."""
+    tables = [
+        path
+        for parent in (root, *folders)
+        for path in visible(parent, LeftOut(parent))
+        if path.suffix.lower() in {".csv", ".tsv"} and path.is_file()
+    ]
+    if tables:
+        return f" If the labels are in {tables[0].name}, write --dataset table:{tables[0]}."
+    return " Sort the images into a folder for each class, or name a table with their labels: --dataset table:PATH."
+
+
+def _deeper_hint(folders: list[Path]) -> str:
+    """What to write where all lies one folder deeper."""
+    if len(folders) == 1 and sum(path.is_dir() for path in visible(folders[0], LeftOut(folders[0]))) >= 2:
+        return f" If the classes are in there, write --dataset folder:{folders[0]}."
+    return ""
+
+
+def _has_folders(parent: Path) -> bool:
+    return any(path.is_dir() for path in visible(parent, LeftOut(parent)))
+
+
+def _folders(parent: Path, left_out: LeftOut) -> list[Path]:
+    """Folders in a folder, sorted; files that lie beside them are left out."""
+    folders = []
+    for path in visible(parent, left_out):
+        if path.is_dir():
+            folders.append(path)
+        else:
+            left_out.add("beside the folders", path)
+    return folders
