@@ -139,13 +139,13 @@ def refuse_depth(path: Path, header: ImageHeader, depth: Depth, others: str) -> 
     if len(both) > 1 and not in_units:
         raise DatasetError(
             f"{path} has pixels of {depth_words(header.depth)}, {others} {depth_words(depth)}: their values "
-            "have no common scale. Bring all to one depth, or keep one kind."
+            "have no common scale. Bring it to that depth."
         )
 
 
 def depth_words(depth: Depth) -> str:
     """A depth in a reader's words."""
-    return {"uint8": "8 bits", "uint16": "16 bits", "int16": "16 bits with a sign", "float32": "32 bits"}[depth]
+    return {"uint8": "8 bits", "uint16": "16 bits", "int16": "signed 16 bits", "float32": "32 bits"}[depth]
 
 
 def _deep(path: Path, header: ImageHeader, form: ImageForm) -> Pixels:

@@ -97,9 +97,10 @@ def read_dicom(path: Path, frames: list[int], *, own_window: bool) -> list[Value
 
 
 def _read(path: Path, *, stop_before_pixels: bool = False) -> Dataset:
-    from pydicom import dcmread
+    from pydicom import config, dcmread
     from pydicom.uid import ImplicitVRLittleEndian
 
+    config.settings.reading_validation_mode = config.IGNORE  # a name that breaks a rule would be told on the screen
     dataset = dcmread(path, force=True, stop_before_pixels=stop_before_pixels)
     if "TransferSyntaxUID" not in dataset.file_meta:  # of a file that begins with its data set, as old machines did
         dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian

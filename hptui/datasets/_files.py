@@ -13,7 +13,7 @@ from hptui.config.intensity_rule import parse_intensity
 from hptui.datasets import DatasetRequest, Pixels
 from hptui.datasets._decode import read_header, read_pixels
 from hptui.datasets._image_header import ImageForm
-from hptui.datasets._joining import file_notes, joint_channels, joint_depth
+from hptui.datasets._joining import file_notes, joint_channels, joint_depth, refuse_without_window
 from hptui.errors import DatasetError
 
 _SIZE = 64  # pixels, where --image-size is not given
@@ -43,6 +43,8 @@ def decode_files(paths: Sequence[Path], request: DatasetRequest) -> DecodedFiles
     own_window = parse_intensity(request.intensity).kind == "voi"
     with ThreadPoolExecutor() as pool:  # decoding releases the interpreter lock
         headers = list(pool.map(lambda path: read_header(path, own_window=own_window), paths))
+        if own_window:
+            refuse_without_window(paths, headers)
         channels = joint_channels(paths, headers, request.pages)
         form = ImageForm(
             joint_depth(paths, headers), channels, size, size, request.resize, request.pages, own_window=own_window

@@ -251,6 +251,14 @@ def test_files_of_another_depth_or_range_are_refused(
     assert "small.npz: images holds uint8; the network was trained on uint16." in err
 
 
+def test_a_folder_of_volumes_is_told_with_what_to_do(
+    study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "x.nii.gz").write_bytes(b"")
+    assert main(["predict", str(study / "optimized-0"), str(tmp_path), "--trust"]) == 2
+    assert "holds no image files; there is a NIfTI volume: save the slices" in capsys.readouterr().err
+
+
 def test_splits_of_different_depths_are_refused() -> None:
     mixed = ImageDataset("x", ("a", "b"), drawn(20, 0), drawn(20, 1, np.float32))
     with pytest.raises(DatasetError, match="the depth of the pixels differs between the splits"):
