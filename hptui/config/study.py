@@ -57,8 +57,12 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     resize: Literal["stretch", "pad", "crop"] = "stretch"
     pages: Annotated[
         str | None,
-        Meta(description="of files with several pages or frames: first, middle, last, a number, all, mean or max"),
+        Meta(
+            description="of files with several pages or frames: first, middle, last, a number, all, mean or max "
+            "(default: refused)"
+        ),
     ] = None
+    keep_decoded: Literal["large", "never"] = "large"
     model: Annotated[str, Meta(description="the network")] = "dtu_cnn"
     optimizer: Annotated[str, Meta(description="what takes the training steps")] = "adam"
     loss: Annotated[str, Meta(description="what training minimises")] = "cross_entropy"
@@ -151,6 +155,7 @@ _DESCRIPTIONS = {
     "score": "what a decision compares on the validation images",
     "score_weights": "which weights a decision scores; averages over the last steps are less noisy",
     "resize": "how image files become squares: stretched, with bars (pad), or without their ends (crop)",
+    "keep_decoded": "large: decoded images of large folders stay in the user's cache, for later starts",
     "class_weights": "balanced: in training and validation losses an image counts n / (classes * images of its class)",
     "precision": "arithmetic of the forward pass",
 }

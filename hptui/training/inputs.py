@@ -52,6 +52,7 @@ def prepare_inputs(
             resize=config.resize,
             pages=config.pages,
             intensity=config.intensity,
+            keep_decoded=config.keep_decoded,
         )
     split = prepare(
         dataset,
