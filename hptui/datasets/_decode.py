@@ -32,6 +32,8 @@ from hptui.record.intensity import Depth
 _HEAD = 1024
 """bytes that tell what a file is"""
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_BIG_TIFF = b"MM\0+"
+"""a kind that Pillow misreads"""
 _VOLUMES = {
     ".nii": "a NIfTI volume",
     ".nii.gz": "a NIfTI volume",
@@ -90,6 +92,8 @@ def read_header(path: Path, *, own_window: bool = False) -> ImageHeader:
         head = _head(path)
         if _is_dicom(head) or path.suffix.lower() in SUFFIXES:
             return dicom_header(path, own_window=own_window)
+        if head.startswith(_BIG_TIFF):
+            return tiff_header(path)
         try:
             with Image.open(path) as image:
                 if image.format != "TIFF" or is_standard_tiff(image):
@@ -170,7 +174,7 @@ def _deep(path: Path, header: ImageHeader, form: ImageForm) -> Pixels:
 def _pillow_header(image: Image.Image, head: bytes) -> ImageHeader:
     deep = pillow_depth(image, head)
     width, height = image.size[::-1] if image.getexif().get(ORIENTATION, 1) in SIDEWAYS else image.size
-    grey = pillow_channels(image) == 1 if deep else is_grey(image)
+    grey = pillow_channels(image, head) == 1 if deep else is_grey(image)
     return ImageHeader(deep or "uint8", 1 if grey else 3, height, width, page_count(image))
 
 

@@ -143,7 +143,7 @@ def _in_units(path: Path, dataset: Dataset, stored: Values, frame: int, own_wind
             values = values.astype(stored.dtype)
         values = (apply_voi_lut(values, dataset) - low) * (65535 / (high - low))
         low, high = 0.0, 65535.0
-    values = np.clip(np.asarray(values, np.float64), low, high)
+        values = np.clip(values, low, high)
     return low + high - values if dataset.get("PhotometricInterpretation") == "MONOCHROME1" else values
 
 
