@@ -144,7 +144,7 @@ def _in_units(path: Path, dataset: Dataset, stored: Values, frame: int, own_wind
         values = (apply_voi_lut(values, dataset) - low) * (65535 / (high - low))
         low, high = 0.0, 65535.0
         values = np.clip(values, low, high)
-    return low + high - values if dataset.get("PhotometricInterpretation") == "MONOCHROME1" else values
+    return np.asarray(low + high - values if dataset.get("PhotometricInterpretation") == "MONOCHROME1" else values)
 
 
 def _rescale(dataset: Dataset, frame: int = 0) -> _Rescale:

@@ -15,7 +15,6 @@ from hptui.config import Layer, resolve
 from hptui.datasets import ImageDataset, Images
 from hptui.datasets._prepare import check
 from hptui.training import prepare_inputs
-from hptui.training.engine import stored_pixels
 
 
 class Pooled(nn.Module):
@@ -79,4 +78,3 @@ def test_own_arrays_are_not_copied_to_a_cpu(depth: type, traced: None) -> None:
     assert taken < 1.2  # pieces of one, which has been three sets of 8 bytes
     array = given.train.pixels
     assert inputs.data.train.pixels.data_ptr() == array.ctypes.data
-    assert stored_pixels.stored(array, inputs.data.intensity, inputs.device).data_ptr() == array.ctypes.data
