@@ -3,8 +3,8 @@
     hptui run --model examples/own_model_and_data.py:Net --dataset examples/own_model_and_data.py:load \
         --search lr=1e-4:3e-3:log:4 --search dropout=0:0.6:lin:3 --runs 2 --epochs 6
 
-Replace `load` by whatever reads your images: uint8 arrays (N, C, H, W) and whole-number labels. Images that sit in
-one folder per class need no code at all: --dataset folder:PATH.
+Replace `load` by whatever reads your images: arrays (N, C, H, W) of uint8, uint16, int16 or float32, and
+whole-number labels. Images that sit in one folder per class need no code at all: --dataset folder:PATH.
 """
 
 from __future__ import annotations

@@ -216,20 +216,25 @@ def _threshold(run: Path, model: Model, wanted: str) -> float:
 
 def _image_files(images: Sequence[Path]) -> list[Path]:
     """Image files, those of a folder sorted; raise UsageError if a folder has none."""
-    from hptui.datasets._decode import is_image_file
+    from hptui.datasets._decode import foreign_format, is_image_file
 
     files: list[Path] = []
     for path in images:
         if not path.is_dir():
             files.append(path)
             continue
-        visible = (
-            file for file in path.rglob("*") if not any(part.startswith(".") for part in file.relative_to(path).parts)
-        )
         inside = sorted(
-            file for file in visible if file.is_file() and (file.suffix.lower() == ".npz" or is_image_file(file))
+            file for file in _visible(path) if file.is_file() and (file.suffix.lower() == ".npz" or is_image_file(file))
         )
         if not inside:
-            raise UsageError(f"{path} holds no image files.")
+            kinds = {foreign for file in _visible(path) if (foreign := foreign_format(file))}
+            raise UsageError(f"{path} holds no image files{'; there is ' if kinds else ''}{'; '.join(sorted(kinds))}.")
         files += inside
     return files
+
+
+def _visible(folder: Path) -> Iterator[Path]:
+    """All below a folder that is not hidden."""
+    for path in folder.rglob("*"):
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts):
+            yield path

@@ -61,7 +61,10 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     resize: Literal["stretch", "pad", "crop"] = "stretch"
     pages: Annotated[
         str | None,
-        Meta(description="of files with several pages or frames: first, middle, last, a number, all, mean or max"),
+        Meta(
+            description="of files with several pages or frames: first, middle, last, a number, all, mean or max "
+            "(default: refused)"
+        ),
     ] = None
     test_size: Annotated[
         Annotated[int, Meta(ge=2)] | None,
@@ -81,6 +84,7 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     allow_overlap: Annotated[
         bool, Meta(description="take a data set that has the same images, or groups, in two splits")
     ] = False
+    keep_decoded: Literal["large", "never"] = "large"
     model: Annotated[str, Meta(description="the network")] = "dtu_cnn"
     model_args: Annotated[
         dict[str, Any], Meta(description="arguments of the network's constructor, beside what it gets: NAME=VALUE")
@@ -192,6 +196,7 @@ _DESCRIPTIONS = {
     "score": "what a decision compares on the validation images",
     "score_weights": "which weights a decision scores; averages over the last steps are less noisy",
     "resize": "how image files become squares: stretched, with bars (pad), or without their ends (crop)",
+    "keep_decoded": "large: decoded images of large folders stay in the user's cache, for later starts",
     "class_weights": "balanced: in training and validation losses an image counts n / (classes * images of its class)",
     "normalisation": "mean and deviation of pixels: the training images' (data), ImageNet's, or (auto) the weights'",
     "precision": "arithmetic of the forward pass",

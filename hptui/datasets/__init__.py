@@ -79,6 +79,8 @@ class DatasetRequest:
     """--resize: what is done where an image file has other proportions than a square"""
     pages: str | None = None
     """--pages: of files with several; None: such files are refused"""
+    keep_decoded: str = "never"
+    """--keep-decoded; large: many decoded image files are kept in the user's cache, and mapped by later starts"""
     intensity: str = "auto"
     """--intensity; pixels are handed on as they are, but `voi` is applied file by file"""
     test_size: int | None = None

@@ -33,6 +33,8 @@ from hptui.record.intensity import Depth
 _HEAD = 1024
 """bytes that tell what a file is"""
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_BIG_TIFF = b"MM\0+"
+"""a kind that Pillow misreads"""
 _VOLUMES = {
     ".nii": "a NIfTI volume",
     ".nii.gz": "a NIfTI volume",
@@ -92,6 +94,8 @@ def read_header(path: Path, *, own_window: bool = False) -> ImageHeader:
         head = _head(path)
         if _is_dicom(head) or path.suffix.lower() in SUFFIXES:
             return dicom_header(path, own_window=own_window)
+        if head.startswith(_BIG_TIFF):
+            return tiff_header(path)
         try:
             with Image.open(path) as image:
                 if image.format != "TIFF" or is_standard_tiff(image):
@@ -141,13 +145,13 @@ def refuse_depth(path: Path, header: ImageHeader, depth: Depth, others: str) -> 
     if len(both) > 1 and not in_units:
         raise DatasetError(
             f"{path} has pixels of {depth_words(header.depth)}, {others} {depth_words(depth)}: their values "
-            "have no common scale. Bring all to one depth, or keep one kind."
+            "have no common scale. Bring it to that depth."
         )
 
 
 def depth_words(depth: Depth) -> str:
     """A depth in a reader's words."""
-    return {"uint8": "8 bits", "uint16": "16 bits", "int16": "16 bits with a sign", "float32": "32 bits"}[depth]
+    return {"uint8": "8 bits", "uint16": "16 bits", "int16": "signed 16 bits", "float32": "32 bits"}[depth]
 
 
 def _deep(path: Path, header: ImageHeader, form: ImageForm) -> Pixels:
@@ -172,7 +176,7 @@ def _deep(path: Path, header: ImageHeader, form: ImageForm) -> Pixels:
 def _pillow_header(image: Image.Image, head: bytes) -> ImageHeader:
     deep = pillow_depth(image, head)
     width, height = image.size[::-1] if image.getexif().get(ORIENTATION, 1) in SIDEWAYS else image.size
-    grey = pillow_channels(image) == 1 if deep else is_grey(image)
+    grey = pillow_channels(image, head) == 1 if deep else is_grey(image)
     return ImageHeader(deep or "uint8", 1 if grey else 3, height, width, page_count(image))
 
 

@@ -46,8 +46,10 @@ def _maximum(image: Image.Image) -> int:
     return int(tiles[0].args[-1])
 
 
-def pillow_channels(image: Image.Image) -> int:
+def pillow_channels(image: Image.Image, head: bytes) -> int:
     """Channels of an open file, transparency aside."""
+    if image.format == "PNG":  # Pillow calls grey of 16 bits with transparency RGBA
+        return 3 if head[25] & 2 else 1
     return 3 if image.mode in {"RGB", "RGBA"} else 1
 
 
@@ -55,7 +57,8 @@ def read_pillow(path: Path, image: Image.Image, number: int) -> Values:
     """(H, W, C) of a page of an open file, upright and over white."""
     if number:
         image.seek(number)
-    if image.format in {"PNG", "JPEG2000"} and image.mode in {"LA", "RGB", "RGBA"}:  # Pillow cuts these to 8 bits
+    if image.format == "JPEG2000" or (image.format == "PNG" and not image.mode.startswith("I")):
+        # Pillow cuts colour to 8 bits, and stretches grey of 12 bits to 16
         import imagecodecs
 
         decode = imagecodecs.png_decode if image.format == "PNG" else imagecodecs.jpeg2k_decode

@@ -97,9 +97,10 @@ def read_dicom(path: Path, frames: list[int], *, own_window: bool) -> list[Value
 
 
 def _read(path: Path, *, stop_before_pixels: bool = False) -> Dataset:
-    from pydicom import dcmread
+    from pydicom import config, dcmread
     from pydicom.uid import ImplicitVRLittleEndian
 
+    config.settings.reading_validation_mode = config.IGNORE  # a name that breaks a rule would be told on the screen
     dataset = dcmread(path, force=True, stop_before_pixels=stop_before_pixels)
     if "TransferSyntaxUID" not in dataset.file_meta:  # of a file that begins with its data set, as old machines did
         dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
@@ -142,8 +143,8 @@ def _in_units(path: Path, dataset: Dataset, stored: Values, frame: int, own_wind
             values = values.astype(stored.dtype)
         values = (apply_voi_lut(values, dataset) - low) * (65535 / (high - low))
         low, high = 0.0, 65535.0
-    values = np.clip(np.asarray(values, np.float64), low, high)
-    return low + high - values if dataset.get("PhotometricInterpretation") == "MONOCHROME1" else values
+        values = np.clip(values, low, high)
+    return np.asarray(low + high - values if dataset.get("PhotometricInterpretation") == "MONOCHROME1" else values)
 
 
 def _rescale(dataset: Dataset, frame: int = 0) -> _Rescale:

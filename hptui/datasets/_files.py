@@ -12,8 +12,9 @@ import numpy as np
 from hptui.config.intensity_rule import parse_intensity
 from hptui.datasets import DatasetRequest, Pixels
 from hptui.datasets._decode import read_header, read_pixels
+from hptui.datasets._decoded_cache import DecodedCache
 from hptui.datasets._image_header import ImageForm
-from hptui.datasets._joining import file_notes, joint_channels, joint_depth
+from hptui.datasets._joining import file_notes, joint_channels, joint_depth, refuse_without_window
 from hptui.errors import DatasetError
 
 _SIZE = 64  # pixels, where --image-size is not given
@@ -33,16 +34,38 @@ def decode_files(paths: Sequence[Path], request: DatasetRequest) -> DecodedFiles
     """Decode into one array: tens of thousands of small arrays and their copy would need twice the memory.
 
     All images have the depth of the files, and the channels of those that have most: grey among RGB comes three times.
+    What is large is kept in the user's cache if the request says so, and mapped into memory from there the next time.
 
     Raises:
         DatasetError: a file cannot be read as an image, or is too different from the others (says which).
     """
     if not paths:
         raise DatasetError("there are no image files to read.")
+    if request.keep_decoded != "large":
+        return _decode(paths, request)
+    cache = DecodedCache()
+    key = cache.key(paths, _wishes(request))
+    kept = cache.load(key)
+    if kept is not None:
+        return DecodedFiles(*kept)
+    decoded = _decode(paths, request)
+    told = cache.save(key, decoded.pixels, decoded.notes)
+    return DecodedFiles(decoded.pixels, (*decoded.notes, *told))
+
+
+def _wishes(request: DatasetRequest) -> list[object]:
+    """All of a request that decoding depends on."""
+    own_window = parse_intensity(request.intensity).kind == "voi"
+    return [request.image_size or _SIZE, request.resize, request.pages, own_window]
+
+
+def _decode(paths: Sequence[Path], request: DatasetRequest) -> DecodedFiles:
     size = request.image_size or _SIZE
     own_window = parse_intensity(request.intensity).kind == "voi"
     with ThreadPoolExecutor() as pool:  # decoding releases the interpreter lock
         headers = list(pool.map(lambda path: read_header(path, own_window=own_window), paths))
+        if own_window:
+            refuse_without_window(paths, headers)
         channels = joint_channels(paths, headers, request.pages)
         form = ImageForm(
             joint_depth(paths, headers), channels, size, size, request.resize, request.pages, own_window=own_window

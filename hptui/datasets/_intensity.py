@@ -80,6 +80,8 @@ def _range(rule: IntensityRule, text: str, levels: Levels) -> tuple[str, tuple[f
             return text, levels.percentiles(rule.first, rule.second)
         case "window":
             return text, (rule.first - rule.second / 2, rule.first + rule.second / 2)
+        case "voi" if levels.depth not in ("uint16", "uint8"):
+            raise ConfigError("intensity voi: only DICOM files have a window of their own; choose another rule.")
         case _:
             return text, _full(levels)
 

@@ -39,6 +39,20 @@ def _first(paths: Sequence[Path], headers: Sequence[ImageHeader], depth: Depth) 
     return next(path for path, header in zip(paths, headers, strict=True) if header.depth == depth)
 
 
+def refuse_without_window(paths: Sequence[Path], headers: Sequence[ImageHeader]) -> None:
+    """Refuse files that have no window of their own, where each is to be seen within it.
+
+    Raises:
+        DatasetError: one is no DICOM file.
+    """
+    for path, header in zip(paths, headers, strict=True):
+        if header.decoder != "dicom":
+            raise DatasetError(
+                f"{path} is no DICOM file, so it has no window of its own (--intensity voi); "
+                "choose auto, minmax, percentile:LOW:HIGH or window:CENTRE:WIDTH."
+            )
+
+
 def joint_channels(paths: Sequence[Path], headers: Sequence[ImageHeader], pages: str | None) -> int:
     """Channels that all images are brought to; grey and RGB go together, others have to be equal.
 

@@ -12,8 +12,8 @@ from hptui.datasets import Pixels
 from hptui.record.intensity import Depth, Intensity
 
 Values = npt.NDArray[np.float64]
-_PIECE = 1 << 21
-"""pixels looked at at once: 16 MB as float64"""
+_PIECE = 1 << 18
+"""pixels looked at at once: 2 MB as float64, which a processor's cache holds"""
 _SAMPLE = 1 << 24
 """pixels that percentiles of floats are taken from, of images spread evenly: their error is far below a grey level"""
 

@@ -23,6 +23,7 @@ def read_dataset(config: StudyConfig) -> ImageDataset:
         resize=config.resize,
         pages=config.pages,
         intensity=config.intensity,
+        keep_decoded=config.keep_decoded,
         test_size=config.test_size,
         column=config.columns,
         group_pattern=config.group_pattern,

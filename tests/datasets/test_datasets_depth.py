@@ -92,6 +92,27 @@ def test_transparent_parts_of_16_bits_become_white(tmp_path: Path) -> None:
     assert np.array_equal(pixels[:, 4:], RGB16[4:].transpose(2, 0, 1))
 
 
+def test_grey_of_16_bits_with_transparency_is_grey(tmp_path: Path) -> None:
+    opaque = np.full_like(SOFT_TISSUE, 65535)
+    (tmp_path / "x.png").write_bytes(imagecodecs.png_encode(np.stack([SOFT_TISSUE, opaque], -1)))
+    assert np.array_equal(read(tmp_path / "x.png"), SOFT_TISSUE[np.newaxis, np.newaxis])
+
+
+def test_12_bits_of_jpeg_2000_are_not_stretched(tmp_path: Path) -> None:
+    (tmp_path / "x.jp2").write_bytes(imagecodecs.jpeg2k_encode(SOFT_TISSUE, level=0, bitspersample=12))
+    assert np.array_equal(read(tmp_path / "x.jp2")[0, 0], SOFT_TISSUE)
+
+
+@pytest.mark.parametrize("compression", [None, "lzw", "deflate", "zstd", "lzma", "packbits"])
+@pytest.mark.parametrize("byteorder", ["<", ">"])
+@pytest.mark.parametrize("big", [False, True])
+def test_every_way_to_write_a_tiff_gives_the_same(
+    tmp_path: Path, compression: str | None, byteorder: str, big: bool
+) -> None:
+    tifffile.imwrite(tmp_path / "x.tif", SOFT_TISSUE, compression=compression, byteorder=byteorder, bigtiff=big)
+    assert np.array_equal(read(tmp_path / "x.tif")[0, 0], SOFT_TISSUE)
+
+
 def test_a_tiff_where_white_is_zero_is_turned_round(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "x.tif", SOFT_TISSUE, photometric="miniswhite")
     assert np.array_equal(read(tmp_path / "x.tif")[0, 0], 65535 - SOFT_TISSUE)

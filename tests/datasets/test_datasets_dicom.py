@@ -9,6 +9,7 @@ import imagecodecs
 import numpy as np
 import pytest
 from deep_files import SOFT_TISSUE, items, write_dicom
+from PIL import Image
 from pydicom import dcmread
 from pydicom.encaps import encapsulate
 from pydicom.uid import (
@@ -79,6 +80,9 @@ def test_the_window_of_each_file_is_applied_if_asked(tmp_path: Path) -> None:
     units = SOFT_TISSUE.astype(float) - 1024
     expected = np.clip((units - 47.5) / 32 + 0.5, 0, 1) * 65535  # DICOM PS3.3 C.11.2.1.2.1
     assert pixels[0, 0] == pytest.approx(expected, abs=1)
+    Image.fromarray(SOFT_TISSUE).save(tmp_path / "x.png")
+    with pytest.raises(DatasetError, match=r"x\.png is no DICOM file, so it has no window of its own"):
+        read(tmp_path / "x.png", intensity="voi")
     path = write_dicom(tmp_path / "none.dcm", SOFT_TISSUE, **wanted)
     with pytest.raises(DatasetError, match=r"none\.dcm has no VOI window; choose another --intensity"):
         read(path, intensity="voi")

@@ -129,6 +129,25 @@ def test_missing_keys_are_named(tmp_path: Path) -> None:
     assert "it lacks val_images, test_labels" in refusal(tmp_path, content)
 
 
+@pytest.mark.parametrize("depth", [np.uint16, np.int16, np.float32, np.float64])
+@pytest.mark.parametrize("channels", [(), (1,), (3,), (5,), (16,)])
+def test_archives_of_other_depths_and_channels_keep_their_values(
+    tmp_path: Path, depth: type, channels: tuple[int, ...]
+) -> None:
+    content = arrays()
+    random = np.random.default_rng(0)
+    for split in ("train", "val", "test"):
+        images = random.random((len(content[f"{split}_labels"]), 28, 28, *channels))
+        scaled = images if depth in (np.float32, np.float64) else images * 3000 + 900
+        content[f"{split}_images"] = scaled.astype(depth)
+    np.savez(tmp_path / "mine.npz", **content)
+    read = medmnist(DatasetRequest(argument=str(tmp_path / "mine.npz"))).train.pixels
+    kept = np.float32 if depth == np.float64 else depth
+    assert read.dtype == kept
+    given = content["train_images"].astype(kept)
+    assert np.array_equal(read, given[:, np.newaxis] if not channels else given.transpose(0, 3, 1, 2))
+
+
 IMAGES = np.zeros((8, 5, 7), np.uint8)
 
 

@@ -240,6 +240,7 @@ def test_every_setting_comes_back_as_it_was() -> None:
         intensity="percentile:1:99",
         resize="pad",
         pages="6",
+        keep_decoded="never",
         greed_check=2,
         score_weights="last",
         average_window=0.25,

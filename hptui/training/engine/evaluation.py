@@ -113,7 +113,7 @@ def evaluate(
 def probabilities(
     network: nn.Module, data: DeviceDataset, pixels: Tensor, precision: str = "float32"
 ) -> npt.NDArray[np.float32]:
-    """(N, classes) softmax of the logits for (N, C, H, W) uint8 images without labels, in batches as `evaluate` has."""
+    """(N, classes) softmax of the logits for (N, C, H, W) images as stored, without labels, in its batches."""
     network.eval()
     with torch.inference_mode(), forward_precision(precision, pixels.device):
         logits = torch.cat([network(data.normalise(pixels[batch])).float() for batch in _batches(pixels)])

@@ -1,6 +1,6 @@
 """The training loop: the same one for a run's epochs and for the probes of a decision.
 
-Per step, on the device: gather uint8 images (B, C, H, W), augment, normalise, forward, loss, backward, step,
+Per step, on the device: gather images (B, C, H, W) in 0..255, augment, normalise, forward, loss, backward, step,
 average. The host only launches work: the sum of the losses stays on the device, and is read where the caller
 asks for it (`LossSum.read`), which is the loop's one synchronisation.
 """
