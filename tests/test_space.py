@@ -127,6 +127,7 @@ def test_a_range_that_makes_no_sense_is_refused(name: str, text: object, expecte
         ("momentum", [0.0, 0.999], [-0.1, 1.0, math.nan]),
         ("dropout", [0.0, 0.999], [-0.1, 1.0, math.nan]),
         ("label_smoothing", [0.0, 0.999], [-0.1, 1.0, math.nan]),
+        ("focal_gamma", [0.0, 10.0], [-0.1, 10.1, math.nan]),
         ("batch_size", [1.0, 1e6], [0.0, 2.5, 1e6 + 1, math.nan]),
         ("augmentation", [0.0, 1.0], [-0.1, 1.1, math.nan]),
     ],

@@ -8,6 +8,7 @@ that need it. One that lives nowhere else is held by the training, and used by t
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -32,6 +33,8 @@ class TrainingParts(Protocol):
     """values that live nowhere else, by name; the loop, the loss and the hooks read them here"""
     rate_factor: float
     """of the schedule at this moment"""
+    loss_reads: Collection[str]
+    """names of those that change the loss"""
 
 
 @dataclass(frozen=True)
@@ -115,6 +118,13 @@ class Hyperparameter:
 
     def on_gradients(self, training: TrainingParts, value: float) -> None:
         """Act between the backward pass and the optimizer's step."""
+
+
+class OfLoss(Hyperparameter):
+    """One that the loss reads; another loss has nothing of the kind."""
+
+    def problem(self, training: TrainingParts) -> str:
+        return "" if self.name in training.loss_reads else "the loss does not take it"
 
 
 @cache

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from torch import Generator, Tensor, nn
 from torch.optim import Optimizer
 
 from hptui.errors import ConfigError, TrainingError
 from hptui.hyperparameters import Hyperparameter, Values, default_values, hyperparameter, hyperparameters
+from hptui.losses import Loss
 
 
 class ValuesInForce:
     """The hyperparameters of one network, its optimizer, its loss and its batches; they act on it as TrainingParts."""
 
-    def __init__(self, network: nn.Module, optimizer: Optimizer, values: Values) -> None:
+    def __init__(
+        self, network: nn.Module, optimizer: Optimizer, values: Values, loss_reads: Collection[str] = Loss.reads
+    ) -> None:
         """Put `values` in force, and of the others the defaults, as far as this training has them."""
         self.network = network
         self.optimizer = optimizer
+        self.loss_reads = loss_reads
         self.held: Values = {}
         self.rate_factor = 1.0
         for name, default in default_values().items():
