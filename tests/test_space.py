@@ -130,6 +130,17 @@ def test_a_range_that_makes_no_sense_is_refused(name: str, text: object, expecte
         ("focal_gamma", [0.0, 10.0], [-0.1, 10.1, math.nan]),
         ("batch_size", [1.0, 1e6], [0.0, 2.5, 1e6 + 1, math.nan]),
         ("augmentation", [0.0, 1.0], [-0.1, 1.1, math.nan]),
+        ("horizontal_flip", [0.0, 1.0], [-0.1, 1.1, math.nan]),
+        ("vertical_flip", [0.0, 1.0], [-0.1, 1.1, math.nan]),
+        ("rotation", [0.0, 180.0], [-1.0, 181.0, math.nan]),
+        ("shift", [0.0, 1.0], [-0.1, 1.1, math.nan]),
+        ("zoom", [0.0, 1.0], [-0.1, 1.1, math.nan]),
+        ("brightness", [0.0, 10.0], [-0.1, 10.1, math.nan]),
+        ("contrast", [0.0, 10.0], [-0.1, 10.1, math.nan]),
+        ("blur", [0.0, 10.0], [-0.1, 10.1, math.nan]),
+        ("noise", [0.0, 10.0], [-0.1, 10.1, math.nan]),
+        ("erasing", [0.0, 1.0], [-0.1, 1.1, math.nan]),
+        ("mixup", [0.0, 10.0], [-0.1, 10.1, math.nan]),
     ],
 )
 def test_bounds_of_every_hyperparameter(name: str, allowed: list[float], refused: list[float]) -> None:

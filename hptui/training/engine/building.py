@@ -101,6 +101,7 @@ def new_state(inputs: StudyInputs, config: StudyConfig, seed: int) -> TrainingSt
     given = inputs.optimizer.start_values | config.set
     optimizer = build_optimizer(inputs.optimizer, config.optimizer, network, default_values() | given)
     values = ValuesInForce(network, optimizer, given, inputs.loss.reads)
+    values.begin(config.space)
     order = BatchOrder(len(inputs.data.train), seed, inputs.device)
     augmentation = torch.Generator().manual_seed(seed)  # on the CPU, so that a checkpoint goes to any device
     seed_all(seed)  # whatever building the network drew, training draws the same

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 
 from torch import Generator, Tensor, nn
 from torch.optim import Optimizer
 
 from hptui.errors import ConfigError, TrainingError
-from hptui.hyperparameters import Hyperparameter, Values, default_values, hyperparameter, hyperparameters
+from hptui.hyperparameters import Batch, Hyperparameter, Values, default_values, hyperparameter, hyperparameters
 from hptui.losses import Loss
+from hptui.training.engine.geometry import joined, moved
 
 
 class ValuesInForce:
@@ -26,10 +29,13 @@ class ValuesInForce:
         self.held: Values = {}
         self.rate_factor = 1.0
         for name, default in default_values().items():
-            if name not in values and not hyperparameter(name).problem(self):
-                hyperparameter(name).put(self, default)
+            known = hyperparameter(name)
+            if name not in values and not known.if_named and not known.problem(self):
+                known.put(self, default)
         self.set(values)
         self._on_images = _those_with_own("on_images")
+        self._on_geometry = _those_with_own("on_geometry")
+        self._on_batch = _those_with_own("on_batch")
         self._on_gradients = _those_with_own("on_gradients")
 
     @property
@@ -45,6 +51,12 @@ class ValuesInForce:
         for name, value in values.items():
             self.require(name)
             hyperparameter(name).put(self, value)
+
+    def begin(self, names: Iterable[str]) -> None:
+        """Put the defaults of those of `names` in force that have been off so far, because nobody had named them."""
+        for known in map(hyperparameter, names):
+            if known.default is not None and known.read(self) is None and not known.problem(self):
+                known.put(self, known.default)
 
     def require(self, name: str) -> None:
         """Raise ConfigError if this training has nothing that `name` could set."""
@@ -65,6 +77,21 @@ class ValuesInForce:
             if entry.name in self.held:
                 pixels = entry.on_images(pixels, self.held[entry.name], generator)
         return pixels
+
+    def change_batch(self, batch: Batch, seed: int, step: int) -> Batch:
+        """Let those that change batches have one of the training; all that they draw follows from `seed` and `step`."""
+        images, sides = len(batch.inputs), (batch.inputs.shape[2], batch.inputs.shape[3])
+        maps = [
+            entry.on_geometry(images, sides, self.held[entry.name], _generator(entry.name, seed, step))
+            for entry in self._on_geometry
+            if entry.name in self.held
+        ]
+        if (joint := joined(maps)) is not None:
+            batch = replace(batch, inputs=moved(batch.inputs, joint))
+        for entry in self._on_batch:
+            if entry.name in self.held:
+                batch = entry.on_batch(batch, self.held[entry.name], _generator(entry.name, seed, step))
+        return batch
 
     def change_gradients(self) -> None:
         """Let those that act on gradients do so."""
@@ -98,6 +125,12 @@ class ValuesInForce:
         for name, kept in own.items():
             if kept is not None:
                 hyperparameter(name).restore(self, kept)
+
+
+def _generator(name: str, seed: int, step: int) -> Generator:
+    """Of one hyperparameter in one step of a run (12 us): it needs no place in a snapshot."""
+    digest = hashlib.blake2b(f"{name} {seed} {step}".encode(), digest_size=4).digest()
+    return Generator().manual_seed(int.from_bytes(digest, "big"))
 
 
 def _those_with_own(hook: str) -> tuple[Hyperparameter, ...]:
