@@ -138,7 +138,7 @@ class Hyperparameter:
         """Change a batch of training images.
 
         Args:
-            pixels: (B, C, H, W) as the data set has them, or float32 with values as those have.
+            pixels: (B, C, H, W) uint8 or float32 in 0..255.
             value: in force.
             generator: the run's own for this, on the CPU; nothing else may be drawn from.
         """

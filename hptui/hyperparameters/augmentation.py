@@ -31,8 +31,7 @@ class Augmentation(Hyperparameter):
 def augment(pixels: Tensor, strength: float, generator: Generator) -> Tensor:
     """Shift and rotate each image by its own random amount; (B, C, H, W) -> the same shape, float32.
 
-    At strength 1 up to 20 degrees and 15 % of the side, uniformly. From outside comes black into 8-bit images; where 0
-    may be any grey (deeper and signed ones), the pixels of the edge go on.
+    At strength 1 up to 20 degrees and 15 % of the side, uniformly; black comes in from outside.
     """
     import torch
     from torch.nn import functional as F
@@ -45,8 +44,7 @@ def augment(pixels: Tensor, strength: float, generator: Generator) -> Tensor:
     # affine_grid asks where each output pixel comes from, in units of half a side (15 % of the side is 0.3)
     shift = rotation @ draw[:, 1:].mul(-2 * MAX_SHIFT).unsqueeze(2)
     grid = F.affine_grid(torch.cat((rotation, shift), 2), list(pixels.shape), align_corners=False)
-    outside = "zeros" if pixels.dtype == torch.uint8 else "border"
-    return F.grid_sample(pixels.float(), grid, mode="bilinear", padding_mode=outside, align_corners=False)
+    return F.grid_sample(pixels.float(), grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
 AUGMENTATION = Augmentation(

@@ -19,9 +19,9 @@ from hptui import registry
 from hptui.datasets import ImageDataset
 from hptui.errors import ConfigError
 from hptui.hyperparameters import Batch, hyperparameter, hyperparameters
-from hptui.hyperparameters.augmentation import augment
 from hptui.record.commands import ChangeRanges
 from hptui.record.events import BatchesTrained, CandidateScored, DecisionStarted, HyperparametersChosen, RunStarted
+from hptui.training.engine.batch_changes import change_batch
 from hptui.training.engine.device_data import to_device
 from hptui.training.engine.geometry import joined, moved
 from hptui.training.engine.loop import Trainer
@@ -53,7 +53,7 @@ def images(count: int = 400, height: int = 20, width: int = 30, channels: int = 
 
 def changed(inputs: Tensor, seed: int = 0, step: int = 0, **values: float) -> Tensor:
     labels = torch.zeros(len(inputs), dtype=torch.int64)
-    return in_force(**values).change_batch(Batch(inputs, labels), seed, step).inputs
+    return change_batch(Batch(inputs, labels), values, seed, step).inputs
 
 
 def maps(name: str, value: float, count: int = 1000, sides: tuple[int, int] = (20, 30)) -> Tensor:
@@ -231,7 +231,7 @@ def test_erasing_leaves_a_rectangle_of_the_mean_in_as_many_images_as_asked_for()
 @pytest.mark.parametrize("alpha", [0.4, 1.0, 2.0])
 def test_mixup_lays_images_and_labels_over_each_other_by_one_share(alpha: float) -> None:
     inputs, labels = images(500), torch.arange(500)
-    batch = in_force(mixup=alpha).change_batch(Batch(inputs, labels), 0, 0)
+    batch = change_batch(Batch(inputs, labels), {"mixup": alpha}, 0, 0)
     assert batch.shares is not None
     assert torch.equal(batch.labels[:, 0], labels)
     assert sorted(batch.labels[:, 1].tolist()) == labels.tolist()
@@ -295,7 +295,7 @@ def test_candidates_differ_in_nothing_but_their_values() -> None:
     assert torch.allclose(both, (inputs + strong).flip(3), atol=1e-6)
     seldom, often = ((changed(inputs, horizontal_flip=value) != inputs).flatten(1).any(1) for value in (0.2, 0.6))
     assert bool((often | ~seldom).all())  # those that are turned at 0.2 are turned at 0.6, too
-    small, large = (in_force(mixup=alpha).change_batch(Batch(inputs, torch.arange(50)), 0, 0) for alpha in (0.2, 0.4))
+    small, large = (change_batch(Batch(inputs, torch.arange(50)), {"mixup": alpha}, 0, 0) for alpha in (0.2, 0.4))
     assert torch.equal(small.labels, large.labels)
     assert small.shares is not None
     assert large.shares is not None
@@ -320,15 +320,6 @@ def test_they_do_the_same_at_any_depth_and_in_any_unit(scale: float, small_datas
     deeper = dataclasses.replace(data, mean=data.mean * scale, std=data.std * scale)
     other = deeper.normalise(pixels.float() * scale)
     assert torch.allclose(changed(inputs, **STRONG), changed(other, **STRONG), atol=1e-4)
-
-
-def test_augmentation_brings_in_black_only_where_0_is_black() -> None:
-    pixels = torch.full((50, 1, 16, 16), 200, dtype=torch.uint8)
-    assert augment(pixels, 1.0, Generator().manual_seed(0)).min() == 0
-    for dtype in (torch.int16, torch.float32, torch.uint16):
-        found = augment(pixels.to(dtype), 1.0, Generator().manual_seed(0))
-        assert found.dtype == torch.float32
-        assert torch.allclose(found, torch.full_like(found, 200.0))
 
 
 def test_all_together_stopped_and_resumed_equal_uninterrupted(prepare: Make, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from torch import Tensor
 from hptui.hyperparameters import Batch
 from hptui.losses import Loss
 from hptui.plan import batches_per_epoch
+from hptui.training.engine.batch_changes import change_batch, change_images
 from hptui.training.engine.device_data import DeviceDataset, DeviceImages
 from hptui.training.engine.evaluation import Evaluation, evaluate, forward_precision
 from hptui.training.engine.state import TrainingState
@@ -78,9 +79,9 @@ class Trainer:
         if not state.network.training:  # since it was evaluated, or built
             state.network.train()
         chosen = state.order.next_batch(values.batch_size)  # (B,) indices
-        pixels = values.change_images(train.pixels[chosen], state.augmentation)  # (B, C, H, W)
+        pixels = change_images(train.pixels[chosen], values.held, state.augmentation)  # (B, C, H, W)
         batch = Batch(self.data.normalise(pixels), train.labels[chosen])
-        batch = values.change_batch(batch, state.augmentation.initial_seed(), state.step)
+        batch = change_batch(batch, values.held, state.augmentation.initial_seed(), state.step)
         with forward_precision(self.precision, pixels.device):
             output = state.network(batch.inputs)  # (B, classes)
         loss = self._loss_of(output.float(), batch)

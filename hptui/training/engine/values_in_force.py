@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
 
-from torch import Generator, Tensor, nn
+from torch import nn
 from torch.optim import Optimizer
 
 from hptui.errors import ConfigError, TrainingError
-from hptui.hyperparameters import Batch, Hyperparameter, Values, default_values, hyperparameter, hyperparameters
+from hptui.hyperparameters import Values, default_values, hyperparameter, hyperparameters
 from hptui.losses import Loss
-from hptui.training.engine.geometry import joined, moved
+from hptui.training.engine.batch_changes import with_own
 
 
 class ValuesInForce:
@@ -33,10 +31,6 @@ class ValuesInForce:
             if name not in values and not known.if_named and not known.problem(self):
                 known.put(self, default)
         self.set(values)
-        self._on_images = _those_with_own("on_images")
-        self._on_geometry = _those_with_own("on_geometry")
-        self._on_batch = _those_with_own("on_batch")
-        self._on_gradients = _those_with_own("on_gradients")
 
     @property
     def batch_size(self) -> int:
@@ -71,31 +65,9 @@ class ValuesInForce:
         self.rate_factor = factor
         hyperparameter("lr").put(self, self.held["lr"])
 
-    def change_images(self, pixels: Tensor, generator: Generator) -> Tensor:
-        """Let those that change images have a batch (B, C, H, W) of the training."""
-        for entry in self._on_images:
-            if entry.name in self.held:
-                pixels = entry.on_images(pixels, self.held[entry.name], generator)
-        return pixels
-
-    def change_batch(self, batch: Batch, seed: int, step: int) -> Batch:
-        """Let those that change batches have one of the training; all that they draw follows from `seed` and `step`."""
-        images, sides = len(batch.inputs), (batch.inputs.shape[2], batch.inputs.shape[3])
-        maps = [
-            entry.on_geometry(images, sides, self.held[entry.name], _generator(entry.name, seed, step))
-            for entry in self._on_geometry
-            if entry.name in self.held
-        ]
-        if (joint := joined(maps)) is not None:
-            batch = replace(batch, inputs=moved(batch.inputs, joint))
-        for entry in self._on_batch:
-            if entry.name in self.held:
-                batch = entry.on_batch(batch, self.held[entry.name], _generator(entry.name, seed, step))
-        return batch
-
     def change_gradients(self) -> None:
         """Let those that act on gradients do so."""
-        for entry in self._on_gradients:
+        for entry in with_own("on_gradients"):
             if entry.name in self.held:
                 entry.on_gradients(self, self.held[entry.name])
 
@@ -125,15 +97,3 @@ class ValuesInForce:
         for name, kept in own.items():
             if kept is not None:
                 hyperparameter(name).restore(self, kept)
-
-
-def _generator(name: str, seed: int, step: int) -> Generator:
-    """Of one hyperparameter in one step of a run (12 us): it needs no place in a snapshot."""
-    digest = hashlib.blake2b(f"{name} {seed} {step}".encode(), digest_size=4).digest()
-    return Generator().manual_seed(int.from_bytes(digest, "big"))
-
-
-def _those_with_own(hook: str) -> tuple[Hyperparameter, ...]:
-    """Hyperparameters whose class has another `hook` than the base; the loop need not ask the others at every step."""
-    base = getattr(Hyperparameter, hook)
-    return tuple(entry for entry in hyperparameters().values() if getattr(type(entry), hook) is not base)
