@@ -10,7 +10,25 @@ from functools import cache
 from torch import Generator, Tensor
 
 from hptui.hyperparameters import Batch, Hyperparameter, hyperparameters
+from hptui.training.engine.device_data import DeviceDataset
 from hptui.training.engine.geometry import joined, moved
+
+
+def training_batch(
+    data: DeviceDataset, chosen: Tensor, held: Mapping[str, float], generator: Generator, step: int
+) -> Batch:
+    """Training images as the network sees them in a step.
+
+    Args:
+        data: that is trained on.
+        chosen: (B,) indices.
+        held: values in force.
+        generator: the run's own for images, on the CPU; its seed is the run's.
+        step: of the run.
+    """
+    pixels = change_images(data.train.pixels[chosen], held, generator)  # (B, C, H, W)
+    batch = Batch(data.normalise(pixels), data.train.labels[chosen])
+    return change_batch(batch, held, generator.initial_seed(), step)
 
 
 def change_images(pixels: Tensor, held: Mapping[str, float], generator: Generator) -> Tensor:

@@ -16,7 +16,7 @@ from torch import Tensor
 from hptui.hyperparameters import Batch
 from hptui.losses import Loss
 from hptui.plan import batches_per_epoch
-from hptui.training.engine.batch_changes import change_batch, change_images
+from hptui.training.engine.batch_changes import training_batch
 from hptui.training.engine.device_data import DeviceDataset, DeviceImages
 from hptui.training.engine.evaluation import Evaluation, evaluate, forward_precision
 from hptui.training.engine.state import TrainingState
@@ -75,21 +75,19 @@ class Trainer:
 
     def step(self) -> tuple[Tensor, int]:
         """Train one step; its mean loss, still on the device, and its number of images."""
-        state, values, train = self.state, self.state.values, self.data.train
+        state, values = self.state, self.state.values
         if not state.network.training:  # since it was evaluated, or built
             state.network.train()
         chosen = state.order.next_batch(values.batch_size)  # (B,) indices
-        pixels = change_images(train.pixels[chosen], values.held, state.augmentation)  # (B, C, H, W)
-        batch = Batch(self.data.normalise(pixels), train.labels[chosen])
-        batch = change_batch(batch, values.held, state.augmentation.initial_seed(), state.step)
-        with forward_precision(self.precision, pixels.device):
+        batch = training_batch(self.data, chosen, values.held, state.augmentation, state.step)
+        with forward_precision(self.precision, batch.inputs.device):
             output = state.network(batch.inputs)  # (B, classes)
         loss = self._loss_of(output.float(), batch)
         state.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         values.change_gradients()
         state.optimizer.step()
-        state.average.update(self._average_window * len(train) / values.batch_size)
+        state.average.update(self._average_window * len(self.data.train) / values.batch_size)
         state.step += 1
         return loss, len(chosen)
 
