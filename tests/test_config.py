@@ -141,7 +141,7 @@ BAD: list[tuple[str, object, str]] = [
     (
         "optimizer",
         "adan",
-        "unknown optimizer 'adan'. Did you mean 'adam'? Known: adam, adamw, prodigy, schedule_free, sgd.",
+        "unknown optimizer 'adan'. Did you mean 'adam'?",
     ),
     ("score", "los", "unknown score 'los'. Did you mean 'loss'?"),
     ("score", [1], "unknown score [1]."),

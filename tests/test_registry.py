@@ -48,7 +48,7 @@ def test_names_are_listed_without_importing_a_plug_in() -> None:
     assert "'digits', 'fashion_mnist', 'folder', 'medmnist', 'mnist'" in found
     assert "'dtu_cnn', 'lenet', 'small_resnet'" in found
     assert "'adaptive', 'fixed', 'grid', 'pbt'" in found
-    assert "'adam', 'adamw', 'prodigy', 'schedule_free', 'sgd'" in found
+    assert "'radam', 'rmsprop', 'schedule_free', 'sgd'" in found
     assert "'constant', 'cosine', 'late_decay'" in found
     assert (imported, heavy) == ("[]", "set()")
     assert "_" not in {name[0] for folder in registry.FOLDERS for name in registry.names(folder)}

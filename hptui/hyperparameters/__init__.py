@@ -8,7 +8,8 @@ that need it. One that lives nowhere else is held by the training, and used by t
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -32,6 +33,30 @@ class TrainingParts(Protocol):
     """values that live nowhere else, by name; the loop, the loss and the hooks read them here"""
     rate_factor: float
     """of the schedule at this moment"""
+    loss_reads: Collection[str]
+    """names of those that change the loss"""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Training images as the network is going to see them, and what they are of."""
+
+    inputs: Tensor
+    """(B, C, H, W) float32, normalised: whatever the pixels were, their mean is 0 and their deviation 1 in the training
+    images, so that nothing here depends on bit depth or unit"""
+    labels: Tensor
+    """(B,) int64; (B, K): each image is of K classes"""
+    shares: Tensor | None = None
+    """(B, K) float32, how much of each; a row sums to 1. None: of one class each"""
+
+    def mixed(self, inputs: Tensor, partner: Tensor, share: Tensor) -> Batch:
+        """Other `inputs`: by `share` (B,) the images in their places, for the rest their `partner` (B,), by index."""
+        import torch
+
+        labels = self.labels.view(len(self.labels), -1)
+        shares = torch.ones_like(labels, dtype=share.dtype) if self.shares is None else self.shares
+        both = shares * share.unsqueeze(1), shares[partner] * (1 - share).unsqueeze(1)
+        return replace(self, inputs=inputs, labels=torch.cat((labels, labels[partner]), 1), shares=torch.cat(both, 1))
 
 
 @dataclass(frozen=True)
@@ -40,7 +65,7 @@ class Hyperparameter:
 
     name: str
     title: str
-    """as it stands on an axis"""
+    """as it stands on an axis, before its unit"""
     default: float | None
     """None: whatever the model was built with"""
     low: float
@@ -60,6 +85,12 @@ class Hyperparameter:
     regulariser costs at first and pays late, so more of it is the careful side"""
     can_be_off: bool = False
     """the low end means none of it: on that edge of a range nothing is missed"""
+    unit: str = ""
+    """of its values, in a word or two"""
+    meaning: str = ""
+    """what a value does, in a sentence without its subject, where title and unit do not say it"""
+    if_named: bool = False
+    """put in force, and told in the log, only where it is set or searched: one of many that most studies leave off"""
     order: int = 1000
     """among all others, in forms and tables"""
 
@@ -113,8 +144,35 @@ class Hyperparameter:
         """
         return pixels
 
+    def on_geometry(self, images: int, sides: tuple[int, int], value: float, generator: Generator) -> Tensor | None:
+        """Where the images of a batch are moved; those of all hyperparameters are joined, and the images sampled once.
+
+        Args:
+            images: of the batch.
+            sides: height and width.
+            value: in force.
+            generator: of this step and this hyperparameter alone, on the CPU: whatever others draw, and whatever the
+                value is, the numbers are the same, so that candidates differ in nothing else.
+
+        Returns:
+            (images, 2, 3) on the CPU: where each pixel of the result comes from, as an affine map of (x, y, 1), in
+            pixels from the centre, x to the right and y down. None: they stay where they are.
+        """
+        return None
+
+    def on_batch(self, batch: Batch, value: float, generator: Generator) -> Batch:
+        """Change a batch of the training, after the geometry; `generator` is as in `on_geometry`."""
+        return batch
+
     def on_gradients(self, training: TrainingParts, value: float) -> None:
         """Act between the backward pass and the optimizer's step."""
+
+
+class OfLoss(Hyperparameter):
+    """One that the loss reads; another loss has nothing of the kind."""
+
+    def problem(self, training: TrainingParts) -> str:
+        return "" if self.name in training.loss_reads else "the loss does not take it"
 
 
 @cache
@@ -154,7 +212,10 @@ def _by_alias() -> dict[str, Hyperparameter]:
 
 def title(name: str) -> str:
     """The words on an axis; of a hyperparameter that this version does not know (an older log), its name."""
-    return hyperparameters()[name].title if name in hyperparameters() else name
+    known = hyperparameters().get(name)
+    if known is None:
+        return name
+    return f"{known.title} ({known.unit})" if known.unit else known.title
 
 
 def default_values() -> Values:

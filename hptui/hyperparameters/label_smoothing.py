@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from hptui.hyperparameters import Hyperparameter
+from hptui.hyperparameters import OfLoss
 
 __all__ = ["LABEL_SMOOTHING"]
 
-LABEL_SMOOTHING = Hyperparameter(  # the loss reads it
+LABEL_SMOOTHING = OfLoss(
     "label_smoothing",
     "label smoothing",
     default=0.0,

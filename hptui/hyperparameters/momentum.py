@@ -1,4 +1,4 @@
-"""Momentum of SGD, and the first of Adam's betas, which is the same thing to it."""
+"""Momentum of SGD, RMSprop and Muon, and the first beta of Adam and its kin, which is the same thing to them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weight decay, as the optimizer means it: decoupled in AdamW, an L2 penalty in SGD and Adam."""
+"""Weight decay, as the optimizer means it: decoupled in AdamW, Adafactor, Lion and Muon, else an L2 penalty."""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Optimizers: one file each, every one an `OptimizerFactory`. A subclass of torch.optim.Optimizer will do, too."""
+"""Optimizers: one file each, every one an `OptimizerFactory`. A subclass of torch.optim.Optimizer will do, too.
+
+Of torch those are here that take a step per batch of dense gradients: not LBFGS (it evaluates the loss again), Rprop
+(for all images at once), SparseAdam and ASGD (whose step has the rate that was in force before).
+"""
 
 from __future__ import annotations
 

@@ -259,7 +259,7 @@ def test_bfloat16_is_close_to_float32(prepare: Make) -> None:
 def test_values_are_put_in_force_and_read_back_from_where_they_act(optimizer_name: str) -> None:
     network = nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.1), nn.Linear(4, 2), nn.Dropout2d(0.2))
     optimizer = load_optimizer(optimizer_name)(network, default_values())
-    values = ValuesInForce(network, optimizer, default_values())
+    values = ValuesInForce(network, optimizer, {})
     assert "dropout" not in values.read()  # two rates of its own: no one value to tell
     wanted = {
         "lr": 0.2, "weight_decay": 0.03, "momentum": 0.7, "dropout": 0.4,

@@ -1,7 +1,7 @@
 """The training loop: the same one for a run's epochs and for the probes of a decision.
 
-Per step, on the device: gather images (B, C, H, W) in 0..255, augment, normalise, forward, loss, backward, step,
-average. The host only launches work: the sum of the losses stays on the device, and is read where the caller
+Per step, on the device: gather images (B, C, H, W) in 0..255, augment, normalise, augment, forward, loss, backward,
+step, average. The host only launches work: the sum of the losses stays on the device, and is read where the caller
 asks for it (`LossSum.read`), which is the loop's one synchronisation.
 """
 
@@ -13,8 +13,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from hptui.hyperparameters import Batch
 from hptui.losses import Loss
 from hptui.plan import batches_per_epoch
+from hptui.training.engine.batch_changes import training_batch
 from hptui.training.engine.device_data import DeviceDataset, DeviceImages
 from hptui.training.engine.evaluation import Evaluation, evaluate, forward_precision
 from hptui.training.engine.state import TrainingState
@@ -73,23 +75,32 @@ class Trainer:
 
     def step(self) -> tuple[Tensor, int]:
         """Train one step; its mean loss, still on the device, and its number of images."""
-        state, values, train = self.state, self.state.values, self.data.train
+        state, values = self.state, self.state.values
         if not state.network.training:  # since it was evaluated, or built
             state.network.train()
-        batch = state.order.next_batch(values.batch_size)  # (B,) indices
-        pixels = self.data.scaled(train.pixels[batch])  # (B, C, H, W) uint8 or float32, in 0..255
-        pixels = values.change_images(pixels, state.augmentation)
-        with forward_precision(self.precision, pixels.device):
-            output = state.network(self.data.normalise(pixels))  # (B, classes)
-        labels, weights = train.labels[batch], self.data.class_weights
-        loss = self._loss(output.float(), labels, None if weights is None else weights[labels], values.held)
+        chosen = state.order.next_batch(values.batch_size)  # (B,) indices
+        batch = training_batch(self.data, chosen, values.held, state.augmentation, state.step)
+        with forward_precision(self.precision, batch.inputs.device):
+            output = state.network(batch.inputs)  # (B, classes)
+        loss = self._loss_of(output.float(), batch)
         state.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         values.change_gradients()
         state.optimizer.step()
-        state.average.update(self._average_window * len(train) / values.batch_size)
+        state.average.update(self._average_window * len(self.data.train) / values.batch_size)
         state.step += 1
-        return loss, len(batch)
+        return loss, len(chosen)
+
+    def _loss_of(self, logits: Tensor, batch: Batch) -> Tensor:
+        """The mean loss of a batch; an image that is of several classes counts as several, each by its share."""
+        labels, shares, by_class = batch.labels, batch.shares, self.data.class_weights
+        weights = None if by_class is None else by_class[labels]
+        if shares is not None:
+            # expanded, not repeated: the gradient of a repetition is not equal to the bit on a GPU
+            logits = logits.unsqueeze(1).expand(-1, labels.shape[1], -1).flatten(0, 1)
+            weights = (shares if weights is None else shares * weights).flatten()
+            labels = labels.flatten()
+        return self._loss(logits, labels, weights, self.state.values.held)
 
     def evaluate(
         self, images: DeviceImages, *, averaged: bool, with_predictions: bool = False, class_weighted: bool = False

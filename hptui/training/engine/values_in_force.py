@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 
-from torch import Generator, Tensor, nn
+from torch import nn
 from torch.optim import Optimizer
 
 from hptui.errors import ConfigError, TrainingError
-from hptui.hyperparameters import Hyperparameter, Values, default_values, hyperparameter, hyperparameters
+from hptui.hyperparameters import Values, default_values, hyperparameter, hyperparameters
+from hptui.losses import Loss
+from hptui.training.engine.batch_changes import with_own
 
 
 class ValuesInForce:
     """The hyperparameters of one network, its optimizer, its loss and its batches; they act on it as TrainingParts."""
 
-    def __init__(self, network: nn.Module, optimizer: Optimizer, values: Values) -> None:
+    def __init__(
+        self, network: nn.Module, optimizer: Optimizer, values: Values, loss_reads: Collection[str] = Loss.reads
+    ) -> None:
         """Put `values` in force, and of the others the defaults, as far as this training has them."""
         self.network = network
         self.optimizer = optimizer
+        self.loss_reads = loss_reads
         self.held: Values = {}
         self.rate_factor = 1.0
         for name, default in default_values().items():
-            if name not in values and not hyperparameter(name).problem(self):
-                hyperparameter(name).put(self, default)
+            known = hyperparameter(name)
+            if name not in values and not known.if_named and not known.problem(self):
+                known.put(self, default)
         self.set(values)
-        self._on_images = _those_with_own("on_images")
-        self._on_gradients = _those_with_own("on_gradients")
 
     @property
     def batch_size(self) -> int:
@@ -42,6 +46,12 @@ class ValuesInForce:
             self.require(name)
             hyperparameter(name).put(self, value)
 
+    def begin(self, names: Iterable[str]) -> None:
+        """Put the defaults of those of `names` in force that have been off so far, because nobody had named them."""
+        for known in map(hyperparameter, names):
+            if known.default is not None and known.read(self) is None and not known.problem(self):
+                known.put(self, known.default)
+
     def require(self, name: str) -> None:
         """Raise ConfigError if this training has nothing that `name` could set."""
         if problem := hyperparameter(name).problem(self):
@@ -55,16 +65,9 @@ class ValuesInForce:
         self.rate_factor = factor
         hyperparameter("lr").put(self, self.held["lr"])
 
-    def change_images(self, pixels: Tensor, generator: Generator) -> Tensor:
-        """Let those that change images have a batch (B, C, H, W) of the training."""
-        for entry in self._on_images:
-            if entry.name in self.held:
-                pixels = entry.on_images(pixels, self.held[entry.name], generator)
-        return pixels
-
     def change_gradients(self) -> None:
         """Let those that act on gradients do so."""
-        for entry in self._on_gradients:
+        for entry in with_own("on_gradients"):
             if entry.name in self.held:
                 entry.on_gradients(self, self.held[entry.name])
 
@@ -94,9 +97,3 @@ class ValuesInForce:
         for name, kept in own.items():
             if kept is not None:
                 hyperparameter(name).restore(self, kept)
-
-
-def _those_with_own(hook: str) -> tuple[Hyperparameter, ...]:
-    """Hyperparameters whose class has another `hook` than the base; the loop need not ask the others at every step."""
-    base = getattr(Hyperparameter, hook)
-    return tuple(entry for entry in hyperparameters().values() if getattr(type(entry), hook) is not base)

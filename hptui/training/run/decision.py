@@ -93,6 +93,7 @@ class DecisionMaker:
         self.kept.forget_all_but(self.strategy.needed())
 
     def _begin(self, epoch: int) -> PendingDecision:
+        self.trainer.state.values.begin(self.config.space)  # a range may be new
         home, progress = self.trainer.state.snapshot(), self.ledger.progress
         start = Scoring(self.config.score, self.config.score_weights).evaluate_start(self.trainer)
         pending = PendingDecision(
