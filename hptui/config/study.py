@@ -91,6 +91,9 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         "specificity",
         "auc",
         "f1",
+        "average_precision",
+        "brier",
+        "quadratic_kappa",
     ] = "loss"
     score_weights: Literal["averaged", "last"] = "averaged"
     class_weights: Literal["none", "balanced"] = "none"
@@ -136,7 +139,7 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 FIELDS: dict[str, Any] = typing.get_type_hints(StudyConfig, include_extras=True)
 _DESCRIPTIONS = {
-    "score": "what a decision compares on the validation images",
+    "score": "what a decision compares on the validation images (quadratic_kappa: classes are grades in order)",
     "score_weights": "which weights a decision scores; averages over the last steps are less noisy",
     "class_weights": "balanced: in training and validation losses an image counts n / (classes * images of its class)",
     "precision": "arithmetic of the forward pass",

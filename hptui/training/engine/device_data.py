@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from hptui.datasets import ImageDataset, Images, Pixels
+from hptui.datasets import ImageDataset, Images, Names, Pixels
 from hptui.errors import ConfigError
 from hptui.plan import batches_per_epoch
 
@@ -24,6 +24,9 @@ class DeviceImages:
     """(N, C, H, W) uint8"""
     labels: Tensor
     """(N,) int64"""
+    groups: Names | None = None
+    names: Names | None = None
+    """(N,) text, see `hptui.datasets.Images`; on no device: only the record of predictions keeps them"""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -125,6 +128,8 @@ def _images(images: Images, device: torch.device) -> DeviceImages:
     return DeviceImages(
         torch.tensor(np.ascontiguousarray(images.pixels), device=device),
         torch.tensor(np.ascontiguousarray(images.labels), device=device),
+        images.groups,
+        images.names,
     )
 
 
