@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hptui.metrics.classification import predicted_classes
-from hptui.metrics.groups import drawn_weights, effective_size, expanded_percentiles, is_grouped
+from hptui.metrics.group_areas import group_auc_interval, group_precision_interval, resampled_precisions
+from hptui.metrics.groups import effective_size, is_grouped
 from hptui.metrics.score_intervals import Ends, auc_interval, f1_of_share, share_interval, wilson
 from hptui.record.predictions import Predictions
 
@@ -15,11 +16,9 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    Floats = npt.NDArray[np.float64]
     Mask = npt.NDArray[np.bool_]
 
 RESAMPLES = 1000
-ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -118,52 +117,17 @@ def _areas(predictions: Predictions, resamples: int) -> list[tuple[Estimate | No
 
     once = np.ones((1, len(predictions)))
     areas, averages = weighted_areas(predictions, once)[0].tolist(), average_precisions(predictions, once)[0].tolist()
-    drawn = _resampled(predictions, resamples) if is_grouped(predictions) else None
+    drawn = resampled_precisions(predictions, resamples) if is_grouped(predictions) else None
     rows: list[tuple[Estimate | None, Estimate | None]] = []
     for index, (area, average) in enumerate(zip(areas, averages, strict=True)):
         if not math.isfinite(area):
             rows.append((None, None))
-            continue
-        inside, outside = _independent(predictions, index)
-        ends: list[Ends | None] = [None, None]
-        if drawn is not None and min(inside, outside) > 1:
-            ends = [expanded_percentiles(values[:, index], min(inside, outside)) for values in drawn]
-        rows.append(
-            (
-                Estimate(area, spread_out(ends[0]) or auc_interval(area, inside, outside)),
-                Estimate(average, spread_out(ends[1]) or share_interval(average, inside)),
-            )
-        )
+        elif drawn is None:
+            inside = int((predictions.labels == index).sum())
+            outside = len(predictions) - inside
+            ends = auc_interval(area, inside, outside), share_interval(average, inside)
+            rows.append((Estimate(area, ends[0]), Estimate(average, ends[1])))
+        else:
+            of_precision = group_precision_interval(predictions, index, average, drawn[:, index])
+            rows.append((Estimate(area, group_auc_interval(predictions, index, area)), Estimate(average, of_precision)))
     return rows
-
-
-def spread_out(ends: Ends | None) -> Ends | None:
-    """Ends of a bootstrap; None where no resample moved the value, so that they say nothing."""
-    return ends if ends is not None and ends[1] - ends[0] > ROUNDING else None
-
-
-def _independent(predictions: Predictions, index: int) -> tuple[int, int]:
-    """Images of a class and of others; where images are of groups, the groups that have some."""
-    import numpy as np
-
-    inside = predictions.labels == index
-    if not is_grouped(predictions):
-        return int(inside.sum()), int((~inside).sum())
-    assert predictions.groups is not None
-    return len(np.unique(predictions.groups[inside])), len(np.unique(predictions.groups[~inside]))
-
-
-def _resampled(predictions: Predictions, resamples: int) -> tuple[Floats, Floats]:
-    """AUC and average precision (resamples, classes) of groups drawn with replacement."""
-    import numpy as np
-
-    from hptui.metrics.resampling import weighted_areas
-    from hptui.metrics.weighted import average_precisions
-
-    assert predictions.groups is not None
-    drawn = [
-        (weighted_areas(predictions, weights), average_precisions(predictions, weights))
-        for weights in drawn_weights(predictions.groups, resamples, 0)
-    ]
-    areas, averages = zip(*drawn, strict=True)
-    return np.concatenate(areas), np.concatenate(averages)

@@ -1,20 +1,21 @@
 """Intervals (95 %) of metrics of images that are of groups (patients): what another draw of groups would change.
 
 Shares, and what is a mean of numbers between 0 and 1: Wilson's interval of the effective number of images, by the
-spread over groups (Rao and Scott 1992; Dean and Pagano 2015 found it to hold near 0 and 1). All else: the bootstrap
-over groups (Field and Welsh 2007) with the percentiles of as few groups (Hesterberg 2015).
+spread over groups (Rao and Scott 1992; Dean and Pagano 2015 found it to hold near 0 and 1), and a mean of sensitivities
+from those of the classes. Areas: `hptui.metrics.group_areas`. All else: the bootstrap over groups (Field and Welsh
+2007) with the percentiles of as few groups (Hesterberg 2015).
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hptui.metrics.class_metrics import per_class, share_of, spread_out
+from hptui.metrics.class_metrics import per_class, share_of
 from hptui.metrics.classification import predicted_classes
-from hptui.metrics.groups import drawn_weights, effective_size, expanded_percentiles, fewest_groups
+from hptui.metrics.groups import drawn_weights, effective_size, expanded_percentiles, fewest_groups, of_groups
 from hptui.metrics.influence import image_influence, influence_of_groups, standard_error
-from hptui.metrics.resampling import TAILS
-from hptui.metrics.score_intervals import Ends, calibration_interval, share_interval
+from hptui.metrics.resampling import TAILS, spread_out
+from hptui.metrics.score_intervals import Ends, calibration_interval, mean_interval, share_interval
 from hptui.record.predictions import Predictions
 
 if TYPE_CHECKING:
@@ -57,6 +58,11 @@ def group_interval(
         areas = name in ("auc", "average_precision")
         positive = getattr(per_class(predictions, threshold, areas=areas, resamples=resamples)[1], name)
         return positive.interval if positive is not None else None
+    if name in ("balanced_accuracy", "sensitivity") and not of_groups(predictions).mixed:
+        rows = per_class(predictions, threshold, areas=False)
+        known = [row.sensitivity for row in rows if row.sensitivity is not None]
+        ends = [estimate.interval for estimate in known]
+        return mean_interval([estimate.value for estimate in known], ends, independent=True)
     drawn = drawn_weights(predictions.groups, resamples, seed)
     values = np.concatenate([weighted_metric(name, predictions, weights, threshold) for weights in drawn])
     if name == "calibration_error":

@@ -45,7 +45,7 @@ def image_influence(metric: str, predictions: Predictions, threshold: float | No
     if predictions.classes > 2 and metric in ("specificity", "npv"):
         every = [one for one in every if (labels == one).any()]
     by_class = [
-        _class_influence(metric, labels == one, predicted == one, predictions.probabilities[:, one].astype(float))
+        class_influence(metric, labels == one, predicted == one, predictions.probabilities[:, one].astype(float))
         for one in every
     ]
     known: list[Numbers] = [influence for influence in by_class if influence is not None]
@@ -119,7 +119,7 @@ def _centred(values: Any) -> Numbers:
     return centred
 
 
-def _class_influence(metric: str, true: Any, called: Any, score: Numbers) -> Numbers | None:
+def class_influence(metric: str, true: Any, called: Any, score: Numbers) -> Numbers | None:
     """Influence of each image on a metric of one class against the rest; None where it is not defined.
 
     Args:

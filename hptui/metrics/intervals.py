@@ -14,13 +14,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hptui.metrics.class_metrics import RESAMPLES, ClassMetrics, Estimate, per_class, spread_out
+from hptui.metrics.class_metrics import RESAMPLES, ClassMetrics, Estimate, per_class
 from hptui.metrics.classification import OF_PROBABILITIES, class_counts, confusion, metric
 from hptui.metrics.group_intervals import group_interval
 from hptui.metrics.groups import is_grouped, one_for_each
 from hptui.metrics.influence import image_influence, standard_error
 from hptui.metrics.matrices import distances, metric_of_matrices
-from hptui.metrics.resampling import drawn_weights, percentiles, resampled_matrices
+from hptui.metrics.resampling import drawn_weights, percentiles, resampled_matrices, spread_out
 from hptui.metrics.score_intervals import Ends, calibration_interval, mean_interval, share_interval, wilson
 from hptui.record.predictions import Predictions
 

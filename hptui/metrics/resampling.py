@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # a tenth of a second that a screen need not wait for
     order whether they are of the class"""
 
 TAILS = (0.025, 0.975)
+ROUNDING = 1e-9
 CHUNK_VALUES = 1 << 20
 """image weights held at once: 8 MB, so that those of 10,000 images stay near the processor"""
 
@@ -35,6 +36,11 @@ def percentiles(values: Floats) -> tuple[float, float] | None:
         return None
     low, high = np.quantile(finite, TAILS)
     return float(low), float(high)
+
+
+def spread_out(ends: tuple[float, float] | None) -> tuple[float, float] | None:
+    """Ends of a bootstrap; None where no resample moved the value, so that they say nothing."""
+    return ends if ends is not None and ends[1] - ends[0] > ROUNDING else None
 
 
 def resampled_matrices(matrix: Counts, resamples: int, seed: int) -> Counts:

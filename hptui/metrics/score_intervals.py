@@ -46,22 +46,24 @@ def f1_of_share(ends: Ends) -> Ends:
     return 2 * low / (1 + low), 2 * high / (1 + high)
 
 
-def auc_interval(area: float, positive: int, negative: int) -> Ends:
+def auc_error(area: float, positive: float, negative: float) -> float:
+    """Standard error of an area by Hanley and McNeil (1982), with the mean of both numbers of images for each."""
+    others = (positive + negative) / 2 - 1
+    spread = 1 + others * ((1 - area) / (2 - area) + area / (1 + area))
+    return math.sqrt(area * (1 - area) * spread / (positive * negative))
+
+
+def auc_interval(area: float, positive: float, negative: float) -> Ends:
     """Interval of an area under the ROC curve from so many images of the class, and of others.
 
     Newcombe 2006, Statistics in Medicine 25, 559-573, method 5: the areas whose distance from this one is 1.96 of
-    their own standard errors, these by Hanley and McNeil (1982) with the mean of both numbers of images for each.
+    their own standard errors. Numbers that are not whole are effective ones.
     """
-
-    def error(true: float) -> float:
-        others = (positive + negative) / 2 - 1
-        spread = 1 + others * ((1 - true) / (2 - true) + true / (1 + true))
-        return math.sqrt(true * (1 - true) * spread / (positive * negative))
 
     def end(inside: float, outside: float) -> float:
         for _ in range(HALVINGS):
             middle = (inside + outside) / 2
-            near = abs(area - middle) <= NORMAL * error(middle)
+            near = abs(area - middle) <= NORMAL * auc_error(middle, positive, negative)
             inside, outside = (middle, outside) if near else (inside, middle)
         return inside
 
