@@ -3,7 +3,11 @@
     python tests/benchmarks/coverage.py [DRAWS] [PATIENTS]
 
 Each draw has one to eight images of each patient; the truth is the metric of 60,000 patients. Beside it, what intervals
-that take the images for independent come to.
+that take the images for independent come to. Found, of 1,000 draws of 60 patients (by groups, by images):
+
+    accuracy 0.953 0.802, balanced accuracy 0.950 0.808, sensitivity 0.945 0.819, specificity 0.947 0.792,
+    AUC 0.943 0.789, F1 0.952 0.707, PPV 0.953 0.695, NPV 0.938 0.714, average precision 0.959 0.748,
+    Brier score 0.943 0.744, calibration error 0.948 0.749, quadratic kappa 0.943 0.785
 """
 
 from __future__ import annotations

@@ -241,6 +241,7 @@ def test_whom_images_are_of_goes_with_them_to_the_saved_predictions(
 ) -> None:
     who, called = np.array([f"p{index // 4}" for index in range(60)]), np.array([f"{index}.png" for index in range(60)])
     test = replace(small_dataset.test, groups=who, names=called)
+    (tmp_path / "checkpoints").mkdir()
     run, _ = make_run(prepare(dataset=replace(small_dataset, test=test), epochs=1), directory=tmp_path)
     assert run.execute().completed
     for model in ("final", "best"):
