@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 import hptui
-from hptui.cli.commands import completion, keeping, planning, runs, setup, studies, training
+from hptui.cli.commands import completion, evaluating, keeping, planning, runs, setup, studies, training
 from hptui.cli.foreground import has_terminal, show_screen
 from hptui.cli.groups import SuggestingGroup
 from hptui.cli.notify import Notify
@@ -30,7 +30,7 @@ def cli(context: click.Context) -> None:
 for command in (
     *(training.run, training.resume, training.watch, training.stop, training.trainer),
     *(studies.list_, studies.compare, studies.export, studies.report),
-    *(runs.replay, runs.predict),
+    *(runs.replay, runs.predict, evaluating.evaluate),
     *(keeping.rename, keeping.note, keeping.clean, keeping.delete),
     *(planning.plan, setup.config, setup.doctor, completion.completion),
 ):

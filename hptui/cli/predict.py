@@ -16,7 +16,7 @@ from hptui.metrics.thresholds import choose_threshold
 from hptui.record.localizing import localized_model
 from hptui.record.predictions import Model, read_predictions
 from hptui.record.run_directory import BEST_FILE, MODEL_FILE, read_run_file
-from hptui.record.study_directory import open_study, shown
+from hptui.record.study_directory import Study, open_study, shown
 
 if TYPE_CHECKING:
     from hptui.datasets import Pixels
@@ -148,12 +148,31 @@ def predict(
         UsageError: no completed run, no such images, no such threshold, or code that may not be run.
     """
     read_run_file(run)
-    study = open_study(run.parent)
     threshold = _threshold(run, model, threshold_for) if threshold_for is not None else None
+    files = _image_files(images) if (run / FILES[model]).exists() else []
+    predictor = load_network(run, model, device=device, trust=trust).predictor
+    return PredictionTable(predictor, threshold, files, report_line)
+
+
+@dataclass(frozen=True)
+class LoadedNetwork:
+    """Network of a completed run, ready for images, and the study that it is of."""
+
+    study: Study
+    predictor: Predictor
+
+
+def load_network(run: Path, model: Model, *, device: str | None, trust: bool) -> LoadedNetwork:
+    """Build the network of a completed run; arguments as of `predict`.
+
+    Raises:
+        UsageError: no completed run, or code that may not be run.
+    """
+    read_run_file(run)
+    study = open_study(run.parent)
     file = run / FILES[model]
     if not file.exists():
         raise RunDirectoryError(f"{run} has no {file.name}: it is not completed, or an older hptui trained it.")
-    files = _image_files(images)
     allowed = allowed_code(study, trust=trust)
     from hptui.training.predicting import load_predictor
 
@@ -165,7 +184,7 @@ def predict(
         threads=config.threads,
         precision=config.precision,
     )
-    return PredictionTable(predictor, threshold, files, report_line)
+    return LoadedNetwork(study, predictor)
 
 
 def _threshold(run: Path, model: Model, wanted: str) -> float:

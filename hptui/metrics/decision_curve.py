@@ -44,7 +44,8 @@ def decision_curve(predictions: Predictions, prevalence: float | None = None) ->
 
     Args:
         predictions: of images of both classes.
-        prevalence: of the second class, where it is used; None: that of the images.
+        prevalence: of the second class, where it is used; None: that of the images. Probabilities are then those that
+            an image would have there (Saerens, Latinne and Decaestecker 2002), as whoever acts on them would have them.
     """
     import numpy as np
 
@@ -68,12 +69,26 @@ def decision_curve(predictions: Predictions, prevalence: float | None = None) ->
     return [NetBenefit(*point) for point in points]
 
 
+def _stated(predictions: Predictions, prevalence: float | None) -> Floats:
+    """(N,) probability of the second class, its odds moved by as much as those of the classes."""
+    import numpy as np
+
+    shares = predictions.probabilities.astype(np.float64)
+    if prevalence is None:
+        positive: Floats = shares[:, 1]
+        return positive
+    own = float((predictions.labels == 1).mean())
+    inside, outside = shares[:, 1] * prevalence / own, shares[:, 0] * (1 - prevalence) / (1 - own)
+    moved: Floats = inside / (inside + outside)
+    return moved
+
+
 def _benefits(predictions: Predictions, weights: Floats, thresholds: Floats, prevalence: float | None) -> Floats:
     """Net benefit (R, thresholds) for weightings (R, N) of the images."""
     import numpy as np
 
     positive = predictions.labels == 1
-    called = predictions.probabilities[:, 1].astype(np.float64)[:, None] >= thresholds  # (N, thresholds)
+    called = _stated(predictions, prevalence)[:, None] >= thresholds  # (N, thresholds)
     ill, healthy = weights[:, positive].sum(1, keepdims=True), weights[:, ~positive].sum(1, keepdims=True)
     with np.errstate(invalid="ignore", divide="ignore"):  # a resample may lack a class, and is left out
         true, false = weights[:, positive] @ called[positive] / ill, weights[:, ~positive] @ called[~positive] / healthy

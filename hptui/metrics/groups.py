@@ -77,7 +77,7 @@ def effective_size(share: float, influence: Floats, groups: Names, among: Mask, 
     count = len(np.unique(groups[among]))
     if count < 2:
         return 1.0
-    error = standard_error(influence_of_groups(influence[among], groups[among])) * among.sum() / len(among)
+    error = standard_error(influence_of_groups(influence[among], groups[among])) * int(among.sum()) / len(among)
     if not error:
         return float(count)
     wider = float(stdtrit(count - 1, TAILS[1])) / NORMAL

@@ -32,8 +32,11 @@ def test_net_benefit_is_what_vickers_and_elkin_define() -> None:
 
 
 def test_at_another_prevalence_shares_are_weighed_by_it() -> None:
+    """A probability of 0.7 has odds of 7 / 3, there of 7 / 3 x (5 / 95) / (50 / 150): 0.269; 0.4 becomes 0.095."""
     by_threshold = {round(point.threshold, 2): point for point in decision_curve(found(), prevalence=0.05)}
-    assert by_threshold[0.2].network == pytest.approx(45 / 50 * 0.05 - 30 / 150 * 0.95 * 0.25)
+    assert by_threshold[0.2].network == pytest.approx(20 / 50 * 0.05 - 3 / 150 * 0.95 * 0.25)
+    assert by_threshold[0.05].network == pytest.approx(45 / 50 * 0.05 - 30 / 150 * 0.95 * 0.05 / 0.95)
+    assert by_threshold[0.3].network == 0.0
     assert by_threshold[0.2].everybody == pytest.approx(0.05 - 0.95 * 0.25)
 
 

@@ -8,7 +8,7 @@ import click
 
 from hptui.cli.exit_codes import DONE, FAILED
 from hptui.cli.options import device_option, given_device
-from hptui.cli.output import print_line, print_to_stderr
+from hptui.cli.output import print_line, print_to_stderr, prints_apart
 from hptui.cli.setting_completion import one_of
 from hptui.cli.study_arguments import run_argument
 from hptui.cli.trusting import trust_option
@@ -78,18 +78,19 @@ def predict(
 
     if out is not None and not out.parent.is_dir():
         raise UsageError(f"--out: there is no folder {out.parent}.")
-    table = put_to(
-        run,
-        images,
-        model="best" if model == "best" else "final",
-        threshold_for=threshold_for,
-        device=given_device(device),
-        trust=trust,
-        report_line=print_to_stderr,
-    )
-    if out is None:
-        for line in table.lines():
-            print_line(line)
-    else:
-        replace_file(out, ("\n".join(table.lines()) + "\n").encode())
+    with prints_apart() as print_row:
+        table = put_to(
+            run,
+            images,
+            model="best" if model == "best" else "final",
+            threshold_for=threshold_for,
+            device=given_device(device),
+            trust=trust,
+            report_line=print_to_stderr,
+        )
+        if out is None:
+            for line in table.lines():
+                print_row(line)
+        else:
+            replace_file(out, ("\n".join(table.lines()) + "\n").encode())
     return FAILED if table.unreadable else DONE
