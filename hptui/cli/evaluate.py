@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,19 +14,15 @@ from rich.text import Text
 from hptui.cli.predict import load_network
 from hptui.cli.tables import left_table
 from hptui.config import StudyConfig, convert_field
-from hptui.errors import ConfigError, RunDirectoryError
+from hptui.errors import ConfigError
 from hptui.export.csv_lines import csv_lines
 from hptui.metrics.classification import predicted_classes
 from hptui.reading.comparison.number_words import percent
 from hptui.reading.evaluation import Evaluated, Evaluation, Measured, Unit, Wanted, evaluate_answers
 from hptui.reading.wrong_images import HEADINGS, wrong_cells
-from hptui.record.files import replacing
 from hptui.record.predictions import Model, read_predictions
-from hptui.record.write_errors import cannot_write
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from hptui.datasets import Images
 
 FEW_WRONG = 10
@@ -173,32 +169,9 @@ def answers_csv(evaluated: EvaluatedRun) -> Iterator[str]:
 
 def draw_evaluation(evaluated: EvaluatedRun, folder: Path) -> Iterator[Path]:
     """Write the pictures that there are as PNG into a folder, which is made if it is not there."""
-    from hptui.export.contact_sheet import contact_sheet
-    from hptui.export.evaluations import decision_curve_of_answers, reliability_of_answers, roc_of_answers
-    from hptui.export.style import look
+    from hptui.export.evaluations import draw
 
-    found, wrong = evaluated.found, evaluated.found.evaluation.most_wrong
-    shown = [(one, evaluated.images.pixels[one.index]) for one in wrong]
-    subtitle = f"images of {found.evaluation.dataset} called by another class, the surest first"
-    draw: dict[str, Callable[[], Figure | None]] = {
-        "roc": lambda: roc_of_answers(found, evaluated.class_names),
-        "reliability": lambda: reliability_of_answers(found),
-        "decision-curve": lambda: decision_curve_of_answers(found),
-        "most-wrong": lambda: contact_sheet(shown, found.evaluation.run, subtitle) if shown else None,
-    }
-    for name, figure_of in draw.items():
-        path = folder / f"{name}.png"
-        with look():
-            figure = figure_of()
-            if figure is None:
-                continue
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-                with replacing(path) as file:
-                    figure.savefig(file, format="png")
-            except OSError as error:
-                raise RunDirectoryError(cannot_write(path, error, then="try again")) from None
-        yield path
+    return draw(evaluated.found, evaluated.images.pixels, evaluated.class_names, folder)
 
 
 def evaluation_json(evaluated: EvaluatedRun) -> bytes:

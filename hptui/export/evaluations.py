@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,16 +11,49 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from hptui.export.style import NARROW, literal, new_figure, theme
+from hptui.errors import RunDirectoryError
+from hptui.export.contact_sheet import Pixels, contact_sheet
+from hptui.export.style import NARROW, literal, look, new_figure, theme
 from hptui.metrics.classification import metric
 from hptui.metrics.decision_curve import NetBenefit
 from hptui.metrics.intervals import per_class
 from hptui.metrics.recalibration import Recalibration
 from hptui.reading.evaluation import Evaluated, Unit
+from hptui.record.files import replacing
 from hptui.record.predictions import Predictions
+from hptui.record.write_errors import cannot_write
 
 FEW_CLASSES = 6
 """more are drawn in one colour, with the mean alone in the legend"""
+
+
+def draw(found: Evaluated, pixels: Pixels, class_names: Sequence[str], folder: Path) -> Iterator[Path]:
+    """Write the pictures that there are as PNG into a folder, which is made if it is not there.
+
+    Raises:
+        RunDirectoryError: it cannot be written.
+    """
+    shown = [(one, pixels[one.index]) for one in found.evaluation.most_wrong]
+    subtitle = f"images of {found.evaluation.dataset} called by another class, the surest first"
+    figures: dict[str, Callable[[], Figure | None]] = {
+        "roc": lambda: roc_of_answers(found, class_names),
+        "reliability": lambda: reliability_of_answers(found),
+        "decision-curve": lambda: decision_curve_of_answers(found),
+        "most-wrong": lambda: contact_sheet(shown, found.evaluation.run, subtitle) if shown else None,
+    }
+    for name, figure_of in figures.items():
+        path = folder / f"{name}.png"
+        with look():
+            figure = figure_of()
+            if figure is None:
+                continue
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                with replacing(path) as file:
+                    figure.savefig(file, format="png")
+            except OSError as error:
+                raise RunDirectoryError(cannot_write(path, error, then="try again")) from None
+        yield path
 
 
 def roc_of_answers(found: Evaluated, class_names: Sequence[str]) -> Figure | None:
@@ -37,18 +71,18 @@ def roc_of_answers(found: Evaluated, class_names: Sequence[str]) -> Figure | Non
         if found.groups is not None and evaluation.per_group is not None:
             units.append(("group", found.groups, evaluation.per_group))
         for index, (word, answers, unit) in enumerate(units):
-            look: dict[str, Any] = {"color": theme().runs[index], "ls": ("-", "--")[index]}
-            _draw_roc(axes, answers, 1, look, unit.threshold)
-            handles.append(Line2D([], [], label=f"per {word}, n = {unit.count}: {_area(unit)}", **look))
+            style: dict[str, Any] = {"color": theme().runs[index], "ls": ("-", "--")[index]}
+            _draw_roc(axes, answers, 1, style, unit.threshold)
+            handles.append(Line2D([], [], label=f"per {word}, n = {unit.count}: {_area(unit)}", **style))
     else:
         for row in per_class(found.predictions):
             if row.auc is not None:
                 few = found.predictions.classes <= FEW_CLASSES
-                look = {"color": theme().runs[row.label % len(theme().runs)] if few else theme().runs[0], "lw": 0.8}
-                _draw_roc(axes, found.predictions, row.label, look, None)
+                style = {"color": theme().runs[row.label % len(theme().runs)] if few else theme().runs[0], "lw": 0.8}
+                _draw_roc(axes, found.predictions, row.label, style, None)
                 if few:
                     label = f"{literal(class_names[row.label])}, n = {row.support}: AUC {row.auc.value:.3f}"
-                    handles.append(Line2D([], [], label=label, **look))
+                    handles.append(Line2D([], [], label=label, **style))
         handles.append(Line2D([], [], ls="", label=f"mean of one against the rest: {_area(evaluation.per_image)}"))
     axes.set_xlabel("1 - specificity (share of the negative called positive)")
     axes.set_ylabel("sensitivity (share of the positive found)")
@@ -57,17 +91,17 @@ def roc_of_answers(found: Evaluated, class_names: Sequence[str]) -> Figure | Non
     return figure
 
 
-def _draw_roc(axes: Axes, answers: Predictions, label: int, look: dict[str, Any], threshold: float | None) -> None:
+def _draw_roc(axes: Axes, answers: Predictions, label: int, style: dict[str, Any], threshold: float | None) -> None:
     """Draw a curve, with a mark where it is used."""
     from sklearn.metrics import roc_curve
 
     true, score = answers.labels == label, answers.probabilities[:, label]
     false_positive, true_positive, _ = roc_curve(true, score)
-    axes.plot(false_positive, true_positive, clip_on=False, **look)
+    axes.plot(false_positive, true_positive, clip_on=False, **style)
     if answers.classes == 2:
         called = score.astype(float) >= (0.5 if threshold is None else threshold)
         at = [float(called[~true].mean())], [float(called[true].mean())]
-        axes.plot(*at, marker="o", ms=4, color=look["color"], clip_on=False)
+        axes.plot(*at, marker="o", ms=4, color=style["color"], clip_on=False)
 
 
 def _area(unit: Unit) -> str:

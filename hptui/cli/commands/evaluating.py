@@ -91,7 +91,7 @@ def evaluate(
     as_json: bool,
     **options: Any,
 ) -> int:
-    """Measure a completed run's network on another labelled data set.
+    """Measure a completed run's network on other labelled images.
 
     DATASET is written as for --dataset. All its images count, whatever its splits; its classes are found by name.
     Every metric has its 95 % interval, per image and, where images are of groups (patients), per group.
