@@ -57,10 +57,11 @@ def per_class(
         resamples: of groups, for these.
     """
     called = predicted_classes(predictions, threshold)
-    found: list[tuple[Estimate | None, Estimate | None]]
-    found = _areas(predictions, resamples) if areas else [(None, None)] * predictions.classes
+    none: list[Estimate | None] = [None] * predictions.classes
+    found = areas_under_curve(predictions) if areas else none
+    averages = _average_precisions(predictions, resamples) if areas else none
     rows = []
-    for index, (area, average) in enumerate(found):
+    for index, (area, average) in enumerate(zip(found, averages, strict=True)):
         true, said = predictions.labels == index, called == index
         rows.append(
             ClassMetrics(
@@ -108,26 +109,40 @@ def _f1(predictions: Predictions, true: Mask, said: Mask) -> Estimate | None:
     return Estimate(value, f1_of_share(share.interval))
 
 
-def _areas(predictions: Predictions, resamples: int) -> list[tuple[Estimate | None, Estimate | None]]:
-    """AUC and average precision of each class against the rest; None where they are not defined."""
+def areas_under_curve(predictions: Predictions) -> list[Estimate | None]:
+    """Area under the ROC curve of each class against the rest; None where it is not defined."""
     import numpy as np
 
     from hptui.metrics.resampling import weighted_areas
+
+    (areas,) = weighted_areas(predictions, np.ones((1, len(predictions)))).tolist()
+    rows: list[Estimate | None] = []
+    for index, area in enumerate(areas):
+        inside = int((predictions.labels == index).sum())
+        if not math.isfinite(area):
+            rows.append(None)
+        elif is_grouped(predictions):
+            rows.append(Estimate(area, group_auc_interval(predictions, index, area)))
+        else:
+            rows.append(Estimate(area, auc_interval(area, inside, len(predictions) - inside)))
+    return rows
+
+
+def _average_precisions(predictions: Predictions, resamples: int) -> list[Estimate | None]:
+    """Average precision of each class against the rest; None where it is not defined."""
+    import numpy as np
+
     from hptui.metrics.weighted import average_precisions
 
-    once = np.ones((1, len(predictions)))
-    areas, averages = weighted_areas(predictions, once)[0].tolist(), average_precisions(predictions, once)[0].tolist()
+    (averages,) = average_precisions(predictions, np.ones((1, len(predictions)))).tolist()
     drawn = resampled_precisions(predictions, resamples) if is_grouped(predictions) else None
-    rows: list[tuple[Estimate | None, Estimate | None]] = []
-    for index, (area, average) in enumerate(zip(areas, averages, strict=True)):
-        if not math.isfinite(area):
-            rows.append((None, None))
-        elif drawn is None:
-            inside = int((predictions.labels == index).sum())
-            outside = len(predictions) - inside
-            ends = auc_interval(area, inside, outside), share_interval(average, inside)
-            rows.append((Estimate(area, ends[0]), Estimate(average, ends[1])))
+    rows: list[Estimate | None] = []
+    for index, average in enumerate(averages):
+        if not math.isfinite(average):
+            rows.append(None)
+        elif drawn is not None:
+            rows.append(Estimate(average, group_precision_interval(predictions, index, average, drawn[:, index])))
         else:
-            of_precision = group_precision_interval(predictions, index, average, drawn[:, index])
-            rows.append((Estimate(area, group_auc_interval(predictions, index, area)), Estimate(average, of_precision)))
+            inside = int((predictions.labels == index).sum())
+            rows.append(Estimate(average, share_interval(average, inside)))
     return rows
