@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hptui.cli.grouping import Grouping
 from hptui.cli.trusting import allowed_code
 from hptui.errors import DatasetError, RunDirectoryError, UsageError
 from hptui.export.csv_lines import csv_lines
 from hptui.metrics.classification import called_classes
+from hptui.metrics.groups import is_grouped, of_groups
 from hptui.metrics.thresholds import choose_threshold
 from hptui.record.localizing import localized_model
 from hptui.record.predictions import Model, read_predictions
@@ -47,10 +49,22 @@ class PredictionTable:
     report_line: Callable[[str], object]
     unreadable: int = 0
     """files that were left out so far"""
+    grouping: Grouping | None = None
+    """where there is one row for each group"""
 
     def lines(self) -> Iterator[str]:
         """Lines of CSV: a heading, then one per image. Files that cannot be read are named and left out."""
-        return csv_lines(self._rows(), end="")
+        return csv_lines(self._rows() if self.grouping is None else self._group_rows(self.grouping), end="")
+
+    def _group_rows(self, grouping: Grouping) -> Iterator[list[object]]:
+        names = self.predictor.class_names
+        yield ["group", "images", "class", "probability", *(f"p({name})" for name in names)]
+        for batch in self._batches():
+            for name in grouping.add(batch.names, self.predictor.predict(batch.pixels)):
+                self._leave_out(DatasetError(f"{name}: {grouping.pattern!r} finds no group in it."))
+        for group, images, shares in grouping.means():
+            label = int(called_classes(shares[None], self.threshold)[0])
+            yield [group, images, names[label], float(shares[label]), *map(float, shares)]
 
     def _rows(self) -> Iterator[list[object]]:
         names = self.predictor.class_names
@@ -129,6 +143,7 @@ def predict(
     *,
     model: Model = "final",
     threshold_for: str | None = None,
+    per_group: str | None = None,
     device: str | None = None,
     trust: bool = False,
     report_line: Callable[[str], object],
@@ -140,6 +155,7 @@ def predict(
         images: image files, folders of them (searched to the bottom), .npz archives with arrays of images.
         model: final or best.
         threshold_for: for example "sensitivity=0.95": what the threshold is to reach on the run's validation images.
+        per_group: pattern of the group in a file's name, for one row a group; None: one row an image.
         device: where to compute, instead of where the study does.
         trust: run the study's own code without asking.
         report_line: called with one line for each file that is left out.
@@ -148,10 +164,11 @@ def predict(
         UsageError: no completed run, no such images, no such threshold, or code that may not be run.
     """
     read_run_file(run)
-    threshold = _threshold(run, model, threshold_for) if threshold_for is not None else None
+    grouping = Grouping(per_group) if per_group is not None else None
+    threshold = _threshold(run, model, threshold_for, grouping) if threshold_for is not None else None
     files = _image_files(images) if (run / FILES[model]).exists() else []
     predictor = load_network(run, model, device=device, trust=trust).predictor
-    return PredictionTable(predictor, threshold, files, report_line)
+    return PredictionTable(predictor, threshold, files, report_line, grouping=grouping)
 
 
 @dataclass(frozen=True)
@@ -187,10 +204,12 @@ def load_network(run: Path, model: Model, *, device: str | None, trust: bool) ->
     return LoadedNetwork(study, predictor)
 
 
-def _threshold(run: Path, model: Model, wanted: str) -> float:
+def _threshold(run: Path, model: Model, wanted: str, grouping: Grouping | None) -> float:
     validation = read_predictions(run, model, "validation")
     if validation is None:
         raise RunDirectoryError(f"no predictions saved by {run}, so no threshold can be chosen for {wanted}.")
+    if grouping is not None and is_grouped(validation):
+        validation = of_groups(validation).predictions
     return choose_threshold(validation, wanted)
 
 

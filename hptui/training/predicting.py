@@ -18,6 +18,7 @@ from hptui.training.engine.device import resolve_device, use_threads
 from hptui.training.engine.device_data import DeviceDataset, DeviceImages
 from hptui.training.engine.evaluation import probabilities
 from hptui.training.engine.plug_ins import load_factory
+from hptui.training.first_weights import first_weights_left_out
 from hptui.training.run.checkpoints import load_file
 from hptui.training.sole import sole_in_process
 
@@ -73,12 +74,24 @@ def load_predictor(
     images = DeviceImages(black, torch.zeros(2, dtype=torch.int64, device=where))
     names = tuple(saved["class_names"])
     data = DeviceDataset(file.parent.name, names, images, images, saved["mean"], saved["std"], fingerprint="")
-    network = build_network(load_factory(model), model, data, seed=0)
+    network = _build(model, data)
     try:
         network.load_state_dict(saved["network"])
     except RuntimeError as error:
         raise ModelError(f"the weights in {file} do not fit model {model!r}: {first_line(error)}") from error
     return Predictor(network, data, precision)
+
+
+def _build(model: str, data: DeviceDataset) -> nn.Module:
+    """The network, whose weights are put into it afterwards: a file that it began with may have gone."""
+    factory = load_factory(model)
+    try:
+        return build_network(factory, model, data, seed=0)
+    except ModelError as error:
+        if not isinstance(error.__cause__, OSError):
+            raise
+        with first_weights_left_out():
+            return build_network(factory, model, data, seed=0)
 
 
 def _load(file: Path, device: torch.device) -> dict[str, Any]:

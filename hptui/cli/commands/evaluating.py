@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from hptui.cli.exit_codes import DONE
-from hptui.cli.options import REPEATED, device_option, given_device, json_option
+from hptui.cli.options import device_option, given_device, json_option
 from hptui.cli.output import print_json, print_to_stderr, prints_apart
 from hptui.cli.setting_completion import complete_setting, one_of
 from hptui.cli.study_arguments import run_argument
@@ -20,11 +20,14 @@ from hptui.errors import UsageError
 READ_AS = tuple(name for name in ("data_dir", "column", "group_column", "group_pattern") if name in FIELDS)
 """settings that are told for a data set, because the study's own are those of another one"""
 
+SEVERAL = ("column",)
+"""of these, flags that may be given several times"""
+
 
 def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command a flag for each of READ_AS; values are checked where the data set is read."""
     for name in reversed(READ_AS):
-        several = name in REPEATED
+        several = name in SEVERAL
         command = click.option(
             "--" + name.replace("_", "-"),
             name,

@@ -56,6 +56,11 @@ def replay(run: Path, to: Path | None, data_dir: str | None, device: str | None,
     help="Two classes: choose the threshold that reaches this on validation images, such as sensitivity=0.95.",
     shell_complete=one_of("sensitivity=0.95", "specificity=0.9"),
 )
+@click.option(
+    "--per-group",
+    metavar="REGEX",
+    help="One row for each group (patient), the mean of its images: what the brackets of REGEX find in their names.",
+)
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE.csv", help="Where to write (default: stdout).")
 @device_option
 @trust_option
@@ -65,6 +70,7 @@ def predict(
     *,
     model: str,
     threshold_for: str | None,
+    per_group: str | None,
     out: Path | None,
     device: str | None,
     trust: bool,
@@ -84,6 +90,7 @@ def predict(
             images,
             model="best" if model == "best" else "final",
             threshold_for=threshold_for,
+            per_group=per_group,
             device=given_device(device),
             trust=trust,
             report_line=print_to_stderr,
