@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,16 +33,22 @@ def answered_study(
     class_names: Sequence[str] = ("healthy", "ill"),
     images: int = 200,
     save: bool = True,
+    per_group: int = 1,
     **settings: Any,
 ) -> Study:
-    """A finished study, its runs of these skills by seed; `save`: the predictions too."""
+    """A finished study, its runs of these skills by seed.
+
+    `save`: the predictions too; `per_group`: images of each patient, with one label; 1: nothing is known of them.
+    """
     study = make_study(directory, **{"runs": max(len(baseline), len(optimized))} | settings)
     random, classes = np.random.default_rng(0), len(class_names)
     labels = {split: random.integers(0, classes, images) for split in ("validation", "test")}
+    patients = None if per_group == 1 else np.char.add("p", (np.arange(images) // per_group).astype(str))
+    labels = {split: one[np.arange(images) // per_group] for split, one in labels.items()}
     for arm, skills in (("baseline", baseline), ("optimized", optimized)):
         for seed, skill in enumerate(skills):
             found = {
-                (model, split): answers(random, labels[split], classes, skill)
+                (model, split): replace(answers(random, labels[split], classes, skill), groups=patients)
                 for model in ("final", "best")
                 for split in labels
             }

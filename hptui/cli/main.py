@@ -12,6 +12,7 @@ COMMANDS = {
     "training": ("run", "resume", "watch", "stop", "trainer"),
     "studies": ("list", "compare", "export", "report"),
     "runs": ("replay", "predict"),
+    "evaluating": ("evaluate",),
     "keeping": ("rename", "note", "clean", "delete"),
     "data": ("data",),
     "planning": ("plan",),

@@ -15,7 +15,8 @@ import json
 import os
 import stat
 import sys
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout, suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -64,6 +65,43 @@ def _forgiving(stream: io.TextIOWrapper) -> io.TextIOWrapper:
         line_buffering=stream.line_buffering,
         write_through=stream.write_through,
     )
+
+
+@contextmanager
+def prints_apart() -> Iterator[Callable[[str], None]]:
+    """Send what any other code prints to stdout to stderr, and give what prints a line, or several, to stdout itself.
+
+    A user's network may print, as may libraries written in C; a table for a program must hold nothing else.
+    """
+    out = sys.stdout
+    out.flush()
+    if not _is_descriptor(out, 1):
+        with redirect_stdout(sys.stderr):  # no stream of this process: there is nothing below it
+            yield lambda line: click.echo(harmless(line), file=out)
+        return
+    kept = os.dup(1)
+    own = io.TextIOWrapper(
+        io.BufferedWriter(ForgivingFile(kept, "wb")),
+        encoding=out.encoding,
+        errors=out.errors,
+        line_buffering=bool(out.line_buffering),
+    )
+    os.dup2(2, 1)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield lambda line: click.echo(harmless(line), file=own)
+    finally:
+        own.flush()
+        os.dup2(kept, 1)
+        own.close()
+
+
+def _is_descriptor(stream: object, number: int) -> bool:
+    """Whether a stream writes to this descriptor of the process."""
+    try:
+        return isinstance(stream, io.TextIOWrapper) and stream.fileno() == number
+    except (OSError, ValueError):
+        return False
 
 
 def print_line(line: object) -> None:

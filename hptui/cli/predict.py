@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hptui.cli.grouping import Grouping
 from hptui.cli.trusting import allowed_code
 from hptui.errors import DatasetError, RunDirectoryError, UsageError
 from hptui.export.csv_lines import csv_lines
 from hptui.metrics.classification import called_classes
+from hptui.metrics.groups import is_grouped, of_groups
 from hptui.metrics.thresholds import choose_threshold
 from hptui.record.localizing import localized_model
 from hptui.record.predictions import Model, read_predictions
 from hptui.record.run_directory import BEST_FILE, MODEL_FILE, read_run_file
-from hptui.record.study_directory import open_study, shown
+from hptui.record.study_directory import Study, open_study, shown
 
 if TYPE_CHECKING:
     from hptui.datasets import Pixels
@@ -50,10 +52,22 @@ class PredictionTable:
     """that image files are brought to"""
     unreadable: int = 0
     """files that were left out so far"""
+    grouping: Grouping | None = None
+    """where there is one row for each group"""
 
     def lines(self) -> Iterator[str]:
         """Lines of CSV: a heading, then one per image. Files that cannot be read are named and left out."""
-        return csv_lines(self._rows(), end="")
+        return csv_lines(self._rows() if self.grouping is None else self._group_rows(self.grouping), end="")
+
+    def _group_rows(self, grouping: Grouping) -> Iterator[list[object]]:
+        names = self.predictor.class_names
+        yield ["group", "images", "class", "probability", *(f"p({name})" for name in names)]
+        for batch in self._batches():
+            for name in grouping.add(batch.names, self.predictor.predict(batch.pixels)):
+                self._leave_out(DatasetError(f"{name}: {grouping.pattern!r} finds no group in it."))
+        for group, images, shares in grouping.means():
+            label = int(called_classes(shares[None], self.threshold)[0])
+            yield [group, images, names[label], float(shares[label]), *map(float, shares)]
 
     def _rows(self) -> Iterator[list[object]]:
         names = self.predictor.class_names
@@ -159,6 +173,7 @@ def predict(
     *,
     model: Model = "final",
     threshold_for: str | None = None,
+    per_group: str | None = None,
     device: str | None = None,
     trust: bool = False,
     report_line: Callable[[str], object],
@@ -170,6 +185,7 @@ def predict(
         images: image files, folders of them (searched to the bottom), .npz archives with arrays of images.
         model: final or best.
         threshold_for: for example "sensitivity=0.95": what the threshold is to reach on the run's validation images.
+        per_group: pattern of the group in a file's name, for one row a group; None: one row an image.
         device: where to compute, instead of where the study does.
         trust: run the study's own code without asking.
         report_line: called with one line for each file that is left out.
@@ -178,14 +194,43 @@ def predict(
         UsageError: no completed run, no such images, no such threshold, or code that may not be run.
     """
     read_run_file(run)
+    grouping = Grouping(per_group) if per_group is not None else None
+    threshold = _threshold(run, model, threshold_for, grouping) if threshold_for is not None else None
+    files = _image_files(images) if (run / FILES[model]).exists() else []
+    network = load_network(run, model, device=device, trust=trust)
+    return PredictionTable(network.predictor, threshold, files, report_line, _form(network), grouping=grouping)
+
+
+def _form(network: LoadedNetwork) -> ImageForm:
+    """What image files are brought to: as those were that the network was trained with."""
+    from hptui.datasets._image_header import ImageForm
+
+    config, intensity = network.study.config, network.predictor.intensity
+    own_window = intensity.rule == "voi"
+    shape = network.predictor.image_shape
+    return ImageForm(intensity.dtype, *shape, config.resize, config.pages, own_window=own_window)
+
+
+@dataclass(frozen=True)
+class LoadedNetwork:
+    """Network of a completed run, ready for images, and the study that it is of."""
+
+    study: Study
+    predictor: Predictor
+
+
+def load_network(run: Path, model: Model, *, device: str | None, trust: bool) -> LoadedNetwork:
+    """Build the network of a completed run; arguments as of `predict`.
+
+    Raises:
+        UsageError: no completed run, or code that may not be run.
+    """
+    read_run_file(run)
     study = open_study(run.parent)
-    threshold = _threshold(run, model, threshold_for) if threshold_for is not None else None
     file = run / FILES[model]
     if not file.exists():
         raise RunDirectoryError(f"{run} has no {file.name}: it is not completed, or an older hptui trained it.")
-    files = _image_files(images)
     allowed = allowed_code(study, trust=trust)
-    from hptui.datasets._image_header import ImageForm
     from hptui.training.predicting import load_predictor
 
     config = study.config
@@ -197,20 +242,15 @@ def predict(
         threads=config.threads,
         precision=config.precision,
     )
-    form = ImageForm(
-        predictor.intensity.dtype,
-        *predictor.image_shape,
-        config.resize,
-        config.pages,
-        own_window=predictor.intensity.rule == "voi",
-    )
-    return PredictionTable(predictor, threshold, files, report_line, form)
+    return LoadedNetwork(study, predictor)
 
 
-def _threshold(run: Path, model: Model, wanted: str) -> float:
+def _threshold(run: Path, model: Model, wanted: str, grouping: Grouping | None) -> float:
     validation = read_predictions(run, model, "validation")
     if validation is None:
         raise RunDirectoryError(f"no predictions saved by {run}, so no threshold can be chosen for {wanted}.")
+    if grouping is not None and is_grouped(validation):
+        validation = of_groups(validation).predictions
     return choose_threshold(validation, wanted)
 
 

@@ -139,6 +139,9 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         "specificity",
         "auc",
         "f1",
+        "average_precision",
+        "brier",
+        "quadratic_kappa",
     ] = "loss"
     score_weights: Literal["averaged", "last"] = "averaged"
     class_weights: Literal["none", "balanced"] = "none"
@@ -193,7 +196,7 @@ DATA = tuple(FIELDS)[: tuple(FIELDS).index("model")]
 SWITCH = ("no", "yes")
 """words of what is off or on; its flag takes none"""
 _DESCRIPTIONS = {
-    "score": "what a decision compares on the validation images",
+    "score": "what a decision compares on the validation images (quadratic_kappa: classes are grades in order)",
     "score_weights": "which weights a decision scores; averages over the last steps are less noisy",
     "resize": "how image files become squares: stretched, with bars (pad), or without their ends (crop)",
     "keep_decoded": "large: decoded images of large folders stay in the user's cache, for later starts",

@@ -11,7 +11,7 @@ from hptui.export.heatmap_cells import draw_cells, mark_cells, write_numbers
 from hptui.export.heatmap_legend import legend_handles
 from hptui.export.scales import all_fit, legend_columns
 from hptui.export.style import NARROW, SMALL, WIDE, literal, new_figure, title_of, titled, wrapped
-from hptui.metrics.classification import METRIC_TITLES
+from hptui.metrics.classification import LOWER_IS_BETTER, METRIC_TITLES
 from hptui.reading.run_state import Decision
 from hptui.reading.views.heatmap import heatmap, heatmap_parts
 from hptui.reading.views.heatmap_grid import HeatmapGrid
@@ -175,5 +175,8 @@ def _measure_title(grid: HeatmapGrid, decision: Decision) -> str:
     if grid.measure in METRIC_TITLES:
         return f"validation {METRIC_TITLES[grid.measure]}"
     name = decision.started.score_name if grid.measure == "score" else grid.measure
-    known = {"loss": "validation loss (nats)"} | {key: f"1 - validation {word}" for key, word in METRIC_TITLES.items()}
+    known = {"loss": "validation loss (nats)"} | {
+        key: f"validation {word}" if key in LOWER_IS_BETTER else f"1 - validation {word}"
+        for key, word in METRIC_TITLES.items()
+    }
     return known.get(name) or literal(f"score: {name}")

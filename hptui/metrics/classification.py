@@ -29,9 +29,20 @@ METRIC_TITLES: dict[str, str] = {
     "specificity": "specificity",
     "auc": "AUC",
     "f1": "F1",
+    "ppv": "PPV",
+    "npv": "NPV",
+    "average_precision": "average precision",
+    "brier": "Brier score",
+    "calibration_error": "calibration error",
+    "quadratic_kappa": "quadratic kappa",
 }
-"""as they stand in tables and on axes; all are fractions, higher is better"""
+"""as they stand in tables and on axes; all are fractions, and the kappa goes down to -1"""
 METRICS: tuple[str, ...] = tuple(METRIC_TITLES)
+LOWER_IS_BETTER = frozenset({"brier", "calibration_error"})
+NO_SCORES = frozenset({"ppv", "npv", "calibration_error"})
+"""what no decision should compare: a network that calls one sure image, or always says the prevalence, is best at it"""
+OF_PROBABILITIES = frozenset({"auc", "average_precision", "brier", "calibration_error"})
+"""what a confusion matrix alone cannot give, and no threshold changes"""
 
 
 def predicted_classes(predictions: Predictions, threshold: float | None = None) -> Counts:
@@ -62,9 +73,15 @@ def confusion(predictions: Predictions, threshold: float | None = None) -> Count
     import numpy as np
 
     classes = predictions.classes
-    cells = predictions.labels * classes + predicted_classes(predictions, threshold)
+    cells = confusion_cells(predictions, threshold)
     matrix: Counts = np.bincount(cells, minlength=classes**2).reshape(classes, classes)
     return matrix
+
+
+def confusion_cells(predictions: Predictions, threshold: float | None = None) -> Counts:
+    """(N,) cell of each image, counted along the rows of the confusion matrix."""
+    cells: Counts = predictions.labels * predictions.classes + predicted_classes(predictions, threshold)
+    return cells
 
 
 def class_counts(matrix: Sequence[Sequence[int]]) -> ClassCounts:
@@ -100,6 +117,25 @@ def specificity(classes: ClassCounts) -> float | None:
     return _mean(_share(*rejected(classes, index)) for index, support in enumerate(classes.support) if support)
 
 
+def ppv(classes: ClassCounts) -> float | None:
+    """Positive predictive value (precision): share of the images called by the second of two classes that are of it.
+
+    Of more classes, the mean over those that some image was called by.
+    """
+    by_class = [_share(hits, called) for hits, called in zip(classes.hits, classes.predicted, strict=True)]
+    return by_class[1] if len(by_class) == 2 else _mean(by_class)
+
+
+def npv(classes: ClassCounts) -> float | None:
+    """Negative predictive value: share of the images not called by the second of two classes that are not of it.
+
+    Of more classes, the mean over those that occur.
+    """
+    if len(classes.support) == 2:
+        return _share(*spared(classes, 1))
+    return _mean(_share(*spared(classes, index)) for index, support in enumerate(classes.support) if support)
+
+
 def f1(classes: ClassCounts) -> float | None:
     """Harmonic mean of sensitivity and precision: of the second of two classes, else mean over those that occur."""
     by_class = [f1_of_class(classes, index) for index in range(len(classes.support))]
@@ -112,6 +148,8 @@ _OF_COUNTS = {
     "sensitivity": sensitivity,
     "specificity": specificity,
     "f1": f1,
+    "ppv": ppv,
+    "npv": npv,
 }
 
 
@@ -130,6 +168,12 @@ def rejected(classes: ClassCounts, index: int) -> tuple[int, int]:
     return others - classes.predicted[index] + classes.hits[index], others
 
 
+def spared(classes: ClassCounts, index: int) -> tuple[int, int]:
+    """Images not called by a class that are not of it, and all images that were not called by it."""
+    right, _ = rejected(classes, index)
+    return right, sum(classes.support) - classes.predicted[index]
+
+
 def f1_of_class(classes: ClassCounts, index: int) -> float | None:
     """F1 of one class against the rest; None for a class without images."""
     if not classes.support[index]:
@@ -143,21 +187,21 @@ def metric(name: str, predictions: Predictions, threshold: float | None = None) 
     Args:
         name: of METRICS.
         predictions: of one network on one split.
-        threshold: on the probability of the second of two classes; None: the most probable class counts. The AUC is
-            over all thresholds, so it takes none.
+        threshold: on the probability of the second of two classes; None: the most probable class counts. Metrics of
+            the probabilities themselves take none: AUC and average precision are over all thresholds.
 
     Raises:
         ConfigError: there is no such metric (names the nearest).
     """
     check_metric(name)
-    if name == "auc":
-        import numpy as np
+    if name in _OF_COUNTS:
+        return _OF_COUNTS[name](class_counts(confusion(predictions, threshold).tolist()))
+    import numpy as np
 
-        from hptui.metrics.resampling import area_under_curve, weighted_areas
+    from hptui.metrics.weighted import weighted_metric
 
-        value = float(area_under_curve(weighted_areas(predictions, np.ones((1, len(predictions)))))[0])
-        return value if math.isfinite(value) else None
-    return _OF_COUNTS[name](class_counts(confusion(predictions, threshold).tolist()))
+    value = float(weighted_metric(name, predictions, np.ones((1, len(predictions))), threshold)[0])
+    return value if math.isfinite(value) else None
 
 
 def check_metric(name: str) -> None:

@@ -1,47 +1,41 @@
 """Metrics with 95 % intervals: what a test set of its size leaves open.
 
-Of one class against the rest in closed form (`hptui.metrics.score_intervals`): Wilson 1927 for shares of images
-(accuracy, sensitivity, specificity), Newcombe 2006 for the AUC, Lam et al. 2023 for F1. A mean of sensitivities is one
-of independent shares (Zou and Donner 2008). For other means over classes the percentile bootstrap over images (Efron
-and Tibshirani 1993, chapter 13), but where every class is at 0 or 1, which it says nothing about: the mean of their
-intervals.
+Of independent images: shares (accuracy, sensitivity, specificity, predictive values) and what is a mean of numbers
+between 0 and 1 (Brier score) by Wilson 1927, the AUC by Newcombe 2006, F1 by Lam et al. 2023, the average precision as
+a share of the images of the class (Boyd, Eng and Page 2013). A mean of sensitivities is one of independent shares (Zou
+and Donner 2008). For other means over classes the percentile bootstrap over images (Efron and Tibshirani 1993, chapter
+13), with more room below for the calibration error, which images overrate. Where nothing is left to resample, because
+all classes are at 0 or 1, the mean of their intervals.
+
+Where images are of groups these are drawn: `hptui.metrics.group_intervals`.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from hptui.metrics.classification import class_counts, confusion, f1_of_class, metric, rejected
-from hptui.metrics.score_intervals import Ends, auc_interval, f1_interval, mean_interval, wilson
-from hptui.record.class_counts import ClassCounts
+from hptui.metrics.class_metrics import RESAMPLES, ClassMetrics, Estimate, per_class
+from hptui.metrics.classification import OF_PROBABILITIES, class_counts, confusion, metric
+from hptui.metrics.group_intervals import group_interval
+from hptui.metrics.groups import is_grouped, one_for_each
+from hptui.metrics.influence import image_influence, standard_error
+from hptui.metrics.matrices import distances, metric_of_matrices
+from hptui.metrics.resampling import drawn_weights, percentiles, resampled_matrices, spread_out
+from hptui.metrics.score_intervals import Ends, calibration_interval, mean_interval, share_interval, wilson
 from hptui.record.predictions import Predictions
 
-RESAMPLES = 1000
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Floats = npt.NDArray[np.float64]
+
+__all__ = ["RESAMPLES", "ClassMetrics", "Estimate", "interval", "per_class"]
+
 BY_CLASS = {"balanced_accuracy": "sensitivity"}
 """metrics that are the mean over classes of one with another name"""
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """One number with its interval (95 %)."""
-
-    value: float
-    interval: Ends
-
-
-@dataclass(frozen=True)
-class ClassMetrics:
-    """One class against the rest; None: not defined, because there are no images of the class, or of no other."""
-
-    label: int
-    support: int
-    """images of the class"""
-    sensitivity: Estimate | None
-    specificity: Estimate | None
-    f1: Estimate | None
-    auc: Estimate | None
+APART = ("sensitivity", "ppv")
+"""metrics of one class that rest on images of which no other class has one"""
 
 
 def interval(
@@ -56,7 +50,7 @@ def interval(
 
     Args:
         name: of the metric, see `hptui.metrics.classification.metric`; so too the next two.
-        predictions: of one network on one split.
+        predictions: of one network on one split; if these have groups, it is for other groups.
         threshold: taken as given, so that its own uncertainty is not part of the interval.
         resamples: of the bootstrap.
         seed: of the bootstrap; the same seed gives the same interval.
@@ -64,70 +58,77 @@ def interval(
     value = metric(name, predictions, threshold)
     if value is None:
         return None
+    if is_grouped(predictions):
+        ends = group_interval(name, value, predictions, threshold, resamples, seed)
+        return ends or _of_images(name, value, one_for_each(predictions), threshold, resamples, seed)
+    return _of_images(name, value, predictions, threshold, resamples, seed)
+
+
+def _of_images(
+    name: str, value: float, predictions: Predictions, threshold: float | None, resamples: int, seed: int
+) -> Ends | None:
+    """Interval of a metric of independent images."""
     if name == "accuracy":
         counts = class_counts(confusion(predictions, threshold).tolist())
         return wilson(sum(counts.hits), sum(counts.support))
-    rows = per_class(predictions, threshold, areas=name == "auc")
+    if name == "brier":
+        return _brier(value, predictions)
+    if name == "calibration_error":
+        return _calibration(value, predictions, resamples, seed)
+    if name == "quadratic_kappa":
+        return _kappa(value, predictions, threshold, resamples, seed)
+    return _of_classes(name, predictions, threshold, resamples, seed)
+
+
+def _of_classes(name: str, predictions: Predictions, threshold: float | None, resamples: int, seed: int) -> Ends | None:
+    """Interval of a metric of one class against the rest, or of its mean over classes."""
+    rows = per_class(predictions, threshold, areas=name in ("auc", "average_precision"))
     if predictions.classes == 2 and name != "balanced_accuracy":
         positive: Estimate = getattr(rows[1], name)
         return positive.interval
     name = BY_CLASS.get(name, name)
-    known = [estimate for row in rows if row.support and (estimate := getattr(row, name)) is not None]
-    if name != "sensitivity" and 0 < value < 1:
-        return _bootstrap(name, predictions, threshold, resamples, seed)
-    values, ends = [estimate.value for estimate in known], [estimate.interval for estimate in known]
-    return mean_interval(values, ends, independent=name == "sensitivity")
+    occurring = rows if name == "ppv" else [row for row in rows if row.support]
+    known = [estimate for row in occurring if (estimate := getattr(row, name)) is not None]
+    if name not in APART:
+        drawn = spread_out(percentiles(_resampled(name, predictions, threshold, resamples, seed)))
+        if drawn is not None:
+            return drawn
+    values, ends_of = [estimate.value for estimate in known], [estimate.interval for estimate in known]
+    return mean_interval(values, ends_of, independent=name in APART)
 
 
-def _bootstrap(name: str, predictions: Predictions, threshold: float | None, resamples: int, seed: int) -> Ends | None:
-    from hptui.metrics import resampling
-
-    if name == "auc":
-        areas = resampling.resampled_areas(predictions, resamples, seed)
-        return resampling.percentiles(resampling.area_under_curve(areas))
-    matrices = resampling.resampled_matrices(confusion(predictions, threshold), resamples, seed)
-    return resampling.percentiles(resampling.metric_of_matrices(name, matrices))
+def _brier(value: float, predictions: Predictions) -> Ends:
+    error, images = standard_error(image_influence("brier", predictions)), len(predictions)
+    return share_interval(value, value * (1 - value) / error**2 if error else images)
 
 
-def per_class(predictions: Predictions, threshold: float | None = None, *, areas: bool = True) -> list[ClassMetrics]:
-    """Metrics of every class against the rest, in the order of the classes; arguments as of `interval`.
-
-    `areas`: also the area under the ROC curve, for which probabilities have to be known.
-    """
-    counts = class_counts(confusion(predictions, threshold).tolist())
-    found = _areas(predictions) if areas else [math.nan] * predictions.classes
-    return [
-        ClassMetrics(
-            label=index,
-            support=counts.support[index],
-            sensitivity=_share(counts.hits[index], counts.support[index]),
-            specificity=_share(*rejected(counts, index)),
-            f1=_f1(counts, index),
-            auc=_area(found[index], counts.support[index], len(predictions)),
-        )
-        for index in range(predictions.classes)
-    ]
+def _calibration(value: float, predictions: Predictions, resamples: int, seed: int) -> Ends:
+    error, images = standard_error(image_influence("calibration_error", predictions)), len(predictions)
+    if not error:  # all images are alike: the probabilities may be as wrong as the calls may be
+        low, _ = wilson(images, images)
+        return max(value - (1 - low), 0.0), min(value + (1 - low), 1.0)
+    return calibration_interval(
+        value, _resampled("calibration_error", predictions, None, resamples, seed).tolist(), error
+    )
 
 
-def _areas(predictions: Predictions) -> Sequence[float]:
-    """Area under the ROC curve of each class against the rest; nan where it is not defined."""
+def _kappa(value: float, predictions: Predictions, threshold: float | None, resamples: int, seed: int) -> Ends:
+    ends = spread_out(percentiles(_resampled("quadratic_kappa", predictions, threshold, resamples, seed)))
+    if ends is not None:
+        return ends
+    shares = confusion(predictions, threshold) / len(predictions)
+    low, _ = wilson(len(predictions), len(predictions))  # and all others may be the furthest grades apart
+    reach = (1 - low) / float(shares.sum(1) @ distances(predictions.classes) @ shares.sum(0))
+    return max(value - reach, -1.0), min(value + reach, 1.0)
+
+
+def _resampled(name: str, predictions: Predictions, threshold: float | None, resamples: int, seed: int) -> Floats:
+    """Values (resamples,) of a metric of images drawn with replacement."""
     import numpy as np
 
-    from hptui.metrics.resampling import weighted_areas
+    from hptui.metrics.weighted import weighted_metric
 
-    areas: list[float] = weighted_areas(predictions, np.ones((1, len(predictions))))[0].tolist()
-    return areas
-
-
-def _share(part: int, whole: int) -> Estimate | None:
-    return Estimate(part / whole, wilson(part, whole)) if whole else None
-
-
-def _f1(counts: ClassCounts, index: int) -> Estimate | None:
-    value = f1_of_class(counts, index)
-    either = counts.support[index] + counts.predicted[index] - counts.hits[index]
-    return None if value is None else Estimate(value, f1_interval(counts.hits[index], either))
-
-
-def _area(value: float, support: int, images: int) -> Estimate | None:
-    return Estimate(value, auc_interval(value, support, images - support)) if math.isfinite(value) else None
+    if name in OF_PROBABILITIES:
+        drawn = drawn_weights(len(predictions), resamples, seed)
+        return np.concatenate([weighted_metric(name, predictions, weights) for weights in drawn])
+    return metric_of_matrices(name, resampled_matrices(confusion(predictions, threshold), resamples, seed))

@@ -5,9 +5,10 @@ Each routine here has a slow and obvious twin in the tests: scikit-learn, one re
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from hptui.metrics.matrices import divide, mean_of_defined
 from hptui.record.predictions import Predictions
 
 if TYPE_CHECKING:  # a tenth of a second that a screen need not wait for
@@ -21,6 +22,7 @@ if TYPE_CHECKING:  # a tenth of a second that a screen need not wait for
     order whether they are of the class"""
 
 TAILS = (0.025, 0.975)
+ROUNDING = 1e-9
 CHUNK_VALUES = 1 << 20
 """image weights held at once: 8 MB, so that those of 10,000 images stay near the processor"""
 
@@ -36,6 +38,11 @@ def percentiles(values: Floats) -> tuple[float, float] | None:
     return float(low), float(high)
 
 
+def spread_out(ends: tuple[float, float] | None) -> tuple[float, float] | None:
+    """Ends of a bootstrap; None where no resample moved the value, so that they say nothing."""
+    return ends if ends is not None and ends[1] - ends[0] > ROUNDING else None
+
+
 def resampled_matrices(matrix: Counts, resamples: int, seed: int) -> Counts:
     """Confusion matrices (resamples, classes, classes) of images drawn with replacement: a multinomial over cells."""
     import numpy as np
@@ -45,66 +52,22 @@ def resampled_matrices(matrix: Counts, resamples: int, seed: int) -> Counts:
     return drawn.reshape(resamples, *matrix.shape)
 
 
-def metric_of_matrices(name: str, matrices: Counts) -> Floats:
-    """Values (R,) of a metric, of confusion matrices (R, classes, classes).
-
-    It is balanced_accuracy, f1, or sensitivity or specificity of more than two classes, as
-    `hptui.metrics.classification` defines them; nan where they are not defined.
-    """
-    import numpy as np
-
-    hits, support = np.diagonal(matrices, axis1=1, axis2=2), matrices.sum(2)
-    if name == "f1":
-        by_class = f1_of_matrices(matrices)
-        return by_class[:, 1] if by_class.shape[1] == 2 else _mean_of_defined(by_class)
-    if name == "specificity":
-        others = support.sum(1, keepdims=True) - support
-        return _mean_of_defined(np.where(support > 0, _divide(others - matrices.sum(1) + hits, others), np.nan))
-    return _mean_of_defined(_divide(hits, support))
-
-
-def f1_of_matrices(matrices: Counts) -> Floats:
-    """F1 of each class (R, classes); nan for a class without images."""
-    import numpy as np
-
-    hits, support = np.diagonal(matrices, axis1=1, axis2=2), matrices.sum(2)
-    return np.where(support > 0, _divide(2 * hits, support + matrices.sum(1)), np.nan)
-
-
-def _divide(part: Counts | Floats, whole: Counts | Floats) -> Floats:
-    import numpy as np
-
-    quotient: Floats = np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
-    return quotient
-
-
-def _mean_of_defined(values: Floats) -> Floats:
-    """Mean (R,) over (R, classes), without what is nan."""
-    import numpy as np
-
-    defined = np.isfinite(values)
-    return _divide(np.where(defined, values, 0.0).sum(1), defined.sum(1).astype(np.float64))
-
-
 def area_under_curve(areas: Floats) -> Floats:
     """Area (R,) of areas (R, classes): the second of two classes, else the mean over those that are defined."""
-    return areas[:, 1] if areas.shape[1] == 2 else _mean_of_defined(areas)
+    return areas[:, 1] if areas.shape[1] == 2 else mean_of_defined(areas)
 
 
-def resampled_areas(predictions: Predictions, resamples: int, seed: int) -> Floats:
-    """Areas under the ROC curve of each class against the rest (resamples, classes), images drawn with replacement."""
+def drawn_weights(images: int, resamples: int, seed: int) -> Iterator[Floats]:
+    """Weightings (R, N) of the images, in pieces: how often each was drawn, with replacement, into each resample."""
     import numpy as np
 
-    random, images = np.random.default_rng(seed), len(predictions)
-    rankings = _rankings(predictions)
+    random = np.random.default_rng(seed)
     at_once = max(1, CHUNK_VALUES // max(images, 1))
-    pieces = []
     for begin in range(0, resamples, at_once):
         rows = min(at_once, resamples - begin)
         drawn = random.integers(0, images, (rows, images)) + images * np.arange(rows)[:, None]
         weights = np.bincount(drawn.reshape(-1), minlength=rows * images).reshape(rows, images)
-        pieces.append(_areas(rankings, weights.astype(np.float64), predictions.classes))
-    return np.concatenate(pieces)
+        yield weights.astype(np.float64)
 
 
 def weighted_areas(predictions: Predictions, weights: Floats) -> Floats:
@@ -141,5 +104,5 @@ def _areas(rankings: Sequence[Ranking], weights: Floats, classes: int) -> Floats
         inside = np.add.reduceat(sorted_weights * is_class, begins, axis=1)
         outside = np.add.reduceat(sorted_weights * ~is_class, begins, axis=1)
         below = outside.cumsum(1) - outside / 2
-        areas[:, index] = _divide((inside * below).sum(1), inside.sum(1) * outside.sum(1))
+        areas[:, index] = divide((inside * below).sum(1), inside.sum(1) * outside.sum(1))
     return areas

@@ -15,9 +15,15 @@ from hptui.errors import RunDirectoryError
 from hptui.metrics.classification import balanced_accuracy, class_counts
 from hptui.reading.run_state import RunState
 from hptui.record.predictions import PREDICTIONS_FILE, read_predictions
+from hptui.record.study_directory import open_study
 
 CHANCE = 1.05
 """times what guessing has: no more is called no better"""
+STILL_GUESSING = 0.7
+"""the end of an AUC's interval up to which a network that cannot be told from guessing is said to guess"""
+RARE = 0.1
+"""share of the images below which a class is rare: to call none of them so costs hardly anything"""
+WEIGHTS = "with class weights (--class-weights balanced)"
 NEARLY_ALL = 0.9
 """share of the images that are called by one class, from which on that is said"""
 
@@ -52,22 +58,28 @@ def at_chance(run: RunState, directory: Path | None) -> str:
         return ""
     before = max(balanced_accuracy(class_counts(evaluation.confusion)) or 0.0 for evaluation in completed)
     better = " It was better before." if before > 1 / classes + 0.2 else ""
-    area = _area_of(matrix, directory)
+    area, rare = _area_of(matrix, directory), _rare(run, matrix)
     calls = f"{_calls(run, matrix)} (balanced accuracy {share:.1%})"
+    weights = "" if _is_balanced(directory) else WEIGHTS
+    if area is not None and area.low > 0.5:
+        return _threshold_off(calls, area, classes, better, weights)
+    if area is not None and area.high <= STILL_GUESSING:
+        return (
+            f"the network tells the {classes} classes no better than guessing (balanced accuracy {share:.1%}, {area}, "
+            f"on validation images).{better} {_rare_remedy(rare, weights) or _remedy(run)}"
+        )
     if area is None:
         known = "whether the network tells the classes apart all the same (AUC) is not known without its predictions"
-        return f"{calls}; {known}.{better} {_remedy(run)}"
-    if area.low > 0.5:
-        return _threshold_off(calls, area, classes, better)
-    return (
-        f"the network tells the {classes} classes no better than guessing (balanced accuracy {share:.1%}, {area}, on "
-        f"validation images).{better} {_remedy(run)}"
-    )
+    else:
+        fewest = min(images for images in area.support if images)
+        few = f"so few images ({area}; {fewest} of a class)"
+        known = f"whether the network tells the classes apart cannot be told from {few}"
+    return f"{calls}; {known}.{better} {_rare_remedy(rare, weights) or _remedy(run)}"
 
 
-def _threshold_off(calls: str, area: Area, classes: int, better: str) -> str:
+def _threshold_off(calls: str, area: Area, classes: int, better: str, weights: str) -> str:
     """Sentence on a network that knows more than its calls show; of more than two classes there is no threshold."""
-    longer = "train longer or with class weights (--class-weights balanced)"
+    longer = f"train longer{f' or {weights}' if weights else ''}"
     what = f"{calls}, although the network tells the classes apart better than guessing ({area}).{better}"
     if classes != 2:
         return f"{what} {longer.capitalize()}."
@@ -77,15 +89,47 @@ def _threshold_off(calls: str, area: Area, classes: int, better: str) -> str:
     )
 
 
+def _rare(run: RunState, matrix: Sequence[Sequence[int]]) -> str:
+    """Words for the class that has too few images for the others to be called by it; empty if none has."""
+    support = class_counts(matrix).support
+    fewest = min((images for images in support if images), default=0)
+    if fewest >= RARE * sum(support):
+        return ""
+    return f"{_name(run, support.index(fewest), len(matrix))} has {fewest} of {sum(support)} validation images"
+
+
+def _rare_remedy(rare: str, weights: str) -> str:
+    """Advice where a class is rare, of which a smaller rate would change nothing; empty where none is."""
+    if not rare:
+        return ""
+    return f"{rare[:1].upper()}{rare[1:]}: train longer{f', {weights},' if weights else ''} and choose a threshold."
+
+
+def _name(run: RunState, index: int, classes: int) -> str:
+    """Name of a class, unless a terminal might obey it."""
+    names = run.started.class_names if run.started is not None else []
+    known = len(names) == classes and names[index].isprintable()
+    return names[index] if known else f"class {index}"
+
+
+@lru_cache(maxsize=64)
+def _is_balanced(directory: Path | None) -> bool:
+    """Whether a run's study weighs its classes already, which no change of its settings can change."""
+    if directory is None:
+        return False
+    try:
+        return open_study(directory.parent).config.class_weights == "balanced"
+    except (OSError, RunDirectoryError):
+        return False
+
+
 def _calls(run: RunState, matrix: Sequence[Sequence[int]]) -> str:
     """What the confusion matrix alone says."""
     predicted = class_counts(matrix).predicted
     most, images = max(predicted), sum(predicted)
     if most < NEARLY_ALL * images:
         return "what the network calls the validation images is no better than guessing"
-    names, index = (run.started.class_names if run.started is not None else []), predicted.index(most)
-    known = len(names) == len(matrix) and names[index].isprintable()  # a terminal may obey what is not
-    name = names[index] if known else f"class {index}"
+    name = _name(run, predicted.index(most), len(matrix))
     return f"{'all' if most == images else 'nearly all'} validation images are called {name}"
 
 
@@ -115,7 +159,7 @@ def _area(directory: Path, written: int) -> Area | None:  # noqa: ARG001 (a file
     """Area of a run's predictions on validation images; kept, because a screen asks with every refresh."""
     import numpy as np
 
-    from hptui.metrics.intervals import per_class
+    from hptui.metrics.class_metrics import areas_under_curve
     from hptui.metrics.score_intervals import mean_interval
 
     try:
@@ -124,9 +168,9 @@ def _area(directory: Path, written: int) -> Area | None:  # noqa: ARG001 (a file
         return None
     if predictions is None or not np.isfinite(predictions.probabilities).all():
         return None
-    rows = per_class(predictions, areas=True)
-    support = tuple(row.support for row in rows)
-    known = [row.auc for row in (rows[1:] if len(rows) == 2 else rows) if row.support and row.auc is not None]
+    support = tuple(np.bincount(predictions.labels, minlength=predictions.classes).tolist())
+    areas = areas_under_curve(predictions)
+    known = [area for area in (areas[1:] if len(areas) == 2 else areas) if area is not None]
     if not known:
         return None
     values, ends = [estimate.value for estimate in known], [estimate.interval for estimate in known]

@@ -1,6 +1,7 @@
 """What a run's network says of every validation and test image, kept so that any metric can be computed later.
 
-    RUN/predictions.npz    SPLIT_labels (N,) int64; MODEL_SPLIT (N, classes) float32, for the models final and best
+    RUN/predictions.npz    SPLIT_labels (N,) int64; MODEL_SPLIT (N, classes) float32, for the models final and best;
+                           SPLIT_groups and SPLIT_names (N,) text, where the data set has them
 
 The reading side needs no torch for it. Images are in the split's own order, the same for all runs of a study.
 """
@@ -23,9 +24,14 @@ if TYPE_CHECKING:  # a tenth of a second that a screen need not wait for
     import numpy as np
     import numpy.typing as npt
 
+    Names = npt.NDArray[np.str_]
+
 PREDICTIONS_FILE = "predictions.npz"
 MOST_BYTES = 8 << 30
 """more than the predictions of any test images take; an archive of some MB may unpack to anything"""
+
+TEXTS = ("groups", "names")
+"""what may be known of each image, by the fields of Predictions"""
 
 Model = Literal["final", "best"]
 """final: the delivered weights after the last epoch; best: those of the epoch whose delivered weights had the lowest
@@ -40,6 +46,10 @@ class Predictions:
     """(N,) true classes"""
     probabilities: npt.NDArray[np.float32]
     """(N, classes) softmax of the logits; rows of a network that has diverged are not finite"""
+    groups: Names | None = None
+    """(N,) who each image is of (a patient), where the data set says so"""
+    names: Names | None = None
+    """(N,) what each image is called, where the data set says so"""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -47,6 +57,11 @@ class Predictions:
     @property
     def classes(self) -> int:
         return int(self.probabilities.shape[1])
+
+    def take(self, indices: npt.NDArray[np.int64]) -> Predictions:
+        """The images at `indices` (n,), in that order."""
+        groups, names = (None if each is None else each[indices] for each in (self.groups, self.names))
+        return Predictions(self.labels[indices], self.probabilities[indices], groups, names)
 
 
 def write_predictions(run: Path, answers: Mapping[tuple[Model, str], Predictions], step: int = 0) -> None:
@@ -62,12 +77,16 @@ def write_predictions(run: Path, answers: Mapping[tuple[Model, str], Predictions
     """
     import numpy as np
 
-    arrays: dict[str, npt.NDArray[np.int64] | npt.NDArray[np.float32]] = {}
+    arrays: dict[str, npt.NDArray[Any]] = {}
     for (model, split), predictions in answers.items():
         labels = arrays.setdefault(f"{split}_labels", np.asarray(predictions.labels, np.int64))
         if not np.array_equal(labels, predictions.labels):
             raise ValueError(f"the labels of {split} differ between the models")
         arrays[f"{model}_{split}"] = np.asarray(predictions.probabilities, np.float32)
+        for what in TEXTS:
+            texts = getattr(predictions, what)
+            if texts is not None:
+                arrays[f"{split}_{what}"] = np.asarray(texts, np.str_)
     try:
         with replacing(run / PREDICTIONS_FILE) as file:
             np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # the stub takes the names for its own options
@@ -95,15 +114,31 @@ def read_predictions(run: Path, model: Model = "final", split: str = "test") -> 
                 return None
             # what is no array in the archive is read as bytes
             labels, probabilities = np.asarray(archive[f"{split}_labels"]), np.asarray(archive[f"{model}_{split}"])
+            groups, names = (_texts(archive, f"{split}_{what}") for what in TEXTS)
     except FileNotFoundError:
         return None
     except RunDirectoryError:
         raise
     except Exception as error:  # of a damaged archive zipfile and NumPy raise nearly anything, down to their parsers'
         raise RunDirectoryError(f"{path} cannot be read ({(str(error).splitlines() or ['damaged'])[0]}).") from None
-    if problem := _damage(labels, probabilities):
+    if problem := _damage(labels, probabilities) or _damaged_texts(labels, groups, names):
         raise RunDirectoryError(f"{path} is damaged: {problem}.")
-    return Predictions(labels.astype(np.int64, copy=False), probabilities)
+    return Predictions(labels.astype(np.int64, copy=False), probabilities, groups, names)
+
+
+def _texts(archive: Mapping[str, Any], key: str) -> Any:
+    """Array of a member that not every archive has."""
+    import numpy as np
+
+    return np.asarray(archive[key]) if key in archive else None
+
+
+def _damaged_texts(labels: Any, *arrays: Any) -> str:
+    """Reason why arrays are no texts of as many images; empty if they are, or are not there."""
+    for array in arrays:
+        if array is not None and (array.dtype.kind != "U" or array.shape != labels.shape):
+            return f"{array.shape} names of type {array.dtype} for {labels.shape} labels"
+    return ""
 
 
 def _damage(labels: Any, probabilities: Any) -> str:

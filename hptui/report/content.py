@@ -20,6 +20,12 @@ from hptui.report.measures import arms_table, class_table, gaps, metric_tables, 
 from hptui.report.runs import decision_tables, runs_table, warnings
 from hptui.report.tables import PageTable
 
+METRIC_NOTES = (
+    "Two classes: of the second one; more: mean of one class against the rest. Brier score and calibration error (ten "
+    "bins of equally many images): the lower, the better. PPV and NPV are those at the share of each class among these "
+    "images. Quadratic kappa supposes that the classes are grades in their order.",
+)
+
 
 @dataclass(frozen=True)
 class Headline:
@@ -73,8 +79,7 @@ def before_pictures(study: FollowedStudy, left_out: Sequence[str] = ()) -> Itera
     by_class = class_table(study)
     metrics = [*metric_tables(study), *([by_class] if by_class else [])]
     if metrics:
-        note = "Two classes: of the second one; more: mean of one class against the rest."
-        yield Section("Metrics", [note], metrics)
+        yield Section("Metrics", METRIC_NOTES, metrics)
 
 
 def after_pictures(study: FollowedStudy) -> Iterator[Section]:

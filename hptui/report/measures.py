@@ -7,6 +7,7 @@ from typing import get_args
 
 from hptui.errors import UsageError
 from hptui.metrics.classification import METRIC_TITLES, METRICS, metric
+from hptui.metrics.groups import is_grouped
 from hptui.reading.comparison import Comparison, Question, compare
 from hptui.reading.comparison.by_class import CLASS_HEADINGS, by_class, class_cells, few_images
 from hptui.reading.comparison.number_words import between, mean_sd, probability, signed
@@ -43,6 +44,17 @@ def metric_tables(study: FollowedStudy) -> Iterator[PageTable]:
     for model in get_args(Model):
         rows = [_metric_row(study, Question(name, model)) for name in METRICS]
         yield PageTable(f"Test images, {MODELS[model]}", METRIC_HEADINGS, rows)
+        if _has_groups(study):
+            rows = [_metric_row(study, Question(name, model, per_group=True)) for name in METRICS]
+            caption = f"Groups of test images, each by the mean probability of its images, {MODELS[model]}"
+            yield PageTable(caption, METRIC_HEADINGS, rows)
+
+
+def _has_groups(study: FollowedStudy) -> bool:
+    """Whether every completed run knows of which group each test image is, and some are of one."""
+    runs = [run for arm in study.study.config.arms for run in study.completed_runs(arm)]
+    found = [final_predictions(run) for run in runs]
+    return all(not isinstance(one, str) and is_grouped(one) for one in found)
 
 
 def _metric_row(study: FollowedStudy, question: Question) -> tuple[str, ...]:
@@ -67,7 +79,8 @@ def class_table(study: FollowedStudy) -> PageTable | None:
     rows = by_class(study, Question())
     caption = (
         "Every class against the rest: mean over the runs, with its 95 % interval over runs (Student) and test images "
-        "(sensitivity and specificity: Wilson 1927; F1: Lam, Gopal and Qian 2023; AUC: Newcombe 2006), whose distances "
+        "(shares: Wilson 1927; F1: Lam, Gopal and Qian 2023; AUC: Newcombe 2006; average precision: Boyd, Eng and Page "
+        "2013; where the images are of groups: other groups, by Rao and Scott 1992 or a bootstrap), whose distances "
         f"are added in squares (Zou and Donner 2008). {few_images(rows)}"
     )
     return PageTable(caption, CLASS_HEADINGS, [class_cells(row) for row in rows], words=2) if rows else None

@@ -20,8 +20,9 @@ from hptui.training.engine.building import build_network
 from hptui.training.engine.device import resolve_device, use_threads
 from hptui.training.engine.device_data import DeviceDataset, DeviceImages
 from hptui.training.engine.evaluation import probabilities
-from hptui.training.engine.plug_ins import load_factory, with_arguments
+from hptui.training.engine.plug_ins import ModelFactory, load_factory, with_arguments
 from hptui.training.engine.stored_pixels import stored
+from hptui.training.first_weights import first_weights_left_out
 from hptui.training.run.checkpoints import load_file
 from hptui.training.sole import sole_in_process
 
@@ -98,7 +99,7 @@ def load_predictor(
         fingerprint="",
         intensity=_intensity(file, saved),
     )
-    network = build_network(with_arguments(load_factory(model), model_args or {}), model, data, seed=0)
+    network = _build(with_arguments(load_factory(model), model_args or {}), model, data)
     try:
         network.load_state_dict(saved["network"])
     except RuntimeError as error:
@@ -112,6 +113,17 @@ def _intensity(file: Path, saved: dict[str, Any]) -> Intensity:
         return msgspec.convert(saved["intensity"], Intensity) if "intensity" in saved else BYTES
     except msgspec.ValidationError as error:
         raise RunDirectoryError(f"{file} is damaged: {error}.") from None
+
+
+def _build(factory: ModelFactory, model: str, data: DeviceDataset) -> nn.Module:
+    """The network, whose weights are put into it afterwards: a file that it began with may have gone."""
+    try:
+        return build_network(factory, model, data, seed=0)
+    except ModelError as error:
+        if not isinstance(error.__cause__, OSError):
+            raise
+        with first_weights_left_out():
+            return build_network(factory, model, data, seed=0)
 
 
 def _load(file: Path, device: torch.device) -> dict[str, Any]:

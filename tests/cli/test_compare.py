@@ -19,11 +19,14 @@ from sklearn.metrics import confusion_matrix, f1_score, roc_auc_score
 
 from hptui.__main__ import main
 from hptui.cli.comparing import comparison_text
-from hptui.metrics import resampling
+from hptui.metrics import classification, resampling
 from hptui.metrics.classification import METRICS, confusion
+from hptui.metrics.groups import of_groups
+from hptui.metrics.influence import image_influence, influence_of_groups, standard_error
+from hptui.metrics.intervals import interval
 from hptui.metrics.score_intervals import auc_interval, f1_interval, wilson
 from hptui.reading.comparison import Question, compare, conclusion, paired_difference
-from hptui.reading.comparison.sampling import SamplingError, image_influence, standard_error
+from hptui.reading.comparison.sampling import OF_ALL_IMAGES, SamplingError
 from hptui.reading.studies import follow
 from hptui.record.events import AnyEvent, Evaluated
 from hptui.record.predictions import PREDICTIONS_FILE, Predictions, read_predictions, write_predictions
@@ -318,7 +321,7 @@ def test_tables_fit_80_columns(here: Path) -> None:
 
 
 def test_without_predictions_a_class_has_no_auc(here: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(resampling, "resampled_areas")  # none is computed either
+    monkeypatch.delattr(resampling, "weighted_areas")  # none is computed either
     answered_study(here / "s", [1.0], [1.5], save=False)
     rows = found(capsys, "s", "--per-class")["classes"]["s"]
     assert all(row["auc"] is None and row["f1"] is not None for row in rows)
@@ -353,12 +356,15 @@ def test_each_metric_has_its_own_standard_error_and_no_facts_of_another(
     predictions = [read_predictions(run.directory) for run in runs]
     errors = [standard_error(image_influence(metric, one)) for one in predictions if one is not None]
     assert (asked["one"], asked["one_how"]) == (pytest.approx(np.mean(errors)), "standard error")
-    assert asked["one"] < 0.012
+    assert asked["one"] < 0.015
     said = " ".join(shown(capsys, "s", "--metric", metric).split())
-    name = {"auc": " (DeLong)", "f1": " (delta method)"}.get(metric, "")
+    delta = ("f1", "average_precision", "calibration_error", "quadratic_kappa")
+    name = {"auc": " (DeLong)", **dict.fromkeys(delta, " (delta method)")}.get(metric, "")
     assert f"standard error{name} {100 * asked['one']:.2f} points of one run" in said
     assert ("just one run of a pair is right" in said) is (metric == "accuracy")
-    assert ("35 in the smallest of 10 classes" in said) is (metric != "accuracy")
+    few = asked["rests_on"]
+    assert few == 35 or metric in ("ppv", *OF_ALL_IMAGES)  # predictive values rest on those that were called so
+    assert (f"{few} in the smallest of 10 classes" in said) is (metric not in OF_ALL_IMAGES)
     assert "at most" not in said
 
 
@@ -368,15 +374,63 @@ def test_where_all_is_right_a_bound_of_the_metric_is_given_and_called_one(
 ) -> None:
     ten_classes(here / "s", wrong=0)
     asked = found(capsys, "s", "--metric", metric)["sampling"]
-    one_class = {"sensitivity": wilson(35, 35), "specificity": wilson(315, 315), "f1": f1_interval(35, 35)}
-    low, _ = one_class.get(metric, wilson(35, 35))
-    low = auc_interval(1.0, 35, 315)[0] if metric == "auc" else wilson(350, 350)[0] if metric == "accuracy" else low
-    independent = metric in ("sensitivity", "balanced_accuracy")
-    assert asked["one"] == pytest.approx((1 - low) / 1.959964 / (math.sqrt(10) if independent else 1), rel=1e-5)
+    others = wilson(315, 315)
+    one_class = {"specificity": others, "npv": others, "f1": f1_interval(35, 35), "auc": auc_interval(1.0, 35, 315)}
+    low, _ = wilson(350, 350) if metric in OF_ALL_IMAGES else one_class.get(metric, wilson(35, 35))
+    scale = math.sqrt(10) if metric in ("sensitivity", "balanced_accuracy", "ppv") else 1
+    scale = 2 * 8.25 / 81 if metric == "quadratic_kappa" else scale  # disagreement by chance
+    assert asked["one"] == pytest.approx((1 - low) / 1.959964 / scale, rel=1e-5)
     assert (asked["one_how"], asked["how"]) == ("upper bound", "upper bound")
     said = " ".join(shown(capsys, "s", "--metric", metric).split())
     assert f"at most {100 * asked['one']:.2f} points of one run (no image moves it: no standard error is known)" in said
     assert "of the difference at most (no image tells the arms apart)" in said
+
+
+def test_where_images_are_of_groups_these_are_what_was_drawn(here: Path, capsys: Captured) -> None:
+    """200 images of 40 patients: standard errors are those of sums by patient."""
+    answered_study(here / "s", [1.0, 1.2], [1.5, 1.7], per_group=5)
+    asked = found(capsys, "s", "--metric", "auc")
+    assert (asked["sampling"]["images"], asked["sampling"]["groups"]) == (200, 40)
+    runs = [read_predictions(run.directory) for run in follow(here / "s").runs]
+    expected = [
+        standard_error(influence_of_groups(image_influence("auc", one), one.groups))
+        for one in runs
+        if one is not None and one.groups is not None
+    ]
+    assert asked["sampling"]["one"] == pytest.approx(np.mean(expected))
+    assert [tuple(ends) for ends in asked["baseline"]["intervals"]] == [
+        interval("auc", one) for one in runs[::2] if one
+    ]
+    said = " ".join(shown(capsys, "s", "--metric", "auc").split())
+    assert "test set: 200 images of 40 groups, which are resampled" in said
+    assert "standard error (Obuchowski)" in said
+    assert "The choice of these 40 groups of test images leaves" in said
+
+
+def test_per_group_each_counts_once_with_the_mean_of_its_images(here: Path, capsys: Captured) -> None:
+    answered_study(here / "s", [1.0, 1.2], [1.5, 1.7], per_group=5)
+    asked = found(capsys, "s", "--metric", "auc", "--per-group")
+    runs = [read_predictions(run.directory) for run in follow(here / "s").runs]
+    values = [classification.metric("auc", of_groups(one).predictions) for one in runs if one is not None]
+    assert asked["baseline"]["measured"]["values"] + asked["optimized"]["measured"]["values"] == pytest.approx(values)
+    assert (asked["per_group"], asked["sampling"]["images"], asked["sampling"]["groups"]) == (True, 40, 0)
+    assert "measured: AUC, per group (mean probability of its images)" in shown(
+        capsys, "s", "--metric", "auc", "--per-group"
+    )
+    rows = found(capsys, "s", "--per-group", "--per-class")["classes"]["s"]
+    assert sum(row["support"] for row in rows if row["arm"] == "baseline") == 40
+
+
+def test_per_group_without_groups_says_what_to_do(here: Path, capsys: Captured) -> None:
+    answered_study(here / "s", [1.0], [1.5])
+    assert "does not know of which group each image is" in refused(capsys, "s", "--per-group")
+
+
+def test_an_error_that_falls_is_better(here: Path, capsys: Captured) -> None:
+    answered_study(here / "s", [0.8, 0.9, 1.0, 0.7, 0.8, 0.9], [2.8, 2.9, 3.0, 2.7, 2.9, 3.1])
+    asked = found(capsys, "s", "--metric", "brier")
+    assert asked["difference"]["mean"] < 0
+    assert "the optimized runs are better in Brier score by" in asked["conclusion"]
 
 
 # ---- several studies

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.calibration import calibration_curve
 from sklearn.metrics import (
     accuracy_score,
+    average_precision_score,
     balanced_accuracy_score,
+    brier_score_loss,
+    cohen_kappa_score,
     confusion_matrix,
     f1_score,
+    precision_score,
     recall_score,
     roc_auc_score,
 )
 
+from hptui.config import choices
 from hptui.errors import ConfigError
 from hptui.metrics import resampling
+from hptui.metrics.calibration import bin_of_image, reliability, stated_and_true
 from hptui.metrics.classification import (
     METRIC_TITLES,
     METRICS,
+    NO_SCORES,
+    OF_PROBABILITIES,
     class_counts,
     confusion,
     metric,
@@ -26,8 +35,10 @@ from hptui.metrics.classification import (
     specificity,
 )
 from hptui.metrics.intervals import interval, per_class
+from hptui.metrics.matrices import metric_of_matrices
 from hptui.metrics.score_intervals import wilson
 from hptui.metrics.thresholds import choose_threshold
+from hptui.metrics.weighted import weighted_metric
 from hptui.record.class_counts import ClassCounts
 from hptui.record.predictions import Predictions
 
@@ -42,7 +53,7 @@ def made_up(classes: int, images: int = 300, seed: int = 0, digits: int = 2) -> 
     return Predictions(labels.astype(np.int64), shares.astype(np.float32))
 
 
-def slow(name: str, labels: np.ndarray, probabilities: np.ndarray, said: np.ndarray) -> float:
+def slow(name: str, labels: np.ndarray, probabilities: np.ndarray, said: np.ndarray) -> float:  # noqa: PLR0911
     """The same by scikit-learn."""
     classes = probabilities.shape[1]
     average = "binary" if classes == 2 else "macro"
@@ -58,8 +69,33 @@ def slow(name: str, labels: np.ndarray, probabilities: np.ndarray, said: np.ndar
             return float(against[1] if classes == 2 else np.mean(against))
         case "f1":
             return float(f1_score(labels, said, average=average))
+        case "ppv":
+            return float(precision_score(labels, said, average=average, zero_division=np.nan))
+        case "npv":
+            against = [precision_score(labels != k, said != k) for k in range(classes)]
+            return float(against[1] if classes == 2 else np.mean(against))
+        case "average_precision":
+            areas = [average_precision_score(labels == k, probabilities[:, k]) for k in range(classes)]
+            return float(areas[1] if classes == 2 else np.mean(areas))
+        case "brier":
+            return float(((probabilities.astype(float) - np.eye(classes)[labels]) ** 2).sum(1).mean() / 2)
+        case "calibration_error":
+            return slow_calibration_error(labels, probabilities)
+        case "quadratic_kappa":
+            return float(cohen_kappa_score(labels, said, weights="quadratic"))
     areas = [roc_auc_score(labels == k, probabilities[:, k]) for k in range(classes)]
     return float(areas[1] if classes == 2 else np.mean(areas))
+
+
+def slow_calibration_error(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """Guo et al. 2017, bin by bin, in the bins of scikit-learn's calibration_curve."""
+    two = probabilities.shape[1] == 2
+    stated = probabilities[:, 1].astype(float) if two else probabilities.max(1).astype(float)
+    true = labels == 1 if two else probabilities.argmax(1) == labels
+    shares, means = calibration_curve(true, stated, n_bins=10, strategy="quantile")
+    edges = np.quantile(stated, np.linspace(0, 1, 11))
+    images = np.bincount(np.searchsorted(edges[1:-1], stated), minlength=10)
+    return float((images[images > 0] * np.abs(shares - means)).sum() / len(labels))
 
 
 @pytest.mark.parametrize("classes", [2, 3, 5])
@@ -79,7 +115,7 @@ def test_the_auc_of_several_classes_is_that_of_one_against_the_rest() -> None:
 
 
 @pytest.mark.parametrize("threshold", [0.2, 0.5, 0.83])
-@pytest.mark.parametrize("name", ["accuracy", "balanced_accuracy", "sensitivity", "specificity", "f1"])
+@pytest.mark.parametrize("name", [name for name in METRICS if name not in OF_PROBABILITIES])
 def test_metrics_at_a_threshold_agree_with_scikit_learn(name: str, threshold: float) -> None:
     found = made_up(2, digits=6)
     said = (found.probabilities[:, 1] >= threshold).astype(int)
@@ -166,10 +202,10 @@ def test_wilson_agrees_with_newcombe_1998_table_1(part: int, whole: int, low: fl
 @pytest.mark.parametrize("classes", [2, 4])
 def test_resampled_matrices_give_the_metrics_of_their_images(classes: int) -> None:
     matrices = resampling.resampled_matrices(confusion(made_up(classes)), 20, 0)
-    names = ["balanced_accuracy", "f1"] + (["sensitivity", "specificity"] if classes > 2 else [])
+    names = [name for name in METRICS if name not in OF_PROBABILITIES]
     cells = np.arange(classes**2)
     for name in names:
-        fast = resampling.metric_of_matrices(name, matrices)
+        fast = metric_of_matrices(name, matrices)
         for matrix, value in zip(matrices, fast, strict=True):
             images = np.repeat(cells, matrix.reshape(-1))
             labels, said = images // classes, images % classes
@@ -188,16 +224,71 @@ def test_a_weighted_area_is_that_of_the_drawn_images() -> None:
         assert area == pytest.approx([roc_auc_score(labels == k, scores[:, k]) for k in range(3)], abs=1e-12)
 
 
+@pytest.mark.parametrize("classes", [2, 4])
+@pytest.mark.parametrize("name", METRICS)
+def test_a_weighted_metric_is_that_of_the_drawn_images(name: str, classes: int) -> None:
+    found, random = made_up(classes, 120), np.random.default_rng(1)
+    drawn = random.integers(0, 120, (10, 120))
+    weights = np.stack([np.bincount(row, minlength=120) for row in drawn]).astype(float)
+    for row, value in zip(drawn, weighted_metric(name, found, weights), strict=True):
+        if name == "calibration_error":  # its bins are those of all images, whichever were drawn
+            stated, true = stated_and_true(found)
+            inside = bin_of_image(stated)[row]
+            gaps = [abs((true - stated)[row][inside == k].sum()) for k in range(10)]
+            assert value == pytest.approx(sum(gaps) / 120)
+        else:
+            assert value == pytest.approx(metric(name, found.take(row)), abs=1e-12)
+
+
+def test_the_brier_score_of_two_classes_is_scikit_learns() -> None:
+    two, more = made_up(2), made_up(4, digits=6)
+    expected = brier_score_loss(two.labels, two.probabilities[:, 1].astype(float))
+    assert metric("brier", two) == pytest.approx(expected, abs=1e-7)  # rounded probabilities do not add up to one
+    rows = more.probabilities.astype(float) / more.probabilities.astype(float).sum(1, keepdims=True)
+    expected = brier_score_loss(more.labels, rows, scale_by_half=True, labels=range(4))
+    assert metric("brier", more) == pytest.approx(expected, abs=1e-5)
+
+
+def test_reliability_bins_hold_equally_many_images_and_equal_probabilities_together() -> None:
+    found = made_up(2, 1000, digits=6)
+    bins = reliability(found)
+    assert [one.images for one in bins] == [100] * 10
+    shares, means = calibration_curve(found.labels, found.probabilities[:, 1], n_bins=10, strategy="quantile")
+    assert [one.share for one in bins] == pytest.approx(shares.tolist())
+    assert [one.probability for one in bins] == pytest.approx(means.tolist(), abs=1e-6)
+    assert all(one.interval == wilson(round(one.share * 100), 100) for one in bins)
+    (only,) = reliability(Predictions(np.array([0, 1, 1]), np.full((3, 2), 0.5, np.float32)))
+    assert (only.images, only.probability, only.share) == (3, 0.5, pytest.approx(2 / 3))
+    assert reliability(Predictions(np.array([0, 1]), np.full((2, 2), np.nan, np.float32))) == []
+
+
+def test_predictive_values_that_nobody_was_called_for_are_not_defined() -> None:
+    nobody = Predictions(np.array([0, 1, 0]), np.tile(np.array([0.9, 0.1], np.float32), (3, 1)))
+    assert metric("ppv", nobody) is interval("ppv", nobody) is None
+    assert metric("npv", nobody) == pytest.approx(2 / 3)
+
+
+def test_the_kappa_of_grades_counts_squared_distances() -> None:
+    """One of four images is called two grades off, then one: a quarter of that, and by chance less as well."""
+    ends = np.array([0, 0, 2, 2])
+    found = Predictions(ends, np.eye(3, dtype=np.float32)[[0, 0, 2, 0]])
+    assert metric("quadratic_kappa", found) == pytest.approx(1 - 0.25 / 0.5)
+    near = Predictions(ends, np.eye(3, dtype=np.float32)[[0, 0, 2, 1]])
+    assert metric("quadratic_kappa", near) == pytest.approx(1 - 0.25 / 4 / 0.4375)
+    assert metric("quadratic_kappa", Predictions(np.zeros(3, int), np.eye(2, dtype=np.float32)[[0, 0, 0]])) is None
+
+
 def test_pieces_of_the_bootstrap_are_joined(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = made_up(2, 50)
-    whole = resampling.resampled_areas(found, 30, 5)
+    whole = np.concatenate(list(resampling.drawn_weights(50, 30, 5)))
     monkeypatch.setattr(resampling, "CHUNK_VALUES", 7 * 50)
-    assert resampling.resampled_areas(found, 30, 5).shape == whole.shape == (30, 2)
+    pieces = list(resampling.drawn_weights(50, 30, 5))
+    assert len(pieces) == 5
+    assert whole.shape == (30, 50)
     # whole rows are drawn one after another, so the size of a piece changes nothing
-    assert np.array_equal(resampling.resampled_areas(found, 30, 5), whole)
+    assert np.array_equal(np.concatenate(pieces), whole)
 
 
-@pytest.mark.parametrize("name", ["auc", "f1", "balanced_accuracy"])
+@pytest.mark.parametrize("name", ["auc", "f1", "balanced_accuracy", "ppv", "brier", "average_precision"])
 def test_bootstrap_intervals_are_as_wide_as_other_test_sets_differ(name: str) -> None:
     """The spread over test sets drawn anew is what the interval of one of them estimates."""
     low, high = interval(name, made_up(2, 400, seed=1)) or (0.0, 0.0)
@@ -224,6 +315,9 @@ def test_per_class_agrees_with_scikit_learn() -> None:
             "specificity": recall_score(found.labels != k, said != k),
             "f1": f1_score(found.labels == k, said == k),
             "auc": roc_auc_score(found.labels == k, found.probabilities[:, k]),
+            "ppv": precision_score(found.labels == k, said == k),
+            "npv": precision_score(found.labels != k, said != k),
+            "average_precision": average_precision_score(found.labels == k, found.probabilities[:, k]),
         }
         for name, value in expected.items():
             estimate = getattr(one, name)
@@ -234,7 +328,7 @@ def test_per_class_agrees_with_scikit_learn() -> None:
 def test_per_class_of_two_is_what_the_whole_says() -> None:
     found = made_up(2)
     positive = per_class(found, 0.4)[1]
-    for name in ("sensitivity", "specificity", "f1", "auc"):
+    for name in ("sensitivity", "specificity", "f1", "auc", "ppv", "npv", "average_precision"):
         estimate = getattr(positive, name)
         assert estimate.value == metric(name, found, 0.4)
         assert estimate.interval == pytest.approx(interval(name, found, 0.4))
@@ -270,8 +364,9 @@ def test_an_unknown_metric_names_the_nearest() -> None:
         metric("sensitivty", made_up(2))
 
 
-def test_every_metric_has_a_title() -> None:
+def test_every_metric_has_a_title_and_is_a_score_unless_it_should_not_be() -> None:
     assert tuple(METRIC_TITLES) == METRICS
+    assert set(choices("score")) == {"loss", *METRICS} - NO_SCORES
 
 
 def test_classes_without_images_count_in_no_mean() -> None:
@@ -280,4 +375,4 @@ def test_classes_without_images_count_in_no_mean() -> None:
     wrong = Predictions(labels, np.eye(5, dtype=np.float32)[1 - labels])
     assert metric("specificity", wrong) == 0.0
     assert metric("sensitivity", wrong) == 0.0
-    assert resampling.metric_of_matrices("specificity", confusion(wrong)[None]).tolist() == [0.0]
+    assert metric_of_matrices("specificity", confusion(wrong)[None]).tolist() == [0.0]

@@ -8,7 +8,15 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-from fabricate import chosen, decision_started, run_completed, run_started, trained_epoch
+from fabricate import (
+    chosen,
+    decision_started,
+    make_study,
+    run_completed,
+    run_started,
+    trained_epoch,
+    write_run,
+)
 
 from hptui.metrics.classification import metric
 from hptui.reading.cautions import cautions
@@ -175,6 +183,51 @@ def test_a_threshold_that_is_off_is_not_called_guessing(tmp_path: Path, shift: f
     assert "AUC) is not known" in line
     (tmp_path / PREDICTIONS_FILE).write_bytes(b"torn")
     assert "AUC) is not known" in cautions(guessing_run("baseline"), tmp_path)[0]
+
+
+def rare_run(ill: int = 8) -> RunState:
+    """A completed run that calls all of 400 validation images, of which few are ill, healthy."""
+    run = RunState()
+    run.apply(run_started(arm="baseline", class_names=["healthy", "ill"], searched=[], epochs=1))
+    for event in (*of_validation(trained_epoch(1), [[400 - ill, 0], [ill, 0]]), run_completed(1)):
+        run.apply(event)
+    return run
+
+
+def rare_answers(shift: float, ill: int = 8) -> Predictions:
+    labels = (np.arange(400) >= 400 - ill).astype(int)
+    positive = 1 / (1 + np.exp(-(np.random.default_rng(1).normal(size=400) + shift * labels - 9)))
+    return Predictions(labels, np.stack([1 - positive, positive], 1).astype(np.float32))
+
+
+def test_where_a_class_is_rare_weights_are_advised_and_no_smaller_rate(tmp_path: Path) -> None:
+    (line,) = cautions(rare_run())
+    assert "no better than guessing" not in line
+    assert "smaller learning rate" not in line
+    assert line.endswith(
+        "Ill has 8 of 400 validation images: train longer, with class weights (--class-weights balanced), and choose a "
+        "threshold."
+    )
+    write_predictions(tmp_path, {("final", "validation"): rare_answers(2.0)})
+    (line,) = cautions(rare_run(), tmp_path)
+    assert line.startswith("at a threshold of one half all validation images are called healthy")
+    assert "smaller" not in line
+
+
+def test_from_few_images_nobody_knows_whether_it_guesses(tmp_path: Path) -> None:
+    write_predictions(tmp_path, {("final", "validation"): rare_answers(0.6, ill=4)})
+    (line,) = cautions(rare_run(ill=4), tmp_path)
+    assert "no better than guessing" not in line
+    assert "cannot be told from so few images (AUC" in line
+    assert "; 4 of a class)" in line
+
+
+def test_class_weights_are_not_advised_where_they_are_in_force(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "s", class_weights="balanced")
+    run = write_run(study, "baseline", 0, [])
+    (line,) = cautions(rare_run(), run)
+    assert "class-weights" not in line
+    assert line.endswith("Ill has 8 of 400 validation images: train longer and choose a threshold.")
 
 
 def test_of_several_classes_no_threshold_is_advised(tmp_path: Path) -> None:

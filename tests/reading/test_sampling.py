@@ -9,11 +9,10 @@ import pytest
 from numpy.random import Generator
 
 from hptui.metrics import classification
+from hptui.metrics.influence import image_influence, standard_error
 from hptui.reading.comparison.sampling import (
-    image_influence,
     largest_paired_error,
     paired_error,
-    standard_error,
 )
 from hptui.record.predictions import Predictions
 
@@ -27,7 +26,7 @@ def made_up(random: Generator, labels: np.ndarray, classes: int, skill: float) -
 
 
 def drawn(predictions: Predictions, rows: np.ndarray) -> Predictions:
-    return Predictions(predictions.labels[rows], predictions.probabilities[rows])
+    return predictions.take(rows)
 
 
 def test_the_error_of_one_accuracy_is_the_binomial_one() -> None:
@@ -74,7 +73,7 @@ def test_the_error_of_an_auc_is_delongs() -> None:
 
 
 @pytest.mark.parametrize("classes", [2, 4])
-@pytest.mark.parametrize("name", classification.METRICS)
+@pytest.mark.parametrize("name", [name for name in classification.METRICS if name != "calibration_error"])
 def test_the_error_is_how_much_other_test_sets_differ(name: str, classes: int) -> None:
     """Standard deviation over 1,500 test sets drawn from the same images, of one metric and of a paired difference."""
     random = np.random.default_rng(2)

@@ -44,6 +44,34 @@ def test_predictions_come_back_to_the_bit(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [PREDICTIONS_FILE]
 
 
+def test_groups_and_names_come_back_and_old_files_have_none(tmp_path: Path) -> None:
+    write_predictions(tmp_path, four())
+    old = read_predictions(tmp_path)
+    assert old is not None
+    assert old.groups is old.names is None
+    who, called = np.array(["a", "å b", "a"]), np.array(["a/1.png", "b/2.png", "a/3.png"])
+    one = Predictions(np.array([0, 1, 0]), np.full((3, 2), 0.5, np.float32), who, called)
+    write_predictions(tmp_path, {("final", "test"): one, ("final", "validation"): made_up(5, 0)})
+    found = read_predictions(tmp_path)
+    assert found is not None
+    assert found.groups is not None
+    assert found.names is not None
+    assert (found.groups.tolist(), found.names.tolist()) == (who.tolist(), called.tolist())
+    assert found.take(np.array([2, 1])).names.tolist() == ["a/3.png", "b/2.png"]  # type: ignore[union-attr]
+    validation = read_predictions(tmp_path, "final", "validation")
+    assert validation is not None
+    assert validation.groups is None
+
+
+@pytest.mark.parametrize("groups", [np.array(["a", "b"]), np.array([1, 2, 3])])
+def test_groups_that_are_none_are_told(tmp_path: Path, groups: np.ndarray) -> None:
+    write_predictions(tmp_path, {("final", "test"): made_up(3, 0)})
+    with np.load(tmp_path / PREDICTIONS_FILE) as archive:
+        np.savez(tmp_path / PREDICTIONS_FILE, **archive, test_groups=groups)
+    with pytest.raises(RunDirectoryError, match=r"is damaged: \(\d,\) names of type"):
+        read_predictions(tmp_path)
+
+
 def test_a_run_that_saved_none_has_none(tmp_path: Path) -> None:
     assert read_predictions(tmp_path) is None
     write_predictions(tmp_path, {("final", "test"): made_up(5, 0)})

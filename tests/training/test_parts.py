@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from hptui.errors import ConfigError, ModelError
 from hptui.hyperparameters import default_values
 from hptui.hyperparameters.augmentation import augment
 from hptui.models._layers import Dropout
+from hptui.record.predictions import read_predictions
 from hptui.training.engine.averaging import AveragedWeights
 from hptui.training.engine.building import build_network
 from hptui.training.engine.device_data import BatchOrder, DeviceDataset, to_device
@@ -231,6 +234,25 @@ def test_evaluation_agrees_with_a_plain_loop(prepare: Make) -> None:
         for said in range(3):
             assert found.confusion[true, said] == ((labels == true) & (output.argmax(1) == said)).sum()
     assert found.class_counts.support == [20, 20, 20]
+
+
+def test_whom_images_are_of_goes_with_them_to_the_saved_predictions(
+    prepare: Make, small_dataset: ImageDataset, tmp_path: Path
+) -> None:
+    who, called = np.array([f"p{index // 4}" for index in range(60)]), np.array([f"{index}.png" for index in range(60)])
+    test = replace(small_dataset.test, groups=who, names=called)
+    (tmp_path / "checkpoints").mkdir()
+    run, _ = make_run(prepare(dataset=replace(small_dataset, test=test), epochs=1), directory=tmp_path)
+    assert run.execute().completed
+    for model in ("final", "best"):
+        found = read_predictions(tmp_path, model)  # type: ignore[arg-type]
+        assert found is not None
+        assert found.groups is not None
+        assert found.names is not None
+        assert (found.groups.tolist(), found.names.tolist()) == (who.tolist(), called.tolist())
+    validation = read_predictions(tmp_path, "final", "validation")
+    assert validation is not None
+    assert validation.groups is None
 
 
 def test_evaluation_with_other_weights_leaves_the_network_alone(prepare: Make) -> None:

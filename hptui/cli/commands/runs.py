@@ -8,7 +8,7 @@ import click
 
 from hptui.cli.exit_codes import DONE, FAILED
 from hptui.cli.options import device_option, given_device
-from hptui.cli.output import print_line, print_to_stderr
+from hptui.cli.output import print_line, print_to_stderr, prints_apart
 from hptui.cli.setting_completion import one_of
 from hptui.cli.study_arguments import run_argument
 from hptui.cli.trusting import trust_option
@@ -56,6 +56,11 @@ def replay(run: Path, to: Path | None, data_dir: str | None, device: str | None,
     help="Two classes: choose the threshold that reaches this on validation images, such as sensitivity=0.95.",
     shell_complete=one_of("sensitivity=0.95", "specificity=0.9"),
 )
+@click.option(
+    "--per-group",
+    metavar="REGEX",
+    help="One row for each group (patient), the mean of its images: what the brackets of REGEX find in their names.",
+)
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE.csv", help="Where to write (default: stdout).")
 @device_option
 @trust_option
@@ -65,6 +70,7 @@ def predict(
     *,
     model: str,
     threshold_for: str | None,
+    per_group: str | None,
     out: Path | None,
     device: str | None,
     trust: bool,
@@ -78,18 +84,20 @@ def predict(
 
     if out is not None and not out.parent.is_dir():
         raise UsageError(f"--out: there is no folder {out.parent}.")
-    table = put_to(
-        run,
-        images,
-        model="best" if model == "best" else "final",
-        threshold_for=threshold_for,
-        device=given_device(device),
-        trust=trust,
-        report_line=print_to_stderr,
-    )
-    if out is None:
-        for line in table.lines():
-            print_line(line)
-    else:
-        replace_file(out, ("\n".join(table.lines()) + "\n").encode())
+    with prints_apart() as print_row:
+        table = put_to(
+            run,
+            images,
+            model="best" if model == "best" else "final",
+            threshold_for=threshold_for,
+            per_group=per_group,
+            device=given_device(device),
+            trust=trust,
+            report_line=print_to_stderr,
+        )
+        if out is None:
+            for line in table.lines():
+                print_row(line)
+        else:
+            replace_file(out, ("\n".join(table.lines()) + "\n").encode())
     return FAILED if table.unreadable else DONE

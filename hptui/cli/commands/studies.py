@@ -118,13 +118,18 @@ def _read_lines(folder: Path | None) -> tuple[list[StudyLine], Path]:
     help="Network of the last epoch, or of that with the lowest validation loss.",
 )
 @click.option("--per-class", is_flag=True, help="Every class against the rest, with intervals.")
+@click.option(
+    "--per-group", is_flag=True, help="Of groups of images (patients), each by the mean probability of its images."
+)
 @json_option
 def compare(
     directories: tuple[Path, ...],
+    *,
     metric: str,
     threshold_for: str | None,
     model: Model,
     per_class: bool,
+    per_group: bool,
     as_json: bool,
 ) -> int:
     """Compare baseline with optimized runs, or several studies."""
@@ -133,7 +138,7 @@ def compare(
     from hptui.cli.console import print_result
     from hptui.reading.comparison import Question
 
-    question = Question(metric, model, threshold_for)
+    question = Question(metric, model, threshold_for, per_group)
     if as_json:
         print_json(comparison_json(directories, question, classes=per_class))
     else:

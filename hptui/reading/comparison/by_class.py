@@ -17,7 +17,7 @@ from hptui.reading.comparison.measuring import Question, class_metrics
 from hptui.reading.comparison.number_words import percent
 from hptui.reading.studies import FollowedStudy
 
-CLASS_METRICS = ("sensitivity", "specificity", "f1", "auc")
+CLASS_METRICS = ("sensitivity", "specificity", "f1", "auc", "ppv", "npv", "average_precision")
 FEW_IMAGES = 10
 """of a class: with fewer, one image is worth more than 10 points of its sensitivity"""
 CLASS_HEADINGS = ("arm", "class", "images", *(f"{METRIC_TITLES[name]} %" for name in CLASS_METRICS))
@@ -44,6 +44,9 @@ class ClassRow(msgspec.Struct, frozen=True):
     specificity: ClassEstimate | None
     f1: ClassEstimate | None
     auc: ClassEstimate | None
+    ppv: ClassEstimate | None
+    npv: ClassEstimate | None
+    average_precision: ClassEstimate | None
 
 
 def by_class(followed: FollowedStudy, question: Question) -> list[ClassRow]:

@@ -1,6 +1,7 @@
 """One number for each completed run: which metric, of which model, at which threshold, and where from.
 
-The log alone gives what a confusion matrix gives. The AUC and a threshold need the probabilities that a run saved.
+The log alone gives what a confusion matrix gives. The AUC and
+what else is of probabilities, a threshold and groups need the predictions that a run saved.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hptui.errors import ConfigError, RunDirectoryError, UsageError
-from hptui.metrics.classification import metric, predicted_classes
+from hptui.metrics.classification import METRICS, OF_PROBABILITIES, metric, predicted_classes
+from hptui.metrics.groups import is_grouped, of_groups, one_for_each
+from hptui.metrics.influence import image_influence, influence_of_groups
 from hptui.metrics.intervals import RESAMPLES, ClassMetrics, interval, per_class
 from hptui.metrics.thresholds import choose_threshold
 from hptui.reading.comparison.bounds import classes_behind, edge_error, paired_edge_error
@@ -19,7 +22,7 @@ from hptui.reading.comparison.evidence import (
     final_test_accuracy,
     saved_predictions,
 )
-from hptui.reading.comparison.sampling import image_influence, images_behind
+from hptui.reading.comparison.sampling import images_behind
 from hptui.reading.studies import FollowedRun
 from hptui.record.predictions import Model, Predictions, read_predictions
 
@@ -43,11 +46,13 @@ class Question:
     threshold_for: str | None = None
     """two classes: choose each run's threshold on its validation images, as in "sensitivity=0.95"; None: the
     more probable class"""
+    per_group: bool = False
+    """of groups of images (patients), each by the mean probability of its images, instead of images"""
 
     @property
     def needs_predictions(self) -> bool:
         """Whether a confusion matrix cannot answer it."""
-        return self.metric == "auc" or self.threshold_for is not None
+        return self.metric in OF_PROBABILITIES or self.per_group or self.threshold_for is not None
 
 
 @dataclass(frozen=True)
@@ -58,8 +63,12 @@ class RunMeasurement:
     threshold: float | None
     interval: tuple[float, float] | None
     """95 %: what the number of test images allows; None: not asked for"""
+    images: int
+    """N test images, or groups where these are asked for"""
+    groups: int
+    """G that they are of; 0: they are independent as far as is known"""
     influence: Numbers
-    """(N,), see `hptui.reading.comparison.sampling`"""
+    """(N,), or (G,) where they are of groups; see `hptui.metrics.influence`"""
     right: NDArray[np.bool_] | None
     """(N,), in the test images' own order, the same for all runs; None: the run saved no predictions"""
     rests_on: int
@@ -71,6 +80,8 @@ class RunMeasurement:
     """bounds where no image moves the metric, see `hptui.reading.comparison.bounds.edge_error`"""
     problem: str = ""
     """why its predictions, which are there, are not used; empty: they are, or there are none"""
+    mixed: tuple[str, ...] = ()
+    """groups that are not counted, because their images are of different classes"""
 
 
 def measure(run: FollowedRun, question: Question, *, with_interval: bool = False) -> RunMeasurement:
@@ -82,7 +93,7 @@ def measure(run: FollowedRun, question: Question, *, with_interval: bool = False
         RunDirectoryError: its log or its predictions are damaged.
         UsageError: the run saved no predictions and the question needs them, or the metric is not defined for it.
     """
-    saved = _saved(run, question)
+    saved, mixed = _saved(run, question)
     counted = saved if question.needs_predictions else _logged(run, question)
     if counted is None:
         raise _not_saved(run, question)
@@ -91,19 +102,26 @@ def measure(run: FollowedRun, question: Question, *, with_interval: bool = False
     if value is None:
         raise UsageError(
             f"{question.metric} is not defined for {run.name} in {run.directory.parent}: a class has no test images, "
-            "or the network has diverged. Choose another --metric."
+            "no image was called by it, or the network has diverged. Choose another --metric."
         )
+    known = saved or counted
+    grouped = is_grouped(known)
+    influence = image_influence(question.metric, known, cut)
+    apart = one_for_each(known) if grouped else known
     return RunMeasurement(
         value,
         cut,
-        interval(question.metric, counted, cut, resamples=_resamples(counted)) if with_interval else None,
-        image_influence(question.metric, saved or counted, cut),
+        interval(question.metric, known, cut, resamples=_resamples(known)) if with_interval else None,
+        len(known),
+        len(set(known.groups.tolist())) if grouped and known.groups is not None else 0,
+        influence_of_groups(influence, known.groups) if grouped and known.groups is not None else influence,
         predicted_classes(saved, cut) == saved.labels if saved is not None else None,
-        images_behind(question.metric, counted),
-        classes_behind(question.metric, counted),
-        edge_error(question.metric, counted),
-        paired_edge_error(question.metric, counted),
+        images_behind(question.metric, known, cut),
+        classes_behind(question.metric, known),
+        edge_error(question.metric, apart, cut),
+        paired_edge_error(question.metric, apart, cut),
         _problem(run, question) if saved is None else "",
+        mixed,
     )
 
 
@@ -113,10 +131,10 @@ def class_metrics(run: FollowedRun, question: Question) -> list[ClassMetrics]:
     Raises:
         UsageError: a threshold is asked for, and the run saved no predictions.
     """
-    saved = _saved(run, question)
+    saved, _ = _saved(run, question)
     if saved is not None:
         return per_class(saved, _threshold(run, question))
-    if question.threshold_for is not None:
+    if question.threshold_for is not None or question.per_group:
         raise _not_saved(run, question)
     return per_class(_logged(run, question), areas=False)
 
@@ -134,14 +152,31 @@ def _logged(run: FollowedRun, question: Question) -> Predictions:
     return certain_predictions(decisive_test(run, question.model).confusion)
 
 
-def _saved(run: FollowedRun, question: Question) -> Predictions | None:
-    """The predictions of the test images; a damaged file is none, where the log can answer the question as well."""
+def _saved(run: FollowedRun, question: Question) -> tuple[Predictions | None, tuple[str, ...]]:
+    """Predictions of the test images, or of their groups, and the groups that have none.
+
+    A damaged file is none, where the log can answer the question as well.
+    """
     try:
-        return saved_predictions(run, question.model)
+        saved = saved_predictions(run, question.model)
     except RunDirectoryError:
         if question.needs_predictions:
             raise
-        return None
+        return None, ()
+    return _asked_for(saved, run, question) if saved is not None else (None, ())
+
+
+def _asked_for(saved: Predictions, run: FollowedRun, question: Question) -> tuple[Predictions, tuple[str, ...]]:
+    """The predictions as they are, or one for each group, and the groups that have none."""
+    if not question.per_group:
+        return saved, ()
+    if saved.groups is None:
+        raise UsageError(
+            f"{run.name} in {run.directory.parent} does not know of which group each image is; name the groups of the "
+            "data set (of a folder or table: --group-pattern, --group-column), and train again."
+        )
+    groups = of_groups(saved)
+    return groups.predictions, groups.mixed
 
 
 def _problem(run: FollowedRun, question: Question) -> str:
@@ -161,14 +196,16 @@ def _threshold(run: FollowedRun, question: Question) -> float | None:
     if validation is None:
         raise _not_saved(run, question)
     try:
-        return choose_threshold(validation, question.threshold_for)
+        return choose_threshold(_asked_for(validation, run, question)[0], question.threshold_for)
     except ConfigError as error:
         raise ConfigError(f"{run.name}: {error}") from None
 
 
 def _not_saved(run: FollowedRun, question: Question) -> UsageError:
     asked = f"--threshold-for {question.threshold_for}" if question.threshold_for else f"--metric {question.metric}"
+    asked = "--per-group" if question.per_group else asked
+    without = [name for name in METRICS if name not in OF_PROBABILITIES]
     return UsageError(
         f"{asked} needs the predictions of {run.name} in {run.directory.parent}, but no predictions were saved by this "
-        "run; accuracy, balanced_accuracy, sensitivity, specificity and f1 can be had without them."
+        f"run; {', '.join(without)} can be had without them, of images."
     )

@@ -15,11 +15,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from hptui.metrics.classification import predicted_classes
+from hptui.metrics.influence import standard_error
 from hptui.record.predictions import Predictions
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 How = Literal["paired images", "upper bound"]
 HowOne = Literal["standard error", "upper bound"]
+OF_ALL_IMAGES = frozenset({"accuracy", "brier", "calibration_error", "quadratic_kappa"})
+"""metrics of no class in particular"""
 NO_SPREAD = 5e-5
 """a standard error below this, that is written as 0.00 points, is none"""
 
@@ -56,101 +59,27 @@ class SamplingError(msgspec.Struct, frozen=True):
     """upper bound: of some runs no image moves the metric, so that no standard error is known"""
     mean_of: int = 0
     """classes that the metric is a mean over; 0: it is of one class, or of all images alike"""
+    groups: int = 0
+    """of the images, which are what was drawn; 0: the images are independent as far as is known"""
 
 
-def image_influence(metric: str, predictions: Predictions, threshold: float | None = None) -> Numbers:
-    """Influence of each image on a metric, mean zero: the metric's standard error is sqrt(sum of squares) / N.
-
-    Args:
-        metric: of `hptui.metrics.classification.METRICS`; two classes: that of the second; more: the mean over one
-            against the rest.
-        predictions: of one network on N images.
-        threshold: see `hptui.metrics.classification.metric`.
-
-    Returns:
-        (N,) in the metric's unit. A class that has no images, or no others, adds nothing.
-    """
-    import numpy as np
-
-    labels, predicted = predictions.labels, predicted_classes(predictions, threshold)
-    if metric == "accuracy":
-        correct = (labels == predicted).astype(np.float64)
-        centred: Numbers = correct - correct.mean()
-        return centred
-    every = range(predictions.classes) if predictions.classes > 2 or metric == "balanced_accuracy" else [1]
-    by_class = [
-        _class_influence(metric, labels == one, predicted == one, predictions.probabilities[:, one].astype(float))
-        for one in every
-    ]
-    known: list[Numbers] = [influence for influence in by_class if influence is not None]
-    total: Numbers = sum(known, np.zeros(len(labels))) / max(len(known), 1)
-    return total
-
-
-def _class_influence(metric: str, true: Any, called: Any, score: Numbers) -> Numbers | None:
-    """Influence of each image on a metric of one class against the rest; None where it is not defined."""
-    n = len(true)
-    if metric in ("sensitivity", "balanced_accuracy"):
-        return _share_influence(true, called)
-    if metric == "specificity":
-        return _share_influence(~true, ~called)
-    if metric == "f1":  # 2 hits / (images of the class + images called so)
-        size = int(true.sum() + called.sum())
-        if not true.any():
-            return None
-        hits = true & called
-        f1 = 2 * hits.sum() / size
-        moved: Numbers = n * (2.0 * hits - f1 * (true.astype(float) + called)) / size
-        return moved
-    return _auc_influence(true, score)
-
-
-def _share_influence(among: Any, hit: Any) -> Numbers | None:
-    """Influence of each image on the share of hits `among` some images."""
-    size = int(among.sum())
-    if not size:
-        return None
-    influence: Numbers = among * (hit - (hit & among).sum() / size) * (len(among) / size)
-    return influence
-
-
-def _auc_influence(true: Any, score: Numbers) -> Numbers | None:
-    """Influence of each image on the AUC: the share of the other class that it is on the right side of, ties half."""
-    import numpy as np
-    from scipy.stats import rankdata
-
-    positive, negative = int(true.sum()), int((~true).sum())
-    if not positive or not negative:
-        return None
-    ranks = rankdata(score)
-    above = (ranks[true] - rankdata(score[true])) / negative
-    below = 1 - (ranks[~true] - rankdata(score[~true])) / positive
-    n, influence = len(true), np.zeros(len(true))
-    influence[true] = (above - above.mean()) * n / positive
-    influence[~true] = (below - below.mean()) * n / negative
-    return influence
-
-
-def images_behind(metric: str, predictions: Predictions) -> int:
+def images_behind(metric: str, predictions: Predictions, threshold: float | None = None) -> int:
     """Number of images that a metric rests on: all, those of the one class it is about, or of the smallest that occurs.
 
-    Arguments as of `image_influence`.
+    Arguments as of `hptui.metrics.influence.image_influence`.
     """
     import numpy as np
 
     support = np.bincount(predictions.labels, minlength=predictions.classes)
-    if metric == "accuracy":
+    called = np.bincount(predicted_classes(predictions, threshold), minlength=predictions.classes)
+    if metric in OF_ALL_IMAGES:
         return len(predictions)
-    if predictions.classes == 2 and metric in ("sensitivity", "f1"):
-        return int(support[1])
-    if predictions.classes == 2 and metric == "specificity":
-        return int(support[0])
-    return int(support[support > 0].min())
-
-
-def standard_error(influence: Numbers) -> float:
-    """Standard error of the metric whose influence (N,) this is."""
-    return float(math.sqrt(float((influence**2).sum())) / len(influence))
+    behind = {"sensitivity": support[1], "f1": support[1], "specificity": support[0], "average_precision": support[1]}
+    behind |= {"ppv": called[1], "npv": called[0]}
+    if predictions.classes == 2 and metric in behind:
+        return int(behind[metric])
+    smallest = called if metric == "ppv" else support
+    return int(smallest[smallest > 0].min())
 
 
 def paired_error(baseline: Sequence[Numbers], optimized: Sequence[Numbers]) -> float:

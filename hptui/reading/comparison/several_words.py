@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hptui.metrics.classification import METRIC_TITLES
+from hptui.metrics.classification import LOWER_IS_BETTER, METRIC_TITLES
 from hptui.reading.comparison.number_words import between, mean_sd, probability, signed, two_digits
 from hptui.reading.comparison.several import Contrast, StudiesComparison
 from hptui.reading.comparison.study import on_other_images
@@ -83,6 +83,6 @@ def _claim(contrast: Contrast, metric: str) -> str:
     difference = contrast.difference
     assert difference is not None
     assert difference.mean is not None
-    better = "better" if difference.mean > 0 else "worse"
+    better = "better" if (difference.mean > 0) != (metric in LOWER_IS_BETTER) else "worse"
     beyond = on_other_images(difference, contrast.sampling, metric)
     return f"{contrast.other} is {better} than {contrast.one} by {100 * abs(difference.mean):.2f} points.{beyond}"

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from hptui.config import ARMS, Arm
-from hptui.metrics.classification import METRIC_TITLES
+from hptui.metrics.classification import LOWER_IS_BETTER, METRIC_TITLES
+from hptui.metrics.influence import standard_error
 from hptui.metrics.score_intervals import NORMAL
 from hptui.reading.changes import changes
 from hptui.reading.comparison.arms import ArmSummary, summarize_arm
@@ -21,7 +22,6 @@ from hptui.reading.comparison.sampling import (
     SamplingError,
     largest_paired_error,
     paired_error,
-    standard_error,
 )
 from hptui.reading.studies import FollowedRun, FollowedStudy
 from hptui.record.predictions import Model
@@ -51,6 +51,10 @@ class Comparison(msgspec.Struct, frozen=True):
     """runs that have begun and are not at their end, with how far they are: no number counts them"""
     unreadable: list[str] = []
     """files of predictions that are there and cannot be used, with the reason"""
+    per_group: bool = False
+    """numbers are of groups, not of images"""
+    mixed: list[str] = []
+    """groups that are not counted, because their images are of different classes"""
 
 
 def compare(followed: FollowedStudy, question: Question | None = None, *, intervals: bool = False) -> Comparison:
@@ -86,6 +90,8 @@ def compare(followed: FollowedStudy, question: Question | None = None, *, interv
         by_hand=list(changes(followed)),
         unfinished=[_how_far(run) for run in followed.runs if run.state.started and run.state.completed is None],
         unreadable=[one.problem for of_arm in measured.values() for one in of_arm.values() if one.problem],
+        per_group=question.per_group,
+        mixed=sorted({name for of_arm in measured.values() for one in of_arm.values() for name in one.mixed}),
     )
 
 
@@ -126,7 +132,7 @@ def sampling_error(
     errors = [standard_error(measurement.influence) for measurement in every]
     known = all(error >= NO_SPREAD for error in errors)
     found = SamplingError(
-        images=len(every[0].influence),
+        images=every[0].images,
         one=_mean([max(e, 0.0 if e >= NO_SPREAD else m.edge) for e, m in zip(errors, every, strict=True)]),
         difference=None,
         how="upper bound",
@@ -135,6 +141,7 @@ def sampling_error(
         rests_on=min(measurement.rests_on for measurement in every),
         one_how="standard error" if known else "upper bound",
         mean_of=every[0].mean_of,
+        groups=every[0].groups,
     )
     pairs = [(baseline[seed], optimized[seed]) for seed in sorted(baseline.keys() & optimized.keys())]
     return _with_difference(found, pairs, metric) if pairs else found
@@ -181,13 +188,18 @@ def conclusion(difference: Difference, sampling: SamplingError | None = None, me
             f"{signed(difference.low)} to {signed(difference.high)} points fits the data."
             f"{on_other_images(difference, sampling, metric)}"
         )
-    better = "better" if difference.mean > 0 else "worse"
+    better = "better" if (difference.mean > 0) != (metric in LOWER_IS_BETTER) else "worse"
     caution = " With so few pairs the interval itself is uncertain." if n < 5 else ""
     return (
         f"Over {n} pairs the optimized runs are {better}{in_metric} by {100 * abs(difference.mean):.2f} points "
         f"(95 % interval {signed(difference.low)} to {signed(difference.high)}).{caution}"
         f"{on_other_images(difference, sampling, metric)}"
     )
+
+
+def drawn_words(sampling: SamplingError) -> str:
+    """Words for what was drawn of all that there could be."""
+    return f"{sampling.groups} groups of test images" if sampling.groups else f"{sampling.images} test images"
 
 
 def on_other_images(difference: Difference, sampling: SamplingError | None, metric: str = "accuracy") -> str:
@@ -202,9 +214,9 @@ def on_other_images(difference: Difference, sampling: SamplingError | None, metr
     assert difference.mean is not None
     reach = NORMAL * sampling.difference
     most = "at most " if sampling.how == "upper bound" else ""
-    images, points = sampling.images, f"{100 * reach:.2f} points"
+    drawn, points = drawn_words(sampling), f"{100 * reach:.2f} points"
     points += "" if metric == "accuracy" else f" of {METRIC_TITLES[metric]}"
-    left = f" The choice of these {images} test images leaves {most}another {points} to either side open (95 %)"
+    left = f" The choice of these {drawn} leaves {most}another {points} to either side open (95 %)"
     if difference.low is None or difference.high is None or difference.low <= 0 <= difference.high:
         return f"{left}."
     if abs(difference.mean) > math.hypot((difference.high - difference.low) / 2, reach):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hptui.metrics.classification import METRIC_TITLES
 from hptui.reading.comparison.arms import ArmSummary
 from hptui.reading.comparison.by_class import FEW_IMAGES
@@ -19,6 +21,8 @@ def question_words(comparison: Comparison) -> str:
     parts += ["best model (lowest validation loss)"] if comparison.model == "best" else []
     if comparison.threshold_for is not None:
         parts.append(f"threshold for {comparison.threshold_for} on validation images")
+    if comparison.per_group:
+        parts.append("per group (mean probability of its images)")
     return ", ".join(parts)
 
 
@@ -79,17 +83,25 @@ def _smallest(difference: Difference) -> str:
     return f"; {pairs} no less than {2.0 ** (1 - n):.3g}" if n < 6 else ""
 
 
-METHODS = {"auc": " (DeLong)", "f1": " (delta method)"}
+FEW_NAMES = 5
+METHODS = {
+    "auc": " (DeLong)",
+    **dict.fromkeys(("f1", "average_precision", "calibration_error", "quadratic_kappa"), " (delta method)"),
+}
 """what gives a standard error, where it is not that of a share"""
+OF_GROUPS = {"auc": " (Obuchowski)"}
+"""the same of images that are of groups; of shares and all else the delta method, summed by group"""
 
 
 def sampling_words(sampling: SamplingError | None, metric: str = "accuracy") -> str:
     """Words for what the size of the test set leaves open of a metric; empty if no run is completed."""
     if sampling is None:
         return ""
-    text = f"test set: {sampling.images} images{_behind(sampling)}"
+    of = f" of {sampling.groups} groups, which are resampled" if sampling.groups else ""
+    text = f"test set: {sampling.images} images{of}{_behind(sampling)}"
     if sampling.one_how == "standard error":
-        text += f", standard error{METHODS.get(metric, '')} {percent(sampling.one)} points of one run"
+        how = OF_GROUPS.get(metric, " (over groups)") if sampling.groups else METHODS.get(metric, "")
+        text += f", standard error{how} {percent(sampling.one)} points of one run"
     else:
         text += f", at most {percent(sampling.one)} points of one run (no image moves it: no standard error is known)"
     if sampling.difference is None:
@@ -123,11 +135,18 @@ def comparison_lines(comparison: Comparison) -> tuple[str, ...]:
         sampling_words(comparison.sampling, comparison.metric),
         comparison.conclusion,
         unfinished_words(comparison),
+        mixed_words(comparison.mixed),
         *comparison.unreadable,
         f"{by_hand_words(comparison)}:" if comparison.by_hand else "",
         *comparison.by_hand,
     )
     return tuple(line for line in lines if line)
+
+
+def mixed_words(mixed: Sequence[str]) -> str:
+    """Sentence on groups that no number counts; empty if there is none."""
+    some = ", ".join(mixed[:FEW_NAMES]) + (", ..." if len(mixed) > FEW_NAMES else "")
+    return f"Not counted, because their images are of different classes: {len(mixed)} groups ({some})." if mixed else ""
 
 
 def unfinished_words(comparison: Comparison) -> str:
@@ -163,6 +182,7 @@ def statistics_rows(comparison: Comparison) -> list[tuple[str, str]]:
         both = bound if sampling.how == "upper bound" else error
         rows += [
             ("test images", str(sampling.images)),
+            *([("groups of them, which are resampled", str(sampling.groups))] if sampling.groups else []),
             (f"{one} of one run (points)", percent(sampling.one)),
             (f"{both} of the difference (points)", percent(sampling.difference)),
         ]

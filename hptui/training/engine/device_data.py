@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from hptui.datasets import ImageDataset, Images
+from hptui.datasets import ImageDataset, Images, Names
 from hptui.datasets._intensity import FittedIntensity, Statistic, fit_intensity
 from hptui.errors import ConfigError
 from hptui.plan import batches_per_epoch
@@ -25,6 +25,9 @@ class DeviceImages:
     """(N, C, H, W), see `stored`"""
     labels: Tensor
     """(N,) int64"""
+    groups: Names | None = None
+    names: Names | None = None
+    """(N,) text, see `hptui.datasets.Images`; on no device: only the record of predictions keeps them"""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -123,7 +126,7 @@ def balanced(dataset: ImageDataset) -> npt.NDArray[np.float32]:
 
 def _images(images: Images, intensity: Intensity, device: torch.device) -> DeviceImages:
     labels = torch.tensor(np.ascontiguousarray(images.labels), device=device)
-    return DeviceImages(stored(images.pixels, intensity, device), labels)
+    return DeviceImages(stored(images.pixels, intensity, device), labels, images.groups, images.names)
 
 
 class BatchOrder:

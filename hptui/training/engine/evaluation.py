@@ -103,7 +103,7 @@ def evaluate(
                 cells.append(labels * classes + output.argmax(1))
             counts = torch.bincount(torch.cat(cells), minlength=classes**2)
             every = torch.cat(losses) if image_weights is None else torch.cat(losses) * image_weights
-            kept = _predictions(torch.cat(logits), images.labels) if with_predictions else None
+            kept = _predictions(torch.cat(logits), images) if with_predictions else None
     finally:
         network.train(was_training)
     confusion = counts.cpu().numpy().reshape(classes, classes)
@@ -128,6 +128,7 @@ def _batches(pixels: Tensor) -> Iterator[slice]:
         yield slice(start, start + size)
 
 
-def _predictions(logits: Tensor, labels: Tensor) -> Predictions:
-    """Softmax of (N, classes) float32 logits, beside the labels."""
-    return Predictions(labels.cpu().numpy(), torch.softmax(logits, 1).cpu().numpy())
+def _predictions(logits: Tensor, images: DeviceImages) -> Predictions:
+    """Softmax of (N, classes) float32 logits, beside what is known of the images."""
+    answers = torch.softmax(logits, 1).cpu().numpy()
+    return Predictions(images.labels.cpu().numpy(), answers, images.groups, images.names)

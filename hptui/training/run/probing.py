@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hptui.metrics.classification import metric
+from hptui.metrics.classification import LOWER_IS_BETTER, metric
 from hptui.record.class_counts import ClassCounts
 from hptui.strategies import Candidate, Measurement
 from hptui.training.engine.evaluation import Evaluation
@@ -43,7 +43,7 @@ class Scoring:
     """How candidates are compared."""
 
     score: str
-    """loss, or one of hptui.metrics.classification.METRICS (compared as 1 - it, so that lower is better)"""
+    """loss, or one of hptui.metrics.classification.METRICS (of which 1 - it, unless lower is better anyway)"""
     weights: str
     """averaged or last"""
 
@@ -102,7 +102,9 @@ class Scoring:
                 return 1 - scored.accuracy
         assert scored.predictions is not None
         value = metric(self.score, scored.predictions)
-        return math.inf if value is None else 1 - value  # None: it cannot rank; all candidates see the same images
+        if value is None:  # it cannot rank; all candidates see the same images
+            return math.inf
+        return value if self.score in LOWER_IS_BETTER else 1 - value
 
     def _evaluate(self, trainer: Trainer, *, averaged: bool) -> Evaluation:
         is_scored = averaged == (self.weights == "averaged")

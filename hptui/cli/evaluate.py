@@ -1,0 +1,179 @@
+"""`hptui evaluate RUN DATASET`: what a completed run's network is worth on labelled images that are not its study's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from hptui.cli.predict import load_network
+from hptui.cli.tables import left_table
+from hptui.config import StudyConfig, convert_field
+from hptui.errors import ConfigError
+from hptui.export.csv_lines import csv_lines
+from hptui.metrics.classification import predicted_classes
+from hptui.reading.comparison.number_words import percent
+from hptui.reading.evaluation import Evaluated, Evaluation, Measured, Unit, Wanted, evaluate_answers
+from hptui.reading.wrong_images import HEADINGS, wrong_cells
+from hptui.record.predictions import Model, read_predictions
+
+if TYPE_CHECKING:
+    from hptui.datasets import Images
+
+FEW_WRONG = 10
+"""images named on a terminal"""
+FEW_IMAGES = 10
+"""of a class: with fewer, one image is worth more than 10 points"""
+
+
+@dataclass(frozen=True)
+class EvaluatedRun:
+    """What was found, with the images that it was found on."""
+
+    found: Evaluated
+    images: Images
+    class_names: tuple[str, ...]
+
+
+def evaluate(
+    run: Path,
+    dataset: str,
+    wanted: Wanted,
+    *,
+    model: Model = "final",
+    read_as: Mapping[str, object],
+    device: str | None = None,
+    trust: bool = False,
+) -> EvaluatedRun:
+    """Put the network of a completed run to all images of a labelled data set.
+
+    Args:
+        run: its directory, within its study.
+        dataset: as --dataset.
+        wanted: how answers are looked at.
+        model: final or best.
+        read_as: settings of reading that are others for this data set than for the study's.
+        device: where to compute, instead of where the study does.
+        trust: run the study's own code without asking.
+
+    Raises:
+        UsageError: no completed run, no such data set, other classes, or code that may not be run.
+    """
+    network = load_network(run, model, device=device, trust=trust)
+    from hptui.training.evaluating import external_answers, read_external
+
+    config = _reading(network.study.config, read_as)
+    external = read_external(dataset, config, network.predictor, network.study.fingerprint)
+    names = network.predictor.class_names
+    found = evaluate_answers(
+        external_answers(network.predictor, external.images),
+        read_predictions(run, model, "validation"),
+        names,
+        wanted,
+        run=f"{run.parent.name}/{run.name}",
+        dataset=external.name,
+        notes=external.notes,
+    )
+    return EvaluatedRun(found, external.images, names)
+
+
+def _reading(config: StudyConfig, read_as: Mapping[str, object]) -> StudyConfig:
+    """The study's settings with those that are others for this data set."""
+    changes: dict[str, Any] = {}
+    for name, value in read_as.items():
+        try:
+            changes[name] = convert_field(name, value)
+        except ConfigError as error:
+            raise ConfigError(f"--{name.replace('_', '-')}: {error}") from None
+    return msgspec.structs.replace(config, **changes)
+
+
+def evaluation_text(evaluated: EvaluatedRun) -> RenderableType:
+    """Tables and sentences for a terminal."""
+    evaluation = evaluated.found.evaluation
+    units = [("image", evaluation.per_image)]
+    if evaluation.per_group is not None:
+        units.append(("group", evaluation.per_group))
+    headings = ("metric", *(f"per {word} % (n = {unit.count})" for word, unit in units))
+    table = left_table(headings, f"{evaluation.run} on {evaluation.dataset}", left=1)
+    for rows in zip(*(unit.metrics for _, unit in units), strict=True):
+        table.add_row(Text(rows[0].title), *(Text(_estimate(one)) for one in rows))
+    parts: list[RenderableType] = [table, *map(Text, evaluation_lines(evaluation))]
+    if evaluation.most_wrong:
+        wrong = left_table(HEADINGS, "called by another class, the surest first", left=3)
+        for one in evaluation.most_wrong[:FEW_WRONG]:
+            wrong.add_row(*map(Text, wrong_cells(one)))
+        parts.append(wrong)
+    return Group(*parts)
+
+
+def _estimate(one: Measured) -> str:
+    if one.value is None or one.low is None or one.high is None:
+        return "-"
+    return f"{percent(one.value)} ({percent(one.low)} to {percent(one.high)})"
+
+
+def evaluation_lines(evaluation: Evaluation) -> Iterator[str]:
+    """Sentences below the table."""
+    of_group = evaluation.per_group
+    what = "groups, which are resampled" if of_group is not None else "images"
+    yield f"Intervals: 95 %, over {what}. Brier score and calibration error: the lower, the better."
+    yield f"Images: {_classes(evaluation.per_image)}."
+    if of_group is not None:
+        yield f"Groups, each by the mean probability of its images: {_classes(of_group)}."
+    if evaluation.positive is not None:
+        share = evaluation.per_image.by_class[evaluation.positive] / evaluation.per_image.count
+        yield f"Positive: {evaluation.positive}, {percent(share)} % of these images, for which PPV and NPV hold."
+    if evaluation.per_image.threshold is not None:
+        at = f"{evaluation.per_image.threshold:.4g}"
+        at += f", of groups {of_group.threshold:.4g}" if of_group is not None and of_group.threshold is not None else ""
+        yield f"Threshold for {evaluation.threshold_for}, chosen on the run's validation images: {at}."
+    if (fitted := evaluation.calibration) is not None:
+        shifts = ", ".join(f"{shift:+.3f}" for shift in fitted.shifts[1:])
+        yield (
+            f"Probabilities were recalibrated on {fitted.images} validation images: logits times {fitted.slope:.3f}, "
+            f"then {shifts}."
+        )
+    few = [f"{name} ({images})" for name, images in evaluation.per_image.by_class.items() if images < FEW_IMAGES]
+    if few:
+        yield f"Too few images to tell: {', '.join(few)}."
+    yield from evaluation.notes
+
+
+def _classes(unit: Unit) -> str:
+    return ", ".join(f"{count} {name}" for name, count in unit.by_class.items())
+
+
+def answers_csv(evaluated: EvaluatedRun) -> Iterator[str]:
+    """Lines of CSV: a heading, then one image each."""
+    found, names = evaluated.found, evaluated.class_names
+    answers = found.predictions
+    called = predicted_classes(answers, found.evaluation.per_image.threshold)
+
+    def rows() -> Iterator[list[object]]:
+        group = ["group"] if answers.groups is not None else []
+        yield ["image", *group, "true_class", "predicted_class", "probability", *(f"p({name})" for name in names)]
+        for index, shares in enumerate(answers.probabilities.tolist()):
+            name = str(answers.names[index]) if answers.names is not None else str(index)
+            whose = [str(answers.groups[index])] if answers.groups is not None else []
+            label = int(called[index])
+            yield [name, *whose, names[answers.labels[index]], names[label], shares[label], *shares]
+
+    return csv_lines(rows())
+
+
+def draw_evaluation(evaluated: EvaluatedRun, folder: Path) -> Iterator[Path]:
+    """Write the pictures that there are as PNG into a folder, which is made if it is not there."""
+    from hptui.export.evaluations import draw
+
+    return draw(evaluated.found, evaluated.images.pixels, evaluated.class_names, folder)
+
+
+def evaluation_json(evaluated: EvaluatedRun) -> bytes:
+    """JSON of `hptui.reading.evaluation.Evaluation`."""
+    return msgspec.json.encode(evaluated.found.evaluation)

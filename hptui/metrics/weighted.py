@@ -1,0 +1,81 @@
+"""Every metric of images that weigh differently, for many weightings at once: what resampling rests on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hptui.metrics.calibration import calibration_errors, squared_errors
+from hptui.metrics.classification import OF_PROBABILITIES, confusion_cells
+from hptui.metrics.matrices import divide, metric_of_matrices
+from hptui.metrics.resampling import area_under_curve, weighted_areas
+from hptui.record.predictions import Predictions
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Floats = npt.NDArray[np.float64]
+
+
+def weighted_metric(name: str, predictions: Predictions, weights: Floats, threshold: float | None = None) -> Floats:
+    """Values (R,) of a metric for weightings (R, N) of the images; nan where it is not defined.
+
+    Args:
+        name: see `hptui.metrics.classification.metric`; so too predictions and threshold.
+        predictions: of N images.
+        weights: of the images, none below 0.
+        threshold: on the probability of the second of two classes.
+    """
+    import numpy as np
+
+    if name not in OF_PROBABILITIES:
+        return metric_of_matrices(name, _matrices(predictions, weights, threshold))
+    if not np.isfinite(predictions.probabilities).all():
+        return np.full(len(weights), np.nan)
+    match name:
+        case "auc":
+            return area_under_curve(weighted_areas(predictions, weights))
+        case "average_precision":
+            return area_under_curve(average_precisions(predictions, weights))
+        case "brier":
+            score: Floats = weights @ squared_errors(predictions) / weights.sum(1)
+            return score
+    return calibration_errors(predictions, weights)
+
+
+def _matrices(predictions: Predictions, weights: Floats, threshold: float | None) -> Floats:
+    """Confusion matrices (R, classes, classes)."""
+    import numpy as np
+
+    classes = predictions.classes
+    cells = confusion_cells(predictions, threshold)
+    in_cell = np.zeros((len(cells), classes**2))
+    in_cell[np.arange(len(cells)), cells] = 1
+    return (weights @ in_cell).reshape(-1, classes, classes)
+
+
+def average_precisions(predictions: Predictions, weights: Floats) -> Floats:
+    """Average precision of each class against the rest (R, classes), for weightings (R, N) of the images.
+
+    The mean over the images of the class of the precision at the threshold that just finds the image, equal
+    probabilities together, without interpolation: that of scikit-learn. nan without images of the class, or others.
+    """
+    import numpy as np
+
+    if not np.isfinite(predictions.probabilities).all():
+        return np.full((len(weights), predictions.classes), np.nan)
+    return np.stack([_of_class(predictions, weights, index) for index in range(predictions.classes)], axis=1)
+
+
+def _of_class(predictions: Predictions, weights: Floats, index: int) -> Floats:
+    import numpy as np
+
+    column = predictions.probabilities[:, index]
+    order = np.argsort(-column, kind="stable")
+    begins = np.flatnonzero(np.diff(column[order], prepend=np.float32(2)))
+    falling, is_class = weights[:, order], predictions.labels[order] == index
+    inside = np.add.reduceat(falling * is_class, begins, axis=1)
+    either = np.add.reduceat(falling, begins, axis=1).cumsum(1)
+    precision = np.nan_to_num(divide(inside.cumsum(1), either))
+    found = inside.sum(1)
+    return np.where(found < either[:, -1], divide((inside * precision).sum(1), found), np.nan)

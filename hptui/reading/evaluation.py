@@ -1,0 +1,190 @@
+"""What a network's answers on labelled images are worth: every metric with its interval, per image and per group.
+
+For images that are not part of the network's study: thresholds and recalibration come from the run's own validation
+images, so that nothing of what is measured was fitted to what it is measured on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from hptui.errors import UsageError
+from hptui.metrics.calibration import ReliabilityBin, reliability
+from hptui.metrics.class_metrics import Estimate, per_class
+from hptui.metrics.classification import METRIC_TITLES, METRICS, metric
+from hptui.metrics.decision_curve import NetBenefit, decision_curve
+from hptui.metrics.groups import is_grouped, of_groups
+from hptui.metrics.intervals import interval
+from hptui.metrics.prevalence import npv_at, ppv_at
+from hptui.metrics.recalibration import Recalibration, fit_recalibration
+from hptui.metrics.thresholds import choose_threshold
+from hptui.reading.wrong_images import WrongImage, most_wrong
+from hptui.record.predictions import Predictions
+
+MOST_WRONG = 24
+"""images that are shown: a sheet of four rows"""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """How answers are looked at."""
+
+    threshold_for: str | None = None
+    """two classes: chosen on validation images, as in "sensitivity=0.95"; None: the most probable class"""
+    calibrate: bool = False
+    prevalence: float | None = None
+    """of the second of two classes where the network is to be used"""
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """One metric; null: not defined."""
+
+    name: str
+    title: str
+    value: float | None
+    low: float | None
+    high: float | None
+    """95 %, over images, or over groups where the images are of groups"""
+
+
+class Unit(msgspec.Struct, frozen=True):
+    """All metrics of images, or of groups."""
+
+    count: int
+    by_class: dict[str, int]
+    threshold: float | None
+    metrics: list[Measured]
+
+
+class Evaluation(msgspec.Struct, frozen=True):
+    """What `hptui evaluate` found."""
+
+    run: str
+    dataset: str
+    positive: str | None
+    """class that two-class metrics are of; null: more classes, and means of one against the rest"""
+    threshold_for: str | None
+    prevalence: float | None
+    calibration: Recalibration | None
+    per_image: Unit
+    per_group: Unit | None
+    """null: nothing is known of groups"""
+    reliability: list[ReliabilityBin]
+    decision_curve: list[NetBenefit]
+    most_wrong: list[WrongImage]
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """Evaluation, with the answers that it is of."""
+
+    evaluation: Evaluation
+    predictions: Predictions
+    """recalibrated where that was asked for"""
+    groups: Predictions | None
+
+
+def evaluate_answers(
+    answers: Predictions,
+    validation: Predictions | None,
+    class_names: Sequence[str],
+    wanted: Wanted,
+    *,
+    run: str,
+    dataset: str,
+    notes: Sequence[str] = (),
+) -> Evaluated:
+    """Measure answers on labelled images.
+
+    Args:
+        answers: on images of any data set with these classes.
+        validation: answers of the same network on its run's validation images; None: not saved.
+        class_names: in the order of the network.
+        wanted: how they are looked at.
+        run: its name, for tables.
+        dataset: likewise.
+        notes: on how the images were read.
+
+    Raises:
+        UsageError: what is wanted needs validation images or two classes.
+    """
+    if wanted.prevalence is not None and answers.classes != 2:
+        raise UsageError(f"--prevalence is that of the second of two classes; this run has {answers.classes}.")
+    recalibration = None
+    if wanted.calibrate:
+        recalibration = fit_recalibration(_needed(validation, "--calibrate"))
+        answers = recalibration.apply(answers)
+        validation = recalibration.apply(_needed(validation, "--calibrate"))
+    groups = of_groups(answers) if is_grouped(answers) else None
+    unit, told = None, list(notes)
+    if groups is not None and len(groups.predictions):
+        unit = _unit(groups.predictions, _per_group(validation), class_names, wanted)
+    if groups is not None and groups.mixed:
+        told.append(f"{len(groups.mixed)} groups have images of different classes: they count per image alone.")
+    per_image = _unit(answers, validation, class_names, wanted)
+    evaluation = Evaluation(
+        run=run,
+        dataset=dataset,
+        positive=class_names[1] if len(class_names) == 2 else None,
+        threshold_for=wanted.threshold_for,
+        prevalence=wanted.prevalence,
+        calibration=recalibration,
+        per_image=per_image,
+        per_group=unit,
+        reliability=reliability(answers),
+        decision_curve=decision_curve(answers, wanted.prevalence),
+        most_wrong=most_wrong(answers, class_names, MOST_WRONG, per_image.threshold),
+        notes=told,
+    )
+    return Evaluated(evaluation, answers, groups.predictions if groups is not None else None)
+
+
+def _needed(validation: Predictions | None, flag: str) -> Predictions:
+    if validation is None:
+        raise UsageError(f"{flag} needs the run's predictions of its validation images, and this run saved none.")
+    return validation
+
+
+def _per_group(validation: Predictions | None) -> Predictions | None:
+    """The validation images by group, where it is known; else as they are: a threshold is then that of images."""
+    if validation is None or not is_grouped(validation):
+        return validation
+    groups = of_groups(validation).predictions
+    return groups if len(groups) else validation
+
+
+def _unit(answers: Predictions, validation: Predictions | None, class_names: Sequence[str], wanted: Wanted) -> Unit:
+    """Every metric; the threshold is chosen on validation images."""
+    import numpy as np
+
+    cut = None
+    if wanted.threshold_for is not None:
+        cut = choose_threshold(_needed(validation, "--threshold-for"), wanted.threshold_for)
+    counts = np.bincount(answers.labels, minlength=answers.classes).tolist()
+    rows = [_measured(name, answers, cut) for name in METRICS]
+    if wanted.prevalence is not None:
+        rows += _at_prevalence(answers, cut, wanted.prevalence)
+    return Unit(len(answers), dict(zip(class_names, counts, strict=True)), cut, rows)
+
+
+def _measured(name: str, answers: Predictions, cut: float | None) -> Measured:
+    value = metric(name, answers, cut)
+    low, high = (interval(name, answers, cut) if value is not None else None) or (None, None)
+    return Measured(name, METRIC_TITLES[name], value, low, high)
+
+
+def _at_prevalence(answers: Predictions, cut: float | None, prevalence: float) -> list[Measured]:
+    positive = per_class(answers, cut, areas=False)[1]
+    rows = []
+    for name, at in (("ppv", ppv_at), ("npv", npv_at)):
+        found: Estimate | None = None
+        if positive.sensitivity is not None and positive.specificity is not None:
+            found = at(prevalence, positive.sensitivity, positive.specificity)
+        ends = found.interval if found is not None else (None, None)
+        title = f"{METRIC_TITLES[name]} at a prevalence of {100 * prevalence:g} %"
+        rows.append(Measured(f"{name}_at_prevalence", title, found.value if found is not None else None, *ends))
+    return rows

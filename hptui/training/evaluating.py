@@ -1,0 +1,143 @@
+"""A completed run's network put to a labelled data set that is not its own, read by the rules of its study."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hptui.config import StudyConfig
+from hptui.datasets import DatasetRequest, ImageDataset, Images, Labels, Pixels
+from hptui.datasets._prepare import fingerprint, prepare, request_dataset
+from hptui.errors import DatasetError, HptuiError, nearest
+from hptui.record.predictions import Predictions
+from hptui.training.predicting import Predictor
+
+AT_ONCE = 500
+"""images put to the network at once"""
+OTHER_NAMES = {"column": "columns"}
+"""settings that a request has under another name"""
+LUMA = (0.299, 0.587, 0.114)
+"""shares of red, green and blue in grey (ITU-R BT.601, as Pillow has it)"""
+
+
+@dataclass(frozen=True)
+class ExternalImages:
+    """All images of a data set, whatever its splits, with labels in the order of the network's classes."""
+
+    name: str
+    images: Images
+    notes: tuple[str, ...]
+
+
+def read_external(spec: str, config: StudyConfig, predictor: Predictor, trained_on: str) -> ExternalImages:
+    """Read a data set as the run's study reads its own.
+
+    Args:
+        spec: as --dataset.
+        config: of the study, with what is wished otherwise for this data set.
+        predictor: whose classes, channels and size the images have to have.
+        trained_on: fingerprint of the study's own images.
+
+    Raises:
+        ConfigError: there is no such data set.
+        DatasetError: it cannot be read, has other classes, or is what the study was trained on.
+    """
+    channels, height, width = predictor.image_shape
+    dataset = request_dataset(
+        spec,
+        data_dir=Path(config.data_dir) if config.data_dir is not None else None,
+        image_size=config.image_size or (height if height == width else None),
+        split_seed=config.split_seed,
+        **_wishes(config),
+    )
+    if _is_own(dataset, config, trained_on):
+        raise DatasetError(
+            f"{spec} holds the images that this run was trained on, so they say nothing about others; name another "
+            "data set (hptui compare and hptui report have the run's own test images)."
+        )
+    splits = [images for images in (dataset.train, dataset.validation, dataset.test) if images is not None]
+    labels = _relabelled(spec, dataset, predictor.class_names)
+    pixels = np.concatenate([images.pixels for images in splits])
+    if pixels.dtype != predictor.intensity.dtype:
+        raise DatasetError(
+            f"{spec} has pixels of {pixels.dtype}; the network was trained on {predictor.intensity.dtype}, whose range "
+            "of intensities says nothing about them. Name images of the same depth."
+        )
+    notes = [*dataset.notes]
+    if pixels.shape[1] != channels:
+        pixels = _with_channels(spec, pixels, channels)
+        notes.append(f"images of {spec} were made {'grey' if channels == 1 else 'colour'} ones, as the network takes.")
+    if pixels.shape[2:] != (height, width):
+        has = "x".join(map(str, pixels.shape[2:]))
+        raise DatasetError(f"{spec} has images of {has}; the network takes {height}x{width}.")
+    groups, names = (_joined(splits, what) for what in ("groups", "names"))
+    return ExternalImages(dataset.name, Images(pixels, labels, groups, names), tuple(notes))
+
+
+def external_answers(predictor: Predictor, images: Images) -> Predictions:
+    """The network's answers on all images."""
+    begins = range(0, len(images), AT_ONCE)
+    shares = np.concatenate([predictor.predict(images.pixels[begin : begin + AT_ONCE]) for begin in begins])
+    return Predictions(images.labels, shares, images.groups, images.names)
+
+
+def _wishes(config: StudyConfig) -> dict[str, Any]:
+    """Every field of a request that is a setting, but for those that are given by name."""
+    given = {"argument", "data_dir", "image_size", "split_seed"}
+    names = {field.name: OTHER_NAMES.get(field.name, field.name) for field in dataclasses.fields(DatasetRequest)}
+    wishes = {
+        name: getattr(config, setting)
+        for name, setting in names.items()
+        if name not in given and hasattr(config, setting)
+    }
+    if "allow_overlap" in wishes:  # all splits are joined, so that none can leak into another
+        wishes["allow_overlap"] = True
+    return wishes
+
+
+def _is_own(dataset: ImageDataset, config: StudyConfig, trained_on: str) -> bool:
+    """Whether the study's own images come out, prepared as the study does."""
+    try:
+        split = prepare(
+            dataset,
+            train_size=config.train_size,
+            validation_size=config.validation_size,
+            split_seed=config.split_seed,
+        )
+    except HptuiError:  # too few images for such a split: they are others
+        return False
+    return fingerprint(split) == trained_on
+
+
+def _relabelled(spec: str, dataset: ImageDataset, class_names: tuple[str, ...]) -> Labels:
+    """(N,) labels of all splits by the network's classes, which are found by name."""
+    for name in dataset.class_names:
+        if name not in class_names:
+            known = ", ".join(map(repr, class_names))
+            raise DatasetError(
+                f"{spec} has a class {name!r}, which this run does not know ({known}).{nearest(name, class_names)}"
+            )
+    place = np.array([class_names.index(name) for name in dataset.class_names], np.int64)
+    splits = [images for images in (dataset.train, dataset.validation, dataset.test) if images is not None]
+    labels: Labels = place[np.concatenate([images.labels for images in splits])]
+    return labels
+
+
+def _with_channels(spec: str, pixels: Pixels, channels: int) -> Pixels:
+    """Grey images of (N, 3, H, W), or three equal channels of (N, 1, H, W)."""
+    if (pixels.shape[1], channels) == (1, 3):
+        return np.repeat(pixels, 3, axis=1)
+    if (pixels.shape[1], channels) == (3, 1):
+        grey = np.tensordot(pixels, np.asarray(LUMA), axes=(1, 0))[:, None]
+        return (np.rint(grey) if pixels.dtype.kind in "iu" else grey).astype(pixels.dtype)
+    raise DatasetError(f"{spec} has images of {pixels.shape[1]} channels; the network takes {channels}.")
+
+
+def _joined(splits: list[Images], what: str) -> Any:
+    """Groups or names of all splits; None unless all have them."""
+    each = [getattr(images, what) for images in splits]
+    return np.concatenate(each) if all(one is not None for one in each) else None

@@ -1,0 +1,193 @@
+"""`hptui evaluate`: an external data set by the rules of the study, every number checked against the answers."""
+
+from __future__ import annotations
+
+import csv
+import json
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hptui.__main__ import main
+from hptui.metrics.classification import metric
+from hptui.metrics.groups import of_groups
+from hptui.metrics.intervals import interval
+from hptui.metrics.thresholds import choose_threshold
+from hptui.record.predictions import Predictions, read_predictions
+
+Captured = pytest.CaptureFixture[str]
+OWN = textwrap.dedent(
+    """
+    import numpy as np
+    from hptui.datasets import ImageDataset, Images
+
+    print("own data")
+
+
+    def drawn(count, seed, size=12):
+        random = np.random.default_rng(seed)
+        patients = np.arange(count) // 4
+        labels = (random.random(count) < 0.4)[patients].astype(np.int64)
+        pixels = random.normal(90, 35, (count, 1, size, size))
+        pixels[labels == 1, :, 3:8, 3:8] += 60
+        names = np.array([f"{seed}/{index}.png" for index in range(count)])
+        groups = np.array([f"{seed}-{patient}" for patient in patients])
+        return Images(pixels.clip(0, 255).astype(np.uint8), labels, groups, names)
+
+
+    def data():
+        return ImageDataset("own", ("healthy", "ill"), drawn(240, 1), drawn(80, 2), drawn(80, 3))
+
+
+    def turned(images):
+        return Images(images.pixels, 1 - images.labels, images.groups, images.names)
+
+
+    def other():
+        return ImageDataset("B", ("ill", "healthy"), turned(drawn(60, 4)), turned(drawn(40, 5)), turned(drawn(20, 6)))
+
+
+    def sick():
+        return ImageDataset("C", ("healthy", "sick"), drawn(60, 4), drawn(40, 5))
+
+
+    def larger():
+        return ImageDataset("D", ("healthy", "ill"), drawn(60, 4, 14), drawn(40, 5, 14))
+    """
+)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a study of one run, beside the file of its data."""
+    folder = tmp_path_factory.mktemp("evaluate")
+    (folder / "own.py").write_text(OWN)
+    arguments = ["--dataset", f"{folder / 'own.py'}:data", "--model", "small_resnet", "--epochs", "3", "--runs", "1"]
+    arguments += ["--strategy", "fixed", "--baseline", "none", "--threads", "1", "--device", "cpu"]
+    assert main(["run", "--headless", *arguments, "--out", str(folder / "s")]) == 0
+    return folder
+
+
+@pytest.fixture
+def here(trained: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(trained)
+    return trained
+
+
+RUN = "s/optimized-0"
+
+
+def asked(capsys: Captured, *arguments: str) -> dict:
+    capsys.readouterr()
+    assert main(["evaluate", "--trust", RUN, *arguments, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def answers(path: Path) -> Predictions:
+    """The answers as the table of a run has them."""
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    labels = np.array([("healthy", "ill").index(row["true_class"]) for row in rows])
+    shares = np.array([[float(row["p(healthy)"]), float(row["p(ill)"])] for row in rows], np.float32)
+    groups, names = (np.array([row[column] for row in rows]) for column in ("group", "image"))
+    return Predictions(labels, shares, groups, names)
+
+
+def test_all_images_count_and_classes_are_found_by_name(here: Path, capsys: Captured) -> None:
+    found = asked(capsys, "own.py:other", "--csv", "a.csv")
+    one = answers(here / "a.csv")
+    assert (len(one), found["per_image"]["count"], found["per_group"]["count"]) == (120, 120, 30)
+    assert one.names is not None
+    assert one.names[[0, 60, 80]].tolist() == ["4/0.png", "6/0.png", "5/0.png"]
+    assert found["per_image"]["by_class"] == {"healthy": int((one.labels == 0).sum()), "ill": int(one.labels.sum())}
+    assert metric("auc", one) > 0.9  # type: ignore[operator]  # the order of the names was another one
+    for unit, expected in (("per_image", one), ("per_group", of_groups(one).predictions)):
+        by_name = {row["name"]: row for row in found[unit]["metrics"]}
+        for name in ("accuracy", "auc", "ppv", "average_precision", "brier", "calibration_error"):
+            assert by_name[name]["value"] == pytest.approx(metric(name, expected))
+            assert (by_name[name]["low"], by_name[name]["high"]) == pytest.approx(interval(name, expected), abs=1e-6)
+
+
+def test_the_threshold_comes_from_the_runs_own_validation_images(here: Path, capsys: Captured) -> None:
+    found = asked(capsys, "own.py:other", "--threshold-for", "sensitivity=0.9")
+    validation = read_predictions(here / RUN, "final", "validation")
+    assert validation is not None
+    assert found["per_image"]["threshold"] == choose_threshold(validation, "sensitivity=0.9")
+    by_group = choose_threshold(of_groups(validation).predictions, "sensitivity=0.9")
+    assert found["per_group"]["threshold"] == by_group
+
+
+def test_at_a_prevalence_predictive_values_follow_bayes(here: Path, capsys: Captured) -> None:
+    found = {row["name"]: row for row in asked(capsys, "own.py:other", "--prevalence", "0.02")["per_image"]["metrics"]}
+    sensitivity, specificity = found["sensitivity"]["value"], found["specificity"]["value"]
+    expected = 0.02 * sensitivity / (0.02 * sensitivity + 0.98 * (1 - specificity))
+    assert found["ppv_at_prevalence"]["value"] == pytest.approx(expected)
+    assert found["ppv_at_prevalence"]["low"] < expected <= found["ppv_at_prevalence"]["high"]
+    assert found["ppv_at_prevalence"]["title"] == "PPV at a prevalence of 2 %"
+
+
+def test_recalibration_is_fitted_on_validation_images_and_ranks_alike(here: Path, capsys: Captured) -> None:
+    plain, after = (asked(capsys, "own.py:other", *flags) for flags in ((), ("--calibrate",)))
+    assert after["calibration"]["images"] == 80
+    assert after["calibration"]["shifts"][0] == 0.0
+    values = [{row["name"]: row["value"] for row in found["per_image"]["metrics"]} for found in (plain, after)]
+    assert values[0]["auc"] == pytest.approx(values[1]["auc"], abs=1e-3)
+    assert values[0]["brier"] != values[1]["brier"]
+
+
+def test_the_images_that_are_most_wrong_are_named_the_surest_first(here: Path, capsys: Captured) -> None:
+    found = asked(capsys, "own.py:other", "--csv", "a.csv")["most_wrong"]
+    one = answers(here / "a.csv")
+    wrong = np.flatnonzero(one.probabilities.argmax(1) != one.labels)
+    sure = one.probabilities.max(1)
+    assert one.names is not None
+    order = sorted(wrong.tolist(), key=lambda index: -sure[index])[:24]
+    assert [row["name"] for row in found] == [str(one.names[index]) for index in order]
+    assert all(row["true"] != row["predicted"] for row in found)
+    assert all(row["probability"] >= 0.5 >= row["probability_of_true"] for row in found)
+
+
+def test_pictures_are_drawn(here: Path, capsys: Captured) -> None:
+    assert main(["evaluate", "--trust", RUN, "own.py:other", "--plot", "plots"]) == 0
+    said = capsys.readouterr()
+    assert {path.name for path in (here / "plots").iterdir()} >= {"roc.png", "reliability.png", "decision-curve.png"}
+    for path in (here / "plots").iterdir():
+        assert path.name in said.err
+        with Image.open(path) as picture:
+            assert min(picture.size) > 500
+    assert "per group % (n = 30)" in said.out
+    assert "Intervals: 95 %, over groups, which are resampled." in " ".join(said.out.split())
+    assert "own data" not in said.out
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ("own.py:sick", "has a class 'sick', which this run does not know ('healthy', 'ill')"),
+        ("own.py:data", "holds the images that this run was trained on"),
+        ("own.py:larger", "has images of 14 x 14"),
+        ("nothing", "unknown dataset 'nothing'"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused_in_one_line(here: Path, capsys: Captured, data: str, told: str) -> None:
+    capsys.readouterr()
+    assert main(["evaluate", "--trust", RUN, data]) == 2
+    (said,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("hptui:")]
+    assert told in said
+
+
+def test_colour_files_of_a_folder_are_made_grey_and_sized_as_the_network_takes_them(
+    here: Path, capsys: Captured
+) -> None:
+    random = np.random.default_rng(0)
+    for name in ("ill", "healthy"):
+        (here / "folder" / name).mkdir(parents=True)
+        for index in range(10):
+            pixels = random.integers(0, 255, (20, 30, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(here / "folder" / name / f"{index}.png")
+    found = asked(capsys, "folder:folder")
+    assert found["per_image"]["by_class"] == {"healthy": 10, "ill": 10}
+    assert any("were made grey ones" in note for note in found["notes"])
