@@ -212,3 +212,12 @@ def test_value_ticks_differ_and_lie_within(low: float, high: float, log: bool) -
 def test_charts_beside_each_other_can_share_their_epochs() -> None:
     assert draw([line(1.0, 2.0)])[-1].split() == ["epoch", "1", "2"]
     assert draw([line(1.0, 2.0)], epochs=(1, 20))[-1].split() == ["epoch", "1", "5", "10", "15", "20"]
+
+
+def test_an_axis_around_a_constant_has_no_values_that_there_are_not() -> None:
+    """Around a dropout of 0 it went from -1 to 1."""
+    ticks = value_ticks(0.0, 0.0, 10, log=False, form="number")
+    assert (ticks.low, ticks.high) == (0.0, 1.0)
+    assert value_ticks(-1.0, -1.0, 10, log=False, form="number").low < -1
+    share = value_ticks(1.0, 1.0, 10, log=False, form="percent")
+    assert share.low < share.high == 1.0
