@@ -15,6 +15,8 @@ from hptui.errors import DatasetError
 
 __all__ = ["folder"]
 TAKES_PATH = True
+PATH_IS = "folder"
+PATH_BELOW = ("",)
 """read by screens, which must not import this"""
 
 _SIZE = 64  # pixels, where --image-size is not given
@@ -31,7 +33,7 @@ def folder(request: DatasetRequest) -> ImageDataset:
     Raises:
         DatasetError: fewer than two classes, an empty one, an unreadable image, or splits that disagree.
     """
-    root = locate("folder", request, below=("",), is_right=Path.is_dir, what="folder")
+    root = locate("folder", request, below=PATH_BELOW, is_right=Path.is_dir, what=PATH_IS)
     splits = _splits(root)
     size = request.image_size or _SIZE
     name = root.resolve().name or "folder"

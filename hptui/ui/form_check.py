@@ -9,13 +9,16 @@ from __future__ import annotations
 import importlib.util
 import re
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from hptui import registry
 from hptui.config import FIELDS, PLUG_INS, Arm, Layer, StudyConfig, resolve, takes_path
-from hptui.errors import ConfigError, HptuiError, RunDirectoryError
+from hptui.config.data_places import data_places, folder_of_data, not_there
+from hptui.errors import ConfigError, DatasetError, HptuiError, RunDirectoryError
 from hptui.planning import ArmPlan, Refused, Speed, plan_study, study_lines, time_words
 from hptui.record.study_directory import new_directory
 from hptui.ui.widgets.form import Row
@@ -81,6 +84,26 @@ def check_parts(config: StudyConfig) -> None:
     averages = registry.constant("optimizers", config.optimizer, "READ_ELSEWHERE") is True
     if averages and registry.constant("models", config.model, "BATCH_NORM") is True:
         raise ConfigError(f"optimizer: {config.optimizer} cannot train {config.model}, which has BatchNorm.")
+
+
+def missing_paths(config: StudyConfig) -> dict[str, str]:
+    """What is said of paths that are not there, by the field; of a data set it is what the start would say.
+
+    A plug-in that does not tell where it looks (PATH_IS, PATH_BELOW) is left to the start, and so is a disk that gives
+    no answer.
+    """
+    data_dir, problems = None if config.data_dir is None else Path(config.data_dir), {}
+    name, _, path = config.dataset.partition(":")
+    kind, below = (registry.constant("datasets", name, constant) for constant in ("PATH_IS", "PATH_BELOW"))
+    with suppress(OSError, DatasetError):
+        if data_dir is not None and not folder_of_data(data_dir).is_dir():
+            problems["data_dir"] = f"data_dir: there is no folder {data_dir}."
+    with suppress(OSError, DatasetError):
+        if path and kind in ("file", "folder") and isinstance(below, tuple):
+            places = data_places(path, data_dir, below)
+            if not any(place.is_dir() if kind == "folder" else place.is_file() for place in places):
+                problems["dataset"] = not_there(config.dataset, kind, places)
+    return problems
 
 
 def planned(config: StudyConfig, speed: Speed | None) -> dict[Arm, ArmPlan] | None:
