@@ -70,7 +70,14 @@ class HeatmapPanel(Panel):
         Binding("f", "follow", "Follow the newest decision", show=False),
         Binding("c", "cursor", "Cursor on the cells", show=False),
         Binding("escape", "cursor_off", "Cursor off", show=False),
-        Binding("enter", "use_cell", "Use the cell's values", show=False, key_display="enter"),
+        Binding(
+            "enter",
+            "use_cell",
+            "Use the cell's values",
+            show=False,
+            key_display="enter",
+            tooltip="(while the run trains)",
+        ),
         Binding("a", "next_axes", "Other axes", show=False),
         Binding("v", "next_measure", "Other value", show=False),
     ]
