@@ -11,12 +11,12 @@ from matplotlib.patches import Patch
 from hptui.export.heatmap_cells import HATCH, HIDES_LEFT_OUT, PASSED_OVER, PREDICTED, only_predicted
 from hptui.export.style import VERMILION, theme
 from hptui.reading.views.heatmap_grid import HeatmapGrid
+from hptui.reading.views.passed_over import passed_over_label
 
 Mark = Literal["chosen", "passed over", "hides left out", "diverged", "predicted", "not measured"]
 
 LABELS: dict[Mark, str] = {
     "chosen": "chosen",
-    "passed over": "better or left out, not taken",
     "hides left out": "others of its candidates left out",
     "diverged": "diverged",
     "predicted": "predicted, not measured",
@@ -57,7 +57,7 @@ def legend_handles(grids: Sequence[HeatmapGrid]) -> list[Patch | Line2D]:
         "predicted": Patch(**PREDICTED | {"fc": faint}),
         "not measured": Patch(facecolor=faint, edgecolor=ink, lw=0.3),
     }
-    found = [(handles[mark], LABELS[mark]) for mark in occurring_marks(grids)]
+    found = [(handles[mark], _label(mark, grids)) for mark in occurring_marks(grids)]
     for handle, label in found:
         handle.set_label(label)
     return [handle for handle, _ in found]
@@ -65,4 +65,9 @@ def legend_handles(grids: Sequence[HeatmapGrid]) -> list[Patch | Line2D]:
 
 def mark_words(grids: Sequence[HeatmapGrid]) -> str:
     """Words such as "orange frame: chosen; grey: not measured"."""
-    return "; ".join(f"{LOOKS[mark]}: {LABELS[mark]}" for mark in occurring_marks(grids))
+    return "; ".join(f"{LOOKS[mark]}: {_label(mark, grids)}" for mark in occurring_marks(grids))
+
+
+def _label(mark: Mark, grids: Sequence[HeatmapGrid]) -> str:
+    """What a mark says of the cells of these."""
+    return LABELS.get(mark) or passed_over_label(cell for grid in grids for _, _, cell in grid.places)

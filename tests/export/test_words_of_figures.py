@@ -240,7 +240,8 @@ def test_without_titles_panels_of_heatmaps_have_but_a_label_each_and_the_caption
     assert "Epoch 1, round 1 of 2: 3 candidates for 0.2 epochs" in picture.caption
     assert SURVEY_REASON in picture.caption
     assert SCREEN_REASON in picture.caption
-    assert "broken frame: better or left out, not taken" in picture.caption
+    assert "broken frame: better, not taken" in picture.caption
+    assert "Better, not taken: its score is better than that of the choice" in picture.caption
     assert "optimized-0 (lost, not finished)" in picture.caption
     with look(titles=False):
         alone = heatmap_page(heatmap_panels(replay(adaptive_run()).decisions[0], 100)[:1], "a", "b")
@@ -269,15 +270,15 @@ def test_every_candidate_that_was_left_out_has_a_frame_and_the_legend_names_it()
         figure = heatmap_page(heatmap_panels(found, 100), "a", "b")
     broken = [patch for patch in figure.axes[0].patches if patch.get_linestyle() != "solid" and not patch.get_fill()]
     assert len(broken) == len(out)
-    assert legend_words(figure) == ["chosen", "better or left out, not taken"]
+    assert legend_words(figure) == ["chosen", "left out"]
     lines = [line.text for line in heatmap_lines(heatmap(found), 78, 12, Palette())]
     assert sum(line.count("!") for line in lines[:-1]) == len(out)
-    assert "! passed over" in lines[-1]
+    assert "! left out" in lines[-1]
     with look():
         row = heatmap_page(
             [replace(panel, grid=heatmap(found, "lr", "lr")) for panel in heatmap_panels(found)], "a", "b"
         )
-    assert legend_words(row) == ["chosen", "better or left out, not taken", "others of its candidates left out"]
+    assert legend_words(row) == ["chosen", "left out", "others of its candidates left out"]
     (cells_line, *_, legend_line) = [line.text for line in heatmap_lines(heatmap(found, "lr", "lr"), 100, 4, Palette())]
     assert "½" in cells_line
     assert "½ some left out" in legend_line

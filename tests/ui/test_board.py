@@ -360,6 +360,24 @@ def test_advice_is_read_in_full_however_small_the_terminal(tmp_path: Path, size:
     show(study.directory, script, size)
 
 
+def test_the_key_for_advice_explains_the_marks_of_the_heatmap(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "study")
+    scored = [candidate_scored(0, n, values=values(lr), score=0.5 - n / 10) for n, lr in enumerate(LR.values)]
+    reason = "lowest score of the 2 candidates that were not left out (left out: 1 with last weights far behind)"
+    taken = chosen(candidate=0, values=values(LR.values[0]), excluded=[2], reason=reason)
+    write_run(study, "optimized", 0, [run_started(searched=[LR]), decision_started(axes=[LR]), *scored, taken])
+
+    async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
+        await until(app, pilot, lambda: "! left out, or better, not taken" in text(app), "the legend")
+        await until(app, pilot, lambda: "i Advice" in text(app), "the key")
+        await pilot.press("i")
+        for words in ("left out: the strategy did not compare it", "better, not taken: its score is better"):
+            await until(app, pilot, lambda words=words: words in text(app), words)
+        assert "last weights far behind: the loss of the weights after" in text(app)
+
+    show(study.directory, script, (100, 30))
+
+
 def test_advice_wraps_beside_the_charts_or_names_the_key(tmp_path: Path) -> None:
     study = write_edge(tmp_path / "study")
 
