@@ -19,7 +19,7 @@ from hptui import registry
 from hptui.config import FIELDS, PLUG_INS, Arm, Layer, StudyConfig, resolve, takes_path
 from hptui.config.data_places import data_places, folder_of_data, not_there
 from hptui.errors import ConfigError, DatasetError, HptuiError, RunDirectoryError
-from hptui.planning import ArmPlan, Refused, Speed, plan_study, study_lines, time_words
+from hptui.planning import ArmPlan, Refused, Speed, plan_study, study_lines, time_words, unused_settings
 from hptui.record.study_directory import new_directory
 from hptui.ui.widgets.form import Row
 
@@ -111,6 +111,16 @@ def planned(config: StudyConfig, speed: Speed | None) -> dict[Arm, ArmPlan] | No
     if any(registry.is_own(config.strategy_of(arm)) for arm in config.arms):
         return None
     return plan_study(config, speed.images if speed is not None else 0)
+
+
+def unused_notes(config: StudyConfig | None) -> dict[str, str]:
+    """What stands beside settings that make no difference with these strategies, by the field."""
+    if config is None:
+        return {}
+    strategies = dict.fromkeys(
+        [config.strategy, *([config.baseline] if config.baseline not in ("fixed", "none") else [])]
+    )
+    return dict.fromkeys(unused_settings(config), f"not used by {' and '.join(strategies)}")
 
 
 def plan_words(config: StudyConfig, plans: Mapping[Arm, ArmPlan] | None, speed: Speed | None) -> list[str]:

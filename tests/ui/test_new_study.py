@@ -21,7 +21,7 @@ from hptui.config import Layer, StudyConfig, resolve
 from hptui.hyperparameters import hyperparameter, hyperparameters
 from hptui.planning import Refused, Speed
 from hptui.ui.app import HptuiApp
-from hptui.ui.form_check import missing_paths, plan_words, planned
+from hptui.ui.form_check import missing_paths, plan_words, planned, unused_notes
 from hptui.ui.messages import LeaveForm, StartStudy
 from hptui.ui.screens.new_study import FORM, MORE, SHOWN, NewStudyScreen
 from hptui.ui.screens.study_list import StudyListScreen
@@ -351,6 +351,32 @@ def test_a_form_that_is_filled_in_marks_a_missing_path_at_once(tmp_path: Path) -
         await until(pilot, lambda: "there is no such folder" in app.problem("dataset"))
 
     show(test, config=configuration(dataset=f"folder:{tmp_path / 'images'}"))
+
+
+@pytest.mark.parametrize(
+    ("strategy", "unused"),
+    [
+        ("grid", {"budget"}),
+        ("adaptive", {"horizon", "score"}),
+        ("pbt", {"horizon", "budget", "greed_check"}),
+        ("fixed", {"decide_every", "decide_at", "horizon", "budget", "score", "greed_check"}),
+    ],
+)
+def test_what_the_strategy_does_not_use_is_said_beside_it(strategy: str, unused: set[str], kept_form: KeptForm) -> None:
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        app.row("strategy").query_one(Select).value = strategy
+        await until(pilot, lambda: app.problem(max(unused)) == f"not used by {strategy}")
+        noted = {row.setting for row in app.form.query(Row) if app.problem(row.setting)}
+        assert noted == unused
+        assert {app.problem(setting) for setting in unused} == {f"not used by {strategy}"}
+        assert app.can_start
+
+    kept_form.show(test)
+
+
+def test_a_setting_that_the_other_arm_uses_is_not_called_unused() -> None:
+    assert unused_notes(configuration(strategy="grid", baseline="adaptive")) == {}
+    assert unused_notes(configuration(strategy="adaptive", baseline="none")).keys() == {"horizon", "score"}
 
 
 ERRORS = {

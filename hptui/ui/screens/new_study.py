@@ -26,6 +26,7 @@ from hptui.ui.form_check import (
     read_rows,
     refused_setting,
     setting_of,
+    unused_notes,
 )
 from hptui.ui.messages import Draft, LeaveForm, StartStudy
 from hptui.ui.screens.helped import CLOSE_HELP, HelpedScreen
@@ -211,8 +212,9 @@ class NewStudyScreen(HelpedScreen[None]):
                 problems = {setting_of(str(error), config): str(error)}
                 config = None
         problems = {setting: in_form_words(problem) for setting, problem in problems.items()}
+        notes = unused_notes(config)
         for row in self.query(Row):
-            row.show_problem(problems.pop(row.setting, ""))
+            row.show_problem(problems.pop(row.setting, ""), notes.get(row.setting, ""))
         wrong = [row.setting for row in self.query(Row) if row.has_class("-wrong")]
         if config is None:
             lines = ["to mend: " + ", ".join(wrong)] if wrong else []

@@ -65,6 +65,7 @@ class Row(Widget):
     }
     Row Input:disabled { color: $text-disabled; }
     Row .problem { color: $text-error; height: auto; }
+    Row .problem.-note { color: $text-muted; }
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -89,11 +90,13 @@ class Row(Widget):
         """Put the checked value among `settings`; raise ConfigError if it cannot be used."""
         raise NotImplementedError
 
-    def show_problem(self, problem: str) -> None:
-        """Show what is wrong, or that nothing is."""
+    def show_problem(self, problem: str, note: str = "") -> None:
+        """Show what is wrong; where nothing is, the note."""
         problem = re.sub(rf"^(search )?{self.setting.removeprefix('search.')}( = .*?: |: |=)", "", problem)
         self.set_class(bool(problem), "-wrong")
-        self.query_one(".problem", Words).update(Text(f"! {problem}" if problem else ""))
+        words = self.query_one(".problem", Words)
+        words.set_class(not problem, "-note")
+        words.update(Text(f"! {problem}" if problem else note))
 
     @property
     def typed(self) -> list[Any]:
@@ -207,8 +210,8 @@ class SettingRow(Row):
         if self._word == OWN or self._takes_path(self._word):
             self.query_one(Input).focus()
 
-    def show_problem(self, problem: str) -> None:
-        super().show_problem(problem)
+    def show_problem(self, problem: str, note: str = "") -> None:
+        super().show_problem(problem, note)
         self._place_problem()
 
     def on_resize(self) -> None:
