@@ -34,7 +34,7 @@ from hptui.export import missing
 from hptui.export.captions import heatmaps_caption
 from hptui.export.heatmaps import heatmap_page, heatmap_panels
 from hptui.export.pictures import pictures
-from hptui.export.style import look
+from hptui.export.style import NARROW, WIDE, look
 from hptui.export.tables import tables
 from hptui.plan import stage_words
 from hptui.planning import plan_arm
@@ -87,6 +87,21 @@ def test_legends_and_titles_name_only_what_is_drawn(tmp_path: Path) -> None:
     several = drawn(tmp_path / "several", baseline=[0.8, 0.8], optimized=[0.9, 0.95])
     assert legend_words(several["learning-curves"])[2:] == ["optimized, lowest to highest run"]
     assert legend_words(several["cost"])[-1] == "mean, 95 % interval"
+
+
+def test_the_figure_of_a_single_run_is_small_and_says_its_accuracy(tmp_path: Path) -> None:
+    """It was one point in 18 by 8 cm."""
+    study = make_study(tmp_path / "study", epochs=2, baseline="none")
+    write_run(study, "optimized", 0, whole_run("optimized", 0, test_accuracy=0.8765))
+    (picture,) = [picture for picture in pictures(follow(study.directory)) if picture.name == "accuracies"]
+    with look():
+        figure = picture.draw()
+        assert_readable(figure)
+    assert figure.get_figwidth() == NARROW
+    assert [text.get_text() for text in figure.axes[0].texts] == ["87.65"]
+    pair = drawn(tmp_path / "pair", baseline=[0.8], optimized=[0.8])["accuracies"]
+    assert pair.get_figwidth() == WIDE
+    assert [text.get_text() for text in pair.axes[0].texts] == ["80.00", "80.00"]
 
 
 def test_the_rate_of_a_schedule_is_a_line_of_its_own(tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ from hptui.ui.panels import Panel
 from hptui.ui.panels.curves import CurvesPanel
 from hptui.ui.panels.heatmap import HeatmapPanel
 from hptui.ui.panels.log import LogPanel
+from hptui.ui.panels.plan import PlanPanel
 from hptui.ui.panels.table import TablePanel
 from hptui.ui.screens.dashboard import Dashboard
 from hptui.ui.screens.dialogs import AdviceDialog
@@ -284,6 +285,18 @@ def test_the_panel_with_the_focus_is_in_sight_after_a_resize(tmp_path: Path, key
         assert focused(app) == before
 
     show(study.directory, script)
+
+
+def test_log_and_plan_have_room_on_a_large_screen(tmp_path: Path) -> None:
+    """They had four lines of 48."""
+    study = finished_study(tmp_path / "study", [0.5], [0.6])
+
+    async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
+        log, plan = app.screen.query_one(LogPanel), app.screen.query_one(PlanPanel)
+        await until(app, pilot, lambda: log.size.height >= 8 and plan.size.height >= 8, "their room")
+        assert str(plan.border_subtitle) == str(log.border_subtitle).partition(" | ")[0]  # both name the run
+
+    show(study.directory, script, WIDE)
 
 
 def test_the_row_under_the_cursor_is_in_sight_after_a_resize(tmp_path: Path) -> None:
