@@ -61,8 +61,9 @@ BAD_INPUT = [
     ("config shwo", "unknown command 'shwo'. Did you mean 'show'?"),
     ("frobnicate", "Known: clean, compare,"),
     ("frobnicate", "stop, watch."),  # and not the process that --detach starts
-    ("run --epoch 3", "--epoch"),
-    ("run --epochz 3", "--epochs"),
+    ("run --epoch 3", "there is no flag --epoch. Did you mean '--epochs'?"),
+    ("run --epochz 3", "there is no flag --epochz. Did you mean '--epochs'?"),
+    ("run --decide 3", "there is no flag --decide. Did you mean '--decide-every' or '--decide-at'?"),
     ("compare done --jsn", "--json"),
     ("--no-such-flag", "--no-such-flag"),
     ("run --epochs", "--epochs"),
