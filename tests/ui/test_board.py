@@ -293,7 +293,7 @@ def test_log_and_plan_have_room_on_a_large_screen(tmp_path: Path) -> None:
 
     async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
         log, plan = app.screen.query_one(LogPanel), app.screen.query_one(PlanPanel)
-        await until(app, pilot, lambda: log.size.height >= 8 and plan.size.height >= 8, "their room")
+        await until(app, pilot, lambda: log.size.height >= 7 and plan.size.height >= 7, "their room")
         assert str(plan.border_subtitle) == str(log.border_subtitle).partition(" | ")[0]  # both name the run
 
     show(study.directory, script, WIDE)

@@ -58,6 +58,7 @@ class HeatmapPanel(Panel):
     heading = "Epoch heatmap"
     order = 10
     span = Span(columns=3, rows=4)
+    wide_span = Span(columns=3, rows=5)
 
     DEFAULT_CSS = """
     HeatmapPanel { height: 1fr; }
