@@ -18,6 +18,7 @@ import platformdirs
 
 from hptui.cli.exit_codes import DONE, FAILED, INTERRUPTED, USAGE
 from hptui.cli.main import cli
+from hptui.cli.options import no_such_flag
 from hptui.cli.output import outlive_readers, print_to_stderr
 from hptui.errors import HptuiError, told
 
@@ -40,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except HptuiError as error:
         return _say(str(error), error.exit_code)
     except click.ClickException as error:
-        return _say(error.format_message(), USAGE)
+        words = no_such_flag(error) if isinstance(error, click.NoSuchOption) else error.format_message()
+        return _say(words, USAGE)
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
     except OSError as error:

@@ -82,6 +82,23 @@ def _check_settings(config: StudyConfig, strategy: Strategy, name: str) -> None:
         raise ConfigError(f"strategy {name!r} has nothing to search; name at least one range with --search.")
 
 
+def unused_settings(config: StudyConfig) -> tuple[str, ...]:
+    """Settings of decisions that no strategy of the study uses; of a strategy of the user's own nothing is known."""
+    names = [config.strategy_of(arm) for arm in config.arms]
+    if any(registry.is_own(name) for name in names):
+        return ()
+    searching = [one for name in names if (one := registry.load("strategies", name)).searches]
+    uses = {
+        "decide_every": bool(searching),
+        "decide_at": bool(searching),
+        "horizon": any(one.uses_horizon for one in searching),
+        "budget": any(one.uses_budget for one in searching),
+        "score": any(one.compares_score for one in searching),
+        "greed_check": any(one.has_probes for one in searching),
+    }
+    return tuple(field for field, used in uses.items() if not used)
+
+
 def plan_arm(config: StudyConfig, arm: Arm, images: int = 0) -> ArmPlan:
     """What a new study's arm plans; raise ConfigError where the strategy refuses the settings, or cannot tell.
 

@@ -13,6 +13,8 @@ from hptui.hyperparameters import Values, hyperparameter
 
 Scale = Literal["log", "linear"]
 MOST_STEPS = 1000
+USUAL_STEPS = 5
+"""where a range names none; a strategy that tries no grid needs none"""
 MOST_CELLS = 100_000
 _SCALES: dict[str, Scale] = {"log": "log", "lin": "linear", "linear": "linear"}
 
@@ -78,7 +80,7 @@ SearchSpace = dict[str, Range]
 
 
 def parse_range(name: str, text: str | Mapping[str, Any], *, installed: bool = True) -> Range:
-    """Read `low:high:scale:steps` (or a table with these keys) into a Range.
+    """Read `low:high:scale:steps` or `low:high:scale` (or a table with these keys) into a Range.
 
     Args:
         name: of the hyperparameter, or an alias.
@@ -89,7 +91,10 @@ def parse_range(name: str, text: str | Mapping[str, Any], *, installed: bool = T
         ConfigError: the text has another form, or low, high, scale and steps do not fit each other.
     """
     known = hyperparameter(name, installed=installed)
-    form = f"search {known.name}={text!r}: write low:high:scale:steps, for example 1e-4:1e-1:log:7."
+    form = (
+        f"search {known.name}={text!r}: write low:high:scale:steps, for example 1e-4:1e-1:log:7 "
+        f"(steps: of a grid, {USUAL_STEPS} if left out)."
+    )
     if isinstance(text, Mapping):
         unknown = set(text) - {"low", "high", "scale", "steps"}
         if unknown or not {"low", "high"} <= set(text):
@@ -98,10 +103,11 @@ def parse_range(name: str, text: str | Mapping[str, Any], *, installed: bool = T
             str(text["low"]),
             str(text["high"]),
             str(text.get("scale", "lin")),
-            str(text.get("steps", 5)),
+            str(text.get("steps", USUAL_STEPS)),
         ]
     else:
         parts = str(text).split(":")
+        parts += [str(USUAL_STEPS)] * (len(parts) == 3)
     if len(parts) != 4:
         raise ConfigError(form)
     if parts[2].lower() not in _SCALES:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hptui.errors import ConfigError
 from hptui.hyperparameters import default_values, hyperparameter, hyperparameters
-from hptui.space import Range, describe, grid, parse_range
+from hptui.space import USUAL_STEPS, Range, describe, grid, parse_range
 
 DIGITS = 1e-11
 """values are rounded to 12 significant digits"""
@@ -87,6 +87,12 @@ def test_what_a_range_prints_is_read_back_the_same(low: float, factor: float, sc
     assert parse_range("lr", str(searched)) == searched
 
 
+def test_steps_may_be_left_out() -> None:
+    """A strategy that tries no grid has no use for them."""
+    assert parse_range("lr", "1e-4:1e-1:log") == Range("lr", 1e-4, 1e-1, "log", USUAL_STEPS)
+    assert parse_range("lr", "1e-4:1e-1:log") == parse_range("lr", {"low": 1e-4, "high": 1e-1, "scale": "log"})
+
+
 @pytest.mark.parametrize(
     ("name", "text", "expected"),
     [
@@ -100,7 +106,8 @@ def test_what_a_range_prints_is_read_back_the_same(low: float, factor: float, sc
         ("lr", "0.1:1:lin:1001", "steps = 1001 makes"),
         ("lr", "0.1:1:lin:-3", "steps = -3 makes"),
         ("lr", "0.1:1:cubic:5", "unknown scale 'cubic'; it takes log or lin"),
-        ("lr", "0.1:1:lin", "write low:high:scale:steps, for example 1e-4:1e-1:log:7"),
+        ("lr", "0.1:1", "write low:high:scale:steps, for example 1e-4:1e-1:log:7 (steps: of a grid, 5 if left out)."),
+        ("lr", "0.1:1:lin:", "write low:high:scale:steps"),
         ("lr", "0.1:1:lin:5:6", "write low:high:scale:steps"),
         ("lr", "", "write low:high:scale:steps"),
         ("lr", "a:1:lin:5", "write low:high:scale:steps"),

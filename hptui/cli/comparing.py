@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,10 @@ from hptui.reading.comparison.several_words import (
     several_rows,
 )
 from hptui.reading.studies import follow
+
+LONGEST_NAME = 20
+"""characters of a study that stands twice in a row of a table of 80 columns"""
+LETTERS = 26
 
 
 def comparison_json(directories: Sequence[Path], question: Question, *, classes: bool) -> bytes:
@@ -53,13 +57,29 @@ def comparison_text(directories: Sequence[Path], question: Question, *, classes:
 
 
 def _several(several: StudiesComparison) -> RenderableType:
+    short = _short_names(several.names)
+    named = [Text(f"{letter}  {name}") for name, letter in short.items() if letter != name]
     arms = left_table(several_headings(several), f"{len(several.studies)} studies", left=3)
-    for row in several_rows(several):
-        arms.add_row(*map(Text, row))
+    for name, *cells in several_rows(several):
+        arms.add_row(*map(Text, (short[name], *cells)))
     contrasts = left_table(CONTRAST_HEADINGS, "differences", left=2)
     for contrast in several.contrasts:
-        contrasts.add_row(*map(Text, contrast_cells(contrast)))
-    return Group(arms, contrasts, *map(Text, several_lines(several)))
+        one, other, *cells = contrast_cells(contrast)
+        contrasts.add_row(*map(Text, (_with_short_name(one, short), _with_short_name(other, short), *cells)))
+    return Group(*named, arms, contrasts, *map(Text, several_lines(several)))
+
+
+def _short_names(names: Sequence[str]) -> dict[str, str]:
+    """A letter for each study where their names would be folded in the tables; else the names."""
+    if max(map(len, names)) <= LONGEST_NAME:
+        return {name: name for name in names}
+    return {name: chr(ord("A") + index) if index < LETTERS else str(index + 1) for index, name in enumerate(names)}
+
+
+def _with_short_name(arm: str, short: Mapping[str, str]) -> str:
+    """What stands for "STUDY: ARM"."""
+    name, colon, which = arm.rpartition(": ")
+    return f"{short[name]}{colon}{which}" if name in short else arm
 
 
 def _classes(name: str, rows: Sequence[ClassRow]) -> RenderableType:

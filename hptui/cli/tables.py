@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -95,14 +95,3 @@ def pairs_table(headings: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -
     for row in rows:
         table.add_row(*(Text(str(cell)) for cell in row))
     return table
-
-
-def origin_rows(plain: Mapping[str, object], origins: Mapping[str, str]) -> list[tuple[object, ...]]:
-    """Rows (key, value, where it came from) of a resolved configuration."""
-    return [(key, _setting(value), origins[key]) for key, value in plain.items()]
-
-
-def _setting(value: object) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name} = {entry}" for name, entry in value.items()) or "-"
-    return "-" if value is None else str(value)

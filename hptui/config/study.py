@@ -111,7 +111,7 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     set: Annotated[dict[str, float], Meta(description="value from the start on, and of the baseline: NAME=VALUE")] = {}
     search: Annotated[
         dict[str, str],
-        Meta(description="range to search: NAME=LOW:HIGH:log|lin:STEPS (STEPS: of grid), or NAME=off"),
+        Meta(description="range to search: NAME=LOW:HIGH:log|lin[:STEPS] (STEPS: of grid, 5 if left out), or NAME=off"),
     ] = {}
     decide_every: Annotated[int, Meta(ge=1, description="decide before every so many epochs, from the first on")] = 1
     decide_at: Annotated[

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import platformdirs
-
+from hptui.config.data_places import data_places, folder_of_data, not_there
 from hptui.datasets import DatasetRequest
 from hptui.errors import DatasetError
 
@@ -21,9 +20,7 @@ def one_line(error: BaseException, longest: int = 200) -> str:
 
 def data_folder(request: DatasetRequest) -> Path:
     """Folder of the data: --data-dir, or the user's cache."""
-    if request.data_dir is not None:
-        return _expanded(request.data_dir)
-    return platformdirs.user_cache_path("hptui") / "datasets"
+    return folder_of_data(request.data_dir)
 
 
 def refuse_argument(name: str, request: DatasetRequest) -> None:
@@ -44,20 +41,11 @@ def locate(
     """
     if not request.argument:
         raise DatasetError(f"data set {name!r} needs the path of a {what}: write {name}:PATH.")
-    path = _expanded(Path(request.argument))
-    candidates = [data_folder(request) / folder / path for folder in below] + [Path.cwd() / path]
-    for candidate in dict.fromkeys(candidates):  # an absolute path makes them all equal
+    candidates = data_places(request.argument, request.data_dir, below)
+    for candidate in candidates:
         try:
             if is_right(candidate):
                 return candidate
         except OSError as error:
             raise DatasetError(f"{candidate} cannot be reached ({one_line(error)}).") from error
-    tried = ", ".join(str(candidate) for candidate in dict.fromkeys(candidates))
-    raise DatasetError(f"{name}:{request.argument}: there is no such {what} (looked for {tried}).")
-
-
-def _expanded(path: Path) -> Path:
-    try:
-        return path.expanduser()
-    except RuntimeError as error:
-        raise DatasetError(f"{path}: there is no such user's home folder.") from error
+    raise DatasetError(not_there(f"{name}:{request.argument}", what, candidates))

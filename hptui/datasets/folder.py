@@ -17,6 +17,8 @@ from hptui.datasets._split_names import Split
 
 __all__ = ["folder"]
 TAKES_PATH = True
+PATH_IS = "folder"
+PATH_BELOW = ("",)
 """read by screens, which must not import this"""
 
 
@@ -29,7 +31,7 @@ def folder(request: DatasetRequest) -> ImageDataset:
     Raises:
         DatasetError: fewer than two classes, an empty one, an unreadable image, or splits that disagree.
     """
-    root = locate("folder", request, below=("",), is_right=Path.is_dir, what="folder")
+    root = locate("folder", request, below=PATH_BELOW, is_right=Path.is_dir, what=PATH_IS)
     left_out = LeftOut(root)
     splits = find_splits(root, left_out)
     files = [file for classes in splits.values() for of_class in classes.values() for file in of_class]

@@ -16,6 +16,8 @@ from hptui.opening import open_regular
 
 __all__ = ["medmnist"]
 TAKES_PATH = True
+PATH_IS = "file"
+PATH_BELOW = ("", "MedMNIST")
 """read by screens, which must not import this"""
 
 _ORGANS = (
@@ -93,7 +95,7 @@ def medmnist(request: DatasetRequest) -> ImageDataset:
     Raises:
         DatasetError: no such file, damaged, or not one label per 2D image.
     """
-    path = locate("medmnist", request, below=("", "MedMNIST"), is_right=Path.is_file, what="file")
+    path = locate("medmnist", request, below=PATH_BELOW, is_right=Path.is_file, what=PATH_IS)
     arrays = _read(path)
     train, validation, test = (_split(path, arrays, split) for split in _SPLITS)
     published = _published_names(path.stem)

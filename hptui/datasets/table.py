@@ -22,6 +22,8 @@ from hptui.errors import DatasetError
 __all__ = ["table"]
 TAKES_PATH = True
 TAKES_COLUMNS = True
+PATH_IS = "file"
+PATH_BELOW = ("",)
 """read by others, which must not import this"""
 
 _NAMED = 3
@@ -44,7 +46,7 @@ def table(request: DatasetRequest) -> ImageDataset:
     Raises:
         DatasetError: a column is not clear, files are missing, or an image has two labels.
     """
-    path = locate("table", request, below=("",), is_right=Path.is_file, what="file")
+    path = locate("table", request, below=PATH_BELOW, is_right=Path.is_file, what=PATH_IS)
     content = read_table(path, request.column)
     left_out = LeftOut(path.parent)
     entries, notes = _entries(path, content, request, left_out)

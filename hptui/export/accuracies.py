@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hptui.export.scales import bars, leave_open, shares
-from hptui.export.style import ARM_MARKS, TEXT, WIDE, new_figure, theme, titled, wrapped
+from hptui.export.style import ARM_MARKS, NARROW, SMALL, TEXT, WIDE, new_figure, theme, titled, wrapped
 from hptui.reading.comparison import ArmSummary, Comparison
 from hptui.reading.outcomes import mean_interval
 
@@ -20,7 +20,8 @@ def accuracies_figure(comparison: Comparison) -> Figure:
     n = ", ".join(f"{name} n = {arm.n}" for name, arm in arms)
     pairs = _pairs(comparison)
     subtitle = f"{n} of {comparison.planned} planned, {len(pairs)} pair{'s' * (len(pairs) != 1)}"
-    figure = new_figure(WIDE, 3.2, comparison.study, subtitle)
+    width, height = (WIDE, 3.2) if pairs or len(arms) > 1 else (NARROW, 2.6)
+    figure = new_figure(width, height, comparison.study, subtitle)
     left, *rest = figure.subplots(1, 2, width_ratios=(3, 2)) if pairs else [figure.subplots()]
     spots = [_spots(position if len(arms) == 2 else 0, arm) for position, (_, arm) in enumerate(arms)]
     for seed, *pair in pairs:
@@ -39,7 +40,7 @@ def accuracies_figure(comparison: Comparison) -> Figure:
     for panel in (left, *rest):
         panel.spines[["top", "right"]].set_visible(False)
     if titled():
-        figure.supxlabel("\n".join(wrapped(comparison.conclusion, WIDE, TEXT, lines=3)), fontsize=TEXT)
+        figure.supxlabel("\n".join(wrapped(comparison.conclusion, width, TEXT, lines=3)), fontsize=TEXT)
     return figure
 
 
@@ -55,7 +56,11 @@ def _draw_arm(axes: Axes, position: int, name: str, arm: ArmSummary, spots: Sequ
     values = [100 * value for value in arm.test_accuracy.values]
     axes.plot(spots, values, marker=mark, color=colour, **theme().point)
     interval = mean_interval(values)
-    if interval.n > 1:
+    if interval.n == 1:  # there is no mean beside it to read it by
+        offset, align = (-6, "right") if name == "baseline" else (6, "left")  # away from the line between both
+        words, at = f"{values[0]:.2f}", (spots[0], values[0])
+        axes.annotate(words, at, (offset, 0), textcoords="offset points", va="center", ha=align, fontsize=SMALL)
+    else:
         side = position + (0.22 if name == "optimized" else -0.22)
         drawn = axes.errorbar(side, interval.mean, bars(interval, highest=100.0), **theme().mean)
         leave_open(drawn, interval, "y", 100.0)

@@ -11,15 +11,10 @@ from hptui.reading.comparison import ArmSummary, Comparison
 from hptui.reading.outcomes import Confusion, CostPoint, RocCurve, mean_interval
 from hptui.reading.run_state import RunState
 from hptui.reading.views.curves import finished, learning_curve, run_label, spread, unfinished
+from hptui.reading.views.passed_over import passed_over_meaning
 from hptui.reading.views.trajectories import Trajectory
 
 STUDENT = "with its 95 % interval over runs (Student)"
-FAR_BEHIND = "last weights far behind"
-"""as reasons in logs, also older ones, say of candidates that were left out"""
-FAR_BEHIND_MEANS = (
-    "the loss of the weights after the probe's last step was far above the lowest such loss of all candidates, however "
-    "well the average of the weights scored; a rate that throws the weights about would ruin them in the epoch to come"
-)
 
 
 def trajectories_caption(runs: Sequence[tuple[int, tuple[Trajectory, ...]]], number: str) -> str:
@@ -137,10 +132,10 @@ def heatmaps_caption(run: str, about: str, panels: Sequence[HeatmapPanel]) -> st
     for panel in panels:  # those of one round share most of their words
         by_label.setdefault(panel.label, (panel.heading, {}))[1].update(dict.fromkeys(panel.words))
     lines = [f"{head[:1].upper()}{head[1:]}, {'; '.join(words)}." for head, words in by_label.values() if words]
-    if any(FAR_BEHIND in words for panel in panels for words in panel.words):
-        lines.append(f"{FAR_BEHIND[:1].upper()}{FAR_BEHIND[1:]}: {FAR_BEHIND_MEANS}.")
+    cells = [cell for panel in panels for _, _, cell in panel.grid.places]
     marks = mark_words([panel.grid for panel in panels])
-    return " ".join([first, *lines, *([f"{marks[:1].upper()}{marks[1:]}."] if marks else [])])
+    sentences = [marks] * bool(marks) + passed_over_meaning(cells, " ".join(w for panel in panels for w in panel.words))
+    return " ".join([first, *lines, *(f"{words[:1].upper()}{words[1:]}." for words in sentences)])
 
 
 def _by_arm(arms: Iterable[Arm]) -> dict[Arm, int]:

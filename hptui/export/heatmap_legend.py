@@ -11,12 +11,12 @@ from matplotlib.patches import Patch
 from hptui.export.heatmap_cells import HATCH, HIDES_LEFT_OUT, PASSED_OVER, PREDICTED, only_predicted
 from hptui.export.style import VERMILION, theme
 from hptui.reading.views.heatmap_grid import HeatmapGrid, lost_words
+from hptui.reading.views.passed_over import passed_over_label
 
 Mark = Literal["chosen", "passed over", "hides left out", "diverged", "predicted", "not measured"]
 
 LABELS: dict[Mark, str] = {
     "chosen": "chosen",
-    "passed over": "better or left out, not taken",
     "hides left out": "others of its candidates left out",
     "diverged": "diverged",
     "predicted": "predicted, not measured",
@@ -69,6 +69,6 @@ def mark_words(grids: Sequence[HeatmapGrid]) -> str:
 
 
 def _label(mark: Mark, grids: Sequence[HeatmapGrid]) -> str:
-    if mark != "diverged":
-        return LABELS[mark]
-    return lost_words(cell for grid in grids for _, _, cell in grid.places)
+    """What a mark says of the cells of these."""
+    cells = [cell for grid in grids for _, _, cell in grid.places]
+    return lost_words(cells) if mark == "diverged" else LABELS.get(mark) or passed_over_label(cells)

@@ -14,8 +14,10 @@ from matplotlib.container import ErrorbarContainer
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
 from hptui.export.style import CHARACTER, SMALL, breadth
+from hptui.hyperparameters import Hyperparameter
 from hptui.reading.outcomes import MeanInterval
 from hptui.record.events import Axis
+from hptui.space import parse_range
 
 LEGEND_HANDLE, LEGEND_GAP, LEGEND_BORDER = 2.8, 2.0, 3.0
 """in sizes of its font, as matplotlib sets them: a mark with the room beside it, between columns, at both ends"""
@@ -112,6 +114,15 @@ def logarithmic(axes: Axes, low: float, high: float) -> None:
         axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
     axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def around_constant(axes: Axes, value: float, known: Hyperparameter) -> None:
+    """Make the y axis go over the values that a hyperparameter which stays at one might have, not a hair around it."""
+    usual = parse_range(known.name, known.suggested).high if known.suggested else 1.0
+    high = min(2 * value or usual, known.high) if value >= 0 else 0.0
+    low = max(0.0, known.low) if value >= 0 else 2 * value
+    room = (high - low) * 0.05  # no tick lies within it
+    axes.set_ylim(low - room, high + room)
 
 
 def shares(axes: Axes) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain
+from types import MappingProxyType
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -13,12 +14,13 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.transforms import ScaledTranslation
 
-from hptui.export.scales import epochs, legend_columns, logarithmic, number
+from hptui.export.scales import around_constant, epochs, legend_columns, logarithmic, number
 from hptui.export.style import MANY_EPOCHS, NARROW, new_figure, theme
+from hptui.hyperparameters import hyperparameter
 from hptui.reading.views.trajectories import RangeEdge, Trajectory, TrajectoryPoint
 
-HELD: dict[str, Any] = {"ls": ":", "marker": ""}
-"""the line of a value that no decision tried others of"""
+DOT, GAP = 1.0, 1.6
+"""widths of a dotted line"""
 
 
 def trajectories_figure(
@@ -61,10 +63,10 @@ def _draw_trajectories(axes: Axes, runs: Sequence[tuple[int, Trajectory]]) -> No
             axes.plot(*_columns(_drawn(log, piece)), zorder=1.5, color=theme().grey, **_in_force())
     for index, (_, trajectory) in enumerate(runs):
         points, run = _drawn(log, trajectory.points), theme().run(index, len(runs))
-        held = HELD if trajectory.decided_from is None else {}
+        held = _held(index, len(runs)) if trajectory.decided_from is None else {}
         axes.plot(*_columns(points), drawstyle="steps-mid", **{"marker": "o"} | run | marks | held)
         for piece in trajectory.scheduled:
-            axes.plot(*_columns(_drawn(log, piece)), zorder=1.5, **run | _in_force())
+            axes.plot(*_columns(_drawn(log, piece)), zorder=1.5, **run | _in_force(run))
     gap = 3.5 + theme().run(0, len(runs)).get("ms", 3.0) / 2  # points, clear of the widest mark
     for edge, mark, up in (("low", "v", -1), ("high", "^", 1)):
         on_edge = {(p.epoch, p.value) for trajectory in trajectories for p in trajectory.points if p.on_edge == edge}
@@ -103,9 +105,23 @@ def _baseline() -> dict[str, Any]:
     }
 
 
-def _in_force() -> dict[str, Any]:
-    """Line of values in force where a schedule makes them others than those that were chosen."""
-    return {"ls": "-.", "lw": 0.8, "marker": ".", "ms": 2.5}
+def _held(index: int = 0, n: int = 1) -> dict[str, Any]:
+    """Line of a value that no decision tried others of: what n runs hold is equal, so their dots come in turn.
+
+    They lie over the baseline's line, which holds the same value as a rule and shows between them.
+    """
+    few = n if n <= len(theme().runs) else 1
+    period = few * (DOT + GAP)
+    dots = (period - (index % few) * (DOT + GAP), (DOT, period - DOT))
+    return {"ls": dots, "lw": 1.6, "marker": "", "zorder": 3.5}
+
+
+def _in_force(run: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
+    """Line of values in force where a schedule makes them others than those that were chosen.
+
+    `run`: the line of what was chosen; the wider that one is, the wider is this one, to show below those of other runs.
+    """
+    return {"ls": "-.", "lw": 0.8 * run.get("lw", 1.0), "marker": ".", "ms": 2.5 * run.get("ms", 3.0) / 3.0}
 
 
 def _longer_probes() -> dict[str, Any]:
@@ -136,6 +152,8 @@ def _trajectory_axes(axes: Axes, trajectories: Sequence[Trajectory], last: int) 
         logarithmic(axes, min(positive), max(positive))
         if baseline and baseline[0] <= 0:
             title += f"\n(baseline {number(baseline[0])}: below this axis)"
+    elif len({*chosen, *baseline}) == 1:
+        around_constant(axes, [*chosen, *baseline][0], hyperparameter(trajectories[0].name, installed=False))
     axes.set_ylabel(title)
 
 
@@ -156,7 +174,7 @@ def _run_handles(
         label = (f"seed {seed}" if few else "optimized runs") + words + ", not finished" * (few and seed in unfinished)
         yield Line2D([], [], color=colour, marker="o" if chosen else "", label=label)
     if held:
-        yield Line2D([], [], label="held, not searched", **{"color": theme().run(0, len(seeds))["color"]} | HELD)
+        yield Line2D([], [], label="held, not searched", **{"color": theme().run(0, len(seeds))["color"]} | _held())
 
 
 def _trajectory_legend(

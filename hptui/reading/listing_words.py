@@ -141,9 +141,9 @@ def problem_words(line: StudyLine) -> str:
 
 
 def details(line: StudyLine) -> list[str]:
-    """Lines on one study: settings, progress, results, note."""
+    """Lines on one study: note, settings, progress, results."""
     if line.state == UNREADABLE:
-        return [line.problem, *_noted(line)]
+        return [*_noted(line), line.problem]
     config = line.config
     if config is None:
         return []
@@ -157,12 +157,12 @@ def details(line: StudyLine) -> list[str]:
         number = len(line.goes_on)
         more = "1 finished run goes" if number == 1 else f"{number} finished runs go"
         progress += f" (epochs were added: {more} on to {config.epochs})"
-    lines = [f"{settings}, {config.epochs} epochs", f"begun {begun}; {progress}{size}"]
+    lines = [*_noted(line), f"{settings}, {config.epochs} epochs", f"begun {begun}; {progress}{size}"]
     if line.results is not None and line.finished:
         lines.append(result_words(line.results))
         if line.results.is_interim:
             lines.append(INTERIM_WORDS)
-    return [*lines, *_noted(line)]
+    return lines
 
 
 def run_words(line: StudyLine) -> list[str]:

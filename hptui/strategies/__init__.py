@@ -138,6 +138,8 @@ class Strategy:
 
     budget = 1.5
     """the study's --budget: images of probes and training together, in plain trainings, for strategies that plan"""
+    uses_budget = False
+    """whether it keeps to the budget"""
     searches = False
     """whether it needs a range to search"""
     compares_score = True

@@ -53,6 +53,7 @@ class Adaptive(Strategy):
     compares_score = False
     uses_horizon = False
     uses_steps = False
+    uses_budget = True
     schedule = "late_decay"
 
     rates = 7

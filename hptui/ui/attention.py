@@ -12,8 +12,9 @@ from hptui.ui.bell import attention
 if TYPE_CHECKING:
     from hptui.reading.alerts import Alert
 
-GOOD_SECONDS, BAD_SECONDS = 15.0, 60.0
-"""how long a notice stays: whoever comes back to a terminal should still find what went wrong"""
+GOOD_SECONDS, BAD_SECONDS = 5.0, 60.0
+"""how long a notice stays: whoever comes back to a terminal should still find what went wrong; what went well stands on
+the dashboard, and must not be covered for long"""
 
 
 class Attention:

@@ -9,14 +9,17 @@ from __future__ import annotations
 import importlib.util
 import re
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from hptui import registry
 from hptui.config import FIELDS, PLUG_INS, Arm, Layer, StudyConfig, resolve, takes_path
-from hptui.errors import ConfigError, HptuiError, RunDirectoryError
-from hptui.planning import ArmPlan, Refused, Speed, plan_study, study_lines, time_words
+from hptui.config.data_places import data_places, folder_of_data, not_there
+from hptui.errors import ConfigError, DatasetError, HptuiError, RunDirectoryError
+from hptui.planning import ArmPlan, Refused, Speed, plan_study, study_lines, time_words, unused_settings
 from hptui.record.study_directory import new_directory
 from hptui.ui.widgets.form import Row
 
@@ -85,11 +88,41 @@ def check_parts(config: StudyConfig) -> None:
         raise ConfigError(f"optimizer: {config.optimizer} cannot train {config.model}, which has BatchNorm.")
 
 
+def missing_paths(config: StudyConfig) -> dict[str, str]:
+    """What is said of paths that are not there, by the field; of a data set it is what the start would say.
+
+    A plug-in that does not tell where it looks (PATH_IS, PATH_BELOW) is left to the start, and so is a disk that gives
+    no answer.
+    """
+    data_dir, problems = None if config.data_dir is None else Path(config.data_dir), {}
+    name, _, path = config.dataset.partition(":")
+    kind, below = (registry.constant("datasets", name, constant) for constant in ("PATH_IS", "PATH_BELOW"))
+    with suppress(OSError, DatasetError):
+        if data_dir is not None and not folder_of_data(data_dir).is_dir():
+            problems["data_dir"] = f"data_dir: there is no folder {data_dir}."
+    with suppress(OSError, DatasetError):
+        if path and kind in ("file", "folder") and isinstance(below, tuple):
+            places = data_places(path, data_dir, below)
+            if not any(place.is_dir() if kind == "folder" else place.is_file() for place in places):
+                problems["dataset"] = not_there(config.dataset, kind, places)
+    return problems
+
+
 def planned(config: StudyConfig, speed: Speed | None) -> dict[Arm, ArmPlan] | None:
     """What the arms plan; None with a strategy of the user's own: to import it may take seconds, and torch."""
     if any(registry.is_own(config.strategy_of(arm)) for arm in config.arms):
         return None
     return plan_study(config, speed.images if speed is not None else 0)
+
+
+def unused_notes(config: StudyConfig | None) -> dict[str, str]:
+    """What stands beside settings that make no difference with these strategies, by the field."""
+    if config is None:
+        return {}
+    strategies = dict.fromkeys(
+        [config.strategy, *([config.baseline] if config.baseline not in ("fixed", "none") else [])]
+    )
+    return dict.fromkeys(unused_settings(config), f"not used by {' and '.join(strategies)}")
 
 
 def plan_words(config: StudyConfig, plans: Mapping[Arm, ArmPlan] | None, speed: Speed | None) -> list[str]:

@@ -75,20 +75,21 @@ def layout(lines: Sequence[StudyLine], room: int, order: Order, among: Sequence[
 
     Names are cut for the first columns alone: what tells two studies apart often stands at their end. A column of words
     that has nothing to tell of any study is left out; one of numbers is not, so that nothing moves while they come.
-    What room is left then goes to the words, the name first.
+    The column that rows are sorted by is always there: without it their order could not be understood. What room is
+    left then goes to the words, the name first.
     """
     whole, least = {}, {}
     for column in among:
         readable = [line for line in lines if line.state != UNREADABLE or column.rank == 0]
         texts = [cell_len(literal(column.text(line))) for line in readable]
         is_number = column.number is not None
-        if any(texts) or is_number or column.rank < ALWAYS:
+        if any(texts) or is_number or _rank(column, order) < ALWAYS:
             whole[column] = max([cell_len(order.heading(column)), column.least if is_number else 0, *texts])
             least[column] = whole[column] if is_number else min(whole[column], column.least or whole[column])
     taken: list[Column] = []
-    for column in sorted(whole, key=lambda column: column.rank):
+    for column in sorted(whole, key=lambda column: _rank(column, order)):
         needed = sum(least[one] + 1 for one in [*taken, column])
-        if column.rank > BEFORE_NAMES:
+        if _rank(column, order) > BEFORE_NAMES:
             needed += sum(max(min(whole[one], LONG_NAME) - least[one], 0) for one in taken if one is among[0])
         if needed <= room or len(taken) < ALWAYS:
             taken.append(column)
@@ -102,6 +103,11 @@ def layout(lines: Sequence[StudyLine], room: int, order: Order, among: Sequence[
         widths[column] += more
         spare -= more
     return Layout(columns, tuple(map(order.heading, columns)), tuple(widths.values()))
+
+
+def _rank(column: Column, order: Order) -> float:
+    """Rank of a column; that of the one that rows are sorted by comes right after those that no list is without."""
+    return min(column.rank, 0.5) if column.name == order.column.name else column.rank
 
 
 def _aligned(text: str, width: int, *, right: bool) -> str:

@@ -61,8 +61,9 @@ BAD_INPUT = [
     ("config shwo", "unknown command 'shwo'. Did you mean 'show'?"),
     ("frobnicate", "Known: clean, compare,"),
     ("frobnicate", "stop, watch."),  # and not the process that --detach starts
-    ("run --epoch 3", "--epoch"),
-    ("run --epochz 3", "--epochs"),
+    ("run --epoch 3", "there is no flag --epoch. Did you mean '--epochs'?"),
+    ("run --epochz 3", "there is no flag --epochz. Did you mean '--epochs'?"),
+    ("run --decide 3", "there is no flag --decide. Did you mean '--decide-every' or '--decide-at'?"),
     ("compare done --jsn", "--json"),
     ("--no-such-flag", "--no-such-flag"),
     ("run --epochs", "--epochs"),
@@ -344,9 +345,45 @@ def test_config_show_names_every_origin(here: Path, capsys: Captured, monkeypatc
     assert found["search"] == {"value": {"dropout": "0.0:0.5:lin:2"}, "origin": "flag"}
     assert found["model"] == {"value": "dtu_cnn", "origin": "default"}
     shown = out_of(capsys, "config", "show", "good.toml", *flags)
-    assert re.search(r"^epochs +3 +good\.toml *$", shown, re.MULTILINE)
-    assert re.search(r"^set +weight_decay = 0\.1, lr = 0\.5 +flag *$", shown, re.MULTILINE)
-    assert re.search(r"^threads +- +default *$", shown, re.MULTILINE)
+    assert re.search(r"^epochs = 3 +# good\.toml$", shown, re.MULTILINE)
+    assert re.search(r"^set = \{ weight_decay = 0\.1, lr = 0\.5 \} +# flag$", shown, re.MULTILINE)
+    assert re.search(r"^# threads +# not set$", shown, re.MULTILINE)
+
+
+SHOWN = {
+    "defaults": [],
+    "ranges, values, a list": [
+        *("--search", "lr=1e-4:1e-1:log:5", "--search", "dropout=0:0.5:lin:3", "--set", "wd=0.1"),
+        *("--decide-at", "1,2,5", "--threads", "1", "--image-size", "32"),
+    ],
+    "nothing searched": ["--strategy", "fixed", "--search", "lr=off", "--search", "weight_decay=off"],
+    "signs": [
+        "--dataset",
+        'folder:a "quoted" \\ [red]\tpath\x1b[31m # \u00e9',
+        "--data-dir",
+        "it's here",
+        "--out",
+        "o",
+    ],
+}
+
+
+@pytest.mark.parametrize("flags", SHOWN.values(), ids=SHOWN)
+def test_what_config_show_prints_is_a_configuration_of_the_same_settings(
+    here: Path, capsys: Captured, flags: list[str]
+) -> None:
+    before = json.loads(out_of(capsys, "config", "show", *flags, "--json"))
+    (here / "b.toml").write_text(out_of(capsys, "config", "show", *flags), "utf-8")
+    assert out_of(capsys, "config", "validate", "b.toml") == "b.toml is valid.\n"
+    after = json.loads(out_of(capsys, "config", "show", "b.toml", "--json"))
+    assert {field: one["value"] for field, one in after.items()} == {
+        field: one["value"] for field, one in before.items()
+    }
+    origins = {field: one["origin"] for field, one in after.items()}
+    if not flags:
+        assert {field for field, origin in origins.items() if origin == "default"} == {
+            field for field, one in after.items() if one["value"] is None
+        }
 
 
 def test_config_show_shows_brackets_as_they_are(capsys: Captured) -> None:

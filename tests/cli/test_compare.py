@@ -320,6 +320,21 @@ def test_tables_fit_80_columns(here: Path) -> None:
     assert "specificity" in text
 
 
+def test_long_names_of_studies_are_told_once_and_folded_nowhere(here: Path) -> None:
+    """In 80 columns every row of the differences took three lines."""
+    names = [f"20261127-1527{number}-pneumoniamnist-adaptive-second-attempt" for number in (10, 20)]
+    for name in names:
+        answered_study(here / name, *SKILLS)
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(comparison_text([here / name for name in names], Question(), classes=False))
+    lines = [line.rstrip() for line in console.export_text().splitlines()]
+    assert lines[:2] == [f"A  {names[0]}", f"B  {names[1]}"]
+    assert [line.split()[:2] for line in lines if " fixed " in line] == [["A", "baseline"], ["B", "baseline"]]
+    rows = lines[next(number for number, line in enumerate(lines) if line.startswith(" difference")) :]
+    assert sum(line.split()[:1] in (["A:"], ["B:"]) for line in rows) == 3
+    assert not any("2026" in line for line in rows if line.startswith(" "))
+
+
 def test_without_predictions_a_class_has_no_auc(here: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(resampling, "weighted_areas")  # none is computed either
     answered_study(here / "s", [1.0], [1.5], save=False)

@@ -312,7 +312,7 @@ def test_cells_stand_at_the_values_that_adaptive_tried_and_rounds_apart(tmp_path
     assert [text.get_text() for text in last.texts] == ["~0.700", "0.330", "0.340"]
     assert [bar.get_xticklabels()[0].get_text() for bar in bars] == ["0.91", "0.330"]  # a scale for each
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert labels == ["chosen", "better or left out, not taken", "predicted, not measured"]
+    assert labels == ["chosen", "better, not taken", "predicted, not measured"]
     (frame,) = [patch for patch in last.patches if patch.get_linestyle() != "solid" and patch.get_linewidth() == 1.0]
     assert frame.get_x() + frame.get_width() / 2 == pytest.approx(-3)  # around the better one, at a rate of 0.001
 

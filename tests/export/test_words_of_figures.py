@@ -34,7 +34,7 @@ from hptui.export import missing
 from hptui.export.captions import heatmaps_caption
 from hptui.export.heatmaps import heatmap_page, heatmap_panels
 from hptui.export.pictures import pictures
-from hptui.export.style import look
+from hptui.export.style import NARROW, WIDE, look
 from hptui.export.tables import tables
 from hptui.plan import stage_words
 from hptui.planning import plan_arm
@@ -87,6 +87,21 @@ def test_legends_and_titles_name_only_what_is_drawn(tmp_path: Path) -> None:
     several = drawn(tmp_path / "several", baseline=[0.8, 0.8], optimized=[0.9, 0.95])
     assert legend_words(several["learning-curves"])[2:] == ["optimized, lowest to highest run"]
     assert legend_words(several["cost"])[-1] == "mean, 95 % interval"
+
+
+def test_the_figure_of_a_single_run_is_small_and_says_its_accuracy(tmp_path: Path) -> None:
+    """It was one point in 18 by 8 cm."""
+    study = make_study(tmp_path / "study", epochs=2, baseline="none")
+    write_run(study, "optimized", 0, whole_run("optimized", 0, test_accuracy=0.8765))
+    (picture,) = [picture for picture in pictures(follow(study.directory)) if picture.name == "accuracies"]
+    with look():
+        figure = picture.draw()
+        assert_readable(figure)
+    assert figure.get_figwidth() == NARROW
+    assert [text.get_text() for text in figure.axes[0].texts] == ["87.65"]
+    pair = drawn(tmp_path / "pair", baseline=[0.8], optimized=[0.8])["accuracies"]
+    assert pair.get_figwidth() == WIDE
+    assert [text.get_text() for text in pair.axes[0].texts] == ["80.00", "80.00"]
 
 
 def test_the_rate_of_a_schedule_is_a_line_of_its_own(tmp_path: Path) -> None:
@@ -240,7 +255,8 @@ def test_without_titles_panels_of_heatmaps_have_but_a_label_each_and_the_caption
     assert "Epoch 1, round 1 of 2: 3 candidates for 0.2 epochs" in picture.caption
     assert SURVEY_REASON in picture.caption
     assert SCREEN_REASON in picture.caption
-    assert "broken frame: better or left out, not taken" in picture.caption
+    assert "broken frame: better, not taken" in picture.caption
+    assert "Better, not taken: its score is better than that of the choice" in picture.caption
     assert "optimized-0 (lost, not finished)" in picture.caption
     with look(titles=False):
         alone = heatmap_page(heatmap_panels(replay(adaptive_run()).decisions[0], 100)[:1], "a", "b")
@@ -269,15 +285,15 @@ def test_every_candidate_that_was_left_out_has_a_frame_and_the_legend_names_it()
         figure = heatmap_page(heatmap_panels(found, 100), "a", "b")
     broken = [patch for patch in figure.axes[0].patches if patch.get_linestyle() != "solid" and not patch.get_fill()]
     assert len(broken) == len(out)
-    assert legend_words(figure) == ["chosen", "better or left out, not taken"]
+    assert legend_words(figure) == ["chosen", "left out"]
     lines = [line.text for line in heatmap_lines(heatmap(found), 78, 12, Palette())]
     assert sum(line.count("!") for line in lines[:-1]) == len(out)
-    assert "! passed over" in lines[-1]
+    assert "! left out" in lines[-1]
     with look():
         row = heatmap_page(
             [replace(panel, grid=heatmap(found, "lr", "lr")) for panel in heatmap_panels(found)], "a", "b"
         )
-    assert legend_words(row) == ["chosen", "better or left out, not taken", "others of its candidates left out"]
+    assert legend_words(row) == ["chosen", "left out", "others of its candidates left out"]
     (cells_line, *_, legend_line) = [line.text for line in heatmap_lines(heatmap(found, "lr", "lr"), 100, 4, Palette())]
     assert "½" in cells_line
     assert "½ some left out" in legend_line

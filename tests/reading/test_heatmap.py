@@ -118,11 +118,13 @@ def test_a_cell_shows_its_chosen_candidate_and_not_a_better_one_that_was_left_ou
     assert [(cell.value, cell.passed_over) for cell in grid.cells[0]] == [(0.3, False), (0.2, True)]
     apart = heatmap(decision([AXIS, DROPOUT], *cells, taken))
     assert [cell.passed_over for _, _, cell in apart.places if cell.value is not None] == [False, True, False, True]
+    assert not any(cell.better for _, _, cell in apart.places)  # a score that was not compared is not called better
 
 
 def test_what_scored_better_than_the_choice_is_marked_in_older_logs_too() -> None:
     grid = heatmap(row([0.7622, 0.8577, 0.9, None], candidate=1))
     assert [cell.passed_over for cell in grid.cells[0]] == [True, False, False, False]
+    assert [cell.better for cell in grid.cells[0]] == [True, False, False, False]
     other = heatmap(row([0.7622, 0.8577, 0.9, None], candidate=1), measure="accuracy")
     assert [cell.passed_over for cell in other.cells[0]] == [True, False, False, False]
     bare = msgspec.json.encode(chosen())

@@ -62,6 +62,7 @@ from hptui.ui.panels.heatmap import HeatmapPanel
 from hptui.ui.screens.comparison import ComparisonScreen
 from hptui.ui.screens.dashboard import Dashboard
 from hptui.ui.screens.dialogs import AdviceDialog, ChoiceDialog, NumberDialog
+from hptui.ui.screens.helped import NOT_NOW
 from hptui.ui.screens.new_study import NewStudyScreen
 from hptui.ui.screens.panel_board import PanelBoard
 from hptui.ui.screens.preparing import Preparing
@@ -695,6 +696,13 @@ async def _(at: At, key: str) -> None:
     await at.sees("compared one")
 
 
+@scenario("StudyListScreen", "i", start=listed)
+async def _(at: At, key: str) -> None:
+    await at.press(key)
+    await at.on(AdviceDialog)
+    await at.sees("waiting: baseline-0, optimized-0")
+
+
 @scenario("StudyListScreen", "N", start=listed)
 async def _(at: At, key: str) -> None:
     make_study(studies_folder() / "four", epochs=77, dataset="mnist")
@@ -1154,6 +1162,28 @@ def test_help_has_the_keys_of_the_panel_with_the_focus() -> None:
             await at.until(lambda wanted=wanted: all(words in help_words(at) for words in wanted), f"help on {wanted}")
 
     play(trained, (120, 70), script)
+
+
+def test_help_marks_the_keys_that_do_nothing_now() -> None:
+    async def of_a_study_that_nobody_trains(at: At) -> None:
+        await at.press("question_mark")
+        for words in ("Pause", "Step", "Ranges", "Epochs", "Stop", "Search"):
+            await at.until(lambda words=words: f"{words} {NOT_NOW}" in help_words(at), f"{words}, marked")
+
+    async def of_a_form(at: At) -> None:
+        await at.press("n")
+        await at.on(NewStudyScreen)
+        await at.until(lambda: at.app.screen.query("#start:enabled"), "a form that can be started")
+        await at.press("question_mark")
+        await at.until(lambda: "Start" in help_words(at), "help")
+        assert NOT_NOW not in help_words(at)
+        for row in at.app.screen.query(Row):
+            if row.setting == "epochs":
+                row.query_one(Input).value = "many"
+        await at.until(lambda: f"Start {NOT_NOW}" in help_words(at), "a mark")
+
+    play(lost, (120, 70), of_a_study_that_nobody_trains)
+    play(listed, (120, 70), of_a_form)
 
 
 def help_words(at: At) -> str:

@@ -37,6 +37,7 @@ from hptui.ui.panels import Panel
 from hptui.ui.panels.curves import CurvesPanel
 from hptui.ui.panels.heatmap import HeatmapPanel
 from hptui.ui.panels.log import LogPanel
+from hptui.ui.panels.plan import PlanPanel
 from hptui.ui.panels.table import TablePanel
 from hptui.ui.screens.dashboard import Dashboard
 from hptui.ui.screens.dialogs import AdviceDialog
@@ -286,6 +287,18 @@ def test_the_panel_with_the_focus_is_in_sight_after_a_resize(tmp_path: Path, key
     show(study.directory, script)
 
 
+def test_log_and_plan_have_room_on_a_large_screen(tmp_path: Path) -> None:
+    """They had four lines of 48."""
+    study = finished_study(tmp_path / "study", [0.5], [0.6])
+
+    async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
+        log, plan = app.screen.query_one(LogPanel), app.screen.query_one(PlanPanel)
+        await until(app, pilot, lambda: log.size.height >= 7 and plan.size.height >= 7, "their room")
+        assert str(plan.border_subtitle) == str(log.border_subtitle).partition(" | ")[0]  # both name the run
+
+    show(study.directory, script, WIDE)
+
+
 def test_the_row_under_the_cursor_is_in_sight_after_a_resize(tmp_path: Path) -> None:
     study = finished_study(tmp_path / "study", [0.5] * 20, [0.6] * 20)
 
@@ -358,6 +371,24 @@ def test_advice_is_read_in_full_however_small_the_terminal(tmp_path: Path, size:
         assert advice in " ".join(dict.fromkeys(seen))
 
     show(study.directory, script, size)
+
+
+def test_the_key_for_advice_explains_the_marks_of_the_heatmap(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "study")
+    scored = [candidate_scored(0, n, values=values(lr), score=0.5 - n / 10) for n, lr in enumerate(LR.values)]
+    reason = "lowest score of the 2 candidates that were not left out (left out: 1 with last weights far behind)"
+    taken = chosen(candidate=0, values=values(LR.values[0]), excluded=[2], reason=reason)
+    write_run(study, "optimized", 0, [run_started(searched=[LR]), decision_started(axes=[LR]), *scored, taken])
+
+    async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
+        await until(app, pilot, lambda: "! left out, or better, not taken" in text(app), "the legend")
+        await until(app, pilot, lambda: "i Advice" in text(app), "the key")
+        await pilot.press("i")
+        for words in ("left out: the strategy did not compare it", "better, not taken: its score is better"):
+            await until(app, pilot, lambda words=words: words in text(app), words)
+        assert "last weights far behind: the loss of the weights after" in text(app)
+
+    show(study.directory, script, (100, 30))
 
 
 def test_advice_wraps_beside_the_charts_or_names_the_key(tmp_path: Path) -> None:

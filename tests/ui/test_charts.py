@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from hptui.ui.drawing.chart_ticks import epoch_ticks, value_ticks
-from hptui.ui.drawing.charts import BASELINE, OPTIMIZED, Band, Series, chart, legend
+from hptui.ui.drawing.charts import BASELINE, MARK_COLUMNS, OPTIMIZED, Band, Series, chart, legend
 from hptui.ui.drawing.colours import Palette
 from hptui.ui.drawing.literal import literal
 
@@ -183,9 +183,28 @@ def test_names_are_shown_literally() -> None:
 
 
 def test_legend_wraps_between_entries() -> None:
-    words = legend(ALL, width=20, palette=COLOUR)
+    words = legend(ALL, width=21, palette=COLOUR)
     assert len(words) == 3
-    assert all(row.cell_len == 20 for row in words)
+    assert all(row.cell_len == 21 for row in words)
+
+
+@pytest.mark.parametrize("style", ["line", "steps"])
+@pytest.mark.parametrize("epochs", [2, 30, 3000])
+def test_fine_lines_are_told_apart_without_their_colour(style: Any, epochs: int) -> None:
+    """In a capture of the screen baseline and optimized had one sign."""
+    both = [
+        Series(name, tuple((float(epoch), height) for epoch in range(1, epochs + 1)), style, colour, sign)
+        for name, height, colour, sign in (("baseline", 1.0, BASELINE, "×"), ("optimized", 2.0, OPTIMIZED, "●"))
+    ]
+    lines = draw(both)
+    (low,) = [row for row in lines if "×" in row]
+    (high,) = [row for row in lines if "●" in row]
+    assert lines.index(high) < lines.index(low)
+    for row, sign in ((low, "×"), (high, "●")):
+        assert 2 <= row.count(sign) <= 60 // MARK_COLUMNS
+        assert row.rstrip().endswith(sign)  # the newest value
+    (words,) = legend(both, width=60, palette=COLOUR)
+    assert words.plain.split() == ["⠤×⠤", "baseline", "⠤●⠤", "optimized"]
 
 
 @pytest.mark.parametrize("last", [1, 2, 3, 7, 20, 99, 100, 101, 12345])
@@ -212,3 +231,12 @@ def test_value_ticks_differ_and_lie_within(low: float, high: float, log: bool) -
 def test_charts_beside_each_other_can_share_their_epochs() -> None:
     assert draw([line(1.0, 2.0)])[-1].split() == ["epoch", "1", "2"]
     assert draw([line(1.0, 2.0)], epochs=(1, 20))[-1].split() == ["epoch", "1", "5", "10", "15", "20"]
+
+
+def test_an_axis_around_a_constant_has_no_values_that_there_are_not() -> None:
+    """Around a dropout of 0 it went from -1 to 1."""
+    ticks = value_ticks(0.0, 0.0, 10, log=False, form="number")
+    assert (ticks.low, ticks.high) == (0.0, 1.0)
+    assert value_ticks(-1.0, -1.0, 10, log=False, form="number").low < -1
+    share = value_ticks(1.0, 1.0, 10, log=False, form="percent")
+    assert share.low < share.high == 1.0

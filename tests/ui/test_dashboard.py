@@ -435,6 +435,9 @@ def test_an_error_in_the_worker_is_shown_and_the_app_stays_usable(study: Study) 
             await until(pilot, lambda: isinstance(app.screen, Dashboard))
             training.error, training.alive = "optimized-0 failed: no [memory] (more in error.log)", False
             await until(pilot, lambda: "no [memory] (more in error.log)" in notices(app))
+            await until(
+                pilot, lambda: "decision 3/3" in heatmap(app)
+            )  # before it is read there is none to go back from
             await pilot.press("h")
             await until(pilot, lambda: "decision 2/3" in heatmap(app))
 

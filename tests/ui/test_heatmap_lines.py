@@ -217,13 +217,19 @@ def test_an_outlier_leaves_digits_and_colours_to_the_others() -> None:
 
 
 def test_cells_that_were_passed_over_have_a_mark_and_the_legend_says_so() -> None:
-    cells = (Cell((0,), 0.76, passed_over=True), Cell((1,), 0.86), Cell((2,), 0.9))
-    shown = replace(grid(1, 3), cells=(cells,), chosen=(0, 1), low=0.76, high=0.9)
-    for palette in (Palette(), Palette(colour=False), Palette(ascii=True, colour=False)):
-        lines = text(heatmap_lines(shown, 58, 8, palette))
-        assert "!0.760" in "\n".join(lines)
-        assert f"{palette.mark('◆', '@')}0.860" in "\n".join(lines)
-        assert "! passed over" in lines[-1]
+    better, out = Cell((0,), 0.76, passed_over=True, better=True), Cell((2,), 0.9, passed_over=True, left_out=1)
+    for first, last, words in (
+        (better, Cell((2,), 0.9), "! better, not taken"),
+        (Cell((0,), 0.76), out, "! left out"),
+        (better, out, "! left out, or better, not taken"),
+    ):
+        shown = replace(grid(1, 3), cells=((first, Cell((1,), 0.86), last),), chosen=(0, 1), low=0.76, high=0.9)
+        for palette in (Palette(), Palette(colour=False), Palette(ascii=True, colour=False)):
+            lines = text(heatmap_lines(shown, 68, 8, palette))
+            assert ("!0.760" in "\n".join(lines)) == first.passed_over
+            assert ("!0.900" in "\n".join(lines)) == last.passed_over
+            assert f"{palette.mark('◆', '@')}0.860" in "\n".join(lines)
+            assert lines[-1].rstrip().endswith(words)
 
 
 def test_of_what_was_not_varied_the_one_value_is_told() -> None:

@@ -21,7 +21,7 @@ from hptui.config import Layer, StudyConfig, resolve
 from hptui.hyperparameters import hyperparameter, hyperparameters
 from hptui.planning import Refused, Speed
 from hptui.ui.app import HptuiApp
-from hptui.ui.form_check import plan_words, planned
+from hptui.ui.form_check import missing_paths, plan_words, planned, unused_notes
 from hptui.ui.messages import LeaveForm, StartStudy
 from hptui.ui.screens.new_study import FORM, MORE, SHOWN, NewStudyScreen
 from hptui.ui.screens.study_list import StudyListScreen
@@ -300,6 +300,87 @@ def test_the_data_set_is_built_in_a_path_or_ones_own(word: str, typed: str, expe
             await pilot.press(*typed)
 
     assert started(change).dataset == expected
+
+
+async def type_path(app: Host, pilot: Pilot[None], word: str, path: str) -> None:
+    app.row("dataset").query_one(Select).value = word
+    await until(pilot, lambda: app.field("dataset").display)
+    app.field("dataset").focus()
+    app.field("dataset").value = path
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_path_that_is_not_there_is_marked_once_its_field_is_left(
+    size: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        await type_path(app, pilot, "medmnist", "chest.npz")
+        await pilot.pause()
+        assert app.problem("dataset") == ""  # while it is typed
+        await pilot.press("tab")
+        await until(pilot, lambda: "there is no such file" in app.problem("dataset"))
+        assert str(tmp_path / "chest.npz") in app.problem("dataset")
+        assert app.can_start  # the file may be put there meanwhile
+        Path("chest.npz").touch()
+        await pilot.press("shift+tab", "tab")
+        await until(pilot, lambda: app.problem("dataset") == "")
+        await type_path(app, pilot, "folder", "chest.npz")  # which is a file
+        await pilot.press("tab")
+        await until(pilot, lambda: "folder:chest.npz: there is no such folder" in app.problem("dataset"))
+        await pilot.press(*"nowhere")  # data_dir comes after the data set
+        await pilot.press("tab")
+        await until(pilot, lambda: "there is no folder nowhere" in app.problem("data_dir"))
+
+    show(test, size)
+
+
+@pytest.mark.parametrize("place", ["data/", "data/MedMNIST/", "cache/hptui/datasets/MedMNIST/", ""])
+def test_a_relative_path_is_looked_for_where_the_start_looks(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / place).mkdir(parents=True, exist_ok=True)
+    data_dir = "data" if place.startswith("data") else None
+    config = configuration(dataset="medmnist:tiny.npz", data_dir=data_dir)
+    assert missing_paths(config).keys() == {"dataset"}
+    (tmp_path / place / "tiny.npz").touch()
+    assert missing_paths(config) == {}
+
+
+def test_a_form_that_is_filled_in_marks_a_missing_path_at_once(tmp_path: Path) -> None:
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: "there is no such folder" in app.problem("dataset"))
+
+    show(test, config=configuration(dataset=f"folder:{tmp_path / 'images'}"))
+
+
+@pytest.mark.parametrize(
+    ("strategy", "unused"),
+    [
+        ("grid", {"budget"}),
+        ("adaptive", {"horizon", "score"}),
+        ("pbt", {"horizon", "budget", "greed_check"}),
+        ("fixed", {"decide_every", "decide_at", "horizon", "budget", "score", "greed_check"}),
+    ],
+)
+def test_what_the_strategy_does_not_use_is_said_beside_it(strategy: str, unused: set[str], kept_form: KeptForm) -> None:
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        app.row("strategy").query_one(Select).value = strategy
+        await until(pilot, lambda: app.problem(max(unused)) == f"not used by {strategy}")
+        noted = {row.setting for row in app.form.query(Row) if app.problem(row.setting)}
+        assert noted == unused
+        assert {app.problem(setting) for setting in unused} == {f"not used by {strategy}"}
+        assert app.can_start
+
+    kept_form.show(test)
+
+
+def test_a_setting_that_the_other_arm_uses_is_not_called_unused() -> None:
+    assert unused_notes(configuration(strategy="grid", baseline="adaptive")) == {}
+    assert unused_notes(configuration(strategy="adaptive", baseline="none")).keys() == {"horizon", "score"}
 
 
 ERRORS = {

@@ -52,7 +52,7 @@ def test_beside_a_baseline_stands_what_the_optimized_run_will_decide(tmp_path: P
         "3 candidates for 1 epoch, then at most 2 for 1 cost about 1.50 plain trainings" in beside()
     )
     write_run(study, "optimized", 0, [run_started(epochs=4), run_completed(4)])
-    assert beside() == "Plan baseline-0: baseline, nothing is decided"
+    assert beside() == "Plan baseline-0: baseline, nothing is decided baseline-0"  # on the border, too
 
 
 def test_values_by_hand_are_told_with_the_key_that_gives_the_choice_back(tmp_path: Path) -> None:

@@ -33,7 +33,9 @@ from hptui.config import StudyConfig
 from hptui.errors import RunDirectoryError
 from hptui.reading import glance, listing
 from hptui.reading.listing import UNREAD, StudyLine, StudyReader
+from hptui.reading.listing_words import BY_NAME, Column
 from hptui.record.events import AnyEvent, RunContinued, RunFailed, RunPaused, RunStopped
+from hptui.record.notes import NOTE_FILE
 from hptui.record.presence import Presence
 from hptui.record.run_directory import EVENTS_FILE
 from hptui.record.run_writer import RunWriter
@@ -41,8 +43,9 @@ from hptui.record.study_directory import STUDY_FILE, Steering, open_study, save_
 from hptui.ui.drawing.literal import literal
 from hptui.ui.messages import NewStudy, OpenStudy
 from hptui.ui.screens import study_list
-from hptui.ui.screens.study_list import StudyListScreen
-from hptui.ui.study_lines import layout
+from hptui.ui.screens.dialogs import AdviceDialog
+from hptui.ui.screens.study_list import IN_FULL, SORTS, StudyListScreen
+from hptui.ui.study_lines import Order, layout
 from hptui.ui.widgets.study_table import NEWEST_FIRST
 
 BEGUN: list[AnyEvent] = [run_started(), *trained_epoch(1)]
@@ -490,7 +493,7 @@ def test_columns_share_what_room_there_is() -> None:
             assert all(cell_len(cell) <= width + 1 for cell, width in zip(cells, chosen.widths, strict=True))
         shown[room] = [column.name for column in chosen.columns]
     assert shown[60][:3] == ["name", "state", "runs"]
-    assert set(shown[60]) < set(shown[80]) < set(shown[200])
+    assert set(shown[60]) <= set(shown[80]) < set(shown[100]) < set(shown[200])
     assert layout(lines, 60, NEWEST_FIRST).row(lines[1])[1] == "unreadable"  # never cut
     assert "w" * 9 in "".join(layout(lines, 80, NEWEST_FIRST).row(lines[1])[2:])
     (wide, *_) = layout([a_line("\u6f22" * 19)], 5, NEWEST_FIRST).row(a_line("\u6f22" * 19))
@@ -504,9 +507,43 @@ def test_names_are_whole_before_the_less_important_columns_come() -> None:
     assert [chosen.row(line)[0].rstrip() for line in lines] == [line.directory.name for line in lines]
     shown = [column.name for column in chosen.columns]
     assert shown[:3] == ["name", "state", "runs"]
-    assert {"optimized", "difference"} < {*shown}
-    assert "age" not in shown
+    assert {"optimized", "age"} < {*shown}  # they are sorted by the age
+    by_name = [column.name for column in layout(lines, 77, Order(BY_NAME["name"])).columns]
+    assert {"optimized", "difference"} < {*by_name}
+    assert "age" not in by_name
     assert "age" in [column.name for column in layout([a_line("a" * 99)], 160, NEWEST_FIRST).columns]
+
+
+@pytest.mark.parametrize("column", SORTS, ids=lambda column: column.name)
+@pytest.mark.parametrize("room", [60, 77, 157])
+def test_the_column_that_rows_are_sorted_by_is_always_shown(column: Column, room: int) -> None:
+    """A list of 80 columns was sorted by the model, and showed none."""
+    lines = [a_line("n" * 70), StudyLine(Path("/x/unread"), 1.0, UNREAD)]
+    chosen = layout(lines, room, Order(column))
+    assert column in chosen.columns
+    (heading,) = [heading for heading in chosen.headings if "▼" in heading]
+    assert heading.startswith(column.heading)
+    assert sum(chosen.widths) + len(chosen.widths) <= room
+
+
+def test_the_whole_name_and_the_note_can_be_read_in_a_small_terminal(tmp_path: Path) -> None:
+    name = f"20261127-152715-pneumoniamnist-adaptive-{'dropout-' * 6}second"
+    note = f"{'as discussed with the radiologists; ' * 12}end of the note"
+    finished_study(tmp_path / name, [0.5], [0.7])
+    (tmp_path / name / NOTE_FILE).write_text(note, "utf-8")
+
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: "note: as discussed" in app.text)
+        assert name in words_of(app, "#about")
+        await until(pilot, lambda: IN_FULL in str(app.list.query_one("#about", Static).border_title))
+        await pilot.press("i")
+        await until(pilot, lambda: isinstance(app.screen, AdviceDialog))
+        await until(pilot, lambda: "end of the note" in app.text)
+        assert "finished: baseline-0, optimized-0" in app.text
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is app.list)
+
+    show(tmp_path, test)
 
 
 def test_columns_stay_where_they_are_while_numbers_come() -> None:

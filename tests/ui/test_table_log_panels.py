@@ -22,6 +22,7 @@ from fabricate import (
 from textual.binding import Binding
 from textual.pilot import Pilot
 from textual.widgets import Input, RichLog
+from waiting import until
 
 from hptui.reading.comparison import compare
 from hptui.reading.studies import FollowedRun, FollowedStudy, follow
@@ -31,7 +32,7 @@ from hptui.ui.drawing.colours import Palette
 from hptui.ui.drawing.event_words import event_words
 from hptui.ui.panels import LookAtRun
 from hptui.ui.panels import table as table_module
-from hptui.ui.panels.log import LogPanel
+from hptui.ui.panels.log import KEYS, LogPanel
 from hptui.ui.panels.table import COLUMNS, TablePanel
 from ui.panel_host import make_scene, piloted, whole
 
@@ -268,6 +269,22 @@ def test_lines_are_wrapped_anew_in_another_width(logged: FollowedStudy) -> None:
         assert counts[0] == counts[2] > counts[3] > counts[1]
 
     piloted(panel, script, (30, 24))
+
+
+def test_the_log_names_its_run_on_the_border(logged: FollowedStudy) -> None:
+    panel = LogPanel()
+
+    async def script(pilot: Pilot[None]) -> None:
+        panel.show(make_scene(logged, "optimized-0"))
+        await pilot.pause()
+        assert f"optimized-0 | {KEYS}" in whole(pilot)[-1]
+        panel.show(make_scene(logged, "baseline-0"))
+        await pilot.pause()
+        assert f"baseline-0 | {KEYS}" in whole(pilot)[-1]
+        await pilot.press("slash", *"other")
+        await until(pilot, lambda: "baseline-0 | only other | Esc for all" in whole(pilot)[-1])
+
+    piloted(panel, script)
 
 
 def test_a_hidden_log_is_written_when_it_is_shown(logged: FollowedStudy) -> None:

@@ -29,9 +29,11 @@ def config(context: click.Context) -> None:
 @settings_options
 @json_option
 def show(config: Path | None, as_json: bool, **flags: Any) -> int:
-    """Show every setting, and whether it comes from a default, the file, the environment or a flag."""
-    from hptui.cli.console import print_result
-    from hptui.cli.tables import origin_rows, pairs_table
+    """Show every setting as TOML, and whether it comes from a default, the file, the environment or a flag.
+
+    Into a file (hptui config show > mine.toml) it makes a CONFIG.toml of the same settings.
+    """
+    from hptui.cli.config_lines import config_lines
 
     resolved = resolve_layers(config, flags)
     plain = msgspec.to_builtins(resolved.config)
@@ -39,7 +41,7 @@ def show(config: Path | None, as_json: bool, **flags: Any) -> int:
         both = {key: {"value": value, "origin": resolved.origins[key]} for key, value in plain.items()}
         print_json(msgspec.json.encode(both))
     else:
-        print_result(pairs_table(("setting", "value", "from"), origin_rows(plain, resolved.origins)))
+        print_line("\n".join(config_lines(plain, resolved.origins)))
     return DONE
 
 

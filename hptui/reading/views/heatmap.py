@@ -172,7 +172,7 @@ class _Setting:
             diverged = all(one.diverged for one in candidates)
             failed = next((one.failed for one in candidates if one.failed), "")
             return Cell(numbers, None, diverged=diverged, failed=failed, left_out=left_out)
-        return Cell(numbers, best.value, passed_over=best.passed_over, left_out=left_out)
+        return Cell(numbers, best.value, passed_over=best.passed_over, better=best.better, left_out=left_out)
 
     def value(self, one: CandidateScored) -> float | None:
         """What was measured of a candidate; None if it is not finite or not defined."""
@@ -186,7 +186,7 @@ class _Setting:
                 loss = value if self.measure in LOWER_IS_BETTER else -value
                 out = one.candidate in self.excluded
                 better = taken is not None and one.score is not None and one.score < taken
-                yield _Ranked(one is not self.winner, out, loss, value, out or better)
+                yield _Ranked(one is not self.winner, out, loss, value, out or better, better and not out)
 
 
 class _Ranked(NamedTuple):
@@ -197,6 +197,7 @@ class _Ranked(NamedTuple):
     loss: float
     value: float
     passed_over: bool
+    better: bool
 
 
 def measured(candidate: CandidateScored, measure: Measure) -> float | None:

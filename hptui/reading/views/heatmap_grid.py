@@ -36,6 +36,8 @@ class Cell:
     """score that the strategy's model of the landscape expects here, where nothing was measured"""
     passed_over: bool = False
     """its value was not to be chosen: the strategy left the candidate out, or took another one in spite of its score"""
+    better: bool = False
+    """it was passed over for another one in spite of its score, and not left out"""
     left_out: int = 0
     """how many of its candidates the strategy left out, whatever their score; others may be the ones that are shown"""
 

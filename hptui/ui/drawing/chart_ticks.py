@@ -34,10 +34,10 @@ def _even_ticks(low: float, high: float, most: int, form: ValueFormat) -> ValueT
     largest = max(abs(low), abs(high))
     if high - low <= max(EQUAL * largest, TINY):
         room = largest / 20 if largest > TINY / EQUAL else 1.0
-        # shares stay within 0 and 1, where an axis to 105 % would look like a mistake
-        inside = form == "percent" and low >= 0 and high <= 1
-        low, high = low - room, high + room
-        low, high = (max(low, 0.0), min(high, 1.0)) if inside else (low, high)
+        # what is not negative has no ticks below zero, and shares stay within 0 and 1: 105 % looks like a mistake
+        least = 0.0 if low >= 0 else -math.inf
+        most_of_all = 1.0 if form == "percent" and 0 <= low <= high <= 1 else math.inf
+        low, high = max(low - room, least), min(high + room, most_of_all)
     step = next(step for step in _steps(high - low) if _count(low, high, step) <= most)
     if _count(low, high, step) < 2:
         step = next(step for step in _steps(high - low, down=True) if _count(low, high, step) >= 2)

@@ -25,6 +25,8 @@ SCHEDULED: Rgb = (0, 158, 115)
 """vermilion, blue and green of Okabe and Ito: told apart by colour-blind eyes, readable on black and on white"""
 
 LEAST_WIDTH, LEAST_HEIGHT = 20, 5
+MARK_COLUMNS = 8
+"""from one mark on a fine line to the next at least: without colour (a capture of the screen) they tell lines apart"""
 FRAME_LINES = 2
 """the x axis and its ticks"""
 
@@ -44,7 +46,7 @@ class Series:
     colour: Rgb | None = None
     """None: the colour of ordinary text"""
     marker: str = "●"
-    """for dots, and for lines where colour or fine lines are missing"""
+    """for dots, and for lines where colour or fine lines are missing; a fine line has one now and then"""
 
 
 @dataclass(frozen=True)
@@ -170,6 +172,20 @@ def _draw(figure: Any, part: Series | Band, frame: _Frame, palette: Palette) -> 
         )
         signal.lines(part.style != "dots")
     figure.draw(signal)
+    if fine and isinstance(part, Series):
+        marks = _marked(part.points, frame)
+        marker = plotext.marker(_glyph(part), part.colour)
+        figure.draw(figure.signal([x for x, _ in marks], [frame.share(y) for _, y in marks], marker=marker))
+
+
+def _marked(points: Sequence[tuple[float, float]], frame: _Frame) -> list[tuple[float, float]]:
+    """Points of a fine line that get a mark: from the last one backwards, so many columns apart."""
+    least = MARK_COLUMNS * (frame.x[1] - frame.x[0]) / max(frame.columns, 1)
+    marked: list[tuple[float, float]] = []
+    for point in reversed(points):
+        if not marked or marked[-1][0] - point[0] >= least:
+            marked.append(point)
+    return marked
 
 
 def _is_fine(part: Series, palette: Palette) -> bool:
@@ -243,7 +259,7 @@ def _entries(series: Sequence[Series | Band], palette: Palette, log_y: bool) -> 
             continue
         fine = isinstance(part, Series) and _is_fine(part, palette)
         dashed = isinstance(part, Series) and part.style == "dashed"
-        sample = "⠤⠤" if fine else "─ ─" if dashed else _glyph(part)
+        sample = f"⠤{_glyph(part)}⠤" if fine else "─ ─" if dashed else _glyph(part)
         sign = _plain(sample) if palette.ascii else sample
         colour = part.colour if palette.colour else None
         style = Style(color=Color.from_rgb(*colour)) if colour else Style()

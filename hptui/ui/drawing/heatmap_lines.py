@@ -9,6 +9,7 @@ from rich.style import Style
 from textual.strip import Strip
 
 from hptui.reading.views.heatmap_grid import Cell, HeatmapGrid, Position, lost_words
+from hptui.reading.views.passed_over import passed_over_label
 from hptui.record.events import Axis
 from hptui.ui.drawing.colours import Palette, readable_on
 from hptui.ui.drawing.heatmap_layout import Layout, fitted, share_of
@@ -179,7 +180,7 @@ def _signs(grid: HeatmapGrid, palette: Palette, room: int) -> str:
     cells = [cell for _, _, cell in grid.places]
     occur = {
         f"{palette.mark('◆', '@')} chosen": grid.chosen is not None,
-        "! passed over": any(cell.passed_over for cell in cells),
+        f"! {passed_over_label(cells)}": any(cell.passed_over for cell in cells),
         f"{palette.mark('½', '/')} some left out": any(cell.hides_left_out for cell in cells),
         "~ predicted": any(cell.value is None and cell.predicted is not None for cell in cells),
         f"{palette.mark('×', 'x')} {lost_words(cells)}": any(cell.diverged for cell in cells),

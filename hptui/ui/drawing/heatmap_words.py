@@ -8,6 +8,7 @@ from hptui.hyperparameters import Values
 from hptui.reading.run_state import Decision
 from hptui.reading.views.heatmap import measured
 from hptui.reading.views.heatmap_grid import HeatmapGrid, Position
+from hptui.reading.views.passed_over import passed_over_label
 from hptui.reading.views.probe_rounds import round_words
 from hptui.space import describe
 from hptui.ui.drawing.colours import Palette
@@ -58,7 +59,7 @@ def cell_words(grid: HeatmapGrid, decision: Decision, at: Position, width: int) 
         if cell.predicted is not None and cell.value is None:
             shown = f"{grid.measure} {cell.predicted:.{digits}g} predicted, not measured"
         if cell.value is not None:
-            shown = f"{grid.measure} {cell.value:.{digits}g}" + ", passed over" * cell.passed_over
+            shown = f"{grid.measure} {cell.value:.{digits}g}" + f", {passed_over_label([cell])}" * cell.passed_over
             shown += f", {cell.left_out} of {len(cell.candidates)} left out" * cell.hides_left_out
         words = f"{shown} | {', '.join(f'{name} {value:.{digits}g}' for name, value in values.items())}"
         if len(words) <= width:

@@ -15,6 +15,7 @@ from textual.strip import Strip
 from hptui.reading.run_state import Decision
 from hptui.reading.views.heatmap import heatmap, heatmap_pairs
 from hptui.reading.views.heatmap_grid import MEASURES, HeatmapGrid, Measure, Position
+from hptui.reading.views.passed_over import passed_over_meaning
 from hptui.reading.views.probe_rounds import probe_rounds
 from hptui.ui.drawing.heatmap_companions import companion_lines
 from hptui.ui.drawing.heatmap_lines import cell_at, heatmap_lines, layout
@@ -57,6 +58,7 @@ class HeatmapPanel(Panel):
     heading = "Epoch heatmap"
     order = 10
     span = Span(columns=3, rows=4)
+    wide_span = Span(columns=3, rows=5)
 
     DEFAULT_CSS = """
     HeatmapPanel { height: 1fr; }
@@ -70,7 +72,14 @@ class HeatmapPanel(Panel):
         Binding("f", "follow", "Follow the newest decision", show=False),
         Binding("c", "cursor", "Cursor on the cells", show=False),
         Binding("escape", "cursor_off", "Cursor off", show=False),
-        Binding("enter", "use_cell", "Use the cell's values", show=False, key_display="enter"),
+        Binding(
+            "enter",
+            "use_cell",
+            "Use the cell's values",
+            show=False,
+            key_display="enter",
+            tooltip="(while the run trains)",
+        ),
         Binding("a", "next_axes", "Other axes", show=False),
         Binding("v", "next_measure", "Other value", show=False),
     ]
@@ -89,6 +98,13 @@ class HeatmapPanel(Panel):
 
     def shows_nothing(self, scene: Scene) -> bool:
         return not scene.run.state.decisions
+
+    def advice(self, scene: Scene) -> tuple[str, ...]:
+        """What the mark of cells that were not chosen, though they look as good or better, means."""
+        grid, decision = self._grid, scene.decision  # as it was drawn: another one is work for nothing
+        if grid is None or decision is None or decision.chosen is None or grid.decision != decision.started.decision:
+            return ()
+        return tuple(passed_over_meaning((cell for _, _, cell in grid.places), decision.chosen.reason))
 
     def change_key(self, scene: Scene) -> object:
         decision = scene.decision

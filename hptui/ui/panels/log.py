@@ -43,6 +43,7 @@ class LogPanel(Panel):
     heading = "Log"
     order = 50
     span = Span(columns=3, rows=1)
+    wide_span = Span(columns=3, rows=2)
 
     DEFAULT_CSS = """
     LogPanel { layout: vertical; height: 1fr; }
@@ -78,11 +79,6 @@ class LogPanel(Panel):
         yield log
         yield Field(placeholder="filter, Esc for all", compact=True)
 
-    def on_mount(self) -> None:
-        """Name the keys on the border."""
-        super().on_mount()
-        self.border_subtitle = key_hints(KEYS)
-
     def show(self, scene: Scene) -> None:
         if self._width < 1:  # hidden: what is written now would be wrapped to nothing
             self.scene = scene
@@ -105,6 +101,14 @@ class LogPanel(Panel):
     def watch_drawn_from(self) -> None:
         self._written = 0
         self.query_one(RichLog).clear()
+        self._name_run()
+
+    def _name_run(self) -> None:
+        """Name the run, and the keys or the filter, on the border."""
+        run = f"{self.scene.run.name} | " if self.scene is not None else ""
+        wanted = self.query_one(Input).value
+        filtered = Text(f"{run}only {literal(wanted)} | Esc for all")
+        self.border_subtitle = filtered if wanted else key_hints(f"{run}{KEYS}")
 
     def _write_news(self, run: FollowedRun, palette: Palette) -> None:
         """Add a line for each event since the last time."""
@@ -129,8 +133,7 @@ class LogPanel(Panel):
     def on_input_changed(self) -> None:
         if self.scene is not None:
             self.show(self.scene)
-        wanted = self.query_one(Input).value
-        self.border_subtitle = Text(f"only {literal(wanted)} | Esc for all") if wanted else key_hints(KEYS)
+        self._name_run()
 
     def on_input_submitted(self) -> None:
         self.focus()

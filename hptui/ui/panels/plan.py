@@ -24,15 +24,17 @@ class PlanPanel(Panel):
     heading = "Plan"
     order = 60
     span = Span(columns=3, rows=1)
+    wide_span = Span(columns=3, rows=2)
 
     DEFAULT_CSS = """
     PlanPanel { height: 1fr; }
     """
 
     def change_key(self, scene: Scene) -> object:
-        return (*_lines(scene), scene.palette)
+        return (scene.run.name, *_lines(scene), scene.palette)
 
     def watch_drawn_from(self) -> None:
+        self.border_subtitle = Text(self.scene.run.name) if self.scene is not None else ""
         self.refresh()
 
     def render(self) -> Text:

@@ -35,6 +35,7 @@ class TrajectoryPanel(Panel):
     heading = "Trajectory"
     order = 20
     span = Span(columns=3, rows=4)
+    wide_span = Span(columns=3, rows=5)
 
     DEFAULT_CSS = """
     TrajectoryPanel { height: 1fr; }

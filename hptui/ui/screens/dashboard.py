@@ -93,8 +93,6 @@ class Dashboard(HelpedScreen[None]):
         self._behind = True
         """old lines of a log are still to be read"""
         self._board = PanelBoard(self._panels)
-        self._advice: list[tuple[str, tuple[str, ...]]] = []
-        """what each panel has to say, by its heading, and what cannot be read"""
         self._was_advised = False
         """whether there was any: a key that comes and goes with every decision costs the training more than it says"""
         self._sometimes: dict[str, Callable[[], object]] = {
@@ -149,8 +147,7 @@ class Dashboard(HelpedScreen[None]):
             self._status = status
             strip.show(self.followed, scene.run, status, palette=self.palette, reading=reading)
             if not reading:  # half a log gives advice that the other half takes back
-                self._advice = self._collect_advice(scene)
-                self._was_advised = self._was_advised or bool(self._advice)
+                self._was_advised = self._was_advised or bool(self._collect_advice(scene))
                 self._notices.show_alerts(status)
             self._update_footer()
         for panel in self._panels:
@@ -231,6 +228,7 @@ class Dashboard(HelpedScreen[None]):
         self.action_steer(request)
 
     def _collect_advice(self, scene: Scene) -> list[tuple[str, tuple[str, ...]]]:
+        """What each panel has to say, by its heading, and what cannot be read."""
         said = [(panel.heading, panel.advice(scene)) for panel in self._panels]
         unreadable = tuple(f"{run}: {problem}" for run, problem in self.viewer.problems.items())
         return [(heading, lines) for heading, lines in [*said, ("Cannot be read", unreadable)] if lines]
@@ -238,11 +236,12 @@ class Dashboard(HelpedScreen[None]):
     @work
     async def action_advice(self) -> None:
         """All of it in full, whatever the panels have room for."""
+        advice = self._collect_advice(self.viewer.scene(self.palette))
         sections = [
             Text("\n\n").join(
                 [Text(heading, "bold"), *(Text(literal(one)) for line in lines for one in line.splitlines())]
             )
-            for heading, lines in self._advice or [("Nothing now", ("What was advised before is over.",))]
+            for heading, lines in advice or [("Nothing now", ("What was advised before is over.",))]
         ]
         await self._questions.ask(AdviceDialog(f"Advice on {self.viewer.run.name}", Text("\n\n\n").join(sections)))
 

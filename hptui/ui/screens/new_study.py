@@ -11,13 +11,23 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal
 from textual.widget import Widget
-from textual.widgets import Button, Static
+from textual.widgets import Button, Input, Static
 
 from hptui.config import FIELDS, StudyConfig, environment_layer, resolve
 from hptui.errors import ConfigError, HptuiError
 from hptui.hyperparameters import hyperparameters
 from hptui.planning import Refused, Speed
-from hptui.ui.form_check import Measure, in_form_words, plan_words, planned, read_rows, refused_setting, setting_of
+from hptui.ui.form_check import (
+    Measure,
+    in_form_words,
+    missing_paths,
+    plan_words,
+    planned,
+    read_rows,
+    refused_setting,
+    setting_of,
+    unused_notes,
+)
 from hptui.ui.messages import Draft, LeaveForm, StartStudy
 from hptui.ui.screens.helped import CLOSE_HELP, HelpedScreen
 from hptui.ui.widgets.estimate import EstimateButton
@@ -182,6 +192,9 @@ class NewStudyScreen(HelpedScreen[None]):
     def on_row_changed(self, message: Row.Changed) -> None:
         """Look at the form once for all that was changed together."""
         message.stop()
+        self._check_soon()
+
+    def _check_soon(self) -> None:
         if not self._check_is_due:
             self._check_is_due = True
             self.call_later(self._check)
@@ -193,8 +206,9 @@ class NewStudyScreen(HelpedScreen[None]):
         found = self._estimate.answer(config) if config is not None else None
         problems, lines = errors, []
         if config is not None:
-            if isinstance(found, Refused):  # it may be mended on the disk
-                problems = {refused_setting(found, config): found.message}
+            problems = self._missing_paths(config)  # they may be mended on the disk, and so may what was found
+            if isinstance(found, Refused):
+                problems |= {refused_setting(found, config): found.message}
             speed = found if isinstance(found, Speed) else None
             try:
                 lines = plan_words(config, planned(config, speed), speed)
@@ -202,8 +216,9 @@ class NewStudyScreen(HelpedScreen[None]):
                 problems = {setting_of(str(error), config): str(error)}
                 config = None
         problems = {setting: in_form_words(problem) for setting, problem in problems.items()}
+        notes = unused_notes(config)
         for row in self._rows:
-            row.show_problem(problems.pop(row.setting, ""))
+            row.show_problem(problems.pop(row.setting, ""), notes.get(row.setting, ""))
         wrong = [row.setting for row in self._rows if row.has_class("-wrong")]
         if config is None:
             lines = ["to mend: " + ", ".join(wrong)] if wrong else []
@@ -212,6 +227,14 @@ class NewStudyScreen(HelpedScreen[None]):
             self._fold(is_open=True)
         self._go_to_problem()
         return config
+
+    def _missing_paths(self, config: StudyConfig) -> dict[str, str]:
+        """What is said of paths that are not there; of none that is being typed."""
+        typed_into = self.focused if isinstance(self.focused, Input) else None
+        rows = (
+            {row.setting for row in typed_into.ancestors if isinstance(row, Row)} if typed_into is not None else set()
+        )
+        return {field: words for field, words in missing_paths(config).items() if field not in rows}
 
     def _go_to_problem(self) -> None:
         """Put the cursor, once, into the field that kept a study from starting."""
@@ -231,6 +254,11 @@ class NewStudyScreen(HelpedScreen[None]):
         if self._ready != (config is not None):
             self._ready = config is not None
             self.refresh_bindings()
+
+    def on_descendant_blur(self, event: events.DescendantBlur) -> None:
+        """Look for what was typed into a field once it is left."""
+        if isinstance(event.widget, Input):
+            self._check_soon()
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """Say what the field is for, and mark the section that it is in."""

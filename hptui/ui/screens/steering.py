@@ -29,6 +29,7 @@ from hptui.record.presence import is_written
 from hptui.record.study_directory import open_study
 from hptui.space import describe, parse_range
 from hptui.ui.screens.dialogs import ChoiceDialog, NumberDialog, Questions
+from hptui.ui.screens.helped import NOT_NOW
 from hptui.ui.screens.ranges_dialog import RangesDialog
 from hptui.ui.viewer import Viewer
 
@@ -40,14 +41,15 @@ KEYS: list[BindingType] = [
     Binding("plus", "steer('epochs')", "Epochs", key_display="+"),
     Binding("x", "steer('stop')", "Stop"),
     Binding("u", "steer('release')", "Search"),
-    Binding("space", "ask('pause')", show=False),
-    Binding("s", "ask('step')", show=False),
-    Binding("r", "ask('ranges')", show=False),
-    Binding("plus", "ask('epochs')", show=False),
-    Binding("x", "ask('stop')", show=False),
-    Binding("u", "ask('release')", show=False),
+    Binding("space", "ask('pause')", tooltip=f"Pause {NOT_NOW}", show=False),
+    Binding("s", "ask('step')", tooltip=f"Step {NOT_NOW}", show=False),
+    Binding("r", "ask('ranges')", tooltip=f"Ranges {NOT_NOW}", show=False),
+    Binding("plus", "ask('epochs')", tooltip=f"Epochs {NOT_NOW}", show=False, key_display="+"),
+    Binding("x", "ask('stop')", tooltip=f"Stop {NOT_NOW}", show=False),
+    Binding("u", "ask('release')", tooltip=f"Search {NOT_NOW}", show=False),
 ]
-"""what is offered now stands in the footer; where it is not, the same key asks all the same, and is told why not"""
+"""what is offered now stands in the footer; where it is not, the same key asks all the same, and is told why not; it
+has no description, so that it is in no palette: its tooltip is for the help"""
 HELD = "in this run the strategy decides nothing until u lets it choose again"
 LOOK_SECONDS = 0.2
 """between two looks at who trains: the footer asks once for each of its keys"""

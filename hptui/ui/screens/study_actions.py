@@ -8,22 +8,24 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from rich.text import Text
 from textual.screen import Screen
 
 from hptui.config import StudyConfig
 from hptui.errors import HptuiError
 from hptui.reading.listing import UNREADABLE
+from hptui.reading.listing_words import details, run_words
 from hptui.reading.studies import RESUMABLE
 from hptui.record.housekeeping import checked_name, clean_study, delete_study, rename_study
 from hptui.record.housekeeping_words import clean_question, delete_question
 from hptui.record.localizing import localized
 from hptui.record.notes import write_note
 from hptui.record.own_code import code_question, remember_code, unknown_code
-from hptui.record.study_directory import open_study
+from hptui.record.study_directory import open_study, shown
 from hptui.ui.drawing.literal import literal
 from hptui.ui.messages import NewStudy, ResumeStudy
 from hptui.ui.screens.comparison import Comparer, ComparisonScreen
-from hptui.ui.screens.dialogs import ChoiceDialog, Questions
+from hptui.ui.screens.dialogs import AdviceDialog, ChoiceDialog, Questions
 from hptui.ui.screens.text_dialog import TextDialog
 from hptui.ui.widgets.study_table import StudyTable
 
@@ -45,6 +47,7 @@ class StudyActions:
         self._questions = Questions(screen)
         self.actions: dict[str, Callable[[], Awaitable[None]]] = {
             "compare": self.compare,
+            "details": self.details,
             "resume": self.resume,
             "new_like": self.new_like,
             "rename": self.rename,
@@ -79,6 +82,13 @@ class StudyActions:
         directories = [line.directory for line in self._table.chosen if line.state != UNREADABLE]
         if self._compare is not None and directories:
             await self._questions.ask(ComparisonScreen(directories, self._compare))
+
+    async def details(self) -> None:
+        """All there is to say of the study under the cursor, with its whole name and note."""
+        line = self._table.current
+        if line is not None:
+            words = "\n".join(map(literal, [shown(line.directory.name), *details(line), *run_words(line)]))
+            await self._questions.ask(AdviceDialog("study", Text(words)))
 
     async def resume(self) -> None:
         line = self._table.current

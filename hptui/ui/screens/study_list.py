@@ -6,11 +6,12 @@ import asyncio
 from pathlib import Path
 from typing import ClassVar
 
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.content import Content
 from textual.message import Message
 from textual.reactive import Reactive, reactive
 from textual.widgets import DataTable, Input, Static
@@ -33,6 +34,7 @@ from hptui.ui.widgets.study_table import NEWEST_FIRST, StudyTable
 REFRESH_SECONDS = 3.0
 AROUND_TITLE = 6
 """cells beside a title on a border"""
+IN_FULL = "i: in full"
 SORTS = [column for column in COLUMNS if column.name not in ("interval", "note")]
 """columns that the key for sorting goes through: the interval is sorted like the difference"""
 
@@ -62,6 +64,7 @@ class StudyListScreen(HelpedScreen[Path | None]):
         Binding("S", "sort_backwards", "Sort the other way", show=False),
         Binding("slash", "filter", "Filter", key_display="/"),
         Binding("escape", "all", "Clear"),
+        Binding("i", "act('details')", "Name, note and results in full", show=False),
         Binding("e", "act('rename')", "Rename", show=False),
         Binding("t", "act('note')", "Note", show=False),
         Binding("X", "act('clean')", "Clean", show=False),
@@ -191,12 +194,22 @@ class StudyListScreen(HelpedScreen[Path | None]):
         name = literal(shown(line.directory.name)) if line is not None else ""
         about.border_title = Text(name)
         words = [name] if cell_len(name) > self.size.width - AROUND_TITLE else []
-        if line is not None:
-            words += map(literal, [*details(line), *(run_words(line) if self._has_frames else [])])
         if marked:
             words.append(f"{len(marked)} marked: c compares them, X cleans, D deletes")
+        if line is not None:
+            words += map(literal, [*details(line), *(run_words(line) if self._has_frames else [])])
         about.update(Text("\n".join(words)))
+        self.call_after_refresh(self._tell_what_is_cut, name)
         self.refresh_bindings()
+
+    def _tell_what_is_cut(self, name: str) -> None:
+        """Name the key that shows all of it, where the text below the table has no room for all."""
+        about = self.query_one("#about", Static)
+        needed = Content(str(about.content)).get_height({}, max(about.content_size.width, 1))
+        hint = f" | {IN_FULL}" if needed > about.content_size.height else ""
+        room = self.size.width - AROUND_TITLE - cell_len(hint)
+        shown = name if cell_len(name) <= room or not hint else f"{set_cell_size(name, room - 1)}…"
+        about.border_title = Text(f"{shown}{hint}")
 
     def action_new(self) -> None:
         self.post_message(NewStudy())

@@ -81,6 +81,7 @@ class Row(Widget):
     }
     Row Input:disabled { color: $text-disabled; }
     Row .problem { color: $text-error; height: auto; }
+    Row .problem.-note { color: $text-muted; }
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -96,7 +97,7 @@ class Row(Widget):
         self.setting = setting
         """the field of the configuration, or search.NAME"""
         self._problem = Words(classes="problem", markup=False)
-        self._problem_shown = ""
+        self._words_shown = ""
 
     @property
     def help_words(self) -> str:
@@ -107,13 +108,15 @@ class Row(Widget):
         """Put the checked value among `settings`; raise ConfigError if it cannot be used."""
         raise NotImplementedError
 
-    def show_problem(self, problem: str) -> None:
-        """Show what is wrong, or that nothing is."""
+    def show_problem(self, problem: str, note: str = "") -> None:
+        """Show what is wrong; where nothing is, the note."""
         problem = re.sub(rf"^(search )?{self.setting.removeprefix('search.')}( = .*?: |: |=)", "", problem)
-        if problem != self._problem_shown:
-            self._problem_shown = problem
+        words = f"! {problem}" if problem else note
+        if words != self._words_shown:
+            self._words_shown = words
             self.set_class(bool(problem), "-wrong")
-            self._problem.update(Text(f"! {problem}" if problem else ""))
+            self._problem.set_class(not problem, "-note")
+            self._problem.update(Text(words))
 
     @property
     def parts(self) -> list[Check | Select[str] | Input]:
@@ -230,8 +233,8 @@ class SettingRow(Row):
         if self._word == OWN or self._takes_path(self._word):
             self._field.focus()
 
-    def show_problem(self, problem: str) -> None:
-        super().show_problem(problem)
+    def show_problem(self, problem: str, note: str = "") -> None:
+        super().show_problem(problem, note)
         self._place_problem()
 
     def on_resize(self) -> None:

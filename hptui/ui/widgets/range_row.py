@@ -18,7 +18,7 @@ from hptui.ui.widgets.form import Check, Row
 
 def column_headings(first: str) -> str:
     """What stands above the columns of RangeRows."""
-    return f"{first:20}{'low':11}{'high':11}{'scale':11}steps"
+    return f"{first:20}{'low':11}{'high':11}{'scale':11}steps (of grid)"
 
 
 class RangeRow(Row):

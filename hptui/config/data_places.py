@@ -1,0 +1,42 @@
+"""Where the files of a data set are looked for: one answer for the reading of it and for a form that only asks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+
+from hptui.errors import DatasetError
+
+PathKind = Literal["file", "folder"]
+
+
+def folder_of_data(data_dir: Path | None) -> Path:
+    """Folder of the data: --data-dir, or the user's cache."""
+    return platformdirs.user_cache_path("hptui") / "datasets" if data_dir is None else expanded(data_dir)
+
+
+def data_places(path: str, data_dir: Path | None, below: Iterable[str]) -> tuple[Path, ...]:
+    """Where a path is looked for, in order: below folders of the data folder ("": itself), then in the current one.
+
+    Raises:
+        DatasetError: it begins with the home folder of a user that there is not.
+    """
+    wanted = expanded(Path(path))
+    candidates = [*(folder_of_data(data_dir) / folder / wanted for folder in below), Path.cwd() / wanted]
+    return tuple(dict.fromkeys(candidates))  # an absolute path makes them all equal
+
+
+def not_there(spec: str, what: str, places: Iterable[Path]) -> str:
+    """What is said of a data set whose path is in none of these places."""
+    return f"{spec}: there is no such {what} (looked for {', '.join(map(str, places))})."
+
+
+def expanded(path: Path) -> Path:
+    """A path with its `~` replaced; raise DatasetError where there is no such user."""
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise DatasetError(f"{path}: there is no such user's home folder.") from error
