@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,6 +22,8 @@ LARGE = 64 << 20
 """bytes of pixels: of fewer, decoding takes about as long as importing torch"""
 MOST = 40 << 30
 """bytes of all that is kept; what was used longest ago goes first"""
+ABANDONED = 24 * 3600.0
+"""seconds after which nobody writes a file any more"""
 _FORMAT = 1
 """of decoding: another number where the same files give other pixels than before"""
 _NOTE_BYTES = 1 << 20
@@ -84,7 +87,10 @@ class DecodedCache:
         return self._folder / f"{key}.npy", self._folder / f"{key}.json"
 
     def _make_room(self, wanted: int) -> None:
-        """Remove what was used longest ago, until `wanted` bytes more stay below MOST."""
+        """Remove what was used longest ago, until `wanted` bytes more stay below MOST, and what a killed start left."""
+        for path in self._folder.glob(".*.partial"):
+            if path.stat().st_mtime < time.time() - ABANDONED:
+                path.unlink(missing_ok=True)
         kept = sorted((path.stat().st_mtime, path.stat().st_size, path) for path in self._folder.glob("*.npy"))
         total = sum(size for _, size, _ in kept)
         for _, size, path in kept:

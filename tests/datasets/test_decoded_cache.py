@@ -129,7 +129,13 @@ def test_what_was_used_longest_ago_makes_room(tmp_path: Path, monkeypatch: pytes
         assert cache.save(key, np.zeros((1, 1, 20, 40), np.uint8), [])
         os.utime(tmp_path / f"{key}.npy", (1000 - age, 1000 - age))
     (tmp_path / "notes.txt").write_text("the user's own", "utf-8")
+    abandoned, written = tmp_path / ".a.1.partial", tmp_path / ".b.2.partial"
+    abandoned.touch()
+    written.touch()
+    os.utime(abandoned, (1000, 1000))  # by a start that was killed
     cache.load("oldest")  # used just now
     cache.save("next", np.zeros((1, 1, 20, 40), np.uint8), [])
     assert {path.name for path in tmp_path.glob("*.npy")} == {"newest.npy", "oldest.npy", "next.npy"}
     assert (tmp_path / "notes.txt").exists()
+    assert not abandoned.exists()
+    assert written.exists()
