@@ -215,3 +215,13 @@ def test_both_arms_with_one_schedule_are_one_command_again(tmp_path: Path) -> No
     (command,) = repeat_commands(study.study.config)
     found = understood(command)
     assert (found.strategy, found.baseline, found.schedule) == ("fixed", "fixed", "cosine")
+
+
+def test_columns_and_switches_are_repeated_as_flags() -> None:
+    columns = {"image": "Image Index", "label": "dx"}
+    given = {"dataset": "table:labels.csv", "column": columns, "group_pattern": "(p[0-9]+)_", "allow_overlap": True}
+    config = resolve([Layer("flag", given)]).config
+    (command,) = repeat_commands(config)
+    assert "--column 'image=Image Index' --column label=dx" in command
+    assert "--group-pattern '(p[0-9]+)_' --allow-overlap" in command
+    assert "--group-column" not in command

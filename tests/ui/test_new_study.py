@@ -233,6 +233,10 @@ def test_every_setting_comes_back_as_it_was() -> None:
         device="cuda:1",
         threads=4,
         search={"dropout": "0.1:0.7:lin:4", "lr": "1.23456789e-5:0.1:log:3"},
+        test_size=60,
+        column={"image": "Image Index", "label": "dx"},
+        group_column="patient",
+        allow_overlap=True,
         image_size=32,
         train_size=500,
         validation_size=100,
@@ -251,8 +255,13 @@ def test_every_setting_comes_back_as_it_was() -> None:
     posted = started(nothing, given)
     assert posted == given
     changed = {name for name in given.__struct_fields__ if getattr(given, name) != getattr(StudyConfig(), name)}
-    assert {*StudyConfig.__struct_fields__} - changed == {"decide_every", "strategy"}
+    assert {*StudyConfig.__struct_fields__} - changed == {"decide_every", "strategy", "group_pattern"}
     assert {*SHOWN, *MORE, "search"} == {*StudyConfig.__struct_fields__}
+
+
+def test_a_pattern_of_groups() -> None:
+    pattern = r"(patient[0-9]+)_"
+    assert started(fill(group_pattern=pattern)) == resolve([Layer("test", {"group_pattern": pattern})]).config
 
 
 def test_a_decision_every_so_many_epochs() -> None:
