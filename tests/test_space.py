@@ -129,6 +129,7 @@ def test_a_range_that_makes_no_sense_is_refused(name: str, text: object, expecte
         ("label_smoothing", [0.0, 0.999], [-0.1, 1.0, math.nan]),
         ("batch_size", [1.0, 1e6], [0.0, 2.5, 1e6 + 1, math.nan]),
         ("augmentation", [0.0, 1.0], [-0.1, 1.1, math.nan]),
+        ("backbone_lr", [0.0, 1.0], [-0.1, 1.1, math.nan]),
     ],
 )
 def test_bounds_of_every_hyperparameter(name: str, allowed: list[float], refused: list[float]) -> None:
