@@ -148,6 +148,7 @@ def test_a_range_that_makes_no_sense_is_refused(name: str, text: object, expecte
         ("noise", [0.0, 10.0], [-0.1, 10.1, math.nan]),
         ("erasing", [0.0, 1.0], [-0.1, 1.1, math.nan]),
         ("mixup", [0.0, 10.0], [-0.1, 10.1, math.nan]),
+        ("backbone_lr", [0.0, 1.0], [-0.1, 1.1, math.nan]),
     ],
 )
 def test_bounds_of_every_hyperparameter(name: str, allowed: list[float], refused: list[float]) -> None:

@@ -45,8 +45,9 @@ from hptui.config import Layer, StudyConfig, resolve
 from hptui.datasets import ImageDataset, Images
 from hptui.models._layers import Dropout
 from hptui.training import Control, prepare_inputs
+from hptui.training.engine import building
 from hptui.training.engine.averaging import STATISTICS
-from hptui.training.engine.building import StudyInputs, build_network, new_state
+from hptui.training.engine.building import StudyInputs, new_state
 from hptui.training.engine.device_data import DeviceDataset
 from hptui.training.engine.evaluation import forward_precision
 from hptui.training.engine.loop import LossSum, Trainer
@@ -169,6 +170,13 @@ STACKED: dict[type[nn.Module], Callable[[Any], nn.Module]] = {
     nn.BatchNorm2d: StackedBatchNorm,
     Dropout: StackedDropout,
 }
+
+
+def build_network(*arguments: Any, **keywords: Any) -> nn.Module:
+    """One of hptui's networks without the hook on its answer, which takes no answers of several at once."""
+    network = building.build_network(*arguments, **keywords)
+    network._forward_hooks.clear()
+    return network
 
 
 def stack_by_hand(networks: Sequence[nn.Module]) -> nn.Module:

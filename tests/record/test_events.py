@@ -26,7 +26,7 @@ FORMAT = {
     "DecisionsPlanned": "epoch stages left_out otherwise cost remedy",
     "DecisionStarted": "decision epoch step axes values loss accuracy score_name score_weights planned planned_most",
     "CandidateScored": "decision candidate values score loss accuracy raw_loss raw_accuracy diverged classes images "
-    "seconds start steps",
+    "seconds start steps failed",
     "LandscapePredicted": "decision scores",
     "DecisionRepeated": "decision times values changed images seconds",
     "HyperparametersChosen": "decision epoch step candidate values reason images_probed seconds start left_out "
@@ -53,7 +53,7 @@ ABSENT_FROM_OLD_LOGS = {
     "DecisionsPlanned": {"left_out": [], "otherwise": "", "cost": None, "remedy": ""},
     "DecisionStarted": {"planned": None, "planned_most": None},
     "RunResumed": {"device": "", "threads": 0, "candidates": None, "batch": None},
-    "CandidateScored": {"start": None, "steps": 0},
+    "CandidateScored": {"start": None, "steps": 0, "failed": ""},
     "HyperparametersChosen": {"start": None, "left_out": [], "excluded": []},
     "RunCompleted": {"best_epoch": 0},
 }

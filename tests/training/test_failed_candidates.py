@@ -193,3 +193,12 @@ def test_words_of_a_failure_name_the_line_of_own_code_alone() -> None:
         torch.nn.Linear(2, 3)(torch.zeros(1, 5))
     assert re.search(r"\(test_failed_candidates\.py, line \d+\)$", failure_words(raised.value))
     assert failure_words(MemoryError()) == "MemoryError"
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_the_words_of_the_real_allocators(device: str) -> None:
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("needs a GPU")
+    with pytest.raises(RuntimeError) as raised:
+        torch.empty(2**58, dtype=torch.uint8, device=device)
+    assert is_out_of_memory(raised.value)

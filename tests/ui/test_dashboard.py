@@ -19,6 +19,7 @@ from fabricate import (
     run_started,
     trained_epoch,
     values,
+    whole_run,
     write_run,
 )
 from textual.pilot import Pilot
@@ -38,7 +39,7 @@ from hptui.record.commands import (
 )
 from hptui.record.events import Axis, CommandRefused, RunPaused
 from hptui.record.presence import Presence
-from hptui.record.study_directory import Study
+from hptui.record.study_directory import Study, create_study
 from hptui.ui.app import HptuiApp
 from hptui.ui.messages import StartStudy
 from hptui.ui.panels.curves import CurvesPanel
@@ -547,3 +548,26 @@ def test_a_click_finds_its_cell_below_the_words(adaptive_study: Study) -> None:
         await until(pilot, lambda: "score 0.19 | lr 0.01, dropout 0.266667, weight_decay 1e-06" in heatmap(app))
 
     show(adaptive_study.directory, script)
+
+
+@pytest.mark.parametrize("finished", [False, True])
+def test_what_was_found_before_the_training_is_shown_once_while_it_goes_on(tmp_path: Path, finished: bool) -> None:
+    """Of a finished study the report has it."""
+    made = make_study(tmp_path / "made")
+    warned = create_study(
+        tmp_path / "study", made.config, "f" * 64, made.planned_cost, warnings=("net ends in softmax", "[b]literal")
+    )
+    for arm in ("baseline", "optimized"):
+        events = whole_run(arm)
+        write_run(warned, arm, 0, events if finished else events[:-1])
+
+    async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: not app.screen._behind)
+        if not finished:
+            await until(pilot, lambda: "net ends in softmax" in notices(app))
+        for _ in range(3):
+            await pilot.pause(0.2)
+        told = [notice for notice in app._notifications if notice.title == "found before training"]
+        assert [notice.message for notice in told] == ([] if finished else ["net ends in softmax", "[b]literal"])
+
+    show(warned.directory, script)

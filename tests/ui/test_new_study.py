@@ -249,6 +249,10 @@ def test_every_setting_comes_back_as_it_was() -> None:
         score_weights="last",
         average_window=0.25,
         precision="bfloat16",
+        model_args={"depth": 3, "norm": "batch", "wide": True},
+        weights="weights.pt",
+        normalisation="imagenet",
+        freeze=["conv1", "layer1.*"],
         log_every=7,
         checkpoint_every="90s",
     )

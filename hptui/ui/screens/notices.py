@@ -29,7 +29,8 @@ class Notices:
 
     def show_new(self, *, behind: bool) -> None:
         """Show what came since the last time; while a log is `behind`, its refusals are of old."""
-        self._show_warnings()
+        if not behind:  # until then nobody knows whether it goes on
+            self._show_warnings()
         self._show_problems()
         self._show_refusals(behind)
 
