@@ -25,6 +25,8 @@ from hptui.record.predictions import Model, read_predictions
 if TYPE_CHECKING:
     from hptui.datasets import Images
 
+COLUMNS = ("column", "group_column")
+"""settings that only a table has"""
 FEW_WRONG = 10
 """images named on a terminal"""
 FEW_IMAGES = 10
@@ -67,7 +69,7 @@ def evaluate(
     network = load_network(run, model, device=device, trust=trust)
     from hptui.training.evaluating import external_answers, read_external
 
-    config = _reading(network.study.config, read_as)
+    config = _reading(network.study.config, dataset, read_as)
     external = read_external(dataset, config, network.predictor, network.study.fingerprint)
     names = network.predictor.class_names
     found = evaluate_answers(
@@ -82,9 +84,12 @@ def evaluate(
     return EvaluatedRun(found, external.images, names)
 
 
-def _reading(config: StudyConfig, read_as: Mapping[str, object]) -> StudyConfig:
-    """The study's settings with those that are others for this data set."""
+def _reading(config: StudyConfig, dataset: str, read_as: Mapping[str, object]) -> StudyConfig:
+    """The study's settings with those that are others for this data set; columns hold for its own kind alone."""
+    same_kind = dataset.partition(":")[0] == config.dataset.partition(":")[0]
     changes: dict[str, Any] = {}
+    if not same_kind:
+        changes = {name: getattr(StudyConfig(), name) for name in COLUMNS if hasattr(config, name)}
     for name, value in read_as.items():
         try:
             changes[name] = convert_field(name, value)

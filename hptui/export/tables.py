@@ -24,7 +24,7 @@ from hptui.export.decision_tables import (
 )
 from hptui.metrics.classification import class_counts, sensitivity, specificity
 from hptui.reading.comparison import compare
-from hptui.reading.outcomes import confusions, cost_points, roc_curves, trajectories_by_seed
+from hptui.reading.outcomes import confusions, cost_points, most_wrong_of_runs, roc_curves, trajectories_by_seed
 from hptui.reading.studies import FollowedStudy
 from hptui.reading.views.curves import CURVE_MEASURES, finished, learning_curve
 from hptui.record.events import Evaluated
@@ -60,6 +60,8 @@ def tables(study: FollowedStudy) -> Iterator[CsvTable]:
         yield CsvTable("confusion", CONFUSION_COLUMNS, lambda: _confusions(study))
     if roc_curves(study)[0]:
         yield CsvTable("roc", ROC_COLUMNS, lambda: _roc(study))
+    if any(True for _ in most_wrong_of_runs(study, MOST_WRONG)):
+        yield CsvTable("most-wrong", WRONG_COLUMNS, lambda: _most_wrong(study))
 
 
 def write_table(table: CsvTable, file: BinaryIO) -> None:
@@ -195,3 +197,19 @@ def _roc(study: FollowedStudy) -> Iterator[Row]:
         for threshold, false_positive, true_positive in points:
             rates = {"false_positive_rate": false_positive, "true_positive_rate": true_positive}
             yield key | rates | {"threshold": threshold}
+
+
+MOST_WRONG = 100
+"""images of each run"""
+WRONG_COLUMNS = (
+    "run", "arm", "seed", "image", "group", "true_class", "predicted_class", "probability", "probability_of_true",
+)  # fmt: skip
+
+
+def _most_wrong(study: FollowedStudy) -> Iterator[Row]:
+    """Test images that a run called by another class, the surest first."""
+    for run, wrong in most_wrong_of_runs(study, MOST_WRONG):
+        for one in wrong:
+            facts = {"image": one.name, "group": one.group, "true_class": one.true, "predicted_class": one.predicted}
+            shares = {"probability": one.probability, "probability_of_true": one.probability_of_true}
+            yield identity(run) | facts | shares

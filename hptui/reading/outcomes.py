@@ -6,7 +6,7 @@ Shares, rates and accuracies are fractions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from hptui.config import Arm
@@ -17,6 +17,7 @@ from hptui.reading.comparison.differences import NO_SPREAD, student_reach
 from hptui.reading.comparison.evidence import UNREADABLE, final_test_accuracy, names_of_classes, saved_predictions
 from hptui.reading.studies import FollowedRun, FollowedStudy
 from hptui.reading.views.trajectories import Trajectory, trajectories
+from hptui.reading.wrong_images import WrongImage, most_wrong
 from hptui.record.predictions import Predictions
 
 
@@ -102,6 +103,16 @@ def final_predictions(run: FollowedRun) -> Predictions | str:
     except RunDirectoryError:
         return UNREADABLE
     return "no predictions saved by this run" if predictions is None else predictions
+
+
+def most_wrong_of_runs(study: FollowedStudy, most: int) -> Iterator[tuple[FollowedRun, list[WrongImage]]]:
+    """Of each completed run that saved its predictions, at most so many test images called by another class."""
+    for run in study.runs:
+        started, predictions = run.state.started, final_predictions(run) if run.state.completed is not None else ""
+        if isinstance(predictions, str) or started is None or len(started.class_names) != predictions.classes:
+            continue
+        if wrong := most_wrong(predictions, started.class_names, most):
+            yield run, wrong
 
 
 def _roc_curve(run: FollowedRun) -> RocCurve | str:

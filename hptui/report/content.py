@@ -17,7 +17,7 @@ from hptui.record.data_summary import noticed, overview_words
 from hptui.record.study_directory import Study
 from hptui.report.data import images_table
 from hptui.report.measures import arms_table, class_table, gaps, metric_tables, statistics_table
-from hptui.report.runs import decision_tables, runs_table, warnings
+from hptui.report.runs import decision_tables, runs_table, warnings, wrong_tables
 from hptui.report.tables import PageTable
 
 METRIC_NOTES = (
@@ -90,6 +90,9 @@ def after_pictures(study: FollowedStudy) -> Iterator[Section]:
     decisions = list(decision_tables(study))
     if decisions:
         yield Section("Decisions", tables=decisions)
+    wrong = list(wrong_tables(study))
+    if wrong:
+        yield Section("Images called by another class", tables=wrong)
     yield Section("Configuration", tables=[_settings(study.study), _facts(study)])
     yield Section("Versions", tables=[_versions(study)])
 

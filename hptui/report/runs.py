@@ -8,14 +8,19 @@ from itertools import chain
 from hptui.reading.cautions import cautions
 from hptui.reading.changes import changes
 from hptui.reading.comparison.number_words import percent
+from hptui.reading.outcomes import most_wrong_of_runs
 from hptui.reading.run_state import Decision
 from hptui.reading.studies import FollowedRun, FollowedStudy
+from hptui.reading.wrong_images import HEADINGS as WRONG_HEADINGS
+from hptui.reading.wrong_images import wrong_cells
 from hptui.record.events import CandidateScored
 from hptui.report.paths import without_folders
 from hptui.report.tables import PageTable
 from hptui.space import describe
 
 RUN_HEADINGS = ("run", "state", "device", "in force at the end", "epochs", "test acc. %", "cost", "seconds")
+MOST_WRONG = 10
+"""images of each run"""
 DECISION_HEADINGS = ("before epoch", "chosen", "reason", "tried", "diverged", "best score")
 
 
@@ -49,6 +54,14 @@ def decision_tables(study: FollowedStudy) -> Iterator[PageTable]:
             yield PageTable(
                 f"{run.name}: {count} decision{'s' * (count > 1)}", DECISION_HEADINGS, rows, words=3, folded=True
             )
+
+
+def wrong_tables(study: FollowedStudy) -> Iterator[PageTable]:
+    """Tables, one for each completed run: the test images that it most surely called by another class."""
+    for run, wrong in most_wrong_of_runs(study, MOST_WRONG):
+        rows = [tuple(map(without_folders, wrong_cells(one))) for one in wrong]
+        caption = f"{run.name}: the {len(rows)} surest of the test images that it called by another class"
+        yield PageTable(caption, WRONG_HEADINGS, rows, words=3, folded=True)
 
 
 def _decision_row(decision: Decision) -> tuple[str, ...]:

@@ -74,6 +74,7 @@ def read_external(spec: str, config: StudyConfig, predictor: Predictor, trained_
     if pixels.shape[2:] != (height, width):
         has = "x".join(map(str, pixels.shape[2:]))
         raise DatasetError(f"{spec} has images of {has}; the network takes {height}x{width}.")
+    notes.append(f"all {len(pixels)} images count, whatever their split.")
     groups, names = (_joined(splits, what) for what in ("groups", "names"))
     return ExternalImages(dataset.name, Images(pixels, labels, groups, names), tuple(notes))
 

@@ -432,6 +432,9 @@ def test_per_group_each_counts_once_with_the_mean_of_its_images(here: Path, caps
     assert "measured: AUC, per group (mean probability of its images)" in shown(
         capsys, "s", "--metric", "auc", "--per-group"
     )
+    said = " ".join(shown(capsys, "s", "--metric", "auc", "--per-group").split())
+    assert "test set: 40 groups" in said
+    assert "The choice of these 40 groups of test images" in said
     rows = found(capsys, "s", "--per-group", "--per-class")["classes"]["s"]
     assert sum(row["support"] for row in rows if row["arm"] == "baseline") == 40
 

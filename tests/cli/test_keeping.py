@@ -216,7 +216,7 @@ def complete(line: str) -> list[str]:
         ("hptui run --optimizer a", ["adam", "adamw"]),
         ("hptui run --schedule cos", ["cosine"]),
         ("hptui run --loss c", ["cross_entropy"]),
-        ("hptui run --score a", ["accuracy", "auc"]),
+        ("hptui run --score a", ["accuracy", "auc", "average_precision"]),
         ("hptui run --set l", ["lr=", "label_smoothing="]),
         ("hptui run --search drop", ["dropout=0:0.6:lin:4"]),
         ("hptui run --device c", ["cpu", "cuda"]),

@@ -13,13 +13,23 @@ from scipy.stats import t
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from hptui.errors import RunDirectoryError
+from hptui.export.tables import tables
 from hptui.metrics.classification import metric
 from hptui.reading.comparison import Question, compare
 from hptui.reading.comparison.by_class import by_class
 from hptui.reading.comparison.evidence import UNREADABLE
-from hptui.reading.outcomes import confusions, cost_points, mean_interval, roc_curves, trajectories_by_seed
+from hptui.reading.outcomes import (
+    confusions,
+    cost_points,
+    mean_interval,
+    most_wrong_of_runs,
+    roc_curves,
+    trajectories_by_seed,
+)
 from hptui.reading.studies import follow
+from hptui.reading.wrong_images import most_wrong
 from hptui.record.predictions import PREDICTIONS_FILE, Predictions, read_predictions, write_predictions
+from hptui.report.content import after_pictures
 
 
 def test_a_confusion_matrix_is_the_mean_over_the_completed_runs(tmp_path: Path) -> None:
@@ -142,3 +152,37 @@ def test_two_classes_in_the_log_and_three_predicted_have_no_curve(tmp_path: Path
     write_predictions(run, {("final", "test"): Predictions(labels, np.eye(3, dtype=np.float32)[labels])})
     curves, problems = roc_curves(follow(study.directory))
     assert (curves, problems) == ((), ("optimized-0: the log names two classes, and 3 were predicted",))
+
+
+def test_the_images_that_are_most_wrong_are_those_it_was_surest_of(tmp_path: Path) -> None:
+    study = two_class_study(tmp_path / "s", runs=1)
+    labels = np.array([0, 0, 1, 1, 1])
+    positive = np.array([0.9, 0.2, 0.1, 0.45, 0.8], np.float32)
+    answers = np.stack([1 - positive, positive], 1)
+    names = np.array([f"{index}.png" for index in range(5)])
+    found = most_wrong(Predictions(labels, answers, np.array(list("aabbb")), names), ("benign", "malignant"), 10)
+    told = [(one.name, one.group, one.true, one.predicted) for one in found]
+    assert told == [
+        ("0.png", "a", "benign", "malignant"),
+        ("2.png", "b", "malignant", "benign"),
+        ("3.png", "b", "malignant", "benign"),
+    ]
+    assert [one.probability for one in found] == pytest.approx([0.9, 0.9, 0.55])
+    assert [one.probability_of_true for one in found] == pytest.approx([0.1, 0.1, 0.45])
+    at_a_threshold = most_wrong(Predictions(labels, answers), ("benign", "malignant"), 1, 0.15)
+    assert [(one.name, one.group, one.predicted) for one in at_a_threshold] == [("#0", "", "malignant")]
+    followed = follow(study.directory)
+    by_run = {run.name: wrong for run, wrong in most_wrong_of_runs(followed, 3)}
+    assert set(by_run) == {run.name for run in followed.runs}
+    for run in followed.runs:
+        predictions = read_predictions(run.directory)
+        assert predictions is not None
+        wrong = predictions.probabilities.argmax(1) != predictions.labels
+        assert by_run[run.name][0].probability == predictions.probabilities.max(1)[wrong].max()
+        assert len(by_run[run.name]) == min(3, wrong.sum())
+    section = next(one for one in after_pictures(followed) if one.title == "Images called by another class")
+    assert [table.rows[0][0] for table in section.tables] == [by_run[run.name][0].name for run in followed.runs]
+    (csv_table,) = [table for table in tables(followed) if table.name == "most-wrong"]
+    first = next(iter(csv_table.rows()))
+    assert set(first) == set(csv_table.columns)
+    assert first["image"] == by_run[followed.runs[0].name][0].name

@@ -82,6 +82,8 @@ class RunMeasurement:
     """why its predictions, which are there, are not used; empty: they are, or there are none"""
     mixed: tuple[str, ...] = ()
     """groups that are not counted, because their images are of different classes"""
+    per_group: bool = False
+    """N are groups"""
 
 
 def measure(run: FollowedRun, question: Question, *, with_interval: bool = False) -> RunMeasurement:
@@ -122,6 +124,7 @@ def measure(run: FollowedRun, question: Question, *, with_interval: bool = False
         paired_edge_error(question.metric, apart, cut),
         _problem(run, question) if saved is None else "",
         mixed,
+        question.per_group,
     )
 
 

@@ -61,6 +61,8 @@ class SamplingError(msgspec.Struct, frozen=True):
     """classes that the metric is a mean over; 0: it is of one class, or of all images alike"""
     groups: int = 0
     """of the images, which are what was drawn; 0: the images are independent as far as is known"""
+    per_group: bool = False
+    """N are groups, each counted once"""
 
 
 def images_behind(metric: str, predictions: Predictions, threshold: float | None = None) -> int:

@@ -142,6 +142,7 @@ def sampling_error(
         one_how="standard error" if known else "upper bound",
         mean_of=every[0].mean_of,
         groups=every[0].groups,
+        per_group=every[0].per_group,
     )
     pairs = [(baseline[seed], optimized[seed]) for seed in sorted(baseline.keys() & optimized.keys())]
     return _with_difference(found, pairs, metric) if pairs else found
@@ -199,7 +200,8 @@ def conclusion(difference: Difference, sampling: SamplingError | None = None, me
 
 def drawn_words(sampling: SamplingError) -> str:
     """Words for what was drawn of all that there could be."""
-    return f"{sampling.groups} groups of test images" if sampling.groups else f"{sampling.images} test images"
+    groups = sampling.images if sampling.per_group else sampling.groups
+    return f"{groups} groups of test images" if groups else f"{sampling.images} test images"
 
 
 def on_other_images(difference: Difference, sampling: SamplingError | None, metric: str = "accuracy") -> str:

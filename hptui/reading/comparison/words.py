@@ -98,7 +98,7 @@ def sampling_words(sampling: SamplingError | None, metric: str = "accuracy") -> 
     if sampling is None:
         return ""
     of = f" of {sampling.groups} groups, which are resampled" if sampling.groups else ""
-    text = f"test set: {sampling.images} images{of}{_behind(sampling)}"
+    text = f"test set: {sampling.images} {'groups' if sampling.per_group else 'images'}{of}{_behind(sampling)}"
     if sampling.one_how == "standard error":
         how = OF_GROUPS.get(metric, " (over groups)") if sampling.groups else METHODS.get(metric, "")
         text += f", standard error{how} {percent(sampling.one)} points of one run"
