@@ -18,6 +18,8 @@ Colour = tuple[float, ...]
 IMAGENET: tuple[Colour, Colour] = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """mean and deviation per channel, of values in 0..1, that nearly all published weights were trained with"""
 
+WHITE = 255.0
+
 
 def normalised(
     data: DeviceDataset, wanted: Normalisation, factory: ModelFactory, weights: Pretrained | None
@@ -53,7 +55,5 @@ def _takes(data: DeviceDataset, channels: int) -> bool:
 
 
 def _channels(data: DeviceDataset, values: Colour) -> Tensor:
-    """(1, 3, 1, 1) in units of the pixels."""
-    pixels = data.train.pixels
-    white = 255.0 if pixels.dtype == torch.uint8 else float(pixels.max())
-    return white * torch.tensor(values, dtype=torch.float32, device=data.mean.device).view(1, -1, 1, 1)
+    """(1, 3, 1, 1) of pixels in 0..255, to which those of every depth are brought."""
+    return WHITE * torch.tensor(values, dtype=torch.float32, device=data.mean.device).view(1, -1, 1, 1)
