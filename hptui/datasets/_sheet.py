@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from hptui.datasets import ImageDataset, Pixels
 from hptui.datasets._request import one_line
 from hptui.errors import DatasetError
+from hptui.record.intensity import BYTES, Intensity
 
 _COLUMNS = 12
 _ROWS_OF_FEW = 3
@@ -20,8 +22,13 @@ _SIDE, _GAP, _TITLE = 96, 4, 24
 _MOST_CLASSES = 100
 
 
-def write_sheet(dataset: ImageDataset, path: Path) -> None:
+def write_sheet(dataset: ImageDataset, path: Path, intensity: Intensity = BYTES) -> None:
     """Draw training images of each class, evenly spread over the data set.
+
+    Args:
+        dataset: whose images they are.
+        path: of the picture.
+        intensity: what becomes black and white.
 
     Raises:
         DatasetError: the file cannot be written.
@@ -32,7 +39,8 @@ def write_sheet(dataset: ImageDataset, path: Path) -> None:
         members = np.flatnonzero(dataset.train.labels == label)
         count = min(len(members), rows * _COLUMNS)
         chosen = members[np.linspace(0, len(members) - 1, count).astype(np.int64)]
-        blocks.append(_block(f"{name}: {count} of {len(members):,} training images", dataset.train.pixels[chosen]))
+        pixels = _as_bytes(dataset.train.pixels[chosen], intensity)
+        blocks.append(_block(f"{name}: {count} of {len(members):,} training images", pixels))
     sheet = Image.new("RGB", (_GAP + _COLUMNS * (_SIDE + _GAP), sum(block.height for block in blocks)), "white")
     top = 0
     for block in blocks:
@@ -44,12 +52,12 @@ def write_sheet(dataset: ImageDataset, path: Path) -> None:
         raise DatasetError(f"{path} cannot be written ({one_line(error)}); name a file such as sheet.png.") from error
 
 
-def _block(title: str, pixels: Pixels) -> Image.Image:
+def _block(title: str, pixels: npt.NDArray[np.uint8]) -> Image.Image:
     """Images below a line of text."""
     rows = -(-len(pixels) // _COLUMNS)
     block = Image.new("RGB", (_GAP + _COLUMNS * (_SIDE + _GAP), _TITLE + rows * (_SIDE + _GAP)), "white")
     ImageDraw.Draw(block).text((_GAP, _TITLE // 6), title, fill="black", font=ImageFont.load_default(14))
-    for index, image in enumerate(_as_bytes(pixels)):
+    for index, image in enumerate(pixels):
         row, column = divmod(index, _COLUMNS)
         drawn = Image.fromarray(image[0] if len(image) < 3 else image[:3].transpose(1, 2, 0))
         scale = _SIDE / max(drawn.size)
@@ -59,11 +67,10 @@ def _block(title: str, pixels: Pixels) -> Image.Image:
     return block
 
 
-def _as_bytes(pixels: Pixels) -> Pixels:
-    """Pixels of another depth from the darkest of these to the brightest; bytes as they are."""
-    if pixels.dtype == np.uint8 or len(pixels) == 0:
-        return pixels
-    values = pixels.astype(np.float64)
-    low, high = values.min(), values.max()
-    drawn: Pixels = ((values - low) * (255 / max(high - low, 1e-12))).round().astype(np.uint8)
+def _as_bytes(pixels: Pixels, intensity: Intensity) -> npt.NDArray[np.uint8]:
+    """Pixels as a network sees them, in bytes."""
+    if intensity.untouched:
+        return pixels.astype(np.uint8)
+    scaled = (pixels.astype(np.float32) - intensity.low) * (255 / (intensity.high - intensity.low))
+    drawn: npt.NDArray[np.uint8] = scaled.clip(0, 255).round().astype(np.uint8)
     return drawn

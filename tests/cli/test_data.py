@@ -110,6 +110,25 @@ def test_flags_change_what_is_read(here: Path, capsys: Captured) -> None:
     assert [sum(splits[name]["images"]) for name in ("train", "validation", "test")] == [20, 8, 12]
 
 
+def test_deep_images_are_drawn_and_told_in_their_range(here: Path, capsys: Captured) -> None:
+    """Values of a scanner near 1064: in bytes all of them would be the same grey."""
+    random = np.random.default_rng(3)
+    for index in range(40):
+        pixels = random.normal(1064, 6, (24, 24))
+        pixels[8:16, 8:16] += 30 * (index % 2)
+        path = here / "scans" / "ab"[index % 2] / f"{index}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels.round().astype(np.uint16)).save(path)
+    assert main(["data", "folder:scans", "--image-size", "24", "--sheet", "sheet.png"]) == 0
+    told = capsys.readouterr().out
+    assert "grey, uint16, intensities 10" in told
+    assert "note: intensities of the training images: 10" in told
+    with Image.open(here / "sheet.png") as sheet:
+        grey = np.asarray(sheet.convert("L")).astype(float)
+    dark, bright = grey[24:120, 4:100], grey[248:344, 4:100]
+    assert bright[40:56, 40:56].mean() - dark[40:56, 40:56].mean() > 60
+
+
 def test_overlap_is_refused_and_allowed_by_a_flag(here: Path, capsys: Captured) -> None:
     overlapping(here / "cells")
     assert main(["data", "folder:cells"]) == 2

@@ -13,6 +13,7 @@ from hptui.datasets._sheet import write_sheet
 from hptui.datasets._summary import summarize
 from hptui.errors import DatasetError
 from hptui.record.data_summary import DataSummary, SplitSummary, noticed, overview_words, summary_lines
+from hptui.record.intensity import Intensity
 
 
 def dataset() -> ImageDataset:
@@ -76,7 +77,8 @@ def test_a_sheet_shows_images_of_each_class_below_its_name(tmp_path: Path, depth
     pixels[labels == 1] = 255
     pixels[0, :, 0, 0] = pixels[44, :, 0, 0] = 128
     images = Images(pixels, labels)
-    write_sheet(ImageDataset("x", ("dark", "bright"), images, images), tmp_path / "sheet.png")
+    intensity = Intensity("full", 0, 255, np.dtype(depth).name)  # type: ignore[arg-type]
+    write_sheet(ImageDataset("x", ("dark", "bright"), images, images), tmp_path / "sheet.png", intensity)
     drawn = np.asarray(Image.open(tmp_path / "sheet.png").convert("L"))
     assert drawn.shape == (24 + 3 * 100 + 24 + 100, 4 + 12 * 100)
     assert drawn[24 + 50, 54] == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +29,15 @@ def data(dataset: str | None, sheet: Path | None, as_json: bool, **flags: Any) -
     trained or kept.
     """
     config = resolve_layers(None, flags | {"dataset": dataset}).config
+    from hptui.datasets._intensity import fit_intensity
     from hptui.datasets._reading import read_dataset, split_dataset
     from hptui.datasets._sheet import write_sheet
     from hptui.datasets._summary import summarize
 
     with contextlib.redirect_stdout(sys.stderr):  # own code may print what it likes
         prepared = split_dataset(read_dataset(config), config)
-        summary = summarize(prepared)
+        fitted = fit_intensity(config.intensity, prepared)
+        summary = summarize(replace(prepared, notes=(*prepared.notes, *fitted.notes)))
     if as_json:
         print_json(msgspec.json.encode(msgspec.to_builtins(summary)))
     else:
@@ -47,7 +50,7 @@ def data(dataset: str | None, sheet: Path | None, as_json: bool, **flags: Any) -
         for line in noticed(summary):
             print_line(f"note: {line}")
     if sheet is not None:
-        write_sheet(prepared, sheet)
+        write_sheet(prepared, sheet, fitted.intensity)
         if not as_json:
             print_line(f"written: {sheet}")
     return DONE
