@@ -210,7 +210,10 @@ def description(field: str) -> str:
     """One line of help for a field; of one that takes a plug-in, with the names that the registry finds."""
     metadata = getattr(FIELDS[field], "__metadata__", ())
     words = next((meta.description for meta in metadata if meta.description), _DESCRIPTIONS.get(field, ""))
-    if field in ("set", "search"):
+    if field == "set":  # here alone with units: the list of names is long
+        known = (f"{name} ({entry.unit})" if entry.unit else name for name, entry in hyperparameters().items())
+        return f"{words}; NAME: {', '.join(known)}"
+    if field == "search":
         return f"{words}; NAME: {', '.join(hyperparameters())}"
     return f"{words}: {', '.join(plug_in_forms(field))}" if field in PLUG_INS else words
 

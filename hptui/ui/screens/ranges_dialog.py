@@ -68,19 +68,31 @@ class RangesDialog(ModalScreen[dict[str, str] | None]):
                 # in the order in which they are searched: it is also the order of the heatmap's axes
                 for name in dict.fromkeys([*self._space, *hyperparameters()]):
                     text = str(self._space[name]) if name in self._space else hyperparameter(name).suggested
-                    fixed = f"fixed {self._values[name]:.3g}" if name in self._values else "model's own"
-                    yield RangeRow(name, text, searched=name in self._space, fixed=fixed)
+                    yield RangeRow(name, text, searched=name in self._space, fixed=self._fixed(name))
             yield Words(id="about", markup=False)
             yield Words(id="grid", markup=False)
             with Horizontal(id="buttons"):
                 yield Button("Apply (ctrl+s)", id="apply", compact=True)
                 yield Button("Cancel (esc)", id="cancel", compact=True)
 
+    def _fixed(self, name: str) -> str:
+        """What holds where it is not searched."""
+        known = hyperparameter(name, installed=False)
+        value = self._values.get(name, known.default if known.if_named else None)
+        if value is None:
+            return "model's own" if known.default is None else "not in use"
+        return "off" if known.can_be_off and value == known.low else f"fixed {value:.3g}"
+
     def on_mount(self) -> None:
-        self.call_after_refresh(self._check)  # the width is known then
+        self.call_after_refresh(self._show)  # the width is known then
 
     def on_resize(self) -> None:
-        self.call_after_refresh(self._check)
+        self.call_after_refresh(self._show)
+
+    def _show(self) -> None:
+        """Look at the rows, and give the grid its lines; while many rows come, Textual leaves it at one."""
+        self._check()
+        self.call_after_refresh(lambda: self.query_one("#grid").refresh(layout=True))
 
     def on_row_changed(self, message: Row.Changed) -> None:
         """Look once for all that was changed together."""

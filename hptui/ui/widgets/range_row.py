@@ -10,7 +10,7 @@ from textual.containers import Horizontal
 from textual.widgets import Checkbox, Input, Select, Static
 
 from hptui.config import convert_field
-from hptui.hyperparameters import hyperparameter
+from hptui.hyperparameters import hyperparameter, title
 from hptui.space import parse_range
 from hptui.ui.widgets.field import Field
 from hptui.ui.widgets.form import Check, Row
@@ -65,7 +65,9 @@ class RangeRow(Row):
     @property
     def help_words(self) -> str:
         known = hyperparameter(self._hyperparameter, installed=False)
-        return f"{known.title}: searched or not; low, high, scale, steps (of a grid). It takes {known.bounds}."
+        meaning = f": {known.meaning}. S" if known.meaning else ": s"
+        words = f"{title(known.name)}{meaning}earched or not; low, high, scale, steps (of a grid)."
+        return f"{words} It takes {known.bounds}."
 
     def add_to(self, settings: dict[str, Any]) -> None:
         if self._check.value:
