@@ -73,7 +73,7 @@ BAD_INPUT = [
     (f"{DIGITS} --baseline fixd", "flag: unknown baseline 'fixd'. Did you mean 'fixed'?"),
     (
         f"{DIGITS} --optimizer adamm",
-        "flag: unknown optimizer 'adamm'. Did you mean 'adam'? Known: adam, adamw, prodigy, schedule_free, sgd.",
+        "flag: unknown optimizer 'adamm'. Did you mean 'adam'?",
     ),
     (f"{DIGITS} --score lost", "flag: unknown score 'lost'. Did you mean 'loss'?"),
     (f"{DIGITS} --device gpu", "flag: unknown device 'gpu'. It takes auto, cpu, cuda or cuda:INDEX."),

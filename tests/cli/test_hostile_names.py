@@ -21,6 +21,7 @@ from rich.text import Text
 from hptui.__main__ import main
 from hptui.cli.console import HarmlessConsole
 from hptui.record.harmless import harmless
+from hptui.record.intensity import BYTES
 from hptui.record.study_directory import studies_folder
 from hptui.ui.bell import attention
 
@@ -145,6 +146,7 @@ class Guesser:
     """Stands for a network of two classes with such names."""
 
     class_names, image_shape = (f"a{EVIL}", f"b{EVIL}"), (1, 2, 2)
+    intensity = BYTES
 
     def predict(self, pixels: np.ndarray) -> np.ndarray:
         return np.full((len(pixels), 2), 0.5, np.float32)

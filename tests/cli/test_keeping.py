@@ -213,7 +213,7 @@ def complete(line: str) -> list[str]:
         ("hptui run --model l", ["lenet"]),
         ("hptui run --strategy ", ["adaptive", "fixed", "grid", "pbt"]),
         ("hptui run --baseline n", ["none"]),
-        ("hptui run --optimizer a", ["adam", "adamw"]),
+        ("hptui run --optimizer s", ["schedule_free", "sgd"]),
         ("hptui run --schedule cos", ["cosine"]),
         ("hptui run --loss c", ["cross_entropy"]),
         ("hptui run --score a", ["accuracy", "auc", "average_precision"]),
