@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
+import click
 import pytest
 from fabricate import finished_study
 
@@ -70,7 +71,7 @@ def test_commands_and_their_flags_exist(document: Path) -> None:
     assert followed
     for name, *words in followed:
         if name == "hptui" and words:
-            command = cli.commands[words[0]]
+            command = cli.get_command(click.Context(cli), words[0])
             known = {flag for parameter in command.params for flag in parameter.opts}
             assert {word for word in words if word.startswith("--")} <= known, words
         if name == "python" and words[0].endswith(".py"):

@@ -30,7 +30,7 @@ _ALIKE = 0.995
 """correlation of two thumbnails from which on images are nearly equal"""
 _POPULAR = 20
 """images with the same half from which on it says nothing: an empty corner"""
-_SAMPLED, _CHUNK = 64, 512
+_SAMPLED, _CHUNK = 64, 64
 """pixels of a side that are looked at, about, and images at a time"""
 
 
@@ -60,11 +60,13 @@ def _near_pairs(one: Images, other: Images, left: Hashes, right: Hashes) -> Inte
     if len(pairs) == 0:
         return pairs
     alike = _correlation(one, other, pairs)
-    equal = pixel_keys(one.take(pairs[:, 0])) == pixel_keys(other.take(pairs[:, 1]))
-    near = np.flatnonzero((alike >= _ALIKE) & ~equal & np.isfinite(alike))
+    near = np.flatnonzero((alike >= _ALIKE) & np.isfinite(alike))  # few are, so that their copies are small
+    if len(near):
+        near = near[pixel_keys(one.take(pairs[near, 0])) != pixel_keys(other.take(pairs[near, 1]))]
     best = near[np.lexsort((-alike[near], pairs[near, 1]))]
     _, first = np.unique(pairs[best, 1], return_index=True)
-    return pairs[best[first]]
+    likest: Integers = pairs[best[first]]
+    return likest
 
 
 def _same(left: Hashes, right: Hashes) -> Integers:

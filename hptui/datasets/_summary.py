@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from hptui.datasets import ImageDataset, Images
 from hptui.datasets._duplicates import pixel_keys
 from hptui.record.data_summary import DataSummary, SplitSummary
 
-_SAMPLE = 500
-"""training images whose intensities are counted: a tenth of a second each 100 of 224 pixels"""
+_SAMPLE = 50
+"""training images whose intensities are counted: a tenth of a second of 224 pixels, and little memory"""
 
 
 def summarize(dataset: ImageDataset) -> DataSummary:
@@ -18,6 +20,8 @@ def summarize(dataset: ImageDataset) -> DataSummary:
     splits = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
     pixels = dataset.train.pixels
     sample = pixels[np.linspace(0, len(pixels) - 1, min(_SAMPLE, len(pixels))).astype(np.int64)]
+    levels, counts = np.unique(sample, return_counts=True)
+    mean = float(np.average(levels, weights=counts))
     repeated, contradictory = _repeated(dataset.train)
     return DataSummary(
         name=dataset.name,
@@ -29,9 +33,9 @@ def summarize(dataset: ImageDataset) -> DataSummary:
         depth=str(pixels.dtype),
         lowest=float(pixels.min()),
         highest=float(pixels.max()),
-        mean=float(sample.mean(dtype=np.float64)),
-        deviation=float(sample.std(dtype=np.float64)),
-        levels=len(np.unique(sample)),
+        mean=mean,
+        deviation=math.sqrt(np.average((levels - mean) ** 2, weights=counts)),
+        levels=len(levels),
         repeated=repeated,
         contradictory=contradictory,
         notes=list(dataset.notes),

@@ -6,6 +6,7 @@ import re
 import shlex
 from pathlib import Path
 
+import click
 import msgspec
 import pytest
 from fabricate import (
@@ -48,7 +49,9 @@ def understood(command: str) -> StudyConfig:
     """The configuration that a printed command comes to."""
     program, name, *arguments = shlex.split(command)
     assert (program, name) == ("hptui", "run")
-    with cli.commands["run"].make_context("run", arguments) as context:
+    run = cli.get_command(click.Context(cli), "run")
+    assert run is not None
+    with run.make_context("run", arguments) as context:
         flags = {name: value for name, value in context.params.items() if value not in (None, (), False)}
     return resolve([Layer("flag", flags)]).config
 

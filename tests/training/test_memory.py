@@ -71,6 +71,8 @@ def test_own_arrays_are_not_copied_to_a_cpu(depth: type, traced: None) -> None:
     ]
     given = check(ImageDataset("x", ("a", "b"), *splits))
     config = resolve([Layer("test", {"device": "cpu", "threads": 1, "set": {"batch_size": 8}})]).config
+    prepare_inputs(config, dataset=given, factory=Pooled)  # imports
+    gc.collect()
     before = tracemalloc.get_traced_memory()[0]
     tracemalloc.reset_peak()
     inputs = prepare_inputs(config, dataset=given, factory=Pooled)

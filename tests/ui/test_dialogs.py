@@ -221,8 +221,8 @@ def test_ranges_are_edited_with_keys() -> None:
         assert app.answers == []
         await pilot.press("enter", "down", "enter", "tab", *"2", "enter")
         await until(pilot, lambda: app.grid == ["2 cells", "lr 0.001 0.1"])
-        assert app.row("momentum").query_one(Check).has_focus
-        await pilot.press("space")
+        assert app.row("backbone_lr").query_one(Check).has_focus
+        await pilot.press("tab", "space")
         await until(pilot, lambda: app.grid == ["2 x 3 = 6 cells", "lr 0.001 0.1", "momentum 0.5 0.745 0.99"])
         await pilot.press("ctrl+s")
 

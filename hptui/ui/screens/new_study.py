@@ -49,6 +49,8 @@ MORE = [field for field in FIELDS if field not in (*SHOWN, "search")]
 """settings that are rarely changed; a new one of the configuration is here by itself"""
 FOLDED, OPEN = f"[+] {len(MORE)} more settings", "[-] more settings"
 WIDE, VERY_TALL = 130, 44
+ROOM_FOR_ALL = 84
+"""lines, for the settings that are rarely changed to stand unfolded beside all others"""
 """columns from which the ranges stand beside the settings; lines from which nothing has to be folded"""
 Part = TypeVar("Part", bound=Widget)
 WAYS_OUT = "esc: back, ctrl+q: quit"
@@ -171,7 +173,7 @@ class NewStudyScreen(HelpedScreen[None]):
         if self._draft:
             self._restore(self._draft)
         is_changed = any(getattr(self._config, field) != getattr(StudyConfig(), field) for field in MORE)
-        has_room = self.app.size.width >= WIDE and self.app.size.height >= VERY_TALL
+        has_room = self.app.size.width >= WIDE and self.app.size.height >= ROOM_FOR_ALL
         self._fold(is_open=is_changed or has_room)
         self._rows[0].focus_first()
 
