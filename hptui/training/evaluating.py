@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from hptui.config import StudyConfig
-from hptui.datasets import DatasetRequest, ImageDataset, Images, Labels, Pixels
-from hptui.datasets._prepare import fingerprint, prepare, request_dataset
+from hptui.datasets import ImageDataset, Images, Labels, Pixels
+from hptui.datasets._prepare import fingerprint
+from hptui.datasets._reading import read_dataset, split_dataset
 from hptui.errors import DatasetError, HptuiError, nearest
 from hptui.record.predictions import Predictions
 from hptui.training.predicting import Predictor
 
 AT_ONCE = 500
 """images put to the network at once"""
-OTHER_NAMES = {"column": "columns"}
-"""settings that a request has under another name"""
 LUMA = (0.299, 0.587, 0.114)
 """shares of red, green and blue in grey (ITU-R BT.601, as Pillow has it)"""
 
@@ -47,13 +45,8 @@ def read_external(spec: str, config: StudyConfig, predictor: Predictor, trained_
         DatasetError: it cannot be read, has other classes, or is what the study was trained on.
     """
     channels, height, width = predictor.image_shape
-    dataset = request_dataset(
-        spec,
-        data_dir=Path(config.data_dir) if config.data_dir is not None else None,
-        image_size=config.image_size or (height if height == width else None),
-        split_seed=config.split_seed,
-        **_wishes(config),
-    )
+    side = config.image_size or (height if height == width else None)
+    dataset = _read(msgspec.structs.replace(config, dataset=spec, image_size=side))
     if _is_own(dataset, config, trained_on):
         raise DatasetError(
             f"{spec} holds the images that this run was trained on, so they say nothing about others; name another "
@@ -86,29 +79,22 @@ def external_answers(predictor: Predictor, images: Images) -> Predictions:
     return Predictions(images.labels, shares, images.groups, images.names)
 
 
-def _wishes(config: StudyConfig) -> dict[str, Any]:
-    """Every field of a request that is a setting, but for those that are given by name."""
-    given = {"argument", "data_dir", "image_size", "split_seed"}
-    names = {field.name: OTHER_NAMES.get(field.name, field.name) for field in dataclasses.fields(DatasetRequest)}
-    wishes = {
-        name: getattr(config, setting)
-        for name, setting in names.items()
-        if name not in given and hasattr(config, setting)
-    }
-    if "allow_overlap" in wishes:  # all splits are joined, so that none can leak into another
-        wishes["allow_overlap"] = True
-    return wishes
+def _read(config: StudyConfig) -> ImageDataset:
+    """The data set, read as a study with these settings would, so that its own images are drawn as they were.
+
+    One that a study would refuse, for images or groups in two splits, is taken: all splits are joined, and none can
+    leak into another.
+    """
+    try:
+        return read_dataset(config)
+    except DatasetError:
+        return read_dataset(msgspec.structs.replace(config, allow_overlap=True))
 
 
 def _is_own(dataset: ImageDataset, config: StudyConfig, trained_on: str) -> bool:
     """Whether the study's own images come out, prepared as the study does."""
     try:
-        split = prepare(
-            dataset,
-            train_size=config.train_size,
-            validation_size=config.validation_size,
-            split_seed=config.split_seed,
-        )
+        split = split_dataset(dataset, config)
     except HptuiError:  # too few images for such a split: they are others
         return False
     return fingerprint(split) == trained_on

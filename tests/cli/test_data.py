@@ -203,3 +203,11 @@ def test_a_study_of_before_goes_on_with_images_in_two_splits(here: Path) -> None
     assert open_study(here / "now").data == summary
     assert not localized(now).allow_overlap
     assert msgspec.structs.replace(localized(of_before), allow_overlap=False) == localized(now)
+
+
+def test_augmentations_are_drawn(tmp_path: Path, capsys: Captured) -> None:
+    drawing = tmp_path / "augmentations.png"
+    assert main(["data", "digits", "--augmentations", str(drawing)]) == 0
+    assert capsys.readouterr().out.endswith(f"written: {drawing}\n")
+    with Image.open(drawing) as picture:
+        assert len(np.unique(np.asarray(picture.convert("L")))) > 100  # images, not a blank sheet

@@ -191,3 +191,23 @@ def test_colour_files_of_a_folder_are_made_grey_and_sized_as_the_network_takes_t
     found = asked(capsys, "folder:folder")
     assert found["per_image"]["by_class"] == {"healthy": 10, "ill": 10}
     assert any("were made grey ones" in note for note in found["notes"])
+
+
+def test_its_own_images_are_known_again_however_they_were_split(
+    tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where equal images may be in two splits, those for validation are drawn without a look at which are equal."""
+    monkeypatch.chdir(tmp_path)
+    doubled = """
+    def data():
+        once = drawn(60, 7)
+        twice = Images(np.concatenate([once.pixels] * 2), np.concatenate([once.labels] * 2))
+        return ImageDataset("E", ("healthy", "ill"), twice, drawn(40, 8))
+    """
+    (tmp_path / "own.py").write_text(OWN.partition("def data():")[0] + textwrap.dedent(doubled))
+    arguments = ["--dataset", "own.py:data", "--allow-overlap", "--model", "small_resnet", "--epochs", "1"]
+    arguments += ["--runs", "1", "--strategy", "fixed", "--baseline", "none", "--threads", "1", "--device", "cpu"]
+    assert main(["run", "--headless", *arguments, "--out", "s"]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", "--trust", RUN, "own.py:data"]) == 2
+    assert "holds the images that this run was trained on" in capsys.readouterr().err

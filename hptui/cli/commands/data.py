@@ -20,8 +20,14 @@ from hptui.cli.output import print_json, print_line
 @click.argument("dataset", required=False)
 @data_options
 @click.option("--sheet", metavar="FILE.png", type=click.Path(path_type=Path), help="Draw images of each class.")
+@click.option(
+    "--augmentations",
+    metavar="FILE.png",
+    type=click.Path(path_type=Path),
+    help="Draw what each augmentation does to some training images (imports torch).",
+)
 @json_option
-def data(dataset: str | None, sheet: Path | None, as_json: bool, **flags: Any) -> int:
+def data(dataset: str | None, sheet: Path | None, augmentations: Path | None, as_json: bool, **flags: Any) -> int:
     """Say what a study would train on, and what is noticed about it.
 
     Images of each class and split, intensities, groups, what is left out and why. DATASET is what --dataset of hptui
@@ -51,6 +57,11 @@ def data(dataset: str | None, sheet: Path | None, as_json: bool, **flags: Any) -
             print_line(f"note: {line}")
     if sheet is not None:
         write_sheet(prepared, sheet, fitted.intensity)
-        if not as_json:
-            print_line(f"written: {sheet}")
+    if augmentations is not None:
+        from hptui.cli.augmentation_sheet import draw_augmentations
+
+        draw_augmentations(prepared, augmentations)
+    for written in (sheet, augmentations):
+        if written is not None and not as_json:
+            print_line(f"written: {written}")
     return DONE
