@@ -9,19 +9,15 @@ import sys
 import time
 from pathlib import Path
 
+from hptui.cli.concluding import conclude
 from hptui.cli.detaching import Answer, Job
 from hptui.cli.exit_codes import INTERRUPTED
-from hptui.cli.foreground import (
-    POLL_SECONDS,
-    NewStudyPreparation,
-    conclude,
-    on_signals,
-    report_progress,
-    resumption_preparation,
-)
+from hptui.cli.headless import POLL_SECONDS, report_progress
 from hptui.cli.notifier import notify_without_screen
 from hptui.cli.notify import Notify
+from hptui.cli.preparing import NewStudyPreparation, resumption_preparation
 from hptui.cli.session import Preparation, Session
+from hptui.cli.stop_signals import on_signals
 from hptui.errors import RunDirectoryError
 from hptui.record.events import RunFailed
 from hptui.record.files import open_to_append

@@ -43,8 +43,8 @@ def cli(context: click.Context) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    from hptui.cli.foreground import has_terminal, show_screen
     from hptui.cli.notify import Notify
+    from hptui.cli.screen import has_terminal, show_screen
 
     if has_terminal():
         show_screen(Notify.of())

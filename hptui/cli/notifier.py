@@ -94,10 +94,8 @@ def notify_without_screen(session: Session, notify: Notify) -> Notifier:
     return Notifier(session, tell, complain)
 
 
-def notify_beside_screen(session: Session, notify: Notify, complain: Complain) -> Notifier | None:
-    """Tell by the command alone: the screen sees for itself what there is to tell. None: no command is wanted."""
-    if not notify.command:
-        return None
+def notify_beside_screen(session: Session, notify: Notify, complain: Complain) -> Notifier:
+    """Tell by the command alone: the screen sees for itself what there is to tell."""
     return Notifier(session, lambda alert, study: run_command(notify.command, alert, study, complain), complain)
 
 

@@ -22,7 +22,7 @@ from fabricate import (
 from rich.console import Console
 
 from hptui.cli import progress as headless
-from hptui.cli.foreground import report_progress
+from hptui.cli.headless import report_progress
 from hptui.cli.progress import ProgressReport
 from hptui.cli.session import Session
 from hptui.errors import TrainingError

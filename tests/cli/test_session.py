@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from fabricate import PATIENCE_SECONDS, configuration, make_study
 
+from hptui.cli.concluding import exit_code
 from hptui.cli.exit_codes import DONE, FAILED, INTERRUPTED, STOPPED, USAGE
-from hptui.cli.foreground import NewStudyPreparation, exit_code
+from hptui.cli.preparing import NewStudyPreparation
 from hptui.cli.session import Session
 from hptui.errors import DatasetError
 from hptui.training import PreparedStudy

@@ -20,7 +20,7 @@ from fabricate import (
 from PIL import Image
 
 from hptui.__main__ import main
-from hptui.cli.foreground import export_files
+from hptui.cli.requests import export_files
 from hptui.errors import UsageError
 from hptui.export import export
 from hptui.export.formats import FORMATS, parse_formats

@@ -30,7 +30,7 @@ def fail(*_: object, **__: object) -> NoReturn:
 def without_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(HptuiApp, "run", partialmethod(App.run, headless=True, size=(80, 24)))
     monkeypatch.setattr(training, "has_terminal", lambda: True)
-    monkeypatch.setattr("hptui.cli.foreground.on_signals", lambda *_, **__: None)  # those of the tests' own process
+    monkeypatch.setattr("hptui.cli.screen.on_signals", lambda *_, **__: None)  # those of the tests' own process
     monkeypatch.setattr("sys.setswitchinterval", lambda _: None)
 
 
@@ -52,7 +52,7 @@ def test_an_error_while_a_study_is_drawn(
 
 
 def test_an_error_in_a_worker(tmp_path: Path, capfd: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hptui.cli.foreground.has_terminal", lambda: True)
+    monkeypatch.setattr("hptui.cli.screen.has_terminal", lambda: True)
     monkeypatch.setattr("hptui.reading.listing.StudyReader.read", fail)
     assert main([]) == 1
     told = capfd.readouterr().err

@@ -10,14 +10,7 @@ import msgspec
 
 from hptui.cli.detaching import COMMAND, Job
 from hptui.cli.exit_codes import DONE
-from hptui.cli.foreground import (
-    NewStudyPreparation,
-    has_terminal,
-    resumption_preparation,
-    show_screen,
-    train,
-    train_apart,
-)
+from hptui.cli.foreground import train, train_apart
 from hptui.cli.notify import Notify, bell_option, notify_options
 from hptui.cli.options import (
     config_argument,
@@ -30,6 +23,8 @@ from hptui.cli.options import (
     settings_options,
 )
 from hptui.cli.output import print_to_stderr
+from hptui.cli.preparing import NewStudyPreparation, resumption_preparation
+from hptui.cli.screen import has_terminal, show_screen
 from hptui.cli.study_arguments import study_argument
 from hptui.cli.trusting import allowed_code, trust_option
 from hptui.errors import UsageError

@@ -1,0 +1,54 @@
+"""What a training begins with: a new study, or one to go on with. It is called in the thread that trains."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hptui.cli.session import Preparation
+    from hptui.config import StudyConfig
+    from hptui.record.study_directory import Study
+    from hptui.training import PreparedStudy
+
+
+class NewStudyPreparation:
+    """Prepares a study that does not exist yet; torch is imported when it is called."""
+
+    def __init__(self, config: StudyConfig) -> None:
+        self._config = config
+        self.directory: Path | None = None
+        """where the study will be"""
+
+    def __call__(self) -> PreparedStudy:
+        from hptui.record.study_directory import new_directory
+
+        self.directory = new_directory(self._config)
+        from hptui.training import start_study
+
+        return start_study(self._config, self.directory)
+
+
+def resumption_preparation(study: Study, config: StudyConfig) -> Preparation:
+    """A function that prepares to go on with a study."""
+
+    def prepare() -> PreparedStudy:
+        from hptui.training import PreparedStudy, prepare_inputs
+
+        return PreparedStudy(study, config, prepare_inputs(config))
+
+    return prepare
+
+
+def prepare_resumption(directory: Path) -> PreparedStudy:
+    """Prepare to go on with the study in a folder, with data and own files where they were."""
+    from hptui.record.localizing import localized
+    from hptui.record.mending import mend_logs
+    from hptui.record.presence import refuse_if_written
+    from hptui.record.study_directory import open_study
+
+    refuse_if_written(directory)
+    study = open_study(directory)
+    config = localized(study)
+    mend_logs(study)
+    return resumption_preparation(study, config)()
