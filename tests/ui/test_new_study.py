@@ -58,6 +58,11 @@ class Host(App[None]):
         (row,) = [row for row in self.form.query(Row) if row.setting == setting]
         return row
 
+    async def unfold(self) -> None:
+        """Unfold the settings that are rarely changed, which are not there before."""
+        if not self.form.query_one("#more").display:
+            await self.form.action_more()
+
     def field(self, setting: str, part: str = "") -> Input:
         return self.row(setting).query_one(f".{part}" if part else "Input", Input)
 
@@ -119,14 +124,12 @@ class KeptForm:
             self._app = Host(NewStudyScreen())
             self._pilot = await self._end.enter_async_context(self._app.run_test())
             await until(self._pilot, lambda: self._app.planned)
-            self._values = [(field, field.value) for field in self._app.form.query("Input, Select, Check")]
             self._planned = self._app.planned
         await test(self._app, self._pilot)
         await self._restore(self._app)
 
     async def _restore(self, app: Host) -> None:
-        for field, value in self._values:
-            field.value = value
+        app.form.action_defaults()
         app.form.query(Row).first().focus_first()
         await self._pilot.wait_for_scheduled_animations()  # else the form may scroll under the next test
         await until(self._pilot, lambda: app.can_start and app.planned == self._planned)
@@ -160,6 +163,8 @@ def starting(
 
     async def test(app: Host, pilot: Pilot[None]) -> None:
         await change(app, pilot)
+        await pilot.pause()  # fields that come and go have all been looked at
+        await until(pilot, lambda: app.can_start)
         await pilot.press("ctrl+s")
         await until(pilot, lambda: app.answers)
         (answer,) = app.answers
@@ -171,6 +176,8 @@ def starting(
 
 def fill(**texts: str) -> Callable[[Host, Pilot[None]], Awaitable[None]]:
     async def change(app: Host, pilot: Pilot[None]) -> None:
+        if texts.keys() & {*MORE}:
+            await app.unfold()
         for setting, text in texts.items():
             app.field(setting).value = text
 
@@ -282,7 +289,7 @@ def test_what_one_types_is_what_is_started() -> None:
         )(app, pilot)
         app.row("search.weight_decay").query_one(Check).value = False
         app.row("search.batch_size").query_one(Check).value = True
-        await until(pilot, lambda: not app.field("search.batch_size", "low").disabled)
+        await until(pilot, lambda: app.row("search.batch_size").query(Input))
         app.field("search.batch_size", "low").value = "50"
         app.field("search.batch_size", "high").value = "200"
         app.field("search.batch_size", "steps").value = "2"
@@ -1038,10 +1045,11 @@ LAST = ("search.batch_size", "low")
 @pytest.mark.parametrize(("setting", "part"), [("set", ""), ("device", ""), LAST])
 def test_a_message_that_comes_moves_its_field_into_view(kept_form: KeptForm, setting: str, part: str) -> None:
     async def test(app: Host, pilot: Pilot[None]) -> None:
-        form, field = app.form.query_one("#form"), app.field(setting, part)
+        form = app.form.query_one("#form")
         if part:
             app.row(setting).query_one(Check).value = True
-            await until(pilot, lambda: not field.disabled)
+            await until(pilot, lambda: app.row(setting).query(Input))
+        field = app.field(setting, part)
         field.focus()
         await until(pilot, lambda: in_view(app, setting))
         form.scroll_to(y=form.scroll_y - (form.region.bottom - 1 - field.region.y), animate=False, immediate=True)

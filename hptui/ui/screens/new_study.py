@@ -130,8 +130,20 @@ class NewStudyScreen(HelpedScreen[None]):
         self._estimate = EstimateButton(measure)
         if problem:
             self._estimate.remember(self._config, Refused(setting_of(problem, self._config), problem))
-        self._rows: list[Row] = []
-        """in their order, once they are there: to look for them among all widgets takes longer than to read them"""
+        plain = msgspec.to_builtins(self._config)
+        self._settings = {field: SettingRow(field, plain[field]) for field in (*SHOWN, *MORE)}
+        self._ranges = [
+            RangeRow(name, self._config.search.get(name, known.suggested), searched=name in self._config.search)
+            for name, known in hyperparameters().items()
+        ]
+        self._rarely_changed = [self._settings[field] for field in MORE]
+        """mounted when they are unfolded: most often nobody waits for them"""
+        self._rows: list[Row] = [
+            *(self._settings[field] for field in SHOWN),
+            *self._ranges,
+            *self._rarely_changed,
+        ]
+        """in their order on the screen"""
         self._sections: list[Widget] = []
         self._check_is_due = False
         self._goes_to_problem = bool(problem)
@@ -139,23 +151,19 @@ class NewStudyScreen(HelpedScreen[None]):
         self._ready = False
 
     def compose(self) -> ComposeResult:
-        plain = msgspec.to_builtins(self._config)
         yield Static("new study", id="title")
         with FormScroll(id="form"):
             with Container(classes="column"):
                 for number, (heading, fields) in enumerate(FORM.items()):
                     with _section(heading):
                         yield Static(heading, classes="heading titled" if number else "heading titled first")
-                        yield from (SettingRow(field, plain[field]) for field in fields)
+                        yield from (self._settings[field] for field in fields)
             with Container(classes="column"):
                 with _section("searched ranges"):
                     yield Static(column_headings("[X] searched"), classes="heading", markup=False)
-                    for name, known in hyperparameters().items():
-                        text = self._config.search.get(name)
-                        yield RangeRow(name, text or known.suggested, searched=text is not None)
+                    yield from self._ranges
                 yield Button(Text(FOLDED), id="fold", compact=True)
-                with _section("more settings", id="more"):
-                    yield from (SettingRow(field, plain[field]) for field in MORE)
+                yield _section("more settings", id="more")
         yield _titled(Words(id="about", markup=False), "about this field")
         with Horizontal(id="start-row"):
             yield Button("Start", id="start", variant="primary", compact=True, disabled=True)
@@ -165,16 +173,16 @@ class NewStudyScreen(HelpedScreen[None]):
         yield _titled(Words(id="plan", markup=False), "plan and cost")
         yield KeysLine()
 
-    def on_mount(self) -> None:
+    async def on_mount(self) -> None:
         if self._warning:
             self.notify(self._warning, title="settings of the environment", severity="warning", markup=False)
-        self._rows, self._sections = list(self.query(Row)), list(self.query(".section"))
+        self._sections = list(self.query(".section"))
         self._untouched = self.typed
         if self._draft:
             self._restore(self._draft)
         is_changed = any(getattr(self._config, field) != getattr(StudyConfig(), field) for field in MORE)
         has_room = self.app.size.width >= WIDE and self.app.size.height >= ROOM_FOR_ALL
-        self._fold(is_open=is_changed or has_room)
+        await self._fold(is_open=is_changed or has_room)
         self._rows[0].focus_first()
 
     def on_resize(self) -> None:
@@ -225,9 +233,8 @@ class NewStudyScreen(HelpedScreen[None]):
         if config is None:
             lines = ["to mend: " + ", ".join(wrong)] if wrong else []
         self._show(config, [*problems.values(), *[MEASURING] * self._estimate.measuring, *lines])
-        if any(setting in MORE for setting in wrong):
-            self._fold(is_open=True)
-        self._go_to_problem()
+        if wrong:
+            self.call_later(self._lead_to, wrong)
         return config
 
     def _missing_paths(self, config: StudyConfig) -> dict[str, str]:
@@ -238,12 +245,13 @@ class NewStudyScreen(HelpedScreen[None]):
         )
         return {field: words for field, words in missing_paths(config).items() if field not in rows}
 
-    def _go_to_problem(self) -> None:
-        """Put the cursor, once, into the field that kept a study from starting."""
-        wrong = [row for row in self._rows if row.has_class("-wrong")]
-        if self._goes_to_problem and wrong:
+    async def _lead_to(self, wrong: list[str]) -> None:
+        """Unfold what is wrong; put the cursor, once, into the field that kept a study from starting."""
+        if any(setting in MORE for setting in wrong):
+            await self._fold(is_open=True)
+        if self._goes_to_problem:
             self._goes_to_problem = False
-            wrong[0].focus_last()
+            next(row for row in self._rows if row.setting == wrong[0]).focus_last()
 
     def _show(self, config: StudyConfig | None, lines: list[str]) -> None:
         """Plan and cost, or what is wrong; and whether it can be started."""
@@ -269,7 +277,7 @@ class NewStudyScreen(HelpedScreen[None]):
             section.set_class(section in event.widget.ancestors, "-focused")
         self.query_one("#about", Words).update(Text(rows[0].help_words if rows else ""), layout=False)
 
-    def on_button_pressed(self, event: Button.Pressed) -> None:
+    async def on_button_pressed(self, event: Button.Pressed) -> None:
         event.stop()
         match event.button.id:
             case "start":
@@ -279,7 +287,7 @@ class NewStudyScreen(HelpedScreen[None]):
             case "estimate":
                 self.action_estimate()
             case "fold":
-                self.action_more()
+                await self.action_more()
             case _:
                 self.action_cancel()
 
@@ -306,17 +314,20 @@ class NewStudyScreen(HelpedScreen[None]):
         """Say how to leave, and stay: letters that were meant for a path must not end the app, nor drop the form."""
         self.notify(WAYS_OUT, markup=False)
 
-    def action_more(self) -> None:
+    async def action_more(self) -> None:
         """Unfold the settings that are rarely changed, or fold them."""
         is_open = not self.query_one("#more").has_class("-open")
-        self._fold(is_open=is_open)
+        await self._fold(is_open=is_open)
         if is_open:
-            self.query_one("#more Row", Row).focus_first()
+            self._rarely_changed[0].focus_first()
         else:
             self.query_one("#fold").focus()
 
-    def _fold(self, *, is_open: bool) -> None:
-        self.query_one("#more").set_class(is_open, "-open")
+    async def _fold(self, *, is_open: bool) -> None:
+        more = self.query_one("#more")
+        if is_open and not self._rarely_changed[0].is_attached:
+            await more.mount_all(self._rarely_changed)
+        more.set_class(is_open, "-open")
         self.query_one("#fold", Button).label = Text(OPEN if is_open else FOLDED)
 
     def action_defaults(self) -> None:

@@ -92,10 +92,12 @@ class Row(Widget):
     class Changed(Message):
         """Something in the row was changed."""
 
-    def __init__(self, setting: str) -> None:
+    def __init__(self, setting: str, given: list[Any]) -> None:
+        """Begin with what is `given` to its fields, in their order; they are made when the row is shown."""
         super().__init__()
         self.setting = setting
         """the field of the configuration, or search.NAME"""
+        self._given = given
         self._problem = Words(classes="problem", markup=False)
         self._words_shown = ""
 
@@ -120,18 +122,21 @@ class Row(Widget):
 
     @property
     def parts(self) -> list[Check | Select[str] | Input]:
-        """Its fields, in their order."""
+        """Its fields, in their order; none before it is shown."""
         raise NotImplementedError
 
     @property
     def typed(self) -> list[Any]:
-        """What stands in its fields, right or wrong."""
-        return [part.value for part in self.parts]
+        """What stands in its fields, right or wrong; what will stand there, of those that are not there yet."""
+        there = [part.value for part in self.parts if part.is_mounted]
+        return there + self._given[len(there) :]
 
     def restore(self, typed: list[Any]) -> None:
         """Put back what `typed` gave."""
-        for part, value in zip(self.parts, typed, strict=True):
-            part.value = value
+        self._given = list(typed)
+        for part, value in zip(self.parts, typed, strict=False):
+            if part.is_mounted:
+                part.value = value
 
     def focus_first(self) -> None:
         """Put the cursor into the row."""
@@ -168,16 +173,18 @@ class SettingRow(Row):
     """
 
     def __init__(self, field: str, value: Any) -> None:
-        super().__init__(field)
+        super().__init__(field, [])
         self._options = _options(field)
-        word, text = self._split(_as_text(value))
-        self._choice = Choice(self._options, value=word, allow_blank=False, compact=True) if self._options else None
-        self._field = Field(text, placeholder=self._placeholder(word), compact=True)
-        self._column = Vertical(*self.parts)
+        self._given = self._split(_as_text(value))
+        self._parts: list[Check | Select[str] | Input] = []
 
     def compose(self) -> ComposeResult:
+        *words, text = self._given
+        for word in words:
+            self._parts.append(Choice(self._options, value=word, allow_blank=False, compact=True))
+        self._parts.append(Field(text, placeholder=self._placeholder(self._word), compact=True))
         yield Static(self.setting, classes="label", markup=False)
-        yield self._column
+        yield Vertical(*self._parts)
         yield self._problem
 
     def on_mount(self) -> None:
@@ -185,25 +192,33 @@ class SettingRow(Row):
 
     @property
     def parts(self) -> list[Check | Select[str] | Input]:
-        return [self._field] if self._choice is None else [self._choice, self._field]
+        return self._parts
 
-    def _split(self, text: str) -> tuple[str, str]:
-        """The value as a choice and the text that belongs to it."""
+    def _split(self, text: str) -> list[Any]:
+        """The value as a choice and the text that belongs to it; as the text alone, where there are no choices."""
         known = [word for _, word in self._options]
         name, _, argument = text.partition(":")
-        if text in known or not known:
-            return text, "" if known else text
-        return (name, argument) if self._takes_path(name) and name in known else (OWN, text)
+        if not known:
+            return [text]
+        if text in known:
+            return [text, ""]
+        return [name, argument] if self._takes_path(name) and name in known else [OWN, text]
+
+    @property
+    def _field(self) -> Field:
+        field = self._parts[-1]
+        assert isinstance(field, Field)
+        return field
 
     @property
     def _word(self) -> str:
         """The choice; nothing in a row that is only a text."""
-        return "" if self._choice is None else str(self._choice.value)
+        return str(self.typed[0]) if self._options else ""
 
     @property
     def text(self) -> str:
         """The value as a flag would have it."""
-        typed = self._field.value.strip()
+        typed = str(self.typed[-1]).strip()
         if not self._options or self._word == OWN:
             return typed
         return f"{self._word}:{typed}" if self._takes_path(self._word) else self._word
@@ -214,7 +229,7 @@ class SettingRow(Row):
     @property
     def help_words(self) -> str:
         words = f"{self.setting}: {description(self.setting)}"
-        return f"{words}. {COMPLETES}" if self._field.suggester is not None else words
+        return f"{words}. {COMPLETES}" if self._suggester(self._word) is not None else words
 
     def add_to(self, settings: dict[str, Any]) -> None:
         if self.text.endswith(":"):
@@ -242,8 +257,12 @@ class SettingRow(Row):
 
     def _place_problem(self) -> None:
         """Put a message that has no room beside the field below it, in the whole width of the row."""
+        if not self._parts:
+            return
         words = str(self._problem.content)
-        room = self.size.width - self._column.virtual_region_with_margin.right
+        column = self._field.parent
+        assert isinstance(column, Widget)
+        room = self.size.width - column.virtual_region_with_margin.right
         has_room = not words or (room > 0 and Content(words).get_height({}, room) <= LINES_BESIDE)
         self.set_class(not has_room, "-long")
 

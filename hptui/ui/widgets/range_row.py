@@ -32,35 +32,51 @@ class RangeRow(Row):
     RangeRow Input { width: 10; }
     RangeRow Input.steps { width: 6; }
     RangeRow Select { width: 10; }
-    RangeRow .fixed { width: 1fr; color: $text-muted; }
+    RangeRow .unused { width: 1fr; color: $text-muted; }
     RangeRow .problem { padding-left: 4; display: none; }
     RangeRow.-wrong .problem { display: block; }
     """
 
     def __init__(self, name: str, text: str, *, searched: bool, fixed: str = "") -> None:
         """`fixed` says what holds while it is not searched, in 15 characters of an 80-column terminal."""
-        super().__init__(f"search.{name}")
-        self._hyperparameter, self._fixed = name, fixed
         given = parse_range(name, text, installed=False)
-        scale = "log" if given.scale == "log" else "lin"
-        off = not searched
-        self._check = Check(Text(name), value=searched, compact=True)
-        self._low, self._high = (
-            Field(repr(end).removesuffix(".0"), placeholder=part, classes=part, compact=True, disabled=off)
-            for part, end in (("low", given.low), ("high", given.high))
+        low, high = (repr(end).removesuffix(".0") for end in (given.low, given.high))
+        super().__init__(
+            f"search.{name}", [searched, low, high, "log" if given.scale == "log" else "lin", str(given.steps)]
         )
-        words = [("log", "log"), ("lin", "lin")]
-        self._scale = Select(words, value=scale, allow_blank=False, compact=True, disabled=off)
-        self._steps = Field(str(given.steps), placeholder="steps", classes="steps", compact=True, disabled=off)
-        self._holds = Static(Text(fixed if off else ""), classes="fixed")
+        self._hyperparameter, self._fixed = name, fixed
+        self._check = Check(Text(name), value=searched, compact=True)
+        self._fields: list[Select[str] | Input] = []
+        """while it is searched; twenty rows of fields that nobody can use would hold the form up by a second"""
+        self._unused = Static(classes="unused")
 
     def compose(self) -> ComposeResult:
-        yield Horizontal(*self.parts, self._holds)
+        if self._check.value:
+            self._make_fields()
+        self._unused.update(Text(self._unused_words))
+        yield Horizontal(self._check, *self._fields, self._unused)
         yield self._problem
+
+    def _make_fields(self) -> None:
+        _, low, high, scale, steps = self._given
+        self._fields = [
+            Field(low, placeholder="low", classes="low", compact=True),
+            Field(high, placeholder="high", classes="high", compact=True),
+            Select([("log", "log"), ("lin", "lin")], value=scale, allow_blank=False, compact=True),
+            Field(steps, placeholder="steps", classes="steps", compact=True),
+        ]
+
+    @property
+    def _unused_words(self) -> str:
+        """The range that would be searched, in the columns of the fields, and what holds meanwhile."""
+        if self._fields:
+            return ""
+        _, low, high, scale, steps = self._given
+        return f"{low:11}{high:11}{scale:11}{steps:7}{self._fixed}"
 
     @property
     def parts(self) -> list[Check | Select[str] | Input]:
-        return [self._check, self._low, self._high, self._scale, self._steps]
+        return [self._check, *self._fields]
 
     @property
     def help_words(self) -> str:
@@ -71,13 +87,16 @@ class RangeRow(Row):
 
     def add_to(self, settings: dict[str, Any]) -> None:
         if self._check.value:
-            low, high, steps = (field.value.strip() for field in (self._low, self._high, self._steps))
-            text = f"{low}:{high}:{self._scale.value}:{steps}"
+            text = ":".join(part.strip() for part in self.typed[1:])
             settings["search"] |= convert_field("search", {self._hyperparameter: text})
 
-    def on_checkbox_changed(self, event: Checkbox.Changed) -> None:
+    async def on_checkbox_changed(self, event: Checkbox.Changed) -> None:
         event.stop()
-        for part in self.parts[1:]:
-            part.disabled = not event.value
-        self._holds.update(Text("" if event.value else self._fixed))
+        if self._check.value and not self._fields:
+            self._make_fields()
+            await self.query_one(Horizontal).mount_all(self._fields, before=self._unused)
+        elif not self._check.value and self._fields:
+            self._given, fields, self._fields = self.typed, self._fields, []
+            await self.query_one(Horizontal).remove_children(fields)
+        self._unused.update(Text(self._unused_words))
         self.post_message(self.Changed())
