@@ -230,3 +230,10 @@ def test_volumes_are_named_with_what_to_do(tmp_path: Path) -> None:
     told = refusal(tmp_path)
     assert told.startswith(f"{tmp_path / 'bar'} holds no image files that can be read here (.nii.gz instead); 0.nii.gz")
     assert "is a NIfTI volume: save the slices that matter as TIFF" in told
+
+
+def test_test_images_are_left_out_if_asked(tmp_path: Path) -> None:
+    fill(tmp_path, 8)
+    dataset = prepare(read(tmp_path, test_size=0), train_size=None, validation_size=None, split_seed=0)
+    assert counts(dataset) == {"train": 14, "validation": 2}
+    assert any(note.startswith("no test images, neither of its own nor taken") for note in dataset.notes)

@@ -50,14 +50,14 @@ class ClassRow(msgspec.Struct, frozen=True):
 
 
 def by_class(followed: FollowedStudy, question: Question) -> list[ClassRow]:
-    """Rows of every arm that completed a run, in the order of the classes.
+    """Rows of every arm that completed a run and tested it, in the order of the classes.
 
     Raises:
         UsageError: a threshold is asked for, and a run saved no predictions; or the runs have different classes.
     """
     rows = []
     for arm in followed.study.config.arms:
-        runs = followed.completed_runs(arm)
+        runs = followed.tested_runs(arm)
         by_run = [class_metrics(run, question) for run in runs]
         names = names_of_classes(runs, [len(metrics) for metrics in by_run]) if runs else ()
         rows += [_row(arm, name, runs_of) for name, runs_of in zip(names, zip(*by_run, strict=True), strict=True)]
