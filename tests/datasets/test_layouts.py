@@ -237,3 +237,13 @@ def test_test_images_are_left_out_if_asked(tmp_path: Path) -> None:
     dataset = prepare(read(tmp_path, test_size=0), train_size=None, validation_size=None, split_seed=0)
     assert counts(dataset) == {"train": 14, "validation": 2}
     assert any(note.startswith("no test images, neither of its own nor taken") for note in dataset.notes)
+
+
+def test_a_table_beside_a_folder_of_patients_is_named(tmp_path: Path) -> None:
+    """Its folders are no classes."""
+    fill(tmp_path / "images", 2, classes=("P001", "P002", "P003"))
+    assert "If the classes are in there, write --dataset folder:" in refusal(tmp_path)
+    (tmp_path / "labels.csv").write_text("image,label")
+    assert refusal(tmp_path).endswith(
+        f"If the labels are in labels.csv, write --dataset table:{tmp_path / 'labels.csv'}."
+    )
