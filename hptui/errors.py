@@ -60,6 +60,10 @@ def failure_words(error: BaseException) -> str:
     return f"{type(error).__name__}: {first_line(error)}".rstrip(" .!:") + own_place(error)
 
 
+INSTALLED = frozenset({"site-packages", "dist-packages"})
+"""folders that hold what is installed, wherever they lie"""
+
+
 def own_place(error: BaseException) -> str:
     """The innermost line that is neither of hptui nor of what is installed: " (net.py, line 12)"; empty if none is."""
     import sysconfig  # nobody waits for these but who has made a mistake
@@ -72,7 +76,11 @@ def own_place(error: BaseException) -> str:
     others = [Path(place).resolve() for place in {*installed, str(Path(__file__).parent)}]
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         path = Path(frame.filename).resolve()
-        if path.suffix == ".py" and not any(path.is_relative_to(place) for place in others):
+        if (
+            path.suffix == ".py"
+            and not INSTALLED & set(path.parts)
+            and not any(path.is_relative_to(place) for place in others)
+        ):
             return f" ({path.name}, line {frame.lineno})"
     return ""
 

@@ -41,6 +41,8 @@ FOLDERS = {
 """the plug-in folders, and what one of their plug-ins is called"""
 LIBRARIES = "models._libraries"
 """the folder of the libraries of networks, which have one file each"""
+_DEEPEST = 6
+"""folders above a file that may be packages it imports from"""
 
 
 def names(folder: str) -> list[str]:
@@ -236,17 +238,57 @@ def _import_module(location: str) -> Any:
         return importlib.import_module(location)
 
 
+def package_of(path: Path) -> str:
+    """Name of the package that a file has to be a part of, so that what it imports is found; empty: it need not be.
+
+    It has to, where it imports relatively, or a neighbour by the name of a folder above them ("from networks.blocks
+    import ..." in networks/net.py).
+    """
+    folders = path.resolve().parents
+    deep = 0
+    for level, name in imported(path):
+        deep = max(deep, level, *(at for at in range(1, min(len(folders), _DEEPEST)) if _is_in(name, folders[at - 1])))
+    while 0 < deep < len(folders) - 1 and all((folders[at] / "__init__.py").exists() for at in (deep - 1, deep)):
+        deep += 1
+    return ".".join(folder.name for folder in reversed(folders[:deep]))
+
+
+def _is_in(name: str, folder: Path) -> bool:
+    """Whether a dotted name begins with the folder's, and goes on with what is in it."""
+    first, _, rest = name.partition(".")
+    inner = rest.partition(".")[0]
+    return bool(inner) and first == folder.name and any((folder / one).exists() for one in (f"{inner}.py", inner))
+
+
+def imported(path: Path) -> Iterator[tuple[int, str]]:
+    """Modules that a file may import, each with the folders above it that a relative import begins from."""
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (OSError, SyntaxError, ValueError):  # importing it tells what is wrong
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((0, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = f"{node.module}." if node.module else ""
+            yield from ((node.level, f"{base}{alias.name}") for alias in node.names)
+
+
 def _import_file(path: Path) -> Any:
     # A name of its own for each path, so that two files called model.py do not replace each other.
     digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
-    unique = f"hptui_own_{path.stem}_{digest}"
+    package = package_of(path)
+    root = path.resolve().parents[package.count(".") + 1 if package else 0]
+    unique = f"{package}." * bool(package) + f"hptui_own_{path.stem}_{digest}"
     spec = importlib.util.spec_from_file_location(unique, path, loader=_FromSource(unique, str(path)))
     if spec is None or spec.loader is None:
         raise ConfigError(f"{path} is not a Python file.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[unique] = module  # dataclasses and pickling look their module up by name
     try:
-        with _importable_from(path.resolve().parent):
+        with _importable_from(root):
+            if package:
+                importlib.import_module(package)
             spec.loader.exec_module(module)
     except BaseException:
         del sys.modules[unique]

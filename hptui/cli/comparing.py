@@ -52,7 +52,8 @@ def comparison_text(directories: Sequence[Path], question: Question, *, classes:
         several = compare_several(studies, question)
         parts, names = [_several(several)], several.names
     if classes:
-        parts += [_classes(name, by_class(study, question)) for name, study in zip(names, studies, strict=True)]
+        found = {name: by_class(study, question) for name, study in zip(names, studies, strict=True)}
+        parts += [_classes(name, rows) for name, rows in found.items() if rows]
     return Group(*parts)
 
 

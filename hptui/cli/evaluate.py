@@ -21,6 +21,7 @@ from hptui.reading.comparison.number_words import percent
 from hptui.reading.evaluation import Evaluated, Evaluation, Measured, Unit, Wanted, evaluate_answers
 from hptui.reading.wrong_images import HEADINGS, wrong_cells
 from hptui.record.predictions import Model, read_predictions
+from hptui.record.study_directory import Study
 
 if TYPE_CHECKING:
     from hptui.datasets import Images
@@ -30,7 +31,7 @@ COLUMNS = ("column", "group_column")
 FEW_WRONG = 10
 """images named on a terminal"""
 FEW_IMAGES = 10
-"""of a class: with fewer, one image is worth more than 10 points"""
+"""or groups, of a class: with fewer, one of them is worth more than 10 points"""
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def evaluate(
     network = load_network(run, model, device=device, trust=trust)
     from hptui.training.evaluating import external_answers, read_external
 
-    config = _reading(network.study.config, dataset, read_as)
+    config = _reading(network.study, dataset, read_as)
     external = read_external(dataset, config, network.predictor, network.study.fingerprint)
     names = network.predictor.class_names
     found = evaluate_answers(
@@ -84,8 +85,11 @@ def evaluate(
     return EvaluatedRun(found, external.images, names)
 
 
-def _reading(config: StudyConfig, dataset: str, read_as: Mapping[str, object]) -> StudyConfig:
+def _reading(study: Study, dataset: str, read_as: Mapping[str, object]) -> StudyConfig:
     """The study's settings with those that are others for this data set; columns hold for its own kind alone."""
+    config = study.config
+    if study.data is None:  # its splits were made without a look at equal images: only so are its own known again
+        config = msgspec.structs.replace(config, allow_overlap=True)
     same_kind = dataset.partition(":")[0] == config.dataset.partition(":")[0]
     changes: dict[str, Any] = {}
     if not same_kind:
@@ -144,9 +148,10 @@ def evaluation_lines(evaluation: Evaluation) -> Iterator[str]:
             f"Probabilities were recalibrated on {fitted.images} validation images: logits times {fitted.slope:.3f}, "
             f"then {shifts}."
         )
-    few = [f"{name} ({images})" for name, images in evaluation.per_image.by_class.items() if images < FEW_IMAGES]
+    unit, word = (of_group, "groups") if of_group is not None else (evaluation.per_image, "images")
+    few = [f"{name} ({count})" for name, count in unit.by_class.items() if count < FEW_IMAGES]
     if few:
-        yield f"Too few images to tell: {', '.join(few)}."
+        yield f"Too few {word} to tell: {', '.join(few)}."
     yield from evaluation.notes
 
 

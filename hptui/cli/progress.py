@@ -79,12 +79,12 @@ class ProgressReport:
             validation, test = epoch.validation, epoch.test
             assert epoch.completed is not None
             assert validation is not None
-            assert test is not None
+            tested = f"  test {test.accuracy:.2%}" if test is not None else ""
             names = [axis.name for axis in run.state.started.searched] if run.state.started else []
             chosen = describe(epoch.completed.values, names) if names else ""
             self._console.print(
                 f"{run.name}  epoch {epoch.number}/{run.state.epochs_planned}  "
-                f"val {validation.accuracy:.2%}  test {test.accuracy:.2%}  "
+                f"val {validation.accuracy:.2%}{tested}  "
                 f"{epoch.completed.seconds:.0f} s  {chosen}".rstrip(),
                 markup=False,
                 highlight=False,

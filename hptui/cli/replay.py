@@ -135,10 +135,16 @@ def _compared(run: Path, again: Path, *, comparable: bool) -> ReplayResult:
         weights = f"final weights: different, by {difference:.3g} at most (in {name})"
         weights += "" if comparable else "; on a GPU, or resumed with other threads, they may be"
     before, now = _end(run), _end(again)
-    accuracies = f"test accuracy: recorded {before.test_accuracy:.6f}, now {now.test_accuracy:.6f}"
+    split = "validation" if before.test_accuracy is None else "test"
+    accuracies = f"{split} accuracy: recorded {_accuracy(before):.6f}, now {_accuracy(now):.6f}"
     searched = before.images_probed - now.images_probed
     saved = f"images of probes: recorded {before.images_probed}, now {now.images_probed} ({searched} not needed again)"
     return ReplayResult(difference == 0, comparable, (weights, accuracies, saved))
+
+
+def _accuracy(end: RunCompleted) -> float:
+    """On test images, or on validation images where there are no others."""
+    return end.validation_accuracy if end.test_accuracy is None else end.test_accuracy
 
 
 def _end(run: Path) -> RunCompleted:

@@ -67,8 +67,8 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         ),
     ] = None
     test_size: Annotated[
-        Annotated[int, Meta(ge=2)] | None,
-        Meta(description="test images taken from training, for data sets without their own (default: 20 %)"),
+        Annotated[int, Meta(ge=0)] | None,
+        Meta(description="test images taken from training, for data sets without their own (default: 20 %; 0: none)"),
     ] = None
     column: Annotated[
         dict[str, str],

@@ -15,6 +15,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from hptui.record.intensity import Depth
+
 Pixels = npt.NDArray[np.uint8 | np.uint16 | np.int16 | np.float32]
 Labels = npt.NDArray[np.int64]
 Names = npt.NDArray[np.str_]
@@ -46,14 +48,15 @@ class Images:
 
 @dataclass(frozen=True)
 class ImageDataset:
-    """A data set with its own test images; `hptui.datasets._prepare` checks and splits it."""
+    """A data set, as a rule with test images; `hptui.datasets._prepare` checks and splits it."""
 
     name: str
     """shown on the screen and in tables"""
     class_names: tuple[str, ...]
     """one name per class; for two classes the second is the positive one (sensitivity counts it)"""
     train: Images
-    test: Images
+    test: Images | None
+    """None: there are none, and none are to be taken from `train`"""
     validation: Images | None = None
     """None: taken from `train`, stratified, by the split seed"""
     notes: tuple[str, ...] = ()
@@ -84,10 +87,13 @@ class DatasetRequest:
     intensity: str = "auto"
     """--intensity; pixels are handed on as they are, but `voi` is applied file by file"""
     test_size: int | None = None
-    """--test-size; None: 20 % of the images, for data sets without test images"""
+    """--test-size, for data sets without test images; None: 20 % of the images, 0: none"""
     column: Mapping[str, str] = field(default_factory=dict)
     """--column: of a table, by what they are (image, label, split, group)"""
     group_pattern: str | None = None
     """--group-pattern: a regular expression on an image's path, whose first brackets hold the group"""
+    trained_depth: Depth | None = None
+    """of a trained network that these images are put to: none are taken as test images, for all count; DICOM files are
+    brought to it, whose values are in units whatever their depth, and other files of another depth refused"""
     allow_overlap: bool = False
     """--allow-overlap: images are drawn and taken without a look at which are equal"""

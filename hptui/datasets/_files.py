@@ -56,7 +56,7 @@ def decode_files(paths: Sequence[Path], request: DatasetRequest) -> DecodedFiles
 def _wishes(request: DatasetRequest) -> list[object]:
     """All of a request that decoding depends on."""
     own_window = parse_intensity(request.intensity).kind == "voi"
-    return [request.image_size or _SIZE, request.resize, request.pages, own_window]
+    return [request.image_size or _SIZE, request.resize, request.pages, own_window, request.trained_depth]
 
 
 def _decode(paths: Sequence[Path], request: DatasetRequest) -> DecodedFiles:
@@ -67,9 +67,8 @@ def _decode(paths: Sequence[Path], request: DatasetRequest) -> DecodedFiles:
         if own_window:
             refuse_without_window(paths, headers)
         channels = joint_channels(paths, headers, request.pages)
-        form = ImageForm(
-            joint_depth(paths, headers), channels, size, size, request.resize, request.pages, own_window=own_window
-        )
+        depth = joint_depth(paths, headers, request.trained_depth)
+        form = ImageForm(depth, channels, size, size, request.resize, request.pages, own_window=own_window)
         pixels = np.empty((len(paths), channels, size, size), form.depth)
 
         def decode(index: int) -> None:

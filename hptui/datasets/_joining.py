@@ -7,19 +7,23 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hptui.datasets import MOST_CHANNELS
-from hptui.datasets._decode import depth_words
+from hptui.datasets._decode import depth_words, refuse_depth
 from hptui.datasets._image_header import ImageForm, ImageHeader
 from hptui.datasets._pages import wanted_pages
 from hptui.errors import DatasetError
 from hptui.record.intensity import Depth
 
 
-def joint_depth(paths: Sequence[Path], headers: Sequence[ImageHeader]) -> Depth:
-    """Depth that holds the pixels of all files.
+def joint_depth(paths: Sequence[Path], headers: Sequence[ImageHeader], wanted: Depth | None = None) -> Depth:
+    """Depth that holds the pixels of all files: the wanted one, where it has to be that.
 
     Raises:
         DatasetError: their values have no common scale.
     """
+    if wanted is not None:
+        for path, header in zip(paths, headers, strict=True):
+            refuse_depth(path, header, wanted, "the network was trained on")
+        return wanted
     counts = Counter(header.depth for header in headers)
     if len(counts) == 1:
         return headers[0].depth

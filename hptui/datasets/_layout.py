@@ -106,7 +106,7 @@ def _files(parent: Path, folders: list[Path], left_out: LeftOut) -> Files:
         found = f"only {folders[0].name!r}" if folders else "none"
         raise DatasetError(
             f"{parent} needs a sub-folder for each of at least two classes; it has {found}."
-            f"{_deeper_hint(folders) or _table_hint(parent, folders)}"
+            f"{(not _tables([parent]) and _deeper_hint(folders)) or _table_hint(parent, folders)}"
         )
     return _of_classes({path.name: path for path in folders}, left_out)
 
@@ -134,15 +134,15 @@ def _refuse_unlabelled(root: Path, folders: list[Path]) -> None:
 
 def _table_hint(root: Path, folders: list[Path]) -> str:
     """What to write where labels may be in a table beside the images."""
-    tables = [
-        path
-        for parent in (root, *folders)
-        for path in visible(parent, LeftOut(parent))
-        if path.suffix.lower() in {".csv", ".tsv"} and path.is_file()
-    ]
-    if tables:
+    if tables := _tables([root, *folders]):
         return f" If the labels are in {tables[0].name}, write --dataset table:{tables[0]}."
     return " Sort the images into a folder for each class, or name a table with their labels: --dataset table:PATH."
+
+
+def _tables(folders: list[Path]) -> list[Path]:
+    """Files in these folders that may name images and their labels."""
+    files = [path for folder in folders for path in visible(folder, LeftOut(folder))]
+    return [path for path in files if path.suffix.lower() in {".csv", ".tsv"} and path.is_file()]
 
 
 def _deeper_hint(folders: list[Path]) -> str:

@@ -38,6 +38,8 @@ def near_notes(splits: Mapping[str, Images]) -> Iterator[str]:
     """A line for each pair of splits with nearly equal images; equal ones are not counted."""
     if min(next(iter(splits.values())).pixels.shape[2:]) < _SIDE:
         return
+    grouped = all(images.groups is not None for images in splits.values())
+    question = "Their groups differ: are they the same images?" if grouped else "Are they of the same patient?"
     hashes = {split: _hashes(images.pixels) for split, images in splits.items()}
     for one, other in itertools.combinations(splits, 2):
         pairs = _near_pairs(splits[one], splits[other], hashes[one], hashes[other])
@@ -49,7 +51,7 @@ def near_notes(splits: Mapping[str, Images]) -> Iterator[str]:
             more = f" and {len(pairs) - NAMED} more" if len(pairs) > NAMED else ""
             yield (
                 f"{len(pairs)} of {len(splits[other])} {other} images look nearly like one of {one}: {named}{more}. "
-                "Are they of the same patient?"
+                f"{question}"
             )
 
 

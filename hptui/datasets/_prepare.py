@@ -22,6 +22,10 @@ from hptui.datasets._request import one_line
 from hptui.datasets._split import Purpose, percent, sample, split_off, taken_words
 from hptui.errors import ConfigError, DatasetError, UsageError
 
+_NO_TEST = (
+    "no test images, neither of its own nor taken from training: all that is measured is measured on validation "
+    "images, which decisions see"
+)
 _MOST_VALIDATION = 5000  # images: the standard error of an accuracy of 90 % is then below half a percent
 
 
@@ -102,9 +106,11 @@ def check(dataset: object, *, group_pattern: str | None = None, allow_overlap: b
     if len(names) < 2:
         raise DatasetError(f"there must be at least two classes; class_names has {len(names)}.")
     given = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
-    if dataset.validation is None:
-        del given["validation"]
-    splits = {split: _checked_images(images, split, len(names)) for split, images in given.items()}
+    splits = {
+        split: _checked_images(images, split, len(names))
+        for split, images in given.items()
+        if images is not None or split == "train"
+    }
     shapes = {split: images.pixels.shape[1:] for split, images in splits.items()}
     if len(set(shapes.values())) > 1:
         raise DatasetError(f"channels, height and width differ between the splits: {shapes}.")
@@ -119,7 +125,7 @@ def check(dataset: object, *, group_pattern: str | None = None, allow_overlap: b
         str(dataset.name),
         tuple(names),
         splits["train"],
-        splits["test"],
+        splits.get("test"),
         splits.get("validation"),
         (*map(str, dataset.notes), *told, *grouping_note(splits)),
         bool(dataset.published),
@@ -162,8 +168,11 @@ def prepare(
         train = _subset(train, train_size, "train", split_seed)
     except DatasetError as error:
         raise DatasetError(f"{dataset.name}: {error}") from error
+    if dataset.test is None:
+        notes = (*notes, _NO_TEST)
     if not (dataset.published or allow_overlap):
-        notes = (*notes, *near_notes({"train": train, "validation": validation, "test": dataset.test}))
+        splits = {"train": train, "validation": validation, "test": dataset.test}
+        notes = (*notes, *near_notes({split: images for split, images in splits.items() if images is not None}))
     return replace(dataset, train=train, validation=validation, notes=notes)
 
 

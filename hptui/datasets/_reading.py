@@ -7,10 +7,15 @@ from pathlib import Path
 from hptui.config import StudyConfig
 from hptui.datasets import ImageDataset
 from hptui.datasets._prepare import prepare, request_dataset
+from hptui.record.intensity import Depth
 
 
-def read_dataset(config: StudyConfig) -> ImageDataset:
+def read_dataset(config: StudyConfig, *, trained_depth: Depth | None = None) -> ImageDataset:
     """The data set that the settings name, checked.
+
+    Args:
+        config: the settings.
+        trained_depth: see `DatasetRequest`.
 
     Raises:
         UsageError: see `request_dataset`.
@@ -27,6 +32,7 @@ def read_dataset(config: StudyConfig) -> ImageDataset:
         test_size=config.test_size,
         column=config.columns,
         group_pattern=config.group_pattern,
+        trained_depth=trained_depth,
         allow_overlap=config.allow_overlap,
     )
 

@@ -62,12 +62,16 @@ def percent(labels: Labels, part: int) -> int:
     return max(classes, min(len(labels) * part // 100, len(labels) - classes))
 
 
-def take_test(images: Images, request: DatasetRequest, class_names: Sequence[str]) -> tuple[Images, Images, str]:
-    """Training and test images of a data set that has no test images of its own, and a note that says so.
+def take_test(
+    images: Images, request: DatasetRequest, class_names: Sequence[str]
+) -> tuple[Images, Images | None, tuple[str, ...]]:
+    """Training and test images of a data set that has no test images of its own, and notes that say so.
 
     Raises:
         DatasetError: see `split_off`.
     """
+    if request.trained_depth is not None or request.test_size == 0:
+        return images, None, ()
     train, test = split_off(
         images,
         percent(images.labels, 20) if request.test_size is None else request.test_size,
@@ -76,7 +80,7 @@ def take_test(images: Images, request: DatasetRequest, class_names: Sequence[str
         class_names=class_names,
         keep_equal=not request.allow_overlap,
     )
-    return train, test, taken_words(images, test, "test", request.split_seed)
+    return train, test, (taken_words(images, test, "test", request.split_seed),)
 
 
 def taken_words(images: Images, taken: Images, purpose: Purpose, seed: int) -> str:

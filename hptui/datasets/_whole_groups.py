@@ -68,7 +68,9 @@ def sample_whole(labels: Labels, numbers: Integers, size: int, seeds: list[int])
         distance, taken = _draw(table, wanted, order)
         if np.isfinite(distance) and (best is None or distance < best[0]):
             best = distance, taken
-    return None if best is None else np.flatnonzero(best[1][numbers]).astype(np.int64)
+    # A class of few, large units may be wanted by less than one of them: then its smallest one is taken all the same.
+    chosen = best[1] if best is not None else _smallest(table, bits.random_raw(count))
+    return None if chosen is None else np.flatnonzero(chosen[numbers]).astype(np.int64)
 
 
 def _draw(table: Integers, wanted: Shares, order: Integers) -> tuple[float, npt.NDArray[np.bool_]]:
@@ -83,3 +85,20 @@ def _draw(table: Integers, wanted: Shares, order: Integers) -> tuple[float, npt.
         if far < distance and (more <= most).all():
             have, distance, taken[unit] = more, far, True
     return (distance if have.all() else float("inf")), taken
+
+
+def _smallest(table: Integers, keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_] | None:
+    """Units of few images, one for each class that has none so far, the rarest first; None: a class is in one alone."""
+    most, have = table.sum(0) - 1, np.zeros(table.shape[1], np.int64)
+    taken = np.zeros(len(table), np.bool_)
+    order = np.lexsort((keys, table.sum(1)))
+    for label in np.argsort((table > 0).sum(0), kind="stable"):
+        if have[label]:
+            continue
+        fitting = [
+            unit for unit in order if table[unit, label] and not taken[unit] and (have + table[unit] <= most).all()
+        ]
+        if not fitting:
+            return None
+        taken[fitting[0]], have = True, have + table[fitting[0]]
+    return taken

@@ -31,8 +31,8 @@ def digits(request: DatasetRequest) -> ImageDataset:
         image[0] = np.asarray(Image.fromarray(level).resize((size, size), Image.Resampling.BICUBIC))
     images = Images(pixels, labels)
     class_names = tuple("0123456789")
-    train, test, note = take_test(images, request, class_names)
-    return ImageDataset("digits", class_names, train, test, notes=(note,), published=True)
+    train, test, notes = take_test(images, request, class_names)
+    return ImageDataset("digits", class_names, train, test, notes=notes, published=True)
 
 
 def _scans() -> tuple[np.ndarray, np.ndarray]:

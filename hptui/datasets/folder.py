@@ -50,5 +50,5 @@ def folder(request: DatasetRequest) -> ImageDataset:
     notes = (*left_out.notes, *decoded.notes)
     if "test" in images:
         return ImageDataset(title, class_names, images["train"], images["test"], images.get("validation"), notes)
-    train, test, note = take_test(images["train"], request, class_names)
-    return ImageDataset(title, class_names, train, test, images.get("validation"), (*notes, note))
+    train, test, taken = take_test(images["train"], request, class_names)
+    return ImageDataset(title, class_names, train, test, images.get("validation"), (*notes, *taken))

@@ -64,8 +64,8 @@ def table(request: DatasetRequest) -> ImageDataset:
     names = tuple(dict.fromkeys(class_names.values()))
     if "test" in images:
         return ImageDataset(path.stem, names, images["train"], images["test"], images.get("validation"), notes)
-    train, test, note = take_test(images["train"], request, names)
-    return ImageDataset(path.stem, names, train, test, images.get("validation"), (*notes, note))
+    train, test, taken = take_test(images["train"], request, names)
+    return ImageDataset(path.stem, names, train, test, images.get("validation"), (*notes, *taken))
 
 
 def _images(

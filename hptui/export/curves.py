@@ -16,7 +16,8 @@ from hptui.export.style import ARM_MARKS, MANY_EPOCHS, WIDE, new_figure, theme
 from hptui.reading.run_state import RunState
 from hptui.reading.views.curves import finished, learning_curve, run_label, spread, unfinished
 
-CURVES: tuple[tuple[Literal["accuracy", "loss"], str, str], ...] = (
+Curve = tuple[Literal["accuracy", "loss"], str, str]
+CURVES: tuple[Curve, ...] = (
     ("loss", "validation", "validation loss (nats)"),
     ("accuracy", "validation", "validation accuracy (%)"),
     ("accuracy", "test", "test accuracy (%)"),
@@ -35,13 +36,20 @@ def curves_figure(arms: Mapping[Arm, Sequence[RunState]], title: str) -> Figure:
     names = [run_label(state) for states in arms.values() for state in unfinished(states)]
     so_far = f", not finished: {', '.join(names) if len(names) <= FEW_NAMES else f'{len(names)} runs'}" if names else ""
     figure = new_figure(WIDE, 2.75, title, n + so_far)
-    for panel, (measure, split, name) in zip(figure.subplots(1, len(CURVES)), CURVES, strict=True):
+    shown = _shown(arms)
+    for panel, (measure, split, name) in zip(figure.subplots(1, len(shown)), shown, strict=True):
         _draw_curves(panel, arms, measure, split)
         panel.set_ylabel(name)
         epochs(panel)
     handles = _legend(arms)
     figure.legend(handles=handles, loc="outside lower center", ncols=legend_columns(handles, WIDE))
     return figure
+
+
+def _shown(arms: Mapping[Arm, Sequence[RunState]]) -> Sequence[Curve]:
+    """All curves; of a study without test images those on validation images."""
+    untested = any(state.untested for states in arms.values() for state in states)
+    return [curve for curve in CURVES if curve[1] != "test" or not untested]
 
 
 def _legend(arms: Mapping[Arm, Sequence[RunState]]) -> list[Line2D | Patch]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hptui.reading.comparison.evidence import NO_TEST
 from hptui.reading.outcomes import roc_curves, trajectories_by_seed
 from hptui.reading.studies import FollowedRun, FollowedStudy
 
@@ -23,6 +24,8 @@ def missing(study: FollowedStudy) -> list[str]:
         lines.append("learning curves: no epoch is completed")
     if not any(run.state.completed for run in study.runs):
         lines.append("accuracies, cost and confusion: no run is completed")
+    elif study.untested:
+        lines.append(f"accuracies, cost, confusion and ROC: {NO_TEST}")
     return [*lines, *(f"ROC curve of {problem}" for problem in roc_curves(study)[1])]
 
 

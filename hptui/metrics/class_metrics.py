@@ -43,6 +43,8 @@ class ClassMetrics:
     ppv: Estimate | None = None
     npv: Estimate | None = None
     average_precision: Estimate | None = None
+    groups: int = 0
+    """that the images of the class are of; 0: they are independent as far as is known"""
 
 
 def per_class(
@@ -61,6 +63,7 @@ def per_class(
     found = areas_under_curve(predictions) if areas else none
     averages = _average_precisions(predictions, resamples) if areas else none
     rows = []
+    groups = predictions.groups if is_grouped(predictions) else None
     for index, (area, average) in enumerate(zip(found, averages, strict=True)):
         true, said = predictions.labels == index, called == index
         rows.append(
@@ -74,6 +77,7 @@ def per_class(
                 ppv=share_of(predictions, said, true),
                 npv=share_of(predictions, ~said, ~true),
                 average_precision=average,
+                groups=0 if groups is None else len(set(groups[true].tolist())),
             )
         )
     return rows

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
     Floats = npt.NDArray[np.float64]
 
-LEAST = 1e-12
-"""probabilities below are taken for it: a logarithm has to be finite"""
+LEAST = 1e-37
+"""probabilities below are taken for it: a logarithm has to be finite; about the least that 32 bits hold in full, so
+that images that a network is very sure of keep their order"""
 
 
 @dataclass(frozen=True)

@@ -110,13 +110,15 @@ def finished_alert(followed: FollowedStudy) -> Alert:
     """That all runs are done, with what came of them."""
     means = [(arm, mean_accuracy(followed, arm)) for arm in followed.study.config.arms]
     words = ", ".join(f"{arm} {accuracy:.2%}" for arm, accuracy in means if accuracy is not None)
-    return Alert("finished", f"{followed.study.name} is finished: mean test accuracy {words}")
+    result = f": mean test accuracy {words}" if words else ""
+    return Alert("finished", f"{followed.study.name} is finished{result}")
 
 
 def mean_accuracy(followed: FollowedStudy, arm: Arm) -> float | None:
-    """Mean test accuracy of the completed runs of an arm, a fraction; None if there is none."""
+    """Mean test accuracy of the completed runs of an arm, a fraction; None if there is none, or no test images."""
     states = [run.state.completed for run in followed.completed_runs(arm)]
-    found = [completed.test_accuracy for completed in states if completed is not None]
+    accuracies = [completed.test_accuracy for completed in states if completed is not None]
+    found = [accuracy for accuracy in accuracies if accuracy is not None]
     return math.fsum(found) / len(found) if found else None
 
 

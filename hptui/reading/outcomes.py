@@ -14,7 +14,13 @@ from hptui.errors import RunDirectoryError
 from hptui.metrics.classification import metric
 from hptui.reading.comparison import summarize
 from hptui.reading.comparison.differences import NO_SPREAD, student_reach
-from hptui.reading.comparison.evidence import UNREADABLE, final_test_accuracy, names_of_classes, saved_predictions
+from hptui.reading.comparison.evidence import (
+    NO_TEST,
+    UNREADABLE,
+    final_test_accuracy,
+    names_of_classes,
+    saved_predictions,
+)
 from hptui.reading.studies import FollowedRun, FollowedStudy
 from hptui.reading.views.trajectories import Trajectory, trajectories
 from hptui.reading.wrong_images import WrongImage, most_wrong
@@ -87,7 +93,8 @@ def roc_curves(study: FollowedStudy) -> tuple[tuple[RocCurve, ...], tuple[str, .
     curves, problems = [], []
     for run in study.runs:
         started = run.state.started
-        if run.state.completed is not None and started is not None and len(started.class_names) == 2:
+        two = started is not None and len(started.class_names) == 2
+        if run.state.completed is not None and two and not run.state.untested:
             outcome = _roc_curve(run)
             if isinstance(outcome, RocCurve):
                 curves.append(outcome)
@@ -98,6 +105,8 @@ def roc_curves(study: FollowedStudy) -> tuple[tuple[RocCurve, ...], tuple[str, .
 
 def final_predictions(run: FollowedRun) -> Predictions | str:
     """Predictions of a completed run on test images, or why there are none."""
+    if run.state.untested:
+        return NO_TEST
     try:
         predictions = saved_predictions(run, "final")
     except RunDirectoryError:
@@ -149,11 +158,11 @@ class CostPoint:
 
 
 def cost_points(study: FollowedStudy) -> tuple[CostPoint, ...]:
-    """Points of all completed runs, in the study's order."""
+    """Points of all completed runs that were tested, in the study's order."""
     return tuple(
         CostPoint(run.name, run.arm, run.seed, run.state.completed.cost, final_test_accuracy(run.state))
         for run in study.runs
-        if run.state.completed is not None
+        if run.state.completed is not None and not run.state.untested
     )
 
 

@@ -149,6 +149,13 @@ class RunState:
     """seconds between two events that were read, without pauses and interruptions; longer where others were skimmed"""
 
     @property
+    def untested(self) -> bool:
+        """Whether there are no test images, so that nothing can be measured on any."""
+        if self.completed is not None:
+            return self.completed.test_accuracy is None
+        return self.started is not None and self.started.test_images == 0
+
+    @property
     def tested(self) -> list[Epoch]:
         """Epochs with an evaluation on test images."""
         return [epoch for epoch in self.epochs if epoch.test is not None]

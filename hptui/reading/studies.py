@@ -126,6 +126,15 @@ class FollowedStudy:
         """The runs of one arm that have come to their end, by seed."""
         return [run for run in self.runs if run.arm == arm and run.state.completed is not None]
 
+    def tested_runs(self, arm: Arm) -> list[FollowedRun]:
+        """Completed runs of one arm, by seed, that were measured on test images."""
+        return [run for run in self.completed_runs(arm) if not run.state.untested]
+
+    @property
+    def untested(self) -> bool:
+        """Whether there are no test images, as far as a run has begun."""
+        return any(run.state.untested for run in self.runs)
+
     @property
     def epochs(self) -> int:
         """Epochs that every run is to have in the end; those that were added count."""

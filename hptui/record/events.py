@@ -351,7 +351,8 @@ class RunCompleted(Event, frozen=True, kw_only=True):
     validation_loss: float | None
     validation_accuracy: Fraction
     test_loss: float | None
-    test_accuracy: Fraction
+    test_accuracy: Fraction | None
+    """null: there are no test images"""
     images_trained: Count
     images_probed: Count
     cost: Amount

@@ -79,7 +79,7 @@ def _own_object(study: Study, field: str, places: dict[str, str]) -> str:
     value: str = getattr(study.config, field)
     if registry.own_file(value) is None:
         return value
-    return f"{_source_place(study, field, value, places.get(field))}:{value.rpartition(':')[2]}"
+    return f"{_source_place(study, field, value, places)}:{value.rpartition(':')[2]}"
 
 
 def _data_place(value: str, data_dir: str | None, place: str | None) -> str:
@@ -91,15 +91,26 @@ def _data_place(value: str, data_dir: str | None, place: str | None) -> str:
     return value  # relative to the remembered --data-dir; the data set's own message says what is missing
 
 
-def _source_place(study: Study, field: str, value: str, place: str | None) -> Path:
-    copy = study.directory / SOURCES / field / value.rpartition(":")[0]
-    if place is None or not Path(place).exists():
-        return copy
-    if copy.exists() and _digest(copy) != _digest(Path(place)):
-        raise ConfigError(
-            f"{place} has changed since the study began; put the copy in {copy.parent} back, or start a new study."
-        )
-    return Path(place)  # not the copy: the file may read its neighbours
+def _source_place(study: Study, field: str, value: str, places: dict[str, str]) -> Path:
+    """Where the own file was, while it and what it imports are there as they were; else its copy.
+
+    The former, because it may read what lies beside it.
+    """
+    copies = study.directory / SOURCES / field
+    copy = copies / value.rpartition(":")[0]
+    originals = {study.directory / SOURCES / key: Path(place) for key, place in places.items() if f"{field}/" in key}
+    if (place := places.get(field)) is not None:
+        originals[copy] = Path(place)
+    for kept, original in originals.items():
+        if kept.exists() and original.exists() and _digest(kept) != _digest(original):
+            raise ConfigError(
+                f"{original} has changed since the study began; put the copy in {kept.parent} back, or start a new "
+                "study."
+            )
+    if place is not None and all(original.exists() for original in originals.values()):
+        return Path(place)
+    within = (path for path in sorted(copies.rglob(copy.name)) if path != copy and _digest(path) == _digest(copy))
+    return next(within, copy) if copy.exists() else copy  # as a part of its package, where it is one
 
 
 def _digest(path: Path) -> str:

@@ -19,10 +19,14 @@ from hptui.config import PLUG_INS, StudyConfig
 from hptui.opening import read_file
 from hptui.parsing import parse_json
 from hptui.record.files import replace_file
+from hptui.record.neighbours import neighbours
 
 
 def portable(config: StudyConfig) -> tuple[StudyConfig, dict[str, str]]:
-    """The settings with bare file names, and the absolute path behind each."""
+    """The settings with bare file names, and the absolute path behind each.
+
+    Own files that such a file imports have paths too, under FIELD/FILE.py.
+    """
     changes: dict[str, Any] = {"out": None, "data_dir": None}
     places: dict[str, str] = {}
     for field in PLUG_INS:
@@ -36,6 +40,7 @@ def portable(config: StudyConfig) -> tuple[StudyConfig, dict[str, str]]:
                 changes[field] = f"{value.partition(':')[0]}:{path.resolve().name}"
         elif (file := registry.own_file(value)) is not None:
             places[field] = str(file.resolve())
+            places |= {f"{field}/{place}": str(path) for place, path in neighbours(file).items()}
             changes[field] = registry.without_folder(value)
     if config.weights is not None:
         weights = Path(config.weights).expanduser()

@@ -26,7 +26,7 @@ import platformdirs
 
 from hptui import registry
 from hptui.config import PLUG_INS, StudyConfig
-from hptui.errors import RunDirectoryError, UsageError
+from hptui.errors import INSTALLED, ConfigError, RunDirectoryError, UsageError
 from hptui.opening import read_file
 from hptui.record.files import replace_file
 from hptui.record.machine_paths import path_of, recall_paths
@@ -57,6 +57,7 @@ def own_code(study: Study) -> OwnCode | None:
     """What a study brings along; None if all that it names belongs to hptui.
 
     Raises:
+        ConfigError: it names a module that is not here.
         RunDirectoryError: it names a file outside of its folder, or has a link where its files should be.
     """
     settings = own_settings(study.config)
@@ -102,14 +103,20 @@ def _files(study: Study, settings: dict[str, str]) -> Iterator[tuple[str, Path]]
 
 def _module_files(name: str) -> Iterator[tuple[str, Path]]:
     """Files of a module in the current folder or on the path, but not of one that is installed: the user did that."""
+    if name in sys.builtin_module_names:
+        return
     spec = importlib.machinery.PathFinder.find_spec(name, [str(Path.cwd()), *sys.path])
-    if spec is None or name in sys.builtin_module_names:
-        return  # whoever imports it says that it is not there
+    if spec is None:
+        raise ConfigError(
+            f"there is no module {name} here, which the study's own code is in; start hptui in the folder that has it, "
+            "or name that folder in PYTHONPATH. Of code that is named as path/file.py:Name a study keeps a copy."
+        )
     places = [Path(place) for place in spec.submodule_search_locations or ()]
     places += [Path(spec.origin)] if spec.origin and not places else []
     installed = [Path(sysconfig.get_path(kind)).resolve() for kind in ("stdlib", "platstdlib", "purelib", "platlib")]
     for place in places:
-        if any(place.resolve().is_relative_to(folder) for folder in installed):
+        found = place.resolve()
+        if INSTALLED & set(found.parts) or any(found.is_relative_to(folder) for folder in installed):
             continue
         for path in [place] if place.is_file() else sorted(place.rglob("*.py")):
             yield f"module {path.relative_to(place.parent).as_posix()}", path
@@ -145,8 +152,8 @@ def _is_known(code: OwnCode, study: Study) -> bool:
     if _memory(code).exists():
         return True
     places = recall_paths(study.id)
-    own = [registry.own_file(value) and Path(places.get(field, "")).is_file() for field, value in code.settings.items()]
-    return all(own)
+    own = [registry.own_file(value) and field in places for field, value in code.settings.items()]
+    return all(own) and all(Path(place).is_file() for place in places.values() if Path(place).suffix == ".py")
 
 
 def remember_code(code: OwnCode) -> bool:

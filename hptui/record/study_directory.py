@@ -170,9 +170,9 @@ def _refuse_used(directory: Path) -> None:
 
 
 def _are_copies(sources: Path) -> bool:
-    """Whether nothing is in there but what a start copies, FIELD/FILE.py: only that may be removed."""
+    """Whether nothing is in there but what a start copies, FIELD/.../FILE.py: only that may be removed."""
     inside = [path.relative_to(sources) for path in sources.rglob("*") if not path.is_dir()]
-    return all(len(path.parts) == 2 and path.parts[0] in FIELDS and path.suffix == ".py" for path in inside)
+    return all(len(path.parts) > 1 and path.parts[0] in FIELDS and path.suffix == ".py" for path in inside)
 
 
 def _is_left_over(name: str) -> bool:
@@ -267,10 +267,11 @@ def _write(study: Study, places: dict[str, str]) -> None:
     partial = study.directory / f".{SOURCES}.{os.getpid()}.partial"
     try:
         _remove_left(partial)
-        for field, place in places.items():
+        for key, place in places.items():
             if Path(place).suffix == ".py":
-                (partial / field).mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(place, partial / field / Path(place).name)
+                copy = partial / key if key.endswith(".py") else partial / key / Path(place).name
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(place, copy)
         _remove_left(study.directory / SOURCES)
         if partial.exists():
             partial.replace(study.directory / SOURCES)

@@ -39,7 +39,7 @@ def statistics_table(comparison: Comparison) -> PageTable | None:
 
 def metric_tables(study: FollowedStudy) -> Iterator[PageTable]:
     """Tables of every metric, one for each model; a dash where the runs saved no predictions, or it is not defined."""
-    if not any(study.completed_runs(arm) for arm in study.study.config.arms):
+    if not any(study.tested_runs(arm) for arm in study.study.config.arms):
         return
     for model in get_args(Model):
         rows = [_metric_row(study, Question(name, model)) for name in METRICS]
@@ -90,7 +90,7 @@ def gaps(study: FollowedStudy) -> list[str]:
     """Sentences on what the tables lack, and why."""
     runs_by_problem: dict[str, list[str]] = {}
     for arm in study.study.config.arms:
-        for run in study.completed_runs(arm):
+        for run in study.tested_runs(arm):
             if problem := _problem(run):
                 runs_by_problem.setdefault(problem, []).append(run.name)
     return [f"AUC of {', '.join(names)}: {problem}" for problem, names in runs_by_problem.items()]

@@ -104,7 +104,7 @@ def _run_warnings(run: FollowedRun) -> Iterator[str]:
         yield f"{run.name} was stopped after epoch {state.stopped.epoch}: {state.stopped.reason}"
     if run.status == "lost":
         yield f"{run.name} has no end in its log, and nobody writes it any more; hptui resume goes on with it"
-    if state.completed is not None and state.completed.test_loss is None:
+    if state.completed is not None and state.completed.test_loss is None and not state.untested:
         yield f"{run.name} has diverged: its test loss is not finite"
     for refused in state.refused:
         yield f"{run.name} refused a request of {refused.by}: {refused.reason}"

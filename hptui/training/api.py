@@ -37,7 +37,7 @@ class TrainingResult:
     """hyperparameters in force at the end"""
     validation_accuracy: float | None
     test_accuracy: float | None
-    """fractions; None if the training was stopped before its end"""
+    """fractions; None if the training was stopped before its end, that of test images also where there are none"""
     predictions: dict[tuple[Model, str], Predictions]
     """of the network and of the best epoch's ("final", "best") on "validation" and "test"; empty if it was stopped"""
     cost: float | None

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 import numpy as np
 
 from hptui.config import StudyConfig
-from hptui.datasets import ImageDataset, Images, Labels, Pixels
+from hptui.datasets import DatasetRequest, ImageDataset, Images, Labels, Pixels
 from hptui.datasets._prepare import fingerprint
 from hptui.datasets._reading import read_dataset, split_dataset
+from hptui.datasets._split import take_test
 from hptui.errors import DatasetError, HptuiError, nearest
+from hptui.record.intensity import Depth
 from hptui.record.predictions import Predictions
 from hptui.training.predicting import Predictor
 
@@ -46,7 +48,7 @@ def read_external(spec: str, config: StudyConfig, predictor: Predictor, trained_
     """
     channels, height, width = predictor.image_shape
     side = config.image_size or (height if height == width else None)
-    dataset = _read(msgspec.structs.replace(config, dataset=spec, image_size=side))
+    dataset = _read(msgspec.structs.replace(config, dataset=spec, image_size=side), predictor.intensity.dtype)
     if _is_own(dataset, config, trained_on):
         raise DatasetError(
             f"{spec} holds the images that this run was trained on, so they say nothing about others; name another "
@@ -79,21 +81,27 @@ def external_answers(predictor: Predictor, images: Images) -> Predictions:
     return Predictions(images.labels, shares, images.groups, images.names)
 
 
-def _read(config: StudyConfig) -> ImageDataset:
+def _read(config: StudyConfig, depth: Depth) -> ImageDataset:
     """The data set, read as a study with these settings would, so that its own images are drawn as they were.
 
     One that a study would refuse, for images or groups in two splits, is taken: all splits are joined, and none can
     leak into another.
     """
     try:
-        return read_dataset(config)
+        return read_dataset(config, trained_depth=depth)
     except DatasetError:
-        return read_dataset(msgspec.structs.replace(config, allow_overlap=True))
+        return read_dataset(msgspec.structs.replace(config, allow_overlap=True), trained_depth=depth)
 
 
 def _is_own(dataset: ImageDataset, config: StudyConfig, trained_on: str) -> bool:
     """Whether the study's own images come out, prepared as the study does."""
     try:
+        if dataset.test is None:
+            asked = DatasetRequest(
+                split_seed=config.split_seed, test_size=config.test_size, allow_overlap=config.allow_overlap
+            )
+            train, test, _ = take_test(dataset.train, asked, dataset.class_names)
+            dataset = replace(dataset, train=train, test=test)
         split = split_dataset(dataset, config)
     except HptuiError:  # too few images for such a split: they are others
         return False

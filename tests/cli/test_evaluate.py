@@ -6,12 +6,16 @@ import csv
 import json
 import textwrap
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from hptui.__main__ import main
+from hptui.cli.evaluate import _reading
+from hptui.config import resolve
 from hptui.metrics.classification import metric
 from hptui.metrics.groups import of_groups
 from hptui.metrics.intervals import interval
@@ -211,3 +215,10 @@ def test_its_own_images_are_known_again_however_they_were_split(
     capsys.readouterr()
     assert main(["evaluate", "--trust", RUN, "own.py:data"]) == 2
     assert "holds the images that this run was trained on" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("data", "allowed"), [(None, True), ("known", False)])
+def test_images_are_read_as_an_older_study_read_its_own(data: object, allowed: bool) -> None:
+    """Its splits were drawn without a look at equal images, which no setting of it says."""
+    study: Any = SimpleNamespace(config=resolve([]).config, data=data)
+    assert _reading(study, "digits", {}).allow_overlap is allowed

@@ -67,7 +67,7 @@ PIXELS, LABELS = images(30).pixels, images(30).labels
         ({"class_names": ("a",)}, "at least two classes; class_names has 1"),
         ({"class_names": ("a", "b")}, "train labels go from 0 to 2, but 2 class names allow 0 to 1"),
         ({"train": (PIXELS, LABELS)}, "train is a tuple, not a hptui.datasets.Images"),
-        ({"test": None}, "test is a NoneType"),
+        ({"train": None}, "train is a NoneType"),
         ({"train": Images(PIXELS / 255, LABELS)}, "the depth of the pixels differs between the splits"),
         ({"train": Images(PIXELS / np.nan, LABELS)}, "train pixels have values that are no finite numbers"),
         ({"test": Images(PIXELS.astype(np.int64), LABELS)}, "test pixels are int64"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -199,6 +200,9 @@ def test_images_that_were_saved_anew_or_made_brighter_are_told() -> None:
         "2 of 40 test images look nearly like one of train: test image 5 ~ train image 50, "
         "test image 6 ~ train image 51. Are they of the same patient?"
     ]
+    named = [replace(part, groups=np.arange(len(part)).astype(str)) for part in (train, test)]
+    (note,) = near_notes(dict(zip(("train", "test"), named, strict=True)))
+    assert note.endswith("Their groups differ: are they the same images?")
     prepared = prepare(ImageDataset("own", ("a", "b"), train, test), train_size=None, validation_size=10, split_seed=0)
     assert any("test image 5 ~ " in note for note in prepared.notes)
 

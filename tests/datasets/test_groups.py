@@ -13,6 +13,7 @@ from PIL import Image
 from hptui.datasets import ImageDataset, Images
 from hptui.datasets._prepare import check, prepare, request_dataset
 from hptui.datasets._split import split_off
+from hptui.datasets._whole_groups import sample_whole
 from hptui.errors import ConfigError, DatasetError
 
 GENERAL = "'([^/]*[0-9][^/]*)[-_ ][^-_ /]+$'"
@@ -220,3 +221,16 @@ def test_groups_and_names_of_another_shape_or_kind_are_refused(field: str, given
     other = replace(images, pixels=images.pixels + 50, groups=None, names=None)
     with pytest.raises(DatasetError, match=rf"train {field} are .*, not text \(4,\)"):
         check(ImageDataset("own", ("a", "b"), images, other))
+
+
+@pytest.mark.parametrize("ill", [2, 3])
+def test_few_patients_with_many_images_can_be_split(ill: int) -> None:
+    """15 % of their images is less than one patient has; with two of them one is for each side."""
+    patients = np.repeat(np.arange(10), 5)
+    labels = (patients < ill).astype(np.int64)
+    taken = sample_whole(labels, patients, 7, [0, 2])
+    assert taken is not None
+    assert len(set(patients[taken][labels[taken] == 1])) == 1
+    assert {0, 1} == set(labels[taken]) == set(np.delete(labels, taken))
+    assert len(taken) == 10
+    assert sample_whole(np.array([0, 0, 1, 1, 1]), np.array([0, 1, 2, 2, 2]), 2, [0]) is None

@@ -230,3 +230,20 @@ def test_volumes_are_named_with_what_to_do(tmp_path: Path) -> None:
     told = refusal(tmp_path)
     assert told.startswith(f"{tmp_path / 'bar'} holds no image files that can be read here (.nii.gz instead); 0.nii.gz")
     assert "is a NIfTI volume: save the slices that matter as TIFF" in told
+
+
+def test_test_images_are_left_out_if_asked(tmp_path: Path) -> None:
+    fill(tmp_path, 8)
+    dataset = prepare(read(tmp_path, test_size=0), train_size=None, validation_size=None, split_seed=0)
+    assert counts(dataset) == {"train": 14, "validation": 2}
+    assert any(note.startswith("no test images, neither of its own nor taken") for note in dataset.notes)
+
+
+def test_a_table_beside_a_folder_of_patients_is_named(tmp_path: Path) -> None:
+    """Its folders are no classes."""
+    fill(tmp_path / "images", 2, classes=("P001", "P002", "P003"))
+    assert "If the classes are in there, write --dataset folder:" in refusal(tmp_path)
+    (tmp_path / "labels.csv").write_text("image,label")
+    assert refusal(tmp_path).endswith(
+        f"If the labels are in labels.csv, write --dataset table:{tmp_path / 'labels.csv'}."
+    )

@@ -60,3 +60,12 @@ def test_what_cannot_be_fitted_is_told() -> None:
         fit_recalibration(Predictions(np.zeros(3, int), np.full((3, 2), 0.5, np.float32)))
     with pytest.raises(ConfigError, match="diverged"):
         fit_recalibration(Predictions(np.array([0, 1]), np.full((2, 2), np.nan, np.float32)))
+
+
+def test_images_that_the_network_is_very_sure_of_keep_their_order() -> None:
+    """Of another hospital's images a network may give all to one class: their ranks are all that is left."""
+    validation = shifted(400, 3, 0.0, 1.0)
+    ill = np.array([1e-30, 1e-25, 1e-20, 1e-14, 1e-13, 1e-12])
+    other = Predictions(np.array([0, 0, 1, 0, 1, 1]), np.stack([1 - ill, ill], 1).astype(np.float32))
+    after = fit_recalibration(validation).apply(other)
+    assert metric("auc", after) == metric("auc", other) == pytest.approx(8 / 9)

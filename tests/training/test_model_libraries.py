@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from torch import Tensor, nn
 
 from hptui import registry
@@ -44,16 +45,17 @@ def needs(package: str) -> Any:
     return pytest.mark.skipif(importlib.util.find_spec(package) is None, reason=f"needs {package}")
 
 
-@pytest.mark.parametrize("channels", [1, 2, 3])
 @pytest.mark.parametrize(
-    ("model", "side"),
+    ("model", "side", "channels"),
     [
-        ("torchvision:shufflenet_v2_x0_5", 32),
-        ("torchvision:mobilenet_v3_small", 32),
-        pytest.param("timm:resnet10t", 28, marks=needs("timm")),
-        pytest.param("timm:vit_tiny_patch16_224", 32, marks=needs("timm")),
-        pytest.param("monai:resnet10", 28, marks=needs("monai")),
-        pytest.param("monai:densenet121", 32, marks=needs("monai")),
+        *(
+            (model, 32, channels)
+            for model in ("torchvision:shufflenet_v2_x0_5", "torchvision:mobilenet_v3_small")
+            for channels in (1, 2, 3)
+        ),
+        *(pytest.param("timm:test_resnet", 28, channels, marks=needs("timm")) for channels in (1, 2, 3)),
+        pytest.param("timm:test_vit", 32, 1, marks=needs("timm")),
+        pytest.param("monai:resnet10", 28, 1, marks=needs("monai")),
     ],
 )
 def test_classes_and_channels_are_fitted(model: str, side: int, channels: int) -> None:
@@ -64,6 +66,14 @@ def test_classes_and_channels_are_fitted(model: str, side: int, channels: int) -
     first = next(module for module in network.modules() if isinstance(module, nn.Conv2d))
     assert first.in_channels == channels
     assert make_run(Prepared(config, inputs))[0].execute().completed
+
+
+@needs("monai")
+@pytest.mark.parametrize("name", ["densenet121", "efficientnet_b0", "seresnet50", "vit"])
+def test_constructors_of_monai_have_names_of_their_own_for_channels_and_classes(name: str) -> None:
+    network = registry.load("models", f"monai:{name}")(in_channels=2, num_classes=3, image_size=(32, 32)).eval()
+    answer = network(torch.zeros(1, 2, 32, 32))
+    assert (answer[0] if isinstance(answer, tuple) else answer).shape == (1, 3)
 
 
 def test_an_extra_output_is_left_out_unless_it_is_asked_for() -> None:

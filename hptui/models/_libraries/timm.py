@@ -21,7 +21,7 @@ def networks(name: str) -> Any:
 
     def build(in_channels: int, num_classes: int, image_size: tuple[int, int], **arguments: Any) -> nn.Module:
         sized = {"img_size": image_size} if known is not None and known.fixed_input_size else {}
-        given = {"pretrained": False, "in_chans": in_channels, "num_classes": num_classes, **sized}
+        given: dict[str, Any] = {"pretrained": False, "in_chans": in_channels, "num_classes": num_classes, **sized}
         network: nn.Module = timm.create_model(name, **given | arguments)
         return network
 

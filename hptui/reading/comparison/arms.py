@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from hptui.metrics.classification import balanced_accuracy, class_counts
-from hptui.reading.comparison.evidence import decisive_test
+from hptui.reading.comparison.evidence import decisive_test, final_test_accuracy
 from hptui.reading.comparison.measuring import RunMeasurement
 from hptui.reading.studies import FollowedRun
 
@@ -28,6 +28,7 @@ class ArmSummary(msgspec.Struct, frozen=True):
     n: int
     strategy: str
     seeds: list[int]
+    """of the runs that were tested, as all lists here have them"""
     test_accuracy: Summary
     balanced_accuracy: Summary
     """mean over the classes of the share that was called so (sensitivity), on test images"""
@@ -52,15 +53,16 @@ def summarize(values: Iterable[float]) -> Summary:
 
 def summarize_arm(runs: Sequence[FollowedRun], strategy: str, by_seed: Mapping[int, RunMeasurement]) -> ArmSummary:
     """Summarize completed runs, and what was measured of each."""
-    measurements = [by_seed[run.seed] for run in runs]
+    tested = [run for run in runs if not run.state.untested]
+    measurements = [by_seed[run.seed] for run in tested]
     intervals = [measurement.interval for measurement in measurements]
     ends = [run.state.completed for run in runs if run.state.completed is not None]
     return ArmSummary(
         n=len(runs),
         strategy=strategy,
-        seeds=[run.seed for run in runs],
-        test_accuracy=summarize(end.test_accuracy for end in ends),
-        balanced_accuracy=summarize(_balanced_accuracy(run) for run in runs),
+        seeds=[run.seed for run in tested],
+        test_accuracy=summarize(final_test_accuracy(run.state) for run in tested),
+        balanced_accuracy=summarize(_balanced_accuracy(run) for run in tested),
         cost=summarize(end.cost for end in ends),
         seconds=summarize(end.seconds for end in ends),
         measured=summarize(measurement.value for measurement in measurements),

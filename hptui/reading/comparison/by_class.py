@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -19,7 +20,7 @@ from hptui.reading.studies import FollowedStudy
 
 CLASS_METRICS = ("sensitivity", "specificity", "f1", "auc", "ppv", "npv", "average_precision")
 FEW_IMAGES = 10
-"""of a class: with fewer, one image is worth more than 10 points of its sensitivity"""
+"""or groups, of a class: with fewer, one of them is worth more than 10 points of its sensitivity"""
 CLASS_HEADINGS = ("arm", "class", "images", *(f"{METRIC_TITLES[name]} %" for name in CLASS_METRICS))
 
 
@@ -47,17 +48,19 @@ class ClassRow(msgspec.Struct, frozen=True):
     ppv: ClassEstimate | None
     npv: ClassEstimate | None
     average_precision: ClassEstimate | None
+    groups: int = 0
+    """that the images are of; 0: they are independent as far as is known"""
 
 
 def by_class(followed: FollowedStudy, question: Question) -> list[ClassRow]:
-    """Rows of every arm that completed a run, in the order of the classes.
+    """Rows of every arm that completed a run and tested it, in the order of the classes.
 
     Raises:
         UsageError: a threshold is asked for, and a run saved no predictions; or the runs have different classes.
     """
     rows = []
     for arm in followed.study.config.arms:
-        runs = followed.completed_runs(arm)
+        runs = followed.tested_runs(arm)
         by_run = [class_metrics(run, question) for run in runs]
         names = names_of_classes(runs, [len(metrics) for metrics in by_run]) if runs else ()
         rows += [_row(arm, name, runs_of) for name, runs_of in zip(names, zip(*by_run, strict=True), strict=True)]
@@ -65,7 +68,8 @@ def by_class(followed: FollowedStudy, question: Question) -> list[ClassRow]:
 
 
 def _row(arm: Arm, name: str, runs: Sequence[ClassMetrics]) -> ClassRow:
-    return ClassRow(arm, name, runs[0].support, *(_mean(runs, metric) for metric in CLASS_METRICS))
+    means: dict[str, Any] = {metric: _mean(runs, metric) for metric in CLASS_METRICS}
+    return ClassRow(arm, name, runs[0].support, groups=runs[0].groups, **means)
 
 
 def _mean(runs: Sequence[ClassMetrics], metric: str) -> ClassEstimate | None:
@@ -105,7 +109,8 @@ def _estimate_words(estimate: ClassEstimate | None) -> str:
 
 
 def few_images(rows: Sequence[ClassRow]) -> str:
-    """Sentence on classes that have too few test images to tell anything; empty if there is none."""
-    few = {row.name: row.support for row in rows if row.support < FEW_IMAGES}
-    named = ", ".join(f"{name} ({images})" for name, images in few.items())
+    """Sentence on classes that have too few test images, or groups, to tell anything; empty if there is none."""
+    few = {row.name: row for row in rows if (row.groups or row.support) < FEW_IMAGES}
+    of = {name: f", of {row.groups} group{'s' * (row.groups > 1)}" if row.groups else "" for name, row in few.items()}
+    named = ", ".join(f"{name} ({row.support}{of[name]})" for name, row in few.items())
     return f"Too few test images to tell: {named}." if few else ""

@@ -11,13 +11,15 @@ from hptui.reading.studies import FollowedRun
 from hptui.record.events import Evaluated
 from hptui.record.predictions import PREDICTIONS_FILE, Model, Predictions, read_predictions
 
+NO_TEST = "the study has no test images"
 UNREADABLE = f"{PREDICTIONS_FILE} cannot be read, or is not of the images that the log counted"
 """for a page that is passed on: the errors themselves name folders of this machine"""
 
 
 def final_test_accuracy(state: RunState) -> float:
-    """Test accuracy of the delivered weights of a completed run, after the last epoch."""
+    """Test accuracy of the delivered weights of a completed run that was tested, after the last epoch."""
     assert state.completed is not None
+    assert state.completed.test_accuracy is not None
     return state.completed.test_accuracy
 
 

@@ -145,6 +145,8 @@ def _numbered(names: Sequence[str]) -> list[str]:
 
 
 def _contrast(one: _StudyArm, other: _StudyArm, metric: str) -> Contrast:
+    if one.study.untested or other.study.untested:
+        return Contrast(one.name, other.name, None, None, None, "not tested: there are no test images")
     if one.study is not other.study and not _same_test_images(one, other):
         return Contrast(one.name, other.name, None, None, None, "not tested: the test images are not the same")
     apart = _apart(one, other)

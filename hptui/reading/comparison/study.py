@@ -26,6 +26,10 @@ from hptui.reading.comparison.sampling import (
 from hptui.reading.studies import FollowedRun, FollowedStudy
 from hptui.record.predictions import Model
 
+NO_TEST_IMAGES = (
+    "This study has no test images, and on validation images, which decisions saw, a comparison would flatter: nothing "
+    "is compared. hptui evaluate RUN DATASET measures its runs on other labelled images."
+)
 NO_BASELINE = "This study has no baseline arm, so there is nothing to compare the optimized runs with."
 
 
@@ -53,6 +57,8 @@ class Comparison(msgspec.Struct, frozen=True):
     """files of predictions that are there and cannot be used, with the reason"""
     per_group: bool = False
     """numbers are of groups, not of images"""
+    untested: bool = False
+    """there are no test images, so that nothing is compared"""
     mixed: list[str] = []
     """groups that are not counted, because their images are of different classes"""
 
@@ -82,7 +88,7 @@ def compare(followed: FollowedStudy, question: Question | None = None, *, interv
         baseline=baseline,
         optimized=optimized,
         difference=difference,
-        conclusion=conclusion(difference, sampling, question.metric) if "baseline" in config.arms else NO_BASELINE,
+        conclusion=_conclusion(followed, difference, sampling, question.metric),
         metric=question.metric,
         model=question.model,
         threshold_for=question.threshold_for,
@@ -91,8 +97,18 @@ def compare(followed: FollowedStudy, question: Question | None = None, *, interv
         unfinished=[_how_far(run) for run in followed.runs if run.state.started and run.state.completed is None],
         unreadable=[one.problem for of_arm in measured.values() for one in of_arm.values() if one.problem],
         per_group=question.per_group,
+        untested=followed.untested,
         mixed=sorted({name for of_arm in measured.values() for one in of_arm.values() for name in one.mixed}),
     )
+
+
+def _conclusion(followed: FollowedStudy, difference: Difference, sampling: SamplingError | None, metric: str) -> str:
+    """Sentence on what can be concluded, or on why nothing can be."""
+    if followed.untested:
+        return NO_TEST_IMAGES
+    if "baseline" not in followed.study.config.arms:
+        return NO_BASELINE
+    return conclusion(difference, sampling, metric)
 
 
 def _how_far(run: FollowedRun) -> str:
@@ -103,8 +119,8 @@ def _how_far(run: FollowedRun) -> str:
 def measure_arm(
     followed: FollowedStudy, arm: Arm, question: Question, *, intervals: bool = False
 ) -> dict[int, RunMeasurement]:
-    """Measurements of every completed run of one arm, by seed; see `compare`."""
-    return {run.seed: measure(run, question, with_interval=intervals) for run in followed.completed_runs(arm)}
+    """Measurements of every completed run of one arm that was tested, by seed; see `compare`."""
+    return {run.seed: measure(run, question, with_interval=intervals) for run in followed.tested_runs(arm)}
 
 
 def by_seed(arm: ArmSummary) -> dict[int, float]:

@@ -50,7 +50,8 @@ def difference_words(comparison: Comparison) -> str:
     """Difference, optimized minus baseline, in points, with interval, p value and effect size where known."""
     difference = comparison.difference
     if difference.mean is None:
-        return "difference: none" if comparison.baseline.strategy == "none" else "difference: none yet"
+        never = comparison.untested or comparison.baseline.strategy == "none"
+        return "difference: none" if never else "difference: none yet"
     in_metric = f" in {METRIC_TITLES[comparison.metric]}" if comparison.metric != "accuracy" else ""
     text = f"difference{in_metric} (optimized - baseline, points): {signed(difference.mean)}"
     if difference.low is not None and difference.high is not None:

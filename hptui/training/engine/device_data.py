@@ -82,7 +82,7 @@ def to_device(
     class_weights: str = "none",
     fitted: FittedIntensity | None = None,
 ) -> tuple[DeviceDataset, DeviceImages]:
-    """Copy all splits to `device` once; test images apart. `dataset` has validation images.
+    """Copy all splits to `device` once; test images apart, none where there are none. `dataset` has validation images.
 
     On a CPU, images are not copied: whoever made them must not change them any more.
 
@@ -106,7 +106,8 @@ def to_device(
         class_weights=torch.tensor(balanced(dataset), device=device) if class_weights == "balanced" else None,
         intensity=fit.intensity,
     )
-    return learning, _images(dataset.test, fit.intensity, device)
+    test = dataset.test if dataset.test is not None else dataset.train.take(np.empty(0, np.int64))
+    return learning, _images(test, fit.intensity, device)
 
 
 def balanced(dataset: ImageDataset) -> npt.NDArray[np.float32]:

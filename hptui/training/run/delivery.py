@@ -99,6 +99,8 @@ def _predict(trainer: Trainer, test: DeviceImages, weights: dict[str, Any]) -> B
     trainer.state.network.load_state_dict(weights)
     try:
         for split, images in (("validation", trainer.data.validation), ("test", test)):
+            if not len(images):
+                continue
             evaluation = evaluate(
                 trainer.state.network, trainer.data, images, precision=trainer.precision, with_predictions=True
             )

@@ -19,23 +19,25 @@ class EpochResult:
     delivered: str
     """weights that validation prefers: last or averaged"""
     validation: Evaluation
-    test: Evaluation
-    """of these weights"""
+    test: Evaluation | None
+    """of these weights; None: there are no test images"""
     losses: dict[str, float]
     """validation loss by kind of weights"""
 
     @property
     def results(self) -> dict[str, tuple[float, float]]:
         """(loss, accuracy) by split."""
-        splits = {"validation": self.validation, "test": self.test}
-        return {split: (evaluation.loss, evaluation.accuracy) for split, evaluation in splits.items()}
+        return {split: (evaluation.loss, evaluation.accuracy) for split, evaluation in self._splits.items()}
 
     @property
     def predictions(self) -> dict[str, Predictions]:
         """The network's answers by split."""
-        assert self.validation.predictions is not None
-        assert self.test.predictions is not None
-        return {"validation": self.validation.predictions, "test": self.test.predictions}
+        answers = {split: evaluation.predictions for split, evaluation in self._splits.items()}
+        return {split: predictions for split, predictions in answers.items() if predictions is not None}
+
+    @property
+    def _splits(self) -> dict[str, Evaluation]:
+        return {"validation": self.validation} | ({} if self.test is None else {"test": self.test})
 
 
 def evaluate_epoch(trainer: Trainer, test_images: DeviceImages, epoch: int, ledger: Ledger) -> EpochResult:
@@ -62,6 +64,6 @@ def evaluate_epoch(trainer: Trainer, test_images: DeviceImages, epoch: int, ledg
 
     validation = {kind: record("validation", kind, trainer.data.validation) for kind in ("last", "averaged")}
     delivered = min(validation, key=lambda kind: validation[kind].loss)  # both diverged: last
-    test = record("test", delivered, test_images)
+    test = record("test", delivered, test_images) if len(test_images) else None
     losses = {kind: evaluation.loss for kind, evaluation in validation.items()}
     return EpochResult(delivered, validation[delivered], test, losses)

@@ -211,7 +211,7 @@ class Run:
             keep_newest(self.directory)
         best_epoch = self.delivery.complete(self.trainer, self.inputs.test, at.epoch, at.delivered, self.directory)
         validation_loss, validation_accuracy = at.results["validation"]
-        test_loss, test_accuracy = at.results["test"]
+        test_loss, test_accuracy = at.results.get("test", (None, None))
         plain = self.config.epochs * len(self.inputs.data.train)
         self.ledger.emit(
             RunCompleted(

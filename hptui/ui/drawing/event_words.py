@@ -86,6 +86,8 @@ def _what(event: AnyEvent) -> str:  # noqa: PLR0911, PLR0912 (one line per kind 
         case RunFailed():
             return f"failed: {event.error}"
         case RunCompleted():
-            return f"completed: test {event.test_accuracy:.2%} at cost {event.cost:.2f}"
+            split = "validation" if event.test_accuracy is None else "test"
+            accuracy = event.validation_accuracy if event.test_accuracy is None else event.test_accuracy
+            return f"completed: {split} {accuracy:.2%} at cost {event.cost:.2f}"
         case _:
             return type(event).__name__

@@ -106,7 +106,10 @@ class CurvesPanel(Panel):
         trained = training_losses(scene.run.state)
         training = [Series(_training_words(scene, trained), trained, "dots", None, "·")] if measure == "loss" else []
         if not any(part.points for part in (*means, *training)):
-            coming = in_the_middle(f"{self.split} {measure} will stand here after the first epoch", width, height)
+            awaited = f"{self.split} {measure} will stand here after the first epoch"
+            if self.split == "test" and scene.run.state.untested:
+                awaited = "the study has no test images"
+            coming = in_the_middle(awaited, width, height)
             return [Text(line, style="dim", no_wrap=True) for line in coming]
         parts: list[Series | Band] = [*bands, *training, *means]
         # bands have the colours of their arms, so one entry without colour explains both

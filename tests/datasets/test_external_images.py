@@ -1,0 +1,69 @@
+"""Labelled images that a trained network is put to: all of them count, at the depth that it was trained on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from deep_files import write_dicom
+from PIL import Image
+
+from hptui.config import Layer, resolve
+from hptui.errors import DatasetError
+from hptui.record.intensity import Depth, Intensity
+from hptui.training.evaluating import ExternalImages, read_external
+
+
+def read(spec: str, depth: Depth, **settings: Any) -> ExternalImages:
+    """The images, as a network of 8 pixels that was trained at that depth gets them."""
+    predictor: Any = SimpleNamespace(
+        image_shape=(1, 8, 8), intensity=Intensity("minmax", -100.0, 900.0, depth), class_names=("ill", "well")
+    )
+    return read_external(spec, resolve([Layer("test", settings)]).config, predictor, "of other images")
+
+
+def hospital(folder: Path, slope: str, patients: int = 2) -> str:
+    """DICOM files of two patients, one of each class, three images each, with a table."""
+    rows = ["file,label,patient"]
+    for index in range(3 * patients):
+        values = np.random.default_rng(index).integers(0, 400, (8, 8), dtype=np.uint16)
+        path = write_dicom(folder / f"{index}.dcm", values, RescaleSlope=slope, RescaleIntercept="-100")
+        patient = index // 3
+        rows.append(f"{path.name},{('well', 'ill')[patient % 2]},p{patient}")
+    (folder / "labels.csv").write_text("\n".join(rows))
+    return f"table:{folder / 'labels.csv'}"
+
+
+@pytest.mark.parametrize(("slope", "depth"), [("1", "float32"), ("0.5", "int16"), ("2", "uint16")])
+def test_dicom_of_another_rescale_is_brought_to_the_depth_of_the_training(
+    tmp_path: Path, slope: str, depth: Depth
+) -> None:
+    """Both hospitals have values in units; how they store them is beside the point."""
+    images = read(hospital(tmp_path, slope), depth).images
+    assert images.pixels.dtype == depth
+    stored = np.random.default_rng(0).integers(0, 400, (8, 8), dtype=np.uint16)
+    limits = np.iinfo(depth) if depth != "float32" else None
+    units = stored * float(slope) - 100
+    expected = units if limits is None else np.rint(units).clip(limits.min, limits.max)
+    assert images.names is not None
+    assert np.array_equal(images.pixels[images.names.tolist().index("0.dcm"), 0], expected)
+
+
+def test_files_whose_values_have_no_unit_are_refused_at_another_depth(tmp_path: Path) -> None:
+    for index in range(4):
+        path = tmp_path / "ab"[index % 2].replace("a", "ill").replace("b", "well") / f"{index}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(np.full((8, 8), 200 * index, np.uint16)).save(path)
+    with pytest.raises(DatasetError, match=r"\.png has pixels of 16 bits, the network was trained on 8 bits"):
+        read(f"folder:{tmp_path}", "uint8")
+
+
+def test_all_images_count_and_none_are_said_to_be_taken(tmp_path: Path) -> None:
+    """With a patient of each class nothing could be split off; nothing needs to be."""
+    found = read(hospital(tmp_path, "1"), "int16")
+    assert len(found.images) == 6
+    assert not any("were taken" in note or "none taken" in note for note in found.notes)
+    assert found.notes[-1] == "all 6 images count, whatever their split."
