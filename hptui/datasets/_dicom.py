@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hptui.datasets._image_header import ImageHeader
+from hptui.datasets._unreadable import UnreadableImageError
 from hptui.errors import DatasetError, first_line
 from hptui.record.intensity import Depth
 
@@ -59,8 +60,12 @@ def dicom_header(path: Path, *, own_window: bool) -> ImageHeader:
     """
     dataset = _read(path, stop_before_pixels=True)
     if "Rows" not in dataset or "Columns" not in dataset:
-        kind = dataset.get("Modality") or dataset.file_meta.get("MediaStorageSOPClassUID", "unknown")
-        raise DatasetError(f"{path} is a DICOM file without an image (its kind is {kind}); take it out.")
+        kind = dataset.get("Modality") or dataset.file_meta.get("MediaStorageSOPClassUID")
+        if kind is None and "SOPClassUID" not in dataset:
+            raise UnreadableImageError(path, "is no DICOM file, whatever its name says; take it out.")
+        raise UnreadableImageError(
+            path, f"is a DICOM file without an image (its kind is {kind or 'unknown'}); take it out."
+        )
     colour = _is_colour(dataset)
     depth: Depth = "uint16" if own_window and not colour else "uint8" if colour else _rescale(dataset).depth
     frames = int(dataset.get("NumberOfFrames") or 1)
@@ -79,7 +84,7 @@ def read_dicom(path: Path, frames: list[int], *, own_window: bool) -> list[Value
     _make_ready()
     dataset = _read(path)
     if not any(keyword in dataset for keyword in _PIXEL_KEYWORDS):
-        raise DatasetError(f"{path} is a DICOM file without pixels; take it out.")
+        raise UnreadableImageError(path, "is a DICOM file without pixels; take it out.")
     syntax = dataset.file_meta.TransferSyntaxUID
     try:
         read = [pixel_array(dataset, index=frame) for frame in frames]

@@ -77,10 +77,16 @@ def test_colour_of_16_bits_is_not_cut_to_8(tmp_path: Path) -> None:
         assert np.array_equal(pixels[0], RGB16.transpose(2, 0, 1)), name
 
 
-def test_colour_of_16_bits_that_nothing_here_reads_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "x.ppm").write_bytes(b"P6 8 8 65535\n" + RGB16.astype(">u2").tobytes())
-    with pytest.raises(DatasetError, match="a colour PPM of 16 bits"):
-        read(tmp_path / "x.ppm")
+def test_a_colour_ppm_of_16_bits_keeps_every_level_and_its_maximum_is_white(tmp_path: Path) -> None:
+    (tmp_path / "x.ppm").write_bytes(b"P6\n# a comment\n8 8\n65535\n" + RGB16.astype(">u2").tobytes())
+    assert np.array_equal(read(tmp_path / "x.ppm")[0], RGB16.transpose(2, 0, 1))
+    small = RGB16 >> 4
+    (tmp_path / "y.ppm").write_bytes(b"P6 8 8 4095\n" + small.astype(">u2").tobytes())
+    grey = Image.fromarray(small[:, :, 0].astype(np.int32), "I")
+    (tmp_path / "y.pgm").write_bytes(b"P5 8 8 4095\n" + np.asarray(grey).astype(">u2").tobytes())
+    colour = read(tmp_path / "y.ppm")[0]
+    assert np.abs(colour - small.transpose(2, 0, 1) * (65535 / 4095)).max() <= 0.5
+    assert np.abs(colour[0].astype(int) - read(tmp_path / "y.pgm")[0, 0]).max() <= 1  # as Pillow has it for grey
 
 
 def test_transparent_parts_of_16_bits_become_white(tmp_path: Path) -> None:
