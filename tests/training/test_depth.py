@@ -25,6 +25,7 @@ from hptui.record.predictions import read_predictions
 from hptui.record.study_directory import create_study, open_study
 from hptui.training import train
 from hptui.training.engine.device_data import to_device
+from hptui.training.engine.normalisation import normalised
 from hptui.training.engine.stored_pixels import scaled, stored
 from hptui.training.run.control import Control
 from hptui.training.study import start_study, train_study
@@ -68,6 +69,26 @@ def test_pixels_are_brought_to_0_to_255_on_the_device(depth: Any, rule: str) -> 
     assert on_device.normalise(test.pixels).dtype == torch.float32
     again = on_device.normalise(on_device.scaled(on_device.train.pixels[:3]))
     assert torch.equal(again, on_device.normalise(on_device.train.pixels[:3]))
+
+
+@pytest.mark.parametrize("depth", DEPTHS[1:])
+def test_imagenets_normalisation_sees_the_same_of_every_depth(depth: Any) -> None:
+    """A picture of 8 bits, and the same kept deeper: what the network gets differs by less than a grey level."""
+    random = np.random.default_rng(0)
+    labels = np.arange(16) % 2
+    shown = random.integers(0, 256, (16, 1, 8, 8)).astype(np.uint8)
+    shown[0, 0, 0, :2] = 0, 255
+    deep = {np.uint16: shown * 257.0, np.int16: shown * 16.0 - 1024, np.float32: shown / 255.0}[depth].astype(depth)
+    seen = []
+    for pixels in (shown, deep):
+        given = ImageDataset("x", ("a", "b"), Images(pixels, labels), Images(pixels, labels), Images(pixels, labels))
+        data, _ = to_device(given, "", CPU, fitted=fit_intensity("auto", given))
+        data, told = normalised(data, "imagenet", torch.nn.Identity, None)
+        assert told.startswith("by ImageNet's (mean and deviation 0.485, 0.456, 0.406 and 0.229, 0.224, 0.225)")
+        seen.append(data.normalise(data.train.pixels))
+    assert seen[0].shape == (16, 3, 8, 8)
+    assert seen[0].min().item() == pytest.approx(-0.485 / 0.229)
+    assert (seen[1] - seen[0]).abs().max().item() < 1 / 255 / 0.224
 
 
 def test_all_values_of_16_bits_come_back() -> None:
