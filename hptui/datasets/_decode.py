@@ -20,7 +20,7 @@ from hptui.datasets._deep import (
     read_tiff,
     tiff_header,
 )
-from hptui.datasets._dicom import MAGIC, MAGIC_AT, SUFFIXES, dicom_header, read_dicom
+from hptui.datasets._dicom import INDEX, MAGIC, MAGIC_AT, SUFFIXES, dicom_header, read_dicom
 from hptui.datasets._eight_bit import is_grey, page_count, read_eight_bit
 from hptui.datasets._fit import fitted_channel
 from hptui.datasets._image_header import ImageForm, ImageHeader
@@ -85,7 +85,7 @@ def is_image_file(path: Path) -> bool:
     """
     if path.suffix.lower() in readable_suffixes():
         return True
-    if foreign_format(path) is not None:
+    if foreign_format(path) is not None or path.name.lower() == INDEX:
         return False
     try:
         head = _head(path)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Values = npt.NDArray[Any]
 SUFFIXES = {".dcm", ".dicom", ".ima"}
+INDEX = "dicomdir"
+"""name of the list of files on a disc, in lower case; it is DICOM itself"""
 MAGIC, MAGIC_AT = b"DICM", 128
 _PIXEL_KEYWORDS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 _MAKING_READY = threading.Lock()

@@ -6,13 +6,12 @@ import os
 from pathlib import Path
 
 from hptui.datasets._decode import foreign_format, is_image_file
+from hptui.datasets._dicom import INDEX
 from hptui.datasets._request import one_line
 from hptui.errors import DatasetError
 
 _JUNK = {"__macosx", "@eadir", "$recycle.bin", "system volume information", "thumbs.db", "desktop.ini"}
 """what systems put into folders, in lower case; names that begin with a dot are hidden as well"""
-_INDEX = "dicomdir"
-"""list of the DICOM files on a disc, in lower case; it is DICOM itself"""
 NO_IMAGE = "in no image format that is read here"
 _NAMED = 3
 """files in a line of what was left out"""
@@ -70,7 +69,7 @@ def visible(parent: Path, left_out: LeftOut) -> list[Path]:
     for path in paths:
         if path.name.startswith(".") or path.name.lower() in _JUNK:
             left_out.add("hidden", path)
-        elif path.name.lower() == _INDEX and path.is_file():
+        elif path.name.lower() == INDEX and path.is_file():
             left_out.add("a list of DICOM files", path)
         else:
             seen.append(path)

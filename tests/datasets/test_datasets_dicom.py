@@ -171,6 +171,7 @@ def test_dicom_is_known_without_its_suffix(tmp_path: Path) -> None:
         assert np.array_equal(read(path)[0, 0], SOFT_TISSUE), name
     (tmp_path / "LICENSE").write_text("words", "utf-8")
     assert not is_image_file(tmp_path / "LICENSE")
+    assert not is_image_file(write_dicom(tmp_path / "DICOMDIR", SOFT_TISSUE))  # the list of files on a disc
 
 
 def test_dicom_is_told_and_not_mixed_with_pictures_of_it(tmp_path: Path) -> None:

@@ -155,6 +155,19 @@ def test_what_cannot_work_is_told_with_what_to_change(prepare: Make, factory: An
     assert "\n" not in str(caught.value)
 
 
+class SecondOutput(Body):
+    """As inception: in training there is a second output, from a map that has to have some size left."""
+
+    def forward(self, x: Tensor) -> Any:
+        answer = super().forward(x)
+        return (answer, F.avg_pool2d(x, 20).mean((2, 3))) if self.training else answer
+
+
+def test_images_that_are_too_small_in_training_alone_are_told_with_a_size(prepare: Make) -> None:
+    with pytest.raises(ModelError, match=r"in training it takes 32 x 32; use --image-size 32\.$"):
+        prepare(SecondOutput, search=LR)
+
+
 def test_a_network_that_is_built_already_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "net.py"
     file.write_text("from torch import nn\nbuilt = nn.Linear(2, 2)\n", "utf-8")

@@ -116,6 +116,15 @@ def _problem(network: nn.Module, images: Tensor) -> BaseException | None:
     return None
 
 
+def too_small_to_train(network: nn.Module, data: DeviceDataset) -> str:
+    """What to do where a network takes such images in evaluation, but only larger ones in training; else nothing."""
+    network.train()
+    images = data.normalise(data.train.pixels[:2])
+    if _problem(network, images.clone()) is None or (larger := _larger(network, images)) is None:
+        return ""
+    return f". Images are too small: in training it takes {larger} x {larger}; use --image-size {larger}."
+
+
 def _larger(network: nn.Module, images: Tensor) -> int | None:
     """The smallest larger side of images of as many channels that a network takes; None if it takes none."""
     for side in (side for side in LARGER if side > max(images.shape[2:])):
