@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -27,6 +28,7 @@ from hptui.training import train
 from hptui.training.engine.device_data import to_device
 from hptui.training.engine.normalisation import normalised
 from hptui.training.engine.stored_pixels import scaled, stored
+from hptui.training.evaluating import read_external
 from hptui.training.run.control import Control
 from hptui.training.study import start_study, train_study
 
@@ -278,6 +280,38 @@ def test_a_folder_of_volumes_is_told_with_what_to_do(
     (tmp_path / "x.nii.gz").write_bytes(b"")
     assert main(["predict", str(study / "optimized-0"), str(tmp_path), "--trust"]) == 2
     assert "holds no image files; there is a NIfTI volume: save the slices" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("scale", ["same", "some", "all"])
+def test_external_images_of_another_scale_are_told_or_refused(tmp_path: Path, scale: str) -> None:
+    file = tmp_path / "own.py"
+    file.write_text(
+        f"""
+import numpy as np
+from hptui.datasets import ImageDataset, Images
+def images(seed):
+    pixels = np.random.default_rng(seed).integers(1035, 1114, (6, 1, 8, 8)).astype(np.uint16)
+    pixels[{ {"same": "6:", "some": ":2", "all": ":"}[scale] }] *= 40
+    return Images(pixels, np.arange(6) % 2)
+def data():
+    return ImageDataset("x", ("a", "b"), images(0), images(1))
+""",
+        "utf-8",
+    )
+    predictor: Any = SimpleNamespace(
+        image_shape=(1, 8, 8), intensity=Intensity("minmax", 1035, 1114, "uint16"), class_names=("a", "b")
+    )
+    config = resolve([Layer("test", {})]).config
+    if scale == "all":
+        with pytest.raises(
+            DatasetError, match=r"in every image nearly all outside 1035 to 1114, which the network was"
+        ):
+            read_external(f"{file}:data", config, predictor, "")
+        return
+    notes = read_external(f"{file}:data", config, predictor, "").notes
+    told = [note for note in notes if "nearly all" in note]
+    words = "4 of 12 images have nearly all of their intensities outside 1035 to 1114, which the network was trained on"
+    assert told == ([f"{words} (minmax)."] if scale == "some" else [])
 
 
 def test_splits_of_different_depths_are_refused() -> None:
