@@ -10,6 +10,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from hptui.datasets._image_header import ImageHeader
+from hptui.datasets._pages import whole_pages
 from hptui.errors import DatasetError
 from hptui.record.intensity import Depth
 
@@ -142,7 +143,10 @@ def _first(file: TiffFile) -> TiffPage:
 def _page_count(file: TiffFile) -> int:
     series = file.series[0]
     inside = series.size // max(1, file.pages.first.size)
-    return int(max(len(file.pages), inside))
+    pages = len(file.pages)
+    if pages > 1:
+        pages = whole_pages([bool(getattr(page, "is_reduced", False)) for page in file.pages])
+    return int(max(pages, inside))
 
 
 def _shape(page: TiffPage) -> tuple[int, int, int]:

@@ -71,7 +71,8 @@ def dicom_header(path: Path, *, own_window: bool) -> ImageHeader:
     colour = _is_colour(dataset)
     depth: Depth = "uint16" if own_window and not colour else "uint8" if colour else _rescale(dataset).depth
     frames = int(dataset.get("NumberOfFrames") or 1)
-    return ImageHeader(depth, 3 if colour else 1, int(dataset.Rows), int(dataset.Columns), frames, "dicom")
+    padded = not colour and "PixelPaddingValue" in dataset
+    return ImageHeader(depth, 3 if colour else 1, int(dataset.Rows), int(dataset.Columns), frames, "dicom", padded)
 
 
 def read_dicom(path: Path, frames: list[int], *, own_window: bool) -> list[Values]:
@@ -133,7 +134,10 @@ def _colour(path: Path, dataset: Dataset, values: Values) -> Values:
 
 
 def _in_units(path: Path, dataset: Dataset, stored: Values, frame: int, own_window: bool) -> Values:
-    """(H, W) in units, or within the file's own window in 0..65535; MONOCHROME1 is turned dark to bright."""
+    """(H, W) in units, or within the file's own window in 0..65535; MONOCHROME1 is turned dark to bright.
+
+    Padding is as dark as the darkest pixel of the image: it is no value, and would stretch the range.
+    """
     from pydicom.pixels import apply_modality_lut, apply_voi_lut
 
     rescale = _rescale(dataset, frame)
@@ -142,6 +146,11 @@ def _in_units(path: Path, dataset: Dataset, stored: Values, frame: int, own_wind
     else:
         values = stored * rescale.slope + rescale.intercept
     low, high = rescale.ends
+    inverted = dataset.get("PhotometricInterpretation") == "MONOCHROME1"
+    padding = _is_padding(dataset, stored)
+    if padding.any() and not padding.all():
+        image = values[~padding]
+        values = np.where(padding, image.max() if inverted else image.min(), values)
     if own_window:
         if "WindowCenter" not in dataset and "VOILUTSequence" not in dataset:
             raise DatasetError(f"{path} has no VOI window; choose another --intensity, such as window:CENTRE:WIDTH.")
@@ -151,7 +160,16 @@ def _in_units(path: Path, dataset: Dataset, stored: Values, frame: int, own_wind
         values = (apply_voi_lut(values, dataset) - low) * (65535 / (high - low))
         low, high = 0.0, 65535.0
         values = np.clip(values, low, high)
-    return np.asarray(low + high - values if dataset.get("PhotometricInterpretation") == "MONOCHROME1" else values)
+    return np.asarray(low + high - values if inverted else values)
+
+
+def _is_padding(dataset: Dataset, stored: Values) -> npt.NDArray[np.bool_]:
+    """Pixels beside the image, such as those around a round field: their number may be far from all others."""
+    value = dataset.get("PixelPaddingValue")
+    if value is None:
+        return np.zeros(stored.shape, np.bool_)
+    ends = sorted((int(value), int(dataset.get("PixelPaddingRangeLimit", value))))
+    return np.asarray((stored >= ends[0]) & (stored <= ends[1]))
 
 
 def _rescale(dataset: Dataset, frame: int = 0) -> _Rescale:
