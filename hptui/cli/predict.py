@@ -155,7 +155,7 @@ class PredictionTable:
             name, pixels = batch.names[index], batch.pixels[index]
             self._leave_out(
                 DatasetError(
-                    f"{name} has intensities {pixels.min():g} to {pixels.max():g}, all outside "
+                    f"{name} has intensities {pixels.min():g} to {pixels.max():g}, nearly all outside "
                     f"{intensity.low:g} to {intensity.high:g}, which the network was trained on ({intensity.rule})."
                 )
             )

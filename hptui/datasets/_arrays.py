@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from hptui.datasets import MOST_CHANNELS, Pixels
+from hptui.datasets._given import type_advice
 from hptui.datasets._request import one_line
 from hptui.errors import DatasetError
 from hptui.opening import open_regular
@@ -65,9 +66,10 @@ def known_depth(pixels: Any, what: str) -> Pixels:
                 pixels = pixels.astype(np.float32)
         if pixels.size and not (np.isfinite(pixels.min()) and np.isfinite(pixels.max())):
             raise DatasetError(f"{what} have values that are no finite numbers (NaN or infinity); replace them.")
-    elif pixels.dtype not in DEPTHS:
-        raise DatasetError(
-            f"{what} are {pixels.dtype}; they have to be uint8, uint16, int16 or float32. Convert them with .astype."
-        )
+        return np.asarray(pixels, np.float32)
     native: Pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
+    if native.dtype not in DEPTHS:
+        raise DatasetError(
+            f"{what} are {pixels.dtype}; they have to be uint8, uint16, int16 or float32: {type_advice(native)}."
+        )
     return native

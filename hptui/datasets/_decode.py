@@ -20,18 +20,28 @@ from hptui.datasets._deep import (
     read_tiff,
     tiff_header,
 )
-from hptui.datasets._dicom import MAGIC, MAGIC_AT, SUFFIXES, dicom_header, read_dicom
+from hptui.datasets._dicom import INDEX, MAGIC, MAGIC_AT, SUFFIXES, dicom_header, read_dicom
 from hptui.datasets._eight_bit import is_grey, page_count, read_eight_bit
 from hptui.datasets._fit import fitted_channel
 from hptui.datasets._image_header import ImageForm, ImageHeader
 from hptui.datasets._pages import one_image, page_channels, wanted_pages
 from hptui.datasets._request import one_line
+from hptui.datasets._unreadable import UnreadableImageError
 from hptui.errors import DatasetError
 from hptui.opening import open_regular
 from hptui.record.intensity import Depth
 
 _HEAD = 1024
 """bytes that tell what a file is"""
+_PICTURES = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*")
+"""how PNG, JPEG and TIFF begin"""
+_NO_PICTURES = {
+    b"version https://git-lfs": "it is a pointer of Git LFS; git lfs pull fetches the image",
+    b"PK\x03\x04": "it is a zip archive; unpack it",
+    b"<!DOCTYPE": "it is a web page, maybe of a download that failed",
+    b"<html": "it is a web page, maybe of a download that failed",
+}
+"""what lies under the names of images, by how it begins"""
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _BIG_TIFF = b"MM\0+"
 """a kind that Pillow misreads"""
@@ -46,6 +56,20 @@ _VOLUMES = {
     ".ndpi": "a whole-slide image",
     ".mrxs": "a whole-slide image",
 }
+_OTHERS = {
+    ".heic": "an image of a phone (HEIC): convert it to PNG, or to JPEG",
+    ".heif": "an image of a phone (HEIF): convert it to PNG, or to JPEG",
+    ".svg": "a drawing, not pixels: save it as PNG",
+    ".npy": "an array: hand it on by an own function, --dataset path/file.py:function",
+    ".npz": "an archive of arrays: medmnist:PATH reads those of MedMNIST, an own function others",
+    ".mat": "an array of MATLAB: save it as TIFF, or hand it on by an own function, --dataset path/file.py:function",
+    ".h5": "an HDF5 file: hand it on by an own function, --dataset path/file.py:function",
+    ".hdf5": "an HDF5 file: hand it on by an own function, --dataset path/file.py:function",
+    ".zip": "an archive: unpack it",
+    ".czi": "a microscope's file: save its images as TIFF",
+    ".lif": "a microscope's file: save its images as TIFF",
+    ".nd2": "a microscope's file: save its images as TIFF",
+}
 
 
 @cache
@@ -55,15 +79,19 @@ def readable_suffixes() -> frozenset[str]:
 
 
 def is_image_file(path: Path) -> bool:
-    """Whether a file has the suffix of an image, or is DICOM under any name, as scanners write it (1.2.840.113619)."""
-    return path.suffix.lower() in readable_suffixes() or (foreign_format(path) is None and _is_dicom_file(path))
+    """Whether a file has the suffix of an image, or is one by its content.
 
-
-def _is_dicom_file(path: Path) -> bool:
+    That is DICOM under any name, as scanners write it (1.2.840.113619), and PNG, JPEG or TIFF where there is no suffix.
+    """
+    if path.suffix.lower() in readable_suffixes():
+        return True
+    if foreign_format(path) is not None or path.name.lower() == INDEX:
+        return False
     try:
-        return _is_dicom(_head(path))
+        head = _head(path)
     except OSError:  # a pipe, or what may not be read
         return False
+    return _is_dicom(head) or (not path.suffix and head.startswith(_PICTURES))
 
 
 def foreign_format(path: Path) -> str | None:
@@ -71,7 +99,7 @@ def foreign_format(path: Path) -> str | None:
     name = path.name.lower()
     kind = next((kind for suffix, kind in _VOLUMES.items() if name.endswith(suffix)), None)
     if kind is None:
-        return None
+        return _OTHERS.get(path.suffix.lower())
     if "slide" in kind:
         return f"{kind}: cut tiles out of it and save them as PNG or TIFF"
     return (
@@ -126,6 +154,18 @@ def read_pixels(path: Path, header: ImageHeader, form: ImageForm) -> Pixels:
         raise
     except Exception as error:
         raise _unreadable(path, error) from error
+
+
+def unreadable(path: Path) -> UnreadableImageError | None:
+    """Why a file cannot be read, whatever it is read for; None: it can, as far as that goes."""
+    try:
+        header = read_header(path)
+        read_pixels(path, header, ImageForm(header.depth, header.channels, 8, 8, pages="first"))
+    except UnreadableImageError as error:
+        return error
+    except DatasetError:  # it can be read, but is not as it should be
+        return None
+    return None
 
 
 def refuse_depth(path: Path, header: ImageHeader, depth: Depth, others: str) -> None:
@@ -192,5 +232,14 @@ def _is_dicom(head: bytes) -> bool:
 def _unreadable(path: Path, error: Exception) -> DatasetError:
     if foreign := foreign_format(path):
         return DatasetError(f"{path} is {foreign}.")
-    reason = "no format that is known here" if isinstance(error, UnidentifiedImageError) else one_line(error)
-    return DatasetError(f"{path} cannot be read as an image ({reason}); repair it or take it out of the folder.")
+    reason = _content(path) if isinstance(error, UnidentifiedImageError) else one_line(error)
+    return UnreadableImageError(path, f"cannot be read as an image ({reason}); repair it or take it out of the folder.")
+
+
+def _content(path: Path) -> str:
+    """What is in a file that no format is known of."""
+    head = _head(path)
+    if not head:
+        return "it is empty"
+    known = (words for begin, words in _NO_PICTURES.items() if head.startswith(begin))
+    return next(known, "no format that is known here")

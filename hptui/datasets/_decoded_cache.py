@@ -24,7 +24,7 @@ MOST = 40 << 30
 """bytes of all that is kept; what was used longest ago goes first"""
 ABANDONED = 24 * 3600.0
 """seconds after which nobody writes a file any more"""
-_FORMAT = 1
+_FORMAT = 2
 """of decoding: another number where the same files give other pixels than before"""
 _NOTE_BYTES = 1 << 20
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from hptui.datasets._image_header import ImageHeader
+from hptui.datasets._pages import whole_pages
 from hptui.errors import DatasetError
 from hptui.record.intensity import Depth
 
@@ -34,7 +35,7 @@ def pillow_depth(image: Image.Image, head: bytes) -> Depth | None:
     if image.format == "JPEG2000" and (begin := head.find(_J2K_START)) >= 0 and (head[begin + 42] & 0x7F) > 7:
         return "uint16"
     if image.format == "PPM" and image.mode == "RGB" and _maximum(image) > 255:
-        raise DatasetError("a colour PPM of 16 bits, of which only 8 can be read; save it as PNG or TIFF")
+        return "uint16"
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM"):
         return "uint16"  # of a PGM, Pillow brings its own maximum to that of 16 bits
     return "float32" if image.mode in {"I", "F"} else None
@@ -44,6 +45,14 @@ def _maximum(image: Image.Image) -> int:
     """Largest value of a colour PPM, which its decoder is told last."""
     tiles: Any = image.tile  # type: ignore[attr-defined]
     return int(tiles[0].args[-1])
+
+
+def _colour_ppm(path: Path, image: Image.Image) -> Values:
+    """(H, W, 3) of an open PPM of more than 8 bits, its maximum brought to that of 16, as Pillow does it with a PGM."""
+    tiles: Any = image.tile  # type: ignore[attr-defined]
+    values = np.frombuffer(path.read_bytes(), ">u2", 3 * image.width * image.height, tiles[0].offset)
+    brought = np.rint(values.reshape(image.height, image.width, 3) * (65535 / _maximum(image)))
+    return brought.clip(0, 65535).astype(np.uint16)
 
 
 def pillow_channels(image: Image.Image, head: bytes) -> int:
@@ -63,6 +72,8 @@ def read_pillow(path: Path, image: Image.Image, number: int) -> Values:
 
         decode = imagecodecs.png_decode if image.format == "PNG" else imagecodecs.jpeg2k_decode
         values = decode(path.read_bytes())
+    elif image.format == "PPM" and image.mode == "RGB":
+        values = _colour_ppm(path, image)
     else:
         values = np.asarray(image)
     values = values if values.ndim == 3 else values[:, :, np.newaxis]
@@ -132,7 +143,10 @@ def _first(file: TiffFile) -> TiffPage:
 def _page_count(file: TiffFile) -> int:
     series = file.series[0]
     inside = series.size // max(1, file.pages.first.size)
-    return int(max(len(file.pages), inside))
+    pages = len(file.pages)
+    if pages > 1:
+        pages = whole_pages([bool(getattr(page, "is_reduced", False)) for page in file.pages])
+    return int(max(pages, inside))
 
 
 def _shape(page: TiffPage) -> tuple[int, int, int]:

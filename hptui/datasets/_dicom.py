@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hptui.datasets._image_header import ImageHeader
+from hptui.datasets._unreadable import UnreadableImageError
 from hptui.errors import DatasetError, first_line
 from hptui.record.intensity import Depth
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 Values = npt.NDArray[Any]
 SUFFIXES = {".dcm", ".dicom", ".ima"}
+INDEX = "dicomdir"
+"""name of the list of files on a disc, in lower case; it is DICOM itself"""
 MAGIC, MAGIC_AT = b"DICM", 128
 _PIXEL_KEYWORDS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 _MAKING_READY = threading.Lock()
@@ -59,12 +62,17 @@ def dicom_header(path: Path, *, own_window: bool) -> ImageHeader:
     """
     dataset = _read(path, stop_before_pixels=True)
     if "Rows" not in dataset or "Columns" not in dataset:
-        kind = dataset.get("Modality") or dataset.file_meta.get("MediaStorageSOPClassUID", "unknown")
-        raise DatasetError(f"{path} is a DICOM file without an image (its kind is {kind}); take it out.")
+        kind = dataset.get("Modality") or dataset.file_meta.get("MediaStorageSOPClassUID")
+        if kind is None and "SOPClassUID" not in dataset:
+            raise UnreadableImageError(path, "is no DICOM file, whatever its name says; take it out.")
+        raise UnreadableImageError(
+            path, f"is a DICOM file without an image (its kind is {kind or 'unknown'}); take it out."
+        )
     colour = _is_colour(dataset)
     depth: Depth = "uint16" if own_window and not colour else "uint8" if colour else _rescale(dataset).depth
     frames = int(dataset.get("NumberOfFrames") or 1)
-    return ImageHeader(depth, 3 if colour else 1, int(dataset.Rows), int(dataset.Columns), frames, "dicom")
+    padded = not colour and "PixelPaddingValue" in dataset
+    return ImageHeader(depth, 3 if colour else 1, int(dataset.Rows), int(dataset.Columns), frames, "dicom", padded)
 
 
 def read_dicom(path: Path, frames: list[int], *, own_window: bool) -> list[Values]:
@@ -79,7 +87,7 @@ def read_dicom(path: Path, frames: list[int], *, own_window: bool) -> list[Value
     _make_ready()
     dataset = _read(path)
     if not any(keyword in dataset for keyword in _PIXEL_KEYWORDS):
-        raise DatasetError(f"{path} is a DICOM file without pixels; take it out.")
+        raise UnreadableImageError(path, "is a DICOM file without pixels; take it out.")
     syntax = dataset.file_meta.TransferSyntaxUID
     try:
         read = [pixel_array(dataset, index=frame) for frame in frames]
@@ -126,7 +134,10 @@ def _colour(path: Path, dataset: Dataset, values: Values) -> Values:
 
 
 def _in_units(path: Path, dataset: Dataset, stored: Values, frame: int, own_window: bool) -> Values:
-    """(H, W) in units, or within the file's own window in 0..65535; MONOCHROME1 is turned dark to bright."""
+    """(H, W) in units, or within the file's own window in 0..65535; MONOCHROME1 is turned dark to bright.
+
+    Padding is as dark as the darkest pixel of the image: it is no value, and would stretch the range.
+    """
     from pydicom.pixels import apply_modality_lut, apply_voi_lut
 
     rescale = _rescale(dataset, frame)
@@ -135,6 +146,11 @@ def _in_units(path: Path, dataset: Dataset, stored: Values, frame: int, own_wind
     else:
         values = stored * rescale.slope + rescale.intercept
     low, high = rescale.ends
+    inverted = dataset.get("PhotometricInterpretation") == "MONOCHROME1"
+    padding = _is_padding(dataset, stored)
+    if padding.any() and not padding.all():
+        image = values[~padding]
+        values = np.where(padding, image.max() if inverted else image.min(), values)
     if own_window:
         if "WindowCenter" not in dataset and "VOILUTSequence" not in dataset:
             raise DatasetError(f"{path} has no VOI window; choose another --intensity, such as window:CENTRE:WIDTH.")
@@ -144,7 +160,16 @@ def _in_units(path: Path, dataset: Dataset, stored: Values, frame: int, own_wind
         values = (apply_voi_lut(values, dataset) - low) * (65535 / (high - low))
         low, high = 0.0, 65535.0
         values = np.clip(values, low, high)
-    return np.asarray(low + high - values if dataset.get("PhotometricInterpretation") == "MONOCHROME1" else values)
+    return np.asarray(low + high - values if inverted else values)
+
+
+def _is_padding(dataset: Dataset, stored: Values) -> npt.NDArray[np.bool_]:
+    """Pixels beside the image, such as those around a round field: their number may be far from all others."""
+    value = dataset.get("PixelPaddingValue")
+    if value is None:
+        return np.zeros(stored.shape, np.bool_)
+    ends = sorted((int(value), int(dataset.get("PixelPaddingRangeLimit", value))))
+    return np.asarray((stored >= ends[0]) & (stored <= ends[1]))
 
 
 def _rescale(dataset: Dataset, frame: int = 0) -> _Rescale:

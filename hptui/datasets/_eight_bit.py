@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,9 +11,11 @@ from PIL import Image, ImageOps
 
 from hptui.datasets._fit import fitted
 from hptui.datasets._image_header import ImageForm
-from hptui.datasets._pages import one_image, page_channels, wanted_pages
+from hptui.datasets._pages import one_image, page_channels, wanted_pages, whole_pages
 from hptui.errors import DatasetError
 
+_SUBFILE = 254
+"""tag of TIFF that says what a page is of"""
 _GREY_MODES = {"1", "L", "LA", "La"}
 
 
@@ -26,7 +29,19 @@ def is_grey(image: Image.Image) -> bool:
 
 def page_count(image: Image.Image) -> int:
     """Pages or frames; one of a photograph with its preview (MPO)."""
-    return 1 if image.format == "MPO" else int(getattr(image, "n_frames", 1))
+    count = 1 if image.format == "MPO" else int(getattr(image, "n_frames", 1))
+    return (
+        count if count == 1 or image.format != "TIFF" else whole_pages([_is_reduced(image, at) for at in range(count)])
+    )
+
+
+def _is_reduced(image: Image.Image, number: int) -> bool:
+    """Whether a page of a TIFF is a smaller copy of another; the first one is left open."""
+    image.seek(number)
+    tags: Any = image.tag_v2  # type: ignore[attr-defined]
+    reduced = bool(tags.get(_SUBFILE, 0) & 1)
+    image.seek(0)
+    return reduced
 
 
 def read_eight_bit(path: Path, image: Image.Image, form: ImageForm) -> npt.NDArray[np.uint8]:

@@ -11,10 +11,11 @@ import numpy as np
 
 from hptui.config.intensity_rule import parse_intensity
 from hptui.datasets import DatasetRequest, Pixels
-from hptui.datasets._decode import read_header, read_pixels
+from hptui.datasets._decode import read_header, read_pixels, unreadable
 from hptui.datasets._decoded_cache import DecodedCache
 from hptui.datasets._image_header import ImageForm
 from hptui.datasets._joining import file_notes, joint_channels, joint_depth, refuse_without_window
+from hptui.datasets._unreadable import naming_all
 from hptui.errors import DatasetError
 
 _SIZE = 64  # pixels, where --image-size is not given
@@ -30,6 +31,7 @@ class DecodedFiles:
     """what whoever reads the data set should know, one line each"""
 
 
+@naming_all(unreadable)
 def decode_files(paths: Sequence[Path], request: DatasetRequest) -> DecodedFiles:
     """Decode into one array: tens of thousands of small arrays and their copy would need twice the memory.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
@@ -18,6 +19,7 @@ _KEYWORD = re.compile(
     re.IGNORECASE,
 )
 _LAST_PART = r"([^/]*[0-9][^/]*)[-_ ][^-_ /]+$"  # p00_1.png -> p00; img_001.png has no number before its last part
+_BEFORE_DATE = r"([^/]+?)[-_ ](?:19|20)[0-9]{2}[-_.]?[01][0-9][^/]*$"  # doe_2020-01-03.png -> doe
 _FEWEST, _LEAST_EACH = 3, 1.5
 """groups, and images of each on average, from which on names are said to look like groups"""
 
@@ -55,26 +57,33 @@ def grouping_note(splits: Mapping[str, Images]) -> Iterator[str]:
     names = np.concatenate(list(named.values()))
     for pattern in _patterns(names):
         by_split = {split: set(_found(part, pattern)) for split, part in named.items()}
-        groups = set().union(*by_split.values())
+        groups = Counter(_found(names, pattern))
         if "" not in groups and len(groups) >= _FEWEST and _each(names, pattern) >= _LEAST_EACH:
             shared = sum(map(len, by_split.values())) - len(groups)
             crossing = f" ({shared} of them in more than one split)" if shared else ""
             yield (
-                f"file names look like groups: {len(groups)} such as {min(groups)!r} for {len(names)} images"
+                f"file names look like groups: {len(groups)} such as {_largest(groups)!r} for {len(names)} images"
                 f"{crossing}. If these are patients, keep each in one split with --group-pattern {shlex.quote(pattern)}"
             )
             return
 
 
+def _largest(groups: Counter[str]) -> str:
+    """The first of those with most images: an image that lies beside the folders of groups is no example of one."""
+    return min(groups, key=lambda group: (-groups[group], group))
+
+
 def _each(names: Names, pattern: str) -> float:
     """Images of a group on average, within a folder: in another class the same number may be another patient."""
-    distinct = np.unique(names)
-    folders = (name.rpartition("/")[0] for name in distinct.tolist())
-    return len(distinct) / len(set(zip(folders, _found(distinct, pattern), strict=True)))
+    compiled, distinct = re.compile(pattern), np.unique(names)
+    found = ((name, compiled.search(name)) for name in distinct.tolist())
+    return len(distinct) / len({name if match is None else name[: match.end(1)] for name, match in found})
 
 
 def _patterns(names: Names) -> Iterator[str]:
-    """Patterns that people's names often fit: a word for a patient, folders within a class, all but the last part."""
+    """Patterns that people's names often fit: a word for a patient, folders within a class, what a date follows,
+    all but the last part.
+    """
     first = str(names[0])
     if (word := _KEYWORD.search(first)) is not None:
         yield f"({re.escape(word[0][:-1])}[0-9]+)"
@@ -82,4 +91,5 @@ def _patterns(names: Names) -> Iterator[str]:
     deeper = {"/".join(parts[: above + 1]) for name in names if len(parts := str(name).split("/")) > above + 1}
     if len(deeper) >= _FEWEST:
         yield f"^{'[^/]+/' * above}([^/]+)"
+    yield _BEFORE_DATE
     yield _LAST_PART

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from hptui.datasets._decode import foreign_format, is_image_file
+from hptui.datasets._dicom import INDEX
 from hptui.datasets._request import one_line
 from hptui.errors import DatasetError
 
@@ -68,6 +69,8 @@ def visible(parent: Path, left_out: LeftOut) -> list[Path]:
     for path in paths:
         if path.name.startswith(".") or path.name.lower() in _JUNK:
             left_out.add("hidden", path)
+        elif path.name.lower() == INDEX and path.is_file():
+            left_out.add("a list of DICOM files", path)
         else:
             seen.append(path)
     return seen

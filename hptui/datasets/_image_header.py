@@ -21,6 +21,8 @@ class ImageHeader:
     pages: int = 1
     decoder: Literal["pillow", "tiff", "dicom"] = "pillow"
     """what reads it; values of DICOM are in units that the file defines, whatever its depth"""
+    padded: bool = False
+    """whether a number stands for pixels beside the image"""
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,8 @@ STRETCHED = 4.0
 """times the range of all but OUTLIERS: beyond that, `auto` cuts them"""
 FEW_LEVELS = 32
 """of 256: with fewer, a picture shows steps"""
+_LOST = 0.99
+"""share of an image's pixels beyond the range of the training images: no window for one organ loses so much"""
 _NAMED = 3
 """images in a note"""
 
@@ -135,7 +137,7 @@ def _constant(images: Images) -> npt.NDArray[np.int64]:
 
 
 def outside(pixels: Pixels, intensity: Intensity) -> npt.NDArray[np.bool_]:
-    """(N,) whether all of an image lies beyond the range, so that nothing of it would be left."""
+    """(N,) whether nearly all of an image lies beyond the range, so that nothing of it would be left."""
     flat = pixels.reshape(len(pixels), -1)
-    beyond: npt.NDArray[np.bool_] = (flat.max(1) < intensity.low) | (flat.min(1) > intensity.high)
+    beyond: npt.NDArray[np.bool_] = ((flat < intensity.low) | (flat > intensity.high)).mean(1) >= _LOST
     return beyond

@@ -97,6 +97,8 @@ def file_notes(headers: Sequence[ImageHeader], form: ImageForm) -> Iterator[str]
     if dicom := sum(header.decoder == "dicom" for header in headers):
         window = "each within its own VOI window" if form.own_window else "in the units of their rescale"
         yield f"{dicom:,} of {total:,} image files are DICOM, {window}"
+    if padded := sum(header.padded for header in headers):
+        yield f"{padded:,} of them name a number for padding: such pixels are as dark as the image's darkest"
     if any(header.height != header.width for header in headers):
         yield f"image files of {_sizes(headers)} pixels {_FITTED[form.resize]}"
 

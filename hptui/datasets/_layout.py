@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hptui.datasets._image_files import LeftOut, images_below, visible
+from hptui.datasets._no_classes import refuse_no_classes, without_masks
 from hptui.datasets._split_names import Split, split_meant, split_named
 from hptui.errors import DatasetError
 
@@ -29,6 +30,7 @@ def find_splits(root: Path, left_out: LeftOut) -> dict[Split, Files]:
     if len(folders) > 1 and (within := _splits_in_classes(root, folders)):
         return _by_split(within, left_out)
     _refuse_unlabelled(root, folders)
+    refuse_no_classes(root, folders)
     return {"train": _files(root, folders, left_out)}
 
 
@@ -70,12 +72,26 @@ def _classes_in_splits(root: Path, made: dict[Split, Path], left_out: LeftOut) -
         if len(inside) == 1 and inside[0].name == path.name:
             inside = _folders(inside[0], left_out)
         splits[split] = _files(path, inside, left_out)
-        if different := sorted(set(splits[split]) ^ set(splits["train"])):
-            raise DatasetError(
-                f"{made['train']} and {path} must have the same class folders; "
-                f"only one of them has {', '.join(map(repr, different))}."
-            )
+        _refuse_other_classes(made["train"], set(splits["train"]), path, set(splits[split]))
     return splits
+
+
+def _refuse_other_classes(train: Path, classes: set[str], path: Path, found: set[str]) -> None:
+    """Refuse a split whose class folders are not those of the training images, and say how they differ."""
+    if found == classes:
+        return
+    if {name.casefold() for name in found} == {name.casefold() for name in classes}:
+        raise DatasetError(
+            f"{train} and {path} must have the same class folders; "
+            f"{', '.join(map(repr, sorted(found - classes)))} and {', '.join(map(repr, sorted(classes - found)))} "
+            "differ in case: rename them."
+        )
+    differences = ((train, found - classes), (path, classes - found))
+    lacking = "; ".join(f"{place} lacks {', '.join(map(repr, sorted(names)))}" for place, names in differences if names)
+    raise DatasetError(
+        f"{train} and {path} must have the same class folders; {lacking}. Add images of it there, "
+        "or take its folder out of the other splits."
+    )
 
 
 def _splits_in_classes(root: Path, folders: list[Path]) -> dict[Path, dict[Split, Path]]:
@@ -112,7 +128,7 @@ def _files(parent: Path, folders: list[Path], left_out: LeftOut) -> Files:
 
 
 def _of_classes(folders: dict[str, Path], left_out: LeftOut) -> Files:
-    files = {name: images_below(path, left_out) for name, path in folders.items()}
+    files = {name: without_masks(images_below(path, left_out), left_out) for name, path in folders.items()}
     if empty := [folders[name] for name, images in files.items() if not images]:
         raise DatasetError(f"{empty[0]} holds no image files{left_out.unreadable(empty[0])}.")
     return files

@@ -6,6 +6,7 @@ import hashlib
 import importlib.machinery
 import importlib.util
 import inspect
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,13 @@ import numpy as np
 from hptui import registry
 from hptui.datasets import MOST_CHANNELS, DatasetRequest, ImageDataset, Images, Names
 from hptui.datasets._arrays import known_depth
+from hptui.datasets._class_notes import class_notes
 from hptui.datasets._duplicates import check_overlap
+from hptui.datasets._given import as_dataset, as_images, as_labels, layout_advice, out_of_range
 from hptui.datasets._groups import grouped, grouping_note
 from hptui.datasets._near import near_notes
 from hptui.datasets._request import one_line
-from hptui.datasets._split import Purpose, percent, sample, split_off, taken_words
+from hptui.datasets._split import NONE, Purpose, percent, sample, split_off, taken_words
 from hptui.errors import ConfigError, DatasetError, UsageError
 
 _NO_TEST = (
@@ -98,8 +101,7 @@ def check(dataset: object, *, group_pattern: str | None = None, allow_overlap: b
     Raises:
         DatasetError: something does not fit the documented layout (says which split), or two splits overlap.
     """
-    if not isinstance(dataset, ImageDataset):
-        raise DatasetError(f"this is a {type(dataset).__name__}, not a hptui.datasets.ImageDataset.")
+    dataset = as_dataset(dataset)
     names: Any = dataset.class_names
     if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
         raise DatasetError("class_names must be a tuple of strings.")
@@ -107,7 +109,7 @@ def check(dataset: object, *, group_pattern: str | None = None, allow_overlap: b
         raise DatasetError(f"there must be at least two classes; class_names has {len(names)}.")
     given = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
     splits = {
-        split: _checked_images(images, split, len(names))
+        split: _checked_images(images, split, names)
         for split, images in given.items()
         if images is not None or split == "train"
     }
@@ -167,12 +169,15 @@ def prepare(
             validation = _subset(validation, validation_size, "validation", split_seed)
         train = _subset(train, train_size, "train", split_seed)
     except DatasetError as error:
-        raise DatasetError(f"{dataset.name}: {error}") from error
+        before = next((f" ({note})" for note in notes if note.startswith(NONE.format("test"))), "")
+        raise DatasetError(f"{dataset.name}: {error}{before}") from error
     if dataset.test is None:
         notes = (*notes, _NO_TEST)
+    given = {"train": train, "validation": validation, "test": dataset.test}
+    splits = {split: images for split, images in given.items() if images is not None}
     if not (dataset.published or allow_overlap):
-        splits = {"train": train, "validation": validation, "test": dataset.test}
-        notes = (*notes, *near_notes({split: images for split, images in splits.items() if images is not None}))
+        notes = (*notes, *near_notes(splits))
+    notes = (*notes, *class_notes(splits, dataset.class_names))
     return replace(dataset, train=train, validation=validation, notes=notes)
 
 
@@ -203,9 +208,8 @@ def _subset(images: Images, size: int | None, split: Purpose, seed: int) -> Imag
     return images.take(sample(images.labels, size, seed=seed, purpose=split))
 
 
-def _checked_images(images: object, split: str, classes: int) -> Images:
-    if not isinstance(images, Images):
-        raise DatasetError(f"{split} is a {type(images).__name__}, not a hptui.datasets.Images.")
+def _checked_images(images: object, split: str, class_names: Sequence[str]) -> Images:
+    images, classes = as_images(images, split), len(class_names)
     try:
         pixels, labels = np.asarray(images.pixels), np.asarray(images.labels)
     except Exception as error:  # a tensor on a GPU, a ragged list
@@ -213,8 +217,10 @@ def _checked_images(images: object, split: str, classes: int) -> Images:
     if pixels.ndim != 4 or not 1 <= pixels.shape[1] <= MOST_CHANNELS or 0 in pixels.shape[2:]:
         raise DatasetError(
             f"{split} pixels are {pixels.dtype} {pixels.shape}, not (N, C, H, W) with C = 1 to {MOST_CHANNELS}."
+            f"{layout_advice(pixels.shape)}"
         )
     pixels = known_depth(pixels, f"{split} pixels")
+    labels = as_labels(labels, split, class_names)
     if labels.dtype.kind not in "iu" or labels.shape != (len(pixels),):
         raise DatasetError(f"{split} labels are {labels.dtype} {labels.shape}, not integers ({len(pixels)},).")
     if len(labels) == 0:
@@ -222,7 +228,7 @@ def _checked_images(images: object, split: str, classes: int) -> Images:
     if labels.min() < 0 or labels.max() >= classes:
         raise DatasetError(
             f"{split} labels go from {labels.min()} to {labels.max()}, "
-            f"but {classes} class names allow 0 to {classes - 1}."
+            f"but {classes} class names allow 0 to {classes - 1}{out_of_range(labels, class_names)}."
         )
     # Writable, because torch refuses to wrap memory that is not.
     return Images(

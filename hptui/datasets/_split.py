@@ -16,6 +16,8 @@ Integers = npt.NDArray[np.int64]
 
 # One stream of random numbers per purpose, so that the size of one split never changes what another one gets.
 Purpose = Literal["test", "validation", "train"]
+NONE = "no {} images of its own"
+"""how a note on a split that was made begins"""
 _STREAMS: dict[Purpose, int] = {"test": 1, "validation": 2, "train": 3}
 
 
@@ -89,7 +91,7 @@ def taken_words(images: Images, taken: Images, purpose: Purpose, seed: int) -> s
     if images.groups is not None and taken.groups is not None:
         groups = f", {len(np.unique(taken.groups))} of {len(np.unique(images.groups))} groups"
     return (
-        f"no {purpose} images of its own: {len(taken):,} of {len(images):,} images were taken from training"
+        f"{NONE.format(purpose)}: {len(taken):,} of {len(images):,} images were taken from training"
         f"{groups} (split seed {seed})"
     )
 

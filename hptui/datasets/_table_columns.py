@@ -19,6 +19,12 @@ Role = Literal["image", "label", "split", "group"]
 
 _MOST_BYTES = 1 << 30
 _DELIMITERS = ",;\t"
+_SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm"}
+"""of what is in a first line that names no columns"""
+_WIDE = (b"\xff\xfe", b"\xfe\xff")
+"""how UTF-16 begins, of Excel's "Unicode text\""""
+_NOTHING = {"nan", "n/a", "#n/a", "<na>", "null"}
+"""what programs write, in lower case, where nothing is known; NA, none and unknown may be classes"""
 
 # Names of columns as data sets have them, without signs between words. Where two sets are given, the second counts
 # only if nothing of the first is there: a path tells more than an identity, a patient more than one of their cases.
@@ -91,7 +97,7 @@ def _lines(path: Path) -> list[tuple[int, list[str]]]:
     """Cells of all lines that are not empty, with the number of the line."""
     try:
         content = read_file(path, _MOST_BYTES)
-        text = content.decode("utf-8-sig")
+        text = content.decode("utf-16" if content.startswith(_WIDE) else "utf-8-sig")
     except UnicodeDecodeError:
         text = content.decode("cp1252", "replace")  # of Excel on Windows
     except OSError as error:
@@ -108,7 +114,8 @@ def _lines(path: Path) -> list[tuple[int, list[str]]]:
 
 
 def _cell(cells: list[str], place: int | None) -> str:
-    return cells[place].strip() if place is not None and place < len(cells) else ""
+    cell = cells[place].strip() if place is not None and place < len(cells) else ""
+    return "" if cell.lower() in _NOTHING else cell
 
 
 def _column(path: Path, header: list[str], role: Role, named: str | None) -> str | None:
@@ -129,5 +136,17 @@ def _column(path: Path, header: list[str], role: Role, named: str | None) -> str
         if fitting:
             return fitting[0]
     if role in ("image", "label"):
-        raise DatasetError(f"{path}: which column is the {role}? Say it with --column {role}=NAME. It has {there}.")
+        raise DatasetError(
+            f"{path}: which column is the {role}? Say it with --column {role}=NAME. It has {there}."
+            f"{_header_advice(header)}"
+        )
     return None
+
+
+def _header_advice(header: list[str]) -> str:
+    """What to do where the first line names no columns."""
+    if any(Path(cell).suffix.lower() in _SUFFIXES for cell in header):
+        return " That is an image: write a first line with the names of the columns, such as image,label."
+    if header[0].startswith(("#", "//")):
+        return " That is a comment: the first line has to name the columns."
+    return ""

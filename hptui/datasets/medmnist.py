@@ -10,6 +10,7 @@ import numpy as np
 
 from hptui.datasets import DatasetRequest, ImageDataset, Images, Labels
 from hptui.datasets._arrays import check_pixels
+from hptui.datasets._given import as_whole
 from hptui.datasets._request import locate, one_line
 from hptui.errors import DatasetError
 from hptui.opening import open_regular
@@ -86,6 +87,8 @@ _CLASS_NAMES: dict[str, tuple[str, ...]] = {
 }
 _ZIP_STARTS = {b"PK\x03\x04", b"PK\x05\x06"}  # with and without members
 _SPLITS = ("train", "val", "test")
+_NAMED = 6
+"""arrays in a message"""
 _KEYS = tuple(f"{split}_{kind}" for split in _SPLITS for kind in ("images", "labels"))
 
 
@@ -118,7 +121,11 @@ def _read(path: Path) -> dict[str, Any]:
             file.seek(0)
             archive = np.load(file, allow_pickle=False)  # given the path, it would leave a damaged file open
             if missing := [key for key in _KEYS if key not in archive]:
-                raise DatasetError(f"{path} is not a MedMNIST archive: it lacks {', '.join(missing)}.")
+                has = ", ".join(archive.files[:_NAMED]) + (", ..." if len(archive.files) > _NAMED else "")
+                raise DatasetError(
+                    f"{path} is not a MedMNIST archive: it lacks {', '.join(missing)}; it has {has or 'nothing'}. "
+                    "Arrays of other names are handed on by an own function: --dataset path/file.py:function."
+                )
             return {key: np.asarray(archive[key]) for key in _KEYS}
     except DatasetError:
         raise
@@ -146,8 +153,9 @@ def _labels(path: Path, key: str, labels: Any) -> Labels:
         raise DatasetError(f"{path}: {key} has {labels.shape[1]} labels per image (multi-label); only one can be used.")
     if labels.ndim == 0 or labels.shape[1:] not in {(), (1,)}:
         raise DatasetError(f"{path}: {key} has shape {labels.shape}, not (N, 1).")
+    labels = as_whole(labels)
     if labels.dtype.kind not in "iu":
-        raise DatasetError(f"{path}: {key} holds {labels.dtype}, not integers.")
+        raise DatasetError(f"{path}: {key} holds {labels.dtype}, not integers; number the classes 0, 1, 2, ...")
     flat: Labels = labels.reshape(-1).astype(np.int64)
     if len(flat) and flat.min() < 0:
         raise DatasetError(f"{path}: {key} has a negative label {flat.min()}; classes count from 0.")
@@ -165,6 +173,7 @@ def _numbered(path: Path, labels: Labels) -> tuple[str, ...]:
     if len(strays := present[present != np.arange(len(present))]):
         raise DatasetError(
             f"{path}: train_labels has a label {strays[0]}, but no image of class {len(present) - len(strays)}; "
-            f"classes have to be numbered 0, 1, 2, ... without a gap."
+            f"classes have to be numbered 0, 1, 2, ... without a gap"
+            f"{': subtract 1' if present[0] == 1 and len(strays) == len(present) == present[-1] else ''}."
         )
     return tuple(str(number) for number in range(len(present)))

@@ -125,7 +125,7 @@ def _files(path: Path, rows: Sequence[Row], request: DatasetRequest, left_out: L
         more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
         raise DatasetError(
             f"{path}: {len(missing)} of {len(rows)} images are not there: {named}{more}; looked for below {roots[0]}, "
-            f"where {len(there)} image files are."
+            f"where {len(there)} image files are.{_nearest_file(path, missing[0], there)}"
         )
     files = [file for file in found if file is not None]
     used = set(files)
@@ -133,6 +133,18 @@ def _files(path: Path, rows: Sequence[Row], request: DatasetRequest, left_out: L
         if file not in used:
             left_out.add("not named in the table", file)
     return files
+
+
+def _nearest_file(path: Path, row: Row, there: Sequence[Path]) -> str:
+    """A file that may be meant: of that name elsewhere, in another case, with another ending or with zeros before."""
+    wanted = row.image.replace("\\", "/").rpartition("/")[2]
+    stem = Path(wanted).stem.lower().lstrip("0")
+    alike = [file for file in there if file.stem.lower().lstrip("0") == stem]
+    if not alike:
+        return ""
+    exact = [file for file in alike if file.name == wanted]
+    found = below(path.parent, (exact or alike)[0])
+    return f" There is {found}: write the images so, or as they are called without ending."
 
 
 def _file(path: Path, row: Row, roots: Sequence[Path], known: Mapping[str, list[Path]]) -> Path | None:

@@ -7,6 +7,7 @@ Of torch those are here that take a step per batch of dense gradients: not LBFGS
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from torch import nn
@@ -41,6 +42,11 @@ class OptimizerFactory:
 def trained(network: nn.Module) -> list[nn.Parameter]:
     """The weights that are not frozen."""
     return [parameter for parameter in network.parameters() if parameter.requires_grad]
+
+
+def fusible(weights: Sequence[nn.Parameter]) -> bool:
+    """Whether torch has fused kernels for all of them: it has none for complex numbers."""
+    return all(weight.is_floating_point() for weight in weights)
 
 
 class Plain(OptimizerFactory):

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from hptui.hyperparameters import Values
-from hptui.optimizers import OptimizerFactory, trained
+from hptui.optimizers import OptimizerFactory, fusible, trained
 
 __all__ = ["Adam"]
 
@@ -20,4 +20,4 @@ class Adam(OptimizerFactory):
 
     def __call__(self, network: nn.Module, values: Values) -> torch.optim.Optimizer:
         lr, decay, momentum, weights = values["lr"], values["weight_decay"], values["momentum"], trained(network)
-        return torch.optim.Adam(weights, lr, (momentum, 0.999), weight_decay=decay, fused=True)
+        return torch.optim.Adam(weights, lr, (momentum, 0.999), weight_decay=decay, fused=fusible(weights))

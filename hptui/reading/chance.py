@@ -95,7 +95,7 @@ def _rare(run: RunState, matrix: Sequence[Sequence[int]]) -> str:
     fewest = min((images for images in support if images), default=0)
     if fewest >= RARE * sum(support):
         return ""
-    return f"{_name(run, support.index(fewest), len(matrix))} has {fewest} of {sum(support)} validation images"
+    return f"only {fewest} of {sum(support)} validation images are {_name(run, support.index(fewest), len(matrix))}"
 
 
 def _rare_remedy(rare: str, weights: str) -> str:

@@ -10,11 +10,12 @@ import numpy as np
 
 from hptui.config import StudyConfig
 from hptui.datasets import DatasetRequest, ImageDataset, Images, Labels, Pixels
+from hptui.datasets._intensity import outside
 from hptui.datasets._prepare import fingerprint
 from hptui.datasets._reading import read_dataset, split_dataset
 from hptui.datasets._split import take_test
 from hptui.errors import DatasetError, HptuiError, nearest
-from hptui.record.intensity import Depth
+from hptui.record.intensity import Depth, Intensity
 from hptui.record.predictions import Predictions
 from hptui.training.predicting import Predictor
 
@@ -69,9 +70,28 @@ def read_external(spec: str, config: StudyConfig, predictor: Predictor, trained_
     if pixels.shape[2:] != (height, width):
         has = "x".join(map(str, pixels.shape[2:]))
         raise DatasetError(f"{spec} has images of {has}; the network takes {height}x{width}.")
+    notes += _range_notes(spec, pixels, predictor.intensity)
     notes.append(f"all {len(pixels)} images count, whatever their split.")
     groups, names = (_joined(splits, what) for what in ("groups", "names"))
     return ExternalImages(dataset.name, Images(pixels, labels, groups, names), tuple(notes))
+
+
+def _range_notes(spec: str, pixels: Pixels, intensity: Intensity) -> list[str]:
+    """Images of which the range of the training leaves next to nothing, if there are some.
+
+    Raises:
+        DatasetError: all are so, as those of another scale.
+    """
+    begins = range(0, len(pixels), AT_ONCE)
+    beyond = np.concatenate([outside(pixels[begin : begin + AT_ONCE], intensity) for begin in begins])
+    trained = f"outside {intensity.low:g} to {intensity.high:g}, which the network was trained on ({intensity.rule})"
+    if beyond.all():
+        raise DatasetError(
+            f"{spec} has intensities {pixels.min():g} to {pixels.max():g}, in every image nearly all {trained}. "
+            "Bring them to the scale of the training images."
+        )
+    count = int(beyond.sum())
+    return [f"{count} of {len(pixels)} images have nearly all of their intensities {trained}."] if count else []
 
 
 def external_answers(predictor: Predictor, images: Images) -> Predictions:

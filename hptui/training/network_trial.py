@@ -74,6 +74,12 @@ class NetworkTrial:
         names = set(_last_operations(output.grad_fn))
         kinds = [kind for kind in ("softmax", "sigmoid") if f"{kind.title()}Backward0" in names]
         values = output.detach().double()
+        if not values.isfinite().all():
+            yield (
+                f"{self._model} answers training images with numbers that are not finite (NaN or infinity) before any "
+                "training: nothing can be learned from them"
+            )
+            return
         adds_up = bool((values >= 0).all()) and bool((values.sum(1) - 1).abs().max() < SUMS_TO_ONE)
         if kinds or adds_up:
             yield (

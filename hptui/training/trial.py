@@ -12,6 +12,7 @@ from hptui.errors import ConfigError, HptuiError, ModelError, failure_words, fir
 from hptui.hyperparameters import Values
 from hptui.registry import without_folder
 from hptui.training.engine.building import StudyInputs, build_network, new_state
+from hptui.training.engine.contract import too_small_to_train
 from hptui.training.engine.device_data import DeviceImages
 from hptui.training.engine.failures import is_out_of_memory
 from hptui.training.engine.loop import LossSum, Trainer
@@ -72,8 +73,16 @@ def _try_step(inputs: StudyInputs, config: StudyConfig, values: Values, batch_si
             ) from error
         raise ModelError(
             f"model {config.model!r} cannot be trained with batches of {batch_size}{_as_words(values)}: "
-            f"{failure_words(error)}"
+            f"{failure_words(error)}{_size_advice(inputs, config)}"
         ) from error
+
+
+def _size_advice(inputs: StudyInputs, config: StudyConfig) -> str:
+    """What to do where images are too small in training alone, as for a second output from within the network."""
+    try:
+        return too_small_to_train(build_network(inputs.factory, config.model, inputs.data, config.seed), inputs.data)
+    except HptuiError:
+        return ""
 
 
 class _TooLargeError(ModelError):

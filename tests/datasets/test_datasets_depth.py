@@ -13,7 +13,7 @@ from deep_files import SOFT_TISSUE
 from PIL import Image
 
 from hptui.datasets import DatasetRequest, ImageDataset, Pixels
-from hptui.datasets._decode import is_image_file
+from hptui.datasets._decode import is_image_file, read_header
 from hptui.datasets._files import decode_files
 from hptui.datasets.folder import folder
 from hptui.errors import DatasetError
@@ -77,10 +77,16 @@ def test_colour_of_16_bits_is_not_cut_to_8(tmp_path: Path) -> None:
         assert np.array_equal(pixels[0], RGB16.transpose(2, 0, 1)), name
 
 
-def test_colour_of_16_bits_that_nothing_here_reads_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "x.ppm").write_bytes(b"P6 8 8 65535\n" + RGB16.astype(">u2").tobytes())
-    with pytest.raises(DatasetError, match="a colour PPM of 16 bits"):
-        read(tmp_path / "x.ppm")
+def test_a_colour_ppm_of_16_bits_keeps_every_level_and_its_maximum_is_white(tmp_path: Path) -> None:
+    (tmp_path / "x.ppm").write_bytes(b"P6\n# a comment\n8 8\n65535\n" + RGB16.astype(">u2").tobytes())
+    assert np.array_equal(read(tmp_path / "x.ppm")[0], RGB16.transpose(2, 0, 1))
+    small = RGB16 >> 4
+    (tmp_path / "y.ppm").write_bytes(b"P6 8 8 4095\n" + small.astype(">u2").tobytes())
+    grey = Image.fromarray(small[:, :, 0].astype(np.int32), "I")
+    (tmp_path / "y.pgm").write_bytes(b"P5 8 8 4095\n" + np.asarray(grey).astype(">u2").tobytes())
+    colour = read(tmp_path / "y.ppm")[0]
+    assert np.abs(colour - small.transpose(2, 0, 1) * (65535 / 4095)).max() <= 0.5
+    assert np.abs(colour[0].astype(int) - read(tmp_path / "y.pgm")[0, 0]).max() <= 1  # as Pillow has it for grey
 
 
 def test_transparent_parts_of_16_bits_become_white(tmp_path: Path) -> None:
@@ -224,6 +230,24 @@ def test_the_stacks_of_imagej_have_all_their_pages(tmp_path: Path) -> None:
     stack = np.arange(3 * 64, dtype=np.uint16).reshape(3, 8, 8)
     tifffile.imwrite(tmp_path / "x.tif", stack, imagej=True)
     assert np.array_equal(read(tmp_path / "x.tif", pages="all")[0], stack)
+
+
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+@pytest.mark.parametrize("inside", [False, True])
+def test_smaller_copies_in_a_pyramid_are_no_pages(tmp_path: Path, depth: type, inside: bool) -> None:
+    values = np.arange(64 * 64).reshape(64, 64).astype(depth)
+    with tifffile.TiffWriter(tmp_path / "x.tif") as file:
+        file.write(values, subifds=2 if inside else 0)
+        for step in (2, 4):
+            file.write(values[::step, ::step], subfiletype=1)
+    assert read_header(tmp_path / "x.tif").pages == 1
+    assert np.array_equal(decode_files([tmp_path / "x.tif"], DatasetRequest(image_size=64)).pixels[0, 0], values)
+    with tifffile.TiffWriter(tmp_path / "y.tif") as file:  # not all that follows is a copy: which are the image?
+        for kind in (0, 1, 0):
+            file.write(values, subfiletype=kind)
+    assert read_header(tmp_path / "y.tif").pages == 3
+    tifffile.imwrite(tmp_path / "z.ome.tif", np.stack([values] * 3), metadata={"axes": "CYX"}, ome=True)
+    assert read_header(tmp_path / "z.ome.tif").pages == 3
 
 
 def test_grey_among_rgb_is_told(tmp_path: Path) -> None:

@@ -71,6 +71,33 @@ def test_monochrome1_is_turned_dark_to_bright(tmp_path: Path) -> None:
     assert np.array_equal(read(path)[0, 0], -1 - signed)
 
 
+@pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
+@pytest.mark.parametrize("limit", [None, -2000])
+def test_padding_is_no_value_and_stretches_no_range(tmp_path: Path, photometric: str, limit: int | None) -> None:
+    values = SOFT_TISSUE.astype(np.int16)
+    plain = write_dicom(tmp_path / "plain.dcm", values, RescaleSlope=1, RescaleIntercept=0)
+    padded = values.copy()
+    padded[:2] = -2000 if limit is None else -2010
+    elements = {} if limit is None else {"PixelPaddingRangeLimit": limit}
+    path = write_dicom(
+        tmp_path / "padded.dcm",
+        padded,
+        PixelPaddingValue=-2000 if limit is None else -2020,
+        PhotometricInterpretation=photometric,
+        RescaleSlope=1,
+        RescaleIntercept=0,
+        **elements,
+    )
+    found = read(path)[0, 0]
+    assert (found[:2] == found[2:].min()).all()
+    if photometric == "MONOCHROME2":
+        assert np.array_equal(found[2:], read(plain)[0, 0][2:])
+    notes = decode_files([path], DatasetRequest()).notes
+    assert notes[1] == "1 of them name a number for padding: such pixels are as dark as the image's darkest"
+    only = write_dicom(tmp_path / "only.dcm", padded * 0 - 2000, PixelPaddingValue=-2000)
+    assert len(np.unique(read(only))) == 1
+
+
 def test_the_window_of_each_file_is_applied_if_asked(tmp_path: Path) -> None:
     wanted = {"BitsStored": 12, "RescaleSlope": 1, "RescaleIntercept": -1024}
     path = write_dicom(tmp_path / "x.dcm", SOFT_TISSUE, WindowCenter=48, WindowWidth=33, **wanted)
@@ -171,6 +198,7 @@ def test_dicom_is_known_without_its_suffix(tmp_path: Path) -> None:
         assert np.array_equal(read(path)[0, 0], SOFT_TISSUE), name
     (tmp_path / "LICENSE").write_text("words", "utf-8")
     assert not is_image_file(tmp_path / "LICENSE")
+    assert not is_image_file(write_dicom(tmp_path / "DICOMDIR", SOFT_TISSUE))  # the list of files on a disc
 
 
 def test_dicom_is_told_and_not_mixed_with_pictures_of_it(tmp_path: Path) -> None:

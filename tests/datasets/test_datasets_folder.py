@@ -127,8 +127,10 @@ def test_given_splits_must_have_the_same_classes(tmp_path: Path) -> None:
     fill(tmp_path / "train", "abc")
     fill(tmp_path / "test", "abd")
     message = refusal(tmp_path)
-    assert str(tmp_path / "test") in message
-    assert "'c', 'd'" in message
+    assert f"{tmp_path / 'train'} lacks 'd'; {tmp_path / 'test'} lacks 'c'. Add images of it there" in message
+    fill(tmp_path / "other" / "train", "ab")
+    fill(tmp_path / "other" / "test", "AB")
+    assert "'A', 'B' and 'a', 'b' differ in case: rename them" in refusal(tmp_path / "other")
 
 
 def test_two_validation_folders_are_refused(tmp_path: Path) -> None:

@@ -134,7 +134,11 @@ def test_images_of_one_intensity_are_told(depth: Any) -> None:
 
 def test_images_beyond_the_range_are_found() -> None:
     pixels = np.array([[0, 50], [50, 150], [150, 250], [201, 210]], np.uint16).reshape(4, 1, 1, 2)
-    assert outside(pixels, Intensity("minmax", 100, 200, "uint16")).tolist() == [True, False, False, True]
+    intensity = Intensity("minmax", 100, 200, "uint16")
+    assert outside(pixels, intensity).tolist() == [True, False, False, True]
+    stretched = np.linspace(0, 65535, 1024).astype(np.uint16).reshape(1, 1, 32, 32)  # of another program, to 16 bits
+    window = np.concatenate([np.zeros(1000), np.full(24, 150)]).astype(np.uint16).reshape(1, 1, 32, 32)  # much air
+    assert outside(np.concatenate([stretched, window]), intensity).tolist() == [True, False]
 
 
 @pytest.mark.parametrize(

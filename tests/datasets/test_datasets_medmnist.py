@@ -126,7 +126,30 @@ def test_the_path_is_needed() -> None:
 def test_missing_keys_are_named(tmp_path: Path) -> None:
     content = arrays()
     del content["val_images"], content["test_labels"]
-    assert "it lacks val_images, test_labels" in refusal(tmp_path, content)
+    content["extra"] = content["train_labels"]
+    told = refusal(tmp_path, content)
+    assert "it lacks val_images, test_labels; it has train_images, train_labels, val_labels, test_images, extra" in told
+    assert told.endswith("are handed on by an own function: --dataset path/file.py:function.")
+
+
+@pytest.mark.parametrize("kind", [bool, np.float32, np.float64, np.int16, ">i4"])
+def test_labels_of_whole_numbers_may_have_any_type(tmp_path: Path, kind: Any) -> None:
+    content = arrays()
+    expected = content["train_labels"].reshape(-1).tolist()
+    np.savez(
+        tmp_path / "own.npz", **{key: one.astype(kind) if "labels" in key else one for key, one in content.items()}
+    )
+    assert medmnist(DatasetRequest(argument=str(tmp_path / "own.npz"))).train.labels.tolist() == expected
+
+
+@pytest.mark.parametrize("depth", [">u2", ">i2", ">f4"])
+def test_the_order_of_bytes_does_not_matter(tmp_path: Path, depth: str) -> None:
+    content = arrays()
+    content["train_images"] = content["train_images"].astype(depth)
+    np.savez(tmp_path / "own.npz", **content)
+    read = medmnist(DatasetRequest(argument=str(tmp_path / "own.npz"))).train.pixels
+    assert read.dtype == np.dtype(depth).newbyteorder("=")
+    assert np.array_equal(read[:, 0], content["train_images"])
 
 
 @pytest.mark.parametrize("depth", [np.uint16, np.int16, np.float32, np.float64])
@@ -164,7 +187,11 @@ IMAGES = np.zeros((8, 5, 7), np.uint8)
         ({"train_images": IMAGES[:7]}, "8 train_labels for 7 train_images"),
         ({"train_images": IMAGES[:0], "train_labels": np.zeros((0, 1), np.uint8)}, "train_images is empty"),
         ({"train_labels": np.full((8, 1), -1)}, "negative label -1"),
-        ({"train_labels": np.zeros((8, 1))}, "train_labels holds float64, not integers"),
+        ({"train_labels": np.full((8, 1), 0.5)}, "train_labels holds float64, not integers; number the classes 0, 1"),
+        ({"train_labels": np.array(["a", "b"] * 4)}, "train_labels holds <U1, not integers; number the classes 0, 1"),
+        ({"train_labels": np.arange(8) % 2 + 1}, "classes have to be numbered 0, 1, 2, ... without a gap: subtract 1."),
+        ({"train_images": IMAGES.astype(np.int64) + 300}, "they are 300 to 300, which .astype(numpy.uint16) holds"),
+        ({"train_images": IMAGES.astype(bool)}, "pixels.astype(numpy.uint8) * 255 makes them black and white"),
         ({"train_labels": np.uint8(1)}, "train_labels has shape ()"),
         ({"test_labels": np.full((6, 1), 2)}, "test_labels has a label 2, but there are 2 classes, 0 to 1"),
         ({"val_labels": np.full((4, 1), 9)}, "val_labels has a label 9, but there are 2 classes, 0 to 1"),

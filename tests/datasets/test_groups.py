@@ -17,6 +17,7 @@ from hptui.datasets._whole_groups import sample_whole
 from hptui.errors import ConfigError, DatasetError
 
 GENERAL = "'([^/]*[0-9][^/]*)[-_ ][^-_ /]+$'"
+BEFORE_DATE = "'([^/]+?)[-_ ](?:19|20)[0-9]{2}[-_.]?[01][0-9][^/]*$'"
 
 
 def patients(root: Path, count: int = 60, each: int = 8) -> Path:
@@ -98,6 +99,10 @@ def test_names_that_look_like_groups_are_told_with_the_pattern(tmp_path: Path) -
         (["a/00000001_000.png", "a/00000001_001.png"], GENERAL),
         (["a/f1/0.png", "a/f1/1.png"], "'^[^/]+/([^/]+)'"),
         (["train/a/f1/0.png", "train/a/f1/1.png"], "'^[^/]+/[^/]+/([^/]+)'"),
+        (["a/doe1_2020-02-03.png", "a/doe1_2021-02-03.png"], BEFORE_DATE),
+        (["a/doe1 20200203.png", "a/doe1 20210203 left.png"], BEFORE_DATE),
+        (["a/doe1/20200203/0.png", "a/doe1/20210203/0.png"], "'^[^/]+/([^/]+)'"),
+        (["a/photo_20201203_1.png", "a/photo_20201203_2.png"], GENERAL),
         (["a/img_001.png", "a/img_002.png"], None),
         (["a/001.png", "a/002.png"], None),
         (["a/covid19.png", "a/covid20.png"], None),
@@ -111,6 +116,18 @@ def test_which_names_look_like_groups(names: list[str], pattern: str | None) -> 
     notes = check(ImageDataset("x", ("a", "b"), train, test), allow_overlap=True).notes
     told = [note.partition("--group-pattern ")[2] for note in notes if "--group-pattern" in note]
     assert told == ([] if pattern is None else [pattern])
+
+
+def test_an_image_beside_the_folders_of_patients_is_no_example_of_one(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    for label in ("a", "b"):
+        for number in range(6):
+            for name in (f"1loose{number}.png", f"p{number}/0.png", f"p{number}/1.png"):
+                path = tmp_path / label / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(random.integers(0, 256, (24, 24), dtype=np.uint8)).save(path)
+    (note,) = [note for note in read(tmp_path).notes if "look like groups" in note]
+    assert note.startswith("file names look like groups: 12 such as 'p0' for 36 images (")
 
 
 def test_a_pattern_that_misses_paths_names_one(tmp_path: Path) -> None:

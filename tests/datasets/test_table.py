@@ -86,7 +86,7 @@ def test_a_kaggle_folder_takes_labels_from_its_table_and_leaves_the_rest_out(tmp
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
 def test_delimiters_encodings_and_quotation_marks(tmp_path: Path, delimiter: str, encoding: str) -> None:
     lines = [["Image Index", "Finding Labels", "Patient ID"]]
     lines += [[f"{index:03}.png", ("Ödem", '"a, b; c"')[index % 2], f"{index}"] for index in range(8)]
@@ -119,6 +119,18 @@ def test_columns_can_be_named(tmp_path: Path) -> None:
             "'patient_id' and 'subject' may both be the group",
         ),
         ("a,b,label", {}, "which column is the image? Say it with --column image=NAME. It has 'a', 'b', 'label'."),
+        (
+            "000.png,0,a",
+            {},
+            "which column is the image? Say it with --column image=NAME. It has '000.png', '0', 'a'. "
+            "That is an image: write a first line with the names of the columns, such as image,label.",
+        ),
+        (
+            "# made in 2024,a,b",
+            {},
+            "which column is the image? Say it with --column image=NAME. It has '# made in 2024', 'a', 'b'. "
+            "That is a comment: the first line has to name the columns.",
+        ),
         ("file,a,b", {}, "which column is the label? Say it with --column label=NAME. It has 'file', 'a', 'b'."),
         ("file,label,x", {"column": {"group": "pat"}}, " has no column 'pat'. Known: file, label, x."),
         ("file,label,patient", {"column": {"group": "patien"}}, " has no column 'patien'. Did you mean 'patient'?"),
@@ -170,6 +182,39 @@ def test_numbers_are_classes_in_their_order(tmp_path: Path) -> None:
 def test_what_is_no_label_is_refused(tmp_path: Path, label, message: str) -> None:
     rows = [f"{index:03}.png,{label(index)}" for index in range(40)]
     assert refusal(write(folder(tmp_path), ["file,label", *rows])).startswith(message)
+
+
+@pytest.mark.parametrize("nothing", ["", "NaN", "nan", "N/A", "<NA>", "null"])
+@pytest.mark.parametrize("labels", [("0", "1"), ("benign", "malignant")])
+def test_where_programs_write_that_nothing_is_known_there_is_no_label(
+    tmp_path: Path, nothing: str, labels: tuple[str, str]
+) -> None:
+    rows = [f"{index:03}.png,{labels[index % 2] if index % 5 else nothing}" for index in range(40)]
+    dataset = read(write(folder(tmp_path), ["file,label", *rows]))
+    assert dataset.class_names == labels
+    assert len(by_name(dataset)) == 32
+    assert "left out, without a label: 8 of 40 rows" in dataset.notes
+
+
+def test_words_that_may_be_classes_are_classes(tmp_path: Path) -> None:
+    rows = [f"{index:03}.png,{('none', 'NA', 'unknown')[index % 3]}" for index in range(40)]
+    assert read(write(folder(tmp_path), ["file,label", *rows])).class_names == ("NA", "none", "unknown")
+
+
+@pytest.mark.parametrize(
+    ("written", "found"),
+    [
+        ("/home/other/images/{:03}.png", "images/000.png"),
+        ("{:03}.jpg", "images/000.png"),
+        ("{:03}.PNG", "images/000.png"),
+        ("{}", "images/000.png"),  # a spreadsheet takes leading zeros away
+        ("elsewhere/{:03}.png", "images/000.png"),
+    ],
+)
+def test_a_file_that_may_be_meant_is_named(tmp_path: Path, written: str, found: str) -> None:
+    rows = [f"{written.format(index)},{index % 2}" for index in range(40)]
+    told = refusal(write(folder(tmp_path), ["file,label", *rows]))
+    assert told.endswith(f"There is {found}: write the images so, or as they are called without ending.")
 
 
 def test_missing_files_are_named(tmp_path: Path) -> None:

@@ -205,8 +205,8 @@ def test_where_a_class_is_rare_weights_are_advised_and_no_smaller_rate(tmp_path:
     assert "no better than guessing" not in line
     assert "smaller learning rate" not in line
     assert line.endswith(
-        "Ill has 8 of 400 validation images: train longer, with class weights (--class-weights balanced), and choose a "
-        "threshold."
+        "Only 8 of 400 validation images are ill: train longer, with class weights (--class-weights balanced), "
+        "and choose a threshold."
     )
     write_predictions(tmp_path, {("final", "validation"): rare_answers(2.0)})
     (line,) = cautions(rare_run(), tmp_path)
@@ -227,7 +227,7 @@ def test_class_weights_are_not_advised_where_they_are_in_force(tmp_path: Path) -
     run = write_run(study, "baseline", 0, [])
     (line,) = cautions(rare_run(), run)
     assert "class-weights" not in line
-    assert line.endswith("Ill has 8 of 400 validation images: train longer and choose a threshold.")
+    assert line.endswith("Only 8 of 400 validation images are ill: train longer and choose a threshold.")
 
 
 def test_of_several_classes_no_threshold_is_advised(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -25,7 +26,9 @@ from hptui.record.predictions import read_predictions
 from hptui.record.study_directory import create_study, open_study
 from hptui.training import train
 from hptui.training.engine.device_data import to_device
+from hptui.training.engine.normalisation import normalised
 from hptui.training.engine.stored_pixels import scaled, stored
+from hptui.training.evaluating import read_external
 from hptui.training.run.control import Control
 from hptui.training.study import start_study, train_study
 
@@ -68,6 +71,26 @@ def test_pixels_are_brought_to_0_to_255_on_the_device(depth: Any, rule: str) -> 
     assert on_device.normalise(test.pixels).dtype == torch.float32
     again = on_device.normalise(on_device.scaled(on_device.train.pixels[:3]))
     assert torch.equal(again, on_device.normalise(on_device.train.pixels[:3]))
+
+
+@pytest.mark.parametrize("depth", DEPTHS[1:])
+def test_imagenets_normalisation_sees_the_same_of_every_depth(depth: Any) -> None:
+    """A picture of 8 bits, and the same kept deeper: what the network gets differs by less than a grey level."""
+    random = np.random.default_rng(0)
+    labels = np.arange(16) % 2
+    shown = random.integers(0, 256, (16, 1, 8, 8)).astype(np.uint8)
+    shown[0, 0, 0, :2] = 0, 255
+    deep = {np.uint16: shown * 257.0, np.int16: shown * 16.0 - 1024, np.float32: shown / 255.0}[depth].astype(depth)
+    seen = []
+    for pixels in (shown, deep):
+        given = ImageDataset("x", ("a", "b"), Images(pixels, labels), Images(pixels, labels), Images(pixels, labels))
+        data, _ = to_device(given, "", CPU, fitted=fit_intensity("auto", given))
+        data, told = normalised(data, "imagenet", torch.nn.Identity, None)
+        assert told.startswith("by ImageNet's (mean and deviation 0.485, 0.456, 0.406 and 0.229, 0.224, 0.225)")
+        seen.append(data.normalise(data.train.pixels))
+    assert seen[0].shape == (16, 3, 8, 8)
+    assert seen[0].min().item() == pytest.approx(-0.485 / 0.229)
+    assert (seen[1] - seen[0]).abs().max().item() < 1 / 255 / 0.224
 
 
 def test_all_values_of_16_bits_come_back() -> None:
@@ -257,6 +280,38 @@ def test_a_folder_of_volumes_is_told_with_what_to_do(
     (tmp_path / "x.nii.gz").write_bytes(b"")
     assert main(["predict", str(study / "optimized-0"), str(tmp_path), "--trust"]) == 2
     assert "holds no image files; there is a NIfTI volume: save the slices" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("scale", ["same", "some", "all"])
+def test_external_images_of_another_scale_are_told_or_refused(tmp_path: Path, scale: str) -> None:
+    file = tmp_path / "own.py"
+    file.write_text(
+        f"""
+import numpy as np
+from hptui.datasets import ImageDataset, Images
+def images(seed):
+    pixels = np.random.default_rng(seed).integers(1035, 1114, (6, 1, 8, 8)).astype(np.uint16)
+    pixels[{ {"same": "6:", "some": ":2", "all": ":"}[scale] }] *= 40
+    return Images(pixels, np.arange(6) % 2)
+def data():
+    return ImageDataset("x", ("a", "b"), images(0), images(1))
+""",
+        "utf-8",
+    )
+    predictor: Any = SimpleNamespace(
+        image_shape=(1, 8, 8), intensity=Intensity("minmax", 1035, 1114, "uint16"), class_names=("a", "b")
+    )
+    config = resolve([Layer("test", {})]).config
+    if scale == "all":
+        with pytest.raises(
+            DatasetError, match=r"in every image nearly all outside 1035 to 1114, which the network was"
+        ):
+            read_external(f"{file}:data", config, predictor, "")
+        return
+    notes = read_external(f"{file}:data", config, predictor, "").notes
+    told = [note for note in notes if "nearly all" in note]
+    words = "4 of 12 images have nearly all of their intensities outside 1035 to 1114, which the network was trained on"
+    assert told == ([f"{words} (minmax)."] if scale == "some" else [])
 
 
 def test_splits_of_different_depths_are_refused() -> None:

@@ -63,6 +63,11 @@ def build_network(factory: ModelFactory, name: str, data: DeviceDataset, seed: i
         raise ModelError(f"model {name!r} cannot be built: {failure_words(error)}. {CONTRACT}") from error
     if not isinstance(network, nn.Module):
         raise ModelError(f"model {name!r} gives a {type(network).__name__}, not a torch.nn.Module. {CONTRACT}")
+    if isinstance(network, (torch.jit.ScriptModule, nn.DataParallel, nn.parallel.DistributedDataParallel)):
+        raise ModelError(
+            f"model {name!r} gives a {type(network).__name__}, which runs cannot take snapshots of: "
+            "return the network itself."
+        )
     network.to(data.train.pixels.device)
     memory_format = getattr(factory, "memory_format", None)
     if memory_format is not None:

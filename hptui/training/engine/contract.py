@@ -52,6 +52,8 @@ def offered(factory: ModelFactory, name: str, data: DeviceDataset) -> dict[str, 
 
 
 def _parameters(factory: ModelFactory) -> list[inspect.Parameter]:
+    if getattr(factory, "__init__", None) is nn.Module.__init__:  # it takes whatever it is given, and refuses it
+        return []
     try:
         signature = inspect.signature(factory)
     except ValueError:  # it is given arguments that it does not take
@@ -85,8 +87,21 @@ def fit_to_images(network: nn.Module, name: str, data: DeviceDataset) -> None:
     sizes = {error: _larger(network, form) for error, form in forms.items()}
     problem, larger = next(((error, side) for error, side in sizes.items() if side), (problem, None))
     sides = "x".join(str(side) for side in images.shape[1:])
-    advice = f"They are too small: it takes {larger} x {larger}; use --image-size {larger}." if larger else CONTRACT
+    advice = f"They are too small: it takes {larger} x {larger}; use --image-size {larger}."
+    advice = advice if larger else _advice(network)
     raise ModelError(f"model {name!r} does not take images of {sides}: {failure_words(problem)}. {advice}") from problem
+
+
+def _advice(network: nn.Module) -> str:
+    """What may be wrong with a network that takes no images at all."""
+    depths = {weight.dtype for weight in network.parameters()} - {torch.float32}
+    if depths:
+        depth = str(depths.pop()).removeprefix("torch.")
+        return f"Images are float32, and weights of it {depth}: network.float(), or convert the images in forward()."
+    required = [one.name for one in inspect.signature(network.forward).parameters.values() if _has_to_be_given(one)]
+    if len(required) > 1:
+        return f"Its forward() is given the images alone, not {', '.join(required[1:])}."
+    return CONTRACT
 
 
 def _problem(network: nn.Module, images: Tensor) -> BaseException | None:
@@ -99,6 +114,15 @@ def _problem(network: nn.Module, images: Tensor) -> BaseException | None:
     except (Exception, SystemExit) as error:
         return error
     return None
+
+
+def too_small_to_train(network: nn.Module, data: DeviceDataset) -> str:
+    """What to do where a network takes such images in evaluation, but only larger ones in training; else nothing."""
+    network.train()
+    images = data.normalise(data.train.pixels[:2])
+    if _problem(network, images.clone()) is None or (larger := _larger(network, images)) is None:
+        return ""
+    return f". Images are too small: in training it takes {larger} x {larger}; use --image-size {larger}."
 
 
 def _larger(network: nn.Module, images: Tensor) -> int | None:

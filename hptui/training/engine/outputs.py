@@ -37,6 +37,10 @@ class OutputAdapter:
         """Sentences on what was taken of what there was."""
         return list(self._told.values())
 
+    def tell(self, about: str, words: str) -> None:
+        """Remember what else was done to fit network and images, said of the model."""
+        self._told[about] = f"model {self._model!r} {words}"
+
     def pick(self, output: Any, batch: int, *, training: bool = False) -> Tensor:
         """The one tensor of an answer that has the logits; raise ModelError where there is none, or no telling which.
 
@@ -123,6 +127,7 @@ def as_colour(network: nn.Module) -> None:
         return (arguments[0].repeat(1, 3, 1, 1), *arguments[1:])
 
     network.register_forward_pre_hook(repeated)
+    adapter_of(network).tell("colour", "takes three channels: each grey image is given to it three times")
 
 
 def adapter_of(network: nn.Module) -> OutputAdapter:

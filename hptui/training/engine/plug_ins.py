@@ -26,6 +26,8 @@ STEPS = 1000
 def load_factory(name: str) -> ModelFactory:
     """The class or function behind --model."""
     factory: Any = registry.load("models", name)
+    if isinstance(factory, nn.Module):
+        raise ModelError(f"model {name!r} is one network; each run builds its own, so name its class or a function.")
     if not callable(factory):
         raise ModelError(f"model {name!r} is a {type(factory).__name__}, not a class or function that builds one.")
     return factory  # type: ignore[no-any-return]

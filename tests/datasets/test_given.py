@@ -1,0 +1,142 @@
+"""What own functions hand on, as people have it: taken where it can only mean one thing, else told how to change it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hptui.datasets import ImageDataset, Images
+from hptui.datasets._prepare import check, prepare
+from hptui.errors import DatasetError
+
+CLASSES = ("healthy", "ill")
+LABELS = np.arange(16) % 2
+
+
+def pixels(seed: int, count: int = 16) -> Any:
+    return np.random.default_rng(seed).integers(0, 255, (count, 1, 8, 8)).astype(np.uint8)
+
+
+def dataset(**changes: Any) -> ImageDataset:
+    given = ImageDataset("own", CLASSES, Images(pixels(0), LABELS), Images(pixels(1), LABELS))
+    return replace(given, **changes)
+
+
+def refusal(given: object) -> str:
+    with pytest.raises(DatasetError) as caught:
+        check(given)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        LABELS[:, np.newaxis],
+        LABELS.astype(float),
+        LABELS.astype(np.float32)[:, np.newaxis],
+        LABELS.astype(bool),
+        np.array(CLASSES)[LABELS],
+        np.array(CLASSES, object)[LABELS],
+        LABELS.tolist(),
+        [CLASSES[label] for label in LABELS],
+        LABELS.astype(np.uint8),
+    ],
+)
+def test_labels_that_can_only_mean_one_thing_are_taken(labels: Any) -> None:
+    checked = check(dataset(train=Images(pixels(0), labels), test=Images(pixels(1), labels)))
+    assert checked.train.labels.dtype == np.int64
+    assert np.array_equal(checked.train.labels, LABELS)
+    assert np.array_equal(checked.test.labels, LABELS)
+
+
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        (LABELS + 1, "go from 1 to 2, but 2 class names allow 0 to 1; classes count from 0: labels - 1."),
+        (LABELS * 2 - 1, "classes count from 0: (labels + 1) // 2."),
+        (np.eye(2, dtype=int)[LABELS], "are one-hot, a single 1 in each row: labels.argmax(1) are the classes."),
+        (np.eye(2)[LABELS], "are one-hot"),
+        (np.array(["Ill", "healthy"])[LABELS], "'Ill' is in none of the classes ('healthy', 'ill')"),
+        (LABELS + 0.25, "train labels are float64"),
+        (np.where(LABELS, np.nan, 0), "train labels are float64"),
+    ],
+)
+def test_other_labels_are_refused_with_what_to_do(labels: Any, told: str) -> None:
+    assert told in refusal(dataset(train=Images(pixels(0), labels)))
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (pixels(0)[:, 0], "Grey images have one channel: pixels[:, None]."),
+        (pixels(0).transpose(0, 2, 3, 1).repeat(3, 3).repeat(3, 1)[:, :20], "come last: pixels.transpose(0, 3, 1, 2)."),
+        (pixels(0)[:, :, np.newaxis].repeat(8, 2), "These are volumes; hand on the slices that matter"),
+        (pixels(0).astype(np.int64), "they are 0 to 254, which .astype(numpy.uint8) holds."),
+        (pixels(0).astype(np.int32) - 1000, "they are -1000 to -746, which .astype(numpy.int16) holds."),
+        (pixels(0).astype(np.uint32) * 70000, "which .astype(numpy.float32) holds nearly."),
+        (pixels(0) > 100, "pixels.astype(numpy.uint8) * 255 makes them black and white."),
+        (np.where(pixels(0) > 250, np.nan, 0.0), "no finite numbers (NaN or infinity)"),
+    ],
+)
+def test_other_pixels_are_refused_with_what_to_do(given: Any, told: str) -> None:
+    assert told in refusal(dataset(train=Images(given, LABELS)))
+
+
+class Loader:
+    """Stands for torch's DataLoader and Dataset."""
+
+    def __len__(self) -> int:
+        return 16
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (Loader(), "this is a Loader, not a hptui.datasets.ImageDataset: collect its images and labels in arrays and"),
+        ((pixels(0), LABELS), "this is a tuple, not"),
+        ((image for image in pixels(0)), "this is a generator, not"),
+        (None, "does it end without return?"),
+        (dataset, "this is a function, not a hptui.datasets.ImageDataset: is it to be called?"),
+        (dataset(train=Loader()), "train is a Loader, not a hptui.datasets.Images: collect its images and labels"),
+        (dataset(test=(pixels(0), LABELS)), "test is a tuple, not a hptui.datasets.Images"),
+    ],
+)
+def test_other_objects_are_refused_with_what_to_hand_on(given: object, told: str) -> None:
+    assert told in refusal(given)
+
+
+def test_classes_that_a_split_lacks_are_told() -> None:
+    three = dataset(
+        class_names=("a", "b", "c"),
+        train=Images(pixels(0), LABELS),
+        test=Images(pixels(1), np.arange(16) % 3),
+        validation=Images(pixels(2), LABELS * 0),
+    )
+    notes = prepare(check(three), train_size=None, validation_size=None, split_seed=0).notes
+    assert [note.partition(":")[0] for note in notes] == [
+        "no training images of 'c'",
+        "no validation images of 'b', 'c'",
+    ]
+    assert "it is never learned" in notes[0]
+    assert "decisions do not see it" in notes[1]
+    whole = prepare(check(dataset()), train_size=None, validation_size=4, split_seed=0)
+    assert not any(note.startswith("no training") or "differ in case" in note for note in whole.notes)
+
+
+@pytest.mark.parametrize("names", [("Benign", "benign", "ill"), ("no finding", "No_Finding", "mass")])
+def test_classes_that_are_one_in_two_spellings_are_told(names: tuple[str, ...]) -> None:
+    labels = np.arange(16) % 3
+    given = dataset(class_names=names, train=Images(pixels(0), labels), test=Images(pixels(1), labels))
+    (note,) = [
+        note
+        for note in prepare(check(given), train_size=None, validation_size=3, split_seed=0).notes
+        if "differ" in note
+    ]
+    assert (
+        note
+        == f"classes {names[0]!r} and {names[1]!r} differ in case or blanks alone: if they are one, give them one name"
+    )
