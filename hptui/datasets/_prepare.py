@@ -13,14 +13,15 @@ from typing import Any
 import numpy as np
 
 from hptui import registry
-from hptui.datasets import MOST_CHANNELS, DatasetRequest, ImageDataset, Images, Names
+from hptui.datasets import MOST_CHANNELS, DatasetRequest, ImageDataset, Images, Names, Pixels
 from hptui.datasets._arrays import known_depth
-from hptui.datasets._duplicates import check_overlap
+from hptui.datasets._duplicates import check_overlap, pixel_keys
 from hptui.datasets._groups import grouped, grouping_note
 from hptui.datasets._near import near_notes
 from hptui.datasets._request import one_line
+from hptui.datasets._rows import PixelRows, pieces
 from hptui.datasets._split import Purpose, percent, sample, split_off, taken_words
-from hptui.errors import ConfigError, DatasetError, UsageError
+from hptui.errors import ConfigError, DatasetError, HptuiError
 
 _MOST_VALIDATION = 5000  # images: the standard error of an accuracy of 90 % is then below half a percent
 
@@ -72,7 +73,12 @@ def request_dataset(
         raise ConfigError(f"column: only a table has columns; data set {name!r} has none. Write --dataset table:PATH.")
     dataset = registry.load("datasets", name)(request) if built_in else _call_own(spec, request)
     try:
-        checked = check(dataset, group_pattern=request.group_pattern, allow_overlap=request.allow_overlap)
+        checked = check(
+            dataset,
+            group_pattern=request.group_pattern,
+            allow_overlap=request.allow_overlap,
+            known_keys=built_in,
+        )
     except DatasetError as error:
         raise DatasetError(f"{spec}: {error}") from error
     height, width = checked.train.pixels.shape[2:]
@@ -81,7 +87,9 @@ def request_dataset(
     return checked
 
 
-def check(dataset: object, *, group_pattern: str | None = None, allow_overlap: bool = False) -> ImageDataset:
+def check(
+    dataset: object, *, group_pattern: str | None = None, allow_overlap: bool = False, known_keys: bool = False
+) -> ImageDataset:
     """Check a data set; return it with arrays as documented: pixels (N, C, H, W), int64 (N,), contiguous, writable.
 
     Tensors and other array-likes are converted, pixels only if they have a documented depth, or are floats.
@@ -90,6 +98,7 @@ def check(dataset: object, *, group_pattern: str | None = None, allow_overlap: b
         dataset: whatever a function returned.
         group_pattern: names the group of images that have names but no groups.
         allow_overlap: whether two splits may have the same images or groups.
+        known_keys: whether those that images bring along are theirs; own code may have changed the pixels since.
 
     Raises:
         DatasetError: something does not fit the documented layout (says which split), or two splits overlap.
@@ -104,7 +113,9 @@ def check(dataset: object, *, group_pattern: str | None = None, allow_overlap: b
     given = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
     if dataset.validation is None:
         del given["validation"]
-    splits = {split: _checked_images(images, split, len(names)) for split, images in given.items()}
+    splits = {
+        split: _checked_images(images, split, len(names), known_keys=known_keys) for split, images in given.items()
+    }
     shapes = {split: images.pixels.shape[1:] for split, images in splits.items()}
     if len(set(shapes.values())) > 1:
         raise DatasetError(f"channels, height and width differ between the splits: {shapes}.")
@@ -113,7 +124,7 @@ def check(dataset: object, *, group_pattern: str | None = None, allow_overlap: b
         raise DatasetError(f"the depth of the pixels differs between the splits: {depths}.")
     if len(np.unique(splits["train"].labels)) < 2:
         raise DatasetError("all train images are of one class; there must be at least two.")
-    splits = {split: grouped(images, group_pattern) for split, images in splits.items()}
+    splits = {split: _with_keys(grouped(images, group_pattern)) for split, images in splits.items()}
     told = check_overlap(splits, published=bool(dataset.published), allowed=allow_overlap)
     return ImageDataset(
         str(dataset.name),
@@ -178,7 +189,8 @@ def fingerprint(dataset: ImageDataset) -> str:
         if images is not None:
             depth = "" if images.pixels.dtype == np.uint8 else f" {images.pixels.dtype}"
             digest.update(f"{split} {images.pixels.shape}{depth}".encode())
-            digest.update(np.ascontiguousarray(images.pixels).reshape(-1).data)
+            for piece in pieces(images.pixels):
+                digest.update(piece.reshape(-1).data)
             digest.update(images.labels.astype("<i8").tobytes())
     return digest.hexdigest()
 
@@ -194,18 +206,19 @@ def _subset(images: Images, size: int | None, split: Purpose, seed: int) -> Imag
     return images.take(sample(images.labels, size, seed=seed, purpose=split))
 
 
-def _checked_images(images: object, split: str, classes: int) -> Images:
+def _checked_images(images: object, split: str, classes: int, *, known_keys: bool) -> Images:
     if not isinstance(images, Images):
         raise DatasetError(f"{split} is a {type(images).__name__}, not a hptui.datasets.Images.")
     try:
-        pixels, labels = np.asarray(images.pixels), np.asarray(images.labels)
+        pixels = images.pixels if isinstance(images.pixels, PixelRows) else np.asarray(images.pixels)
+        labels = np.asarray(images.labels)
     except Exception as error:  # a tensor on a GPU, a ragged list
         raise DatasetError(f"{split} cannot be converted to numpy arrays ({one_line(error)}).") from error
     if pixels.ndim != 4 or not 1 <= pixels.shape[1] <= MOST_CHANNELS or 0 in pixels.shape[2:]:
         raise DatasetError(
             f"{split} pixels are {pixels.dtype} {pixels.shape}, not (N, C, H, W) with C = 1 to {MOST_CHANNELS}."
         )
-    pixels = known_depth(pixels, f"{split} pixels")
+    pixels = _known(pixels, f"{split} pixels")
     if labels.dtype.kind not in "iu" or labels.shape != (len(pixels),):
         raise DatasetError(f"{split} labels are {labels.dtype} {labels.shape}, not integers ({len(pixels)},).")
     if len(labels) == 0:
@@ -215,13 +228,29 @@ def _checked_images(images: object, split: str, classes: int) -> Images:
             f"{split} labels go from {labels.min()} to {labels.max()}, "
             f"but {classes} class names allow 0 to {classes - 1}."
         )
-    # Writable, because torch refuses to wrap memory that is not.
     return Images(
-        np.require(pixels, requirements=["C", "W"]),
+        pixels,
         np.require(labels, np.int64, ["C", "W"]),
         _checked_names(images.groups, split, "groups", len(pixels)),
         _checked_names(images.names, split, "names", len(pixels)),
+        images.keys if known_keys else None,
     )
+
+
+def _known(pixels: Pixels | PixelRows, what: str) -> Pixels | PixelRows:
+    """Pixels in one of the four depths, contiguous, and writable, because torch refuses to wrap memory that is not."""
+    if isinstance(pixels, PixelRows):
+        return PixelRows(_known_array(pixels.array, what), pixels.places)
+    return _known_array(pixels, what)
+
+
+def _known_array(pixels: Pixels, what: str) -> Pixels:
+    return np.require(known_depth(pixels, what), requirements=["C", "W"])
+
+
+def _with_keys(images: Images) -> Images:
+    """The same, with what tells equal images: it is asked for several times, and found once."""
+    return replace(images, keys=pixel_keys(images))
 
 
 def _checked_names(names: object, split: str, what: str, count: int) -> Names | None:
@@ -245,7 +274,7 @@ def _call_own(spec: str, request: DatasetRequest) -> object:
             for parameter in inspect.signature(function).parameters.values()
         )
         returned: object = function(request) if positional else function()
-    except UsageError:
+    except HptuiError:
         raise
     except (Exception, SystemExit) as error:  # a function that was written as a script may leave
         raise DatasetError(f"{spec} failed: {one_line(error)}") from error

@@ -12,6 +12,7 @@ from hptui.config import StudyConfig
 from hptui.datasets import ImageDataset, Images, Labels, Pixels
 from hptui.datasets._prepare import fingerprint
 from hptui.datasets._reading import read_dataset, split_dataset
+from hptui.datasets._rows import joined
 from hptui.errors import DatasetError, HptuiError, nearest
 from hptui.record.predictions import Predictions
 from hptui.training.predicting import Predictor
@@ -54,7 +55,7 @@ def read_external(spec: str, config: StudyConfig, predictor: Predictor, trained_
         )
     splits = [images for images in (dataset.train, dataset.validation, dataset.test) if images is not None]
     labels = _relabelled(spec, dataset, predictor.class_names)
-    pixels = np.concatenate([images.pixels for images in splits])
+    pixels = joined([images.pixels for images in splits])
     if pixels.dtype != predictor.intensity.dtype:
         raise DatasetError(
             f"{spec} has pixels of {pixels.dtype}; the network was trained on {predictor.intensity.dtype}, whose range "
@@ -62,7 +63,7 @@ def read_external(spec: str, config: StudyConfig, predictor: Predictor, trained_
         )
     notes = [*dataset.notes]
     if pixels.shape[1] != channels:
-        pixels = _with_channels(spec, pixels, channels)
+        pixels = _with_channels(spec, np.asarray(pixels), channels)
         notes.append(f"images of {spec} were made {'grey' if channels == 1 else 'colour'} ones, as the network takes.")
     if pixels.shape[2:] != (height, width):
         has = "x".join(map(str, pixels.shape[2:]))
