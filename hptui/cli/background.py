@@ -19,6 +19,7 @@ from hptui.cli.foreground import (
     report_progress,
     resumption_preparation,
 )
+from hptui.cli.headway_line import HeadwayLine
 from hptui.cli.notifier import notify_without_screen
 from hptui.cli.notify import Notify
 from hptui.cli.session import Preparation, Session
@@ -48,7 +49,9 @@ def train_detached() -> int:
     session = Session(_preparation(job))
     notifier = notify_without_screen(session, Notify.of())
     on_signals(session)
+    line = HeadwayLine()
     while session.alive and not _has_begun(session.study, began):
+        line.show(session.doing)
         time.sleep(POLL_SECONDS)
     if session.study is not None and session.failure is None:
         _write_into(session.study)

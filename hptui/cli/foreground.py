@@ -27,6 +27,7 @@ import msgspec
 from hptui import registry
 from hptui.cli.detaching import DetachedTraining, Job, begin_detached, print_started, print_what_goes_on
 from hptui.cli.exit_codes import DONE, FAILED, INTERRUPTED, STOPPED
+from hptui.cli.headway_line import HeadwayLine
 from hptui.cli.measuring import measure_apart
 from hptui.cli.notify import Notify
 from hptui.cli.output import print_json, print_to_stderr
@@ -109,8 +110,11 @@ def train_headless(begin: Callable[[], Session], notify: Notify, *, as_json: boo
         session = begin()
         notifier = notify_without_screen(session, notify)
         on_signals(session)
+        line = HeadwayLine()
         while session.study is None and session.alive:
+            line.show(session.doing)
             time.sleep(POLL_SECONDS)
+        line.clear()
         if session.study is not None:
             report_progress(session, session.study)
         session.wait()

@@ -22,6 +22,7 @@ from hptui.datasets._request import one_line
 from hptui.datasets._rows import PixelRows, pieces
 from hptui.datasets._split import Purpose, percent, sample, split_off, taken_words
 from hptui.errors import ConfigError, DatasetError, HptuiError
+from hptui.headway import tell
 
 _MOST_VALIDATION = 5000  # images: the standard error of an accuracy of 90 % is then below half a percent
 
@@ -72,6 +73,7 @@ def request_dataset(
     if request.column and built_in and registry.constant("datasets", name, "TAKES_COLUMNS") is not True:
         raise ConfigError(f"column: only a table has columns; data set {name!r} has none. Write --dataset table:PATH.")
     dataset = registry.load("datasets", name)(request) if built_in else _call_own(spec, request)
+    tell("checking the images")
     try:
         checked = check(
             dataset,
@@ -154,6 +156,7 @@ def prepare(
     Raises:
         DatasetError: a size is larger than what there is, or smaller than the number of classes.
     """
+    tell("comparing the images of the splits")
     train, validation, notes = dataset.train, dataset.validation, dataset.notes
     try:
         if validation is None:

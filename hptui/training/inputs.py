@@ -14,6 +14,7 @@ from hptui.datasets._prepare import fingerprint
 from hptui.datasets._reading import read_dataset, split_dataset
 from hptui.datasets._summary import summarize
 from hptui.errors import ConfigError
+from hptui.headway import tell
 from hptui.metrics.classification import METRICS, metric
 from hptui.planning import new_strategy
 from hptui.record.predictions import Predictions
@@ -58,6 +59,7 @@ def prepare_inputs(
         dataset = read_dataset(config)
     split = split_dataset(dataset, config)
     del dataset  # it may hold all images once more
+    tell("looking at the intensities")
     fitted = fit_intensity(config.intensity, split)
     split = replace(split, notes=(*split.notes, *fitted.notes))
     placed = placement(config.images_on, split, device)
@@ -72,6 +74,7 @@ def prepare_inputs(
     weights = read_weights(config.weights) if config.weights is not None else None
     data, how = normalised(data, config.normalisation, factory, weights)
     inputs = StudyInputs(data, test, factory, optimizer, loss, device, summarize(split), weights)
+    tell("trying the network out")
     lines = [*[f"images are normalised {how}"] * bool(how), *[placed.note] * bool(placed.note)]
     return replace(inputs, warnings=(*lines, *try_out(inputs, config)))
 
