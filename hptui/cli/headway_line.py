@@ -9,14 +9,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import click
-
+from hptui.cli.output import print_to_stderr, rewrite_on_stderr
 from hptui.headway import listening
-from hptui.record.harmless import harmless
 
 FIRST_SECONDS, LONGEST_SECONDS = 5.0, 60.0
 """before the first line in a file or a pipe, and between two of them at most: each time twice as long is waited"""
-_ERASE = "\r\x1b[K"
 
 
 class HeadwayLine:
@@ -35,10 +32,10 @@ class HeadwayLine:
             return
         if self._rewrites:
             width = shutil.get_terminal_size().columns - 1  # a line that is wrapped cannot be rewritten
-            click.echo(f"{_ERASE}{harmless(words)[:width]}", err=True, nl=False)
+            rewrite_on_stderr(words[:width])
             self._shown = words
         elif self._is_time():
-            click.echo(harmless(words), err=True)
+            print_to_stderr(words)
             self._shown = words
 
     def _is_time(self) -> bool:
@@ -55,7 +52,7 @@ class HeadwayLine:
     def clear(self) -> None:
         """Leave the line to whoever prints next."""
         if self._shown and self._rewrites:
-            click.echo(_ERASE, err=True, nl=False)
+            rewrite_on_stderr("")
         self._shown = ""
 
 
