@@ -6,6 +6,7 @@ Wings, from the bottom upwards; a module imports downwards only:
 
     errors registry        one line for what went wrong; plug-ins found by name, imported when they are asked for
     opening parsing        files read without waiting and to a bound; TOML and JSON, whatever they hold
+    headway                how far a long preparation has come, and how it is called off
     hyperparameters/       what may be chosen: one file each, with facts and how it is put in force
     space plan config/     ranges; what a strategy plans to try, and its cost; the settings of a study
     record/                what is on the disk: events, folders of studies and runs, commands, predictions

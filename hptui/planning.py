@@ -11,6 +11,7 @@ import msgspec
 from hptui import registry
 from hptui.config import Arm, StudyConfig
 from hptui.errors import ConfigError, first_line
+from hptui.headway import duration
 from hptui.plan import Length, Plan, plan_lines, planned_cost
 from hptui.strategies import Outlook, Strategy
 
@@ -210,19 +211,6 @@ def time_words(config: StudyConfig, plans: Mapping[Arm, ArmPlan], speed: Speed) 
     if seconds is None:
         return f"{speed.trained:,.0f} images/s on this machine ({speed.device}), measured for {speed.seconds:.1f} s"
     return f"about {duration(seconds)} on this machine ({speed.device}), measured for {speed.seconds:.1f} s"
-
-
-def duration(seconds: float) -> str:
-    """Two units at most: 45 s, 12 min, 3 h 20 min, 2 d 4 h."""
-    minutes = round(seconds / 60)
-    if seconds < 90:
-        return f"{max(round(seconds), 1)} s"
-    if minutes < 90:
-        return f"{minutes} min"
-    if minutes < 2 * 24 * 60:
-        return f"{minutes // 60} h {minutes % 60} min"
-    hours = round(seconds / 3600)
-    return f"{hours // 24} d {hours % 24} h"
 
 
 def _check_lengths(plan: Plan) -> None:

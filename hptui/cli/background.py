@@ -13,6 +13,7 @@ from hptui.cli.concluding import conclude
 from hptui.cli.detaching import Answer, Job
 from hptui.cli.exit_codes import INTERRUPTED
 from hptui.cli.headless import POLL_SECONDS, report_progress
+from hptui.cli.headway_line import HeadwayLine
 from hptui.cli.notifier import notify_without_screen
 from hptui.cli.notify import Notify
 from hptui.cli.preparing import NewStudyPreparation, resumption_preparation
@@ -44,7 +45,9 @@ def train_detached() -> int:
     session = Session(_preparation(job))
     notifier = notify_without_screen(session, Notify.of())
     on_signals(session)
+    line = HeadwayLine()
     while session.alive and not _has_begun(session.study, began):
+        line.show(session.doing)
         time.sleep(POLL_SECONDS)
     if session.study is not None and session.failure is None:
         _write_into(session.study)

@@ -22,12 +22,15 @@ from typing import Any
 import msgspec
 
 from hptui.cli.exit_codes import DONE, FAILED
+from hptui.cli.headway_line import HeadwayLine
 from hptui.cli.output import print_line, print_to_stderr
 from hptui.config import StudyConfig
 from hptui.errors import HptuiError
 from hptui.record.presence import is_written, read_heartbeat
 from hptui.record.study_directory import shown, studies_folder
 
+SAID_BYTES = 500
+"""of a last line that is shown"""
 COMMAND = "trainer"
 """of hptui, hidden: the process that trains"""
 
@@ -98,6 +101,18 @@ class DetachedTraining:
         return not self._answered.is_set()
 
     @property
+    def doing(self) -> str:
+        """The last line that it said while it is prepared: what takes long, and how far it was."""
+        if not self.alive:
+            return ""
+        with contextlib.suppress(OSError, ValueError):  # ValueError: it has begun this instant, and the file is closed
+            file = self._said.fileno()
+            end = os.fstat(file).st_size
+            said = os.pread(file, SAID_BYTES, max(end - SAID_BYTES, 0)).decode("utf-8", "replace")
+            return (said.strip().splitlines() or [""])[-1]
+        return ""
+
+    @property
     def error(self) -> str | None:
         """Why it has not begun, in one line."""
         if self.alive or self.study is not None:
@@ -107,8 +122,10 @@ class DetachedTraining:
 
     def wait(self) -> None:
         """Wait until it has begun, or has come to nothing."""
+        line = HeadwayLine()
         while not self._answered.wait(0.5):  # in pieces, so that Ctrl+C is heard
-            pass
+            line.show(self.doing)
+        line.clear()
 
     def stop(self, reason: str) -> None:  # noqa: ARG002 (as every training is stopped)
         """End it, if it has not begun; there is nothing to lose yet. Later `hptui stop` asks for a checkpoint."""

@@ -13,6 +13,8 @@ import platformdirs
 import psutil
 
 import hptui
+from hptui.datasets._decoded_cache import MOST, DecodedCache
+from hptui.record.sizes import in_bytes
 from hptui.record.study_directory import studies_folder
 
 PACKAGES = (
@@ -38,8 +40,15 @@ def examine(devices: list[str], data_dir: Path | None) -> dict[str, str]:
     findings["data digits"] = "included"
     findings["studies"] = _directory(studies_folder())
     findings["cache"] = _directory(cache)
+    findings["decoded images"] = _decoded_images()
     findings["terminal"] = _terminal()
     return findings
+
+
+def _decoded_images() -> str:
+    """How much the cache of decoded images holds."""
+    cache = DecodedCache()
+    return f"{in_bytes(cache.size())} of at most {in_bytes(MOST)} in {cache.folder} (hptui clean --decoded)"
 
 
 def _version(package: str) -> str:

@@ -11,6 +11,7 @@ import msgspec
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from hptui.cli.headway_line import showing_headway
 from hptui.cli.predict import load_network
 from hptui.cli.tables import left_table
 from hptui.config import StudyConfig, convert_field
@@ -71,7 +72,8 @@ def evaluate(
     from hptui.training.evaluating import external_answers, read_external
 
     config = _reading(network.study, dataset, read_as)
-    external = read_external(dataset, config, network.predictor, network.study.fingerprint)
+    with showing_headway():
+        external = read_external(dataset, config, network.predictor, network.study.fingerprint)
     names = network.predictor.class_names
     found = evaluate_answers(
         external_answers(network.predictor, external.images),

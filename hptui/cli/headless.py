@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from hptui import registry
 from hptui.cli.concluding import conclude
+from hptui.cli.headway_line import HeadwayLine
 from hptui.cli.notifier import notify_without_screen
 from hptui.cli.notify import Notify
 from hptui.cli.output import print_to_stderr
@@ -30,8 +31,11 @@ def train_headless(begin: Callable[[], Session], notify: Notify, *, as_json: boo
         session = begin()
         notifier = notify_without_screen(session, notify)
         on_signals(session)
+        line = HeadwayLine()
         while session.study is None and session.alive:
+            line.show(session.doing)
             time.sleep(POLL_SECONDS)
+        line.clear()
         if session.study is not None:
             report_progress(session, session.study)
         session.wait()

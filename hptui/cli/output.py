@@ -114,6 +114,11 @@ def print_to_stderr(line: str) -> None:
     click.echo(harmless(line), err=True)
 
 
+def rewrite_on_stderr(line: str) -> None:
+    """Put a line in the place of the one that the terminal's cursor is in; it has to be short enough for that."""
+    click.echo(f"\r\x1b[K{harmless(line)}", err=True, nl=False)
+
+
 def print_json(encoded: bytes) -> None:
     """Print JSON to stdout; what a terminal would obey is escaped, so that a program reads what there is."""
     click.echo(OBEYED.sub(lambda sign: json.dumps(sign[0])[1:-1], encoded.decode()))

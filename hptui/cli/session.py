@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hptui.errors import HptuiError, TrainingError
+from hptui.headway import CalledOffError, listening
 from hptui.record.command_inbox import CommandInbox
 from hptui.record.study_directory import STUDY_FILE
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 Preparation = Callable[[], "PreparedStudy"]
 """reads data and builds the network, in the worker thread; raises UsageError before anything is written"""
 POLL_SECONDS = 0.05
+TIDY_SECONDS = 0.5
+"""for what is decoded to be put away, once nobody wants it any more"""
 
 
 class Session:
@@ -30,6 +33,8 @@ class Session:
         self._handover = threading.RLock()
         """held while a training that was prepared begins; a signal handler may interrupt a `stop` with another"""
         self.study: Path | None = None
+        self.doing = ""
+        """what takes long before there is a study, and how far it is"""
         self.failure: Exception | None = None
         self.finished = threading.Event()
         self._abandoned = False
@@ -85,15 +90,24 @@ class Session:
         """Wait while it is alive."""
         while self.alive:
             self.finished.wait(POLL_SECONDS)
+        if self._abandoned and self.doing:  # it notices
+            self.finished.wait(TIDY_SECONDS)
 
     def join(self) -> None:
         """Wait until it is finished and its thread is gone: a program that ends while torch unwinds is aborted."""
         self.finished.wait()
         self._thread.join()
 
+    def _hear(self, words: str) -> None:
+        if self._abandoned:
+            raise CalledOffError(f"stopped ({self._stop_reason}).")
+        self.doing = words
+
     def _work(self) -> None:
         try:
-            prepared = self._prepare()
+            with listening(self._hear):
+                prepared = self._prepare()
+            self.doing = ""
             from hptui.training import Control, train_study
 
             with self._handover:
@@ -102,6 +116,8 @@ class Session:
                     return
                 self._control = Control(CommandInbox(self.study))
             self.completed = train_study(prepared, self._control)
+        except CalledOffError:
+            pass  # it was stopped
         except Exception as error:  # raised again, or shown, by the main thread
             self.failure = error
         except SystemExit as left:  # own code may leave; a thread would end without a word

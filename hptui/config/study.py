@@ -149,6 +149,7 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     device: Annotated[
         str, Meta(description="where to train: auto (a GPU if there is one), cpu, cuda or cuda:INDEX")
     ] = "auto"
+    images_on: Literal["auto", "device", "host"] = "auto"
     threads: Annotated[
         Annotated[int, Meta(ge=1, le=1024)] | None,
         Meta(description="CPU threads of torch (default: half the cores)"),
@@ -202,6 +203,7 @@ _DESCRIPTIONS = {
     "keep_decoded": "large: decoded images of large folders stay in the user's cache, for later starts",
     "class_weights": "balanced: in training and validation losses an image counts n / (classes * images of its class)",
     "normalisation": "mean and deviation of pixels: the training images' (data), ImageNet's, or (auto) the weights'",
+    "images_on": "where images lie: on the device or the host (batches are copied ahead); auto: by free memory",
     "precision": "arithmetic of the forward pass",
 }
 

@@ -15,11 +15,13 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from hptui.datasets._rows import PixelRows, taken
 from hptui.record.intensity import Depth
 
 Pixels = npt.NDArray[np.uint8 | np.uint16 | np.int16 | np.float32]
 Labels = npt.NDArray[np.int64]
 Names = npt.NDArray[np.str_]
+Keys = npt.NDArray[np.uint64]
 Resize = Literal["stretch", "pad", "crop"]
 MOST_CHANNELS = 16
 
@@ -28,14 +30,18 @@ MOST_CHANNELS = 16
 class Images:
     """Labelled images of one split."""
 
-    pixels: Pixels
-    """(N, C, H, W) uint8, uint16, int16 or float32; C = 1 (grey), 3 (RGB), or up to 16 channels of any meaning"""
+    pixels: Pixels | PixelRows
+    """(N, C, H, W) uint8, uint16, int16 or float32; C = 1 (grey), 3 (RGB), or up to 16 channels of any meaning;
+    of many images that were taken from others a view, which is read as an array is: `pixels[index]`"""
     labels: Labels
     """(N,) int64, each in 0 .. number of classes - 1"""
     groups: Names | None = None
     """(N,) who each image is of (a patient), where that is known: no group may be in two splits"""
     names: Names | None = None
     """(N,) what each image is called, where it has a name: its file's path below the data set's folder"""
+    keys: Keys | None = None
+    """(N,) what tells equal images, where it is known already: see `hptui.datasets._duplicates.pixel_keys`. A function
+    of one's own leaves it out: it is found anew"""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -43,7 +49,8 @@ class Images:
     def take(self, indices: npt.NDArray[np.int64]) -> Images:
         """The images at `indices` (n,), in that order."""
         groups, names = (None if each is None else each[indices] for each in (self.groups, self.names))
-        return Images(self.pixels[indices], self.labels[indices], groups, names)
+        keys = None if self.keys is None else self.keys[indices]
+        return Images(taken(self.pixels, indices), self.labels[indices], groups, names, keys)
 
 
 @dataclass(frozen=True)

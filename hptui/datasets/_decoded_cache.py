@@ -6,36 +6,40 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import platformdirs
 
 import hptui
-from hptui.datasets import Pixels
-from hptui.opening import read_file
+from hptui.datasets import Keys, Pixels
+from hptui.datasets._pixel_file import PixelFile, is_abandoned, mapped
+from hptui.opening import open_regular, read_file
+from hptui.record.files import replace_file, replacing
 
 LARGE = 64 << 20
 """bytes of pixels: of fewer, decoding takes about as long as importing torch"""
 MOST = 40 << 30
-"""bytes of all that is kept; what was used longest ago goes first"""
-ABANDONED = 24 * 3600.0
-"""seconds after which nobody writes a file any more"""
+"""bytes of all that is kept, unless a single set is larger; what was used longest ago goes first"""
 _FORMAT = 2
 """of decoding: another number where the same files give other pixels than before"""
 _NOTE_BYTES = 1 << 20
+_KEY = re.compile(r"\.?[0-9a-f]{64}\.")
+_SUFFIXES = (".npy", ".keys", ".json")
+"""of pixels, of what tells equal images, and of notes"""
 
-Kept = tuple[Pixels, tuple[str, ...]]
+Kept = tuple[Pixels, Keys, tuple[str, ...]]
+Decode = Callable[[PixelFile], tuple[Keys, Sequence[str]]]
 
 
 class DecodedCache:
-    """KEY.npy and KEY.json (its notes) in one folder, which nobody else may read: they may be of patients."""
+    """KEY.npy, KEY.keys and KEY.json in one folder, which nobody else may read: they may be of patients."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        self._folder = folder if folder is not None else platformdirs.user_cache_path("hptui") / "decoded"
+        self.folder = folder if folder is not None else platformdirs.user_cache_path("hptui") / "decoded"
 
     def key(self, paths: Sequence[Path], wishes: Sequence[object]) -> str:
         """What decoding depends on: place, size and time of every file, and what was asked for."""
@@ -48,54 +52,95 @@ class DecodedCache:
         return digest.hexdigest()
 
     def load(self, key: str) -> Kept | None:
-        """Pixels, mapped copy on write, and notes; None where they are not kept, or damaged."""
-        pixels_file, notes_file = self._files(key)
+        """Pixels, mapped copy on write, keys and notes; None where they are not kept, or damaged."""
+        pixels_file, keys_file, notes_file = self._files(key)
         try:
             notes = json.loads(read_file(notes_file, _NOTE_BYTES))
-            pixels: Pixels = np.asarray(np.load(pixels_file, mmap_mode="c", allow_pickle=False))
+            with open_regular(keys_file) as file:
+                keys: Keys = np.load(file, allow_pickle=False)
+            pixels = mapped(pixels_file)
+            if keys.shape != pixels.shape[:1] or keys.dtype != np.uint64:
+                return None
             os.utime(pixels_file)  # it was used
-        except (OSError, ValueError, EOFError):
+        except (OSError, ValueError, TypeError, EOFError):
             return None
-        return pixels, tuple(map(str, notes))
+        return pixels, keys, tuple(map(str, notes))
 
-    def save(self, key: str, pixels: Pixels, notes: Sequence[str]) -> tuple[str, ...]:
-        """Keep what is large; a note that says so. A disk that does not take it changes nothing."""
-        if pixels.nbytes < LARGE or pixels.nbytes > MOST:
-            return ()
-        pixels_file, notes_file = self._files(key)
-        partial = pixels_file.with_name(f".{key}.{os.getpid()}.partial")
+    def fill(self, key: str, shape: tuple[int, ...], depth: str, decode: Decode) -> Kept | None:
+        """Have images decoded into a file, and map it; None where none can be kept, because there is no room for it.
+
+        What is broken off leaves nothing behind. If another process decodes the same images, it is waited for.
+
+        Args:
+            key: see `key`.
+            shape: (N, C, H, W)
+            depth: of the pixels.
+            decode: puts every image into its place, and returns keys and notes.
+        """
+        pixels_file, keys_file, notes_file = self._files(key)
+        size = int(np.prod(shape, dtype=np.int64)) * np.dtype(depth).itemsize
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._make_room(pixels.nbytes)
-            if shutil.disk_usage(self._folder).free < 2 * pixels.nbytes:
-                return ()
-            notes_file.write_text(json.dumps(list(notes)), "utf-8")
-            with partial.open("wb") as file:
-                os.fchmod(file.fileno(), 0o600)
-                np.save(file, pixels, allow_pickle=False)
-            partial.replace(pixels_file)
-        except OSError:
-            with contextlib.suppress(OSError):
-                partial.unlink(missing_ok=True)
-            return ()
-        return (
-            f"decoded images ({pixels.nbytes >> 20:,} MB) are kept in {self._folder} for later starts "
-            "(--keep-decoded never)",
-        )
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with PixelFile(self._partial(key)) as file:
+                if (kept := self.load(key)) is not None:  # by the process that was waited for
+                    return kept
+                self._make_room(size)
+                if shutil.disk_usage(self.folder).free < 2 * size:
+                    return None
+                file.claim(shape, depth)
+                keys, notes = decode(file)
+                told = (*notes, self._note(size))
+                with replacing(keys_file) as beside:
+                    np.save(beside, keys, allow_pickle=False)
+                replace_file(notes_file, json.dumps(list(notes)).encode())
+                file.publish(pixels_file)  # last: now all is there
+        except OSError:  # the disk; of images that cannot be read, decoding makes its own errors
+            return None
+        kept = self.load(key)
+        return None if kept is None else (*kept[:2], told)
 
-    def _files(self, key: str) -> tuple[Path, Path]:
-        return self._folder / f"{key}.npy", self._folder / f"{key}.json"
+    def size(self) -> int:
+        """Bytes of all that is kept, and of what is being decoded."""
+        return sum(path.stat().st_size for path in self._all())
+
+    def clear(self) -> int:
+        """Remove all but what is being decoded now, and say how many bytes that were.
+
+        Whoever has mapped a file keeps what is in it until it is let go.
+        """
+        removed = 0
+        for path in self._all():
+            if path.suffix == ".partial" and not is_abandoned(path):
+                continue
+            removed += path.stat().st_size
+            path.unlink(missing_ok=True)
+        return removed
+
+    def _all(self) -> list[Path]:
+        """Files of this cache, and no others that somebody may have put there."""
+        ours = [path for suffix in (*_SUFFIXES, ".partial") for path in self.folder.glob(f"*{suffix}")]
+        return [path for path in ours if _KEY.match(path.name) and not path.is_symlink()]
+
+    def _note(self, size: int) -> str:
+        return f"decoded images ({size >> 20:,} MB) are kept in {self.folder} for later starts (--keep-decoded never)"
+
+    def _files(self, key: str) -> tuple[Path, Path, Path]:
+        pixels, keys, notes = (self.folder / f"{key}{suffix}" for suffix in _SUFFIXES)
+        return pixels, keys, notes
+
+    def _partial(self, key: str) -> Path:
+        return self.folder / f".{key}.partial"
 
     def _make_room(self, wanted: int) -> None:
         """Remove what was used longest ago, until `wanted` bytes more stay below MOST, and what a killed start left."""
-        for path in self._folder.glob(".*.partial"):
-            if path.stat().st_mtime < time.time() - ABANDONED:
+        for path in self.folder.glob(".*.partial"):
+            if is_abandoned(path):
                 path.unlink(missing_ok=True)
-        kept = sorted((path.stat().st_mtime, path.stat().st_size, path) for path in self._folder.glob("*.npy"))
+        kept = sorted((path.stat().st_mtime, path.stat().st_size, path) for path in self.folder.glob("*.npy"))
         total = sum(size for _, size, _ in kept)
         for _, size, path in kept:
             if total + wanted <= MOST:
                 break
-            path.unlink(missing_ok=True)
-            path.with_suffix(".json").unlink(missing_ok=True)
+            for suffix in _SUFFIXES:
+                path.with_suffix(suffix).unlink(missing_ok=True)
             total -= size

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from hptui.config.intensity_rule import IntensityRule, parse_intensity
 from hptui.datasets import ImageDataset, Images, Pixels
 from hptui.datasets._levels import Levels, levels_of
+from hptui.datasets._rows import pieces
 from hptui.errors import ConfigError
 from hptui.record.intensity import Depth, Intensity
 
@@ -132,8 +133,8 @@ def _constant_notes(dataset: ImageDataset) -> Iterator[str]:
 
 def _constant(images: Images) -> npt.NDArray[np.int64]:
     """Indices of images whose pixels are all the same."""
-    flat = images.pixels.reshape(len(images), -1)
-    return np.flatnonzero(flat.min(1) == flat.max(1))
+    flat = (piece.reshape(len(piece), -1) for piece in pieces(images.pixels))
+    return np.flatnonzero(np.concatenate([piece.min(1) == piece.max(1) for piece in flat]))
 
 
 def outside(pixels: Pixels, intensity: Intensity) -> npt.NDArray[np.bool_]:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hptui.datasets import Pixels
+from hptui.datasets._rows import PixelRows, pieces
 from hptui.record.intensity import Depth, Intensity
 
 Values = npt.NDArray[np.float64]
@@ -40,7 +41,7 @@ class Levels(Protocol):
         """Per channel (C,), of the pixels as a range brings them to 0..255."""
 
 
-def levels_of(pixels: Pixels) -> Levels:
+def levels_of(pixels: Pixels | PixelRows) -> Levels:
     """Look at all pixels: whole numbers are counted, one by one."""
     return _FloatLevels(pixels) if pixels.dtype == np.float32 else _WholeLevels(pixels)
 
@@ -54,11 +55,11 @@ def brought(values: Values, intensity: Intensity) -> Values:
 class _WholeLevels:
     """Pixels of 8 or 16 bits, as the number of times that each value occurs."""
 
-    def __init__(self, pixels: Pixels) -> None:
+    def __init__(self, pixels: Pixels | PixelRows) -> None:
         self.depth = cast(Depth, str(pixels.dtype))
         limits = np.iinfo(self.depth)
         self._values = np.arange(limits.min, limits.max + 1)
-        self._counts = np.stack([_counted(channel, len(self._values)) for channel in pixels.swapaxes(0, 1)])
+        self._counts = _counted(pixels, len(self._values))
         self._all = self._counts.sum(0)
         present = self._values[self._all > 0]
         self.lowest, self.highest, self.count = float(present[0]), float(present[-1]), len(present)
@@ -92,10 +93,11 @@ class _FloatLevels:
 
     depth: Depth = "float32"
 
-    def __init__(self, pixels: Pixels) -> None:
+    def __init__(self, pixels: Pixels | PixelRows) -> None:
         self._pixels = pixels
-        self.lowest, self.highest = float(pixels.min()), float(pixels.max())
-        step = max(1, pixels.size // _SAMPLE)
+        ends = [(piece.min(), piece.max()) for piece in pieces(pixels)]
+        self.lowest, self.highest = float(min(ends)[0]), float(max(high for _, high in ends))
+        step = max(1, len(pixels) * _size(pixels) // _SAMPLE)
         self._sample = np.sort(pixels[::step].reshape(-1))
         self.count = len(np.unique(self._sample))
 
@@ -112,30 +114,35 @@ class _FloatLevels:
 
     def mean_and_std(self, intensity: Intensity) -> tuple[Values, Values]:
         channels = self._pixels.shape[1]
+        count = len(self._pixels) * _size(self._pixels) / channels
         mean, square = np.zeros(channels), np.zeros(channels)
-        count = self._pixels.size / channels
-        for channel in range(channels):
-            images = self._pixels[:, channel]
-            mean[channel] = sum(brought(piece.astype(np.float64), intensity).sum() for piece in _pieces(images)) / count
-            square[channel] = sum(
-                np.square(brought(piece.astype(np.float64), intensity) - mean[channel]).sum()
-                for piece in _pieces(images)
-            )
+        for channel, piece in _by_channel(self._pixels):
+            mean[channel] += brought(piece.astype(np.float64), intensity).sum()
+        mean /= count
+        for channel, piece in _by_channel(self._pixels):
+            square[channel] += np.square(brought(piece.astype(np.float64), intensity) - mean[channel]).sum()
         return mean, np.sqrt(square / count)
 
 
-def _counted(images: Pixels, values: int) -> npt.NDArray[np.int64]:
-    """(values,) how often each occurs, from the lowest on."""
-    counts = np.zeros(values, np.int64)
-    signed = images.dtype == np.int16
-    for piece in _pieces(images):
+def _counted(pixels: Pixels | PixelRows, values: int) -> npt.NDArray[np.int64]:
+    """(C, values) how often each occurs, from the lowest on."""
+    counts = np.zeros((pixels.shape[1], values), np.int64)
+    signed = pixels.dtype == np.int16
+    for channel, piece in _by_channel(pixels):
         levels = piece.reshape(-1)
-        counts += np.bincount(levels.view(np.uint16) if signed else levels, minlength=values)
-    return np.roll(counts, values // 2) if signed else counts  # seen as unsigned, the lowest is in the middle
+        counts[channel] += np.bincount(levels.view(np.uint16) if signed else levels, minlength=values)
+    return np.roll(counts, values // 2, axis=1) if signed else counts  # seen as unsigned, the lowest is in the middle
 
 
-def _pieces(images: Pixels) -> Iterator[Pixels]:
-    """Parts of (N, H, W), each at most as large as _PIECE allows, in memory of their own where they are a channel's."""
-    step = max(1, _PIECE // images[0].size)
-    for begin in range(0, len(images), step):
-        yield np.ascontiguousarray(images[begin : begin + step])
+def _by_channel(pixels: Pixels | PixelRows) -> Iterator[tuple[int, Pixels]]:
+    """Parts (n, H, W) of a channel, each at most as large as _PIECE allows, in memory of their own."""
+    step = max(1, _PIECE * pixels.shape[1] // _size(pixels))
+    for begin in range(0, len(pixels), step):
+        images = pixels[begin : begin + step]
+        for channel in range(pixels.shape[1]):
+            yield channel, np.ascontiguousarray(images[:, channel])
+
+
+def _size(pixels: Pixels | PixelRows) -> int:
+    """Values in one image."""
+    return int(np.prod(pixels.shape[1:]))

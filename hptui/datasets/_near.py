@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from hptui.datasets import Images, Pixels
 from hptui.datasets._duplicates import NAMED, image_name, pixel_keys
+from hptui.datasets._rows import PixelRows
 
 Hashes = npt.NDArray[np.uint32]
 Integers = npt.NDArray[np.int64]
@@ -86,26 +87,33 @@ def _correlation(one: Images, other: Images, pairs: Integers) -> Thumbnails:
     alike = np.empty(len(pairs), np.float32)
     for begin in range(0, len(pairs), _CHUNK):
         some = pairs[begin : begin + _CHUNK]
-        left, right = _standard(one.pixels[some[:, 0]]), _standard(other.pixels[some[:, 1]])
+        left, right = (_standard(_sampled(each.pixels, some[:, column])) for column, each in enumerate((one, other)))
         alike[begin : begin + _CHUNK] = (left * right).mean((1, 2))
     return alike
 
 
-def _hashes(pixels: Pixels) -> Hashes:
+def _hashes(pixels: Pixels | PixelRows) -> Hashes:
     """(N, 2) halves of the hash, 32 bits each."""
     parts = []
     for begin in range(0, len(pixels), _CHUNK):
+        sampled = _sampled(pixels, slice(begin, begin + _CHUNK))
         with np.errstate(invalid="ignore"):
-            brighter = np.diff(_standard(pixels[begin : begin + _CHUNK], _ROWS, _COLUMNS), axis=2) > _MARGIN
+            brighter = np.diff(_standard(sampled, _ROWS, _COLUMNS), axis=2) > _MARGIN
         parts.append(np.packbits(brighter.reshape(len(brighter), -1), axis=1).view(np.uint32))
     return np.concatenate(parts)
 
 
+def _sampled(pixels: Pixels | PixelRows, images: slice | Integers) -> Pixels:
+    """Some of (N, C, H, W) images, with about _SAMPLED pixels to a side; of files that are mapped no more is read."""
+    height, width = pixels.shape[2:]
+    lines, columns = (slice(None, None, max(1, side // _SAMPLED)) for side in (height, width))
+    found: Pixels = pixels[images, :, lines, columns]
+    return found
+
+
 def _standard(pixels: Pixels, rows: int = _SIDE, columns: int = _SIDE) -> Thumbnails:
     """(n, rows, columns) means over areas of grey images, each image with mean 0 and standard deviation 1, or NaN."""
-    height, width = pixels.shape[2:]
-    sampled = pixels[:, :, :: max(1, height // _SAMPLED), :: max(1, width // _SAMPLED)]
-    grey = sampled.mean(1, dtype=np.float32)
+    grey = pixels.mean(1, dtype=np.float32)
     for axis, places in ((1, rows), (2, columns)):
         edges = np.linspace(0, grey.shape[axis], places, endpoint=False).astype(np.int64)
         sizes = np.diff(np.append(edges, grey.shape[axis])).astype(np.float32)

@@ -14,16 +14,18 @@ from typing import Any
 import numpy as np
 
 from hptui import registry
-from hptui.datasets import MOST_CHANNELS, DatasetRequest, ImageDataset, Images, Names
+from hptui.datasets import MOST_CHANNELS, DatasetRequest, ImageDataset, Images, Names, Pixels
 from hptui.datasets._arrays import known_depth
 from hptui.datasets._class_notes import class_notes
-from hptui.datasets._duplicates import check_overlap
+from hptui.datasets._duplicates import check_overlap, pixel_keys
 from hptui.datasets._given import as_dataset, as_images, as_labels, layout_advice, out_of_range
 from hptui.datasets._groups import grouped, grouping_note
 from hptui.datasets._near import near_notes
 from hptui.datasets._request import one_line
+from hptui.datasets._rows import PixelRows, pieces
 from hptui.datasets._split import NONE, Purpose, percent, sample, split_off, taken_words
-from hptui.errors import ConfigError, DatasetError, UsageError
+from hptui.errors import ConfigError, DatasetError, HptuiError
+from hptui.headway import tell
 
 _NO_TEST = (
     "no test images, neither of its own nor taken from training: all that is measured is measured on validation "
@@ -78,8 +80,14 @@ def request_dataset(
     if request.column and built_in and registry.constant("datasets", name, "TAKES_COLUMNS") is not True:
         raise ConfigError(f"column: only a table has columns; data set {name!r} has none. Write --dataset table:PATH.")
     dataset = registry.load("datasets", name)(request) if built_in else _call_own(spec, request)
+    tell("checking the images")
     try:
-        checked = check(dataset, group_pattern=request.group_pattern, allow_overlap=request.allow_overlap)
+        checked = check(
+            dataset,
+            group_pattern=request.group_pattern,
+            allow_overlap=request.allow_overlap,
+            known_keys=built_in,
+        )
     except DatasetError as error:
         raise DatasetError(f"{spec}: {error}") from error
     height, width = checked.train.pixels.shape[2:]
@@ -88,7 +96,9 @@ def request_dataset(
     return checked
 
 
-def check(dataset: object, *, group_pattern: str | None = None, allow_overlap: bool = False) -> ImageDataset:
+def check(
+    dataset: object, *, group_pattern: str | None = None, allow_overlap: bool = False, known_keys: bool = False
+) -> ImageDataset:
     """Check a data set; return it with arrays as documented: pixels (N, C, H, W), int64 (N,), contiguous, writable.
 
     Tensors and other array-likes are converted, pixels only if they have a documented depth, or are floats.
@@ -97,6 +107,7 @@ def check(dataset: object, *, group_pattern: str | None = None, allow_overlap: b
         dataset: whatever a function returned.
         group_pattern: names the group of images that have names but no groups.
         allow_overlap: whether two splits may have the same images or groups.
+        known_keys: whether those that images bring along are theirs; own code may have changed the pixels since.
 
     Raises:
         DatasetError: something does not fit the documented layout (says which split), or two splits overlap.
@@ -109,7 +120,7 @@ def check(dataset: object, *, group_pattern: str | None = None, allow_overlap: b
         raise DatasetError(f"there must be at least two classes; class_names has {len(names)}.")
     given = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
     splits = {
-        split: _checked_images(images, split, names)
+        split: _checked_images(images, split, names, known_keys=known_keys)
         for split, images in given.items()
         if images is not None or split == "train"
     }
@@ -121,7 +132,7 @@ def check(dataset: object, *, group_pattern: str | None = None, allow_overlap: b
         raise DatasetError(f"the depth of the pixels differs between the splits: {depths}.")
     if len(np.unique(splits["train"].labels)) < 2:
         raise DatasetError("all train images are of one class; there must be at least two.")
-    splits = {split: grouped(images, group_pattern) for split, images in splits.items()}
+    splits = {split: _with_keys(grouped(images, group_pattern)) for split, images in splits.items()}
     told = check_overlap(splits, published=bool(dataset.published), allowed=allow_overlap)
     return ImageDataset(
         str(dataset.name),
@@ -151,6 +162,7 @@ def prepare(
     Raises:
         DatasetError: a size is larger than what there is, or smaller than the number of classes.
     """
+    tell("comparing the images of the splits")
     train, validation, notes = dataset.train, dataset.validation, dataset.notes
     try:
         if validation is None:
@@ -192,7 +204,8 @@ def fingerprint(dataset: ImageDataset) -> str:
         if images is not None:
             depth = "" if images.pixels.dtype == np.uint8 else f" {images.pixels.dtype}"
             digest.update(f"{split} {images.pixels.shape}{depth}".encode())
-            digest.update(np.ascontiguousarray(images.pixels).reshape(-1).data)
+            for piece in pieces(images.pixels):
+                digest.update(piece.reshape(-1).data)
             digest.update(images.labels.astype("<i8").tobytes())
     return digest.hexdigest()
 
@@ -208,10 +221,11 @@ def _subset(images: Images, size: int | None, split: Purpose, seed: int) -> Imag
     return images.take(sample(images.labels, size, seed=seed, purpose=split))
 
 
-def _checked_images(images: object, split: str, class_names: Sequence[str]) -> Images:
+def _checked_images(images: object, split: str, class_names: Sequence[str], *, known_keys: bool) -> Images:
     images, classes = as_images(images, split), len(class_names)
     try:
-        pixels, labels = np.asarray(images.pixels), np.asarray(images.labels)
+        pixels = images.pixels if isinstance(images.pixels, PixelRows) else np.asarray(images.pixels)
+        labels = np.asarray(images.labels)
     except Exception as error:  # a tensor on a GPU, a ragged list
         raise DatasetError(f"{split} cannot be converted to numpy arrays ({one_line(error)}).") from error
     if pixels.ndim != 4 or not 1 <= pixels.shape[1] <= MOST_CHANNELS or 0 in pixels.shape[2:]:
@@ -219,7 +233,7 @@ def _checked_images(images: object, split: str, class_names: Sequence[str]) -> I
             f"{split} pixels are {pixels.dtype} {pixels.shape}, not (N, C, H, W) with C = 1 to {MOST_CHANNELS}."
             f"{layout_advice(pixels.shape)}"
         )
-    pixels = known_depth(pixels, f"{split} pixels")
+    pixels = _known(pixels, f"{split} pixels")
     labels = as_labels(labels, split, class_names)
     if labels.dtype.kind not in "iu" or labels.shape != (len(pixels),):
         raise DatasetError(f"{split} labels are {labels.dtype} {labels.shape}, not integers ({len(pixels)},).")
@@ -230,13 +244,29 @@ def _checked_images(images: object, split: str, class_names: Sequence[str]) -> I
             f"{split} labels go from {labels.min()} to {labels.max()}, "
             f"but {classes} class names allow 0 to {classes - 1}{out_of_range(labels, class_names)}."
         )
-    # Writable, because torch refuses to wrap memory that is not.
     return Images(
-        np.require(pixels, requirements=["C", "W"]),
+        pixels,
         np.require(labels, np.int64, ["C", "W"]),
         _checked_names(images.groups, split, "groups", len(pixels)),
         _checked_names(images.names, split, "names", len(pixels)),
+        images.keys if known_keys else None,
     )
+
+
+def _known(pixels: Pixels | PixelRows, what: str) -> Pixels | PixelRows:
+    """Pixels in one of the four depths, contiguous, and writable, because torch refuses to wrap memory that is not."""
+    if isinstance(pixels, PixelRows):
+        return PixelRows(_known_array(pixels.array, what), pixels.places)
+    return _known_array(pixels, what)
+
+
+def _known_array(pixels: Pixels, what: str) -> Pixels:
+    return np.require(known_depth(pixels, what), requirements=["C", "W"])
+
+
+def _with_keys(images: Images) -> Images:
+    """The same, with what tells equal images: it is asked for several times, and found once."""
+    return replace(images, keys=pixel_keys(images))
 
 
 def _checked_names(names: object, split: str, what: str, count: int) -> Names | None:
@@ -260,7 +290,7 @@ def _call_own(spec: str, request: DatasetRequest) -> object:
             for parameter in inspect.signature(function).parameters.values()
         )
         returned: object = function(request) if positional else function()
-    except UsageError:
+    except HptuiError:
         raise
     except (Exception, SystemExit) as error:  # a function that was written as a script may leave
         raise DatasetError(f"{spec} failed: {one_line(error)}") from error

@@ -8,6 +8,7 @@ import numpy as np
 
 from hptui.datasets import ImageDataset, Images
 from hptui.datasets._duplicates import pixel_keys
+from hptui.datasets._rows import pieces
 from hptui.record.data_summary import DataSummary, SplitSummary
 
 _SAMPLE = 50
@@ -21,6 +22,7 @@ def summarize(dataset: ImageDataset) -> DataSummary:
     pixels = dataset.train.pixels
     sample = pixels[np.linspace(0, len(pixels) - 1, min(_SAMPLE, len(pixels))).astype(np.int64)]
     levels, counts = np.unique(sample, return_counts=True)
+    lowest, highest = _extremes(dataset.train)
     mean = float(np.average(levels, weights=counts))
     repeated, contradictory = _repeated(dataset.train)
     return DataSummary(
@@ -31,8 +33,8 @@ def summarize(dataset: ImageDataset) -> DataSummary:
         height=pixels.shape[2],
         width=pixels.shape[3],
         depth=str(pixels.dtype),
-        lowest=float(pixels.min()),
-        highest=float(pixels.max()),
+        lowest=lowest,
+        highest=highest,
         mean=mean,
         deviation=math.sqrt(np.average((levels - mean) ** 2, weights=counts)),
         levels=len(levels),
@@ -45,6 +47,12 @@ def summarize(dataset: ImageDataset) -> DataSummary:
 def _split(images: Images, classes: int) -> SplitSummary:
     counts = np.bincount(images.labels, minlength=classes).tolist()
     return SplitSummary(counts, None if images.groups is None else len(np.unique(images.groups)))
+
+
+def _extremes(images: Images) -> tuple[float, float]:
+    """The lowest and the highest of all pixels."""
+    ends = np.array([(piece.min(), piece.max()) for piece in pieces(images.pixels)])
+    return float(ends.min()), float(ends.max())
 
 
 def _repeated(images: Images) -> tuple[int, int]:

@@ -43,7 +43,7 @@ def folder(request: DatasetRequest) -> ImageDataset:
         counts = [len(of_class) for of_class in classes.values()]
         end = begin + sum(counts)
         labels = np.repeat(np.arange(len(classes), dtype=np.int64), counts)
-        part = Images(decoded.pixels[begin:end], labels, names=names[begin:end])
+        part = Images(decoded.pixels[begin:end], labels, names=names[begin:end], keys=decoded.keys[begin:end])
         images[split] = grouped(part, request.group_pattern)
         begin = end
     title, class_names = root.resolve().name or "folder", tuple(splits["train"])

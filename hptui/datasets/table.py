@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -57,9 +57,10 @@ def table(request: DatasetRequest) -> ImageDataset:
     images: dict[str, Images] = {}
     begin = 0
     for split, part in splits.items():
-        pixels = decoded.pixels[begin : begin + len(part)]
-        images[split] = _images(path, part, pixels, class_names, request)
-        begin += len(part)
+        end = begin + len(part)
+        pixels, keys = decoded.pixels[begin:end], decoded.keys[begin:end]
+        images[split] = replace(_images(path, part, pixels, class_names, request), keys=keys)
+        begin = end
     notes = (content.note, *notes, *left_out.notes, *decoded.notes)
     names = tuple(dict.fromkeys(class_names.values()))
     if "test" in images:

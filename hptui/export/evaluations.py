@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -27,7 +27,13 @@ FEW_CLASSES = 6
 """more are drawn in one colour, with the mean alone in the legend"""
 
 
-def draw(found: Evaluated, pixels: Pixels, class_names: Sequence[str], folder: Path) -> Iterator[Path]:
+class Gallery(Protocol):
+    """Images that are read one by one."""
+
+    def __getitem__(self, index: int, /) -> Pixels: ...
+
+
+def draw(found: Evaluated, pixels: Gallery, class_names: Sequence[str], folder: Path) -> Iterator[Path]:
     """Write the pictures that there are as PNG into a folder, which is made if it is not there.
 
     Raises:

@@ -48,7 +48,7 @@ class DirectoryLock:
         file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            taken = _is_under(self._path, file)  # not if it was replaced a moment ago
+            taken = is_under(self._path, file)  # not if it was replaced a moment ago
         except OSError as error:
             if error.errno not in NO_LOCKS:
                 os.close(file)
@@ -66,7 +66,7 @@ class DirectoryLock:
     def is_mine(self) -> bool:
         """Whether the lock that is held is still that of the directory; one that was removed is made anew."""
         try:
-            return _is_under(self._path, self._file) or (not self._path.exists() and self._try())
+            return is_under(self._path, self._file) or (not self._path.exists() and self._try())
         except OSError:  # the disk is gone, which whoever writes there finds out
             return True
 
@@ -114,7 +114,7 @@ def replace_lock(directory: Path) -> None:
     new.replace(directory / LOCK)
 
 
-def _is_under(path: Path, file: int) -> bool:
+def is_under(path: Path, file: int) -> bool:
     """Whether this is the file under that name."""
     try:
         return os.path.samestat(path.lstat(), os.fstat(file))

@@ -13,6 +13,7 @@ from hptui.datasets import DatasetRequest, ImageDataset, Images, Labels, Pixels
 from hptui.datasets._intensity import outside
 from hptui.datasets._prepare import fingerprint
 from hptui.datasets._reading import read_dataset, split_dataset
+from hptui.datasets._rows import PixelRows, joined, pieces
 from hptui.datasets._split import take_test
 from hptui.errors import DatasetError, HptuiError, nearest
 from hptui.record.intensity import Depth, Intensity
@@ -57,7 +58,7 @@ def read_external(spec: str, config: StudyConfig, predictor: Predictor, trained_
         )
     splits = [images for images in (dataset.train, dataset.validation, dataset.test) if images is not None]
     labels = _relabelled(spec, dataset, predictor.class_names)
-    pixels = np.concatenate([images.pixels for images in splits])
+    pixels = joined([images.pixels for images in splits])
     if pixels.dtype != predictor.intensity.dtype:
         raise DatasetError(
             f"{spec} has pixels of {pixels.dtype}; the network was trained on {predictor.intensity.dtype}, whose range "
@@ -65,7 +66,7 @@ def read_external(spec: str, config: StudyConfig, predictor: Predictor, trained_
         )
     notes = [*dataset.notes]
     if pixels.shape[1] != channels:
-        pixels = _with_channels(spec, pixels, channels)
+        pixels = _with_channels(spec, np.asarray(pixels), channels)
         notes.append(f"images of {spec} were made {'grey' if channels == 1 else 'colour'} ones, as the network takes.")
     if pixels.shape[2:] != (height, width):
         has = "x".join(map(str, pixels.shape[2:]))
@@ -76,18 +77,18 @@ def read_external(spec: str, config: StudyConfig, predictor: Predictor, trained_
     return ExternalImages(dataset.name, Images(pixels, labels, groups, names), tuple(notes))
 
 
-def _range_notes(spec: str, pixels: Pixels, intensity: Intensity) -> list[str]:
+def _range_notes(spec: str, pixels: Pixels | PixelRows, intensity: Intensity) -> list[str]:
     """Images of which the range of the training leaves next to nothing, if there are some.
 
     Raises:
         DatasetError: all are so, as those of another scale.
     """
-    begins = range(0, len(pixels), AT_ONCE)
-    beyond = np.concatenate([outside(pixels[begin : begin + AT_ONCE], intensity) for begin in begins])
+    beyond = np.concatenate([outside(part, intensity) for part in pieces(pixels)])
     trained = f"outside {intensity.low:g} to {intensity.high:g}, which the network was trained on ({intensity.rule})"
     if beyond.all():
+        low, high = min(part.min() for part in pieces(pixels)), max(part.max() for part in pieces(pixels))
         raise DatasetError(
-            f"{spec} has intensities {pixels.min():g} to {pixels.max():g}, in every image nearly all {trained}. "
+            f"{spec} has intensities {low:g} to {high:g}, in every image nearly all {trained}. "
             "Bring them to the scale of the training images."
         )
     count = int(beyond.sum())

@@ -14,6 +14,7 @@ from hptui.datasets._prepare import fingerprint
 from hptui.datasets._reading import read_dataset, split_dataset
 from hptui.datasets._summary import summarize
 from hptui.errors import ConfigError
+from hptui.headway import tell
 from hptui.metrics.classification import METRICS, metric
 from hptui.planning import new_strategy
 from hptui.record.predictions import Predictions
@@ -22,6 +23,7 @@ from hptui.training.engine.building import StudyInputs
 from hptui.training.engine.device import resolve_device, use_threads
 from hptui.training.engine.device_data import DeviceDataset, to_device
 from hptui.training.engine.normalisation import normalised
+from hptui.training.engine.placement import placement
 from hptui.training.engine.plug_ins import (
     ModelFactory,
     load_factory,
@@ -57,20 +59,23 @@ def prepare_inputs(
         dataset = read_dataset(config)
     split = split_dataset(dataset, config)
     del dataset  # it may hold all images once more
+    tell("looking at the intensities")
     fitted = fit_intensity(config.intensity, split)
     split = replace(split, notes=(*split.notes, *fitted.notes))
+    placed = placement(config.images_on, split, device)
     try:
-        data, test = to_device(split, fingerprint(split), device, config.class_weights, fitted)
+        data, test = to_device(split, fingerprint(split), device, config.class_weights, fitted, placed)
     except (torch.OutOfMemoryError, MemoryError):
         raise ConfigError(
             f"train_size: the images of {split.name} do not fit into the memory of {device}; "
-            "take fewer, or smaller ones, or another device."
+            "take fewer, or smaller ones, or another device, or leave them in main memory (--images-on host)."
         ) from None
     _check_score(config, data)
     weights = read_weights(config.weights) if config.weights is not None else None
     data, how = normalised(data, config.normalisation, factory, weights)
     inputs = StudyInputs(data, test, factory, optimizer, loss, device, summarize(split), weights)
-    lines = [f"images are normalised {how}"] * bool(how)
+    tell("trying the network out")
+    lines = [*[f"images are normalised {how}"] * bool(how), *[placed.note] * bool(placed.note)]
     return replace(inputs, warnings=(*lines, *try_out(inputs, config)))
 
 

@@ -175,6 +175,7 @@ class HptuiApp(App[None]):
             self._attention.ring(error or "the training of this window has ended")
         if not isinstance(self.screen, Preparing):
             return  # a dialog lies over it; then at a later look
+        self.screen.say(training.doing)
         if training.study is not None:
             self.pop_screen()
             self.open_study(training.study)

@@ -31,7 +31,7 @@ SPEED = (
     *("dataset", "data_dir", "image_size", "train_size", "validation_size", "split_seed", "class_weights"),
     *("intensity", "resize", "pages"),
     *("test_size", "column", "group_column", "group_pattern", "allow_overlap"),
-    *("model", "optimizer", "loss", "schedule", "search", "set", "device", "threads", "precision"),
+    *("model", "optimizer", "loss", "schedule", "search", "set", "device", "images_on", "threads", "precision"),
 )
 """settings on which a measurement depends; ranges, because their ends are tried"""
 FLAG = re.compile(r"--([a-z][a-z-]*[a-z])")

@@ -18,6 +18,10 @@ class Training(Protocol):
         """The study's folder, once data and model have been checked."""
 
     @property
+    def doing(self) -> str:
+        """What takes long before there is a study, and how far it is; empty where nothing is said."""
+
+    @property
     def error(self) -> str | None:
         """What went wrong, in one line."""
 
@@ -64,6 +68,10 @@ class OwnTraining:
     @property
     def study(self) -> Path | None:
         return self._training.study if self._training is not None else None
+
+    @property
+    def doing(self) -> str:
+        return self._training.doing if self._training is not None else ""
 
     @property
     def error(self) -> str | None:

@@ -1,12 +1,14 @@
 """What a large folder of images costs: to the first step, in memory, and per image; not a test, run by hand:
 
-    python tests/benchmarks/large_folders.py FOLDER --images 3000
+    python tests/benchmarks/large_folders.py FOLDER --images 3000 --rounds 3
     python tests/benchmarks/large_folders.py FOLDER --images 30000
 
-FOLDER gets JPEG files of 224 pixels in colour, drawn where it is missing, about 20 kB each. Each line is a process of
-its own: hptui where nothing is kept from an earlier start, hptui where the decoded images are, and torchvision's
-ImageFolder with a DataLoader of two workers. The network is one pooling and one linear layer, so that what is timed is
-the way of the images; all train on one thread, in batches of 32.
+FOLDER gets JPEG files of 224 pixels in colour, drawn where it is missing, about 20 kB each. Each variant is a process
+of its own: hptui where nothing is kept from an earlier start, hptui where the decoded images are, hptui where batches
+are brought ahead, and torchvision's ImageFolder with a DataLoader of two workers; one after the other, in each round.
+The network is one pooling and one linear layer, so that what is timed is the way of the images; all train on one
+thread, in batches of 32. Memory is what the process takes beyond its imports, pages of the mapped file included;
+those of the two workers are not in it.
 """
 
 from __future__ import annotations
@@ -15,11 +17,13 @@ import argparse
 import json
 import os
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -60,14 +64,20 @@ def peak_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def with_hptui(folder: Path) -> Iterator[tuple[str, float]]:
+def with_hptui(folder: Path, images_on: str = "auto") -> Iterator[tuple[str, float]]:
     """Names and seconds, or images per second."""
     from hptui.config import Layer, resolve
     from hptui.training import prepare_inputs
     from hptui.training.engine.building import new_state
     from hptui.training.engine.loop import Trainer
 
-    settings = {"dataset": f"folder:{folder}", "image_size": SIDE, "device": "cpu", "threads": 1}
+    settings = {
+        "dataset": f"folder:{folder}",
+        "image_size": SIDE,
+        "device": "cpu",
+        "threads": 1,
+        "images_on": images_on,
+    }
     config = resolve([Layer("benchmark", settings | {"set": {"batch_size": BATCH}})]).config
     start = time.perf_counter()
     inputs = prepare_inputs(config, factory=Pooled)
@@ -113,6 +123,7 @@ def with_loader(folder: Path) -> Iterator[tuple[str, float]]:
 VARIANTS: dict[str, Callable[[Path], Iterator[tuple[str, float]]]] = {
     "hptui, first start": with_hptui,
     "hptui, later start": with_hptui,
+    "hptui, brought ahead": partial(with_hptui, images_on="host"),
     "ImageFolder": with_loader,
 }
 
@@ -141,6 +152,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--images", type=int, default=3000)
+    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--variant", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.variant:
@@ -149,16 +161,36 @@ def main() -> None:
     if not options.folder.exists():
         draw(options.folder, options.images)
     pixels = options.images * 3 * SIDE**2
-    print(f"{options.images} images, {pixels / 2**20:.0f} MB of pixels")
-    with tempfile.TemporaryDirectory() as cache:
-        for variant in VARIANTS:
-            figures = measure(variant, options.folder, cache)
-            rates = ", ".join(f"{figures[f'epoch {epoch}']:.0f}" for epoch in range(1, EPOCHS + 1))
-            memory = f"{figures['memory'] / 2**20:6.0f} MB ({figures['memory'] / pixels:.1f} x the pixels)"
-            print(
-                f"{variant:20}first step after {figures['first step']:6.1f} s; memory {memory}; images/s: {rates}",
-                flush=True,
-            )
+    print(f"{options.images} images, {pixels / 2**20:.0f} MB of pixels, n = {options.rounds}; mean ± sd")
+    found: dict[str, list[dict[str, float]]] = {variant: [] for variant in VARIANTS}
+    for _ in range(options.rounds):
+        with tempfile.TemporaryDirectory() as cache:
+            for variant in VARIANTS:
+                found[variant].append(measure(variant, options.folder, cache))
+    for variant, rounds in found.items():
+        print(row(variant, rounds, found["ImageFolder"], pixels), flush=True)
+
+
+def row(variant: str, rounds: Sequence[dict[str, float]], plain: Sequence[dict[str, float]], pixels: int) -> str:
+    """A line of the table: figures, and the later epochs as a multiple of ImageFolder's, round by round."""
+    later = [(one["epoch 2"] + one["epoch 3"]) / 2 for one in rounds]
+    ratios = [mine / ((one["epoch 2"] + one["epoch 3"]) / 2) for mine, one in zip(later, plain, strict=True)]
+    return " | ".join(
+        [
+            variant,
+            spread([one["first step"] for one in rounds], 1),
+            spread([one["memory"] / pixels for one in rounds], 2),
+            spread([one["epoch 1"] for one in rounds], 0),
+            spread(later, 0),
+            spread(ratios, 1),
+        ]
+    )
+
+
+def spread(values: Sequence[float], digits: int) -> str:
+    """Mean ± sample deviation; the value alone of a single round."""
+    mean = f"{statistics.mean(values):,.{digits}f}"
+    return f"{mean} ± {statistics.stdev(values):,.{digits}f}" if len(values) > 1 else mean
 
 
 if __name__ == "__main__":

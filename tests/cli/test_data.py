@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hptui import headway
 from hptui.__main__ import main
 from hptui.config import DATA, Layer, resolve
 from hptui.errors import ConfigError
@@ -211,3 +212,22 @@ def test_augmentations_are_drawn(tmp_path: Path, capsys: Captured) -> None:
     assert capsys.readouterr().out.endswith(f"written: {drawing}\n")
     with Image.open(drawing) as picture:
         assert len(np.unique(np.asarray(picture.convert("L")))) > 100  # images, not a blank sheet
+
+
+def test_how_far_the_decoding_is_goes_to_stderr_alone(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(headway, "EVERY_SECONDS", 0)
+    monkeypatch.setattr("hptui.cli.headway_line.FIRST_SECONDS", 0)
+    assert main(["data", "table:labels.csv", "--json"]) == 0
+    said = capsys.readouterr()
+    assert "looking at 8 of 40 image files\n" in said.err
+    json.loads(said.out)
+
+
+def test_the_first_interruption_ends_the_decoding(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(words: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(headway, "EVERY_SECONDS", 0)
+    monkeypatch.setattr("hptui.cli.headway_line.HeadwayLine.show", lambda line, words: interrupted(words))
+    assert main(["data", "table:labels.csv"]) == 130
+    assert "Traceback" not in capsys.readouterr().err

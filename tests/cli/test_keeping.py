@@ -10,11 +10,14 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fabricate import PATIENCE_SECONDS, environment, finished_study, make_study, python, whole_run, write_run
 
 from hptui.__main__ import main
+from hptui.cli import doctor
 from hptui.cli.commands.studies import SORTS
+from hptui.datasets._decoded_cache import DecodedCache
 from hptui.export.formats import FORMATS
 from hptui.metrics.classification import METRICS
 from hptui.reading.listing_words import COLUMNS
@@ -154,6 +157,23 @@ def test_delete_says_what_goes_and_asks(studies: Path, monkeypatch: pytest.Monke
     assert "deleted 20260202-mnist-adaptive" in text
     assert "left in " in text
     assert [path.name for path in studies.rglob("*")] == ["20260101-digits-grid", "thesis.tex"]
+
+
+def test_clean_removes_decoded_images_when_it_is_asked_to(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    cache = DecodedCache()
+    assert f"nothing to clean: there are no decoded images in {cache.folder}" in said(capsys, "clean", "--decoded")
+    shape = (1, 1, 1000, 1000)
+    cache.fill("0" * 64, shape, "uint8", lambda file: (np.zeros(1, np.uint64), []))
+    assert f"1.0 MB of at most 43 GB in {cache.folder}" in doctor._decoded_images()
+    assert "nobody can be asked here; give --yes" in said(capsys, "clean", "--decoded", code=2)
+    answering(monkeypatch, "n\n")
+    assert "no decoded images were removed" in said(capsys, "clean", "--decoded")
+    assert cache.size() > 1_000_000
+    text = said(capsys, "clean", "--decoded", "--all", "--yes")
+    assert f"Remove 1.0 MB of decoded images from {cache.folder}?" in text
+    assert "removed 1.0 MB of decoded images" in text
+    assert "removed 8.0 MB" in text  # and checkpoints of both studies
+    assert cache.size() == 0
 
 
 @pytest.mark.parametrize("command", ["delete", "clean"])

@@ -14,6 +14,7 @@ from hptui.cli.exit_codes import DONE, FAILED, INTERRUPTED, STOPPED, USAGE
 from hptui.cli.preparing import NewStudyPreparation
 from hptui.cli.session import Session
 from hptui.errors import DatasetError
+from hptui.headway import tell
 from hptui.training import PreparedStudy
 
 
@@ -97,3 +98,34 @@ def test_a_failure_keeps_its_exit_code(error: Exception, code: int) -> None:
     session.wait()
     session.join()
     assert exit_code(session) == code
+
+
+def test_what_is_decoded_is_told_and_called_off_by_a_stop(trained: list[object]) -> None:
+    told, put_away = threading.Event(), threading.Event()
+
+    def decoding() -> Any:
+        try:
+            while True:
+                tell("decoding 1 of 2 images")
+                told.set()
+        finally:
+            put_away.set()
+
+    session = Session(decoding)
+    assert told.wait(PATIENCE_SECONDS)
+    assert session.doing == "decoding 1 of 2 images"
+    session.stop("SIGINT")
+    session.wait()  # for so long that what was begun is put away
+    assert put_away.wait(PATIENCE_SECONDS)
+    session.join()
+    assert (session.failure, exit_code(session), trained) == (None, INTERRUPTED, [])
+
+
+def test_nothing_is_told_any_more_once_it_trains(tmp_path: Path, trained: list[object]) -> None:
+    def preparing() -> Any:
+        tell("decoding 1 of 2 images")
+        return prepared(tmp_path / "study")
+
+    session = Session(preparing)
+    session.join()
+    assert (session.doing, len(trained)) == ("", 1)

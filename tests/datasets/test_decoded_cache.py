@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
+from mmap import mmap
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,9 +14,14 @@ import platformdirs
 import pytest
 from PIL import Image
 
-from hptui.datasets import DatasetRequest, _decoded_cache, _files
-from hptui.datasets._decoded_cache import DecodedCache
+from hptui import headway
+from hptui.datasets import DatasetRequest, Keys, _decoded_cache, _files, _pixel_file
+from hptui.datasets._decoded_cache import DecodedCache, Kept
+from hptui.datasets._duplicates import keys_of
 from hptui.datasets._files import DecodedFiles, decode_files
+from hptui.datasets._pixel_file import PixelFile
+from hptui.errors import DatasetError
+from hptui.headway import CalledOffError, listening
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +66,10 @@ def test_a_second_start_maps_what_the_first_has_decoded(files: list[Path], decod
     assert np.array_equal(first.pixels, second.pixels)
     assert first.notes[:-1] == second.notes != ()
     assert f"are kept in {folder()}" in first.notes[-1]
-    assert isinstance(second.pixels.base, np.memmap)
+    assert isinstance(first.pixels.base, mmap)
+    assert isinstance(second.pixels.base, mmap)
+    assert np.array_equal(first.keys, second.keys)
+    assert np.array_equal(first.keys, keys_of(np.array(first.pixels)))
     second.pixels[:] = 0  # copy on write: what is kept stays
     assert np.array_equal(read(files).pixels, first.pixels)
 
@@ -89,7 +100,7 @@ def test_a_file_that_has_changed_is_seen(files: list[Path], decoded: list[Path])
     assert read(files[:2]).pixels[:, 0, 0, 0].tolist() == [1000, 5]
 
 
-@pytest.mark.parametrize("damage", ["torn", "no array", "no notes", "other notes"])
+@pytest.mark.parametrize("damage", ["torn", "no array", "no notes", "other notes", "no keys", "other keys"])
 def test_what_is_damaged_is_decoded_anew(files: list[Path], decoded: list[Path], damage: str) -> None:
     read(files)
     decoded.clear()
@@ -100,6 +111,10 @@ def test_what_is_damaged_is_decoded_anew(files: list[Path], decoded: list[Path],
         pixels.write_bytes(b"hello")
     elif damage == "no notes":
         notes.unlink()
+    elif damage == "no keys":
+        notes.with_suffix(".keys").unlink()
+    elif damage == "other keys":
+        notes.with_suffix(".keys").write_bytes(b"hello")
     else:
         notes.write_text("{", "utf-8")
     assert read(files).pixels[:, 0, 0, 0].tolist() == [1000, 1001, 1002]
@@ -122,20 +137,133 @@ def test_a_cache_that_cannot_be_written_changes_nothing(files: list[Path]) -> No
     assert read(files).notes == read(files, keep_decoded="never").notes
 
 
+def fill(cache: DecodedCache, key: str) -> Kept | None:
+    def decode(file: PixelFile) -> tuple[Keys, list[str]]:
+        file.write(0, np.zeros((1, 20, 40), np.uint8))
+        return np.zeros(1, np.uint64), []
+
+    return cache.fill(key, (1, 1, 20, 40), "uint8", decode)
+
+
 def test_what_was_used_longest_ago_makes_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache = DecodedCache(tmp_path)
     monkeypatch.setattr(_decoded_cache, "MOST", 3000)
     for age, key in enumerate(("newest", "older", "oldest")):
-        assert cache.save(key, np.zeros((1, 1, 20, 40), np.uint8), [])
+        assert fill(cache, key) is not None
         os.utime(tmp_path / f"{key}.npy", (1000 - age, 1000 - age))
     (tmp_path / "notes.txt").write_text("the user's own", "utf-8")
-    abandoned, written = tmp_path / ".a.1.partial", tmp_path / ".b.2.partial"
-    abandoned.touch()
-    written.touch()
-    os.utime(abandoned, (1000, 1000))  # by a start that was killed
+    (tmp_path / ".a.partial").touch()  # of a start that was killed
     cache.load("oldest")  # used just now
-    cache.save("next", np.zeros((1, 1, 20, 40), np.uint8), [])
+    with PixelFile(tmp_path / ".b.partial"):
+        assert fill(cache, "next") is not None
+        assert (tmp_path / ".b.partial").exists()
     assert {path.name for path in tmp_path.glob("*.npy")} == {"newest.npy", "oldest.npy", "next.npy"}
+    assert {path.name for path in tmp_path.glob("*.keys")} == {"newest.keys", "oldest.keys", "next.keys"}
     assert (tmp_path / "notes.txt").exists()
-    assert not abandoned.exists()
-    assert written.exists()
+    assert list(tmp_path.glob(".*.partial")) == []
+
+
+def test_a_set_that_is_larger_than_all_that_is_kept_is_kept_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = DecodedCache(tmp_path)
+    assert fill(cache, "before") is not None
+    monkeypatch.setattr(_decoded_cache, "MOST", 100)
+    assert fill(cache, "large") is not None
+    assert [path.name for path in tmp_path.glob("*.npy")] == ["large.npy"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), DatasetError("damaged"), CalledOffError("enough")])
+def test_what_is_broken_off_leaves_nothing(
+    files: list[Path], monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    plain = _files.read_pixels
+
+    def broken(path: Path, *more: Any) -> Any:
+        if path == files[2]:
+            raise error
+        return plain(path, *more)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(_files, "read_pixels", broken)
+        with pytest.raises(type(error)):
+            read(files)
+    assert list(folder().iterdir()) == []
+    assert read(files).pixels[:, 0, 0, 0].tolist() == [1000, 1001, 1002]
+
+
+def test_a_disk_that_becomes_full_meanwhile_changes_nothing(files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> int:
+        raise OSError(errno.ENOSPC, "no space left")
+
+    monkeypatch.setattr(_pixel_file.os, "pwrite", full)
+    assert read(files).pixels[:, 0, 0, 0].tolist() == [1000, 1001, 1002]
+    assert list(folder().iterdir()) == []
+
+
+def test_what_another_process_decodes_is_waited_for(files: list[Path], decoded: list[Path]) -> None:
+    cache, heard = DecodedCache(), []
+    key = cache.key(files, _files._wishes(DatasetRequest(image_size=8)))
+    folder().mkdir(parents=True)
+    other = PixelFile(folder() / f".{key}.partial")
+
+    def listener(words: str) -> None:
+        if words.startswith("waiting for another"):
+            heard.append(words)
+            finish()
+
+    def finish() -> None:
+        other.claim((3, 1, 8, 8), "uint16")
+        for index in range(3):
+            other.write(index, np.full((1, 8, 8), 7 + index, np.uint16))
+        with (folder() / f"{key}.keys").open("wb") as keys:
+            np.save(keys, np.arange(3, dtype=np.uint64))
+        (folder() / f"{key}.json").write_text("[]", "utf-8")
+        other.publish(folder() / f"{key}.npy")
+        other.__exit__(None, None, None)
+
+    other.__enter__()
+    with listening(listener):
+        assert read(files).pixels[:, 0, 0, 0].tolist() == [7, 8, 9]
+    assert (len(heard), decoded) == (1, [])
+
+
+def test_a_listener_hears_how_far_it_is_and_calls_it_off(files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(headway, "EVERY_SECONDS", 0)
+    monkeypatch.setattr(_files, "_TURN", 1)
+    heard: list[str] = []
+    with listening(heard.append):
+        read(files)
+    assert heard == [f"looking at {number} of 3 image files" for number in (1, 2, 3)] + [
+        f"decoding {number} of 3 images" for number in (1, 2, 3)
+    ]
+
+    def enough(words: str) -> None:
+        if words.startswith("decoding"):
+            raise CalledOffError("enough")
+
+    with listening(enough), pytest.raises(CalledOffError):
+        read(files, image_size=9)
+    assert len(list(folder().glob("*.npy"))) == 1
+    assert list(folder().glob(".*")) == []
+
+
+def test_more_than_main_memory_holds_is_refused_where_it_may_not_lie_on_the_disk(
+    files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_files.psutil, "virtual_memory", lambda: SimpleNamespace(available=100))
+    with pytest.raises(DatasetError, match="--keep-decoded large"):
+        read(files, keep_decoded="never")
+    assert len(read(files).pixels) == 3
+
+
+def test_all_of_it_is_told_and_removed_but_what_is_decoded_now(files: list[Path]) -> None:
+    cache = DecodedCache()
+    assert (cache.size(), cache.clear()) == (0, 0)
+    kept = read(files)
+    (folder() / "mine.npy").write_bytes(b"the user's own")
+    assert cache.size() > kept.pixels.nbytes
+    with PixelFile(folder() / f".{'a' * 64}.partial"):
+        assert cache.clear() > kept.pixels.nbytes
+        assert {path.name for path in folder().iterdir()} == {"mine.npy", f".{'a' * 64}.partial"}
+    assert kept.pixels[:, 0, 0, 0].tolist() == [1000, 1001, 1002]  # whoever has it mapped keeps it

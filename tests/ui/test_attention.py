@@ -26,6 +26,8 @@ Script = Callable[[HptuiApp, Pilot[None]], Awaitable[object]]
 class FakeTraining:
     """A training in this process."""
 
+    doing = ""
+
     def __init__(self, study: Path | None = None) -> None:
         self.study, self.error, self.alive = study, None, True
 

@@ -100,6 +100,7 @@ DECLARED = declared()
 class FakeTraining:
     """It prepares for ever."""
 
+    doing = ""
     study: Path | None = None
     error: str | None = None
     alive = True

@@ -392,6 +392,8 @@ def test_a_finished_study_is_replayed_and_nothing_can_be_asked_of_it(tmp_path: P
 class FakeTraining:
     """What the app knows of a training in its own process."""
 
+    doing = ""
+
     def __init__(self, study: Path | None = None, error: str | None = None) -> None:
         self.study, self.error, self.alive, self.reason = study, error, error is None, ""
 

@@ -252,6 +252,7 @@ def test_every_setting_comes_back_as_it_was() -> None:
         resize="pad",
         pages="6",
         keep_decoded="never",
+        images_on="host",
         greed_check=2,
         score_weights="last",
         average_window=0.25,

@@ -28,11 +28,13 @@ from hptui.ui.own_training import OwnTraining
 from hptui.ui.panels.table import TablePanel
 from hptui.ui.screens.dashboard import Dashboard
 from hptui.ui.screens.new_study import NewStudyScreen
-from hptui.ui.screens.preparing import Preparing
+from hptui.ui.screens.preparing import PREPARING, Preparing
 
 
 class FakeTraining:
     """What the app knows of a training; the tests say how it fares."""
+
+    doing = ""
 
     def __init__(self, config: StudyConfig) -> None:
         self.config = config
@@ -112,6 +114,11 @@ def test_a_failure_is_cleared_with_the_attempt_that_made_it(tmp_path: Path) -> N
         await sitting.until(lambda: len(sitting.begun) == 2)
         assert isinstance(sitting.app.screen, Preparing)
         assert not sitting.notices
+        assert sitting.said == PREPARING
+        sitting.begun[1].doing = "decoding 1,240 of 3,000 images, 12 s left"
+        await sitting.until(lambda: sitting.said == sitting.begun[1].doing)
+        sitting.begun[1].doing = ""
+        await sitting.until(lambda: sitting.said == PREPARING)
         sitting.begun[1].study = study.directory
         await sitting.sees_dashboard()
         assert not sitting.notices

@@ -296,6 +296,7 @@ def several(stack: ExitStack) -> HptuiApp:
 class FakeTraining:
     """It prepares for ever."""
 
+    doing = ""
     study: Path | None = None
     error: str | None = None
     alive = True

@@ -12,6 +12,7 @@ import click
 import msgspec
 
 from hptui.cli.exit_codes import DONE
+from hptui.cli.headway_line import showing_headway
 from hptui.cli.options import data_options, json_option, resolve_layers
 from hptui.cli.output import print_json, print_line
 
@@ -40,7 +41,7 @@ def data(dataset: str | None, sheet: Path | None, augmentations: Path | None, as
     from hptui.datasets._sheet import write_sheet
     from hptui.datasets._summary import summarize
 
-    with contextlib.redirect_stdout(sys.stderr):  # own code may print what it likes
+    with contextlib.redirect_stdout(sys.stderr), showing_headway():  # own code may print what it likes
         prepared = split_dataset(read_dataset(config), config)
         fitted = fit_intensity(config.intensity, prepared)
         summary = summarize(replace(prepared, notes=(*prepared.notes, *fitted.notes)))

@@ -57,25 +57,46 @@ def note(directory: Path, words: Sequence[str], remove: bool) -> int:
 @click.command()
 @some_named_studies_argument
 @click.option("--all", "every", is_flag=True, help="All of your studies.")
+@click.option("--decoded", is_flag=True, help="Decoded images of large data sets in your cache (--keep-decoded).")
 @yes_option
-def clean(directories: tuple[Path, ...], every: bool, yes: bool) -> int:
-    """Remove the checkpoints of finished runs.
+def clean(directories: tuple[Path, ...], every: bool, decoded: bool, yes: bool) -> int:
+    """Remove the checkpoints of finished runs, or decoded images.
 
-    They are most of what a run takes up on the disk, and only adding epochs needs them. It says what goes, and how
-    much, and asks.
+    Checkpoints are most of what a run takes up on the disk, and only adding epochs needs them. Decoded images are made
+    anew when a study needs them. It says what goes, and how much, and asks.
     """
+    if every and directories:
+        raise UsageError("name the studies to clean, or give --all, not both.")
+    if decoded:
+        _clean_decoded(yes=yes)
+        if not (every or directories):
+            return DONE
     from hptui.record.housekeeping import clean_study
     from hptui.record.housekeeping_words import clean_question
     from hptui.record.sizes import in_bytes
 
-    if every == bool(directories):
-        raise UsageError("name the studies to clean, or give --all.")
+    if not (every or directories):
+        raise UsageError("name the studies to clean, or give --all, or --decoded.")
     words, concerned = clean_question(study_directories(studies_folder()) if every else directories)
     if not concerned or not _agreed(words, yes=yes):
         print_to_stderr("nothing was removed" if concerned else words)
         return DONE
     print_line(f"removed {in_bytes(sum(clean_study(directory) for directory in concerned))}")
     return DONE
+
+
+def _clean_decoded(*, yes: bool) -> None:
+    """Empty the cache of decoded images, unless somebody says no."""
+    from hptui.datasets._decoded_cache import DecodedCache
+    from hptui.record.sizes import in_bytes
+
+    cache = DecodedCache()
+    if not (size := cache.size()):
+        print_to_stderr(f"nothing to clean: there are no decoded images in {cache.folder}")
+    elif _agreed(f"Remove {in_bytes(size)} of decoded images from {cache.folder}?", yes=yes):
+        print_line(f"removed {in_bytes(cache.clear())} of decoded images")
+    else:
+        print_to_stderr("no decoded images were removed")
 
 
 @click.command()

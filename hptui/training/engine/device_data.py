@@ -1,4 +1,4 @@
-"""The whole data set on the device at the depth of its files, and the order in which a run sees it."""
+"""A data set as the device sees it, at the depth of its files, and the order in which a run sees it."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ from hptui.datasets._intensity import FittedIntensity, Statistic, fit_intensity
 from hptui.errors import ConfigError
 from hptui.plan import batches_per_epoch
 from hptui.record.intensity import BYTES, Intensity
-from hptui.training.engine.stored_pixels import scaled, stored
+from hptui.training.engine.host_pixels import HostPixels
+from hptui.training.engine.placement import Placement
+from hptui.training.engine.stored_pixels import scaled
 
 
 @dataclass(frozen=True)
 class DeviceImages:
     """One split on the device."""
 
-    pixels: Tensor
-    """(N, C, H, W), see `stored`"""
+    pixels: Tensor | HostPixels
+    """(N, C, H, W), see `stored`; what stays in main memory comes batch by batch"""
     labels: Tensor
     """(N,) int64"""
     groups: Names | None = None
@@ -31,6 +33,16 @@ class DeviceImages:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def index_device(self) -> torch.device:
+        """Where indices of images are wanted."""
+        return torch.device("cpu") if isinstance(self.pixels, HostPixels) else self.pixels.device
+
+    def expect(self, index: Tensor | slice | None) -> None:
+        """Say which images will be asked for next, where they have to be brought; None: nobody knows."""
+        if index is not None and isinstance(self.pixels, HostPixels):
+            self.pixels.expect(index)
 
 
 @dataclass(frozen=True)
@@ -81,8 +93,10 @@ def to_device(
     device: torch.device,
     class_weights: str = "none",
     fitted: FittedIntensity | None = None,
+    placement: Placement | None = None,
 ) -> tuple[DeviceDataset, DeviceImages]:
-    """Copy all splits to `device` once; test images apart, none where there are none. `dataset` has validation images.
+    """Copy all splits to `device` once, or where `placement` says; test images apart, none where there are none.
+    `dataset` has validation images.
 
     On a CPU, images are not copied: whoever made them must not change them any more.
 
@@ -91,6 +105,7 @@ def to_device(
     """
     assert dataset.validation is not None
     fit = fit_intensity("auto", dataset) if fitted is None else fitted
+    place = Placement() if placement is None else placement
 
     def channel(values: Statistic) -> Tensor:
         return torch.tensor(values, dtype=torch.float32, device=device).view(1, -1, 1, 1)
@@ -98,8 +113,8 @@ def to_device(
     learning = DeviceDataset(
         name=dataset.name,
         class_names=dataset.class_names,
-        train=_images(dataset.train, fit.intensity, device),
-        validation=_images(dataset.validation, fit.intensity, device),
+        train=_images(dataset.train, fit.intensity, device, place),
+        validation=_images(dataset.validation, fit.intensity, device, place),
         mean=channel(fit.mean),
         std=channel(fit.std),
         fingerprint=fingerprint,
@@ -107,7 +122,7 @@ def to_device(
         intensity=fit.intensity,
     )
     test = dataset.test if dataset.test is not None else dataset.train.take(np.empty(0, np.int64))
-    return learning, _images(test, fit.intensity, device)
+    return learning, _images(test, fit.intensity, device, place)
 
 
 def balanced(dataset: ImageDataset) -> npt.NDArray[np.float32]:
@@ -125,9 +140,9 @@ def balanced(dataset: ImageDataset) -> npt.NDArray[np.float32]:
     return weights
 
 
-def _images(images: Images, intensity: Intensity, device: torch.device) -> DeviceImages:
+def _images(images: Images, intensity: Intensity, device: torch.device, placement: Placement) -> DeviceImages:
     labels = torch.tensor(np.ascontiguousarray(images.labels), device=device)
-    return DeviceImages(stored(images.pixels, intensity, device), labels, images.groups, images.names)
+    return DeviceImages(placement.place(images.pixels, intensity, device), labels, images.groups, images.names)
 
 
 class BatchOrder:
@@ -153,14 +168,21 @@ class BatchOrder:
 
         A remainder of half a batch or less joins the batch before it: BatchNorm cannot use a batch of one.
         """
-        left = self._images - self.position
-        if left == 0:
+        if self.position == self._images:
             self._order = self._permute()
-            self.position, left = 0, self._images
-        size = left if 2 * left <= 3 * batch_size else batch_size
-        batch = self._order[self.position : self.position + size]
-        self.position += size
+            self.position = 0
+        batch = self._batch_here(batch_size)
+        self.position += len(batch)
         return batch
+
+    def upcoming(self, batch_size: int) -> Tensor | None:
+        """The batch that comes next, if it is one of this epoch; nothing is moved on."""
+        return self._batch_here(batch_size) if self.position < self._images else None
+
+    def _batch_here(self, batch_size: int) -> Tensor:
+        left = self._images - self.position
+        size = left if 2 * left <= 3 * batch_size else batch_size
+        return self._order[self.position : self.position + size]
 
     def batches_left(self, batch_size: int) -> int:
         """Batches left of this epoch."""

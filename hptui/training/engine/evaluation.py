@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from hptui.record.class_counts import ClassCounts
 from hptui.record.predictions import Predictions
 from hptui.training.engine.device_data import DeviceDataset, DeviceImages
+from hptui.training.engine.host_pixels import HostPixels
 
 CPU_BATCH = 100
 """on a CPU larger batches cost more (500: 1.47, 2000: 1.91 of the time), because their activations leave the cache"""
@@ -92,9 +93,10 @@ def evaluate(
     losses, cells, logits = [], [], []
     try:
         with torch.inference_mode(), forward_precision(precision, device):
-            for batch in _batches(images.pixels):
+            for batch, following in _batches(images.pixels):
                 before_batch()
                 pixels, labels = images.pixels[batch], images.labels[batch]
+                images.expect(following)
                 inputs = data.normalise(pixels)
                 output = network(inputs) if weights is None else functional_call(network, weights, (inputs,))
                 if with_predictions:
@@ -116,16 +118,17 @@ def probabilities(
     """(N, classes) softmax of the logits for (N, C, H, W) images as stored, without labels, in its batches."""
     network.eval()
     with torch.inference_mode(), forward_precision(precision, pixels.device):
-        logits = torch.cat([network(data.normalise(pixels[batch])).float() for batch in _batches(pixels)])
+        logits = torch.cat([network(data.normalise(pixels[batch])).float() for batch, _ in _batches(pixels)])
         softmax: npt.NDArray[np.float32] = torch.softmax(logits, 1).cpu().numpy()
     return softmax
 
 
-def _batches(pixels: Tensor) -> Iterator[slice]:
-    """One after another through (N, C, H, W)."""
-    size = CPU_BATCH if pixels.device.type == "cpu" else max(1, GPU_PIXELS // pixels[0].numel())
+def _batches(pixels: Tensor | HostPixels) -> Iterator[tuple[slice, slice | None]]:
+    """One after another through (N, C, H, W), each with the one that follows it."""
+    size = CPU_BATCH if pixels.device.type == "cpu" else max(1, GPU_PIXELS // pixels.shape[1:].numel())
     for start in range(0, len(pixels), size):
-        yield slice(start, start + size)
+        end = start + size
+        yield slice(start, end), slice(end, end + size) if end < len(pixels) else None
 
 
 def _predictions(logits: Tensor, images: DeviceImages) -> Predictions:

@@ -80,6 +80,7 @@ class Trainer:
             state.network.train()
         chosen = state.order.next_batch(values.batch_size)  # (B,) indices
         batch = training_batch(self.data, chosen, values.held, state.augmentation, state.step)
+        self.data.train.expect(state.order.upcoming(values.batch_size))
         with forward_precision(self.precision, batch.inputs.device):
             output = state.network(batch.inputs)  # (B, classes)
         loss = self._loss_of(output.float(), batch)
