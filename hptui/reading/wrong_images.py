@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from hptui.metrics.classification import predicted_classes
+from hptui.metrics.wrong import most_wrong_images
 from hptui.record.predictions import Predictions
 
 HEADINGS = ("image", "true class", "predicted class", "probability %", "of the true class %")
@@ -32,13 +32,7 @@ def most_wrong(
     predictions: Predictions, class_names: Sequence[str], most: int, threshold: float | None = None
 ) -> list[WrongImage]:
     """At most so many images, by falling probability of the class that they were wrongly called by."""
-    import numpy as np
-
-    called = predicted_classes(predictions, threshold)
-    rows = np.arange(len(predictions))
-    sure = predictions.probabilities[rows, called].astype(np.float64)
-    wrong = np.flatnonzero((called != predictions.labels) & np.isfinite(sure))
-    order = wrong[np.argsort(-sure[wrong], kind="stable")][:most]
+    order, called = most_wrong_images(predictions, most, threshold)
     names, groups = predictions.names, predictions.groups
     return [
         WrongImage(
@@ -46,11 +40,11 @@ def most_wrong(
             name=str(names[index]) if names is not None else f"#{index}",
             group=str(groups[index]) if groups is not None else "",
             true=class_names[predictions.labels[index]],
-            predicted=class_names[called[index]],
-            probability=float(sure[index]),
+            predicted=class_names[label],
+            probability=float(predictions.probabilities[index, label]),
             probability_of_true=float(predictions.probabilities[index, predictions.labels[index]]),
         )
-        for index in order.tolist()
+        for index, label in zip(order.tolist(), called.tolist(), strict=True)
     ]
 
 
