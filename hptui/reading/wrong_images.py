@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from hptui.metrics.classification import predicted_classes
 from hptui.metrics.wrong import most_wrong_images
 from hptui.record.predictions import Predictions
 
@@ -32,7 +33,7 @@ def most_wrong(
     predictions: Predictions, class_names: Sequence[str], most: int, threshold: float | None = None
 ) -> list[WrongImage]:
     """At most so many images, by falling probability of the class that they were wrongly called by."""
-    order, called = most_wrong_images(predictions, most, threshold)
+    called = predicted_classes(predictions, threshold)
     names, groups = predictions.names, predictions.groups
     return [
         WrongImage(
@@ -40,11 +41,11 @@ def most_wrong(
             name=str(names[index]) if names is not None else f"#{index}",
             group=str(groups[index]) if groups is not None else "",
             true=class_names[predictions.labels[index]],
-            predicted=class_names[label],
-            probability=float(predictions.probabilities[index, label]),
+            predicted=class_names[called[index]],
+            probability=float(predictions.probabilities[index, called[index]]),
             probability_of_true=float(predictions.probabilities[index, predictions.labels[index]]),
         )
-        for index, label in zip(order.tolist(), called.tolist(), strict=True)
+        for index in most_wrong_images(predictions, most, threshold).tolist()
     ]
 
 

@@ -44,8 +44,8 @@ class WrongSheet:
     @property
     def counts(self) -> str:
         """How many are shown, of how many that are wrong, of how many."""
-        share = f"{self.called_otherwise:,} of {self.tested:,} test images were called by another class"
-        return share if len(self.images) == self.called_otherwise else f"{share}; the {len(self.images)} surest"
+        share = f"{self.called_otherwise:,} of {self.tested:,} test images called by another class"
+        return share if len(self.images) == self.called_otherwise else f"{share}, the {len(self.images)} surest"
 
 
 def wrong_sheet(run: FollowedRun) -> WrongSheet:
@@ -58,7 +58,7 @@ def wrong_sheet(run: FollowedRun) -> WrongSheet:
         return WrongSheet(why_none=f"shows none: {predictions}")
     if len(started.class_names) != predictions.classes:
         return WrongSheet(why_none="shows none: its predictions are of other classes than its log")
-    wrong, _ = most_wrong_images(predictions, len(predictions))
+    wrong = most_wrong_images(predictions, len(predictions))
     images: list[ShownImage] = []
     why = "called no test image by another class"
     if len(wrong):

@@ -81,6 +81,13 @@ def noticed(summary: DataSummary) -> list[str]:
     return lines
 
 
+def count_rows(summary: DataSummary) -> list[tuple[str, list[int]]]:
+    """Images of each class in every split; then all of them."""
+    splits = summary.splits.values()
+    rows = [(name, [split.images[index] for split in splits]) for index, name in enumerate(summary.class_names)]
+    return [*rows, ("all", [sum(split.images) for split in splits])]
+
+
 def _split_words(split: SplitSummary, class_names: list[str]) -> str:
     if len(class_names) > _MOST_GIVEN:
         counts = f"{len(class_names)} classes, {min(split.images):,} to {max(split.images):,} of each"

@@ -13,7 +13,7 @@ from hptui.export.pictures import pictures
 from hptui.metrics.wrong import most_wrong_images
 from hptui.reading.studies import FollowedRun, follow
 from hptui.reading.wrong_sheet import wrong_sheet
-from hptui.record.predictions import PREDICTIONS_FILE, read_predictions
+from hptui.record.predictions import PREDICTIONS_FILE, Predictions, read_predictions
 from hptui.record.wrong_images import WRONG_IMAGES_FILE, WrongPixels, write_wrong_images
 
 
@@ -24,7 +24,7 @@ def run(tmp_path: Path) -> FollowedRun:
     directory = study.directory / "optimized-0"
     answers = read_predictions(directory)
     assert answers is not None
-    wrong, _ = most_wrong_images(answers, 5)
+    wrong = most_wrong_images(answers, 5)
     pixels = np.broadcast_to(wrong.astype(np.uint8)[:, None, None, None], (5, 1, 8, 8)).copy()
     write_wrong_images(directory, WrongPixels(wrong, pixels))
     return next(run for run in follow(study.directory).runs if run.name == "optimized-0")
@@ -38,7 +38,7 @@ def test_each_image_stands_with_its_own_picture(run: FollowedRun) -> None:
     assert all(shown.wrong.true != shown.wrong.predicted for shown in sheet.images)
     assert sheet.why_none == ""
     assert (sheet.tested, sheet.called_otherwise > 5) == (60, True)
-    assert sheet.counts == f"{sheet.called_otherwise} of 60 test images were called by another class; the 5 surest"
+    assert sheet.counts == f"{sheet.called_otherwise} of 60 test images called by another class, the 5 surest"
 
 
 def test_why_there_is_none(run: FollowedRun, tmp_path: Path) -> None:
@@ -64,3 +64,10 @@ def test_runs_that_kept_images_have_a_picture_of_them(run: FollowedRun, tmp_path
     assert picture.caption.startswith("Test images that optimized-0 called by another class, the surest first: ")
     written = export(study, tmp_path / "x")
     assert tmp_path / "x" / "most-wrong-optimized-0.png" in written
+
+
+def test_an_image_with_several_labels_counts_by_its_surest_mistake() -> None:
+    labels = np.array([[1, 0], [1, 1], [0, 0], [0, 1]])
+    answers = np.array([[0.9, 0.6], [0.05, 0.2], [0.1, 0.4], [0.7, np.nan]], np.float32)
+    assert most_wrong_images(Predictions(labels, answers), 10).tolist() == [1, 3, 0]
+    assert most_wrong_images(Predictions(labels, answers), 1).tolist() == [1]

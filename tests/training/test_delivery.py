@@ -156,7 +156,7 @@ def test_the_images_that_are_most_wrong_are_kept_as_the_network_saw_them(prepare
     kept = read_wrong_images(tmp_path)
     assert answers is not None
     assert kept is not None
-    wrong, _ = most_wrong_images(answers, 24)
+    wrong = most_wrong_images(answers, 24)
     assert kept.indices.tolist() == wrong.tolist() != []
     assert np.array_equal(kept.pixels, made.test.pixels.numpy()[wrong])
 

@@ -17,7 +17,7 @@ def wrong_pixels(data: DeviceDataset, test: DeviceImages, predictions: Predictio
 
     In the intensities that the study brings to 0..255, grey or RGB; of any other number of channels the first.
     """
-    indices, _ = most_wrong_images(predictions, most)
+    indices = most_wrong_images(predictions, most)
     if not len(indices):
         return None
     chosen = torch.from_numpy(indices).to(test.pixels.device)
