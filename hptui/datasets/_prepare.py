@@ -17,6 +17,7 @@ from hptui.datasets import MOST_CHANNELS, DatasetRequest, ImageDataset, Images, 
 from hptui.datasets._arrays import known_depth
 from hptui.datasets._duplicates import check_overlap
 from hptui.datasets._groups import grouped, grouping_note
+from hptui.datasets._joining import without_files
 from hptui.datasets._near import near_notes
 from hptui.datasets._request import one_line
 from hptui.datasets._split import Purpose, percent, sample, split_off, taken_words
@@ -115,14 +116,16 @@ def check(dataset: object, *, group_pattern: str | None = None, allow_overlap: b
         raise DatasetError("all train images are of one class; there must be at least two.")
     splits = {split: grouped(images, group_pattern) for split, images in splits.items()}
     told = check_overlap(splits, published=bool(dataset.published), allowed=allow_overlap)
+    notes, files = without_files(dataset.notes)
     return ImageDataset(
         str(dataset.name),
         tuple(names),
         splits["train"],
         splits["test"],
         splits.get("validation"),
-        (*map(str, dataset.notes), *told, *grouping_note(splits)),
+        (*notes, *told, *grouping_note(splits)),
         bool(dataset.published),
+        files or str(dataset.files),
     )
 
 

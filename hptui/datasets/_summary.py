@@ -39,6 +39,7 @@ def summarize(dataset: ImageDataset) -> DataSummary:
         repeated=repeated,
         contradictory=contradictory,
         notes=list(dataset.notes),
+        files=dataset.files,
     )
 
 

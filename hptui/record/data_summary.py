@@ -48,6 +48,8 @@ class DataSummary(msgspec.Struct, frozen=True, omit_defaults=True):
     """of these, how many are of another class than the one that they equal"""
     notes: Annotated[list[str], Meta(max_length=1000)] = []
     """what was left out and why, splits that were made, images in two splits, names that look like groups"""
+    files: Annotated[str, Meta(max_length=1000)] = ""
+    """number, sizes, depths and colours of the image files; empty: there were none, or an older hptui"""
 
     def __post_init__(self) -> None:
         if any(len(split.images) != len(self.class_names) for split in self.splits.values()):
@@ -56,7 +58,7 @@ class DataSummary(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def summary_lines(summary: DataSummary) -> list[str]:
     """The whole in a few lines: what it is, each split, and what was noticed."""
-    lines = [overview_words(summary)]
+    lines = [overview_words(summary), *([files_words(summary)] if summary.files else [])]
     lines += [f"{name}: {_split_words(split, summary.class_names)}" for name, split in summary.splits.items()]
     return lines + [f"note: {line}" for line in noticed(summary)]
 
@@ -70,6 +72,11 @@ def overview_words(summary: DataSummary) -> str:
         f"intensities {summary.lowest:g} to {summary.highest:g} (mean {summary.mean:.4g}, sd {summary.deviation:.4g}, "
         f"{summary.levels:,} levels)"
     )
+
+
+def files_words(summary: DataSummary) -> str:
+    """What the image files are."""
+    return f"image files: {summary.files}"
 
 
 def noticed(summary: DataSummary) -> list[str]:

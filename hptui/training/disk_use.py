@@ -22,5 +22,5 @@ def disk_use(inputs: StudyInputs, config: StudyConfig) -> DiskUse:
     images, classes = len(inputs.data.validation) + len(inputs.test), len(inputs.data.class_names)
     predictions = images * (DELIVERED * classes * FLOAT + INTEGER)
     height, width = (min(side, SIDE) for side in inputs.data.image_shape)
-    wrong = min(config.wrong_images, len(inputs.test)) * (3 if inputs.data.channels == 3 else 1) * height * width
+    wrong = config.wrong_images * (3 if inputs.data.channels == 3 else 1) * height * width  # as if there were so many
     return DiskUse(kept=DELIVERED * weights + predictions + wrong, checkpoint=COPIES * weights)

@@ -22,7 +22,10 @@ from .panel_host import make_scene, piloted, screen
 
 SPLITS = {"train": SplitSummary([1200, 3], 40), "validation": SplitSummary([10, 0], 5), "test": SplitSummary([7, 1])}
 NOTES = ["left out, hidden: 3 (.a, .b, .c)", "image files of 20 x 30 pixels were stretched to squares"]
-SUMMARY = DataSummary("scans", ["healthy", "ill"], SPLITS, 1, 64, 64, "uint16", 3, 4095, 900, 80, 4000, 2, 1, NOTES)
+FILES = "1,221 of 512 x 512 pixels, 16 bits, grey; brought to 64 x 64"
+SUMMARY = DataSummary(
+    "scans", ["healthy", "ill"], SPLITS, 1, 64, 64, "uint16", 3, 4095, 900, 80, 4000, 2, 1, NOTES, FILES
+)
 
 
 @pytest.fixture
@@ -40,6 +43,7 @@ def test_all_that_was_read_is_told(study: Study) -> None:
     lines = text(study)
     assert lines[0].startswith("data scans: 1,221 images of 64 x 64, grey, uint16, intensities 3 to 4095 (mean 900")
     assert "Intensities 3 to 4095 become black to white (minmax)." in lines
+    assert f"image files: {FILES}." in lines
     rows = [line.split() for line in lines]
     assert ["class", "train", "validation", "test", "train"] in rows
     assert ["healthy", "1,200", "10", "7", "■" * 30] in rows

@@ -89,7 +89,8 @@ class Delivery:
         self.predictions = {(model, split): splits[split] for model, splits in by_model.items() for split in splits}
         if directory is not None:
             write_predictions(directory, self.predictions, trainer.state.step)
-            wrong = wrong_pixels(trainer.data, test, final["test"], wrong_images)
+            answers = final.get("test")
+            wrong = wrong_pixels(trainer.data, test, answers, wrong_images) if answers is not None else None
             if wrong is not None:
                 write_wrong_images(directory, wrong, trainer.state.step)
             files = {BEST_FILE: (self.best.weights, self.best.epoch, self.best.delivered)}

@@ -20,8 +20,7 @@ def wrong_pixels(data: DeviceDataset, test: DeviceImages, predictions: Predictio
     indices = most_wrong_images(predictions, most)
     if not len(indices):
         return None
-    chosen = torch.from_numpy(indices).to(test.pixels.device)
-    pixels = data.scaled(test.pixels[chosen]).float()
+    pixels = data.scaled(test.pixels[torch.from_numpy(indices)]).float()
     pixels = pixels if pixels.shape[1] == 3 else pixels[:, :1]
     height, width = pixels.shape[2:]
     if (longer := max(height, width)) > SIDE:

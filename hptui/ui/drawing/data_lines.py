@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from rich.text import Text
 
-from hptui.record.data_summary import DataSummary, count_rows, noticed, overview_words
+from hptui.record.data_summary import DataSummary, count_rows, files_words, noticed, overview_words
 from hptui.record.intensity import Intensity
 from hptui.record.study_directory import Study
 from hptui.ui.drawing.colours import Palette
@@ -26,6 +26,8 @@ def data_lines(study: Study, width: int, palette: Palette) -> list[Text]:
     if summary is None:
         return _wrapped(NOT_RECORDED, width, palette, "dim")
     lines = _wrapped(f"{overview_words(summary)}.", width, palette)
+    if summary.files:
+        lines += _wrapped(f"{files_words(summary)}.", width, palette)
     lines += _intensity(study.intensity, width, palette)
     lines += [Text(), *_table(summary, width, palette), Text()]
     remarks = noticed(summary)
