@@ -16,6 +16,8 @@ from textual.worker import get_current_worker
 
 from hptui.reading.studies import FollowedRun
 from hptui.reading.wrong_sheet import WrongSheet, wrong_sheet
+from hptui.ui.drawing.image_cells import image_cells
+from hptui.ui.drawing.kitty_images import KittyImages, shows_kitty_images
 from hptui.ui.drawing.literal import in_the_middle, literal
 from hptui.ui.drawing.wrong_lines import CAPTION, GAP, Tiles, single_lines, tile_lines, tiles
 from hptui.ui.panels import Panel, Scene, key_hints
@@ -71,6 +73,22 @@ class WrongPanel(Panel):
         self._of: object = None
         """the run that it is of, and whether that was completed"""
         self._lines: list[Strip] = []
+        self._kitty: KittyImages | None = None
+        """None: the terminal shows no images but characters"""
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        driver = self.app._driver
+        # half of what tells one image from another is lost where 256 colours are told apart
+        if driver is not None and self.app.console.color_system == "truecolor" and shows_kitty_images():
+            self._kitty = KittyImages(driver.write)
+
+    def on_unmount(self) -> None:
+        self._forget_images()
+
+    def _forget_images(self) -> None:
+        if self._kitty is not None:
+            self._kitty.forget()
 
     def change_key(self, scene: Scene) -> object:
         return (*_run(scene), scene.palette)
@@ -79,6 +97,7 @@ class WrongPanel(Panel):
         if self.scene is not None and self._of != _run(self.scene):
             self._of, self._sheet = _run(self.scene), None
             self.set_reactive(WrongPanel.view, View())
+            self._forget_images()
             self._read(self.scene.run, self._of)
         self._draw()
 
@@ -86,6 +105,7 @@ class WrongPanel(Panel):
         self._draw()
 
     def on_resize(self) -> None:
+        self._forget_images()  # they were sent for so many cells
         self._draw()
 
     @work(thread=True, exclusive=True, exit_on_error=False)
@@ -119,9 +139,11 @@ class WrongPanel(Panel):
         if sheet is None or not sheet.images:
             why = "the images are being read" if sheet is None else f"{scene.run.name} {sheet.why_none}."
             return [Strip([Segment(line, Style(dim=True))]) for line in in_the_middle(why, width, height)]
-        draw = single_lines if self.view.alone else tile_lines
+        arrange = single_lines if self.view.alone else tile_lines
+        draw = self._kitty.draw if self._kitty is not None else image_cells
         header = Strip([Segment(self._counts(sheet)[:width])])
-        return [header, *draw(sheet.images, self.view.selected, width, max(height - 1, 1), scene.palette)]
+        below = arrange(sheet.images, self.view.selected, width, max(height - 1, 1), scene.palette, draw)
+        return [header, *below]
 
     def _counts(self, sheet: WrongSheet) -> str:
         """How many images there are, and which of them are here."""
