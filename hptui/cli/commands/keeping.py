@@ -62,7 +62,8 @@ def clean(directories: tuple[Path, ...], every: bool, yes: bool) -> int:
     """Remove the checkpoints of finished runs.
 
     They are most of what a run takes up on the disk, and only adding epochs needs them. It says what goes, and how
-    much, and asks.
+    much, and asks. The small pictures of test images that a run gets most wrong (wrong_images.npz in its folder) stay;
+    they may show patients: --wrong-images 0 keeps none, and the file may be deleted by hand.
     """
     from hptui.record.housekeeping import clean_study
     from hptui.record.housekeeping_words import clean_question
