@@ -41,6 +41,7 @@ from hptui.record.run_directory import EVENTS_FILE, RUN_FILE, read_run_file
 from hptui.record.seals import CHECKSUM, Origin, check_archive, seal_archive, seal_struct, seal_text
 from hptui.record.study_directory import STEERING_FILE, STUDY_FILE, Steering, open_study
 from hptui.record.study_names import find_run, find_study
+from hptui.record.wrong_images import WRONG_IMAGES_FILE, WrongPixels, read_wrong_images, write_wrong_images
 from hptui.space import parse_range
 from hptui.ui.appearance import SETTINGS, load_settings
 
@@ -185,6 +186,8 @@ def _of_a_study(study: Path) -> list[Reader]:
 def _of_a_run(study: Path, run: Path) -> list[Reader]:
     sound_study = (study / STUDY_FILE).read_bytes()
     sound = {name: (run / name).read_bytes() for name in (RUN_FILE, EVENTS_FILE, PREDICTIONS_FILE)}
+    write_wrong_images(run, WrongPixels(np.array([2, 0]), np.zeros((2, 1, 4, 4), np.uint8)))
+    images = (run / WRONG_IMAGES_FILE).read_bytes()
 
     def put_back() -> None:
         (study / STUDY_FILE).write_bytes(sound_study)
@@ -207,6 +210,12 @@ def _of_a_run(study: Path, run: Path) -> list[Reader]:
         (run / PREDICTIONS_FILE).write_bytes(content)
         found = read_predictions(run)
         return None if found is None else [metric(name, found) for name in METRICS]
+
+    def read_images(content: bytes) -> object:
+        put_back()
+        (run / WRONG_IMAGES_FILE).write_bytes(content)
+        found = read_wrong_images(run)
+        return None if found is None else found.of(2)
 
     def read_archive(content: bytes) -> object:
         path = run / "model.pt"
@@ -233,6 +242,7 @@ def _of_a_run(study: Path, run: Path) -> list[Reader]:
         Reader(EVENTS_FILE, 6, changed_log(sound[EVENTS_FILE]), read_log),
         Reader(RUN_FILE, 5, sealed(sound[RUN_FILE], json.loads, resealed), read_run),
         Reader(PREDICTIONS_FILE, 3, changed_archive(sound[PREDICTIONS_FILE]), read_answers),
+        Reader(WRONG_IMAGES_FILE, 2, changed_archive(images), read_images),
         Reader("model.pt", 5, changed_archive(archive.getvalue()), read_archive),
         Reader("commands", 8, raw(lines), read_commands),
     ]

@@ -16,7 +16,7 @@ from mutated_inputs import Outcome, read_mutated
 from readers import Reader, make_readers
 
 INPUTS = 20_000
-SLOW = ("events.jsonl", "run.json", "predictions.npz")
+SLOW = ("events.jsonl", "run.json", "predictions.npz", "wrong_images.npz")
 """of these a tenth of their share: one of them takes as long as ten others"""
 KINDS = (
     *("config.toml", "a setting", "screen.json", "study.toml", "steering.json", "note.txt", "heartbeat.json", "places"),

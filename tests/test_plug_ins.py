@@ -234,7 +234,7 @@ def test_a_hyperparameter_is_everywhere(plugged: Plugged) -> None:
 @pytest.mark.parametrize("size", ["120x40", "160x48"])
 def test_a_panel_has_a_place_and_a_size_of_its_own(plugged: Plugged, size: str) -> None:
     panels, shown = plugged.seen[size]["panels"], plugged.seen[size]["shown"]
-    assert len(panels) == 7
+    assert len(panels) == 9
     width, height = panels["Cost"]
     assert width >= 40
     assert height >= 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.table import Table
 from rich.text import Text
 
-from hptui.record.data_summary import DataSummary
+from hptui.record.data_summary import DataSummary, count_rows
 
 
 def class_table(summary: DataSummary) -> Table:
@@ -14,10 +14,9 @@ def class_table(summary: DataSummary) -> Table:
     table.add_column("class")
     for name in summary.splits:
         table.add_column(name, justify="right")
+    for name, counts in count_rows(summary):
+        table.add_row(Text(name), *(f"{count:,}" for count in counts))
     splits = summary.splits.values()
-    for index, name in enumerate(summary.class_names):
-        table.add_row(Text(name), *(f"{split.images[index]:,}" for split in splits))
-    table.add_row("all", *(f"{sum(split.images):,}" for split in splits))
     if any(split.groups is not None for split in splits):
         table.add_row("groups", *("" if split.groups is None else f"{split.groups:,}" for split in splits))
     return table

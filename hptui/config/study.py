@@ -156,6 +156,15 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ] = None
     precision: Literal["float32", "bfloat16"] = "float32"
     log_every: Annotated[int, Meta(ge=1, description="batches between two losses in the log")] = 20
+    wrong_images: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=100,
+            description="test images called by another class that are kept in the run's folder, at most 128 pixels "
+            "high and wide, to be looked at (they may show patients); 0: none",
+        ),
+    ] = 24
     checkpoint_every: Annotated[
         str, Meta(description="at most so long is lost if the training is killed: 90s, 10m, 1h or 500steps")
     ] = "10m"

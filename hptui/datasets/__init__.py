@@ -71,6 +71,8 @@ class ImageDataset:
     published: bool = False
     """whether others report results on this very set: the few images that its publisher has in two splits are told
     then, where own ones would be refused; without them, results could not be compared any more"""
+    files: str = ""
+    """what was read: how many image files, of which sizes, depths and colours; empty: none"""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from hptui.datasets import MOST_CHANNELS
@@ -86,7 +86,12 @@ def joint_channels(paths: Sequence[Path], headers: Sequence[ImageHeader], pages:
 
 
 def file_notes(headers: Sequence[ImageHeader], form: ImageForm) -> Iterator[str]:
-    """What was done to files that are not all as the network gets them, one line each."""
+    """What the files are, and what was done to those that are not all as the network gets them, one line each.
+
+    The first line is no news: `without_files` takes it out of the notes. It stands in there because these go wherever
+    the pixels go, also into the cache of decoded images.
+    """
+    yield f"{_FILES}{_files_words(headers, form)}"
     total = len(headers)
     grey = sum(header.channels == 1 for header in headers)
     if 0 < grey < total and {header.channels for header in headers} == {1, 3}:
@@ -101,6 +106,33 @@ def file_notes(headers: Sequence[ImageHeader], form: ImageForm) -> Iterator[str]
         yield f"{padded:,} of them name a number for padding: such pixels are as dark as the image's darkest"
     if any(header.height != header.width for header in headers):
         yield f"image files of {_sizes(headers)} pixels {_FITTED[form.resize]}"
+
+
+def without_files(notes: Iterable[str]) -> tuple[tuple[str, ...], str]:
+    """Notes without the line on what the image files are, and that line; empty: nothing was read from image files."""
+    lines = tuple(map(str, notes))
+    files = next((line.removeprefix(_FILES) for line in lines if line.startswith(_FILES)), "")
+    return tuple(line for line in lines if not line.startswith(_FILES)), files
+
+
+_FILES = "image files: "
+
+
+def _files_words(headers: Sequence[ImageHeader], form: ImageForm) -> str:
+    """Number, sizes, depths and colours of files, and the size that their images have."""
+    depths = ", ".join(dict.fromkeys(depth_words(header.depth) for header in headers))
+    colours = " and ".join(
+        {1: "grey", 3: "RGB"}.get(count, f"{count} channels")
+        for count in sorted({header.channels for header in headers})
+    )
+    sizes = Counter((header.height, header.width) for header in headers)
+    here = (form.height, form.width)
+    brought = "" if set(sizes) == {here} else f"; brought to {form.height} x {form.width}"
+    usual = ""
+    if len(sizes) > 1:
+        (height, width), count = sizes.most_common(1)[0]
+        usual = f" ({len(sizes):,} sizes" + (f", {count:,} are {height} x {width})" if count > 1 else ")")
+    return f"{len(headers):,} of {_sizes(headers)} pixels{usual}, {depths}, {colours}{brought}"
 
 
 _FITTED = {

@@ -20,6 +20,7 @@ from hptui.datasets._class_notes import class_notes
 from hptui.datasets._duplicates import check_overlap, pixel_keys
 from hptui.datasets._given import as_dataset, as_images, as_labels, layout_advice, out_of_range
 from hptui.datasets._groups import grouped, grouping_note
+from hptui.datasets._joining import without_files
 from hptui.datasets._near import near_notes
 from hptui.datasets._request import one_line
 from hptui.datasets._rows import PixelRows, pieces
@@ -134,14 +135,16 @@ def check(
         raise DatasetError("all train images are of one class; there must be at least two.")
     splits = {split: _with_keys(grouped(images, group_pattern)) for split, images in splits.items()}
     told = check_overlap(splits, published=bool(dataset.published), allowed=allow_overlap)
+    notes, files = without_files(dataset.notes)
     return ImageDataset(
         str(dataset.name),
         tuple(names),
         splits["train"],
         splits.get("test"),
         splits.get("validation"),
-        (*map(str, dataset.notes), *told, *grouping_note(splits)),
+        (*notes, *told, *grouping_note(splits)),
         bool(dataset.published),
+        files or str(dataset.files),
     )
 
 

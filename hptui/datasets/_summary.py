@@ -41,6 +41,7 @@ def summarize(dataset: ImageDataset) -> DataSummary:
         repeated=repeated,
         contradictory=contradictory,
         notes=list(dataset.notes),
+        files=dataset.files,
     )
 
 

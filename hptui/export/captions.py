@@ -13,6 +13,7 @@ from hptui.reading.run_state import RunState
 from hptui.reading.views.curves import finished, learning_curve, run_label, spread, unfinished
 from hptui.reading.views.passed_over import passed_over_meaning
 from hptui.reading.views.trajectories import Trajectory
+from hptui.reading.wrong_sheet import WrongSheet
 
 STUDENT = "with its 95 % interval over runs (Student)"
 
@@ -145,3 +146,11 @@ def _by_arm(arms: Iterable[Arm]) -> dict[Arm, int]:
 
 def _counts(n: Mapping[Arm, int]) -> str:
     return ", ".join(f"{arm} n = {number}" for arm, number in n.items())
+
+
+def wrong_caption(run: str, sheet: WrongSheet) -> str:
+    """Caption of the images that a run gets most wrong."""
+    return (
+        f"Test images that {run} called by another class, the surest first: {sheet.counts}. Above each its name, its "
+        "class, and the class that it was called by with the probability of that."
+    )

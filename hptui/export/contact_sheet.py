@@ -19,7 +19,7 @@ Pixels = npt.NDArray[Any]
 
 
 def contact_sheet(images: Sequence[tuple[WrongImage, Pixels]], title: str, subtitle: str) -> Figure:
-    """Figure of images (C, H, W), the surest first, six in a row."""
+    """Figure of images (C, H, W), in their order, six in a row."""
     rows = max(1, -(-len(images) // COLUMNS))
     figure = new_figure(WIDE, 0.5 + 1.45 * rows, title, subtitle)
     panels = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
@@ -29,7 +29,7 @@ def contact_sheet(images: Sequence[tuple[WrongImage, Pixels]], title: str, subti
         shown = pixels[0] if pixels.shape[0] != 3 else np.moveaxis(pixels, 0, -1)
         panel.imshow(_in_range(shown), cmap="gray", interpolation="nearest")
         words = [
-            _end(wrong.name),
+            _end(f"{wrong.name} ({wrong.group})" if wrong.group else wrong.name),
             f"is {_beginning(wrong.true)}",
             f"called {_beginning(wrong.predicted)}, {100 * wrong.probability:.1f} %",
         ]

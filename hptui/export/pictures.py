@@ -18,8 +18,10 @@ from hptui.export.captions import (
     heatmaps_caption,
     roc_caption,
     trajectories_caption,
+    wrong_caption,
 )
 from hptui.export.confusions import confusions_figure
+from hptui.export.contact_sheet import contact_sheet
 from hptui.export.costs import costs_figure
 from hptui.export.curves import FEW_NAMES, curves_figure
 from hptui.export.heatmaps import PER_PAGE, HeatmapPanel, heatmap_page, heatmap_panels
@@ -30,6 +32,10 @@ from hptui.reading.comparison import compare
 from hptui.reading.outcomes import RocCurve, confusions, cost_points, roc_curves, trajectories_by_seed
 from hptui.reading.studies import FollowedRun, FollowedStudy
 from hptui.reading.views.heatmap import heatmap_parts
+from hptui.reading.wrong_sheet import WrongSheet, wrong_sheet
+
+WRONG = "most-wrong-"
+"""how the names of pictures begin that show which images a run gets most wrong"""
 
 
 class Picture(NamedTuple):
@@ -42,6 +48,8 @@ class Picture(NamedTuple):
     """whose heatmaps it shows; empty: it is none of many"""
     cells: int = 0
     """of these heatmaps together"""
+    of_images: bool = False
+    """whether it shows images of the data set: a page then holds it as pixels"""
     words: Callable[[], str] = str
     """what makes the caption: of heatmaps it reads their candidates"""
 
@@ -80,6 +88,7 @@ def pictures(study: FollowedStudy, *, each_decision: bool = False) -> Iterator[P
         positive = _positive(study, curves)
         words = partial(roc_caption, curves, positive)
         yield Picture("roc", partial(roc_figure, curves, name, positive), words=words)
+    yield from _wrong_sheets(study)
     for run in study.runs:
         yield from _heatmaps(study, run)
     if each_decision:
@@ -88,6 +97,21 @@ def pictures(study: FollowedStudy, *, each_decision: bool = False) -> Iterator[P
                 draw = partial(draw_heatmaps, study, run, [index])
                 words = partial(_heatmaps_words, study, run, [index])
                 yield Picture(f"heatmaps/{run.name}-decision-{index + 1:03}", draw, words=words)
+
+
+def _wrong_sheets(study: FollowedStudy) -> Iterator[Picture]:
+    """One picture for each completed run that kept images: those that it gets most wrong."""
+    for run in study.runs:
+        sheet = wrong_sheet(run)
+        if sheet.images:
+            draw = partial(_wrong_figure, sheet, study.study.name, run.name)
+            words = partial(wrong_caption, run.name, sheet)
+            yield Picture(f"{WRONG}{run.name}", draw, of_images=True, words=words)
+
+
+def _wrong_figure(sheet: WrongSheet, title: str, run: str) -> Figure:
+    pairs = [(one.wrong, one.pixels) for one in sheet.images]
+    return contact_sheet(pairs, title, f"{run}, test images called by another class, the surest first")
 
 
 def _run_count(study: FollowedStudy) -> str:
@@ -121,7 +145,7 @@ def _heatmaps(study: FollowedStudy, run: FollowedRun) -> Iterator[Picture]:
         draw = partial(draw_heatmaps, study, run, page)
         cells = sum(_cells(run, index) for index in page)
         words = partial(_heatmaps_words, study, run, page)
-        yield Picture(f"heatmaps-{run.name}-page{number}", draw, run.name, cells, words)
+        yield Picture(f"heatmaps-{run.name}-page{number}", draw, run.name, cells, words=words)
 
 
 def _pages(run: FollowedRun) -> list[list[int]]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from hptui.metrics.classification import predicted_classes
+from hptui.metrics.wrong import most_wrong_images
 from hptui.record.predictions import Predictions
 
 HEADINGS = ("image", "true class", "predicted class", "probability %", "of the true class %")
@@ -32,13 +33,7 @@ def most_wrong(
     predictions: Predictions, class_names: Sequence[str], most: int, threshold: float | None = None
 ) -> list[WrongImage]:
     """At most so many images, by falling probability of the class that they were wrongly called by."""
-    import numpy as np
-
     called = predicted_classes(predictions, threshold)
-    rows = np.arange(len(predictions))
-    sure = predictions.probabilities[rows, called].astype(np.float64)
-    wrong = np.flatnonzero((called != predictions.labels) & np.isfinite(sure))
-    order = wrong[np.argsort(-sure[wrong], kind="stable")][:most]
     names, groups = predictions.names, predictions.groups
     return [
         WrongImage(
@@ -47,10 +42,10 @@ def most_wrong(
             group=str(groups[index]) if groups is not None else "",
             true=class_names[predictions.labels[index]],
             predicted=class_names[called[index]],
-            probability=float(sure[index]),
+            probability=float(predictions.probabilities[index, called[index]]),
             probability_of_true=float(predictions.probabilities[index, predictions.labels[index]]),
         )
-        for index in order.tolist()
+        for index in most_wrong_images(predictions, most, threshold).tolist()
     ]
 
 

@@ -19,12 +19,16 @@ from hptui.record.predictions import PREDICTIONS_FILE
 from hptui.record.presence import HEARTBEAT, LOCK
 from hptui.record.run_directory import BEST_FILE, CHECKPOINTS, DAMAGED_EVENTS_FILE, EVENTS_FILE, MODEL_FILE, RUN_FILE
 from hptui.record.study_directory import SOURCES, STEERING_FILE, STUDY_FILE, Study
+from hptui.record.wrong_images import WRONG_IMAGES_FILE
 
 EXPORT, REPORT_FILE = "export", "report.html"
 """where figures and page of a study are written unless somebody names another place"""
 STUDY_FILES = (STUDY_FILE, STEERING_FILE, NOTE_FILE, REPORT_FILE, LOCK, HEARTBEAT)
 STUDY_FOLDERS = (SOURCES, COMMANDS, EXPORT)
-RUN_FILES = (RUN_FILE, EVENTS_FILE, DAMAGED_EVENTS_FILE, MODEL_FILE, BEST_FILE, PREDICTIONS_FILE, LOCK, HEARTBEAT)
+RUN_FILES = (
+    *(RUN_FILE, EVENTS_FILE, DAMAGED_EVENTS_FILE, MODEL_FILE, BEST_FILE, PREDICTIONS_FILE, WRONG_IMAGES_FILE),
+    *(LOCK, HEARTBEAT),
+)
 RUN_FOLDER = re.compile(r"(baseline|optimized)-\d+")
 
 

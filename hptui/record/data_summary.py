@@ -48,6 +48,8 @@ class DataSummary(msgspec.Struct, frozen=True, omit_defaults=True):
     """of these, how many are of another class than the one that they equal"""
     notes: Annotated[list[str], Meta(max_length=1000)] = []
     """what was left out and why, splits that were made, images in two splits, names that look like groups"""
+    files: Annotated[str, Meta(max_length=1000)] = ""
+    """number, sizes, depths and colours of the image files; empty: there were none, or an older hptui"""
 
     def __post_init__(self) -> None:
         if any(len(split.images) != len(self.class_names) for split in self.splits.values()):
@@ -56,7 +58,7 @@ class DataSummary(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def summary_lines(summary: DataSummary) -> list[str]:
     """The whole in a few lines: what it is, each split, and what was noticed."""
-    lines = [overview_words(summary)]
+    lines = [overview_words(summary), *([files_words(summary)] if summary.files else [])]
     lines += [f"{name}: {_split_words(split, summary.class_names)}" for name, split in summary.splits.items()]
     return lines + [f"note: {line}" for line in noticed(summary)]
 
@@ -72,6 +74,11 @@ def overview_words(summary: DataSummary) -> str:
     )
 
 
+def files_words(summary: DataSummary) -> str:
+    """What the image files are."""
+    return f"image files: {summary.files}"
+
+
 def noticed(summary: DataSummary) -> list[str]:
     """What whoever trains on it should know, a line each."""
     lines = list(summary.notes)
@@ -79,6 +86,13 @@ def noticed(summary: DataSummary) -> list[str]:
         other = f", {summary.contradictory:,} of them of another class" if summary.contradictory else ""
         lines.append(f"{summary.repeated:,} training images equal another one{other}")
     return lines
+
+
+def count_rows(summary: DataSummary) -> list[tuple[str, list[int]]]:
+    """Images of each class in every split; then all of them."""
+    splits = summary.splits.values()
+    rows = [(name, [split.images[index] for split in splits]) for index, name in enumerate(summary.class_names)]
+    return [*rows, ("all", [sum(split.images) for split in splits])]
 
 
 def _split_words(split: SplitSummary, class_names: list[str]) -> str:

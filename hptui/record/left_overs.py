@@ -18,10 +18,14 @@ from hptui.record.locks import LOCK
 from hptui.record.predictions import PREDICTIONS_FILE
 from hptui.record.run_directory import BEST_FILE, CHECKPOINTS, DAMAGED_EVENTS_FILE, MODEL_FILE, RUN_FILE
 from hptui.record.study_directory import SOURCES, STEERING_FILE, STUDY_FILE
+from hptui.record.wrong_images import WRONG_IMAGES_FILE
 
 PARTIAL = re.compile(r"\.(.+)\.\d+\.partial")
 STUDY_NAMES = (STUDY_FILE, STEERING_FILE, SOURCES, HEARTBEAT, LOCK)
-RUN_NAMES = (RUN_FILE, DAMAGED_EVENTS_FILE, MODEL_FILE, BEST_FILE, PREDICTIONS_FILE, HEARTBEAT, LOCK)
+RUN_NAMES = (
+    *(RUN_FILE, DAMAGED_EVENTS_FILE, MODEL_FILE, BEST_FILE, PREDICTIONS_FILE, WRONG_IMAGES_FILE),
+    *(HEARTBEAT, LOCK),
+)
 CHECKPOINT_NAME = re.compile(r"step-\d+\.pt")
 
 

@@ -12,6 +12,7 @@
                      model.pt      the delivered weights, once the run is completed
                      best.pt       those of the epoch with the lowest validation loss
                      predictions.npz  of both, on validation and test images (hptui.record.predictions)
+                     wrong_images.npz  the test images that it gets most wrong, small (hptui.record.wrong_images)
                      error.log     the traceback, if the run failed
                      lock, heartbeat.json   while it is written
 

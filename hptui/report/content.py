@@ -13,7 +13,7 @@ from hptui.export import missing
 from hptui.reading.comparison import compare
 from hptui.reading.comparison.words import by_hand_words, difference_words, unfinished_words
 from hptui.reading.studies import FollowedStudy
-from hptui.record.data_summary import noticed, overview_words
+from hptui.record.data_summary import files_words, noticed, overview_words
 from hptui.record.study_directory import Study
 from hptui.report.data import images_table
 from hptui.report.measures import arms_table, class_table, gaps, metric_tables, statistics_table
@@ -85,7 +85,8 @@ def before_pictures(study: FollowedStudy, left_out: Sequence[str] = ()) -> Itera
 def after_pictures(study: FollowedStudy) -> Iterator[Section]:
     """Sections on how the result came about."""
     if (data := study.study.data) is not None:
-        yield Section("Images", [f"{overview_words(data)}."], [images_table(data)], noticed(data))
+        words = [f"{overview_words(data)}.", *([f"{files_words(data)}."] if data.files else [])]
+        yield Section("Images", words, [images_table(data)], noticed(data))
     yield Section("Runs", tables=[runs_table(study)])
     decisions = list(decision_tables(study))
     if decisions:

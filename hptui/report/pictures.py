@@ -15,6 +15,8 @@ from hptui.export.style import look
 MEDIA: dict[Format, str] = {"svg": "image/svg+xml", "png": "image/png"}
 HEATMAP_PAGES = 24
 """of all runs together: about 10 MB"""
+SHEETS = 2
+"""of images that are most wrong: those of the first pair, some 100 kB each"""
 VECTOR_CELLS = 1500
 """a page of more heatmap cells becomes a PNG: as SVG each cell takes some 300 bytes, and time to be shown"""
 
@@ -31,9 +33,10 @@ class EmbeddedPicture:
 
 
 def chosen_pictures(offered: Sequence[Picture]) -> tuple[list[Picture], list[str]]:
-    """Pictures for a page, in their order, and a sentence about heatmaps that are left out.
+    """Pictures for a page, in their order, and sentences about what is left out.
 
-    First and last page of each run; the last one alone where runs are many; and of too many runs the first ones.
+    Of heatmaps first and last page of each run; the last one alone where runs are many; and of too many runs the first
+    ones. Of images that are wrong those of the first runs.
     """
     by_run: dict[str, list[Picture]] = {}
     for picture in offered:
@@ -43,16 +46,25 @@ def chosen_pictures(offered: Sequence[Picture]) -> tuple[list[Picture], list[str
     if len(kept) > HEATMAP_PAGES:
         kept = {pages[-1].name for pages in list(by_run.values())[:HEATMAP_PAGES]}
     pages = sum(map(len, by_run.values()))
-    left = f"{pages - len(kept)} of {pages} pages of heatmaps are left out here; hptui export draws them all"
-    return [picture for picture in offered if not picture.run or picture.name in kept], [left] * (len(kept) < pages)
+    left = [f"{pages - len(kept)} of {pages} pages of heatmaps are left out here; hptui export draws them all"]
+    left *= len(kept) < pages
+    sheets = [picture.name for picture in offered if picture.of_images]
+    if len(sheets) > SHEETS:
+        left.append(
+            f"{len(sheets) - SHEETS} of {len(sheets)} sheets of images that a run gets most wrong are left out here; "
+            "hptui export draws them all"
+        )
+    unwanted = set(sheets[SHEETS:])
+    chosen = [picture for picture in offered if not picture.run or picture.name in kept]
+    return [picture for picture in chosen if picture.name not in unwanted], left
 
 
 def embedded_pictures(chosen: Sequence[Picture], progress: Callable[[str], None]) -> list[EmbeddedPicture]:
-    """Pictures as SVG, sharp at any size, but for heatmaps of very many cells."""
+    """Pictures as SVG, sharp at any size, but for images and heatmaps of very many cells."""
     embedded = []
     for index, picture in enumerate(chosen):
         progress(f"{index + 1}/{len(chosen)} {picture.name}")
-        kind: Format = "svg" if picture.cells <= VECTOR_CELLS else "png"
+        kind: Format = "png" if picture.of_images or picture.cells > VECTOR_CELLS else "svg"
         content = io.BytesIO()
         with look(titles=False):  # the caption has the words
             picture.draw().savefig(content, format=kind, metadata=METADATA[kind])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hptui.config import StudyConfig
 from hptui.record.study_directory import DiskUse
+from hptui.record.wrong_images import SIDE
 from hptui.training.engine.building import StudyInputs, build_network
 
 DELIVERED = 2
@@ -20,4 +21,6 @@ def disk_use(inputs: StudyInputs, config: StudyConfig) -> DiskUse:
     weights = sum(tensor.numel() * tensor.element_size() for tensor in network.state_dict().values())
     images, classes = len(inputs.data.validation) + len(inputs.test), len(inputs.data.class_names)
     predictions = images * (DELIVERED * classes * FLOAT + INTEGER)
-    return DiskUse(kept=DELIVERED * weights + predictions, checkpoint=COPIES * weights)
+    height, width = (min(side, SIDE) for side in inputs.data.image_shape)
+    wrong = config.wrong_images * (3 if inputs.data.channels == 3 else 1) * height * width  # as if there were so many
+    return DiskUse(kept=DELIVERED * weights + predictions + wrong, checkpoint=COPIES * weights)

@@ -72,6 +72,7 @@ def test_the_command_tells_all_in_a_table(capsys: Captured) -> None:
     assert captured.err == ""
     first, *rest = captured.out.splitlines()
     assert first.startswith("data labels: 40 images of 8 x 8, grey, uint8, intensities ")
+    assert rest.pop(0) == "image files: 40 of 20 x 20 pixels, 8 bits, grey; brought to 8 x 8"
     assert [line.split() for line in rest[:5]] == [
         ["class", "train", "validation", "test"],
         ["ill", "14", "2", "4"],
@@ -190,6 +191,7 @@ def test_a_study_begins_with_what_was_read_and_keeps_it(here: Path, capsys: Capt
     kept = open_study(here / "study").data
     assert kept is not None
     assert kept.splits["test"].images == [4, 4]
+    assert kept.files == "40 of 20 x 20 pixels, 8 bits, grey; brought to 28 x 28"
     assert kept.notes[0] == "columns of labels.csv: image = file, label = label, group = patient"
 
 

@@ -15,6 +15,7 @@ from PIL import Image
 from hptui.datasets import DatasetRequest, ImageDataset, Pixels
 from hptui.datasets._decode import is_image_file, read_header
 from hptui.datasets._files import decode_files
+from hptui.datasets._joining import without_files
 from hptui.datasets.folder import folder
 from hptui.errors import DatasetError
 
@@ -26,7 +27,7 @@ def read(*paths: Path, size: int = 8, **wishes: Any) -> Pixels:
 
 
 def notes(*paths: Path, **wishes: Any) -> str:
-    return "\n".join(decode_files(paths, DatasetRequest(**wishes)).notes)
+    return "\n".join(without_files(decode_files(paths, DatasetRequest(**wishes)).notes)[0])
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif", "jp2"])
@@ -279,6 +280,21 @@ def test_proportions_are_changed_or_kept_as_the_user_says(tmp_path: Path, depth:
 def test_square_images_have_nothing_to_tell(tmp_path: Path) -> None:
     Image.new("L", (9, 9)).save(tmp_path / "x.png")
     assert notes(tmp_path / "x.png") == ""
+
+
+def test_what_the_files_are_is_told_apart_from_the_notes(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{index}.png" for index in range(4)]
+    for path, size, mode in zip(paths, [(9, 9), (9, 9), (30, 20), (9, 9)], ["L", "L", "RGB", "L"], strict=True):
+        Image.new(mode, size).save(path)
+
+    def files(*paths: Path, **wishes: Any) -> str:
+        return without_files(decode_files(paths, DatasetRequest(**wishes)).notes)[1]
+
+    assert files(*paths) == (
+        "4 of 9 x 9 to 20 x 30 pixels (2 sizes, 3 are 9 x 9), 8 bits, grey and RGB; brought to 64 x 64"
+    )
+    assert files(paths[0], image_size=9) == "1 of 9 x 9 pixels, 8 bits, grey"
+    assert without_files(("a note",)) == (("a note",), "")
 
 
 def test_volumes_are_named_with_what_to_do(tmp_path: Path) -> None:

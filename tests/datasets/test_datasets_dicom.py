@@ -24,6 +24,7 @@ from pydicom.uid import (
 from hptui.datasets import DatasetRequest, Pixels
 from hptui.datasets._decode import is_image_file
 from hptui.datasets._files import decode_files
+from hptui.datasets._joining import without_files
 from hptui.errors import DatasetError
 
 
@@ -204,7 +205,7 @@ def test_dicom_is_known_without_its_suffix(tmp_path: Path) -> None:
 def test_dicom_is_told_and_not_mixed_with_pictures_of_it(tmp_path: Path) -> None:
     deep = write_dicom(tmp_path / "x.dcm", SOFT_TISSUE)
     told = decode_files([deep], DatasetRequest()).notes
-    assert told == ("1 of 1 image files are DICOM, in the units of their rescale",)
+    assert without_files(told)[0] == ("1 of 1 image files are DICOM, in the units of their rescale",)
     preview = write_dicom(tmp_path / "preview.dcm", (SOFT_TISSUE - 1040).astype(np.uint8))
     with pytest.raises(DatasetError, match=r"1 of 16 bits .* and 1 of 8 bits"):
         read(deep, preview)

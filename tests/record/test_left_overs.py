@@ -16,6 +16,7 @@ def test_the_next_writer_of_a_run_removes_what_a_killed_one_left(tmp_path: Path)
         "model.pt",
         "best.pt",
         "predictions.npz",
+        "wrong_images.npz",
         "run.json",
         "heartbeat.json",
         "lock",

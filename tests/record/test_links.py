@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fabricate import configuration, finished_study, make_study, run_started, trained_epoch, whole_run, write_run
 
@@ -21,6 +22,7 @@ from hptui.record.presence import Presence
 from hptui.record.run_reader import RunReader
 from hptui.record.run_writer import RunWriter
 from hptui.record.study_directory import Steering, Study, create_study, save_steering
+from hptui.record.wrong_images import WrongPixels, write_wrong_images
 from hptui.report import write_report
 
 SECRET = b"a key\nof mine"
@@ -104,8 +106,13 @@ REPLACED: dict[str, Callable[[Study, Path], object]] = {
     "export/captions.txt": lambda study, path: export(follow(study.directory), path.parent, ["svg"], titles=False),
     "heartbeat.json": lambda study, _: Presence(study.directory).__enter__().__exit__(None, None, None),
     "optimized-0/predictions.npz": lambda study, path: write_predictions(path.parent, {}),
+    "optimized-0/wrong_images.npz": lambda study, path: write_wrong_images(path.parent, no_images()),
     "optimized-0/events.damaged.jsonl": lambda study, path: (damage(path.parent), mend_logs(study)),
 }
+
+
+def no_images() -> WrongPixels:
+    return WrongPixels(np.zeros(0, np.int64), np.zeros((0, 1, 2, 2), np.uint8))
 
 
 def damage(run: Path) -> None:

@@ -99,6 +99,15 @@ def test_a_page_holds_only_so_many_heatmaps(runs: int, pages: int, kept: list[st
     assert told == left
 
 
+def test_a_page_shows_the_images_that_the_first_pair_gets_most_wrong() -> None:
+    sheets = [Picture(f"most-wrong-optimized-{run}", Figure, of_images=True) for run in range(5)]
+    chosen, told = chosen_pictures([Picture("cost", Figure), *sheets])
+    assert [picture.name for picture in chosen] == ["cost", "most-wrong-optimized-0", "most-wrong-optimized-1"]
+    (left,) = told
+    assert left.startswith("3 of 5 sheets of images that a run gets most wrong are left out here")
+    assert chosen_pictures(sheets[:2]) == (sheets[:2], [])
+
+
 def test_many_decisions_are_left_out_and_many_cells_are_a_png(tmp_path: Path) -> None:
     axes = [AXIS, Axis(name="weight_decay", low=0.0, high=1.0, scale="linear", values=[n / 69 for n in range(70)])]
     study = make_study(tmp_path / "s", epochs=25, baseline="none")

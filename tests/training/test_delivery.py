@@ -9,19 +9,24 @@ import numpy as np
 import pytest
 import torch
 
+from hptui.datasets import ImageDataset, Images
 from hptui.errors import TrainingError
 from hptui.metrics.classification import confusion, metric
+from hptui.metrics.wrong import most_wrong_images
 from hptui.record.events import AnyEvent, EpochCompleted, Evaluated, RunCompleted
 from hptui.record.predictions import PREDICTIONS_FILE, Predictions, read_predictions
 from hptui.record.run_directory import RunFile, create_run
 from hptui.record.run_reader import RunReader
+from hptui.record.wrong_images import SIDE, WRONG_IMAGES_FILE, read_wrong_images
 from hptui.training import train
 from hptui.training.engine import loop
+from hptui.training.engine.device_data import to_device
 from hptui.training.engine.evaluation import evaluate
 from hptui.training.run import delivery
 from hptui.training.run.checkpoints import save_checkpoint
 from hptui.training.run.control import Control
 from hptui.training.run.run import Run
+from hptui.training.run.wrong_images import wrong_pixels
 
 from .conftest import Prepared, make_run, newest_checkpoint, train_run
 from .test_exactness import StopAfter, assert_same
@@ -99,6 +104,7 @@ def test_the_best_epoch_survives_a_stop(prepare: Make, tmp_path: Path, stop_afte
     assert not train_run(stopped, made, "optimized", 0, StopAfter(stop_after))
     assert read_predictions(stopped) is None
     assert not (stopped / "best.pt").exists()
+    assert read_wrong_images(stopped) is None
     again = trained(made, stopped)[-1]
     assert again.best_epoch == end.best_epoch  # type: ignore[union-attr]
     for file in ("model.pt", "best.pt"):
@@ -131,7 +137,8 @@ def test_with_added_epochs_the_best_of_all_is_kept(prepare: Make, tmp_path: Path
     before = torch.load(tmp_path / "best.pt", weights_only=True)
     made = made.changed(epochs=6)
     assert not train_run(tmp_path, made, "optimized", 0, StopAfter(3))
-    assert read_predictions(tmp_path) is None  # those of the fifth epoch are not those of the last any more
+    # those of the fifth epoch are not those of the last any more
+    assert read_predictions(tmp_path) is read_wrong_images(tmp_path) is None
     assert train_run(tmp_path, made, "optimized", 0, Control())
     events = RunReader(tmp_path).read()
     losses = {epoch: delivered(events, epoch, "validation").loss for epoch in range(1, 7)}
@@ -140,6 +147,50 @@ def test_with_added_epochs_the_best_of_all_is_kept(prepare: Make, tmp_path: Path
     if best == first.best_epoch:  # type: ignore[union-attr]
         assert_same(torch.load(tmp_path / "best.pt", weights_only=True), before)
     assert all_predictions(tmp_path)["final", "test"].labels.shape == (60,)
+
+
+def test_the_images_that_are_most_wrong_are_kept_as_the_network_saw_them(prepare: Make, tmp_path: Path) -> None:
+    made = prepare(**OVERFITS)
+    trained(made, tmp_path)
+    answers = read_predictions(tmp_path)
+    kept = read_wrong_images(tmp_path)
+    assert answers is not None
+    assert kept is not None
+    wrong = most_wrong_images(answers, 24)
+    assert kept.indices.tolist() == wrong.tolist() != []
+    assert np.array_equal(kept.pixels, made.test.pixels.numpy()[wrong])
+
+
+def test_none_are_kept_where_none_are_wanted(prepare: Make, tmp_path: Path) -> None:
+    trained(prepare(**OVERFITS, wrong_images=0), tmp_path)
+    assert not (tmp_path / WRONG_IMAGES_FILE).exists()
+
+
+def wrong_of(pixels: np.ndarray, most: int = 24) -> np.ndarray:
+    """What is kept of images that are all called by the other class, the last one most surely."""
+    labels = np.arange(len(pixels)) % 2
+    images = Images(pixels, labels)
+    data, test = to_device(ImageDataset("x", ("a", "b"), images, images, images), "", torch.device("cpu"))
+    sure = np.linspace(0.6, 0.9, len(pixels), dtype=np.float32)
+    answers = np.where(labels[:, None] == [0, 1], 1 - sure[:, None], sure[:, None])
+    found = wrong_pixels(data, test, Predictions(labels, answers), most)
+    assert found is not None
+    assert found.indices.tolist() == list(range(len(pixels)))[::-1][:most]
+    return found.pixels
+
+
+def test_large_images_are_kept_small_and_deep_ones_in_the_range_of_the_study() -> None:
+    random = np.random.default_rng(0)
+    large = random.integers(0, 256, (4, 3, 512, 256), dtype=np.uint8)
+    small = wrong_of(large, most=2)
+    assert small.shape == (2, 3, SIDE, SIDE // 2)
+    mean = large[3].reshape(3, SIDE, 4, SIDE // 2, 4).mean((2, 4))
+    assert np.abs(small[0] - mean).max() <= 0.5
+    deep = np.broadcast_to(np.linspace(1000, 3000, 64).astype(np.uint16), (4, 5, 8, 64)).copy()
+    shown = wrong_of(deep)
+    assert shown.shape == (4, 1, 8, 64)  # of channels of unknown meaning the first
+    assert (shown.min(), shown.max()) == (0, 255)
+    assert np.all(np.diff(shown[0, 0, 0].astype(int)) >= 0)
 
 
 def test_no_image_is_read_twice_for_it(prepare: Make, monkeypatch: pytest.MonkeyPatch) -> None:

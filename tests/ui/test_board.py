@@ -35,10 +35,12 @@ from hptui.record.study_directory import Study
 from hptui.ui.app import HptuiApp
 from hptui.ui.panels import Panel
 from hptui.ui.panels.curves import CurvesPanel
+from hptui.ui.panels.data import DataPanel
 from hptui.ui.panels.heatmap import HeatmapPanel
 from hptui.ui.panels.log import LogPanel
 from hptui.ui.panels.plan import PlanPanel
 from hptui.ui.panels.table import TablePanel
+from hptui.ui.panels.wrong import WrongPanel
 from hptui.ui.screens.dashboard import Dashboard
 from hptui.ui.screens.dialogs import AdviceDialog
 from hptui.ui.screens.study_list import StudyListScreen
@@ -418,5 +420,35 @@ def test_notices_lie_neither_over_the_state_and_the_load_nor_over_the_log(tmp_pa
         assert not notice.region.overlaps(strip)
         assert not notice.region.overlaps(log)
         assert notice._notification.timeout <= 20  # it goes by itself
+
+    show(study.directory, script)
+
+
+def test_a_panel_that_stands_alone_has_the_whole_screen_and_leaves_the_grid_as_it_was(tmp_path: Path) -> None:
+    study = finished_study(tmp_path / "study", [0.5], [0.7])
+
+    async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
+        grid = shown(app)
+        assert WrongPanel not in grid
+        assert DataPanel not in grid
+        assert (offered(app)["7"], offered(app)["8"]) == ("Most wrong", "Data")
+        await pilot.press("5", "7")
+        await until(app, pilot, lambda: focused(app) == [WrongPanel], "the images")
+        assert shown(app) == [WrongPanel]
+        await until(app, pilot, lambda: "no predictions saved by this run" in text(app), "why there is none")
+        await pilot.press("8")
+        await until(app, pilot, lambda: focused(app) == [DataPanel], "the data")
+        await pilot.resize_terminal(*SMALL)
+        await until(app, pilot, lambda: shown(app) == [DataPanel] and " 8 Data" in text(app), "its tab")
+        await until(
+            app, pilot, lambda: not {"7", "8"} & offered(app).keys(), "a footer without them: the tabs name them"
+        )
+        await pilot.resize_terminal(*LARGE)
+        await until(app, pilot, lambda: "esc" in offered(app) and offered(app)["esc"] == "All panels", "a way back")
+        await pilot.press("escape")
+        await until(app, pilot, lambda: shown(app) == grid, "all panels")
+        await until(app, pilot, lambda: focused(app) == [LogPanel], "the panel that was left")
+        await pilot.press("7", "2")  # from one to a place on the grid
+        await until(app, pilot, lambda: shown(app) == grid, "all panels")
 
     show(study.directory, script)

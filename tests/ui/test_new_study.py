@@ -262,6 +262,7 @@ def test_every_setting_comes_back_as_it_was() -> None:
         normalisation="imagenet",
         freeze=["conv1", "layer1.*"],
         log_every=7,
+        wrong_images=0,
         checkpoint_every="90s",
     )
     posted = started(nothing, given)

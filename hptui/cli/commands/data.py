@@ -50,9 +50,11 @@ def data(dataset: str | None, sheet: Path | None, augmentations: Path | None, as
     else:
         from hptui.cli.console import print_result
         from hptui.cli.data_tables import class_table
-        from hptui.record.data_summary import noticed, overview_words
+        from hptui.record.data_summary import files_words, noticed, overview_words
 
         print_line(overview_words(summary))
+        if summary.files:
+            print_line(files_words(summary))
         print_result(class_table(summary))
         for line in noticed(summary):
             print_line(f"note: {line}")

@@ -63,7 +63,9 @@ def clean(directories: tuple[Path, ...], every: bool, decoded: bool, yes: bool) 
     """Remove the checkpoints of finished runs, or decoded images.
 
     Checkpoints are most of what a run takes up on the disk, and only adding epochs needs them. Decoded images are made
-    anew when a study needs them. It says what goes, and how much, and asks.
+    anew when a study needs them. It says what goes, and how much, and asks. The small pictures of test images that a
+    run gets most wrong (wrong_images.npz in its folder) stay; they may show patients: --wrong-images 0 keeps none, and
+    the file may be deleted by hand.
     """
     if every and directories:
         raise UsageError("name the studies to clean, or give --all, not both.")

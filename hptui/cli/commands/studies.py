@@ -175,7 +175,7 @@ def export(
 ) -> int:
     """Write figures and tables of a study.
 
-    Heatmaps, trajectories, learning curves, accuracies, confusion, ROC, cost.
+    Heatmaps, trajectories, learning curves, accuracies, confusion, ROC, cost, images that are most wrong.
     """
     from hptui.export import export as export_study
     from hptui.export.formats import parse_formats
@@ -200,7 +200,8 @@ def export(
 def report(directory: Path, to: Path | None) -> int:
     """Write a study as one HTML page that needs no network.
 
-    Result, figures, decisions, settings, and how to repeat it.
+    Result, figures, decisions, settings, and how to repeat it. Where the runs kept pictures of the test images that
+    they get most wrong (--wrong-images), it shows those of the first pair.
     """
     open_study(directory)  # a folder that is no study is told before matplotlib is imported
     from hptui.reading.studies import follow

@@ -15,11 +15,13 @@ import msgspec
 
 from hptui.record.predictions import PREDICTIONS_FILE, Model, Predictions, write_predictions
 from hptui.record.run_directory import BEST_FILE, MODEL_FILE, read_origin
+from hptui.record.wrong_images import WRONG_IMAGES_FILE, write_wrong_images
 from hptui.training.engine.device_data import DeviceDataset, DeviceImages
 from hptui.training.engine.evaluation import evaluate
 from hptui.training.engine.loop import Trainer
 from hptui.training.engine.state import TrainingState, copy_tree
 from hptui.training.run.checkpoints import save_file
+from hptui.training.run.wrong_images import wrong_pixels
 
 BySplit = Mapping[str, Predictions]
 """by validation and test"""
@@ -63,8 +65,18 @@ class Delivery:
         if self.best is None or loss < self.best.loss:
             self.best = DeliveredEpoch(epoch, loss, delivered, delivered_weights(state, delivered), predictions)
 
-    def complete(self, trainer: Trainer, test: DeviceImages, epoch: int, delivered: str, directory: Path | None) -> int:
+    def complete(
+        self,
+        trainer: Trainer,
+        test: DeviceImages,
+        epoch: int,
+        delivered: str,
+        directory: Path | None,
+        wrong_images: int = 0,
+    ) -> int:
         """Gather the predictions of both networks, and write networks and predictions to `directory`, if there is one.
+
+        With them at most `wrong_images` of the test images that the last epoch's network gets most wrong.
 
         Returns:
             the best epoch.
@@ -77,6 +89,10 @@ class Delivery:
         self.predictions = {(model, split): splits[split] for model, splits in by_model.items() for split in splits}
         if directory is not None:
             write_predictions(directory, self.predictions, trainer.state.step)
+            answers = final.get("test")
+            wrong = wrong_pixels(trainer.data, test, answers, wrong_images) if answers is not None else None
+            if wrong is not None:
+                write_wrong_images(directory, wrong, trainer.state.step)
             files = {BEST_FILE: (self.best.weights, self.best.epoch, self.best.delivered)}
             files[MODEL_FILE] = (weights, epoch, delivered)
             origin = read_origin(directory, trainer.state.step)
@@ -128,4 +144,5 @@ def _network_file(data: DeviceDataset, weights: dict[str, Any], epoch: int, deli
 
 def remove_predictions(directory: Path) -> None:
     """A completed run goes on: they would no longer fit its log. The networks' files say of which epoch they are."""
-    (directory / PREDICTIONS_FILE).unlink(missing_ok=True)
+    for name in (PREDICTIONS_FILE, WRONG_IMAGES_FILE):
+        (directory / name).unlink(missing_ok=True)

@@ -209,7 +209,9 @@ class Run:
         at = self.ledger.progress
         if self.directory is not None:
             keep_newest(self.directory)
-        best_epoch = self.delivery.complete(self.trainer, self.inputs.test, at.epoch, at.delivered, self.directory)
+        best_epoch = self.delivery.complete(
+            self.trainer, self.inputs.test, at.epoch, at.delivered, self.directory, self.config.wrong_images
+        )
         validation_loss, validation_accuracy = at.results["validation"]
         test_loss, test_accuracy = at.results.get("test", (None, None))
         plain = self.config.epochs * len(self.inputs.data.train)

@@ -9,6 +9,8 @@ from rich.segment import Segment
 from textual.color import Color
 from textual.filter import LineFilter
 
+PLACEHOLDER = "\U0010eeee"
+"""a cell of an image: it obeys nothing, and says nothing without the number that its colour is"""
 _LIKE = {
     "-": "─━╸═╌╍┄┅—–",
     "|": "│┃║▏▎▍▌▋▊▉▐▕",
@@ -55,7 +57,7 @@ class PlainLines(LineFilter):
 @lru_cache(4096)
 def _sign(sign: str, ascii: bool) -> str:
     """A sign of ASCII in its place, and as wide as it is."""
-    if not sign.isprintable():
+    if not sign.isprintable() and sign != PLACEHOLDER:
         return "?" * cell_len(sign)
     if not ascii or sign.isascii():
         return sign

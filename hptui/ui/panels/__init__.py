@@ -130,6 +130,8 @@ class Panel(Widget, can_focus=True):
     """on a screen that shows several panels"""
     wide_span: ClassVar[Span | None] = None
     """on a wide one, where that is another"""
+    alone: ClassVar[bool] = False
+    """whether it has no place on that screen, and takes the whole of it when its key is pressed"""
 
     scene: Scene | None = None
     """the newest; None: nothing was shown yet"""

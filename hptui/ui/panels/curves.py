@@ -37,6 +37,7 @@ class CurvesPanel(Panel):
     """m goes on to the next measure, t switches the images it is taken on."""
 
     heading = "Learning curves"
+    short_heading = "Curves"
     order = 30
     span = Span(columns=2, rows=3)
     wide_span = Span(columns=3, rows=3)

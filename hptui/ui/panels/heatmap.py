@@ -56,6 +56,7 @@ class HeatmapPanel(Panel):
     """Arrows go through the rounds of the decisions; with a cursor (c, or a click) they go from cell to cell."""
 
     heading = "Epoch heatmap"
+    short_heading = "Heatmap"
     order = 10
     span = Span(columns=3, rows=4)
     wide_span = Span(columns=3, rows=5)

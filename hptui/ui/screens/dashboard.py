@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 from rich.text import Text
 from textual import events, on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import ActiveBinding, Binding, BindingType
 from textual.reactive import Reactive, reactive
 
 from hptui.reading.studies import RESUMABLE, FollowedStudy, Status
@@ -55,7 +56,7 @@ class Dashboard(HelpedScreen[None]):
         Binding("left_square_bracket", "look(-1)", "Earlier run", show=False),
         Binding("right_square_bracket", "look(1)", "Later run", show=False),
         *(
-            Binding(str(number), f"panel({number})", panel.heading, show=False)
+            Binding(str(number), f"panel({number})", panel.heading, show=panel.alone)
             for number, panel in enumerate(PANELS[:9], 1)
         ),
     ]
@@ -161,6 +162,17 @@ class Dashboard(HelpedScreen[None]):
             self._offered = now
             self.refresh_bindings()
 
+    @property
+    def active_bindings(self) -> dict[str, ActiveBinding]:
+        """What keys do; the footer names panels that have no place on the grid, where no tabs do so."""
+        known = super().active_bindings
+        if not self._board.is_small:
+            return known
+        return {
+            key: active._replace(binding=replace(active.binding, show=False)) if _shows_panel(active) else active
+            for key, active in known.items()
+        }
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys that make sense only now and then; Esc closes what was opened last, then leads to the list."""
         if action == "steer":
@@ -255,3 +267,7 @@ class Dashboard(HelpedScreen[None]):
         answer = await self._questions.ask(ChoiceDialog("Export as", FORMATS))
         if answer is not None:
             self._export_line.begin(ALL if answer == "all" else answer)
+
+
+def _shows_panel(active: ActiveBinding) -> bool:
+    return active.binding.action.startswith("panel(")

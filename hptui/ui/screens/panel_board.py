@@ -17,8 +17,9 @@ from hptui.ui.screens.arrangement import fill_shelves, rows
 
 PANELS: list[type[Panel]] = [registry.load("ui.panels", name) for name in registry.names("ui.panels")]
 PANELS.sort(key=lambda panel: (panel.order, panel.heading))
-NARROW: list[Span] = [panel.span for panel in PANELS]
-WIDE: list[Span] = [panel.wide_span or panel.span for panel in PANELS]
+PLACED = [panel for panel in PANELS if not panel.alone]
+NARROW: list[Span] = [panel.span for panel in PLACED]
+WIDE: list[Span] = [panel.wide_span or panel.span for panel in PLACED]
 WIDE_COLUMNS = 150
 LEAST_ROW = 3
 """lines: a border around one"""
@@ -45,7 +46,7 @@ def _place(number: int) -> str:
 
 
 class PanelBoard(Vertical):
-    """All panels; in a terminal below ROOM they are tabs."""
+    """All panels; in a terminal below ROOM they are tabs. One that stands alone has the whole screen, or none of it."""
 
     DEFAULT_CSS = (
         grid_css("PanelBoard", NARROW)
@@ -57,6 +58,7 @@ class PanelBoard(Vertical):
         border: round $foreground 40%; border-title-color: $foreground; border-subtitle-color: $foreground 70%;
     }
     PanelBoard Panel:focus-within, PanelBoard Panel:focus { border: heavy $primary; border-title-style: bold reverse; }
+    PanelBoard Panel.-alone { display: none; }
     PanelBoard Tabs { display: none; height: 1; }
     PanelBoard Tabs Underline { display: none; }
     PanelBoard Tabs Tab.-active { text-style: bold reverse; }
@@ -77,9 +79,14 @@ class PanelBoard(Vertical):
     def __init__(self, panels: Sequence[Panel]) -> None:
         super().__init__()
         self._panels = panels
-        self._order = list(panels)
+        self._placed = [panel for panel in panels if not panel.alone]
+        self._order = list(self._placed)
         """as they lie on the grid"""
         self._zoomed = False
+        self._lone = False
+        """whether the panel that was gone to last has no place on the grid"""
+        self._before_lone = self._placed[0]
+        """the panel that had the focus before"""
         self._chosen = False
         """whether somebody said which panel takes the first place, or a small terminal's screen"""
 
@@ -97,7 +104,7 @@ class PanelBoard(Vertical):
         """Begin with the first panel."""
         for number, panel in enumerate(self._panels, 1):
             panel.border_title = f"{number} {panel.heading}"
-            panel.add_class(_place(number - 1))
+            panel.add_class("-alone" if panel.alone else _place(self._placed.index(panel)))
         self._panels[0].add_class("-shown")
         self._panels[0].focus_target.focus()
 
@@ -109,7 +116,7 @@ class PanelBoard(Vertical):
     @property
     def is_zoomed(self) -> bool:
         """Whether one panel has the whole screen because somebody wanted it so."""
-        return self._zoomed and not self.is_small
+        return (self._zoomed or self._lone) and not self.is_small
 
     @property
     def _focused(self) -> Panel | None:
@@ -122,13 +129,16 @@ class PanelBoard(Vertical):
             self._mark(self._focused)
         self.set_class(screen.width >= WIDE_COLUMNS, "-wide")
         self.set_class(small, "-tabs")
-        self.set_class(small or self._zoomed, "-one")
+        self._show_one_or_all()
+
+    def _show_one_or_all(self) -> None:
+        self.set_class(self.is_small or self.is_zoomed, "-one")
 
     def lead(self, scene: Scene) -> None:
         """Give the first place to the first panel that has anything to show, until somebody chooses another one."""
         if self._chosen:
             return
-        first = next((panel for panel in self._panels if not panel.shows_nothing(scene)), self._panels[0])
+        first = next((panel for panel in self._placed if not panel.shows_nothing(scene)), self._placed[0])
         before = self._order[0]
         if first is not before:
             self._put_first(first)
@@ -141,22 +151,27 @@ class PanelBoard(Vertical):
 
     def _put_first(self, first: Panel) -> None:
         """Let it change places with the one whose place is the first."""
-        order = list(self._panels)
+        order = list(self._placed)
         at = order.index(first)
         order[0], order[at] = order[at], order[0]
         self._order = order
         for panel in order:
             panel.remove_class(*map(_place, range(len(order))), update=False)
             panel.add_class(_place(order.index(panel)))
-        self.query_one(Grid).sort_children(key=order.index)  # type: ignore[arg-type]
+        everyone = [*order, *(panel for panel in self._panels if panel.alone)]
+        self.query_one(Grid).sort_children(key=everyone.index)  # type: ignore[arg-type]
 
     def go_to(self, number: int) -> None:
         """Show a panel that somebody wants, by its number from 1 on, and give it the focus."""
         panel = self._panels[number - 1]
-        if self.is_small or self._zoomed or panel in (self._panels[0], self._order[0]):
+        if self.is_small or self._zoomed or panel in (self._placed[0], self._order[0]):
             self._chosen = True
-            if panel is self._panels[0] and panel is not self._order[0]:
+            if panel is self._placed[0] and panel is not self._order[0]:
                 self._put_first(panel)
+        if panel.alone and not self._lone and isinstance(before := self._focused, Panel):
+            self._before_lone = before
+        self._lone = panel.alone
+        self._show_one_or_all()
         self._reveal(panel)
 
     def _mark(self, panel: Panel) -> None:
@@ -176,10 +191,13 @@ class PanelBoard(Vertical):
     def zoom(self) -> None:
         """Show the panel that has the focus alone, or all again."""
         focused = self._focused
-        self._zoomed = not self._zoomed
+        if self._lone:
+            focused, self._zoomed = self._before_lone, False
+        else:
+            self._zoomed = not self._zoomed
         if focused is not None:
             self.go_to(self._panels.index(focused) + 1)
-        self.set_class(self._zoomed, "-one")
+        self._show_one_or_all()
 
     @on(Tabs.TabActivated)
     def obey_tab(self, event: Tabs.TabActivated) -> None:
