@@ -5,19 +5,18 @@ from __future__ import annotations
 from rich.table import Table
 from rich.text import Text
 
-from hptui.record.data_summary import DataSummary
+from hptui.record.data_summary import DataSummary, class_word, count_rows
 
 
 def class_table(summary: DataSummary) -> Table:
-    """A row for each class, a column for each split; then all of them, and the groups where they are known."""
+    """A row for each class or label, a column for each split; then all, and the groups where they are known."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("class")
+    table.add_column(class_word(summary))
     for name in summary.splits:
         table.add_column(name, justify="right")
     splits = summary.splits.values()
-    for index, name in enumerate(summary.class_names):
-        table.add_row(Text(name), *(f"{split.images[index]:,}" for split in splits))
-    table.add_row("all", *(f"{sum(split.images):,}" for split in splits))
+    for name, counts in count_rows(summary):
+        table.add_row(Text(name), *(f"{count:,}" for count in counts))
     if any(split.groups is not None for split in splits):
         table.add_row("groups", *("" if split.groups is None else f"{split.groups:,}" for split in splits))
     return table

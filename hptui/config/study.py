@@ -142,6 +142,7 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         "average_precision",
         "brier",
         "quadratic_kappa",
+        "exact_match",
     ] = "loss"
     score_weights: Literal["averaged", "last"] = "averaged"
     class_weights: Literal["none", "balanced"] = "none"
@@ -196,7 +197,8 @@ DATA = tuple(FIELDS)[: tuple(FIELDS).index("model")]
 SWITCH = ("no", "yes")
 """words of what is off or on; its flag takes none"""
 _DESCRIPTIONS = {
-    "score": "what a decision compares on the validation images (quadratic_kappa: classes are grades in order)",
+    "score": "what a decision compares on the validation images (quadratic_kappa: classes are grades in order; "
+    "exact_match: an image may have several labels)",
     "score_weights": "which weights a decision scores; averages over the last steps are less noisy",
     "resize": "how image files become squares: stretched, with bars (pad), or without their ends (crop)",
     "keep_decoded": "large: decoded images of large folders stay in the user's cache, for later starts",

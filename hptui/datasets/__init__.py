@@ -15,6 +15,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from hptui.record.task import Task, task_of
+
 Pixels = npt.NDArray[np.uint8 | np.uint16 | np.int16 | np.float32]
 Labels = npt.NDArray[np.int64]
 Names = npt.NDArray[np.str_]
@@ -29,7 +31,7 @@ class Images:
     pixels: Pixels
     """(N, C, H, W) uint8, uint16, int16 or float32; C = 1 (grey), 3 (RGB), or up to 16 channels of any meaning"""
     labels: Labels
-    """(N,) int64, each in 0 .. number of classes - 1"""
+    """(N,) int64, each in 0 .. number of classes - 1; where an image may have several labels, (N, labels) of 0 and 1"""
     groups: Names | None = None
     """(N,) who each image is of (a patient), where that is known: no group may be in two splits"""
     names: Names | None = None
@@ -51,7 +53,7 @@ class ImageDataset:
     name: str
     """shown on the screen and in tables"""
     class_names: tuple[str, ...]
-    """one name per class; for two classes the second is the positive one (sensitivity counts it)"""
+    """one name per class, or per label; for two classes the second is the positive one (sensitivity counts it)"""
     train: Images
     test: Images
     validation: Images | None = None
@@ -61,6 +63,11 @@ class ImageDataset:
     published: bool = False
     """whether others report results on this very set: the few images that its publisher has in two splits are told
     then, where own ones would be refused; without them, results could not be compared any more"""
+
+    @property
+    def task(self) -> Task:
+        """What its labels say of an image: that it is of one class, or has any number of labels."""
+        return task_of(self.train.labels)
 
 
 @dataclass(frozen=True)

@@ -11,16 +11,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from hptui import registry
 from hptui.datasets import MOST_CHANNELS, DatasetRequest, ImageDataset, Images, Names
 from hptui.datasets._arrays import known_depth
+from hptui.datasets._classes import are_told_apart, fewest
 from hptui.datasets._duplicates import check_overlap
 from hptui.datasets._groups import grouped, grouping_note
 from hptui.datasets._near import near_notes
 from hptui.datasets._request import one_line
+from hptui.datasets._several_labels import unknown_labels
 from hptui.datasets._split import Purpose, percent, sample, split_off, taken_words
 from hptui.errors import ConfigError, DatasetError, UsageError
+from hptui.record.task import task_of
 
 _MOST_VALIDATION = 5000  # images: the standard error of an accuracy of 90 % is then below half a percent
 
@@ -82,7 +86,7 @@ def request_dataset(
 
 
 def check(dataset: object, *, group_pattern: str | None = None, allow_overlap: bool = False) -> ImageDataset:
-    """Check a data set; return it with arrays as documented: pixels (N, C, H, W), int64 (N,), contiguous, writable.
+    """Check a data set; return it with arrays as documented: pixels (N, C, H, W), int64 labels, contiguous, writable.
 
     Tensors and other array-likes are converted, pixels only if they have a documented depth, or are floats.
 
@@ -111,7 +115,13 @@ def check(dataset: object, *, group_pattern: str | None = None, allow_overlap: b
     depths = {split: str(images.pixels.dtype) for split, images in splits.items()}
     if len(set(depths.values())) > 1:
         raise DatasetError(f"the depth of the pixels differs between the splits: {depths}.")
-    if len(np.unique(splits["train"].labels)) < 2:
+    tasks = {split: task_of(images.labels) for split, images in splits.items()}
+    if len(set(tasks.values())) > 1:
+        raise DatasetError(f"labels have to be of one kind, but these are: {tasks}.")
+    for split, images in splits.items():
+        if tasks[split] == "multi-label" and not are_told_apart(images.labels):
+            raise DatasetError(f"of no label are there {split} images with and without it.")
+    if not are_told_apart(splits["train"].labels):
         raise DatasetError("all train images are of one class; there must be at least two.")
     splits = {split: grouped(images, group_pattern) for split, images in splits.items()}
     told = check_overlap(splits, published=bool(dataset.published), allowed=allow_overlap)
@@ -146,8 +156,7 @@ def prepare(
     train, validation, notes = dataset.train, dataset.validation, dataset.notes
     try:
         if validation is None:
-            classes = len(np.unique(train.labels))
-            default = max(classes, min(_MOST_VALIDATION, percent(train.labels, 15)))
+            default = max(fewest(train.labels), min(_MOST_VALIDATION, percent(train.labels, 15)))
             train, validation = split_off(
                 train,
                 default if validation_size is None else validation_size,
@@ -164,7 +173,8 @@ def prepare(
         raise DatasetError(f"{dataset.name}: {error}") from error
     if not (dataset.published or allow_overlap):
         notes = (*notes, *near_notes({"train": train, "validation": validation, "test": dataset.test}))
-    return replace(dataset, train=train, validation=validation, notes=notes)
+    lacking = unknown_labels({"train": train, "validation": validation, "test": dataset.test}, dataset.class_names)
+    return replace(dataset, train=train, validation=validation, notes=(*notes, *lacking))
 
 
 def fingerprint(dataset: ImageDataset) -> str:
@@ -184,7 +194,7 @@ def fingerprint(dataset: ImageDataset) -> str:
 
 
 def _subset(images: Images, size: int | None, split: Purpose, seed: int) -> Images:
-    classes = len(np.unique(images.labels))
+    classes = fewest(images.labels)
     if size is None or size == len(images):
         return images
     if size > len(images):
@@ -206,15 +216,7 @@ def _checked_images(images: object, split: str, classes: int) -> Images:
             f"{split} pixels are {pixels.dtype} {pixels.shape}, not (N, C, H, W) with C = 1 to {MOST_CHANNELS}."
         )
     pixels = known_depth(pixels, f"{split} pixels")
-    if labels.dtype.kind not in "iu" or labels.shape != (len(pixels),):
-        raise DatasetError(f"{split} labels are {labels.dtype} {labels.shape}, not integers ({len(pixels)},).")
-    if len(labels) == 0:
-        raise DatasetError(f"{split} has no images.")
-    if labels.min() < 0 or labels.max() >= classes:
-        raise DatasetError(
-            f"{split} labels go from {labels.min()} to {labels.max()}, "
-            f"but {classes} class names allow 0 to {classes - 1}."
-        )
+    _check_labels(labels, split, len(pixels), classes)
     # Writable, because torch refuses to wrap memory that is not.
     return Images(
         np.require(pixels, requirements=["C", "W"]),
@@ -222,6 +224,25 @@ def _checked_images(images: object, split: str, classes: int) -> Images:
         _checked_names(images.groups, split, "groups", len(pixels)),
         _checked_names(images.names, split, "names", len(pixels)),
     )
+
+
+def _check_labels(labels: npt.NDArray[Any], split: str, images: int, classes: int) -> None:
+    """Refuse what is neither a class for each image, nor 0 or 1 for each image and label."""
+    several = labels.shape == (images, classes) and labels.dtype.kind in "iub"
+    if not several and (labels.dtype.kind not in "iu" or labels.shape != (images,)):
+        raise DatasetError(
+            f"{split} labels are {labels.dtype} {labels.shape}, not integers ({images},), nor 0 and 1 of {classes} "
+            f"labels ({images}, {classes})."
+        )
+    if len(labels) == 0:
+        raise DatasetError(f"{split} has no images.")
+    if several and (labels.min() < 0 or labels.max() > 1):
+        raise DatasetError(f"{split} labels {labels.shape} go from {labels.min()} to {labels.max()}, but are 0 or 1.")
+    if not several and (labels.min() < 0 or labels.max() >= classes):
+        raise DatasetError(
+            f"{split} labels go from {labels.min()} to {labels.max()}, "
+            f"but {classes} class names allow 0 to {classes - 1}."
+        )
 
 
 def _checked_names(names: object, split: str, what: str, count: int) -> Names | None:

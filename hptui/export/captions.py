@@ -120,6 +120,16 @@ def roc_caption(curves: Sequence[RocCurve], positive: str) -> str:
     )
 
 
+def label_rocs_caption(curves: Sequence[RocCurve]) -> str:
+    """Caption of the ROC curves of labels."""
+    labels = len({curve.positive for curve in curves})
+    n = _counts({arm: count // labels for arm, count in _by_arm(curve.arm for curve in curves).items()})
+    return (
+        f"Receiver operating characteristic of each of {labels} labels on the test images, one line for each run "
+        f"({n}); dotted: chance. The area (AUC) in a panel is the mean over the runs."
+    )
+
+
 def heatmaps_caption(run: str, about: str, panels: Sequence[HeatmapPanel]) -> str:
     """Caption of a page of heatmaps of one run."""
     several = any(panel.grid.rounds > 1 for panel in panels)

@@ -23,6 +23,8 @@ def missing(study: FollowedStudy) -> list[str]:
         lines.append("learning curves: no epoch is completed")
     if not any(run.state.completed for run in study.runs):
         lines.append("accuracies, cost and confusion: no run is completed")
+    if study.task == "multi-label" and any(run.state.completed for run in study.runs):
+        lines.append("a picture of the confusion: an image may have several labels (confusion.csv has that of each)")
     return [*lines, *(f"ROC curve of {problem}" for problem in roc_curves(study)[1])]
 
 

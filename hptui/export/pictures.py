@@ -16,6 +16,7 @@ from hptui.export.captions import (
     costs_caption,
     curves_caption,
     heatmaps_caption,
+    label_rocs_caption,
     roc_caption,
     trajectories_caption,
 )
@@ -23,11 +24,11 @@ from hptui.export.confusions import confusions_figure
 from hptui.export.costs import costs_figure
 from hptui.export.curves import FEW_NAMES, curves_figure
 from hptui.export.heatmaps import PER_PAGE, HeatmapPanel, heatmap_page, heatmap_panels
-from hptui.export.roc import roc_figure
+from hptui.export.roc import label_rocs_figure, roc_figure
 from hptui.export.style import literal
 from hptui.export.trajectories import trajectories_figure
 from hptui.reading.comparison import compare
-from hptui.reading.outcomes import RocCurve, confusions, cost_points, roc_curves, trajectories_by_seed
+from hptui.reading.outcomes import confusions, cost_points, roc_curves, trajectories_by_seed
 from hptui.reading.studies import FollowedRun, FollowedStudy
 from hptui.reading.views.heatmap import heatmap_parts
 
@@ -72,12 +73,16 @@ def pictures(study: FollowedStudy, *, each_decision: bool = False) -> Iterator[P
         words = partial(accuracies_caption, comparison)
         yield Picture("accuracies", partial(accuracies_figure, comparison), words=words)
         yield Picture("cost", partial(costs_figure, points, name), words=partial(costs_caption, points))
-    if matrices := confusions(study):
+    several = study.task == "multi-label"
+    if not several and (matrices := confusions(study)):  # of many labels they are better read as a table
         words = partial(confusions_caption, matrices)
         yield Picture("confusion", partial(confusions_figure, matrices, name), words=words)
     curves, _ = roc_curves(study)
-    if curves:
-        positive = _positive(study, curves)
+    if curves and several:
+        words = partial(label_rocs_caption, curves)
+        yield Picture("roc", partial(label_rocs_figure, curves, name), words=words)
+    elif curves:
+        positive = literal(curves[0].positive)
         words = partial(roc_caption, curves, positive)
         yield Picture("roc", partial(roc_figure, curves, name, positive), words=words)
     for run in study.runs:
@@ -101,14 +106,6 @@ def _unfinished(study: FollowedStudy) -> list[FollowedRun]:
     """Optimized runs that have begun, and are not at their end."""
     begun = [run for run in study.runs if run.arm == "optimized" and run.state.started is not None]
     return [run for run in begun if run.state.completed is None]
-
-
-def _positive(study: FollowedStudy, curves: tuple[RocCurve, ...]) -> str:
-    """Name of the second class."""
-    starts = {run.name: run.state.started for run in study.runs}
-    started = starts[curves[0].run]
-    assert started is not None
-    return literal(started.class_names[1])
 
 
 def searching(run: FollowedRun) -> list[int]:

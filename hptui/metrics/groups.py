@@ -31,7 +31,8 @@ class OfGroups:
     predictions: Predictions
     """in alphabetic order of the groups; probabilities are the mean over a group's images, names are the groups'"""
     mixed: tuple[str, ...]
-    """groups whose images have different labels: no single label is theirs, so they are not among the answers"""
+    """groups whose images have different labels: no label, or set of labels, is theirs, so they are not among the
+    answers"""
 
 
 def is_grouped(predictions: Predictions) -> bool:
@@ -47,13 +48,14 @@ def of_groups(predictions: Predictions) -> OfGroups:
 
     assert predictions.groups is not None
     names, inside = np.unique(predictions.groups, return_inverse=True)
-    low, high = np.full(len(names), predictions.classes), np.full(len(names), -1)
+    shape = (len(names), *predictions.labels.shape[1:])
+    low, high = np.full(shape, predictions.classes), np.full(shape, -1)
     np.minimum.at(low, inside, predictions.labels)
     np.maximum.at(high, inside, predictions.labels)
     sums = np.zeros((len(names), predictions.classes))
     np.add.at(sums, inside, predictions.probabilities.astype(np.float64))
     means = (sums / np.bincount(inside)[:, None]).astype(np.float32)
-    one = low == high
+    one = (low == high).reshape(len(names), -1).all(1)
     found = Predictions(low[one].astype(np.int64), means[one], None, names[one])
     return OfGroups(found, tuple(map(str, names[~one])))
 
@@ -128,11 +130,14 @@ def fewest_groups(predictions: Predictions, *, by_class: bool) -> int:
 
 
 def one_for_each(predictions: Predictions) -> Predictions:
-    """One image of each group and class, as if they were independent: what is known where no group moves a metric."""
+    """One image of each group and class (or set of labels), as if they were independent.
+
+    That is what is known where no group moves a metric.
+    """
     import numpy as np
 
     assert predictions.groups is not None
     _, inside = np.unique(predictions.groups, return_inverse=True)
-    _, first = np.unique(inside * predictions.classes + predictions.labels, return_index=True)
+    _, first = np.unique(np.column_stack((inside, predictions.labels)), axis=0, return_index=True)
     chosen = predictions.take(first)
     return Predictions(chosen.labels, chosen.probabilities)

@@ -12,8 +12,10 @@ from functools import lru_cache
 from pathlib import Path
 
 from hptui.errors import RunDirectoryError
-from hptui.metrics.classification import balanced_accuracy, class_counts
+from hptui.metrics.classification import balanced_accuracy
+from hptui.reading.chance_of_labels import labels_at_chance
 from hptui.reading.run_state import RunState
+from hptui.record.class_counts import class_counts
 from hptui.record.predictions import PREDICTIONS_FILE, read_predictions
 from hptui.record.study_directory import open_study
 
@@ -52,6 +54,9 @@ def at_chance(run: RunState, directory: Path | None) -> str:
     completed = [epoch.validation for epoch in run.epochs if epoch.validation is not None]
     if not run.completed or not completed:
         return ""
+    if run.started is not None and run.started.task == "multi-label":
+        weights = "" if _is_balanced(directory) else WEIGHTS
+        return labels_at_chance(completed[-1].classes, directory, weights, _remedy(run))
     matrix = completed[-1].confusion
     share, classes = balanced_accuracy(class_counts(matrix)), len(matrix)
     if share is None or share > CHANCE / classes:

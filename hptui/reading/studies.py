@@ -22,6 +22,7 @@ from hptui.record.log_end import check_completed, is_cut
 from hptui.record.presence import is_written
 from hptui.record.run_reader import RunReader, check_beginning
 from hptui.record.study_directory import Study, open_study
+from hptui.record.task import Task
 
 Status = Literal["waiting", "running", "paused", "stopped", "lost", "failed", "finished"]
 
@@ -60,6 +61,11 @@ class FollowedRun:
     @property
     def name(self) -> str:
         return self.directory.name
+
+    @property
+    def task(self) -> Task:
+        """What it learns, as far as its log says it yet."""
+        return self.state.started.task if self.state.started is not None else "single-label"
 
     def refresh(self, seconds: float = float("inf")) -> None:
         """Read what was written since, for about `seconds` at most.
@@ -125,6 +131,11 @@ class FollowedStudy:
     def completed_runs(self, arm: Arm) -> list[FollowedRun]:
         """The runs of one arm that have come to their end, by seed."""
         return [run for run in self.runs if run.arm == arm and run.state.completed is not None]
+
+    @property
+    def task(self) -> Task:
+        """What its runs learn, which is the same for all."""
+        return next((run.task for run in self.runs if run.state.started is not None), "single-label")
 
     @property
     def epochs(self) -> int:

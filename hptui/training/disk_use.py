@@ -19,5 +19,5 @@ def disk_use(inputs: StudyInputs, config: StudyConfig) -> DiskUse:
     network = build_network(inputs.factory, config.model, inputs.data, config.seed)
     weights = sum(tensor.numel() * tensor.element_size() for tensor in network.state_dict().values())
     images, classes = len(inputs.data.validation) + len(inputs.test), len(inputs.data.class_names)
-    predictions = images * (DELIVERED * classes * FLOAT + INTEGER)
+    predictions = images * (DELIVERED * classes * FLOAT + inputs.test.labels[:1].numel() * INTEGER)
     return DiskUse(kept=DELIVERED * weights + predictions, checkpoint=COPIES * weights)
