@@ -59,7 +59,7 @@ def pictures(study: FollowedStudy, *, each_decision: bool = False) -> Iterator[P
         study: read already.
         each_decision: one picture for each decision too, beside the pages: there may be thousands.
     """
-    name = study.study.name
+    name, task = study.study.name, study.task
     paths = trajectories_by_seed(study)
     if any(path.points or path.edges for _, of_run in paths for path in of_run):
         count, open_seeds = _run_count(study), [run.seed for run in _unfinished(study)]
@@ -67,13 +67,15 @@ def pictures(study: FollowedStudy, *, each_decision: bool = False) -> Iterator[P
         yield Picture("trajectories", draw, words=partial(trajectories_caption, paths, count))
     if any(run.state.epochs_completed for run in study.runs):
         arms = {arm: [r.state for r in study.runs if r.arm == arm] for arm in study.study.config.arms}
-        yield Picture("learning-curves", partial(curves_figure, arms, name), words=partial(curves_caption, arms))
+        yield Picture(
+            "learning-curves", partial(curves_figure, arms, name, task), words=partial(curves_caption, arms, task)
+        )
     if points := cost_points(study):
         comparison = compare(study)
         words = partial(accuracies_caption, comparison)
         yield Picture("accuracies", partial(accuracies_figure, comparison), words=words)
-        yield Picture("cost", partial(costs_figure, points, name), words=partial(costs_caption, points))
-    several = study.task == "multi-label"
+        yield Picture("cost", partial(costs_figure, points, name, task), words=partial(costs_caption, points, task))
+    several = task == "multi-label"
     if not several and (matrices := confusions(study)):  # of many labels they are better read as a table
         words = partial(confusions_caption, matrices)
         yield Picture("confusion", partial(confusions_figure, matrices, name), words=words)

@@ -17,7 +17,7 @@ from hptui.reading.outcomes import RocCurve
 
 FEW_RUNS = 5
 """more lines of one arm are drawn fainter"""
-ACROSS = 4
+ACROSS = 5
 """panels of labels in a row"""
 LONGEST = 24
 """characters of a label above its panel"""
@@ -50,7 +50,7 @@ def label_rocs_figure(curves: Sequence[RocCurve], title: str) -> Figure:
     subtitle = "ROC on test images of each label; in the panels the AUC, mean over the runs"
     figure = new_figure(WIDE, rows * (WIDE / columns) + 0.9, title, subtitle)
     panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
-    for panel, label in zip(panels, labels, strict=False):
+    for place, (panel, label) in enumerate(zip(panels, labels, strict=False)):
         _draw_chance(panel)
         for index, (arm, own) in enumerate(_by_arm([one for one in curves if one.positive == label]).items()):
             _draw(panel, arm, own)
@@ -58,13 +58,16 @@ def label_rocs_figure(curves: Sequence[RocCurve], title: str) -> Figure:
             words = {"ha": "right", "fontsize": SMALL, "color": theme().arms[arm]}
             panel.text(*at, f"{arm} {mean:.3f}", transform=panel.transAxes, **words)
         _frame(panel)
+        if place % columns == 0:
+            panel.set_ylabel("sensitivity", fontsize=SMALL)
+        if place + columns >= len(labels):
+            panel.set_xlabel("1 - specificity", fontsize=SMALL)
+            panel.tick_params(labelbottom=True)
         panel.set_title(textwrap.shorten(literal(label), LONGEST, placeholder="..."), fontsize=SMALL)
     for panel in panels[len(labels) :]:
         panel.set_visible(False)
     counts = {arm: len({one.run for one in own}) for arm, own in _by_arm(curves).items()}
     handles = [Line2D([], [], label=f"{arm}, n = {count}", **_look(arm)) for arm, count in counts.items()]
-    figure.supxlabel("1 - specificity", fontsize=SMALL)
-    figure.supylabel("sensitivity", fontsize=SMALL)
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
     return figure
 

@@ -12,6 +12,8 @@ from hptui.record.predictions import PREDICTIONS_FILE, Predictions, read_predict
 
 STILL_GUESSING = 0.6
 """the end of the interval of a mean AUC up to which a network that cannot be told from guessing is said to guess"""
+HARDLY_ANY = 0.05
+"""labels called, as a share of those that there are"""
 
 
 def labels_at_chance(counts: ClassCounts, directory: Path | None, weights: str, remedy: str) -> str:
@@ -27,13 +29,14 @@ def labels_at_chance(counts: ClassCounts, directory: Path | None, weights: str, 
     known = f"mean AUC {area[0]:.3f}, 95 % interval {area[1]:.3f} to {area[2]:.3f}" if area is not None else ""
     if area is not None and area[1] <= 0.5 and area[2] <= STILL_GUESSING:
         return f"the network ranks the labels no better than guessing ({known}, on validation images). {remedy}"
-    if any(counts.predicted):
+    called = sum(counts.predicted)
+    if called >= HARDLY_ANY * sum(counts.support):
         return ""
     longer = f"train longer{f' or {weights}' if weights else ''}"
     although = f", although it ranks them better than guessing ({known})" if area is not None and area[1] > 0.5 else ""
     return (
-        f"no validation image is called with any label{although}: all probabilities are below one half. Look at AUC "
-        f"and average precision, which need no threshold, or {longer}."
+        f"{'hardly any' if called else 'no'} validation image is called with a label{although}: probabilities are "
+        f"below one half. Look at AUC and average precision, which need no threshold, or {longer}."
     )
 
 

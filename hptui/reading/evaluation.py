@@ -215,7 +215,9 @@ def _of_labels_notes(answers: Predictions, class_names: Sequence[str]) -> list[s
     """What means over labels leave out, and what there is not."""
     notes = ["An image may have several labels: there is no reliability diagram and no decision curve."]
     if left_out := labels_left_out(answers, class_names):
-        notes.append(f"All images, or none, have {', '.join(left_out)}: mean AUC and precision leave that out.")
+        notes.append(
+            f"All images, or none, have {', '.join(left_out)}: mean AUC and mean average precision leave that out."
+        )
     return notes
 
 

@@ -231,4 +231,6 @@ def _spent(seconds: float) -> str:
 
 
 def _words(comparison: Comparison) -> str:
-    return f"{difference_words(comparison)}\n{comparison.conclusion}"
+    several = comparison.task == "multi-label"
+    above = "last %, best %: label-wise accuracy; sens %, spec %: means over labels\n" if several else ""
+    return f"{above}{difference_words(comparison)}\n{comparison.conclusion}"
