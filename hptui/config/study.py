@@ -72,7 +72,10 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ] = None
     column: Annotated[
         dict[str, str],
-        Meta(description="column of a table: image, label, split or group=NAME (default: guessed from usual names)"),
+        Meta(
+            description="column of a table: image, label, split or group=NAME (default: guessed from usual names); "
+            "label=A,B where each column is a label of its own, 0 or 1"
+        ),
     ] = {}
     group_column: Annotated[
         str | None, Meta(description="column of a table that says whom an image is of; the same as --column group=NAME")

@@ -57,7 +57,7 @@ def drawn(images: int = 200, labels: int = LABELS, seed: int = 0, groups: int = 
     return Predictions(true, shares.round(2).astype(np.float32), names)
 
 
-def expected(name: str, one: Predictions) -> float:
+def expected(name: str, one: Predictions) -> float:  # noqa: PLR0911 (one for each metric)
     """By scikit-learn."""
     true, shares = one.labels, one.probabilities
     called = (shares > 0.5).astype(int)
