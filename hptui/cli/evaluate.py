@@ -140,7 +140,7 @@ def _estimate(one: Measured) -> str:
 def evaluation_lines(evaluation: Evaluation) -> Iterator[str]:
     """Sentences below the table."""
     of_group = evaluation.per_group
-    what = "groups, which are resampled" if of_group is not None else "images"
+    what = "groups, which are resampled" if evaluation.groups else "images"
     yield f"Intervals: 95 %, over {what}. Brier score and calibration error: the lower, the better."
     kinds = "Images" if evaluation.task == "single-label" else "Images with each label"
     yield f"{kinds}: {_classes(evaluation.per_image)}."

@@ -31,8 +31,7 @@ class OfGroups:
     predictions: Predictions
     """in alphabetic order of the groups; probabilities are the mean over a group's images, names are the groups'"""
     mixed: tuple[str, ...]
-    """groups whose images have different labels: no label, or set of labels, is theirs, so they are not among the
-    answers"""
+    """groups whose images have different labels: no single label is theirs, so they are not among the answers"""
 
 
 def is_grouped(predictions: Predictions) -> bool:
@@ -48,14 +47,13 @@ def of_groups(predictions: Predictions) -> OfGroups:
 
     assert predictions.groups is not None
     names, inside = np.unique(predictions.groups, return_inverse=True)
-    shape = (len(names), *predictions.labels.shape[1:])
-    low, high = np.full(shape, predictions.classes), np.full(shape, -1)
+    low, high = np.full(len(names), predictions.classes), np.full(len(names), -1)
     np.minimum.at(low, inside, predictions.labels)
     np.maximum.at(high, inside, predictions.labels)
     sums = np.zeros((len(names), predictions.classes))
     np.add.at(sums, inside, predictions.probabilities.astype(np.float64))
     means = (sums / np.bincount(inside)[:, None]).astype(np.float32)
-    one = (low == high).reshape(len(names), -1).all(1)
+    one = low == high
     found = Predictions(low[one].astype(np.int64), means[one], None, names[one])
     return OfGroups(found, tuple(map(str, names[~one])))
 

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RESAMPLES", "ClassMetrics", "Estimate", "interval", "per_class"]
 
+MANY_LABELS, FEWER_RESAMPLES = 100_000, 200
+"""of 22,000 images with 14 labels an interval of the mean AUC takes 7 s with 200 resamples, and 50 s with 1000"""
 BY_CLASS = {"balanced_accuracy": "sensitivity"}
 """metrics that are the mean over classes of one with another name"""
 APART = ("sensitivity", "ppv")
@@ -80,6 +82,7 @@ def _of_labels(name: str, predictions: Predictions, threshold: float | None, res
         right = rightly_called(predictions, threshold)
         share = share_of(predictions, np.ones(len(predictions), bool), right)
         return share.interval if share is not None else None
+    resamples = resamples if predictions.labels.size <= MANY_LABELS else min(resamples, FEWER_RESAMPLES)
     groups = predictions.groups if is_grouped(predictions) else None
     drawn = (
         drawn_weights(len(predictions), resamples, seed) if groups is None else drawn_groups(groups, resamples, seed)

@@ -93,6 +93,8 @@ class Evaluation(msgspec.Struct, frozen=True):
     """multi-label: metrics are means over labels"""
     by_label: list[LabelMeasured] = []
     """every label by itself, where an image may have several"""
+    groups: int = 0
+    """that the images are of, and that intervals resample; 0: images are independent as far as is known"""
 
 
 @dataclass(frozen=True)
@@ -138,13 +140,12 @@ def evaluate_answers(
         recalibration = fit_recalibration(_needed(validation, "--calibrate"))
         answers = recalibration.apply(answers)
         validation = recalibration.apply(_needed(validation, "--calibrate"))
-    groups = of_groups(answers) if is_grouped(answers) else None
+    groups = of_groups(answers) if is_grouped(answers) and not several else None
     unit, told = None, list(notes)
     if groups is not None and len(groups.predictions):
         unit = _unit(groups.predictions, _per_group(validation), class_names, wanted)
     if groups is not None and groups.mixed:
-        what = "with different labels" if several else "of different classes"
-        told.append(f"{len(groups.mixed)} groups have images {what}: they count per image alone.")
+        told.append(f"{len(groups.mixed)} groups have images of different classes: they count per image alone.")
     if several:
         told += _of_labels_notes(answers, class_names)
     per_image = _unit(answers, validation, class_names, wanted)
@@ -163,6 +164,7 @@ def evaluate_answers(
         notes=told,
         task=answers.task,
         by_label=_by_label(answers, class_names) if several else [],
+        groups=len(set(answers.groups.tolist())) if is_grouped(answers) and answers.groups is not None else 0,
     )
     return Evaluated(evaluation, answers, groups.predictions if groups is not None else None)
 
@@ -214,6 +216,8 @@ def _by_label(answers: Predictions, class_names: Sequence[str]) -> list[LabelMea
 def _of_labels_notes(answers: Predictions, class_names: Sequence[str]) -> list[str]:
     """What means over labels leave out, and what there is not."""
     notes = ["An image may have several labels: there is no reliability diagram and no decision curve."]
+    if is_grouped(answers):
+        notes.append("Images of one group may have different labels, so that no number is per group.")
     if left_out := labels_left_out(answers, class_names):
         notes.append(
             f"All images, or none, have {', '.join(left_out)}: mean AUC and mean average precision leave that out."

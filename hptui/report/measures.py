@@ -52,7 +52,12 @@ def metric_tables(study: FollowedStudy) -> Iterator[PageTable]:
 
 
 def _has_groups(study: FollowedStudy) -> bool:
-    """Whether every completed run knows of which group each test image is, and some are of one."""
+    """Whether every completed run knows of which group each test image is, and some are of one.
+
+    Where an image may have several labels, those of a group differ, so that it has none of its own.
+    """
+    if study.task == "multi-label":
+        return False
     runs = [run for arm in study.study.config.arms for run in study.completed_runs(arm)]
     found = [final_predictions(run) for run in runs]
     return all(not isinstance(one, str) and is_grouped(one) for one in found)

@@ -279,6 +279,35 @@ def test_tables_and_pages_have_each_label(study: Path, capsys: Captured) -> None
         assert words in page
 
 
+def test_groups_have_no_labels_of_their_own(capsys: Captured, tmp_path: Path) -> None:
+    """Intervals resample them; no number is of a group."""
+    (tmp_path / "grouped.py").write_text(
+        "import numpy as np\n"
+        "from hptui.datasets import ImageDataset, Images\n"
+        "def drawn(count, seed):\n"
+        "    random = np.random.default_rng(seed)\n"
+        "    labels = (random.random((count, 2)) < 0.4).astype(int)\n"
+        "    pixels = random.integers(0, 256, (count, 1, 8, 8)).astype(np.uint8)\n"
+        "    return Images(pixels, labels, np.array([f'{seed}-{i // 3}' for i in range(count)]))\n"
+        "def data():\n"
+        "    return ImageDataset('own', ('a', 'b'), drawn(48, 0), drawn(30, 1), drawn(30, 2))\n"
+        "def other():\n"
+        "    return ImageDataset('other', ('b', 'a'), drawn(48, 5), drawn(30, 6), drawn(30, 7))\n"
+    )
+    own = f"{tmp_path / 'grouped.py'}"
+    arguments = ["--dataset", f"{own}:data", "--model", "small_resnet", "--epochs", "1", "--runs", "1"]
+    arguments += ["--strategy", "fixed", "--baseline", "none", "--threads", "1", "--device", "cpu"]
+    assert main(["run", "--headless", *arguments, "--out", str(tmp_path / "s")]) == 0
+    assert main(["compare", str(tmp_path / "s"), "--per-group"]) != 0
+    assert "an image may have several labels, and those of a group differ" in capsys.readouterr().err
+    assert "30 images of 10 groups, which are resampled" in said(capsys, "compare", str(tmp_path / "s"))
+    run = str(tmp_path / "s" / "optimized-0")
+    found = json.loads(said(capsys, "evaluate", "--trust", run, f"{own}:other", "--json"))
+    assert (found["per_group"], found["groups"]) == (None, 36)
+    assert [one["name"] for one in found["by_label"]] == ["a", "b"]
+    assert "no number is per group" in " ".join(found["notes"])
+
+
 def test_a_damaged_table_of_answers_is_told_not_guessed(study: Path, capsys: Captured) -> None:
     """Counts of labels do not tell which of them an image has together."""
     followed = follow(study / "s")

@@ -190,6 +190,12 @@ def _asked_for(saved: Predictions, run: FollowedRun, question: Question) -> tupl
     """The predictions as they are, or one for each group, and the groups that have none."""
     if not question.per_group:
         return saved, ()
+    if saved.task == "multi-label":
+        raise UsageError(
+            "--per-group counts each group by the one class of its images; here "
+            f"({run.directory.parent}) an image may have several labels, and those of a group differ. "
+            "Leave it out: intervals are of groups all the same."
+        )
     if saved.groups is None:
         raise UsageError(
             f"{run.name} in {run.directory.parent} does not know of which group each image is; name the groups of the "
