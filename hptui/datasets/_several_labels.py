@@ -53,10 +53,10 @@ def sample_labels(labels: Labels, size: int, keys: Keys) -> Integers:
     return np.flatnonzero(taken).astype(np.int64)
 
 
-def unknown_labels(splits: Mapping[str, Images], names: Sequence[str]) -> Iterator[str]:
+def unknown_labels(splits: Mapping[str, Images | None], names: Sequence[str]) -> Iterator[str]:
     """A line for each split in which all images have some label, or none has."""
     for split, images in splits.items():
-        if task_of(images.labels) != "multi-label":
+        if images is None or task_of(images.labels) != "multi-label":
             continue
         counts = images.labels.sum(0)
         lacking = [name for name, count in zip(names, counts.tolist(), strict=True) if count in (0, len(images))]

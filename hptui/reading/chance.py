@@ -13,7 +13,7 @@ from pathlib import Path
 
 from hptui.errors import RunDirectoryError
 from hptui.metrics.classification import balanced_accuracy
-from hptui.reading.chance_of_labels import labels_at_chance
+from hptui.reading.chance_of_labels import STILL_GUESSING, labels_at_chance
 from hptui.reading.run_state import RunState
 from hptui.record.class_counts import class_counts
 from hptui.record.predictions import PREDICTIONS_FILE, read_predictions
@@ -21,8 +21,6 @@ from hptui.record.study_directory import open_study
 
 CHANCE = 1.05
 """times what guessing has: no more is called no better"""
-STILL_GUESSING = 0.7
-"""the end of an AUC's interval up to which a network that cannot be told from guessing is said to guess"""
 RARE = 0.1
 """share of the images below which a class is rare: to call none of them so costs hardly anything"""
 WEIGHTS = "with class weights (--class-weights balanced)"

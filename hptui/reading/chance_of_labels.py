@@ -10,8 +10,8 @@ from hptui.errors import RunDirectoryError
 from hptui.record.class_counts import ClassCounts
 from hptui.record.predictions import PREDICTIONS_FILE, Predictions, read_predictions
 
-STILL_GUESSING = 0.6
-"""the end of the interval of a mean AUC up to which a network that cannot be told from guessing is said to guess"""
+STILL_GUESSING = 0.7
+"""the end of an AUC's interval up to which a network that cannot be told from guessing is said to guess"""
 HARDLY_ANY = 0.05
 """labels called, as a share of those that there are"""
 

@@ -8,6 +8,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from hptui.record.task import Task
+
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 """more cannot be counted in a float"""
 
@@ -30,6 +32,11 @@ class ClassCounts(msgspec.Struct, frozen=True, omit_defaults=True):
             raise ValueError("its counts are not of the same classes")
         if self.images is not None and max([*self.support, *self.predicted], default=0) > self.images:
             raise ValueError("a label has more images than there are")
+
+    @property
+    def task(self) -> Task:
+        """What an image may be of."""
+        return "single-label" if self.images is None else "multi-label"
 
     @property
     def total(self) -> int:
