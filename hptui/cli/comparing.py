@@ -12,7 +12,7 @@ from rich.text import Text
 
 from hptui.cli.tables import comparison_table, left_table
 from hptui.reading.comparison import Question, compare
-from hptui.reading.comparison.by_class import CLASS_HEADINGS, ClassRow, by_class, class_cells, few_images
+from hptui.reading.comparison.by_class import ClassRow, by_class, class_cells, class_headings, few_images
 from hptui.reading.comparison.several import StudiesComparison, compare_several
 from hptui.reading.comparison.several_words import (
     CONTRAST_HEADINGS,
@@ -22,6 +22,7 @@ from hptui.reading.comparison.several_words import (
     several_rows,
 )
 from hptui.reading.studies import follow
+from hptui.record.task import Task
 
 LONGEST_NAME = 20
 """characters of a study that stands twice in a row of a table of 80 columns"""
@@ -52,8 +53,9 @@ def comparison_text(directories: Sequence[Path], question: Question, *, classes:
         several = compare_several(studies, question)
         parts, names = [_several(several)], several.names
     if classes:
-        found = {name: by_class(study, question) for name, study in zip(names, studies, strict=True)}
-        parts += [_classes(name, rows) for name, rows in found.items() if rows]
+        for name, study in zip(names, studies, strict=True):
+            if rows := by_class(study, question):
+                parts.append(_classes(name, rows, study.task))
     return Group(*parts)
 
 
@@ -83,9 +85,10 @@ def _with_short_name(arm: str, short: Mapping[str, str]) -> str:
     return f"{short[name]}{colon}{which}" if name in short else arm
 
 
-def _classes(name: str, rows: Sequence[ClassRow]) -> RenderableType:
-    title = f"classes of {name}: mean over the runs, with its 95 % interval over runs and test images"
-    table = left_table(CLASS_HEADINGS, title, left=2)
+def _classes(name: str, rows: Sequence[ClassRow], task: Task) -> RenderableType:
+    kinds = "classes" if task == "single-label" else "labels"
+    title = f"{kinds} of {name}: mean over the runs, with its 95 % interval over runs and test images"
+    table = left_table(class_headings(task), title, left=2)
     for row in rows:
         table.add_row(*map(Text, class_cells(row)))
     few = few_images(rows)

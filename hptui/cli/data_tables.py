@@ -5,13 +5,13 @@ from __future__ import annotations
 from rich.table import Table
 from rich.text import Text
 
-from hptui.record.data_summary import DataSummary, count_rows
+from hptui.record.data_summary import DataSummary, class_word, count_rows
 
 
 def class_table(summary: DataSummary) -> Table:
-    """A row for each class, a column for each split; then all of them, and the groups where they are known."""
+    """A row for each class or label, a column for each split; then all, and the groups where they are known."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("class")
+    table.add_column(class_word(summary))
     for name in summary.splits:
         table.add_column(name, justify="right")
     for name, counts in count_rows(summary):

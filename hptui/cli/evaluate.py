@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from rich.console import Group, RenderableType
+from rich.table import Table
 from rich.text import Text
 
+from hptui.cli.answer_cells import answer_cells, listed
 from hptui.cli.headway_line import showing_headway
 from hptui.cli.predict import load_network
 from hptui.cli.tables import left_table
 from hptui.config import StudyConfig, convert_field
 from hptui.errors import ConfigError
 from hptui.export.csv_lines import csv_lines
-from hptui.metrics.classification import predicted_classes
 from hptui.reading.comparison.number_words import percent
 from hptui.reading.evaluation import Evaluated, Evaluation, Measured, Unit, Wanted, evaluate_answers
 from hptui.reading.wrong_images import HEADINGS, wrong_cells
@@ -114,13 +115,26 @@ def evaluation_text(evaluated: EvaluatedRun) -> RenderableType:
     table = left_table(headings, f"{evaluation.run} on {evaluation.dataset}", left=1)
     for rows in zip(*(unit.metrics for _, unit in units), strict=True):
         table.add_row(Text(rows[0].title), *(Text(_estimate(one)) for one in rows))
-    parts: list[RenderableType] = [table, *map(Text, evaluation_lines(evaluation))]
+    parts: list[RenderableType] = [table]
+    if evaluation.by_label:
+        parts.append(_label_table(evaluation))
+    parts += map(Text, evaluation_lines(evaluation))
     if evaluation.most_wrong:
-        wrong = left_table(HEADINGS, "called by another class, the surest first", left=3)
+        how = "called by another class" if evaluation.task == "single-label" else "called with or without it by mistake"
+        wrong = left_table(HEADINGS, f"{how}, the surest first", left=3)
         for one in evaluation.most_wrong[:FEW_WRONG]:
             wrong.add_row(*map(Text, wrong_cells(one)))
         parts.append(wrong)
     return Group(*parts)
+
+
+def _label_table(evaluation: Evaluation) -> Table:
+    """A row for each label."""
+    titles = [one.title for one in evaluation.by_label[0].metrics]
+    table = left_table(("label", "images", *(f"{title} %" for title in titles)), "every label per image", left=1)
+    for label in evaluation.by_label:
+        table.add_row(Text(label.name), str(label.images), *(Text(_estimate(one)) for one in label.metrics))
+    return table
 
 
 def _estimate(one: Measured) -> str:
@@ -132,9 +146,10 @@ def _estimate(one: Measured) -> str:
 def evaluation_lines(evaluation: Evaluation) -> Iterator[str]:
     """Sentences below the table."""
     of_group = evaluation.per_group
-    what = "groups, which are resampled" if of_group is not None else "images"
+    what = "groups, which are resampled" if evaluation.groups else "images"
     yield f"Intervals: 95 %, over {what}. Brier score and calibration error: the lower, the better."
-    yield f"Images: {_classes(evaluation.per_image)}."
+    kinds = "Images" if evaluation.task == "single-label" else "Images with each label"
+    yield f"{kinds}: {_classes(evaluation.per_image)}."
     if of_group is not None:
         yield f"Groups, each by the mean probability of its images: {_classes(of_group)}."
     if evaluation.positive is not None:
@@ -164,17 +179,18 @@ def _classes(unit: Unit) -> str:
 def answers_csv(evaluated: EvaluatedRun) -> Iterator[str]:
     """Lines of CSV: a heading, then one image each."""
     found, names = evaluated.found, evaluated.class_names
-    answers = found.predictions
-    called = predicted_classes(answers, found.evaluation.per_image.threshold)
+    answers, several = found.predictions, found.predictions.task == "multi-label"
+    called = answer_cells(answers.task, names, answers.probabilities, found.evaluation.per_image.threshold)
+    headings = ("true_labels", "predicted_labels") if several else ("true_class", "predicted_class", "probability")
 
     def rows() -> Iterator[list[object]]:
         group = ["group"] if answers.groups is not None else []
-        yield ["image", *group, "true_class", "predicted_class", "probability", *(f"p({name})" for name in names)]
-        for index, shares in enumerate(answers.probabilities.tolist()):
+        yield ["image", *group, *headings, *(f"p({name})" for name in names)]
+        for index, (shares, said) in enumerate(zip(answers.probabilities.tolist(), called, strict=True)):
             name = str(answers.names[index]) if answers.names is not None else str(index)
             whose = [str(answers.groups[index])] if answers.groups is not None else []
-            label = int(called[index])
-            yield [name, *whose, names[answers.labels[index]], names[label], shares[label], *shares]
+            true = answers.labels[index]
+            yield [name, *whose, listed(names, true.tolist()) if several else names[true], *said, *shares]
 
     return csv_lines(rows())
 

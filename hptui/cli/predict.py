@@ -1,4 +1,4 @@
-"""`hptui predict RUN IMAGES...`: class and probabilities of images, as a table."""
+"""`hptui predict RUN IMAGES...`: class, or labels, and probabilities of images, as a table."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hptui.cli.answer_cells import answer_cells, answer_headings
 from hptui.cli.grouping import Grouping
 from hptui.cli.trusting import allowed_code
 from hptui.errors import DatasetError, RunDirectoryError, UsageError
 from hptui.export.csv_lines import csv_lines
-from hptui.metrics.classification import called_classes
 from hptui.metrics.groups import is_grouped, of_groups
 from hptui.metrics.thresholds import choose_threshold
 from hptui.record.localizing import localized_model
@@ -61,26 +61,27 @@ class PredictionTable:
 
     def _group_rows(self, grouping: Grouping) -> Iterator[list[object]]:
         names = self.predictor.class_names
-        yield ["group", "images", "class", "probability", *(f"p({name})" for name in names)]
+        task = self.predictor.task
+        yield ["group", "images", *answer_headings(task), *(f"p({name})" for name in names)]
         for batch in self._batches():
             for name in grouping.add(batch.names, self.predictor.predict(batch.pixels)):
                 self._leave_out(DatasetError(f"{name}: {grouping.pattern!r} finds no group in it."))
         for group, images, shares in grouping.means():
-            label = int(called_classes(shares[None], self.threshold)[0])
-            yield [group, images, names[label], float(shares[label]), *map(float, shares)]
+            (called,) = answer_cells(task, names, shares[None], self.threshold)
+            yield [group, images, *called, *map(float, shares)]
 
     def _rows(self) -> Iterator[list[object]]:
-        names = self.predictor.class_names
+        names, task = self.predictor.class_names, self.predictor.task
         at = [] if self.threshold is None else ["threshold"]
-        yield ["file", "class", "probability", *at, *(f"p({name})" for name in names)]
+        yield ["file", *answer_headings(task), *at, *(f"p({name})" for name in names)]
         for batch in map(self._within_range, self._batches()):
             if not batch.names:
                 continue
             probabilities = self.predictor.predict(batch.pixels)
-            classes = called_classes(probabilities, self.threshold)
-            for name, row, label in zip(batch.names, probabilities.tolist(), classes.tolist(), strict=True):
+            answers = answer_cells(task, names, probabilities, self.threshold)
+            for name, row, called in zip(batch.names, probabilities.tolist(), answers, strict=True):
                 threshold = [] if self.threshold is None else [self.threshold]
-                yield [name, names[label], row[label], *threshold, *row]
+                yield [name, *called, *threshold, *row]
 
     def _batches(self) -> Iterator[ImageBatch]:
         files: list[Path] = []

@@ -72,7 +72,10 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ] = None
     column: Annotated[
         dict[str, str],
-        Meta(description="column of a table: image, label, split or group=NAME (default: guessed from usual names)"),
+        Meta(
+            description="column of a table: image, label, split or group=NAME (default: guessed from usual names); "
+            "label=A,B where each column is a label of its own, 0 or 1"
+        ),
     ] = {}
     group_column: Annotated[
         str | None, Meta(description="column of a table that says whom an image is of; the same as --column group=NAME")
@@ -142,6 +145,7 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         "average_precision",
         "brier",
         "quadratic_kappa",
+        "exact_match",
     ] = "loss"
     score_weights: Literal["averaged", "last"] = "averaged"
     class_weights: Literal["none", "balanced"] = "none"
@@ -206,7 +210,8 @@ DATA = tuple(FIELDS)[: tuple(FIELDS).index("model")]
 SWITCH = ("no", "yes")
 """words of what is off or on; its flag takes none"""
 _DESCRIPTIONS = {
-    "score": "what a decision compares on the validation images (quadratic_kappa: classes are grades in order)",
+    "score": "what a decision compares on the validation images (quadratic_kappa: classes are grades in order; "
+    "exact_match: an image may have several labels)",
     "score_weights": "which weights a decision scores; averages over the last steps are less noisy",
     "resize": "how image files become squares: stretched, with bars (pad), or without their ends (crop)",
     "keep_decoded": "large: decoded images of large folders stay in the user's cache, for later starts",

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from hptui.datasets._rows import PixelRows, taken
 from hptui.record.intensity import Depth
+from hptui.record.task import Task, task_of
 
 Pixels = npt.NDArray[np.uint8 | np.uint16 | np.int16 | np.float32]
 Labels = npt.NDArray[np.int64]
@@ -34,7 +35,7 @@ class Images:
     """(N, C, H, W) uint8, uint16, int16 or float32; C = 1 (grey), 3 (RGB), or up to 16 channels of any meaning;
     of many images that were taken from others a view, which is read as an array is: `pixels[index]`"""
     labels: Labels
-    """(N,) int64, each in 0 .. number of classes - 1"""
+    """(N,) int64, each in 0 .. number of classes - 1; where an image may have several labels, (N, labels) of 0 and 1"""
     groups: Names | None = None
     """(N,) who each image is of (a patient), where that is known: no group may be in two splits"""
     names: Names | None = None
@@ -60,7 +61,7 @@ class ImageDataset:
     name: str
     """shown on the screen and in tables"""
     class_names: tuple[str, ...]
-    """one name per class; for two classes the second is the positive one (sensitivity counts it)"""
+    """one name per class, or per label; for two classes the second is the positive one (sensitivity counts it)"""
     train: Images
     test: Images | None
     """None: there are none, and none are to be taken from `train`"""
@@ -73,6 +74,11 @@ class ImageDataset:
     then, where own ones would be refused; without them, results could not be compared any more"""
     files: str = ""
     """what was read: how many image files, of which sizes, depths and colours; empty: none"""
+
+    @property
+    def task(self) -> Task:
+        """What its labels say of an image: that it is of one class, or has any number of labels."""
+        return task_of(self.train.labels)
 
 
 @dataclass(frozen=True)

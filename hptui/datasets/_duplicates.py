@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hptui.datasets import Images, Keys, Pixels
+from hptui.datasets import Images, Keys, Labels, Pixels
 from hptui.datasets._rows import pieces
 from hptui.errors import DatasetError
 
@@ -71,8 +71,14 @@ def _overlap(one: str, other: str, splits: Mapping[str, Images], keys: Mapping[s
     pairs = np.array([pair for pair in pairs if np.array_equal(left.pixels[pair[0]], right.pixels[pair[1]])], np.int64)
     if len(pairs) == 0:
         return None
-    relabelled = left.labels[pairs[:, 0]] != right.labels[pairs[:, 1]]
-    return Overlap(one, other, pairs, int(relabelled.sum()))
+    relabelled = labelled_otherwise(left.labels[pairs[:, 0]], right.labels[pairs[:, 1]])
+    return Overlap(one, other, pairs, relabelled)
+
+
+def labelled_otherwise(one: Labels, other: Labels) -> int:
+    """How many of n images have another class, or other labels, in `other` than in `one`."""
+    otherwise = one != other
+    return int(otherwise.any(axis=tuple(range(1, otherwise.ndim))).sum())
 
 
 def check_overlap(splits: Mapping[str, Images], *, published: bool, allowed: bool) -> Iterator[str]:

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from hptui import registry
 from hptui.datasets import MOST_CHANNELS, DatasetRequest, ImageDataset, Images, Names, Pixels
 from hptui.datasets._arrays import known_depth
 from hptui.datasets._class_notes import class_notes
+from hptui.datasets._classes import are_told_apart, fewest
 from hptui.datasets._duplicates import check_overlap, pixel_keys
 from hptui.datasets._given import as_dataset, as_images, as_labels, layout_advice, out_of_range
 from hptui.datasets._groups import grouped, grouping_note
@@ -24,9 +26,11 @@ from hptui.datasets._joining import without_files
 from hptui.datasets._near import near_notes
 from hptui.datasets._request import one_line
 from hptui.datasets._rows import PixelRows, pieces
+from hptui.datasets._several_labels import unknown_labels
 from hptui.datasets._split import NONE, Purpose, percent, sample, split_off, taken_words
 from hptui.errors import ConfigError, DatasetError, HptuiError
 from hptui.headway import tell
+from hptui.record.task import task_of
 
 _NO_TEST = (
     "no test images, neither of its own nor taken from training: all that is measured is measured on validation "
@@ -100,7 +104,7 @@ def request_dataset(
 def check(
     dataset: object, *, group_pattern: str | None = None, allow_overlap: bool = False, known_keys: bool = False
 ) -> ImageDataset:
-    """Check a data set; return it with arrays as documented: pixels (N, C, H, W), int64 (N,), contiguous, writable.
+    """Check a data set; return it with arrays as documented: pixels (N, C, H, W), int64 labels, contiguous, writable.
 
     Tensors and other array-likes are converted, pixels only if they have a documented depth, or are floats.
 
@@ -131,7 +135,13 @@ def check(
     depths = {split: str(images.pixels.dtype) for split, images in splits.items()}
     if len(set(depths.values())) > 1:
         raise DatasetError(f"the depth of the pixels differs between the splits: {depths}.")
-    if len(np.unique(splits["train"].labels)) < 2:
+    tasks = {split: task_of(images.labels) for split, images in splits.items()}
+    if len(set(tasks.values())) > 1:
+        raise DatasetError(f"labels have to be of one kind, but these are: {tasks}.")
+    for split, images in splits.items():
+        if tasks[split] == "multi-label" and not are_told_apart(images.labels):
+            raise DatasetError(f"of no label are there {split} images with and without it.")
+    if not are_told_apart(splits["train"].labels):
         raise DatasetError("all train images are of one class; there must be at least two.")
     splits = {split: _with_keys(grouped(images, group_pattern)) for split, images in splits.items()}
     told = check_overlap(splits, published=bool(dataset.published), allowed=allow_overlap)
@@ -169,8 +179,7 @@ def prepare(
     train, validation, notes = dataset.train, dataset.validation, dataset.notes
     try:
         if validation is None:
-            classes = len(np.unique(train.labels))
-            default = max(classes, min(_MOST_VALIDATION, percent(train.labels, 15)))
+            default = max(fewest(train.labels), min(_MOST_VALIDATION, percent(train.labels, 15)))
             train, validation = split_off(
                 train,
                 default if validation_size is None else validation_size,
@@ -192,7 +201,7 @@ def prepare(
     splits = {split: images for split, images in given.items() if images is not None}
     if not (dataset.published or allow_overlap):
         notes = (*notes, *near_notes(splits))
-    notes = (*notes, *class_notes(splits, dataset.class_names))
+    notes = (*notes, *class_notes(splits, dataset.class_names), *unknown_labels(splits, dataset.class_names))
     return replace(dataset, train=train, validation=validation, notes=notes)
 
 
@@ -214,7 +223,7 @@ def fingerprint(dataset: ImageDataset) -> str:
 
 
 def _subset(images: Images, size: int | None, split: Purpose, seed: int) -> Images:
-    classes = len(np.unique(images.labels))
+    classes = fewest(images.labels)
     if size is None or size == len(images):
         return images
     if size > len(images):
@@ -225,7 +234,7 @@ def _subset(images: Images, size: int | None, split: Purpose, seed: int) -> Imag
 
 
 def _checked_images(images: object, split: str, class_names: Sequence[str], *, known_keys: bool) -> Images:
-    images, classes = as_images(images, split), len(class_names)
+    images = as_images(images, split)
     try:
         pixels = images.pixels if isinstance(images.pixels, PixelRows) else np.asarray(images.pixels)
         labels = np.asarray(images.labels)
@@ -238,15 +247,7 @@ def _checked_images(images: object, split: str, class_names: Sequence[str], *, k
         )
     pixels = _known(pixels, f"{split} pixels")
     labels = as_labels(labels, split, class_names)
-    if labels.dtype.kind not in "iu" or labels.shape != (len(pixels),):
-        raise DatasetError(f"{split} labels are {labels.dtype} {labels.shape}, not integers ({len(pixels)},).")
-    if len(labels) == 0:
-        raise DatasetError(f"{split} has no images.")
-    if labels.min() < 0 or labels.max() >= classes:
-        raise DatasetError(
-            f"{split} labels go from {labels.min()} to {labels.max()}, "
-            f"but {classes} class names allow 0 to {classes - 1}{out_of_range(labels, class_names)}."
-        )
+    _check_labels(labels, split, len(pixels), class_names)
     return Images(
         pixels,
         np.require(labels, np.int64, ["C", "W"]),
@@ -270,6 +271,26 @@ def _known_array(pixels: Pixels, what: str) -> Pixels:
 def _with_keys(images: Images) -> Images:
     """The same, with what tells equal images: it is asked for several times, and found once."""
     return replace(images, keys=pixel_keys(images))
+
+
+def _check_labels(labels: npt.NDArray[Any], split: str, images: int, class_names: Sequence[str]) -> None:
+    """Refuse what is neither a class for each image, nor 0 or 1 for each image and label."""
+    classes = len(class_names)
+    several = labels.shape == (images, classes) and labels.dtype.kind in "iub"
+    if not several and (labels.dtype.kind not in "iu" or labels.shape != (images,)):
+        raise DatasetError(
+            f"{split} labels are {labels.dtype} {labels.shape}, not integers ({images},), nor 0 and 1 of {classes} "
+            f"labels ({images}, {classes})."
+        )
+    if len(labels) == 0:
+        raise DatasetError(f"{split} has no images.")
+    if several and (labels.min() < 0 or labels.max() > 1):
+        raise DatasetError(f"{split} labels {labels.shape} go from {labels.min()} to {labels.max()}, but are 0 or 1.")
+    if not several and (labels.min() < 0 or labels.max() >= classes):
+        raise DatasetError(
+            f"{split} labels go from {labels.min()} to {labels.max()}, "
+            f"but {classes} class names allow 0 to {classes - 1}{out_of_range(labels, class_names)}."
+        )
 
 
 def _checked_names(names: object, split: str, what: str, count: int) -> Names | None:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from hptui.datasets import ImageDataset, Pixels
+from hptui.datasets._classes import members_of
 from hptui.datasets._request import one_line
 from hptui.errors import DatasetError
 from hptui.record.intensity import BYTES, Intensity
@@ -36,7 +37,7 @@ def write_sheet(dataset: ImageDataset, path: Path, intensity: Intensity = BYTES)
     rows = _ROWS_OF_FEW if len(dataset.class_names) <= _FEW else 1
     blocks = []
     for label, name in enumerate(dataset.class_names[:_MOST_CLASSES]):
-        members = np.flatnonzero(dataset.train.labels == label)
+        members = members_of(dataset.train.labels, label)
         count = min(len(members), rows * _COLUMNS)
         chosen = members[np.linspace(0, len(members) - 1, count).astype(np.int64)]
         pixels = _as_bytes(dataset.train.pixels[chosen], intensity)

@@ -9,8 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from hptui.datasets import DatasetRequest, Images, Labels
+from hptui.datasets._classes import fewest, members_of, occurring
+from hptui.datasets._several_labels import sample_labels
 from hptui.datasets._whole_groups import sample_whole, units
 from hptui.errors import DatasetError
+from hptui.record.task import task_of
 
 Integers = npt.NDArray[np.int64]
 
@@ -50,8 +53,10 @@ def sample(labels: Labels, size: int, *, seed: int, purpose: Purpose, spare: int
     Each image gets a random key, and each class gives those with the smallest keys. The keys are raw words of
     PCG64: numpy promises these for ever, but not what `Generator.permutation` makes of them.
     """
-    _, members, counts = np.unique(labels, return_inverse=True, return_counts=True)
     bits = np.random.PCG64(np.random.SeedSequence([seed, _STREAMS[purpose]]))
+    if task_of(labels) == "multi-label":
+        return sample_labels(labels, size, bits.random_raw(len(labels)))
+    _, members, counts = np.unique(labels, return_inverse=True, return_counts=True)
     order = np.lexsort((bits.random_raw(len(labels)), members))  # by class, then by key
     rank = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)  # position within the class
     chosen = order[rank < np.repeat(shares(counts, size, spare=spare), counts)]
@@ -59,8 +64,8 @@ def sample(labels: Labels, size: int, *, seed: int, purpose: Purpose, spare: int
 
 
 def percent(labels: Labels, part: int) -> int:
-    """`part` percent of the images, but at least one per class, and at least one of each class left."""
-    classes = len(np.unique(labels))
+    """`part` percent of the images, but at least `fewest`, and as many left."""
+    classes = fewest(labels)
     return max(classes, min(len(labels) * part // 100, len(labels) - classes))
 
 
@@ -113,18 +118,13 @@ def split_off(
     Raises:
         DatasetError: a class has a single image, or `size` is out of reach (names what can be had).
     """
-    classes, counts = np.unique(images.labels, return_counts=True)
-    if counts.min() < 2:
-        scarce = class_names[int(classes[np.argmin(counts)])]
+    _refuse_scarce(images, purpose, class_names)
+    least = fewest(images.labels)
+    most = len(images) - least
+    if not least <= size <= most:
+        kept = f"each of the {least} classes keeps one on both sides" if least > 1 else "one is kept on both sides"
         raise DatasetError(
-            f"class {scarce!r} has only 1 image to share between training and {purpose}: "
-            f"add images, or supply {purpose} images of its own."
-        )
-    most = len(images) - len(classes)
-    if not len(classes) <= size <= most:
-        raise DatasetError(
-            f"{size} {purpose} images were asked for; {len(classes)} to {most} can be taken from "
-            f"{len(images)} (each of the {len(classes)} classes keeps one on both sides)."
+            f"{size} {purpose} images were asked for; {least} to {most} can be taken from {len(images)} ({kept})."
         )
     numbers = units(images, keep_equal=keep_equal)
     if numbers is None:
@@ -135,13 +135,27 @@ def split_off(
     return images.take(rest), images.take(taken)
 
 
+def _refuse_scarce(images: Images, purpose: Purpose, class_names: Sequence[str]) -> None:
+    """Refuse a class with a single image; a label may be on one side alone, where metrics leave it out."""
+    if task_of(images.labels) == "multi-label":
+        return
+    classes, counts = np.unique(images.labels, return_counts=True)
+    if counts.min() < 2:
+        scarce = class_names[int(classes[np.argmin(counts)])]
+        raise DatasetError(
+            f"class {scarce!r} has only 1 image to share between training and {purpose}: "
+            f"add images, or supply {purpose} images of its own."
+        )
+
+
 def _whole(
     images: Images, numbers: Integers, size: int, *, seeds: list[int], purpose: Purpose, class_names: Sequence[str]
 ) -> Integers:
     """Indices of whole groups; raise DatasetError if a class is in too few of them."""
     taken = sample_whole(images.labels, numbers, size, seeds)
     if taken is None:
-        spread = {int(label): len(np.unique(numbers[images.labels == label])) for label in np.unique(images.labels)}
+        shared = occurring(images.labels, least=2)
+        spread = {index: len(np.unique(numbers[members_of(images.labels, index)])) for index in shared}
         scarce = min(spread, key=spread.__getitem__)
         what, remedy = ("group", "") if images.groups is not None else ("set of equal images", ", or --allow-overlap")
         raise DatasetError(

@@ -7,9 +7,10 @@ import math
 import numpy as np
 
 from hptui.datasets import ImageDataset, Images
-from hptui.datasets._duplicates import pixel_keys
+from hptui.datasets._duplicates import labelled_otherwise, pixel_keys
 from hptui.datasets._rows import pieces
 from hptui.record.data_summary import DataSummary, SplitSummary
+from hptui.record.task import task_of
 
 _SAMPLE = 50
 """training images whose intensities are counted: a tenth of a second of 224 pixels, and little memory"""
@@ -42,12 +43,16 @@ def summarize(dataset: ImageDataset) -> DataSummary:
         contradictory=contradictory,
         notes=list(dataset.notes),
         files=dataset.files,
+        task=dataset.task,
     )
 
 
 def _split(images: Images, classes: int) -> SplitSummary:
-    counts = np.bincount(images.labels, minlength=classes).tolist()
-    return SplitSummary(counts, None if images.groups is None else len(np.unique(images.groups)))
+    groups = None if images.groups is None else len(np.unique(images.groups))
+    if task_of(images.labels) == "multi-label":
+        unlabelled = int((images.labels.sum(1) == 0).sum())
+        return SplitSummary(images.labels.sum(0).tolist(), groups, len(images), unlabelled)
+    return SplitSummary(np.bincount(images.labels, minlength=classes).tolist(), groups)
 
 
 def _extremes(images: Images) -> tuple[float, float]:
@@ -61,4 +66,4 @@ def _repeated(images: Images) -> tuple[int, int]:
     _, first, numbers = np.unique(pixel_keys(images), return_index=True, return_inverse=True)
     earliest = first[numbers]
     again = earliest != np.arange(len(images))
-    return int(again.sum()), int((images.labels[again] != images.labels[earliest[again]]).sum())
+    return int(again.sum()), labelled_otherwise(images.labels[again], images.labels[earliest[again]])

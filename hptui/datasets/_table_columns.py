@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -50,9 +50,15 @@ class Row:
     line: int
     """in the file, counted from 1"""
     image: str
-    label: str
+    labels: tuple[str, ...]
+    """a cell for each column of labels, most often one"""
     split: str
     group: str
+
+    @property
+    def label(self) -> str:
+        """What it says of the image's labels, as it can be told; empty if that is nothing."""
+        return ", ".join(self.labels) if any(self.labels) else ""
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,8 @@ class Table:
 
     rows: tuple[Row, ...]
     columns: Mapping[Role, str]
+    label_columns: tuple[str, ...]
+    """several where each is a label that an image has (1) or has not (0)"""
     note: str
     """which column was taken for what"""
 
@@ -83,14 +91,25 @@ def read_table(path: Path, named: Mapping[str, str]) -> Table:
     for role in _USUAL:
         if (column := _column(path, header, role, named.get(role))) is not None:
             columns[role] = column
-    places = {role: header.index(column) for role, column in columns.items()}
-    rows = tuple(Row(line, **{role: _cell(cells, places.get(role)) for role in _USUAL}) for line, cells in lines[1:])
+    label_columns = _label_columns(header, columns["label"])
+    places = {role: header.index(column) for role, column in columns.items() if role != "label"}
+    label_places = [header.index(column) for column in label_columns]
+    rows = tuple(
+        Row(
+            line,
+            image=_cell(cells, places.get("image")),
+            labels=tuple(_cell(cells, place) for place in label_places),
+            split=_cell(cells, places.get("split")),
+            group=_cell(cells, places.get("group")),
+        )
+        for line, cells in lines[1:]
+    )
     ignored = ""
     if "split" in columns and "split" not in named and not all(split_named(row.split) for row in rows):
         ignored = f"; {columns.pop('split')} holds other words than train, validation and test, and is no split"
-        rows = tuple(Row(row.line, row.image, row.label, "", row.group) for row in rows)
+        rows = tuple(replace(row, split="") for row in rows)
     what = ", ".join(f"{role} = {column}" for role, column in columns.items())
-    return Table(rows, columns, f"columns of {path.name}: {what}{ignored}")
+    return Table(rows, columns, label_columns, f"columns of {path.name}: {what}{ignored}")
 
 
 def _lines(path: Path) -> list[tuple[int, list[str]]]:
@@ -122,9 +141,10 @@ def _column(path: Path, header: list[str], role: Role, named: str | None) -> str
     """Name of the column for a role; None: a table may do without it, and does."""
     there = ", ".join(map(repr, header))
     if named is not None:
-        if header.count(named) != 1:
-            found = "several columns" if named in header else "no column"
-            raise DatasetError(f"{path} has {found} {named!r}.{nearest(named, header)}")
+        for name in _label_columns(header, named) if role == "label" else (named,):
+            if header.count(name) != 1:
+                found = "several columns" if name in header else "no column"
+                raise DatasetError(f"{path} has {found} {name!r}.{nearest(name, header)}")
         return named
     for usual in _USUAL[role]:
         fitting = [name for name in header if re.sub(r"[^a-z0-9]", "", name.lower()) in usual]
@@ -136,8 +156,9 @@ def _column(path: Path, header: list[str], role: Role, named: str | None) -> str
         if fitting:
             return fitting[0]
     if role in ("image", "label"):
+        several = " (--column label=NAME,NAME where each is a label of its own)" if role == "label" else ""
         raise DatasetError(
-            f"{path}: which column is the {role}? Say it with --column {role}=NAME. It has {there}."
+            f"{path}: which column is the {role}? Say it with --column {role}=NAME{several}. It has {there}."
             f"{_header_advice(header)}"
         )
     return None
@@ -150,3 +171,10 @@ def _header_advice(header: list[str]) -> str:
     if header[0].startswith(("#", "//")):
         return " That is a comment: the first line has to name the columns."
     return ""
+
+
+def _label_columns(header: list[str], named: str) -> tuple[str, ...]:
+    """Columns of labels: several names with commas between, unless one column is called so."""
+    if named in header:
+        return (named,)
+    return tuple(dict.fromkeys(name.strip() for name in named.split(",")))

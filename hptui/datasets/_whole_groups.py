@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from hptui.datasets import Images, Labels
 from hptui.datasets._duplicates import pixel_keys
+from hptui.record.task import task_of
 
 Integers = npt.NDArray[np.int64]
 Shares = npt.NDArray[np.float64]
@@ -54,9 +55,8 @@ def sample_whole(labels: Labels, numbers: Integers, size: int, seeds: list[int])
         size: images wanted
         seeds: of the random order
     """
-    classes, members = np.unique(labels, return_inverse=True)
     count = int(numbers.max()) + 1
-    table = np.bincount(numbers * len(classes) + members, minlength=count * len(classes)).reshape(count, -1)  # (U, K)
+    table = _counts(labels, numbers, count)  # (U, K)
     wanted = np.maximum(size * table.sum(0) / len(labels), 1)
     bits = np.random.PCG64(np.random.SeedSequence(seeds))
     scarcity = np.where(table > 0, (table > 0).sum(0), count).min(1)  # units that the rarest class of each has
@@ -71,6 +71,18 @@ def sample_whole(labels: Labels, numbers: Integers, size: int, seeds: list[int])
     # A class of few, large units may be wanted by less than one of them: then its smallest one is taken all the same.
     chosen = best[1] if best is not None else _smallest(table, bits.random_raw(count))
     return None if chosen is None else np.flatnonzero(chosen[numbers]).astype(np.int64)
+
+
+def _counts(labels: Labels, numbers: Integers, units: int) -> Integers:
+    """(units, K) images of each class in each unit; of labels those that two images have, then all images."""
+    if task_of(labels) == "single-label":
+        classes, members = np.unique(labels, return_inverse=True)
+        counts = np.bincount(numbers * len(classes) + members, minlength=units * len(classes))
+        return counts.reshape(units, -1)
+    shared = labels[:, labels.sum(0) >= 2]
+    table = np.zeros((units, shared.shape[1] + 1), np.int64)
+    np.add.at(table, numbers, np.column_stack((shared, np.ones(len(labels), np.int64))))
+    return table
 
 
 def _draw(table: Integers, wanted: Shares, order: Integers) -> tuple[float, npt.NDArray[np.bool_]]:

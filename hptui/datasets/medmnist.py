@@ -14,6 +14,7 @@ from hptui.datasets._given import as_whole
 from hptui.datasets._request import locate, one_line
 from hptui.errors import DatasetError
 from hptui.opening import open_regular
+from hptui.record.task import task_of
 
 __all__ = ["medmnist"]
 TAKES_PATH = True
@@ -34,8 +35,7 @@ _ORGANS = (
     "pancreas",
     "spleen",
 )
-# In the order of the publisher's labels (medmnist/info.py), long ones shortened. Not here: ChestMNIST,
-# which is multi-label.
+# In the order of the publisher's labels (medmnist/info.py), long ones shortened.
 _CLASS_NAMES: dict[str, tuple[str, ...]] = {
     "bloodmnist": (
         "basophil",
@@ -48,6 +48,22 @@ _CLASS_NAMES: dict[str, tuple[str, ...]] = {
         "platelet",
     ),
     "breastmnist": ("malignant", "normal or benign"),
+    "chestmnist": (  # any number of these per image
+        "atelectasis",
+        "cardiomegaly",
+        "effusion",
+        "infiltration",
+        "mass",
+        "nodule",
+        "pneumonia",
+        "pneumothorax",
+        "consolidation",
+        "edema",
+        "emphysema",
+        "fibrosis",
+        "pleural",
+        "hernia",
+    ),
     "dermamnist": (
         "actinic keratosis",
         "basal cell carcinoma",
@@ -96,12 +112,17 @@ def medmnist(request: DatasetRequest) -> ImageDataset:
     """Read e.g. `medmnist:pneumoniamnist.npz`.
 
     Raises:
-        DatasetError: no such file, damaged, or not one label per 2D image.
+        DatasetError: no such file, damaged, or without labels of its 2D images.
     """
     path = locate("medmnist", request, below=PATH_BELOW, is_right=Path.is_file, what=PATH_IS)
     arrays = _read(path)
     train, validation, test = (_split(path, arrays, split) for split in _SPLITS)
     published = _published_names(path.stem)
+    if task_of(train.labels) == "multi-label":
+        count = train.labels.shape[1]
+        published = published if len(published) == count else ()
+        names = published or tuple(map(str, range(count)))
+        return ImageDataset(path.stem, names, train, test, validation, published=bool(published))
     names = published or _numbered(path, train.labels)
     for split, images in (("train", train), ("val", validation), ("test", test)):
         if (largest := images.labels.max()) >= len(names):
@@ -148,14 +169,15 @@ def _split(path: Path, arrays: dict[str, Any], split: str) -> Images:
 
 
 def _labels(path: Path, key: str, labels: Any) -> Labels:
-    """Labels (N,) of an array (N, 1) or (N,)."""
-    if labels.ndim == 2 and labels.shape[1] > 1:
-        raise DatasetError(f"{path}: {key} has {labels.shape[1]} labels per image (multi-label); only one can be used.")
-    if labels.ndim == 0 or labels.shape[1:] not in {(), (1,)}:
-        raise DatasetError(f"{path}: {key} has shape {labels.shape}, not (N, 1).")
+    """Labels (N,) of an array (N, 1) or (N,), and (N, L) of 0 and 1 where an image may have several."""
+    if labels.ndim not in (1, 2) or labels.shape[1:] == (0,):
+        raise DatasetError(f"{path}: {key} has shape {labels.shape}, not (N, 1), or (N, labels).")
     labels = as_whole(labels)
     if labels.dtype.kind not in "iu":
         raise DatasetError(f"{path}: {key} holds {labels.dtype}, not integers; number the classes 0, 1, 2, ...")
+    if labels.shape[1:] not in {(), (1,)}:
+        several: Labels = labels.astype(np.int64)
+        return several
     flat: Labels = labels.reshape(-1).astype(np.int64)
     if len(flat) and flat.min() < 0:
         raise DatasetError(f"{path}: {key} has a negative label {flat.min()}; classes count from 0.")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from hptui.datasets import DatasetRequest, ImageDataset, Images, Pixels
+from hptui.datasets import DatasetRequest, ImageDataset, Images, Labels, Pixels
 from hptui.datasets._files import decode_files
 from hptui.datasets._groups import grouped
 from hptui.datasets._image_files import LeftOut, below, images_below
@@ -17,6 +16,7 @@ from hptui.datasets._request import locate
 from hptui.datasets._split import take_test
 from hptui.datasets._split_names import Split, split_named
 from hptui.datasets._table_columns import Row, Table, read_table
+from hptui.datasets._table_labels import read_labels
 from hptui.errors import DatasetError
 
 __all__ = ["table"]
@@ -39,9 +39,9 @@ class _Entry:
 def table(request: DatasetRequest) -> ImageDataset:
     """Read the files that a table names: by their path beside it, or by their name anywhere below its folder.
 
-    A row is an image: its file with or without ending, its label, and where the table says so its split and its group
-    (patient). Columns are named by --column, or known by their usual names. Without test images, 20 % of the images
-    become test images.
+    A row is an image: its file with or without ending, its label (`A|B`, or several columns of 0 and 1: any number of
+    labels), and where the table says so its split and its group (patient). Columns are named by --column, or known by
+    their usual names. Without test images, 20 % of the images become test images.
 
     Raises:
         DatasetError: a column is not clear, files are missing, or an image has two labels.
@@ -50,7 +50,7 @@ def table(request: DatasetRequest) -> ImageDataset:
     content = read_table(path, request.column)
     left_out = LeftOut(path.parent)
     entries, notes = _entries(path, content, request, left_out)
-    class_names = _class_names(path, content.columns["label"], [entry.row.label for entry in entries])
+    labels = read_labels(path, content.label_columns, [entry.row for entry in entries])
     splits = _by_split(path, entries)
     ordered = [entry for split in splits.values() for entry in split]
     decoded = decode_files([entry.file for entry in ordered], request)
@@ -59,22 +59,19 @@ def table(request: DatasetRequest) -> ImageDataset:
     for split, part in splits.items():
         end = begin + len(part)
         pixels, keys = decoded.pixels[begin:end], decoded.keys[begin:end]
-        images[split] = replace(_images(path, part, pixels, class_names, request), keys=keys)
+        numbers = labels.of([entry.row for entry in part])
+        images[split] = replace(_images(path, part, pixels, numbers, request), keys=keys)
         begin = end
-    notes = (content.note, *notes, *left_out.notes, *decoded.notes)
-    names = tuple(dict.fromkeys(class_names.values()))
+    notes = (content.note, *labels.notes, *notes, *left_out.notes, *decoded.notes)
+    names = labels.names
     if "test" in images:
         return ImageDataset(path.stem, names, images["train"], images["test"], images.get("validation"), notes)
     train, test, taken = take_test(images["train"], request, names)
     return ImageDataset(path.stem, names, train, test, images.get("validation"), (*notes, *taken))
 
 
-def _images(
-    path: Path, entries: Sequence[_Entry], pixels: Pixels, class_names: Mapping[str, str], request: DatasetRequest
-) -> Images:
+def _images(path: Path, entries: Sequence[_Entry], pixels: Pixels, labels: Labels, request: DatasetRequest) -> Images:
     """Images of one split, with labels, names and groups."""
-    numbers = {name: number for number, name in enumerate(dict.fromkeys(class_names.values()))}
-    labels = np.array([numbers[class_names[entry.row.label]] for entry in entries], np.int64)
     names = np.array([below(path.parent, entry.file) for entry in entries])
     groups = None
     if request.group_pattern is None and any(entry.row.group for entry in entries):
@@ -161,33 +158,6 @@ def _file(path: Path, row: Row, roots: Sequence[Path], known: Mapping[str, list[
             f"{below(path.parent, candidates[1])}; the table has to say which, with the folder."
         )
     return candidates[0] if candidates else None
-
-
-def _class_names(path: Path, column: str, labels: Sequence[str]) -> dict[str, str]:
-    """Name of the class by what stands in the table: numbers in their order (2.0 is 2), other words in theirs.
-
-    Raises:
-        DatasetError: the column holds fractions, a single class, or so many different words that they are no classes.
-    """
-    words = sorted(set(labels))
-    try:
-        numbers = {word: float(word) for word in words}
-    except ValueError:
-        names = {word: word for word in words}
-    else:
-        if broken := [word for word, number in numbers.items() if not (math.isfinite(number) and number.is_integer())]:
-            raise DatasetError(f"{path}: column {column!r} holds {broken[0]!r}, which is no class.")
-        names = {word: str(int(numbers[word])) for word in sorted(words, key=numbers.__getitem__)}
-    count = len(set(names.values()))
-    if count < 2:
-        what = f"only {words[0]!r}" if words else "no label"
-        raise DatasetError(f"{path}: column {column!r} has {what}; there must be at least two classes.")
-    if count > max(2, len(labels) // 2):
-        raise DatasetError(
-            f"{path}: column {column!r} has {count} different words for {len(labels)} images, which are no classes; "
-            "name the label's with --column label=NAME."
-        )
-    return names
 
 
 def _by_split(path: Path, entries: Sequence[_Entry]) -> dict[Split, list[_Entry]]:

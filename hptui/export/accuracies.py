@@ -1,4 +1,4 @@
-"""The accuracies of both arms, run by run, and what the pairs show."""
+"""The accuracies of both arms, run by run, and what the pairs show; of several labels per image the mean AUC."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from hptui.export.scales import bars, leave_open, shares
 from hptui.export.style import ARM_MARKS, NARROW, SMALL, TEXT, WIDE, new_figure, theme, titled, wrapped
+from hptui.metrics.classification import metric_title
 from hptui.reading.comparison import ArmSummary, Comparison
 from hptui.reading.outcomes import mean_interval
 
@@ -30,7 +31,7 @@ def accuracies_figure(comparison: Comparison) -> Figure:
         _draw_arm(left, position if len(arms) == 2 else 0, name, arm, list(spots[position].values()))
     left.set_xticks(range(len(arms)), [f"{name}\n({arm.strategy})" for name, arm in arms], fontsize=TEXT)
     left.set_xlim(-0.5, len(arms) - 0.5)
-    left.set_ylabel("test accuracy (%)")
+    left.set_ylabel(f"test {metric_title(comparison.metric, comparison.task)} (%)")
     interval = any(arm.n > 1 for _, arm in arms)
     if titled():
         left.set_title("runs, and mean of each arm with 95 % interval" if interval else "runs")
@@ -46,14 +47,14 @@ def accuracies_figure(comparison: Comparison) -> Figure:
 
 def _spots(position: int, arm: ArmSummary) -> dict[int, float]:
     """Where each run of an arm stands, by seed: equal ones side by side."""
-    beside = _beside([100 * value for value in arm.test_accuracy.values])
+    beside = _beside([100 * value for value in arm.measured.values])
     return {seed: position + offset for seed, offset in zip(arm.seeds, beside, strict=True)}
 
 
 def _draw_arm(axes: Axes, position: int, name: str, arm: ArmSummary, spots: Sequence[float]) -> None:
     """Draw each run as a point; beside them the mean with its 95 % interval."""
     colour, mark = theme().arms[name], ARM_MARKS[name][1]
-    values = [100 * value for value in arm.test_accuracy.values]
+    values = [100 * value for value in arm.measured.values]
     axes.plot(spots, values, marker=mark, color=colour, **theme().point)
     interval = mean_interval(values)
     if interval.n == 1:  # there is no mean beside it to read it by
@@ -67,9 +68,9 @@ def _draw_arm(axes: Axes, position: int, name: str, arm: ArmSummary, spots: Sequ
 
 
 def _pairs(comparison: Comparison) -> list[tuple[int, float, float]]:
-    """Seed, and test accuracy of its baseline and its optimized run in percent, of all that both arms completed."""
+    """Seed, and what was measured of its baseline and its optimized run in percent, of all that both arms completed."""
     arms = comparison.baseline, comparison.optimized
-    baseline, optimized = (dict(zip(arm.seeds, arm.test_accuracy.values, strict=True)) for arm in arms)
+    baseline, optimized = (dict(zip(arm.seeds, arm.measured.values, strict=True)) for arm in arms)
     return [(seed, 100 * baseline[seed], 100 * optimized[seed]) for seed in sorted(baseline.keys() & optimized.keys())]
 
 

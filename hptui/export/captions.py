@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from hptui.config import Arm
 from hptui.export.heatmap_legend import mark_words
 from hptui.export.heatmaps import HeatmapPanel
+from hptui.metrics.classification import metric_title
 from hptui.reading.comparison import ArmSummary, Comparison
 from hptui.reading.outcomes import Confusion, CostPoint, RocCurve, mean_interval
 from hptui.reading.run_state import RunState
@@ -14,6 +15,7 @@ from hptui.reading.views.curves import finished, learning_curve, run_label, spre
 from hptui.reading.views.passed_over import passed_over_meaning
 from hptui.reading.views.trajectories import Trajectory
 from hptui.reading.wrong_sheet import WrongSheet
+from hptui.record.task import Task
 
 STUDENT = "with its 95 % interval over runs (Student)"
 
@@ -52,7 +54,7 @@ def _by_hand(runs: Sequence[tuple[int, tuple[Trajectory, ...]]]) -> str:
     return ", ".join(f"{words} (seed {', '.join(map(str, of_seeds))})" for words, of_seeds in seeds.items())
 
 
-def curves_caption(arms: Mapping[Arm, Sequence[RunState]]) -> str:
+def curves_caption(arms: Mapping[Arm, Sequence[RunState]], task: Task = "single-label") -> str:
     """Caption of the learning curves."""
     whole = {arm: finished(states) for arm, states in arms.items()}
     n = _counts({arm: len(states) for arm, states in whole.items()})
@@ -61,8 +63,8 @@ def curves_caption(arms: Mapping[Arm, Sequence[RunState]]) -> str:
     names = [run_label(state) for states in arms.values() for state in unfinished(states)]
     so_far = f"; thin and dotted: {', '.join(names)} so far, not finished and in no mean" if names else ""
     return (
-        f"Loss and accuracy after each epoch, of the weights that would be delivered then; lines: mean over the "
-        f"finished runs ({n}){band}{so_far}. Decisions see validation images alone."
+        f"Loss and {metric_title('accuracy', task)} after each epoch, of the weights that would be delivered then; "
+        f"lines: mean over the finished runs ({n}){band}{so_far}. Decisions see validation images alone."
     )
 
 
@@ -70,7 +72,7 @@ def accuracies_caption(comparison: Comparison) -> str:
     """Caption of the accuracies of both arms."""
     arms: dict[Arm, ArmSummary] = {"baseline": comparison.baseline, "optimized": comparison.optimized}
     n = {arm: summary.n for arm, summary in arms.items() if summary.n}
-    intervals = [mean_interval([100 * value for value in arms[arm].test_accuracy.values]) for arm in n]
+    intervals = [mean_interval([100 * value for value in arms[arm].measured.values]) for arm in n]
     is_cut = any((one.low or 0) < 0 or (one.high or 0) > 100 for one in intervals)
     cut = " (cut at 0 and 100 %, where it has no end)" if is_cut else ""
     mean = f"; diamonds: mean of each arm {STUDENT}{cut}" if max(n.values(), default=0) > 1 else ""
@@ -79,17 +81,18 @@ def accuracies_caption(comparison: Comparison) -> str:
         f" Right: difference within each of {pairs} pairs (runs of one seed, joined by lines on the left), and their "
         f"mean{' with its 95 % interval over pairs (Student)' if comparison.difference.low is not None else ''}."
     ) * (pairs > 0)
-    return f"Test accuracy of every completed run ({_counts(n)}){mean}.{right} {comparison.conclusion}"
+    title = metric_title(comparison.metric, comparison.task)
+    return f"Test {title} of every completed run ({_counts(n)}){mean}.{right} {comparison.conclusion}"
 
 
-def costs_caption(points: Sequence[CostPoint]) -> str:
+def costs_caption(points: Sequence[CostPoint], task: Task = "single-label") -> str:
     """Caption of cost against accuracy."""
     n = _by_arm(point.arm for point in points)
     interval = f" {STUDENT}, in both directions" if max(n.values()) > 1 else ""
     interval += " (cut at 0 and 100 %, where it has no end)" if _is_cut(points) else ""
     return (
-        f"Test accuracy of every completed run against its cost: images of probes and training together, in plain "
-        f"trainings ({_counts(n)}); hollow diamonds: mean of each arm{interval}."
+        f"Test {metric_title('accuracy', task)} of every completed run against its cost: images of probes and training "
+        f"together, in plain trainings ({_counts(n)}); hollow diamonds: mean of each arm{interval}."
     )
 
 
@@ -118,6 +121,16 @@ def roc_caption(curves: Sequence[RocCurve], positive: str) -> str:
     return (
         f"Receiver operating characteristic on the test images, one line for each run ({n}); positive: {positive}; "
         "dotted: chance. The area (AUC) is the mean over the runs."
+    )
+
+
+def label_rocs_caption(curves: Sequence[RocCurve]) -> str:
+    """Caption of the ROC curves of labels."""
+    labels = len({curve.positive for curve in curves})
+    n = _counts({arm: count // labels for arm, count in _by_arm(curve.arm for curve in curves).items()})
+    return (
+        f"Receiver operating characteristic of each of {labels} labels on the test images, one line for each run "
+        f"({n}); dotted: chance. The area (AUC) in a panel is the mean over the runs."
     )
 
 

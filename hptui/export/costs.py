@@ -12,10 +12,12 @@ from matplotlib.lines import Line2D
 
 from hptui.export.scales import bars, leave_open, shares
 from hptui.export.style import ARM_MARKS, NARROW, new_figure, theme
+from hptui.metrics.classification import metric_title
 from hptui.reading.outcomes import CostPoint, MeanInterval, mean_interval
+from hptui.record.task import Task
 
 
-def costs_figure(points: Sequence[CostPoint], title: str) -> Figure:
+def costs_figure(points: Sequence[CostPoint], title: str, task: Task = "single-label") -> Figure:
     """Figure with a point for each run; for each arm the mean with 95 % intervals in both directions."""
     arms = list(dict.fromkeys(point.arm for point in points))
     n = ", ".join(f"{arm} n = {sum(point.arm == arm for point in points)}" for arm in arms)
@@ -32,7 +34,7 @@ def costs_figure(points: Sequence[CostPoint], title: str) -> Figure:
     several = len(arms) < len(points)
     handles.append(Line2D([], [], ls="", label="mean, 95 % interval" if several else "mean", **_mean_mark()))
     axes.set_xlabel("cost (images of probes and training, in plain trainings)")
-    axes.set_ylabel("test accuracy (%)")
+    axes.set_ylabel(f"test {metric_title('accuracy', task)} (%)")
     axes.margins(0.12)
     axes.set_xlim(left=0.0)
     shares(axes)

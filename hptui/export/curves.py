@@ -13,14 +13,16 @@ from matplotlib.patches import Patch
 from hptui.config import Arm
 from hptui.export.scales import epochs, legend_columns, logarithmic, shares
 from hptui.export.style import ARM_MARKS, MANY_EPOCHS, WIDE, new_figure, theme
+from hptui.metrics.classification import metric_title
 from hptui.reading.run_state import RunState
 from hptui.reading.views.curves import finished, learning_curve, run_label, spread, unfinished
+from hptui.record.task import Task
 
-Curve = tuple[Literal["accuracy", "loss"], str, str]
+Curve = tuple[Literal["accuracy", "loss"], str]
 CURVES: tuple[Curve, ...] = (
-    ("loss", "validation", "validation loss (nats)"),
-    ("accuracy", "validation", "validation accuracy (%)"),
-    ("accuracy", "test", "test accuracy (%)"),
+    ("loss", "validation"),
+    ("accuracy", "validation"),
+    ("accuracy", "test"),
 )
 
 BAND = "lowest to highest run"
@@ -30,16 +32,16 @@ FEW_NAMES = 3
 """more unfinished runs are counted, not named"""
 
 
-def curves_figure(arms: Mapping[Arm, Sequence[RunState]], title: str) -> Figure:
+def curves_figure(arms: Mapping[Arm, Sequence[RunState]], title: str, task: Task = "single-label") -> Figure:
     """Figure of loss and accuracy of the delivered weights: mean over the runs, and from the worst run to the best."""
     n = ", ".join(f"{arm} n = {len(finished(states))} of {len(states)} runs" for arm, states in arms.items())
     names = [run_label(state) for states in arms.values() for state in unfinished(states)]
     so_far = f", not finished: {', '.join(names) if len(names) <= FEW_NAMES else f'{len(names)} runs'}" if names else ""
     figure = new_figure(WIDE, 2.75, title, n + so_far)
-    shown = _shown(arms)
-    for panel, (measure, split, name) in zip(figure.subplots(1, len(shown)), shown, strict=True):
+    shown, accuracy = _shown(arms), f"{metric_title('accuracy', task)} (%)"
+    for panel, (measure, split) in zip(figure.subplots(1, len(shown)), shown, strict=True):
         _draw_curves(panel, arms, measure, split)
-        panel.set_ylabel(name)
+        panel.set_ylabel(f"{split} {'loss (nats)' if measure == 'loss' else accuracy}")
         epochs(panel)
     handles = _legend(arms)
     figure.legend(handles=handles, loc="outside lower center", ncols=legend_columns(handles, WIDE))
@@ -55,7 +57,7 @@ def _shown(arms: Mapping[Arm, Sequence[RunState]]) -> Sequence[Curve]:
 def _legend(arms: Mapping[Arm, Sequence[RunState]]) -> list[Line2D | Patch]:
     """Entries for the arms that have a line, those that have a band, and those with runs that are not finished."""
     curves = {
-        arm: [learning_curve(finished(states), measure, split) for measure, split, _ in CURVES]
+        arm: [learning_curve(finished(states), measure, split) for measure, split in CURVES]
         for arm, states in arms.items()
     }
     means = [arm for arm, of_arm in curves.items() if any(of_arm)]

@@ -18,6 +18,7 @@ from hptui.metrics.classification import metric
 from hptui.metrics.decision_curve import NetBenefit
 from hptui.metrics.intervals import per_class
 from hptui.metrics.recalibration import Recalibration
+from hptui.metrics.several_labels import label_alone
 from hptui.reading.evaluation import Evaluated, Unit
 from hptui.record.files import replacing
 from hptui.record.predictions import Predictions
@@ -40,7 +41,8 @@ def draw(found: Evaluated, pixels: Gallery, class_names: Sequence[str], folder: 
         RunDirectoryError: it cannot be written.
     """
     shown = [(one, pixels[one.index]) for one in found.evaluation.most_wrong]
-    subtitle = f"images of {found.evaluation.dataset} called by another class, the surest first"
+    how = "by another class" if found.evaluation.task == "single-label" else "with or without a label by mistake"
+    subtitle = f"images of {found.evaluation.dataset} called {how}, the surest first"
     figures: dict[str, Callable[[], Figure | None]] = {
         "roc": lambda: roc_of_answers(found, class_names),
         "reliability": lambda: reliability_of_answers(found),
@@ -63,7 +65,7 @@ def draw(found: Evaluated, pixels: Gallery, class_names: Sequence[str], folder: 
 
 
 def roc_of_answers(found: Evaluated, class_names: Sequence[str]) -> Figure | None:
-    """One curve of images, and one of groups where there are some; of more classes one for each against the rest."""
+    """One curve of images, and one of groups where there are some; of more classes, or labels, one for each."""
     evaluation = found.evaluation
     if metric("auc", found.predictions) is None:
         return None
@@ -72,7 +74,8 @@ def roc_of_answers(found: Evaluated, class_names: Sequence[str]) -> Figure | Non
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color=theme().ink, lw=0.6, ls=":")
     handles = []
-    if found.predictions.classes == 2:
+    several = found.predictions.task == "multi-label"
+    if found.predictions.classes == 2 and not several:
         units = [("image", found.predictions, evaluation.per_image)]
         if found.groups is not None and evaluation.per_group is not None:
             units.append(("group", found.groups, evaluation.per_group))
@@ -85,11 +88,13 @@ def roc_of_answers(found: Evaluated, class_names: Sequence[str]) -> Figure | Non
             if row.auc is not None:
                 few = found.predictions.classes <= FEW_CLASSES
                 style = {"color": theme().runs[row.label % len(theme().runs)] if few else theme().runs[0], "lw": 0.8}
-                _draw_roc(axes, found.predictions, row.label, style, None)
+                alone = label_alone(found.predictions, row.label) if several else found.predictions
+                _draw_roc(axes, alone, 1 if several else row.label, style, None)
                 if few:
                     label = f"{literal(class_names[row.label])}, n = {row.support}: AUC {row.auc.value:.3f}"
                     handles.append(Line2D([], [], label=label, **style))
-        handles.append(Line2D([], [], ls="", label=f"mean of one against the rest: {_area(evaluation.per_image)}"))
+        mean = "mean over the labels" if several else "mean of one against the rest"
+        handles.append(Line2D([], [], ls="", label=f"{mean}: {_area(evaluation.per_image)}"))
     axes.set_xlabel("1 - specificity (share of the negative called positive)")
     axes.set_ylabel("sensitivity (share of the positive found)")
     _square(axes)

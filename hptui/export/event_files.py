@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from hptui.errors import UsageError
-from hptui.metrics.classification import class_counts, sensitivity, specificity
+from hptui.metrics.classification import sensitivity, specificity
 from hptui.reading.run_state import Epoch
 from hptui.reading.studies import FollowedRun, FollowedStudy
 
@@ -93,7 +93,7 @@ def epoch_scalars(epoch: Epoch) -> dict[str, float]:
     for split, evaluated in (("validation", epoch.validation), ("test", epoch.test)):
         if evaluated is None:
             continue
-        counts = class_counts(evaluated.confusion)
+        counts = evaluated.classes
         scalars |= {f"loss/{split}": evaluated.loss, f"accuracy/{split}": evaluated.accuracy}
         scalars |= {f"sensitivity/{split}": sensitivity(counts), f"specificity/{split}": specificity(counts)}
     scalars |= {f"hyperparameters/{name}": value for name, value in done.values.items()}

@@ -26,6 +26,8 @@ def missing(study: FollowedStudy) -> list[str]:
         lines.append("accuracies, cost and confusion: no run is completed")
     elif study.untested:
         lines.append(f"accuracies, cost, confusion and ROC: {NO_TEST}")
+    elif study.task == "multi-label":
+        lines.append("a picture of the confusion: an image may have several labels (confusion.csv has that of each)")
     return [*lines, *(f"ROC curve of {problem}" for problem in roc_curves(study)[1])]
 
 

@@ -11,11 +11,12 @@ from hptui.export.heatmap_cells import draw_cells, mark_cells, write_numbers
 from hptui.export.heatmap_legend import legend_handles
 from hptui.export.scales import all_fit, legend_columns
 from hptui.export.style import NARROW, SMALL, WIDE, literal, new_figure, title_of, titled, wrapped
-from hptui.metrics.classification import LOWER_IS_BETTER, METRIC_TITLES
+from hptui.metrics.classification import LOWER_IS_BETTER, METRIC_TITLES, metric_title
 from hptui.reading.run_state import Decision
 from hptui.reading.views.heatmap import heatmap, heatmap_parts
 from hptui.reading.views.heatmap_grid import HeatmapGrid
 from hptui.reading.views.probe_rounds import round_words
+from hptui.record.task import Task
 
 PER_PAGE = 12
 AROUND = 0.8
@@ -172,11 +173,11 @@ def _title(panel: HeatmapPanel, width: float) -> str:
 
 def _measure_title(grid: HeatmapGrid, decision: Decision) -> str:
     """Name of what the colours show, with its unit; that of a score comes from a file."""
+    task: Task = next((one.classes.task for one in decision.candidates), "single-label")
     if grid.measure in METRIC_TITLES:
-        return f"validation {METRIC_TITLES[grid.measure]}"
+        return f"validation {metric_title(grid.measure, task)}"
     name = decision.started.score_name if grid.measure == "score" else grid.measure
     known = {"loss": "validation loss (nats)"} | {
-        key: f"validation {word}" if key in LOWER_IS_BETTER else f"1 - validation {word}"
-        for key, word in METRIC_TITLES.items()
+        key: f"{'' if key in LOWER_IS_BETTER else '1 - '}validation {metric_title(key, task)}" for key in METRIC_TITLES
     }
     return known.get(name) or literal(f"score: {name}")

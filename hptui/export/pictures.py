@@ -16,6 +16,7 @@ from hptui.export.captions import (
     costs_caption,
     curves_caption,
     heatmaps_caption,
+    label_rocs_caption,
     roc_caption,
     trajectories_caption,
     wrong_caption,
@@ -25,11 +26,11 @@ from hptui.export.contact_sheet import contact_sheet
 from hptui.export.costs import costs_figure
 from hptui.export.curves import FEW_NAMES, curves_figure
 from hptui.export.heatmaps import PER_PAGE, HeatmapPanel, heatmap_page, heatmap_panels
-from hptui.export.roc import roc_figure
+from hptui.export.roc import label_rocs_figure, roc_figure
 from hptui.export.style import literal
 from hptui.export.trajectories import trajectories_figure
 from hptui.reading.comparison import compare
-from hptui.reading.outcomes import RocCurve, confusions, cost_points, roc_curves, trajectories_by_seed
+from hptui.reading.outcomes import confusions, cost_points, roc_curves, trajectories_by_seed
 from hptui.reading.studies import FollowedRun, FollowedStudy
 from hptui.reading.views.heatmap import heatmap_parts
 from hptui.reading.wrong_sheet import WrongSheet, wrong_sheet
@@ -66,7 +67,7 @@ def pictures(study: FollowedStudy, *, each_decision: bool = False) -> Iterator[P
         study: read already.
         each_decision: one picture for each decision too, beside the pages: there may be thousands.
     """
-    name = study.study.name
+    name, task = study.study.name, study.task
     paths = trajectories_by_seed(study)
     if any(path.points or path.edges for _, of_run in paths for path in of_run):
         count, open_seeds = _run_count(study), [run.seed for run in _unfinished(study)]
@@ -74,18 +75,24 @@ def pictures(study: FollowedStudy, *, each_decision: bool = False) -> Iterator[P
         yield Picture("trajectories", draw, words=partial(trajectories_caption, paths, count))
     if any(run.state.epochs_completed for run in study.runs):
         arms = {arm: [r.state for r in study.runs if r.arm == arm] for arm in study.study.config.arms}
-        yield Picture("learning-curves", partial(curves_figure, arms, name), words=partial(curves_caption, arms))
+        yield Picture(
+            "learning-curves", partial(curves_figure, arms, name, task), words=partial(curves_caption, arms, task)
+        )
     if points := cost_points(study):
         comparison = compare(study)
         words = partial(accuracies_caption, comparison)
         yield Picture("accuracies", partial(accuracies_figure, comparison), words=words)
-        yield Picture("cost", partial(costs_figure, points, name), words=partial(costs_caption, points))
-    if matrices := confusions(study):
+        yield Picture("cost", partial(costs_figure, points, name, task), words=partial(costs_caption, points, task))
+    several = task == "multi-label"
+    if not several and (matrices := confusions(study)):  # of many labels they are better read as a table
         words = partial(confusions_caption, matrices)
         yield Picture("confusion", partial(confusions_figure, matrices, name), words=words)
     curves, _ = roc_curves(study)
-    if curves:
-        positive = _positive(study, curves)
+    if curves and several:
+        words = partial(label_rocs_caption, curves)
+        yield Picture("roc", partial(label_rocs_figure, curves, name), words=words)
+    elif curves:
+        positive = literal(curves[0].positive)
         words = partial(roc_caption, curves, positive)
         yield Picture("roc", partial(roc_figure, curves, name, positive), words=words)
     yield from _wrong_sheets(study)
@@ -125,14 +132,6 @@ def _unfinished(study: FollowedStudy) -> list[FollowedRun]:
     """Optimized runs that have begun, and are not at their end."""
     begun = [run for run in study.runs if run.arm == "optimized" and run.state.started is not None]
     return [run for run in begun if run.state.completed is None]
-
-
-def _positive(study: FollowedStudy, curves: tuple[RocCurve, ...]) -> str:
-    """Name of the second class."""
-    starts = {run.name: run.state.started for run in study.runs}
-    started = starts[curves[0].run]
-    assert started is not None
-    return literal(started.class_names[1])
 
 
 def searching(run: FollowedRun) -> list[int]:

@@ -22,7 +22,7 @@ from hptui.export.decision_tables import (
     identity,
     value_names,
 )
-from hptui.metrics.classification import class_counts, sensitivity, specificity
+from hptui.metrics.classification import sensitivity, specificity
 from hptui.reading.comparison import compare
 from hptui.reading.outcomes import confusions, cost_points, most_wrong_of_runs, roc_curves, trajectories_by_seed
 from hptui.reading.studies import FollowedStudy
@@ -94,7 +94,7 @@ def _epochs(study: FollowedStudy) -> Iterator[Row]:
 
 
 def _evaluation(evaluated: Evaluated) -> dict[str, Any]:
-    counts = class_counts(evaluated.confusion)
+    counts = evaluated.classes
     names = ("split", "weights", "images", "loss", "accuracy", "step")
     measured = {name: getattr(evaluated, name) for name in names}
     return measured | {"sensitivity": sensitivity(counts), "specificity": specificity(counts)}
@@ -179,7 +179,10 @@ CONFUSION_COLUMNS = ("arm", "n", "true_class", "predicted_class", "images", "sha
 
 
 def _confusions(study: FollowedStudy) -> Iterator[Row]:
-    """Cells of the confusion matrices: images are means over the n runs, shares are of the true class."""
+    """Cells of the confusion matrices: images are means over the n runs, shares are of the true class.
+
+    Where an image may have several labels, each has one: without it ("not X") and with it.
+    """
     for confusion in confusions(study):
         for row, (counts, shares) in enumerate(zip(confusion.counts, confusion.shares, strict=True)):
             for column, (count, share) in enumerate(zip(counts, shares, strict=True)):
@@ -187,12 +190,12 @@ def _confusions(study: FollowedStudy) -> Iterator[Row]:
                 yield {"arm": confusion.arm, "n": confusion.n, "images": count, "share": share} | names
 
 
-ROC_COLUMNS = ("run", "arm", "seed", "auc", "threshold", "false_positive_rate", "true_positive_rate")
+ROC_COLUMNS = ("run", "arm", "seed", "positive", "auc", "threshold", "false_positive_rate", "true_positive_rate")
 
 
 def _roc(study: FollowedStudy) -> Iterator[Row]:
     for curve in roc_curves(study)[0]:
-        key = {"run": curve.run, "arm": curve.arm, "seed": curve.seed, "auc": curve.auc}
+        key = {"run": curve.run, "arm": curve.arm, "seed": curve.seed, "positive": curve.positive, "auc": curve.auc}
         points = zip(curve.thresholds, curve.false_positive_rate, curve.true_positive_rate, strict=True)
         for threshold, false_positive, true_positive in points:
             rates = {"false_positive_rate": false_positive, "true_positive_rate": true_positive}

@@ -45,16 +45,17 @@ class Batch:
     """(B, C, H, W) float32, normalised: whatever the pixels were, their mean is 0 and their deviation 1 in the training
     images, so that nothing here depends on bit depth or unit"""
     labels: Tensor
-    """(B,) int64; (B, K): each image is of K classes"""
+    """(B,) int64, or (B, labels) of 0 and 1 where an image may have several; with shares (B, K), or (B, K, labels):
+    each image is K of them"""
     shares: Tensor | None = None
-    """(B, K) float32, how much of each; a row sums to 1. None: of one class each"""
+    """(B, K) float32, how much of each; a row sums to 1. None: each is one image"""
 
     def mixed(self, inputs: Tensor, partner: Tensor, share: Tensor) -> Batch:
         """Other `inputs`: by `share` (B,) the images in their places, for the rest their `partner` (B,), by index."""
         import torch
 
-        labels = self.labels.view(len(self.labels), -1)
-        shares = torch.ones_like(labels, dtype=share.dtype) if self.shares is None else self.shares
+        labels = self.labels.unsqueeze(1) if self.shares is None else self.labels
+        shares = share.new_ones(len(share), 1) if self.shares is None else self.shares
         both = shares * share.unsqueeze(1), shares[partner] * (1 - share).unsqueeze(1)
         return replace(self, inputs=inputs, labels=torch.cat((labels, labels[partner]), 1), shares=torch.cat(both, 1))
 

@@ -1,4 +1,7 @@
-"""Label smoothing (Szegedy et al. 2016, arXiv 1512.00567): how much of a label is spread over all classes."""
+"""Label smoothing (Szegedy et al. 2016, arXiv 1512.00567): how much of a label is spread over all classes.
+
+Where an image may have several labels, it moves each towards one half.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Mixup (Zhang et al. 2018, arXiv 1710.09412): each training image laid over another, and so are their labels.
 
 The loss is that of both labels, each by its share, whatever loss it is; shares are drawn from a beta distribution, for
-each image its own.
+each image its own. Where an image may have several labels, each of these is both images' alike.
 """
 
 from __future__ import annotations

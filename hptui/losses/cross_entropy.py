@@ -1,4 +1,4 @@
-"""Cross-entropy in nats, with label smoothing."""
+"""Cross-entropy in nats, with label smoothing; where an image may have several labels, of each by itself (binary)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from torch import Tensor
 from torch.nn import functional as F
 
-from hptui.losses import Loss, weighted_mean
+from hptui.losses import Loss, cross_entropy_of_labels, weighted_mean
 
 __all__ = ["CrossEntropy"]
 
@@ -18,6 +18,9 @@ class CrossEntropy(Loss):
     Not by the `weight` of cross_entropy: with label smoothing that weighs the smoothed part by the other classes, and
     draws every image towards the rarest.
     """
+
+    tasks = ("single-label", "multi-label")
+    of_labels = staticmethod(cross_entropy_of_labels)
 
     def __call__(self, logits: Tensor, labels: Tensor, weights: Tensor | None, values: Mapping[str, float]) -> Tensor:
         smoothing = values["label_smoothing"]

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from torch import Tensor
 from torch.nn import functional as F
 
-from hptui.losses import Loss, smoothed_labels, weighted_mean
+from hptui.losses import Loss, smoothed_labels, smoothed_presence, weighted_mean
 
 __all__ = ["Focal"]
 
@@ -20,9 +20,11 @@ __all__ = ["Focal"]
 class Focal(Loss):
     """The cross-entropy, each class's part times (1 - its probability) to the power of gamma.
 
-    Without label smoothing only the true class has a part, as in the paper; with it all have, by their share.
+    Without label smoothing only the true class has a part, as in the paper; with it all have, by their share. Where an
+    image may have several labels, that of each with and without it, which are two classes.
     """
 
+    tasks = ("single-label", "multi-label")
     reads = ("label_smoothing", "focal_gamma")
 
     def __call__(self, logits: Tensor, labels: Tensor, weights: Tensor | None, values: Mapping[str, float]) -> Tensor:
@@ -31,3 +33,10 @@ class Focal(Loss):
         away = -log_probabilities.expm1()
         modulated = away.clamp_min(1e-7) ** values["focal_gamma"] * log_probabilities
         return weighted_mean(-(smoothed_labels(logits, labels, values) * modulated).sum(1), weights)
+
+    def of_labels(self, logits: Tensor, labels: Tensor, weights: Tensor | None, values: Mapping[str, float]) -> Tensor:
+        targets, gamma = smoothed_presence(logits, labels, values), values["focal_gamma"]
+        present, absent = F.logsigmoid(logits), F.logsigmoid(-logits)
+        with_it = targets * (-present.expm1()).clamp_min(1e-7) ** gamma * present
+        without = (1 - targets) * (-absent.expm1()).clamp_min(1e-7) ** gamma * absent
+        return weighted_mean(-(with_it + without), weights)

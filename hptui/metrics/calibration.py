@@ -37,9 +37,14 @@ class ReliabilityBin:
 
 
 def reliability(predictions: Predictions, bins: int = BINS) -> list[ReliabilityBin]:
-    """Bins of a reliability diagram, from low to high probability; none of a network that has diverged."""
+    """Bins of a reliability diagram, from low to high probability.
+
+    None of a network that has diverged, nor of images that may have several labels: each label has its own.
+    """
     import numpy as np
 
+    if predictions.task == "multi-label":
+        return []
     stated, true = stated_and_true(predictions)
     if not np.isfinite(stated).all():
         return []

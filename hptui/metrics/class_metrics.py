@@ -1,15 +1,19 @@
-"""Every class against the rest, each metric with its 95 % interval; see `hptui.metrics.intervals` for which."""
+"""Every class against the rest, or with and without every label, each metric with its 95 % interval.
+
+`hptui.metrics.intervals` says which intervals these are.
+"""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hptui.metrics.classification import predicted_classes
 from hptui.metrics.group_areas import group_auc_interval, group_precision_interval, resampled_precisions
 from hptui.metrics.groups import effective_size, is_grouped
 from hptui.metrics.score_intervals import Ends, auc_interval, f1_of_share, share_interval, wilson
+from hptui.metrics.several_labels import labels_alone
 from hptui.record.predictions import Predictions
 
 if TYPE_CHECKING:
@@ -50,7 +54,7 @@ class ClassMetrics:
 def per_class(
     predictions: Predictions, threshold: float | None = None, *, areas: bool = True, resamples: int = RESAMPLES
 ) -> list[ClassMetrics]:
-    """Metrics of every class against the rest, in the order of the classes.
+    """Metrics of every class against the rest, or of every label, in their order.
 
     Args:
         predictions: of one network on one split; if these have groups, intervals are for other groups.
@@ -58,6 +62,9 @@ def per_class(
         areas: also those under the ROC curve and of precision, for which probabilities have to be known.
         resamples: of groups, for these.
     """
+    if predictions.task == "multi-label":
+        of_labels = (per_class(one, threshold, areas=areas, resamples=resamples) for one in labels_alone(predictions))
+        return [replace(positive, label=index) for index, (_, positive) in enumerate(of_labels)]
     called = predicted_classes(predictions, threshold)
     none: list[Estimate | None] = [None] * predictions.classes
     found = areas_under_curve(predictions) if areas else none

@@ -1,18 +1,22 @@
 """What predictions are worth against their labels: counts of a confusion matrix, and the metrics made of them.
 
 Two classes: the second is the positive one. More: the mean over the classes that occur of one class against the rest
-(macro). Every number of a screen, a table or a picture that has one of these names comes from here.
+(macro). Several labels per image: the mean over the labels, each of two classes, without and with it; labels of which
+the images tell nothing are left out (`hptui.metrics.several_labels`). Every number of a screen, a table or a picture
+that has one of these names comes from here.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
+from functools import wraps
 from typing import TYPE_CHECKING
 
 from hptui.errors import ConfigError, nearest
-from hptui.record.class_counts import ClassCounts
+from hptui.record.class_counts import ClassCounts, class_counts, counts_of_label
 from hptui.record.predictions import Predictions
+from hptui.record.task import Task
 
 if TYPE_CHECKING:  # a tenth of a second that a screen need not wait for
     import numpy as np
@@ -35,14 +39,30 @@ METRIC_TITLES: dict[str, str] = {
     "brier": "Brier score",
     "calibration_error": "calibration error",
     "quadratic_kappa": "quadratic kappa",
+    "exact_match": "exact match",
 }
 """as they stand in tables and on axes; all are fractions, and the kappa goes down to -1"""
-METRICS: tuple[str, ...] = tuple(METRIC_TITLES)
+METRICS: tuple[str, ...] = tuple(name for name in METRIC_TITLES if name != "exact_match")
+"""of images that are of one class each"""
+LABEL_METRICS: tuple[str, ...] = tuple(name for name in METRIC_TITLES if name != "quadratic_kappa")
+"""of images that may have several labels"""
+OVER_LABELS = {"accuracy": "label-wise accuracy", "auc": "mean AUC", "average_precision": "mean average precision"}
+"""titles of those that stand for something else where an image may have several labels"""
 LOWER_IS_BETTER = frozenset({"brier", "calibration_error"})
 NO_SCORES = frozenset({"ppv", "npv", "calibration_error"})
 """what no decision should compare: a network that calls one sure image, or always says the prevalence, is best at it"""
 OF_PROBABILITIES = frozenset({"auc", "average_precision", "brier", "calibration_error"})
 """what a confusion matrix alone cannot give, and no threshold changes"""
+
+
+def metrics_of(task: Task) -> tuple[str, ...]:
+    """Metrics that a task has."""
+    return METRICS if task == "single-label" else LABEL_METRICS
+
+
+def metric_title(name: str, task: Task) -> str:
+    """Title of a metric, as it stands for the labels of a task."""
+    return OVER_LABELS.get(name, METRIC_TITLES[name]) if task == "multi-label" else METRIC_TITLES[name]
 
 
 def predicted_classes(predictions: Predictions, threshold: float | None = None) -> Counts:
@@ -52,6 +72,26 @@ def predicted_classes(predictions: Predictions, threshold: float | None = None) 
         ValueError: a threshold for other than two classes.
     """
     return called_classes(predictions.probabilities, threshold)
+
+
+def called_labels(probabilities: Probabilities, threshold: float | None = None) -> Counts:
+    """(N, labels) 1 for each label that an image is said to have: from the threshold on, else above one half."""
+    import numpy as np
+
+    shares = probabilities.astype(np.float64)
+    called: Counts = (shares > 0.5 if threshold is None else shares >= threshold).astype(np.int64)
+    return called
+
+
+def rightly_called(predictions: Predictions, threshold: float | None = None) -> npt.NDArray[np.bool_]:
+    """(N,) whether an image was called by its class, or by all of its labels and no other."""
+    if predictions.task == "multi-label":
+        exact: npt.NDArray[np.bool_] = (called_labels(predictions.probabilities, threshold) == predictions.labels).all(
+            1
+        )
+        return exact
+    right: npt.NDArray[np.bool_] = predicted_classes(predictions, threshold) == predictions.labels
+    return right
 
 
 def called_classes(probabilities: Probabilities, threshold: float | None = None) -> Counts:
@@ -84,25 +124,48 @@ def confusion_cells(predictions: Predictions, threshold: float | None = None) ->
     return cells
 
 
-def class_counts(matrix: Sequence[Sequence[int]]) -> ClassCounts:
-    """Sums of a confusion matrix for each class; rows: true class, columns: predicted class."""
-    return ClassCounts(
-        support=[sum(row) for row in matrix],
-        predicted=[sum(column) for column in zip(*matrix, strict=True)],
-        hits=[row[index] for index, row in enumerate(matrix)],
-    )
+def counts_of(predictions: Predictions, threshold: float | None = None) -> ClassCounts:
+    """Counts of each class, or of each label."""
+    if predictions.task == "single-label":
+        return class_counts(confusion(predictions, threshold).tolist())
+    called, labels = called_labels(predictions.probabilities, threshold), predictions.labels
+    support, said, hits = (each.sum(0).tolist() for each in (labels, called, labels * called))
+    return ClassCounts(support, said, hits, len(predictions))
 
 
+CountMetric = Callable[[ClassCounts], float | None]
+
+
+def _over_labels(of_classes: CountMetric) -> CountMetric:
+    """The same metric, of images that may have several labels the mean over these, without those that have none."""
+
+    @wraps(of_classes)
+    def value(classes: ClassCounts) -> float | None:
+        if classes.images is None:
+            return of_classes(classes)
+        return _mean(of_classes(counts_of_label(classes, index)) for index in range(len(classes.support)))
+
+    return value
+
+
+@_over_labels
 def accuracy(classes: ClassCounts) -> float | None:
     """Share of the images that were called by their class."""
     return _share(sum(classes.hits), sum(classes.support))
 
 
 def balanced_accuracy(classes: ClassCounts) -> float | None:
-    """Mean over the classes that occur, also of two, of the share of each that was called so."""
+    """Mean over the classes that occur, also of two, of the share of each that was called so.
+
+    A label that all images have, or none, is left out: half of it is not known.
+    """
+    if classes.images is not None:
+        halves = [counts_of_label(classes, index) for index in range(len(classes.support))]
+        return _mean(balanced_accuracy(both) for both in halves if all(both.support))
     return _mean(_share(hits, support) for hits, support in zip(classes.hits, classes.support, strict=True))
 
 
+@_over_labels
 def sensitivity(classes: ClassCounts) -> float | None:
     """Share of the second (positive) of two classes that was called so; of more, the mean over those that occur."""
     if len(classes.support) == 2:
@@ -110,6 +173,7 @@ def sensitivity(classes: ClassCounts) -> float | None:
     return balanced_accuracy(classes)
 
 
+@_over_labels
 def specificity(classes: ClassCounts) -> float | None:
     """Share of the first (negative) of two classes that was called so; of more, the mean over those that occur."""
     if len(classes.support) == 2:
@@ -117,6 +181,7 @@ def specificity(classes: ClassCounts) -> float | None:
     return _mean(_share(*rejected(classes, index)) for index, support in enumerate(classes.support) if support)
 
 
+@_over_labels
 def ppv(classes: ClassCounts) -> float | None:
     """Positive predictive value (precision): share of the images called by the second of two classes that are of it.
 
@@ -126,6 +191,7 @@ def ppv(classes: ClassCounts) -> float | None:
     return by_class[1] if len(by_class) == 2 else _mean(by_class)
 
 
+@_over_labels
 def npv(classes: ClassCounts) -> float | None:
     """Negative predictive value: share of the images not called by the second of two classes that are not of it.
 
@@ -136,6 +202,7 @@ def npv(classes: ClassCounts) -> float | None:
     return _mean(_share(*spared(classes, index)) for index, support in enumerate(classes.support) if support)
 
 
+@_over_labels
 def f1(classes: ClassCounts) -> float | None:
     """Harmonic mean of sensitivity and precision: of the second of two classes, else mean over those that occur."""
     by_class = [f1_of_class(classes, index) for index in range(len(classes.support))]
@@ -182,20 +249,20 @@ def f1_of_class(classes: ClassCounts, index: int) -> float | None:
 
 
 def metric(name: str, predictions: Predictions, threshold: float | None = None) -> float | None:
-    """Value of one of METRICS, a fraction; None where it is not defined (a class without images).
+    """Value of a metric, a fraction; None where it is not defined (a class without images).
 
     Args:
-        name: of METRICS.
+        name: of METRICS, or LABEL_METRICS.
         predictions: of one network on one split.
         threshold: on the probability of the second of two classes; None: the most probable class counts. Metrics of
             the probabilities themselves take none: AUC and average precision are over all thresholds.
 
     Raises:
-        ConfigError: there is no such metric (names the nearest).
+        ConfigError: there is no such metric (names the nearest), or it is of the other task.
     """
-    check_metric(name)
+    check_metric(name, predictions.task)
     if name in _OF_COUNTS:
-        return _OF_COUNTS[name](class_counts(confusion(predictions, threshold).tolist()))
+        return _OF_COUNTS[name](counts_of(predictions, threshold))
     import numpy as np
 
     from hptui.metrics.weighted import weighted_metric
@@ -204,7 +271,10 @@ def metric(name: str, predictions: Predictions, threshold: float | None = None) 
     return value if math.isfinite(value) else None
 
 
-def check_metric(name: str) -> None:
-    """Raise ConfigError, naming the nearest, unless this is one of METRICS."""
+def check_metric(name: str, task: Task | None = None) -> None:
+    """Raise ConfigError, naming the nearest, unless this is a metric, and one that the task has."""
     if name not in METRIC_TITLES:
-        raise ConfigError(f"unknown metric {name!r}.{nearest(name, METRICS)}")
+        raise ConfigError(f"unknown metric {name!r}.{nearest(name, METRIC_TITLES)}")
+    if task is not None and name not in metrics_of(task):
+        has = "one class per image" if task == "single-label" else "several labels per image"
+        raise ConfigError(f"{name} is no metric of {has}; take one of {', '.join(metrics_of(task))}.")

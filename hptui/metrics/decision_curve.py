@@ -42,6 +42,8 @@ class NetBenefit:
 def decision_curve(predictions: Predictions, prevalence: float | None = None) -> list[NetBenefit]:
     """Curve of a network with two classes, by rising threshold; none of one that has diverged, or for one class alone.
 
+    Nor is there one of images that may have several labels.
+
     Args:
         predictions: of images of both classes.
         prevalence: of the second class, where it is used; None: that of the images. Probabilities are then those that
@@ -49,7 +51,7 @@ def decision_curve(predictions: Predictions, prevalence: float | None = None) ->
     """
     import numpy as np
 
-    if predictions.classes != 2 or len(np.unique(predictions.labels)) < 2:
+    if predictions.task != "single-label" or predictions.classes != 2 or len(np.unique(predictions.labels)) < 2:
         return []
     if not np.isfinite(predictions.probabilities).all():
         return []

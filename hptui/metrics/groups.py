@@ -128,11 +128,14 @@ def fewest_groups(predictions: Predictions, *, by_class: bool) -> int:
 
 
 def one_for_each(predictions: Predictions) -> Predictions:
-    """One image of each group and class, as if they were independent: what is known where no group moves a metric."""
+    """One image of each group and class (or set of labels), as if they were independent.
+
+    That is what is known where no group moves a metric.
+    """
     import numpy as np
 
     assert predictions.groups is not None
     _, inside = np.unique(predictions.groups, return_inverse=True)
-    _, first = np.unique(inside * predictions.classes + predictions.labels, return_index=True)
+    _, first = np.unique(np.column_stack((inside, predictions.labels)), axis=0, return_index=True)
     chosen = predictions.take(first)
     return Predictions(chosen.labels, chosen.probabilities)

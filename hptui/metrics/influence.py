@@ -12,8 +12,10 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from hptui.metrics.calibration import bin_of_image, squared_errors, stated_and_true
-from hptui.metrics.classification import confusion, predicted_classes
+from hptui.metrics.classification import confusion, predicted_classes, rightly_called
+from hptui.metrics.classification import metric as value_of
 from hptui.metrics.matrices import distances
+from hptui.metrics.several_labels import labels_alone
 from hptui.record.predictions import Predictions
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ def image_influence(metric: str, predictions: Predictions, threshold: float | No
 
     Args:
         metric: of `hptui.metrics.classification.METRICS`; two classes: that of the second; more: the mean over one
-            against the rest.
+            against the rest; several labels: the mean over these.
         predictions: of one network on N images.
         threshold: see `hptui.metrics.classification.metric`.
 
@@ -37,6 +39,8 @@ def image_influence(metric: str, predictions: Predictions, threshold: float | No
     """
     import numpy as np
 
+    if predictions.task == "multi-label":
+        return _of_labels(metric, predictions, threshold)
     labels, predicted = predictions.labels, predicted_classes(predictions, threshold)
     whole = {"accuracy": _accuracy, "brier": _brier, "calibration_error": _calibration, "quadratic_kappa": _kappa}
     if metric in whole:
@@ -50,6 +54,19 @@ def image_influence(metric: str, predictions: Predictions, threshold: float | No
     ]
     known: list[Numbers] = [influence for influence in by_class if influence is not None]
     total: Numbers = sum(known, np.zeros(len(labels))) / max(len(known), 1)
+    return total
+
+
+def _of_labels(metric: str, predictions: Predictions, threshold: float | None) -> Numbers:
+    """Mean over the labels for which the metric is defined."""
+    import numpy as np
+
+    if metric == "exact_match":
+        return _centred(rightly_called(predictions, threshold))
+    both = metric == "balanced_accuracy"
+    alone = [one for one in labels_alone(predictions) if not both or 0 < one.labels.sum() < len(one)]
+    known = [image_influence(metric, one, threshold) for one in alone if value_of(metric, one, threshold) is not None]
+    total: Numbers = sum(known, np.zeros(len(predictions))) / max(len(known), 1)
     return total
 
 

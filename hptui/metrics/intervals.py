@@ -7,6 +7,8 @@ and Donner 2008). For other means over classes the percentile bootstrap over ima
 13), with more room below for the calibration error, which images overrate. Where nothing is left to resample, because
 all classes are at 0 or 1, the mean of their intervals.
 
+Where an image may have several labels, the percentile bootstrap over images, all labels of one together.
+
 Where images are of groups these are drawn: `hptui.metrics.group_intervals`.
 """
 
@@ -14,14 +16,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hptui.metrics.class_metrics import RESAMPLES, ClassMetrics, Estimate, per_class
-from hptui.metrics.classification import OF_PROBABILITIES, class_counts, confusion, metric
+from hptui.metrics.class_metrics import RESAMPLES, ClassMetrics, Estimate, per_class, share_of
+from hptui.metrics.classification import OF_PROBABILITIES, confusion, counts_of, metric, rightly_called
 from hptui.metrics.group_intervals import group_interval
-from hptui.metrics.groups import is_grouped, one_for_each
+from hptui.metrics.groups import drawn_weights as drawn_groups
+from hptui.metrics.groups import expanded_percentiles, is_grouped, one_for_each
 from hptui.metrics.influence import image_influence, standard_error
 from hptui.metrics.matrices import distances, metric_of_matrices
 from hptui.metrics.resampling import drawn_weights, percentiles, resampled_matrices, spread_out
 from hptui.metrics.score_intervals import Ends, calibration_interval, mean_interval, share_interval, wilson
+from hptui.metrics.several_labels import labels_alone
 from hptui.record.predictions import Predictions
 
 if TYPE_CHECKING:
@@ -32,6 +36,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RESAMPLES", "ClassMetrics", "Estimate", "interval", "per_class"]
 
+MANY_LABELS, FEWER_RESAMPLES = 100_000, 200
+"""of 22,000 images with 14 labels an interval of the mean AUC takes 7 s with 200 resamples, and 50 s with 1000"""
 BY_CLASS = {"balanced_accuracy": "sensitivity"}
 """metrics that are the mean over classes of one with another name"""
 APART = ("sensitivity", "ppv")
@@ -58,10 +64,41 @@ def interval(
     value = metric(name, predictions, threshold)
     if value is None:
         return None
+    if predictions.task == "multi-label":
+        return _of_labels(name, predictions, threshold, resamples, seed)
     if is_grouped(predictions):
         ends = group_interval(name, value, predictions, threshold, resamples, seed)
         return ends or _of_images(name, value, one_for_each(predictions), threshold, resamples, seed)
     return _of_images(name, value, predictions, threshold, resamples, seed)
+
+
+def _of_labels(name: str, predictions: Predictions, threshold: float | None, resamples: int, seed: int) -> Ends | None:
+    """Interval of a mean over labels; where no resample moves it, the mean of their own."""
+    import numpy as np
+
+    from hptui.metrics.weighted import weighted_metric
+
+    if name == "exact_match":
+        right = rightly_called(predictions, threshold)
+        share = share_of(predictions, np.ones(len(predictions), bool), right)
+        return share.interval if share is not None else None
+    resamples = resamples if predictions.labels.size <= MANY_LABELS else min(resamples, FEWER_RESAMPLES)
+    groups = predictions.groups if is_grouped(predictions) else None
+    drawn = (
+        drawn_weights(len(predictions), resamples, seed) if groups is None else drawn_groups(groups, resamples, seed)
+    )
+    values = np.concatenate([weighted_metric(name, predictions, weights, threshold) for weights in drawn])
+    count = len(predictions) if groups is None else len(np.unique(groups))
+    ends = spread_out(percentiles(values) if groups is None else expanded_percentiles(values, count))
+    if ends is not None:
+        return ends
+    known = [
+        (value, interval(name, one, threshold))
+        for one in labels_alone(predictions)
+        if (value := metric(name, one, threshold)) is not None
+    ]
+    values_of, ends_of = [value for value, _ in known], [one for _, one in known if one is not None]
+    return mean_interval(values_of, ends_of, independent=False)
 
 
 def _of_images(
@@ -69,7 +106,7 @@ def _of_images(
 ) -> Ends | None:
     """Interval of a metric of independent images."""
     if name == "accuracy":
-        counts = class_counts(confusion(predictions, threshold).tolist())
+        counts = counts_of(predictions, threshold)
         return wilson(sum(counts.hits), sum(counts.support))
     if name == "brier":
         return _brier(value, predictions)

@@ -49,11 +49,13 @@ def fit_recalibration(validation: Predictions) -> Recalibration:
     """Recalibration by maximum likelihood.
 
     Raises:
-        ConfigError: a class has no validation image, or the network has diverged.
+        ConfigError: a class has no validation image, the network has diverged, or an image may have several labels.
     """
     import numpy as np
     from scipy.optimize import minimize
 
+    if validation.task == "multi-label":
+        raise ConfigError("only classes can be calibrated; in this study an image may have several labels.")
     if not np.isfinite(validation.probabilities).all():
         raise ConfigError("nothing can be calibrated: the network has diverged, its probabilities are no numbers.")
     counts = np.bincount(validation.labels, minlength=validation.classes)

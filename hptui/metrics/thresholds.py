@@ -20,6 +20,8 @@ def choose_threshold(validation: Predictions, wanted: str) -> float:
     import numpy as np
 
     name, share = _parse_wanted(wanted)
+    if validation.task == "multi-label":
+        raise ConfigError("a threshold is chosen for two classes; in this study an image may have several labels.")
     if validation.classes != 2:
         raise ConfigError(f"a threshold needs two classes; this study has {validation.classes}.")
     label = 1 if name == "sensitivity" else 0

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from hptui.metrics.calibration import calibration_errors, squared_errors
 from hptui.metrics.classification import OF_PROBABILITIES, confusion_cells
 from hptui.metrics.matrices import divide, metric_of_matrices
 from hptui.metrics.resampling import area_under_curve, weighted_areas
+from hptui.metrics.several_labels import mean_over_labels
 from hptui.record.predictions import Predictions
 
 if TYPE_CHECKING:
@@ -28,19 +30,18 @@ def weighted_metric(name: str, predictions: Predictions, weights: Floats, thresh
     """
     import numpy as np
 
+    if predictions.task == "multi-label":
+        return mean_over_labels(name, predictions, weights, threshold)
     if name not in OF_PROBABILITIES:
         return metric_of_matrices(name, _matrices(predictions, weights, threshold))
     if not np.isfinite(predictions.probabilities).all():
         return np.full(len(weights), np.nan)
-    match name:
-        case "auc":
-            return area_under_curve(weighted_areas(predictions, weights))
-        case "average_precision":
-            return area_under_curve(average_precisions(predictions, weights))
-        case "brier":
-            score: Floats = weights @ squared_errors(predictions) / weights.sum(1)
-            return score
-    return calibration_errors(predictions, weights)
+    return _OF_PROBABILITIES[name](predictions, weights)
+
+
+def _brier_scores(predictions: Predictions, weights: Floats) -> Floats:
+    scores: Floats = weights @ squared_errors(predictions) / weights.sum(1)
+    return scores
 
 
 def _matrices(predictions: Predictions, weights: Floats, threshold: float | None) -> Floats:
@@ -79,3 +80,11 @@ def _of_class(predictions: Predictions, weights: Floats, index: int) -> Floats:
     precision = np.nan_to_num(divide(inside.cumsum(1), either))
     found = inside.sum(1)
     return np.where(found < either[:, -1], divide((inside * precision).sum(1), found), np.nan)
+
+
+_OF_PROBABILITIES: dict[str, Callable[[Predictions, Floats], Floats]] = {
+    "auc": lambda predictions, weights: area_under_curve(weighted_areas(predictions, weights)),
+    "average_precision": lambda predictions, weights: area_under_curve(average_precisions(predictions, weights)),
+    "brier": _brier_scores,
+    "calibration_error": calibration_errors,
+}

@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hptui.config import Arm
+from hptui.metrics.classification import metric_title
 from hptui.reading.run_state import RunState
 from hptui.reading.studies import FollowedRun, FollowedStudy, Status
+from hptui.record.task import guessing_loss
 
 Kind = Literal["finished", "failed", "diverged", "stuck", "lost"]
 
@@ -110,7 +112,7 @@ def finished_alert(followed: FollowedStudy) -> Alert:
     """That all runs are done, with what came of them."""
     means = [(arm, mean_accuracy(followed, arm)) for arm in followed.study.config.arms]
     words = ", ".join(f"{arm} {accuracy:.2%}" for arm, accuracy in means if accuracy is not None)
-    result = f": mean test accuracy {words}" if words else ""
+    result = f": mean test {metric_title('accuracy', followed.task)} {words}" if words else ""
     return Alert("finished", f"{followed.study.name} is finished{result}")
 
 
@@ -129,7 +131,7 @@ def diverged_words(state: RunState) -> str:
     epoch = next((epoch for epoch in reversed(state.epochs) if epoch.completed is not None), None)
     if epoch is None or epoch.completed is None or state.started is None:
         return ""
-    loss, guessing = epoch.completed.train_loss, math.log(max(len(state.started.class_names), 2))
+    loss, guessing = epoch.completed.train_loss, guessing_loss(state.started.task, len(state.started.class_names))
     if loss is None:
         return f"the training loss of epoch {epoch.number} is not finite"
     if loss > EXPLODED * guessing:

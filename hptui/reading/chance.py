@@ -12,15 +12,15 @@ from functools import lru_cache
 from pathlib import Path
 
 from hptui.errors import RunDirectoryError
-from hptui.metrics.classification import balanced_accuracy, class_counts
+from hptui.metrics.classification import balanced_accuracy
+from hptui.reading.chance_of_labels import STILL_GUESSING, labels_at_chance
 from hptui.reading.run_state import RunState
+from hptui.record.class_counts import class_counts
 from hptui.record.predictions import PREDICTIONS_FILE, read_predictions
 from hptui.record.study_directory import open_study
 
 CHANCE = 1.05
 """times what guessing has: no more is called no better"""
-STILL_GUESSING = 0.7
-"""the end of an AUC's interval up to which a network that cannot be told from guessing is said to guess"""
 RARE = 0.1
 """share of the images below which a class is rare: to call none of them so costs hardly anything"""
 WEIGHTS = "with class weights (--class-weights balanced)"
@@ -52,6 +52,9 @@ def at_chance(run: RunState, directory: Path | None) -> str:
     completed = [epoch.validation for epoch in run.epochs if epoch.validation is not None]
     if not run.completed or not completed:
         return ""
+    if run.started is not None and run.started.task == "multi-label":
+        weights = "" if _is_balanced(directory) else WEIGHTS
+        return labels_at_chance(completed[-1].classes, directory, weights, _remedy(run))
     matrix = completed[-1].confusion
     share, classes = balanced_accuracy(class_counts(matrix)), len(matrix)
     if share is None or share > CHANCE / classes:

@@ -14,16 +14,20 @@ import msgspec
 from hptui.errors import UsageError
 from hptui.metrics.calibration import ReliabilityBin, reliability
 from hptui.metrics.class_metrics import Estimate, per_class
-from hptui.metrics.classification import METRIC_TITLES, METRICS, metric
+from hptui.metrics.classification import METRIC_TITLES, counts_of, metric, metric_title, metrics_of
 from hptui.metrics.decision_curve import NetBenefit, decision_curve
 from hptui.metrics.groups import is_grouped, of_groups
 from hptui.metrics.intervals import interval
 from hptui.metrics.prevalence import npv_at, ppv_at
 from hptui.metrics.recalibration import Recalibration, fit_recalibration
+from hptui.metrics.several_labels import labels_left_out
 from hptui.metrics.thresholds import choose_threshold
 from hptui.reading.wrong_images import WrongImage, most_wrong
 from hptui.record.predictions import Predictions
+from hptui.record.task import Task
 
+OF_A_LABEL = ("auc", "average_precision", "sensitivity", "specificity", "ppv", "npv", "f1")
+"""metrics of one label"""
 MOST_WRONG = 24
 """images that are shown: a sheet of four rows"""
 
@@ -48,6 +52,15 @@ class Measured(msgspec.Struct, frozen=True):
     low: float | None
     high: float | None
     """95 %, over images, or over groups where the images are of groups"""
+
+
+class LabelMeasured(msgspec.Struct, frozen=True):
+    """One label of images that may have several."""
+
+    name: str
+    images: int
+    """that have it"""
+    metrics: list[Measured]
 
 
 class Unit(msgspec.Struct, frozen=True):
@@ -76,6 +89,12 @@ class Evaluation(msgspec.Struct, frozen=True):
     decision_curve: list[NetBenefit]
     most_wrong: list[WrongImage]
     notes: list[str]
+    task: Task = "single-label"
+    """multi-label: metrics are means over labels"""
+    by_label: list[LabelMeasured] = []
+    """every label by itself, where an image may have several"""
+    groups: int = 0
+    """that the images are of, and that intervals resample; 0: images are independent as far as is known"""
 
 
 @dataclass(frozen=True)
@@ -112,24 +131,28 @@ def evaluate_answers(
     Raises:
         UsageError: what is wanted needs validation images or two classes.
     """
-    if wanted.prevalence is not None and answers.classes != 2:
-        raise UsageError(f"--prevalence is that of the second of two classes; this run has {answers.classes}.")
+    several = answers.task == "multi-label"
+    if wanted.prevalence is not None and (several or answers.classes != 2):
+        has = "several labels per image" if several else str(answers.classes)
+        raise UsageError(f"--prevalence is that of the second of two classes; this run has {has}.")
     recalibration = None
     if wanted.calibrate:
         recalibration = fit_recalibration(_needed(validation, "--calibrate"))
         answers = recalibration.apply(answers)
         validation = recalibration.apply(_needed(validation, "--calibrate"))
-    groups = of_groups(answers) if is_grouped(answers) else None
+    groups = of_groups(answers) if is_grouped(answers) and not several else None
     unit, told = None, list(notes)
     if groups is not None and len(groups.predictions):
         unit = _unit(groups.predictions, _per_group(validation), class_names, wanted)
     if groups is not None and groups.mixed:
         told.append(f"{len(groups.mixed)} groups have images of different classes: they count per image alone.")
+    if several:
+        told += _of_labels_notes(answers, class_names)
     per_image = _unit(answers, validation, class_names, wanted)
     evaluation = Evaluation(
         run=run,
         dataset=dataset,
-        positive=class_names[1] if len(class_names) == 2 else None,
+        positive=class_names[1] if len(class_names) == 2 and not several else None,
         threshold_for=wanted.threshold_for,
         prevalence=wanted.prevalence,
         calibration=recalibration,
@@ -139,6 +162,9 @@ def evaluate_answers(
         decision_curve=decision_curve(answers, wanted.prevalence),
         most_wrong=most_wrong(answers, class_names, MOST_WRONG, per_image.threshold),
         notes=told,
+        task=answers.task,
+        by_label=_by_label(answers, class_names) if several else [],
+        groups=len(set(answers.groups.tolist())) if is_grouped(answers) and answers.groups is not None else 0,
     )
     return Evaluated(evaluation, answers, groups.predictions if groups is not None else None)
 
@@ -159,13 +185,11 @@ def _per_group(validation: Predictions | None) -> Predictions | None:
 
 def _unit(answers: Predictions, validation: Predictions | None, class_names: Sequence[str], wanted: Wanted) -> Unit:
     """Every metric; the threshold is chosen on validation images."""
-    import numpy as np
-
     cut = None
     if wanted.threshold_for is not None:
         cut = choose_threshold(_needed(validation, "--threshold-for"), wanted.threshold_for)
-    counts = np.bincount(answers.labels, minlength=answers.classes).tolist()
-    rows = [_measured(name, answers, cut) for name in METRICS]
+    counts = counts_of(answers).support
+    rows = [_measured(name, answers, cut) for name in metrics_of(answers.task)]
     if wanted.prevalence is not None:
         rows += _at_prevalence(answers, cut, wanted.prevalence)
     return Unit(len(answers), dict(zip(class_names, counts, strict=True)), cut, rows)
@@ -174,7 +198,31 @@ def _unit(answers: Predictions, validation: Predictions | None, class_names: Seq
 def _measured(name: str, answers: Predictions, cut: float | None) -> Measured:
     value = metric(name, answers, cut)
     low, high = (interval(name, answers, cut) if value is not None else None) or (None, None)
-    return Measured(name, METRIC_TITLES[name], value, low, high)
+    return Measured(name, metric_title(name, answers.task), value, low, high)
+
+
+def _by_label(answers: Predictions, class_names: Sequence[str]) -> list[LabelMeasured]:
+    rows = []
+    for name, found in zip(class_names, per_class(answers), strict=True):
+        estimates = {metric: getattr(found, metric) for metric in OF_A_LABEL}
+        measured = [
+            Measured(metric, METRIC_TITLES[metric], *((one.value, *one.interval) if one else (None, None, None)))
+            for metric, one in estimates.items()
+        ]
+        rows.append(LabelMeasured(name, found.support, measured))
+    return rows
+
+
+def _of_labels_notes(answers: Predictions, class_names: Sequence[str]) -> list[str]:
+    """What means over labels leave out, and what there is not."""
+    notes = ["An image may have several labels: there is no reliability diagram and no decision curve."]
+    if is_grouped(answers):
+        notes.append("Images of one group may have different labels, so that no number is per group.")
+    if left_out := labels_left_out(answers, class_names):
+        notes.append(
+            f"All images, or none, have {', '.join(left_out)}: mean AUC and mean average precision leave that out."
+        )
+    return notes
 
 
 def _at_prevalence(answers: Predictions, cut: float | None, prevalence: float) -> list[Measured]:

@@ -28,6 +28,7 @@ from hptui.record.presence import HEARTBEAT, is_written
 from hptui.record.run_directory import CHECKPOINTS, EVENTS_FILE
 from hptui.record.study_directory import STEERING_FILE, STUDY_FILE, Study, open_study
 from hptui.record.study_names import study_directories
+from hptui.record.task import Task
 
 State = Status | Literal["unreadable", "..."]
 UNREADABLE: State = "unreadable"
@@ -84,6 +85,8 @@ class StudyLine:
     """bytes on disk; None: not counted yet"""
     kept: int = 0
     """bytes that the runs are expected to keep once all are finished; 0: an older hptui did not plan it"""
+    task: Task = "single-label"
+    """what its accuracies are of: classes, or several labels per image"""
 
     @property
     def key(self) -> str:
@@ -212,6 +215,7 @@ def _line_of(directory: Path, study: Study) -> StudyLine:
         results=_results(runs, study.config.runs),
         note=read_note(directory),
         kept=len(runs) * study.disk.kept if study.disk is not None else 0,
+        task=study.data.task if study.data is not None else "single-label",
     )
 
 

@@ -7,10 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hptui.config import Arm
+from hptui.metrics.classification import metric_title
 from hptui.reading.comparison.number_words import between, mean_sd, percent, signed
 from hptui.reading.listing import UNREADABLE, StudyLine, StudyResults
 from hptui.record.sizes import in_bytes
 from hptui.record.study_directory import shown
+from hptui.record.task import Task
 
 AGES = ((365 * 86400, "y"), (86400, "d"), (3600, "h"), (60, "min"))
 
@@ -159,7 +161,7 @@ def details(line: StudyLine) -> list[str]:
         progress += f" (epochs were added: {more} on to {config.epochs})"
     lines = [*_noted(line), f"{settings}, {config.epochs} epochs", f"begun {begun}; {progress}{size}"]
     if line.results is not None and line.finished:
-        lines.append(result_words(line.results))
+        lines.append(result_words(line.results, line.task))
         if line.results.is_interim:
             lines.append(INTERIM_WORDS)
     return lines
@@ -171,7 +173,7 @@ def run_words(line: StudyLine) -> list[str]:
     return [f"{state}: {', '.join(name for name, status in line.run_status if status == state)}" for state in states]
 
 
-def result_words(results: StudyResults) -> str:
+def result_words(results: StudyResults, task: Task = "single-label") -> str:
     """Both arms and their difference; the accuracy is that on test images, in percent."""
     arms = [
         f"{name} {mean_sd(summary)}"
@@ -179,7 +181,7 @@ def result_words(results: StudyResults) -> str:
         if summary.values
     ]
     difference = results.difference
-    text = f"test accuracy %: {', '.join(arms)}"
+    text = f"test {metric_title('accuracy', task)} %: {', '.join(arms)}"
     if difference.mean is None:
         return text
     text += f"; difference {signed(difference.mean)} points"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from hptui.config import Arm
 from hptui.errors import RunDirectoryError
 from hptui.metrics.classification import metric
+from hptui.metrics.several_labels import labels_alone
 from hptui.reading.comparison import summarize
 from hptui.reading.comparison.differences import NO_SPREAD, student_reach
 from hptui.reading.comparison.evidence import (
@@ -24,6 +25,8 @@ from hptui.reading.comparison.evidence import (
 from hptui.reading.studies import FollowedRun, FollowedStudy
 from hptui.reading.views.trajectories import Trajectory, trajectories
 from hptui.reading.wrong_images import WrongImage, most_wrong
+from hptui.record.class_counts import label_matrix
+from hptui.record.events import RunStarted
 from hptui.record.predictions import Predictions
 
 
@@ -43,7 +46,8 @@ class Confusion:
     """runs"""
     class_names: tuple[str, ...]
     counts: tuple[tuple[float, ...], ...]
-    """(classes, classes), images, mean over the runs; row: true class, column: predicted class"""
+    """(classes, classes), images, mean over the runs; row: true class, column: predicted class; of a label two classes,
+    without and with it"""
 
     @property
     def shares(self) -> tuple[tuple[float | None, ...], ...]:
@@ -52,7 +56,8 @@ class Confusion:
 
 
 def confusions(study: FollowedStudy) -> tuple[Confusion, ...]:
-    """Confusion of each arm that completed a run, of the delivered weights after the last epoch.
+    """Confusion of each arm that completed a run, of the delivered weights after the last epoch;
+    or of each of its labels.
 
     Raises:
         RunDirectoryError: the runs of an arm have different classes.
@@ -60,11 +65,17 @@ def confusions(study: FollowedStudy) -> tuple[Confusion, ...]:
     of_arms = []
     for arm in study.study.config.arms:
         last = [(run, run.state.epochs[-1].test) for run in study.completed_runs(arm) if run.state.epochs]
-        tested = [(run, test.confusion) for run, test in last if test is not None]
-        if tested:
-            matrices = [matrix for _, matrix in tested]
-            names = names_of_classes([run for run, _ in tested], [len(matrix) for matrix in matrices])
-            of_arms.append(Confusion(arm, len(matrices), names, _mean_matrix(matrices)))
+        tested = [(run, test) for run, test in last if test is not None]
+        if not tested:
+            continue
+        n, tests = len(tested), [test for _, test in tested]
+        names = names_of_classes([run for run, _ in tested], [len(test.classes.support) for test in tests])
+        if study.task == "single-label":
+            of_arms.append(Confusion(arm, n, names, _mean_matrix([test.confusion for test in tests])))
+            continue
+        for index, name in enumerate(names):
+            matrix = _mean_matrix([label_matrix(test.classes, index) for test in tests])
+            of_arms.append(Confusion(arm, n, (f"not {name}", name), matrix))
     return tuple(of_arms)
 
 
@@ -76,11 +87,12 @@ def _mean_matrix(matrices: Sequence[Sequence[Sequence[int]]]) -> tuple[tuple[flo
 
 @dataclass(frozen=True)
 class RocCurve:
-    """Receiver operating characteristic of one run on the test images; the second class is positive."""
+    """Receiver operating characteristic of one run on the test images; the second class, or a label, is positive."""
 
     run: str
     arm: Arm
     seed: int
+    positive: str
     false_positive_rate: tuple[float, ...]
     true_positive_rate: tuple[float, ...]
     thresholds: tuple[float, ...]
@@ -89,17 +101,22 @@ class RocCurve:
 
 
 def roc_curves(study: FollowedStudy) -> tuple[tuple[RocCurve, ...], tuple[str, ...]]:
-    """Curves of the completed runs with two classes, and why others of these have none; scikit-learn draws them up."""
-    curves, problems = [], []
+    """Curves of the completed runs with two classes, or of each label, and why others of these have none.
+
+    Scikit-learn draws them up.
+    """
+    curves: list[RocCurve] = []
+    problems: list[str] = []
     for run in study.runs:
         started = run.state.started
-        two = started is not None and len(started.class_names) == 2
-        if run.state.completed is not None and two and not run.state.untested:
-            outcome = _roc_curve(run)
-            if isinstance(outcome, RocCurve):
-                curves.append(outcome)
-            else:
-                problems.append(f"{run.name}: {outcome}")
+        if run.state.completed is None or run.state.untested or started is None:
+            continue
+        if started.task == "multi-label" or len(started.class_names) == 2:
+            for outcome in _roc_curves(run, started):
+                if isinstance(outcome, RocCurve):
+                    curves.append(outcome)
+                else:
+                    problems.append(f"{run.name}: {outcome}")
     return tuple(curves), tuple(problems)
 
 
@@ -124,17 +141,27 @@ def most_wrong_of_runs(study: FollowedStudy, most: int) -> Iterator[tuple[Follow
             yield run, wrong
 
 
-def _roc_curve(run: FollowedRun) -> RocCurve | str:
-    """Curve of a completed run, or why there is none."""
-    predictions = final_predictions(run)
-    if isinstance(predictions, str):
-        return predictions
+def _roc_curves(run: FollowedRun, started: RunStarted) -> Iterator[RocCurve | str]:
+    """Curve of a completed run, or of each label, or why there is none."""
     import numpy as np
 
-    if predictions.classes != 2:
-        return f"the log names two classes, and {predictions.classes} were predicted"
-    if not np.isfinite(predictions.probabilities).all():
-        return "the network has diverged, its probabilities are no numbers"
+    predictions = final_predictions(run)
+    if isinstance(predictions, str):
+        yield predictions
+    elif predictions.classes != len(started.class_names):
+        yield f"the log names {len(started.class_names)} classes, and {predictions.classes} were predicted"
+    elif not np.isfinite(predictions.probabilities).all():
+        yield "the network has diverged, its probabilities are no numbers"
+    elif started.task == "multi-label":
+        for name, alone in zip(started.class_names, labels_alone(predictions), strict=True):
+            outcome = _roc_curve(run, alone, name)
+            yield f"label {name}: {outcome}" if isinstance(outcome, str) else outcome
+    else:
+        yield _roc_curve(run, predictions, started.class_names[1])
+
+
+def _roc_curve(run: FollowedRun, predictions: Predictions, positive: str) -> RocCurve | str:
+    """Curve of two classes."""
     area = metric("auc", predictions)
     if area is None:
         return "the test images are all of one class"
@@ -142,7 +169,7 @@ def _roc_curve(run: FollowedRun) -> RocCurve | str:
 
     rates = roc_curve(predictions.labels, predictions.probabilities[:, 1])
     false_positive, true_positive, thresholds = (tuple(map(float, numbers)) for numbers in rates)
-    return RocCurve(run.name, run.arm, run.seed, false_positive, true_positive, thresholds, area)
+    return RocCurve(run.name, run.arm, run.seed, positive, false_positive, true_positive, thresholds, area)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from hptui.record.log_end import check_completed, is_cut
 from hptui.record.presence import is_written
 from hptui.record.run_reader import RunReader, check_beginning
 from hptui.record.study_directory import Study, open_study
+from hptui.record.task import Task
 
 Status = Literal["waiting", "running", "paused", "stopped", "lost", "failed", "finished"]
 
@@ -60,6 +61,11 @@ class FollowedRun:
     @property
     def name(self) -> str:
         return self.directory.name
+
+    @property
+    def task(self) -> Task:
+        """What it learns, as far as its log says it yet."""
+        return self.state.started.task if self.state.started is not None else "single-label"
 
     def refresh(self, seconds: float = float("inf")) -> None:
         """Read what was written since, for about `seconds` at most.
@@ -134,6 +140,11 @@ class FollowedStudy:
     def untested(self) -> bool:
         """Whether there are no test images, as far as a run has begun."""
         return any(run.state.untested for run in self.runs)
+
+    @property
+    def task(self) -> Task:
+        """What its runs learn, which is the same for all."""
+        return next((run.task for run in self.runs if run.state.started is not None), "single-label")
 
     @property
     def epochs(self) -> int:

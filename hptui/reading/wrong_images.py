@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 
 import msgspec
 
 from hptui.metrics.classification import predicted_classes
+from hptui.metrics.several_labels import labels_alone
 from hptui.metrics.wrong import most_wrong_images
 from hptui.record.predictions import Predictions
 
@@ -32,7 +34,14 @@ class WrongImage(msgspec.Struct, frozen=True):
 def most_wrong(
     predictions: Predictions, class_names: Sequence[str], most: int, threshold: float | None = None
 ) -> list[WrongImage]:
-    """At most so many images, by falling probability of the class that they were wrongly called by."""
+    """At most so many images, by falling probability of the class that they were wrongly called by.
+
+    An image that may have several labels is there for each that is wrong of it: called with, or without, by mistake.
+    """
+    if predictions.task == "multi-label":
+        alone = enumerate(labels_alone(predictions))
+        wrong_of = (most_wrong(one, (f"not {class_names[i]}", class_names[i]), most, threshold) for i, one in alone)
+        return sorted(chain.from_iterable(wrong_of), key=lambda one: -one.probability)[:most]
     called = predicted_classes(predictions, threshold)
     names, groups = predictions.names, predictions.groups
     return [

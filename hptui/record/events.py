@@ -17,8 +17,9 @@ from msgspec import Meta
 
 from hptui.parsing import decode_json
 from hptui.plan import Plan, Stage
-from hptui.record.class_counts import ClassCounts, Count
+from hptui.record.class_counts import ClassCounts, Count, class_counts
 from hptui.record.seals import check_line, seal_line
+from hptui.record.task import Task
 
 SCHEMA = 1
 """raised when a reader of the old format could misread the new one"""
@@ -82,6 +83,8 @@ class RunStarted(Event, frozen=True, kw_only=True):
     loss: str = "cross_entropy"
     schedule: str = ""
     """of the learning rate; empty: an older hptui had it as part of the strategy"""
+    task: Task = "single-label"
+    """whether an image is of one of `class_names`, or has any number of them as labels"""
 
 
 class RunResumed(Event, frozen=True, kw_only=True):
@@ -253,15 +256,25 @@ class Evaluated(Event, frozen=True, kw_only=True):
     loss: float | None
     """where the study weighs its classes, that of validation images is weighted, and that of test images is not"""
     accuracy: Fraction
+    """of images with several labels, the mean over these: a label is called from a probability of one half on"""
     confusion: list[list[Count]]
-    """(classes, classes); row: true class, column: predicted class"""
+    """(classes, classes); row: true class, column: predicted class; empty where an image may have several labels"""
     seconds: Seconds
+    by_label: ClassCounts | None = None
+    """where an image may have several labels, each of them with and without; null: it is of one class"""
+
+    @property
+    def classes(self) -> ClassCounts:
+        """Counts of each class, or label."""
+        return class_counts(self.confusion) if self.by_label is None else self.by_label
 
     def __post_init__(self) -> None:
         if any(len(row) != len(self.confusion) for row in self.confusion):
             raise ValueError("its confusion matrix is not square")
-        if sum(map(sum, self.confusion)) > MOST_IMAGES:
-            raise ValueError(f"its confusion matrix counts more than {MOST_IMAGES:,} images")
+        if sum(map(sum, self.confusion)) > MOST_IMAGES or (self.by_label and self.by_label.total > MOST_IMAGES):
+            raise ValueError(f"it counts more than {MOST_IMAGES:,} images")
+        if self.by_label is not None and (self.confusion or self.by_label.images is None):
+            raise ValueError("it counts labels and classes")
 
 
 class EpochCompleted(Event, frozen=True, kw_only=True):

@@ -1,7 +1,7 @@
 """What a run's network says of every validation and test image, kept so that any metric can be computed later.
 
-    RUN/predictions.npz    SPLIT_labels (N,) int64; MODEL_SPLIT (N, classes) float32, for the models final and best;
-                           SPLIT_groups and SPLIT_names (N,) text, where the data set has them
+    RUN/predictions.npz    SPLIT_labels (N,) int64, or (N, labels) of 0 and 1; MODEL_SPLIT (N, classes) float32, for the
+                           models final and best; SPLIT_groups and SPLIT_names (N,) text, where the data set has them
 
 The reading side needs no torch for it. Images are in the split's own order, the same for all runs of a study.
 """
@@ -18,6 +18,7 @@ from hptui.opening import open_regular
 from hptui.record.files import replacing
 from hptui.record.run_directory import read_origin
 from hptui.record.seals import check_archive, seal_archive
+from hptui.record.task import Task, task_of
 from hptui.record.write_errors import cannot_write
 
 if TYPE_CHECKING:  # a tenth of a second that a screen need not wait for
@@ -43,9 +44,10 @@ class Predictions:
     """One network's answers on one split."""
 
     labels: npt.NDArray[np.int64]
-    """(N,) true classes"""
+    """(N,) true classes; where an image may have several labels, (N, labels) of 0 and 1"""
     probabilities: npt.NDArray[np.float32]
-    """(N, classes) softmax of the logits; rows of a network that has diverged are not finite"""
+    """(N, classes) softmax of the logits, or (N, labels) sigmoid of each; rows of a network that has diverged are not
+    finite"""
     groups: Names | None = None
     """(N,) who each image is of (a patient), where the data set says so"""
     names: Names | None = None
@@ -56,7 +58,12 @@ class Predictions:
 
     @property
     def classes(self) -> int:
+        """Number of classes, or labels."""
         return int(self.probabilities.shape[1])
+
+    @property
+    def task(self) -> Task:
+        return task_of(self.labels)
 
     def take(self, indices: npt.NDArray[np.int64]) -> Predictions:
         """The images at `indices` (n,), in that order."""
@@ -136,7 +143,7 @@ def _texts(archive: Mapping[str, Any], key: str) -> Any:
 def _damaged_texts(labels: Any, *arrays: Any) -> str:
     """Reason why arrays are no texts of as many images; empty if they are, or are not there."""
     for array in arrays:
-        if array is not None and (array.dtype.kind != "U" or array.shape != labels.shape):
+        if array is not None and (array.dtype.kind != "U" or array.shape != labels.shape[:1]):
             return f"{array.shape} names of type {array.dtype} for {labels.shape} labels"
     return ""
 
@@ -145,10 +152,12 @@ def _damage(labels: Any, probabilities: Any) -> str:
     """Reason why two arrays are no predictions; empty if they are."""
     if labels.dtype.kind not in "iu" or probabilities.dtype.kind != "f":
         return f"labels of type {labels.dtype}, probabilities of type {probabilities.dtype}"
-    if labels.ndim != 1 or probabilities.ndim != 2 or len(labels) != len(probabilities):
+    if probabilities.ndim != 2 or labels.shape not in (probabilities.shape[:1], probabilities.shape):
         return f"{labels.shape} labels for probabilities {probabilities.shape}"
-    if len(labels) == 0:
+    if labels.size == 0:
         return "no images"
-    if labels.min() < 0 or labels.max() >= probabilities.shape[1]:
-        return f"labels {labels.min()} to {labels.max()} for {probabilities.shape[1]} classes"
+    several = task_of(labels) == "multi-label"
+    if labels.min() < 0 or labels.max() > (1 if several else probabilities.shape[1] - 1):
+        what = "that are 0 or 1" if several else f"for {probabilities.shape[1]} classes"
+        return f"labels {labels.min()} to {labels.max()} {what}"
     return ""

@@ -20,6 +20,13 @@ from hptui.report.measures import arms_table, class_table, gaps, metric_tables, 
 from hptui.report.runs import decision_tables, runs_table, warnings, wrong_tables
 from hptui.report.tables import PageTable
 
+LABEL_NOTES = (
+    "An image may have several labels, or none: numbers are means over the labels, each with against without it. "
+    "Labels that all test images have, or none, are left out where they define nothing. Label-wise accuracy counts "
+    "every label of every image at a threshold of one half; exact match counts images of which all labels are right. "
+    "Brier score and calibration error: the lower, the better. PPV and NPV are those at the share of each label among "
+    "these images.",
+)
 METRIC_NOTES = (
     "Two classes: of the second one; more: mean of one class against the rest. Brier score and calibration error (ten "
     "bins of equally many images): the lower, the better. PPV and NPV are those at the share of each class among these "
@@ -79,7 +86,7 @@ def before_pictures(study: FollowedStudy, left_out: Sequence[str] = ()) -> Itera
     by_class = class_table(study)
     metrics = [*metric_tables(study), *([by_class] if by_class else [])]
     if metrics:
-        yield Section("Metrics", METRIC_NOTES, metrics)
+        yield Section("Metrics", METRIC_NOTES if study.task == "single-label" else LABEL_NOTES, metrics)
 
 
 def after_pictures(study: FollowedStudy) -> Iterator[Section]:
@@ -93,7 +100,8 @@ def after_pictures(study: FollowedStudy) -> Iterator[Section]:
         yield Section("Decisions", tables=decisions)
     wrong = list(wrong_tables(study))
     if wrong:
-        yield Section("Images called by another class", tables=wrong)
+        title = "Images called by another class" if study.task == "single-label" else "Labels called by mistake"
+        yield Section(title, tables=wrong)
     yield Section("Configuration", tables=[_settings(study.study), _facts(study)])
     yield Section("Versions", tables=[_versions(study)])
 
@@ -128,7 +136,7 @@ def _facts(study: FollowedStudy) -> PageTable:
     if started is not None:
         rows += [
             ("data", started.dataset),
-            ("classes", ", ".join(started.class_names)),
+            ("classes" if started.task == "single-label" else "labels", ", ".join(started.class_names)),
             ("training images in an epoch", str(started.images_per_epoch)),
             ("validation images", str(started.validation_images)),
             ("test images", str(started.test_images)),

@@ -60,7 +60,8 @@ def wrong_tables(study: FollowedStudy) -> Iterator[PageTable]:
     """Tables, one for each completed run: the test images that it most surely called by another class."""
     for run, wrong in most_wrong_of_runs(study, MOST_WRONG):
         rows = [tuple(map(without_folders, wrong_cells(one))) for one in wrong]
-        caption = f"{run.name}: the {len(rows)} surest of the test images that it called by another class"
+        what = "by another class" if run.task == "single-label" else "with or without a label by mistake"
+        caption = f"{run.name}: the {len(rows)} surest of the test images that it called {what}"
         yield PageTable(caption, WRONG_HEADINGS, rows, words=3, folded=True)
 
 

@@ -49,8 +49,10 @@ def augmented_examples(dataset: ImageDataset, seed: int = 0) -> Examples:
 
 
 def _of_several_classes(labels: Tensor) -> Tensor:
-    """Indices of images, one class after the other, as far as there are any."""
-    by_class = [torch.nonzero(labels == label).flatten() for label in torch.unique(labels)]
+    """Indices of images, one class (or set of labels) after the other, as far as there are any."""
+    by_class = [
+        torch.nonzero((labels == kind).view(len(labels), -1).all(1)).flatten() for kind in torch.unique(labels, dim=0)
+    ]
     turns = [images[turn] for turn in range(BATCH) for images in by_class if turn < len(images)]
     return torch.stack(turns[:BATCH])
 

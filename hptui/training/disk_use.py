@@ -20,7 +20,7 @@ def disk_use(inputs: StudyInputs, config: StudyConfig) -> DiskUse:
     network = build_network(inputs.factory, config.model, inputs.data, config.seed)
     weights = sum(tensor.numel() * tensor.element_size() for tensor in network.state_dict().values())
     images, classes = len(inputs.data.validation) + len(inputs.test), len(inputs.data.class_names)
-    predictions = images * (DELIVERED * classes * FLOAT + INTEGER)
+    predictions = images * (DELIVERED * classes * FLOAT + inputs.test.labels[:1].numel() * INTEGER)
     height, width = (min(side, SIDE) for side in inputs.data.image_shape)
     wrong = config.wrong_images * (3 if inputs.data.channels == 3 else 1) * height * width  # as if there were so many
     return DiskUse(kept=DELIVERED * weights + predictions + wrong, checkpoint=COPIES * weights)

@@ -18,6 +18,7 @@ from hptui.datasets._split import take_test
 from hptui.errors import DatasetError, HptuiError, nearest
 from hptui.record.intensity import Depth, Intensity
 from hptui.record.predictions import Predictions
+from hptui.record.task import Task
 from hptui.training.predicting import Predictor
 
 AT_ONCE = 500
@@ -57,7 +58,7 @@ def read_external(spec: str, config: StudyConfig, predictor: Predictor, trained_
             "data set (hptui compare and hptui report have the run's own test images)."
         )
     splits = [images for images in (dataset.train, dataset.validation, dataset.test) if images is not None]
-    labels = _relabelled(spec, dataset, predictor.class_names)
+    labels = _relabelled(spec, dataset, predictor.class_names, predictor.task)
     pixels = joined([images.pixels for images in splits])
     if pixels.dtype != predictor.intensity.dtype:
         raise DatasetError(
@@ -129,8 +130,12 @@ def _is_own(dataset: ImageDataset, config: StudyConfig, trained_on: str) -> bool
     return fingerprint(split) == trained_on
 
 
-def _relabelled(spec: str, dataset: ImageDataset, class_names: tuple[str, ...]) -> Labels:
-    """(N,) labels of all splits by the network's classes, which are found by name."""
+def _relabelled(spec: str, dataset: ImageDataset, class_names: tuple[str, ...], task: Task) -> Labels:
+    """Labels of all splits by the network's classes, or labels, which are found by name."""
+    if dataset.task != task:
+        has = "one class for each image" if dataset.task == "single-label" else "any number of labels for each image"
+        took = "several labels per image" if task == "multi-label" else "one class per image"
+        raise DatasetError(f"{spec} has {has}; this run was trained on {took}.")
     for name in dataset.class_names:
         if name not in class_names:
             known = ", ".join(map(repr, class_names))
@@ -139,7 +144,14 @@ def _relabelled(spec: str, dataset: ImageDataset, class_names: tuple[str, ...]) 
             )
     place = np.array([class_names.index(name) for name in dataset.class_names], np.int64)
     splits = [images for images in (dataset.train, dataset.validation, dataset.test) if images is not None]
-    labels: Labels = place[np.concatenate([images.labels for images in splits])]
+    every = np.concatenate([images.labels for images in splits])
+    if task != "multi-label":
+        classes: Labels = place[every]
+        return classes
+    if lacking := [name for name in class_names if name not in dataset.class_names]:
+        raise DatasetError(f"{spec} says nothing of the label {lacking[0]!r}, which this run's network tells of.")
+    labels = np.zeros((len(every), len(class_names)), np.int64)
+    labels[:, place] = every
     return labels
 
 

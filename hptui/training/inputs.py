@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from hptui import registry
 from hptui.config import StudyConfig
 from hptui.datasets import ImageDataset
 from hptui.datasets._intensity import fit_intensity
@@ -15,7 +16,8 @@ from hptui.datasets._reading import read_dataset, split_dataset
 from hptui.datasets._summary import summarize
 from hptui.errors import ConfigError
 from hptui.headway import tell
-from hptui.metrics.classification import METRICS, metric
+from hptui.losses import Loss
+from hptui.metrics.classification import METRIC_TITLES, metric
 from hptui.planning import new_strategy
 from hptui.record.predictions import Predictions
 from hptui.record.study_directory import Study
@@ -70,6 +72,7 @@ def prepare_inputs(
             f"train_size: the images of {split.name} do not fit into the memory of {device}; "
             "take fewer, or smaller ones, or another device, or leave them in main memory (--images-on host)."
         ) from None
+    _check_loss(config, loss, data)
     _check_score(config, data)
     weights = read_weights(config.weights) if config.weights is not None else None
     data, how = normalised(data, config.normalisation, factory, weights)
@@ -99,11 +102,27 @@ def check_strategies(config: StudyConfig) -> None:
 
 def _check_score(config: StudyConfig, data: DeviceDataset) -> None:
     """A metric that the validation images do not define would make all candidates equal."""
-    if config.score not in METRICS:
+    if config.score not in METRIC_TITLES:
         return
     labels, classes = data.validation.labels.cpu().numpy(), len(data.class_names)
     guess = Predictions(labels, np.full((len(labels), classes), 1 / classes, np.float32))
-    if metric(config.score, guess) is None:
-        raise ConfigError(
-            f"score {config.score!r} is not defined on the validation images of {data.name}: a class has none."
-        )
+    try:
+        defined = metric(config.score, guess) is not None
+    except ConfigError as error:
+        raise ConfigError(f"score = {config.score!r} with {data.name}: {error}") from None
+    if not defined:
+        none = "a class has none" if data.task == "single-label" else "all have, or lack, each label"
+        raise ConfigError(f"score {config.score!r} is not defined on the validation images of {data.name}: {none}.")
+
+
+def _check_loss(config: StudyConfig, loss: Loss, data: DeviceDataset) -> None:
+    """A loss that has no formula for the task."""
+    if data.task in loss.tasks:
+        return
+    if data.task == "single-label":
+        raise ConfigError(f"loss {config.loss!r} is for several labels per image; {data.name} has one class for each.")
+    able = [name for name in registry.names("losses") if data.task in load_loss(name).tasks]
+    raise ConfigError(
+        f"loss {config.loss!r} is for one class per image; in {data.name} an image may have several labels: take "
+        f"{', '.join(able)}. An own loss says what it is for (tasks), and has of_labels."
+    )

@@ -16,6 +16,7 @@ from torch import nn
 from hptui.datasets import Pixels
 from hptui.errors import ModelError, RunDirectoryError, first_line
 from hptui.record.intensity import BYTES, Intensity
+from hptui.record.task import Task
 from hptui.training.engine.building import build_network
 from hptui.training.engine.device import resolve_device, use_threads
 from hptui.training.engine.device_data import DeviceDataset, DeviceImages
@@ -39,6 +40,11 @@ class Predictor:
     @property
     def class_names(self) -> tuple[str, ...]:
         return self.data.class_names
+
+    @property
+    def task(self) -> Task:
+        """Whether an image is of one class, or may have several labels."""
+        return self.data.task
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -87,8 +93,10 @@ def load_predictor(
     saved = _load(file, where)
     shape = (2, saved["channels"], *saved["image_shape"])
     black = torch.zeros(shape, dtype=torch.uint8, device=where)  # for the check that the network takes such images
-    images = DeviceImages(black, torch.zeros(2, dtype=torch.int64, device=where))
     names = tuple(saved["class_names"])
+    several = saved.get("task") == "multi-label"  # an older hptui knew of one class per image alone
+    labels = torch.zeros((2, len(names)) if several else (2,), dtype=torch.int64, device=where)
+    images = DeviceImages(black, labels)
     data = DeviceDataset(
         file.parent.name,
         names,

@@ -131,7 +131,12 @@ def test_columns_can_be_named(tmp_path: Path) -> None:
             "which column is the image? Say it with --column image=NAME. It has '# made in 2024', 'a', 'b'. "
             "That is a comment: the first line has to name the columns.",
         ),
-        ("file,a,b", {}, "which column is the label? Say it with --column label=NAME. It has 'file', 'a', 'b'."),
+        (
+            "file,a,b",
+            {},
+            "which column is the label? Say it with --column label=NAME (--column label=NAME,NAME where each is a "
+            "label of its own). It has 'file', 'a', 'b'.",
+        ),
         ("file,label,x", {"column": {"group": "pat"}}, " has no column 'pat'. Known: file, label, x."),
         ("file,label,patient", {"column": {"group": "patien"}}, " has no column 'patien'. Did you mean 'patient'?"),
         ("file,label,label", {"column": {"label": "label"}}, " has several columns 'label'."),

@@ -73,7 +73,7 @@ def test_percentages_take_four_characters(share: float, words: str) -> None:
 
 
 def curve(run: int, arm: str, area: float) -> RocCurve:
-    return RocCurve(f"{arm}-{run}", arm, run, (0.0, 0.2, 1.0), (0.0, 0.8, 1.0), (2.0, 0.5, 0.0), area)  # type: ignore[arg-type]
+    return RocCurve(f"{arm}-{run}", arm, run, "ill", (0.0, 0.2, 1.0), (0.0, 0.8, 1.0), (2.0, 0.5, 0.0), area)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("n", [1, 20])

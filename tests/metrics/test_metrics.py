@@ -23,6 +23,7 @@ from hptui.errors import ConfigError
 from hptui.metrics import resampling
 from hptui.metrics.calibration import bin_of_image, reliability, stated_and_true
 from hptui.metrics.classification import (
+    LABEL_METRICS,
     METRIC_TITLES,
     METRICS,
     NO_SCORES,
@@ -365,8 +366,8 @@ def test_an_unknown_metric_names_the_nearest() -> None:
 
 
 def test_every_metric_has_a_title_and_is_a_score_unless_it_should_not_be() -> None:
-    assert tuple(METRIC_TITLES) == METRICS
-    assert set(choices("score")) == {"loss", *METRICS} - NO_SCORES
+    assert set(METRIC_TITLES) == {*METRICS, *LABEL_METRICS}
+    assert set(choices("score")) == {"loss", *METRIC_TITLES} - NO_SCORES
 
 
 def test_classes_without_images_count_in_no_mean() -> None:

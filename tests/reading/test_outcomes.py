@@ -151,7 +151,7 @@ def test_two_classes_in_the_log_and_three_predicted_have_no_curve(tmp_path: Path
     labels = np.arange(60) % 3
     write_predictions(run, {("final", "test"): Predictions(labels, np.eye(3, dtype=np.float32)[labels])})
     curves, problems = roc_curves(follow(study.directory))
-    assert (curves, problems) == ((), ("optimized-0: the log names two classes, and 3 were predicted",))
+    assert (curves, problems) == ((), ("optimized-0: the log names 2 classes, and 3 were predicted",))
 
 
 def test_the_images_that_are_most_wrong_are_those_it_was_surest_of(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from hptui.record.events import AnyEvent, Axis, DecisionRepeated, Evaluated, Eve
 
 FORMAT = {
     "RunStarted": "schema hptui arm seed strategy epochs images_per_epoch validation_images test_images class_names "
-    "dataset model parameters optimizer device searched values versions threads loss schedule",
+    "task dataset model parameters optimizer device searched values versions threads loss schedule",
     "RunResumed": "epoch epochs step images_trained images_probed seconds decisions by_hand device threads candidates "
     "batch",
     "DecisionsPlanned": "epoch stages left_out otherwise cost remedy",
@@ -32,7 +32,7 @@ FORMAT = {
     "HyperparametersChosen": "decision epoch step candidate values reason images_probed seconds start left_out "
     "excluded",
     "BatchesTrained": "epoch step batch batches images loss values seconds",
-    "Evaluated": "epoch step split weights images loss accuracy confusion seconds",
+    "Evaluated": "epoch step split weights images loss accuracy confusion seconds by_label",
     "EpochCompleted": "epoch step train_loss values delivered images_trained images_probed seconds",
     "CheckpointSaved": "epoch step file",
     "RunPaused": "by",
@@ -49,7 +49,8 @@ FORMAT = {
 }
 """a change of this table is a change of the format: old logs have to stay readable, or SCHEMA is raised"""
 ABSENT_FROM_OLD_LOGS = {
-    "RunStarted": {"threads": 0, "loss": "cross_entropy", "schedule": ""},
+    "RunStarted": {"threads": 0, "loss": "cross_entropy", "schedule": "", "task": "single-label"},
+    "Evaluated": {"by_label": None},
     "DecisionsPlanned": {"left_out": [], "otherwise": "", "cost": None, "remedy": ""},
     "DecisionStarted": {"planned": None, "planned_most": None},
     "RunResumed": {"device": "", "threads": 0, "candidates": None, "batch": None},
@@ -84,6 +85,8 @@ def any_of(hint: Any) -> st.SearchStrategy[Any]:  # noqa: PLR0911 (one for each 
     if origin is typing.Annotated:
         kind, bounds = arguments
         return numbers(kind, bounds) if kind in (int, float) else st.lists(any_of(float), min_size=1, max_size=3)
+    if origin is typing.Literal:
+        return st.sampled_from(arguments)
     if origin is list:
         return st.lists(any_of(arguments[0]), max_size=3)
     if origin is tuple:
@@ -101,6 +104,7 @@ def any_struct(kind: type[Any]) -> st.SearchStrategy[Any]:
     count = st.integers(0, 1000)
     if kind is Evaluated:
         fields["confusion"] = st.sampled_from([[], [[3]], [[1, 2], [3, 4]], [[0, 10**6, 1]] * 3])
+        fields["by_label"] = st.none()
     if kind is ClassCounts:
         triples = st.lists(st.tuples(count, count, count), max_size=3)
         names = ("support", "predicted", "hits")
@@ -139,7 +143,34 @@ def test_the_format_is_pinned() -> None:
         "at_most",
         "gained",
     ]
-    assert ClassCounts.__struct_encode_fields__ == ("support", "predicted", "hits")
+    assert ClassCounts.__struct_encode_fields__ == ("support", "predicted", "hits", "images")
+
+
+def test_counts_of_labels_survive_the_log_and_old_counts_have_the_same_bytes() -> None:
+    counts = ClassCounts([3, 0], [2, 1], [2, 0], 5)
+    tested = Evaluated(
+        epoch=1, step=2, split="test", weights="last", images=5, loss=0.5, accuracy=0.6, confusion=[], seconds=0.0,
+        by_label=counts,
+    )  # fmt: skip
+    assert decode(encode(tested)) == tested
+    assert tested.classes == counts
+    assert msgspec.json.encode(ClassCounts([3], [2], [1])) == b'{"support":[3],"predicted":[2],"hits":[1]}'
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"confusion": [[1]]}, {"by_label": ClassCounts([3], [2], [2])}, {"by_label": {"images": 2}}]
+)
+def test_labels_that_cannot_be_counts_are_no_event(wrong: dict) -> None:
+    counts = ClassCounts([3, 0], [2, 1], [2, 0], 5)
+    tested = Evaluated(
+        epoch=1, step=2, split="test", weights="last", images=5, loss=0.5, accuracy=0.6, confusion=[], seconds=0.0,
+        by_label=counts,
+    )  # fmt: skip
+    plain = msgspec.to_builtins(tested)
+    if isinstance(wrong.get("by_label"), dict):
+        wrong = {"by_label": plain["by_label"] | wrong["by_label"]}
+    with pytest.raises(msgspec.DecodeError):
+        decode(msgspec.json.encode(plain | wrong))
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])

@@ -15,7 +15,7 @@ from hptui.cli.output import print_json, print_line, print_to_stderr
 from hptui.cli.setting_completion import one_of, several_of
 from hptui.cli.study_arguments import studies_argument, study_argument
 from hptui.errors import RunDirectoryError
-from hptui.metrics.classification import METRICS, check_metric
+from hptui.metrics.classification import METRIC_TITLES, check_metric
 from hptui.record.contents import EXPORT, REPORT_FILE, size_of
 from hptui.record.predictions import Model
 from hptui.record.study_directory import holds_study, open_study, studies_folder
@@ -100,10 +100,10 @@ def _read_lines(folder: Path | None) -> tuple[list[StudyLine], Path]:
 @studies_argument
 @click.option(
     "--metric",
-    default="accuracy",
-    metavar="|".join(METRICS),
-    help="What to compare, on test images.",
-    shell_complete=one_of(*METRICS),
+    default="",
+    metavar="|".join(METRIC_TITLES),
+    help="What to compare, on test images (default: accuracy; of several labels per image auc, their mean).",
+    shell_complete=one_of(*METRIC_TITLES),
 )
 @click.option(
     "--threshold-for",
@@ -133,7 +133,8 @@ def compare(
     as_json: bool,
 ) -> int:
     """Compare baseline with optimized runs, or several studies."""
-    check_metric(metric)
+    if metric:
+        check_metric(metric)
     from hptui.cli.comparing import comparison_json, comparison_text
     from hptui.cli.console import print_result
     from hptui.reading.comparison import Question

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from hptui.metrics.classification import balanced_accuracy, class_counts
+from hptui.metrics.classification import balanced_accuracy
 from hptui.reading.comparison.evidence import decisive_test, final_test_accuracy
 from hptui.reading.comparison.measuring import RunMeasurement
 from hptui.reading.studies import FollowedRun
@@ -72,6 +72,6 @@ def summarize_arm(runs: Sequence[FollowedRun], strategy: str, by_seed: Mapping[i
 
 
 def _balanced_accuracy(run: FollowedRun) -> float:
-    share = balanced_accuracy(class_counts(decisive_test(run, "final").confusion))
+    share = balanced_accuracy(decisive_test(run, "final").classes)
     assert share is not None  # there are test images
     return share

@@ -8,15 +8,19 @@ from collections.abc import Callable
 from hptui.metrics.classification import OF_PROBABILITIES, predicted_classes
 from hptui.metrics.matrices import distances
 from hptui.metrics.score_intervals import NORMAL, auc_interval, f1_interval, wilson
-from hptui.reading.comparison.sampling import OF_ALL_IMAGES
+from hptui.reading.comparison.sampling import OF_ALL_IMAGES, informative_labels
 from hptui.record.predictions import Predictions
 
 
 def classes_behind(metric: str, predictions: Predictions) -> int:
-    """Number of classes that a metric is a mean over; 0: it is of one class, or of all images alike."""
+    """Number of classes, or labels, that a metric is a mean over; 0: it is of one class, or of all images alike."""
     import numpy as np
 
-    if metric in OF_ALL_IMAGES or (predictions.classes == 2 and metric != "balanced_accuracy"):
+    if metric in OF_ALL_IMAGES:
+        return 0
+    if predictions.task == "multi-label":
+        return len(informative_labels(predictions))
+    if predictions.classes == 2 and metric != "balanced_accuracy":
         return 0
     return len(np.unique(predictions.labels))
 
@@ -64,6 +68,11 @@ def _over_classes(
     """
     import numpy as np
 
+    if metric == "exact_match":
+        return error(len(predictions), 0)
+    if predictions.task == "multi-label":
+        errors = [_over_classes(metric, one, error, threshold) for one in informative_labels(predictions)]
+        return math.fsum(errors) / len(errors)
     of_class = predicted_classes(predictions, threshold) if metric in ("ppv", "npv") else predictions.labels
     counts, total = np.bincount(of_class, minlength=predictions.classes).tolist(), len(predictions)
     if metric == "quadratic_kappa":

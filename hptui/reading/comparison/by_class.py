@@ -17,6 +17,7 @@ from hptui.reading.comparison.evidence import names_of_classes
 from hptui.reading.comparison.measuring import Question, class_metrics
 from hptui.reading.comparison.number_words import percent
 from hptui.reading.studies import FollowedStudy
+from hptui.record.task import Task
 
 CLASS_METRICS = ("sensitivity", "specificity", "f1", "auc", "ppv", "npv", "average_precision")
 FEW_IMAGES = 10
@@ -97,8 +98,13 @@ def _both(over_runs: Summary, ends: Sequence[tuple[float, float]]) -> tuple[floa
     return max(mean - math.hypot(by_run, mean - low), 0.0), min(mean + math.hypot(by_run, high - mean), 1.0)
 
 
+def class_headings(task: Task) -> tuple[str, ...]:
+    """Headings of the columns of `class_cells`."""
+    return CLASS_HEADINGS if task == "single-label" else ("arm", "label", *CLASS_HEADINGS[2:])
+
+
 def class_cells(row: ClassRow) -> tuple[str, ...]:
-    """One class as a row under CLASS_HEADINGS."""
+    """One class, or label, as a row under `class_headings`."""
     return row.arm, row.name, str(row.support), *(_estimate_words(getattr(row, metric)) for metric in CLASS_METRICS)
 
 

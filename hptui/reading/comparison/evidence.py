@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hptui.errors import RunDirectoryError
-from hptui.metrics.classification import confusion
+from hptui.metrics.classification import counts_of
 from hptui.reading.run_state import RunState, best_of
 from hptui.reading.studies import FollowedRun
 from hptui.record.events import Evaluated
@@ -31,8 +31,7 @@ def decisive_test(run: FollowedRun, model: Model) -> Evaluated:
     """
     tested = run.state.tested
     test = (tested[-1] if model == "final" else best_of(tested)).test if tested else None
-    square = test is not None and all(len(row) == len(test.confusion) for row in test.confusion)
-    if test is None or not square or not sum(map(sum, test.confusion)):
+    if test is None or not test.classes.total:
         raise RunDirectoryError(
             f"{run.directory} is damaged: its log says that the run is completed, but no test images were counted."
         )
@@ -67,13 +66,12 @@ def saved_predictions(run: FollowedRun, model: Model) -> Predictions | None:
     predictions = read_predictions(run.directory, model, "test")
     if predictions is None:
         return None
-    counted = [sum(row) for row in decisive_test(run, model).confusion]
-    images = confusion(predictions).sum(axis=1).tolist() if predictions.classes == len(counted) else None
-    if images != counted:
+    counted, found = decisive_test(run, model).classes, counts_of(predictions)
+    if (found.support, found.images) != (counted.support, counted.images):
         raise RunDirectoryError(
             f"{run.directory / PREDICTIONS_FILE} cannot be used: it has {len(predictions)} test images of "
-            f"{predictions.classes} classes, and not those that the run's log counted ({sum(counted)} of "
-            f"{len(counted)} classes)."
+            f"{predictions.classes} classes, and not those that the run's log counted ({counted.total} of "
+            f"{len(counted.support)} classes)."
         )
     return predictions
 

@@ -6,11 +6,11 @@ what else is of probabilities, a threshold and groups need the predictions that 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hptui.errors import ConfigError, RunDirectoryError, UsageError
-from hptui.metrics.classification import METRICS, OF_PROBABILITIES, metric, predicted_classes
+from hptui.metrics.classification import OF_PROBABILITIES, check_metric, metric, metrics_of, rightly_called
 from hptui.metrics.groups import is_grouped, of_groups, one_for_each
 from hptui.metrics.influence import image_influence, influence_of_groups
 from hptui.metrics.intervals import RESAMPLES, ClassMetrics, interval, per_class
@@ -25,6 +25,7 @@ from hptui.reading.comparison.evidence import (
 from hptui.reading.comparison.sampling import images_behind
 from hptui.reading.studies import FollowedRun
 from hptui.record.predictions import Model, Predictions, read_predictions
+from hptui.record.task import Task
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,8 +41,8 @@ FEWER_RESAMPLES = 200
 class Question:
     """What is compared, on test images."""
 
-    metric: str = "accuracy"
-    """of `hptui.metrics.classification.METRICS`"""
+    metric: str = ""
+    """of `hptui.metrics.classification.METRICS`; empty: the usual one of the task, see `asked_of`"""
     model: Model = "final"
     threshold_for: str | None = None
     """two classes: choose each run's threshold on its validation images, as in "sensitivity=0.95"; None: the
@@ -53,6 +54,14 @@ class Question:
     def needs_predictions(self) -> bool:
         """Whether a confusion matrix cannot answer it."""
         return self.metric in OF_PROBABILITIES or self.per_group or self.threshold_for is not None
+
+    def asked_of(self, task: Task) -> Question:
+        """The same with a metric: accuracy, unless an image may have several labels.
+
+        Nearly all labels are absent, so that a network that calls none of them has a high accuracy: there it is the
+        mean AUC.
+        """
+        return self if self.metric else replace(self, metric="auc" if task == "multi-label" else "accuracy")
 
 
 @dataclass(frozen=True)
@@ -70,7 +79,8 @@ class RunMeasurement:
     influence: Numbers
     """(N,), or (G,) where they are of groups; see `hptui.metrics.influence`"""
     right: NDArray[np.bool_] | None
-    """(N,), in the test images' own order, the same for all runs; None: the run saved no predictions"""
+    """(N,) called by its class, or by exactly its labels; in the test images' own order, the same for all runs. None:
+    the run saved no predictions"""
     rests_on: int
     """of the test images, see `hptui.reading.comparison.sampling.images_behind`"""
     mean_of: int
@@ -84,6 +94,7 @@ class RunMeasurement:
     """groups that are not counted, because their images are of different classes"""
     per_group: bool = False
     """N are groups"""
+    task: Task = "single-label"
 
 
 def measure(run: FollowedRun, question: Question, *, with_interval: bool = False) -> RunMeasurement:
@@ -95,12 +106,17 @@ def measure(run: FollowedRun, question: Question, *, with_interval: bool = False
         RunDirectoryError: its log or its predictions are damaged.
         UsageError: the run saved no predictions and the question needs them, or the metric is not defined for it.
     """
+    question = question.asked_of(run.task)
+    check_metric(question.metric, run.task)
     saved, mixed = _saved(run, question)
-    counted = saved if question.needs_predictions else _logged(run, question)
+    # counts of labels do not tell which of them an image has together
+    counted = saved if question.needs_predictions or run.task == "multi-label" else _logged(run, question)
     if counted is None:
         raise _not_saved(run, question)
     cut = _threshold(run, question)
-    value = final_test_accuracy(run.state) if question == Question() else metric(question.metric, counted, cut)
+    value = (
+        final_test_accuracy(run.state) if question == Question("accuracy") else metric(question.metric, counted, cut)
+    )
     if value is None:
         raise UsageError(
             f"{question.metric} is not defined for {run.name} in {run.directory.parent}: a class has no test images, "
@@ -117,7 +133,7 @@ def measure(run: FollowedRun, question: Question, *, with_interval: bool = False
         len(known),
         len(set(known.groups.tolist())) if grouped and known.groups is not None else 0,
         influence_of_groups(influence, known.groups) if grouped and known.groups is not None else influence,
-        predicted_classes(saved, cut) == saved.labels if saved is not None else None,
+        rightly_called(saved, cut) if saved is not None else None,
         images_behind(question.metric, known, cut),
         classes_behind(question.metric, known),
         edge_error(question.metric, apart, cut),
@@ -125,6 +141,7 @@ def measure(run: FollowedRun, question: Question, *, with_interval: bool = False
         _problem(run, question) if saved is None else "",
         mixed,
         question.per_group,
+        run.task,
     )
 
 
@@ -137,7 +154,7 @@ def class_metrics(run: FollowedRun, question: Question) -> list[ClassMetrics]:
     saved, _ = _saved(run, question)
     if saved is not None:
         return per_class(saved, _threshold(run, question))
-    if question.threshold_for is not None or question.per_group:
+    if question.threshold_for is not None or question.per_group or run.task == "multi-label":
         raise _not_saved(run, question)
     return per_class(_logged(run, question), areas=False)
 
@@ -173,6 +190,12 @@ def _asked_for(saved: Predictions, run: FollowedRun, question: Question) -> tupl
     """The predictions as they are, or one for each group, and the groups that have none."""
     if not question.per_group:
         return saved, ()
+    if saved.task == "multi-label":
+        raise UsageError(
+            "--per-group counts each group by the one class of its images; here "
+            f"({run.directory.parent}) an image may have several labels, and those of a group differ. "
+            "Leave it out: intervals are of groups all the same."
+        )
     if saved.groups is None:
         raise UsageError(
             f"{run.name} in {run.directory.parent} does not know of which group each image is; name the groups of the "
@@ -207,8 +230,10 @@ def _threshold(run: FollowedRun, question: Question) -> float | None:
 def _not_saved(run: FollowedRun, question: Question) -> UsageError:
     asked = f"--threshold-for {question.threshold_for}" if question.threshold_for else f"--metric {question.metric}"
     asked = "--per-group" if question.per_group else asked
-    without = [name for name in METRICS if name not in OF_PROBABILITIES]
+    asked = asked if question.metric else "this"
+    without = [name for name in metrics_of(run.task) if name not in OF_PROBABILITIES]
+    left = f"; {', '.join(without)} can be had without them, of images" if run.task == "single-label" else ""
     return UsageError(
         f"{asked} needs the predictions of {run.name} in {run.directory.parent}, but no predictions were saved by this "
-        f"run; {', '.join(without)} can be had without them, of images."
+        f"run{left}."
     )

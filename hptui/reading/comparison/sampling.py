@@ -21,7 +21,9 @@ import msgspec
 
 from hptui.metrics.classification import predicted_classes
 from hptui.metrics.influence import standard_error
+from hptui.metrics.several_labels import labels_alone
 from hptui.record.predictions import Predictions
+from hptui.record.task import Task
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
 How = Literal["paired images", "upper bound"]
 HowOne = Literal["standard error", "upper bound"]
-OF_ALL_IMAGES = frozenset({"accuracy", "brier", "calibration_error", "quadratic_kappa"})
+OF_ALL_IMAGES = frozenset({"accuracy", "brier", "calibration_error", "quadratic_kappa", "exact_match"})
 """metrics of no class in particular"""
 NO_SPREAD = 5e-5
 """a standard error below this, that is written as 0.00 points, is none"""
@@ -63,6 +65,8 @@ class SamplingError(msgspec.Struct, frozen=True):
     """of the images, which are what was drawn; 0: the images are independent as far as is known"""
     per_group: bool = False
     """N are groups, each counted once"""
+    task: Task = "single-label"
+    """multi-label: what it is a mean over are labels"""
 
 
 def images_behind(metric: str, predictions: Predictions, threshold: float | None = None) -> int:
@@ -72,16 +76,23 @@ def images_behind(metric: str, predictions: Predictions, threshold: float | None
     """
     import numpy as np
 
-    support = np.bincount(predictions.labels, minlength=predictions.classes)
-    called = np.bincount(predicted_classes(predictions, threshold), minlength=predictions.classes)
     if metric in OF_ALL_IMAGES:
         return len(predictions)
+    if predictions.task == "multi-label":
+        return min(images_behind(metric, one, threshold) for one in informative_labels(predictions))
+    support = np.bincount(predictions.labels, minlength=predictions.classes)
+    called = np.bincount(predicted_classes(predictions, threshold), minlength=predictions.classes)
     behind = {"sensitivity": support[1], "f1": support[1], "specificity": support[0], "average_precision": support[1]}
     behind |= {"ppv": called[1], "npv": called[0]}
     if predictions.classes == 2 and metric in behind:
         return int(behind[metric])
     smallest = called if metric == "ppv" else support
     return int(smallest[smallest > 0].min())
+
+
+def informative_labels(predictions: Predictions) -> list[Predictions]:
+    """Labels that some images have and others have not, each by itself; of test images there is one."""
+    return [one for one in labels_alone(predictions) if 0 < int(one.labels.sum()) < len(one)]
 
 
 def paired_error(baseline: Sequence[Numbers], optimized: Sequence[Numbers]) -> float:

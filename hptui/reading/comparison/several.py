@@ -90,7 +90,7 @@ def compare_several(
     Raises:
         UsageError: two of them are one folder, or a study cannot answer the question.
     """
-    question = question or Question()
+    question = (question or Question()).asked_of(studies[0].task)
     names = _names([followed.study.directory for followed in studies])
     comparisons = [compare(followed, question, intervals=intervals) for followed in studies]
     sides = [
@@ -180,7 +180,7 @@ def _counted_alike(one: _StudyArm, other: _StudyArm) -> bool:
         (
             run.state.started.test_images if run.state.started else None,
             run.state.started.class_names if run.state.started else None,
-            [sum(row) for row in decisive_test(run, "final").confusion],
+            decisive_test(run, "final").classes.support,
         )
         for run in runs
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hptui.metrics.classification import LOWER_IS_BETTER, METRIC_TITLES
+from hptui.metrics.classification import LOWER_IS_BETTER, metric_title
 from hptui.reading.comparison.number_words import between, mean_sd, probability, signed, two_digits
 from hptui.reading.comparison.several import Contrast, StudiesComparison
 from hptui.reading.comparison.study import on_other_images
@@ -14,7 +14,7 @@ CONTRAST_HEADINGS = ("difference of", "against", "n", "points", "95 % interval",
 
 def several_headings(several: StudiesComparison) -> tuple[str, ...]:
     """Headings of the columns of `several_rows`."""
-    return "study", "arm", "strategy", "runs", f"{METRIC_TITLES[several.metric]} %", "cost"
+    return "study", "arm", "strategy", "runs", f"{metric_title(several.metric, several.studies[0].task)} %", "cost"
 
 
 def several_rows(several: StudiesComparison) -> list[tuple[str, ...]]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from hptui.config import ARMS, Arm
-from hptui.metrics.classification import LOWER_IS_BETTER, METRIC_TITLES
+from hptui.metrics.classification import LOWER_IS_BETTER, metric_title
 from hptui.metrics.influence import standard_error
 from hptui.metrics.score_intervals import NORMAL
 from hptui.reading.changes import changes
@@ -25,6 +25,7 @@ from hptui.reading.comparison.sampling import (
 )
 from hptui.reading.studies import FollowedRun, FollowedStudy
 from hptui.record.predictions import Model
+from hptui.record.task import Task
 
 NO_TEST_IMAGES = (
     "This study has no test images, and on validation images, which decisions saw, a comparison would flatter: nothing "
@@ -61,6 +62,8 @@ class Comparison(msgspec.Struct, frozen=True):
     """there are no test images, so that nothing is compared"""
     mixed: list[str] = []
     """groups that are not counted, because their images are of different classes"""
+    task: Task = "single-label"
+    """what the study learns: multi-label numbers are means over labels"""
 
 
 def compare(followed: FollowedStudy, question: Question | None = None, *, intervals: bool = False) -> Comparison:
@@ -68,13 +71,13 @@ def compare(followed: FollowedStudy, question: Question | None = None, *, interv
 
     Args:
         followed: read already.
-        question: what to compare; None: the test accuracy of the delivered weights.
+        question: what to compare; None: the usual metric of the delivered weights on test images.
         intervals: also of each run's metric, which takes a bootstrap for most metrics.
 
     Raises:
         UsageError: a completed run saved no predictions and the question needs them, or the metric is not defined.
     """
-    question = question or Question()
+    question = (question or Question()).asked_of(followed.task)
     config = followed.study.config
     measured = {arm: measure_arm(followed, arm, question, intervals=intervals) for arm in ARMS}
     baseline, optimized = (
@@ -98,6 +101,7 @@ def compare(followed: FollowedStudy, question: Question | None = None, *, interv
         unreadable=[one.problem for of_arm in measured.values() for one in of_arm.values() if one.problem],
         per_group=question.per_group,
         untested=followed.untested,
+        task=followed.task,
         mixed=sorted({name for of_arm in measured.values() for one in of_arm.values() for name in one.mixed}),
     )
 
@@ -159,6 +163,7 @@ def sampling_error(
         mean_of=every[0].mean_of,
         groups=every[0].groups,
         per_group=every[0].per_group,
+        task=every[0].task,
     )
     pairs = [(baseline[seed], optimized[seed]) for seed in sorted(baseline.keys() & optimized.keys())]
     return _with_difference(found, pairs, metric) if pairs else found
@@ -176,7 +181,7 @@ def _with_difference(
         error = error if how == "paired images" else edge
         discordant = _mean([float((a != b).mean()) for a, b in right])
         return msgspec.structs.replace(found, difference=error, how=how, discordant=discordant)
-    if metric == "accuracy":
+    if metric == "accuracy" and found.task == "single-label":
         bounds = [largest_paired_error(a.value, b.value, found.images) for a, b in pairs]
     else:
         bounds = [standard_error(a.influence) + standard_error(b.influence) for a, b in pairs]
@@ -189,7 +194,8 @@ def _mean(numbers: Sequence[float]) -> float:
 
 def conclusion(difference: Difference, sampling: SamplingError | None = None, metric: str = "accuracy") -> str:
     """Sentence on what this many pairs and this many test images allow one to conclude."""
-    n, in_metric = difference.n, "" if metric == "accuracy" else f" in {METRIC_TITLES[metric]}"
+    title = metric_title(metric, sampling.task if sampling is not None else "single-label")
+    n, in_metric = difference.n, "" if title == "accuracy" else f" in {title}"
     if difference.mean is None:
         return "No pair of runs is completed yet, so there is nothing to compare."
     if n > 1 and difference.low is None:
@@ -233,7 +239,8 @@ def on_other_images(difference: Difference, sampling: SamplingError | None, metr
     reach = NORMAL * sampling.difference
     most = "at most " if sampling.how == "upper bound" else ""
     drawn, points = drawn_words(sampling), f"{100 * reach:.2f} points"
-    points += "" if metric == "accuracy" else f" of {METRIC_TITLES[metric]}"
+    title = metric_title(metric, sampling.task)
+    points += "" if title == "accuracy" else f" of {title}"
     left = f" The choice of these {drawn} leaves {most}another {points} to either side open (95 %)"
     if difference.low is None or difference.high is None or difference.low <= 0 <= difference.high:
         return f"{left}."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hptui.metrics.classification import METRIC_TITLES
+from hptui.metrics.classification import metric_title
 from hptui.reading.comparison.arms import ArmSummary
 from hptui.reading.comparison.by_class import FEW_IMAGES
 from hptui.reading.comparison.differences import Difference
@@ -14,10 +14,13 @@ from hptui.reading.comparison.study import Comparison
 
 ARM_HEADINGS = ("arm", "strategy", "runs", "test acc. %", "balanced %", "cost", "seconds")
 
+LABEL_HEADINGS = ("arm", "strategy", "runs", "label-wise acc. %", "balanced %", "cost", "seconds")
+"""the same where an image may have several labels"""
+
 
 def question_words(comparison: Comparison) -> str:
     """Words for what was measured, where it is not the plain test accuracy of the delivered weights."""
-    parts = [METRIC_TITLES[comparison.metric]] if comparison.metric != "accuracy" else []
+    parts = [metric_title(comparison.metric, comparison.task)] if comparison.metric != "accuracy" else []
     parts += ["best model (lowest validation loss)"] if comparison.model == "best" else []
     if comparison.threshold_for is not None:
         parts.append(f"threshold for {comparison.threshold_for} on validation images")
@@ -29,7 +32,8 @@ def question_words(comparison: Comparison) -> str:
 def headings(comparison: Comparison) -> tuple[str, ...]:
     """Headings of the columns of `arm_cells`."""
     asked = question_words(comparison)
-    return (*ARM_HEADINGS, f"{METRIC_TITLES[comparison.metric]} %") if asked else ARM_HEADINGS
+    usual = ARM_HEADINGS if comparison.task == "single-label" else LABEL_HEADINGS
+    return (*usual, f"{metric_title(comparison.metric, comparison.task)} %") if asked else usual
 
 
 def arm_cells(comparison: Comparison, name: str, arm: ArmSummary) -> tuple[str, ...]:
@@ -52,7 +56,8 @@ def difference_words(comparison: Comparison) -> str:
     if difference.mean is None:
         never = comparison.untested or comparison.baseline.strategy == "none"
         return "difference: none" if never else "difference: none yet"
-    in_metric = f" in {METRIC_TITLES[comparison.metric]}" if comparison.metric != "accuracy" else ""
+    title = metric_title(comparison.metric, comparison.task)
+    in_metric = f" in {title}" if title != "accuracy" else ""
     text = f"difference{in_metric} (optimized - baseline, points): {signed(difference.mean)}"
     if difference.low is not None and difference.high is not None:
         text += f", 95 % interval {between(difference.low, difference.high)}"
@@ -112,7 +117,7 @@ def sampling_words(sampling: SamplingError | None, metric: str = "accuracy") -> 
         which = "not all of these runs have" if sampling.readable else "these runs have no"
         missing = f"{which} readable predictions"
         return f"{text} at most ({missing if sampling.discordant is None else 'no image tells the arms apart'})"
-    if metric != "accuracy":  # other metrics do not count right images
+    if metric != "accuracy" or sampling.task == "multi-label":  # other metrics do not count right images
         return text
     return f"{text} (of {percent(sampling.discordant)} % of them just one run of a pair is right)"
 
@@ -123,6 +128,8 @@ def _behind(sampling: SamplingError) -> str:
         return ""
     few = " (too few to tell)" if sampling.rests_on < FEW_IMAGES else ""
     if sampling.mean_of:
+        if sampling.task == "multi-label":
+            return f", {sampling.rests_on} with the rarest of {sampling.mean_of} labels{few}"
         return f", {sampling.rests_on} in the smallest of {sampling.mean_of} classes{few}"
     return f", {sampling.rests_on} behind this metric{few}"
 

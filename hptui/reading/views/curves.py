@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from hptui.metrics.classification import class_counts, sensitivity, specificity
+from hptui.metrics.classification import sensitivity, specificity
 from hptui.reading.run_state import RunState
 from hptui.record.events import Evaluated
 from hptui.record.run_directory import run_name
@@ -77,6 +77,6 @@ def _evaluated(evaluation: Evaluated, measure: CurveMeasure) -> float | None:
         case "loss":
             return evaluation.loss
         case "sensitivity":
-            return sensitivity(class_counts(evaluation.confusion))
+            return sensitivity(evaluation.classes)
         case "specificity":
-            return specificity(class_counts(evaluation.confusion))
+            return specificity(evaluation.classes)

@@ -72,7 +72,7 @@ def build_network(factory: ModelFactory, name: str, data: DeviceDataset, seed: i
     memory_format = getattr(factory, "memory_format", None)
     if memory_format is not None:
         network.to(memory_format=memory_format)
-    network.register_forward_hook(OutputAdapter(without_folder(name), data.name, data.class_names))
+    network.register_forward_hook(OutputAdapter(without_folder(name), data.name, data.class_names, data.task))
     fit_to_images(network, name, data)
     if not any(parameter.requires_grad for parameter in network.parameters()):
         raise ModelError(f"model {name!r} has no weights to train.")

@@ -14,7 +14,9 @@ from hptui.datasets._intensity import FittedIntensity, Statistic, fit_intensity
 from hptui.errors import ConfigError
 from hptui.plan import batches_per_epoch
 from hptui.record.intensity import BYTES, Intensity
+from hptui.record.task import Task, guessing_loss, task_of
 from hptui.training.engine.host_pixels import HostPixels
+from hptui.training.engine.labelling import Labelling, labelling_of
 from hptui.training.engine.placement import Placement
 from hptui.training.engine.stored_pixels import scaled
 
@@ -26,7 +28,7 @@ class DeviceImages:
     pixels: Tensor | HostPixels
     """(N, C, H, W), see `stored`; what stays in main memory comes batch by batch"""
     labels: Tensor
-    """(N,) int64"""
+    """(N,) int64, or (N, labels) of 0 and 1"""
     groups: Names | None = None
     names: Names | None = None
     """(N,) text, see `hptui.datasets.Images`; on no device: only the record of predictions keeps them"""
@@ -60,9 +62,23 @@ class DeviceDataset:
     fingerprint: str
     """SHA-256 of pixels and labels: a resumed run must see the same images"""
     class_weights: Tensor | None = None
-    """(classes,) float32, of each image in the training loss and in validation losses; None: all count the same"""
+    """float32, of each class in the training loss and in validation losses, see `Labelling.balanced`; None: all images
+    count the same"""
     intensity: Intensity = BYTES
     """what brings pixels to 0..255"""
+
+    @property
+    def task(self) -> Task:
+        return task_of(self.train.labels)
+
+    @property
+    def guessing(self) -> float:
+        """Loss of saying nothing."""
+        return guessing_loss(self.task, len(self.class_names))
+
+    @property
+    def labelling(self) -> Labelling:
+        return labelling_of(self.task)
 
     @property
     def channels(self) -> int:
@@ -81,9 +97,12 @@ class DeviceDataset:
         return (self.scaled(pixels) - self.mean).div_(self.std)
 
     def image_weights(self, labels: Tensor) -> Tensor:
-        """(N,) weights of a split's images by their class, scaled to a mean of 1: a loss stays comparable to log C."""
+        """Weights of a split's images by their class, scaled to a mean of 1: a loss stays comparable to log C.
+
+        (N,), or (N, labels) of each label by whether an image has it.
+        """
         assert self.class_weights is not None
-        weights = self.class_weights[labels]
+        weights = self.labelling.weights(labels, self.class_weights)
         return weights / weights.mean()
 
 
@@ -126,17 +145,17 @@ def to_device(
 
 
 def balanced(dataset: ImageDataset) -> npt.NDArray[np.float32]:
-    """(classes,) n / (classes * count) over the training labels: all classes weigh the same together.
+    """Weights over the training labels with which all classes weigh the same together, see `Labelling.balanced`.
 
     Raises:
         ConfigError: a class has no training image, so there is nothing to weigh.
     """
-    classes = len(dataset.class_names)
-    counts = np.bincount(dataset.train.labels, minlength=classes)
-    if not counts.all():
-        absent = dataset.class_names[int(counts.argmin())]
-        raise ConfigError(f"class_weights: no training image of {dataset.name} is of class {absent!r}; use none.")
-    weights: npt.NDArray[np.float32] = (counts.sum() / (classes * counts)).astype(np.float32)
+    weights = labelling_of(dataset.task).balanced(dataset.train.labels, len(dataset.class_names))
+    if isinstance(weights, int):
+        absent, several = dataset.class_names[weights], dataset.task == "multi-label"
+        what = f"not both with and without label {absent!r}" if several else f"of class {absent!r}"
+        there = "training images" if several else "no training image"
+        raise ConfigError(f"class_weights: {there} of {dataset.name} {'are' if several else 'is'} {what}; use none.")
     return weights
 
 

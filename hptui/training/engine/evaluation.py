@@ -12,9 +12,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.nn import functional as F
 
-from hptui.record.class_counts import ClassCounts
+from hptui.metrics.classification import accuracy
+from hptui.record.class_counts import ClassCounts, class_counts
 from hptui.record.predictions import Predictions
 from hptui.training.engine.device_data import DeviceDataset, DeviceImages
 from hptui.training.engine.host_pixels import HostPixels
@@ -31,11 +31,14 @@ class Evaluation:
 
     losses: npt.NDArray[np.float32]
     """(N,) cross-entropy per image in nats, without label smoothing, in the split's own order; where the study weighs
-    its classes and that was asked for, times the image's weight, whose mean over the split is 1"""
+    its classes and that was asked for, times the image's weight, whose mean over the split is 1; of several labels the
+    mean over these"""
     confusion: npt.NDArray[np.int64]
-    """(classes, classes); row: true class, column: predicted class"""
+    """(classes, classes); row: true class, column: predicted class; (0, 0) where an image may have several labels"""
     predictions: Predictions | None = None
     """where they were asked for"""
+    by_label: ClassCounts | None = None
+    """where an image may have several labels"""
 
     @property
     def loss(self) -> float:
@@ -45,15 +48,15 @@ class Evaluation:
 
     @property
     def accuracy(self) -> float:
+        if self.by_label is not None:
+            share = accuracy(self.by_label)
+            assert share is not None  # there are images
+            return share
         return float(self.confusion.trace() / self.confusion.sum())
 
     @property
     def class_counts(self) -> ClassCounts:
-        return ClassCounts(
-            support=self.confusion.sum(1).tolist(),
-            predicted=self.confusion.sum(0).tolist(),
-            hits=self.confusion.diagonal().tolist(),
-        )
+        return class_counts(self.confusion.tolist()) if self.by_label is None else self.by_label
 
 
 def forward_precision(precision: str, device: torch.device) -> AbstractContextManager[object]:
@@ -87,40 +90,41 @@ def evaluate(
     was_training = network.training
     network.eval()
     device = images.pixels.device
-    classes = len(data.class_names)
+    classes, labelling = len(data.class_names), data.labelling
     weighted = class_weighted and data.class_weights is not None
     image_weights = data.image_weights(images.labels) if weighted else None
-    losses, cells, logits = [], [], []
+    losses, tallies, logits = [], [], []
     try:
         with torch.inference_mode(), forward_precision(precision, device):
             for batch, following in _batches(images.pixels):
                 before_batch()
                 pixels, labels = images.pixels[batch], images.labels[batch]
                 images.expect(following)
+                weights_of = image_weights[batch] if image_weights is not None else None
                 inputs = data.normalise(pixels)
                 output = network(inputs) if weights is None else functional_call(network, weights, (inputs,))
+                output = output.float()
                 if with_predictions:
-                    logits.append(output.float())
-                losses.append(F.cross_entropy(output.float(), labels, reduction="none"))
-                cells.append(labels * classes + output.argmax(1))
-            counts = torch.bincount(torch.cat(cells), minlength=classes**2)
-            every = torch.cat(losses) if image_weights is None else torch.cat(losses) * image_weights
-            kept = _predictions(torch.cat(logits), images) if with_predictions else None
+                    logits.append(output)
+                losses.append(labelling.losses(output, labels, weights_of))
+                tallies.append(labelling.tally(output, labels))
+            every = torch.cat(losses)
+            kept = _predictions(labelling.probabilities(torch.cat(logits)), images) if with_predictions else None
+            confusion, by_label = labelling.counted(tallies, len(images), classes)
     finally:
         network.train(was_training)
-    confusion = counts.cpu().numpy().reshape(classes, classes)
-    return Evaluation(every.cpu().numpy(), confusion, kept)
+    return Evaluation(every.cpu().numpy(), confusion, kept, by_label)
 
 
 def probabilities(
     network: nn.Module, data: DeviceDataset, pixels: Tensor, precision: str = "float32"
 ) -> npt.NDArray[np.float32]:
-    """(N, classes) softmax of the logits for (N, C, H, W) images as stored, without labels, in its batches."""
+    """(N, classes) probabilities of (N, C, H, W) images as stored, without labels, in its batches."""
     network.eval()
     with torch.inference_mode(), forward_precision(precision, pixels.device):
         logits = torch.cat([network(data.normalise(pixels[batch])).float() for batch, _ in _batches(pixels)])
-        softmax: npt.NDArray[np.float32] = torch.softmax(logits, 1).cpu().numpy()
-    return softmax
+        shares: npt.NDArray[np.float32] = data.labelling.probabilities(logits).cpu().numpy()
+    return shares
 
 
 def _batches(pixels: Tensor | HostPixels) -> Iterator[tuple[slice, slice | None]]:
@@ -131,7 +135,6 @@ def _batches(pixels: Tensor | HostPixels) -> Iterator[tuple[slice, slice | None]
         yield slice(start, end), slice(end, end + size) if end < len(pixels) else None
 
 
-def _predictions(logits: Tensor, images: DeviceImages) -> Predictions:
-    """Softmax of (N, classes) float32 logits, beside what is known of the images."""
-    answers = torch.softmax(logits, 1).cpu().numpy()
-    return Predictions(images.labels.cpu().numpy(), answers, images.groups, images.names)
+def _predictions(shares: Tensor, images: DeviceImages) -> Predictions:
+    """(N, classes) probabilities, beside what is known of the images."""
+    return Predictions(images.labels.cpu().numpy(), shares.cpu().numpy(), images.groups, images.names)

@@ -93,15 +93,17 @@ class Trainer:
         return loss, len(chosen)
 
     def _loss_of(self, logits: Tensor, batch: Batch) -> Tensor:
-        """The mean loss of a batch; an image that is of several classes counts as several, each by its share."""
+        """The mean loss of a batch; an image that is several (mixup) counts as several, each by its share."""
         labels, shares, by_class = batch.labels, batch.shares, self.data.class_weights
-        weights = None if by_class is None else by_class[labels]
+        labelling = self.data.labelling
+        weights = None if by_class is None else labelling.weights(labels, by_class)
         if shares is not None:
             # expanded, not repeated: the gradient of a repetition is not equal to the bit on a GPU
             logits = logits.unsqueeze(1).expand(-1, labels.shape[1], -1).flatten(0, 1)
-            weights = (shares if weights is None else shares * weights).flatten()
-            labels = labels.flatten()
-        return self._loss(logits, labels, weights, self.state.values.held)
+            shares = labelling.shared(shares, labels)
+            weights = (shares if weights is None else shares * weights).flatten(0, 1)
+            labels = labels.flatten(0, 1)
+        return labelling.training_loss(self._loss, logits, labels, weights, self.state.values.held)
 
     def evaluate(
         self, images: DeviceImages, *, averaged: bool, with_predictions: bool = False, class_weighted: bool = False

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from hptui.errors import ModelError
+from hptui.record.task import Task
 
 NAMES = ("logits", "logit", "out", "output", "outputs", "prediction", "predictions", "pred", "y_pred", "scores")
 """of the answer, among several that have names; the first that is there"""
@@ -21,8 +22,8 @@ NAMES = ("logits", "logit", "out", "output", "outputs", "prediction", "predictio
 class OutputAdapter:
     """Forward hook that takes from a network's answer what the training needs, and remembers what it took."""
 
-    def __init__(self, model: str, data: str, class_names: Sequence[str]) -> None:
-        self._model, self._data, self._class_names = model, data, class_names
+    def __init__(self, model: str, data: str, class_names: Sequence[str], task: Task = "single-label") -> None:
+        self._model, self._data, self._class_names, self._task = model, data, class_names, task
         self._told: dict[str, str] = {}
         """words by what they are about"""
 
@@ -85,7 +86,7 @@ class OutputAdapter:
         return part.dim() > 1 and part.shape[:2] == (batch, self._classes) and part[0, 0].numel() == 1
 
     def _fits(self, part: Tensor, batch: int) -> bool:
-        one_logit = self._classes == 2 and part.numel() == batch == len(part)
+        one_logit = self._task == "single-label" and self._classes == 2 and part.numel() == batch == len(part)
         return part.dim() > 0 and part.is_floating_point() and (one_logit or self._is_whole(part, batch))
 
     def _logits(self, part: Tensor, batch: int) -> Tensor:
@@ -99,10 +100,11 @@ class OutputAdapter:
         return torch.stack((torch.zeros_like(logit), logit), 1)  # softmax of (0, z) is sigmoid(z)
 
     def _misfit(self, shape: Any, batch: int) -> str:
+        kinds = "classes" if self._task == "single-label" else "labels, one logit each"
         return (
-            f"model {self._model!r} answers {batch} images with {shape}; {self._data} has {self._classes} classes, "
+            f"model {self._model!r} answers {batch} images with {shape}; {self._data} has {self._classes} {kinds}, "
             f"so it has to be {(batch, self._classes)}. "
-            "Its constructor gets the number of classes as num_classes, if it names that; else try --model-args."
+            "Its constructor gets their number as num_classes, if it names that; else try --model-args."
         )
 
 

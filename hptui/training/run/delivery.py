@@ -134,6 +134,7 @@ def _network_file(data: DeviceDataset, weights: dict[str, Any], epoch: int, deli
         "epoch": epoch,
         "delivered": delivered,
         "class_names": list(data.class_names),
+        "task": data.task,
         "channels": data.channels,
         "image_shape": list(data.image_shape),
         "mean": data.mean,

@@ -57,6 +57,7 @@ def evaluate_epoch(trainer: Trainer, test_images: DeviceImages, epoch: int, ledg
                 loss=evaluation.loss,
                 accuracy=evaluation.accuracy,
                 confusion=evaluation.confusion.tolist(),
+                by_label=evaluation.by_label,
                 seconds=ledger.lap(),
             )
         )

@@ -61,8 +61,7 @@ class Scoring:
         """
         raw = self._evaluate(trainer, averaged=False)
         scored = self._evaluate(trainer, averaged=True) if self.weights == "averaged" else raw
-        guessing = math.log(len(trainer.data.class_names))
-        limit = EXPLODED * max(guessing, start_loss if math.isfinite(start_loss) else 0.0)
+        limit = EXPLODED * max(trainer.data.guessing, start_loss if math.isfinite(start_loss) else 0.0)
         diverged = not all(loss <= limit for loss in (raw.loss, scored.loss)) or not math.isfinite(train_loss)
         measurement = Measurement(
             candidate=candidate,
@@ -92,7 +91,8 @@ class Scoring:
             losses=np.full(len(trainer.data.validation), np.inf, np.float32),
             failed=why,
         )
-        return measurement, ClassCounts(support=nothing, predicted=nothing, hits=nothing)
+        images = 0 if trainer.data.task == "multi-label" else None
+        return measurement, ClassCounts(support=nothing, predicted=nothing, hits=nothing, images=images)
 
     def _score(self, scored: Evaluation) -> float:
         match self.score:

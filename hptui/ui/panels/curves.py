@@ -10,6 +10,7 @@ from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.reactive import Reactive, reactive
 
+from hptui.metrics.classification import metric_title
 from hptui.reading.run_state import RunState
 from hptui.reading.views.curves import (
     CURVE_MEASURES,
@@ -65,6 +66,9 @@ class CurvesPanel(Panel):
     def watch_measure(self) -> None:
         self._name_choice()
 
+    def watch_drawn_from(self) -> None:
+        self._name_choice()  # a study calls its measures by the labels that it has
+
     def watch_split(self) -> None:
         self._name_choice()
 
@@ -82,9 +86,14 @@ class CurvesPanel(Panel):
 
     def _name_choice(self) -> None:
         """Name what is shown on the border, with the keys that change it."""
-        choice, keys = f"{self.split} {self.measure}", " | m measure, t split"
+        choice, keys = f"{self.split} {self._title(self.measure)}", " | m measure, t split"
         # a piece of the border and a blank stand at both ends of a subtitle
         self.border_subtitle = key_hints(choice + (keys if len(choice + keys) <= self.size.width - 4 else " | m, t"))
+
+    def _title(self, measure: CurveMeasure) -> str:
+        """What it is called for the labels of this study."""
+        task = self.scene.study.task if self.scene is not None else "single-label"
+        return measure if measure == "loss" else metric_title(measure, task)
 
     def render(self) -> Text:
         """All lines; Textual keeps what it made of them until the next refresh."""
@@ -107,7 +116,7 @@ class CurvesPanel(Panel):
         trained = training_losses(scene.run.state)
         training = [Series(_training_words(scene, trained), trained, "dots", None, "·")] if measure == "loss" else []
         if not any(part.points for part in (*means, *training)):
-            awaited = f"{self.split} {measure} will stand here after the first epoch"
+            awaited = f"{self.split} {self._title(measure)} will stand here after the first epoch"
             if self.split == "test" and scene.run.state.untested:
                 awaited = "the study has no test images"
             coming = in_the_middle(awaited, width, height)

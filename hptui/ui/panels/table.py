@@ -17,7 +17,7 @@ from textual.widgets import DataTable, Static
 from textual.worker import get_current_worker
 
 from hptui.errors import RunDirectoryError
-from hptui.metrics.classification import class_counts, sensitivity, specificity
+from hptui.metrics.classification import sensitivity, specificity
 from hptui.reading.comparison import Comparison, compare
 from hptui.reading.comparison.words import difference_words
 from hptui.reading.run_state import best_of
@@ -205,7 +205,7 @@ def _row(run: FollowedRun, seen: Seen) -> tuple[str, ...]:
     state = run.state
     tested = state.tested
     last, best = (tested[-1].test, best_of(tested).test) if tested else (None, None)
-    counts = class_counts(last.confusion) if last else None
+    counts = last.classes if last else None
     return (
         f"{'>' if seen.looked_at else ' '}{run.name}",
         seen.status,
@@ -231,4 +231,6 @@ def _spent(seconds: float) -> str:
 
 
 def _words(comparison: Comparison) -> str:
-    return f"{difference_words(comparison)}\n{comparison.conclusion}"
+    several = comparison.task == "multi-label"
+    above = "last %, best %: label-wise accuracy; sens %, spec %: means over labels\n" if several else ""
+    return f"{above}{difference_words(comparison)}\n{comparison.conclusion}"

@@ -1,0 +1,119 @@
+"""Labels of a table: one class a row, a list of labels (`Edema|Effusion`), or several columns of 0 and 1."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hptui.datasets import Labels
+from hptui.datasets._table_columns import Row
+from hptui.errors import DatasetError
+
+_BETWEEN = "|"
+_NONE = {"no finding", "no findings", "none"}
+"""words of a list that stand for no label at all (NIH ChestX-ray14 has the first)"""
+_PRESENCE = {"0": 0, "0.0": 0, "false": 0, "no": 0, "1": 1, "1.0": 1, "true": 1, "yes": 1}
+
+
+@dataclass(frozen=True)
+class TableLabels:
+    """What the labels of a table are called, and how those of a row become numbers."""
+
+    names: tuple[str, ...]
+    of: Callable[[Sequence[Row]], Labels]
+    """(n,) classes of n rows, or (n, labels) of 0 and 1"""
+    notes: tuple[str, ...] = ()
+
+
+def read_labels(path: Path, columns: Sequence[str], rows: Sequence[Row]) -> TableLabels:
+    """Look at the labels of all rows, none of which is without.
+
+    Raises:
+        DatasetError: a column holds what is no label, or the rows do not differ.
+    """
+    if len(columns) > 1:
+        return _several_columns(path, columns, rows)
+    if any(_BETWEEN in row.label for row in rows):
+        return _lists(path, columns[0], rows)
+    classes = _class_names(path, columns[0], [row.label for row in rows])
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(classes.values()))}
+    return TableLabels(tuple(numbers), lambda some: np.array([numbers[classes[row.label]] for row in some], np.int64))
+
+
+def _several_columns(path: Path, columns: Sequence[str], rows: Sequence[Row]) -> TableLabels:
+    """A label for each column, which an image has where the cell says 1."""
+    blank = 0
+    for row in rows:
+        for column, cell in zip(columns, row.labels, strict=True):
+            blank += not cell
+            if cell and cell.lower() not in _PRESENCE:
+                raise DatasetError(
+                    f"{path}: line {row.line} has {cell!r} in column {column!r}, which is neither 0 nor 1; where each "
+                    "column is a label, write 1 for an image that has it and 0 for one that has not (decide what an "
+                    "uncertain one is)."
+                )
+    if blank:
+        told = f"empty cells in the columns of labels, taken for 0: {blank:,} of {len(rows) * len(columns):,}"
+
+    def of(some: Sequence[Row]) -> Labels:
+        return np.array([[_PRESENCE.get(cell.lower(), 0) for cell in row.labels] for row in some], np.int64)
+
+    return TableLabels(tuple(columns), of, (told,) if blank else ())
+
+
+def _lists(path: Path, column: str, rows: Sequence[Row]) -> TableLabels:
+    """A label for each word that occurs between the bars."""
+    words = {word for row in rows for word in _words(row)}
+    names = tuple(sorted(word for word in words if word.lower() not in _NONE))
+    for row in rows:
+        if len(found := _words(row)) > 1 and (nothing := [word for word in found if word.lower() in _NONE]):
+            raise DatasetError(
+                f"{path}: line {row.line} has {row.label!r} in column {column!r}: {nothing[0]!r} and a label."
+            )
+    if len(names) < 2:
+        raise DatasetError(f"{path}: column {column!r} has lists of the one label {names[0]!r}; write 0 and 1 instead.")
+    place = {name: index for index, name in enumerate(names)}
+
+    def of(some: Sequence[Row]) -> Labels:
+        labels = np.zeros((len(some), len(names)), np.int64)
+        for index, row in enumerate(some):
+            labels[index, [place[word] for word in _words(row) if word in place]] = 1
+        return labels
+
+    note = f"{column} holds lists with {_BETWEEN} between: an image may have several of {len(names)} labels, or none"
+    return TableLabels(names, of, (note,))
+
+
+def _words(row: Row) -> list[str]:
+    return [word for part in row.label.split(_BETWEEN) if (word := part.strip())]
+
+
+def _class_names(path: Path, column: str, labels: Sequence[str]) -> dict[str, str]:
+    """Name of the class by what stands in the table: numbers in their order (2.0 is 2), other words in theirs.
+
+    Raises:
+        DatasetError: the column holds fractions, a single class, or so many different words that they are no classes.
+    """
+    words = sorted(set(labels))
+    try:
+        numbers = {word: float(word) for word in words}
+    except ValueError:
+        names = {word: word for word in words}
+    else:
+        if broken := [word for word, number in numbers.items() if not (math.isfinite(number) and number.is_integer())]:
+            raise DatasetError(f"{path}: column {column!r} holds {broken[0]!r}, which is no class.")
+        names = {word: str(int(numbers[word])) for word in sorted(words, key=numbers.__getitem__)}
+    count = len(set(names.values()))
+    if count < 2:
+        what = f"only {words[0]!r}" if words else "no label"
+        raise DatasetError(f"{path}: column {column!r} has {what}; there must be at least two classes.")
+    if count > max(2, len(labels) // 2):
+        raise DatasetError(
+            f"{path}: column {column!r} has {count} different words for {len(labels)} images, which are no classes; "
+            "name the label's with --column label=NAME."
+        )
+    return names
