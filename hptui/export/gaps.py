@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from hptui.errors import RunDirectoryError
 from hptui.reading.comparison.evidence import NO_TEST
 from hptui.reading.outcomes import roc_curves, trajectories_by_seed
 from hptui.reading.studies import FollowedRun, FollowedStudy
+from hptui.reading.wrong_sheet import UNREADABLE_IMAGES
+from hptui.record.wrong_images import read_wrong_images
 
 
 def missing(study: FollowedStudy) -> list[str]:
@@ -28,7 +31,17 @@ def missing(study: FollowedStudy) -> list[str]:
         lines.append(f"accuracies, cost, confusion and ROC: {NO_TEST}")
     elif study.task == "multi-label":
         lines.append("a picture of the confusion: an image may have several labels (confusion.csv has that of each)")
+    if unreadable := [run.name for run in study.runs if _has_unreadable_images(run)]:
+        lines.append(f"images that are most wrong of {', '.join(unreadable)}: {UNREADABLE_IMAGES}")
     return [*lines, *(f"ROC curve of {problem}" for problem in roc_curves(study)[1])]
+
+
+def _has_unreadable_images(run: FollowedRun) -> bool:
+    try:
+        read_wrong_images(run.directory)
+    except (RunDirectoryError, OSError):
+        return True
+    return False
 
 
 def _no_heatmaps(run: FollowedRun) -> str:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     Pixels = npt.NDArray[np.uint8]
 
 
+UNREADABLE_IMAGES = f"{WRONG_IMAGES_FILE} cannot be read, or is another run's"
+
+
 @dataclass(frozen=True)
 class ShownImage:
     """One image that was called by another class."""
@@ -71,7 +74,7 @@ def _kept(run: FollowedRun, wrong: Sequence[WrongImage]) -> tuple[list[ShownImag
     try:
         kept = read_wrong_images(run.directory)
     except (RunDirectoryError, OSError):
-        return [], f"shows none: {WRONG_IMAGES_FILE} cannot be read, or is another run's"
+        return [], f"shows none: {UNREADABLE_IMAGES}"
     if kept is None:
         return [], "kept no pictures of its test images (wrong_images = 0, or an older hptui)"
     pairs = ((one, kept.of(one.index)) for one in wrong)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from fabricate import make_study, run_started, two_class_study, write_run
 
-from hptui.export import export
+from hptui.export import export, missing
 from hptui.export.pictures import pictures
 from hptui.metrics.wrong import most_wrong_images
 from hptui.reading.studies import FollowedRun, follow
@@ -46,6 +46,9 @@ def test_why_there_is_none(run: FollowedRun, tmp_path: Path) -> None:
     kept = file.read_bytes()
     file.write_bytes(kept[:200])
     assert wrong_sheet(run).why_none == "shows none: wrong_images.npz cannot be read, or is another run's"
+    assert missing(follow(run.directory.parent)) == [
+        "images that are most wrong of optimized-0: wrong_images.npz cannot be read, or is another run's"
+    ]
     file.unlink()
     assert wrong_sheet(run).why_none.startswith("kept no pictures of its test images (wrong_images = 0")
     write_wrong_images(run.directory, WrongPixels(np.array([999]), np.zeros((1, 1, 8, 8), np.uint8)))

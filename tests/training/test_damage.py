@@ -35,6 +35,7 @@ from hptui.record.run_reader import RunReader
 from hptui.record.run_writer import RunWriter
 from hptui.record.seals import Origin
 from hptui.record.study_directory import Steering, open_study, save_steering
+from hptui.record.wrong_images import WRONG_IMAGES_FILE, read_wrong_images
 from hptui.training import Control, start_study
 from hptui.training.run.checkpoints import load_file, save_file
 from hptui.training.study import RunPlan
@@ -73,6 +74,9 @@ def all_that_is_read(study: Path) -> list[Any]:
             found = read_predictions(run, model, split)  # type: ignore[arg-type]
             assert found is not None
             plain += [found.labels.tolist(), found.probabilities.tolist()]
+    images = read_wrong_images(run)
+    assert images is not None
+    plain += [images.indices.tolist(), images.pixels.tolist()]
     content = [load_file(run / MODEL_FILE), load_file(run / BEST_FILE), newest_checkpoint(run)]
     return [*plain, str(as_plain(content))]
 
@@ -96,7 +100,8 @@ def test_no_flipped_bit_gives_another_result(trained: Path, tmp_path: Path) -> N
     study = shutil.copytree(trained, tmp_path / "study")
     whole, draw, told = all_that_is_read(study), random.Random(0), 0
     files = files_of(study)
-    assert {path.name for path in files} >= {"study.toml", "steering.json", "run.json", EVENTS_FILE, PREDICTIONS_FILE}
+    names = {path.name for path in files}
+    assert names >= {"study.toml", "steering.json", "run.json", EVENTS_FILE, PREDICTIONS_FILE, WRONG_IMAGES_FILE}
     for number in range(FLIPS):
         path = files[number % len(files)]
         content = path.read_bytes()
@@ -129,7 +134,7 @@ def test_without_the_end_of_its_last_line_a_finished_run_is_called_lost(
     assert follow(run.parent).runs[0].status == "lost"
 
 
-@pytest.mark.parametrize("name", [MODEL_FILE, BEST_FILE, PREDICTIONS_FILE, "newest"])
+@pytest.mark.parametrize("name", [MODEL_FILE, BEST_FILE, PREDICTIONS_FILE, WRONG_IMAGES_FILE, "newest"])
 def test_zeros_in_a_file_are_told(trained: Path, tmp_path: Path, name: str) -> None:
     study = shutil.copytree(trained, tmp_path / "study")
     run = study / "optimized-0"
