@@ -23,7 +23,7 @@ from hptui.datasets._groups import grouped, grouping_note
 from hptui.datasets._near import near_notes
 from hptui.datasets._request import one_line
 from hptui.datasets._split import NONE, Purpose, percent, sample, split_off, taken_words
-from hptui.errors import ConfigError, DatasetError, UsageError
+from hptui.errors import ConfigError, DatasetError, UsageError, own_place
 
 _MOST_VALIDATION = 5000  # images: the standard error of an accuracy of 90 % is then below half a percent
 
@@ -103,6 +103,8 @@ def check(dataset: object, *, group_pattern: str | None = None, allow_overlap: b
         raise DatasetError("class_names must be a tuple of strings.")
     if len(names) < 2:
         raise DatasetError(f"there must be at least two classes; class_names has {len(names)}.")
+    if len(set(names)) < len(names) or not all(name.strip() for name in names):
+        raise DatasetError(f"class_names have to be different, and none empty: {', '.join(map(repr, names))}.")
     given = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
     if dataset.validation is None:
         del given["validation"]
@@ -254,7 +256,7 @@ def _call_own(spec: str, request: DatasetRequest) -> object:
     except UsageError:
         raise
     except (Exception, SystemExit) as error:  # a function that was written as a script may leave
-        raise DatasetError(f"{spec} failed: {one_line(error)}") from error
+        raise DatasetError(f"{spec} failed: {one_line(error)}{own_place(error)}") from error
     return returned
 
 
