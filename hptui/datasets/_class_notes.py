@@ -17,13 +17,14 @@ _EFFECTS = {
 }
 
 
-def class_notes(splits: Mapping[str, Images], class_names: Sequence[str]) -> Iterator[str]:
+def class_notes(given: Mapping[str, Images | None], class_names: Sequence[str]) -> Iterator[str]:
     """Classes that a split has no image of, and such that are one, written in two ways.
 
     Args:
-        splits: train, validation and test.
+        given: train, validation and test, as far as there are some.
         class_names: in the order of the labels.
     """
+    splits = {split: images for split, images in given.items() if images is not None}
     for split, images in splits.items():
         if images.labels.ndim == 1:
             counts = np.bincount(images.labels, minlength=len(class_names))
