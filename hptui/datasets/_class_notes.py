@@ -8,6 +8,8 @@ import numpy as np
 
 from hptui.datasets import Images
 
+_FEW = 20
+"""folders in a class, of which more are hardly classes"""
 _EFFECTS = {
     "train": "it is never learned, and every image of it is taken for another class",
     "validation": "decisions do not see it, and metrics of two classes or their ranks (sensitivity, AUC) are missing",
@@ -15,21 +17,47 @@ _EFFECTS = {
 }
 
 
-def class_notes(splits: Mapping[str, Images], class_names: Sequence[str]) -> Iterator[str]:
+def class_notes(given: Mapping[str, Images | None], class_names: Sequence[str]) -> Iterator[str]:
     """Classes that a split has no image of, and such that are one, written in two ways.
 
     Args:
-        splits: train, validation and test.
+        given: train, validation and test, as far as there are some.
         class_names: in the order of the labels.
     """
+    splits = {split: images for split, images in given.items() if images is not None}
     for split, images in splits.items():
         if images.labels.ndim == 1:
             counts = np.bincount(images.labels, minlength=len(class_names))
             if lacking := [repr(name) for name, count in zip(class_names, counts, strict=True) if not count]:
                 words = ", ".join(lacking[:3]) + (", ..." if len(lacking) > 3 else "")
                 yield f"no {_shown(split)} images of {words}: {_EFFECTS[split]}"
+    if shared := _folders_of_all(splits, class_names):
+        yield (
+            f"every class has the same folders in it ({', '.join(shared)}): if these are the classes, and "
+            f"{', '.join(class_names)} are places or parts, sort the images by them, or name a table with the labels"
+        )
     for one, other in _twins(class_names):
         yield f"classes {one!r} and {other!r} differ in case or blanks alone: if they are one, give them one name"
+
+
+def _folders_of_all(splits: Mapping[str, Images], class_names: Sequence[str]) -> list[str]:
+    """Folders that all images are in, below those of their classes, if each class has the same few; else none.
+
+    Those with a number are most often patients, who are counted anew in each class.
+    """
+    found: dict[str, set[str]] = {name: set() for name in class_names}
+    for images in splits.values():
+        if images.names is None or images.labels.ndim != 1:
+            return []
+        for name, label in zip(images.names.tolist(), images.labels.tolist(), strict=True):
+            folders, given = name.split("/")[:-1], class_names[label]
+            if given not in folders[:-1]:
+                return []
+            found[given].add(folders[folders.index(given) + 1])
+    first = sorted(found[class_names[0]])
+    same = all(others == set(first) for others in found.values())
+    numbered = all(any(sign.isdigit() for sign in name) for name in first)
+    return first if same and 2 <= len(first) <= _FEW and not numbered else []
 
 
 def _shown(split: str) -> str:

@@ -10,7 +10,6 @@ import numpy.typing as npt
 from PIL import Image
 
 from hptui.datasets._image_header import ImageHeader
-from hptui.datasets._pages import whole_pages
 from hptui.errors import DatasetError
 from hptui.record.intensity import Depth
 
@@ -144,8 +143,8 @@ def _page_count(file: TiffFile) -> int:
     series = file.series[0]
     inside = series.size // max(1, file.pages.first.size)
     pages = len(file.pages)
-    if pages > 1:
-        pages = whole_pages([bool(getattr(page, "is_reduced", False)) for page in file.pages])
+    if all(getattr(file.pages[number], "is_reduced", False) for number in range(1, pages)):
+        pages = 1  # with smaller copies of it
     return int(max(pages, inside))
 
 

@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 
 from hptui.datasets._fit import fitted
 from hptui.datasets._image_header import ImageForm
-from hptui.datasets._pages import one_image, page_channels, wanted_pages, whole_pages
+from hptui.datasets._pages import one_image, page_channels, wanted_pages
 from hptui.errors import DatasetError
 
 _SUBFILE = 254
@@ -28,18 +28,21 @@ def is_grey(image: Image.Image) -> bool:
 
 
 def page_count(image: Image.Image) -> int:
-    """Pages or frames; one of a photograph with its preview (MPO)."""
-    count = 1 if image.format == "MPO" else int(getattr(image, "n_frames", 1))
-    return (
-        count if count == 1 or image.format != "TIFF" else whole_pages([_is_reduced(image, at) for at in range(count)])
-    )
+    """Pages or frames; one of a photograph with its preview (MPO), and of an image with smaller copies of it."""
+    if image.format == "MPO":
+        return 1
+    count = int(getattr(image, "n_frames", 1))
+    return 1 if count > 1 and image.format == "TIFF" and _is_pyramid(image, count) else count
 
 
-def _is_reduced(image: Image.Image, number: int) -> bool:
-    """Whether a page of a TIFF is a smaller copy of another; the first one is left open."""
-    image.seek(number)
-    tags: Any = image.tag_v2  # type: ignore[attr-defined]
-    reduced = bool(tags.get(_SUBFILE, 0) & 1)
+def _is_pyramid(image: Image.Image, count: int) -> bool:
+    """Whether all further pages of a TIFF are smaller copies of the first, which is left open."""
+    reduced = True
+    for number in range(1, count):
+        image.seek(number)
+        tags: Any = image.tag_v2  # type: ignore[attr-defined]
+        if not (reduced := bool(tags.get(_SUBFILE, 0) & 1)):
+            break
     image.seek(0)
     return reduced
 

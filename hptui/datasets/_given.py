@@ -41,6 +41,8 @@ def as_images(given: object, split: str) -> Images:
 
 def layout_advice(shape: Sequence[int]) -> str:
     """What brings pixels of another layout to (N, C, H, W), as far as their shape tells."""
+    if not shape:
+        return " Collect the images in one array: numpy.stack(list(pixels))."
     if len(shape) == 3:
         return " Grey images have one channel: pixels[:, None]."
     if len(shape) == 4 and 1 <= shape[3] <= MOST_CHANNELS:

@@ -13,7 +13,7 @@ from hptui.config.intensity_rule import IntensityRule, parse_intensity
 from hptui.datasets import ImageDataset, Images, Pixels
 from hptui.datasets._levels import Levels, levels_of
 from hptui.datasets._rows import pieces
-from hptui.errors import ConfigError
+from hptui.errors import ConfigError, DatasetError
 from hptui.record.intensity import Depth, Intensity
 
 Statistic = npt.NDArray[np.float64]
@@ -23,6 +23,8 @@ STRETCHED = 4.0
 """times the range of all but OUTLIERS: beyond that, `auto` cuts them"""
 FEW_LEVELS = 32
 """of 256: with fewer, a picture shows steps"""
+_AT_ONCE = 256
+"""images that are looked at together"""
 _LOST = 0.99
 """share of an image's pixels beyond the range of the training images: no window for one organ loses so much"""
 _NAMED = 3
@@ -51,6 +53,7 @@ def fit_intensity(rule: str, dataset: ImageDataset) -> FittedIntensity:
 
     Raises:
         ConfigError: the rule says nothing about images of this depth.
+        DatasetError: another split has images of another scale.
     """
     pixels = dataset.train.pixels
     depth = cast(Depth, str(pixels.dtype))
@@ -63,7 +66,7 @@ def fit_intensity(rule: str, dataset: ImageDataset) -> FittedIntensity:
         high = low + 1.0
     intensity = Intensity(name, float(low), float(high), depth)
     mean, std = levels.mean_and_std(intensity)
-    notes = [*_range_notes(rule, intensity, levels), *_constant_notes(dataset)]
+    notes = [*_range_notes(rule, intensity, levels), *_scale_notes(dataset, intensity), *_constant_notes(dataset)]
     return FittedIntensity(intensity, mean, np.where(std == 0, 1.0, std), tuple(notes))
 
 
@@ -117,6 +120,28 @@ def _range_notes(asked: str, intensity: Intensity, levels: Levels) -> Iterator[s
     if (left := levels.left_of_256(intensity)) < FEW_LEVELS:
         hint = "" if intensity.rule == "minmax" or levels.count < FEW_LEVELS else "; --intensity minmax keeps more"
         yield f"the training images have {left} of 256 grey levels in that range{hint}"
+
+
+def _scale_notes(dataset: ImageDataset, intensity: Intensity) -> Iterator[str]:
+    """Images of the other splits of which next to nothing is left, as those of another scale.
+
+    Raises:
+        DatasetError: all of a split are so.
+    """
+    splits = {} if intensity.untouched else {"validation": dataset.validation, "test": dataset.test}
+    for split, images in splits.items():
+        if images is None:
+            continue
+        begins = range(0, len(images), _AT_ONCE)
+        beyond = [outside(np.asarray(images.pixels[begin : begin + _AT_ONCE]), intensity) for begin in begins]
+        if not (count := sum(int(some.sum()) for some in beyond)):
+            continue
+        words = (
+            f"nearly all of their intensities outside {intensity.low:g} to {intensity.high:g}, those of training images"
+        )
+        if count == len(images) and intensity.rule in ("minmax", OUTLIERS):
+            raise DatasetError(f"{dataset.name}: all {split} images have {words}. Bring all splits to one scale.")
+        yield f"{count} of {len(images)} {split} images have {words}"
 
 
 def _constant_notes(dataset: ImageDataset) -> Iterator[str]:

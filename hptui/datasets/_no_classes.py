@@ -9,7 +9,7 @@ from pathlib import Path
 from hptui.datasets._image_files import LeftOut, visible
 from hptui.errors import DatasetError
 
-_FOLD = re.compile(r"(k?folds?|cv|splits?|parts?|batch|chunk)[-_ ]*[0-9]+", re.IGNORECASE)
+_FOLD = re.compile(r"(k?folds?|cv|splits?|batch|chunk)[-_ ]*[0-9]+", re.IGNORECASE)
 _IMAGES = {"image", "images", "img", "imgs", "original", "originals"}
 _MASKS = {"mask", "masks", "segmentation", "segmentations", "annotation", "annotations", "groundtruth", "ground_truth"}
 _MASK_NAME = re.compile(r"(.+?)[-_ ](mask|seg|segmentation|groundtruth|gt)([-_ ]?[0-9]+)?", re.IGNORECASE)

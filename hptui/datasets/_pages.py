@@ -34,16 +34,6 @@ def wanted_pages(path: Path, count: int, pages: str | None) -> list[int]:
     return {"first": [0], "middle": [count // 2], "last": [count - 1]}.get(rule, list(range(count)))
 
 
-def whole_pages(reduced: Sequence[bool]) -> int:
-    """How many pages a file has, of which the last ones may be smaller copies of the first (pyramids, thumbnails).
-
-    Args:
-        reduced: of each page, whether it says that it is such a copy.
-    """
-    first = next((index for index, copy in enumerate(reduced) if copy), len(reduced))
-    return first if first and all(reduced[first:]) else len(reduced)
-
-
 def page_channels(path: Path, form: ImageForm, pages: int) -> int:
     """Channels that each page gives to an image; raise DatasetError where its pages are too few or too many."""
     joined = pages if form.pages == "all" else 1

@@ -28,7 +28,7 @@ from hptui.datasets._request import one_line
 from hptui.datasets._rows import PixelRows, pieces
 from hptui.datasets._several_labels import unknown_labels
 from hptui.datasets._split import NONE, Purpose, percent, sample, split_off, taken_words
-from hptui.errors import ConfigError, DatasetError, HptuiError
+from hptui.errors import ConfigError, DatasetError, HptuiError, own_place
 from hptui.headway import tell
 from hptui.record.task import task_of
 
@@ -123,6 +123,8 @@ def check(
         raise DatasetError("class_names must be a tuple of strings.")
     if len(names) < 2:
         raise DatasetError(f"there must be at least two classes; class_names has {len(names)}.")
+    if len(set(names)) < len(names) or not all(name.strip() for name in names):
+        raise DatasetError(f"class_names have to be different, and none empty: {', '.join(map(repr, names))}.")
     given = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
     splits = {
         split: _checked_images(images, split, names, known_keys=known_keys)
@@ -317,7 +319,7 @@ def _call_own(spec: str, request: DatasetRequest) -> object:
     except HptuiError:
         raise
     except (Exception, SystemExit) as error:  # a function that was written as a script may leave
-        raise DatasetError(f"{spec} failed: {one_line(error)}") from error
+        raise DatasetError(f"{spec} failed: {one_line(error)}{own_place(error)}") from error
     return returned
 
 

@@ -71,21 +71,25 @@ class NetworkTrial:
 
     def _last_activation(self) -> Iterator[str]:
         output = self._answer()
-        names = set(_last_operations(output.grad_fn))
-        kinds = [kind for kind in ("softmax", "sigmoid") if f"{kind.title()}Backward0" in names]
-        values = output.detach().double()
-        if not values.isfinite().all():
+        if not output.isfinite().all():
             yield (
                 f"{self._model} answers training images with numbers that are not finite (NaN or infinity) before any "
                 "training: nothing can be learned from them"
             )
-            return
-        adds_up = bool((values >= 0).all()) and bool((values.sum(1) - 1).abs().max() < SUMS_TO_ONE)
-        if kinds or adds_up:
-            yield (
-                f"{self._model} ends in {(kinds or ['softmax'])[0]}, and the loss has one of its own, so it learns "
-                "worse than it could: return what comes before it (logits)"
-            )
+        elif kind := _activation(output):
+            self._network.train()
+            in_training = _activation(self._answer())
+            self._network.eval()
+            if in_training:
+                yield (
+                    f"{self._model} ends in {kind}, and the loss has one of its own, so it learns worse than it could: "
+                    "return what comes before it (logits)"
+                )
+            else:
+                yield (
+                    f"{self._model} ends in {kind} in evaluation alone, and losses have one of their own, so what is "
+                    "told of validation and test images is off: return logits there too"
+                )
 
     def _unsteady(self) -> Iterator[str]:
         with torch.no_grad():
@@ -143,6 +147,15 @@ class _DropoutCalls(TorchFunctionMode):
             if active and rate > 0:
                 self.rates.add(float(rate))
         return func(*args, **named)
+
+
+def _activation(output: Tensor) -> str:
+    """What an answer of probabilities ends in, by its last operation or its sums; empty: these are logits."""
+    names = set(_last_operations(output.grad_fn))
+    kinds = [kind for kind in ("softmax", "sigmoid") if f"{kind.title()}Backward0" in names]
+    values = output.detach().double()
+    adds_up = bool((values >= 0).all()) and bool((values.sum(1) - 1).abs().max() < SUMS_TO_ONE)
+    return (kinds or ["softmax"])[0] if kinds or adds_up else ""
 
 
 def _last_operations(node: Node | None) -> Iterator[str]:

@@ -11,7 +11,7 @@ import pytest
 from hptui.config.intensity_rule import parse_intensity
 from hptui.datasets import ImageDataset, Images, Pixels
 from hptui.datasets._intensity import fit_intensity, outside
-from hptui.errors import ConfigError
+from hptui.errors import ConfigError, DatasetError
 from hptui.record.intensity import BYTES, Intensity
 
 
@@ -89,7 +89,8 @@ def test_percentiles_are_those_of_numpy(depth: Any) -> None:
 
 
 def test_only_training_images_are_looked_at() -> None:
-    other = ct(4) + np.uint16(20000)
+    other = ct(4)
+    other[:3] += np.uint16(20000)
     alone, beside = fit_intensity("auto", dataset(ct())), fit_intensity("auto", dataset(ct(), other))
     assert alone.intensity == beside.intensity
     assert alone.mean == beside.mean
@@ -139,6 +140,23 @@ def test_images_beyond_the_range_are_found() -> None:
     stretched = np.linspace(0, 65535, 1024).astype(np.uint16).reshape(1, 1, 32, 32)  # of another program, to 16 bits
     window = np.concatenate([np.zeros(1000), np.full(24, 150)]).astype(np.uint16).reshape(1, 1, 32, 32)  # much air
     assert outside(np.concatenate([stretched, window]), intensity).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("rule", ["auto", "minmax"])
+def test_splits_of_different_scales_are_told_or_refused(rule: str) -> None:
+    random = np.random.default_rng(0)
+    train, test = (random.random((8, 1, 4, 4), np.float32) for _ in range(2))
+    assert not any("outside" in note and "test" in note for note in fit_intensity(rule, dataset(train, test)).notes)
+    test[:3] = test[:3] * 255 + 2
+    told = fit_intensity(rule, dataset(train, test)).notes
+    words = (
+        f"3 of 8 test images have nearly all of their intensities outside {train.min():g} to {train.max():g}, those of"
+    )
+    assert any(note.startswith(words) for note in told)
+    test[3:] = test[3:] * 255 + 2
+    with pytest.raises(DatasetError, match=r"all test images have nearly all .* Bring all splits to one scale\.$"):
+        fit_intensity(rule, dataset(train, test))
+    assert fit_intensity("window:0.5:0.2", dataset(train, test)).notes  # whoever says a window may mean it
 
 
 @pytest.mark.parametrize(

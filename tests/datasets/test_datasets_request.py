@@ -113,7 +113,7 @@ def test_an_absolute_own_file_is_loaded(here: Path) -> None:
 @pytest.mark.parametrize(
     ("function", "reason"),
     [
-        ("fails", r"own\.py:fails failed: KeyError: 'line one\\nline two'"),
+        ("fails", r"own\.py:fails failed: KeyError: 'line one\\nline two' \(own\.py, line \d+\)"),
         ("leaves", r"own\.py:leaves failed: SystemExit: usage: own\.py FOLDER"),
         ("refuses", "^my own refusal$"),
         ("wrong", r"own\.py:wrong: this is a str, not a hptui\.datasets\.ImageDataset"),

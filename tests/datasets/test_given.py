@@ -72,6 +72,7 @@ def test_other_labels_are_refused_with_what_to_do(labels: Any, told: str) -> Non
 @pytest.mark.parametrize(
     ("given", "told"),
     [
+        ((image for image in pixels(0)), "Collect the images in one array: numpy.stack(list(pixels))."),
         (pixels(0)[:, 0], "Grey images have one channel: pixels[:, None]."),
         (pixels(0).transpose(0, 2, 3, 1).repeat(3, 3).repeat(3, 1)[:, :20], "come last: pixels.transpose(0, 3, 1, 2)."),
         (pixels(0)[:, :, np.newaxis].repeat(8, 2), "These are volumes; hand on the slices that matter"),
@@ -107,6 +108,11 @@ class Loader:
 )
 def test_other_objects_are_refused_with_what_to_hand_on(given: object, told: str) -> None:
     assert told in refusal(given)
+
+
+@pytest.mark.parametrize("names", [("a", "a"), ("a", " ")])
+def test_names_of_classes_are_different_and_not_empty(names: tuple[str, ...]) -> None:
+    assert refusal(dataset(class_names=names)).startswith("class_names have to be different, and none empty: 'a', ")
 
 
 def test_classes_that_a_split_lacks_are_told() -> None:

@@ -247,3 +247,43 @@ def test_a_table_beside_a_folder_of_patients_is_named(tmp_path: Path) -> None:
     assert refusal(tmp_path).endswith(
         f"If the labels are in labels.csv, write --dataset table:{tmp_path / 'labels.csv'}."
     )
+
+
+def test_a_further_test_folder_is_left_out_and_told(tmp_path: Path) -> None:
+    for position, name in enumerate(("train", "test", "external_test", "old test")):
+        fill(tmp_path / name, 4, first=100 * position)
+    dataset = read(tmp_path)
+    assert counts(dataset) == {"train": 8, "test": 8}
+    assert dataset.notes == ("left out, a folder that is no split: 2 (external_test, old test)",)
+    (tmp_path / "test").rename(tmp_path / "inner test")  # which of the three is meant?
+    told = prepare(read(tmp_path), train_size=None, validation_size=None, split_seed=0).notes
+    assert any(note.startswith("every class has the same folders in it (benign, malignant)") for note in told)
+
+
+def test_grades_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    fill(tmp_path, 3, classes=tuple(map(str, range(12))))
+    dataset = read(tmp_path)
+    assert dataset.class_names == tuple(map(str, range(12)))
+    assert dataset.train.names is not None
+    assert [int(name.split("/")[0]) for name in dataset.train.names] == dataset.train.labels.tolist()
+
+
+@pytest.mark.parametrize(
+    ("above", "below", "told"),
+    [
+        (("site A", "site B"), ("benign", "malignant"), True),
+        (("2019", "2020"), ("benign", "malignant"), True),
+        (("benign", "malignant"), ("p1", "p2"), False),  # patients, counted anew in each class
+        (("benign", "malignant"), ("left",), False),
+    ],
+)
+def test_classes_below_folders_of_something_else_are_told(
+    tmp_path: Path, above: tuple[str, ...], below: tuple[str, ...], told: bool
+) -> None:
+    for position, name in enumerate(above):
+        fill(tmp_path / name, 8, first=1000 * position, classes=below)
+    notes = prepare(read(tmp_path), train_size=None, validation_size=None, split_seed=0).notes
+    lines = [note for note in notes if note.startswith("every class has the same folders in it")]
+    assert len(lines) == told
+    if told:
+        assert "(benign, malignant): if these are the classes, and" in lines[0]

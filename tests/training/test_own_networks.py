@@ -180,6 +180,12 @@ class NotFinite(Body):
         return super().forward(x) / 0.0
 
 
+class SoftmaxInEvaluation(Body):
+    def forward(self, x: Tensor) -> Any:
+        answer = super().forward(x)
+        return answer if self.training else answer.softmax(1)
+
+
 class ThreeChannels(Body):
     def __init__(self, num_classes: int) -> None:
         super().__init__(3, num_classes)
@@ -189,6 +195,7 @@ class ThreeChannels(Body):
     ("factory", "told"),
     [
         (NotFinite, "answers training images with numbers that are not finite (NaN or infinity) before any training"),
+        (SoftmaxInEvaluation, "ends in softmax in evaluation alone, and losses have one of their own, so what is told"),
         (ThreeChannels, "takes three channels: each grey image is given to it three times"),
     ],
 )
