@@ -94,7 +94,7 @@ def test_padding_is_no_value_and_stretches_no_range(tmp_path: Path, photometric:
     if photometric == "MONOCHROME2":
         assert np.array_equal(found[2:], read(plain)[0, 0][2:])
     notes = decode_files([path], DatasetRequest()).notes
-    assert notes[1] == "1 of them name a number for padding: such pixels are as dark as the image's darkest"
+    assert "1 of them name a number for padding: such pixels are as dark as the image's darkest" in notes
     only = write_dicom(tmp_path / "only.dcm", padded * 0 - 2000, PixelPaddingValue=-2000)
     assert len(np.unique(read(only))) == 1
 

@@ -177,7 +177,7 @@ IMAGES = np.zeros((8, 5, 7), np.uint8)
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"train_labels": np.zeros((8, 14))}, "train_labels holds float64, not integers"),
+        ({"train_labels": np.full((8, 14), 0.5)}, "train_labels holds float64, not integers"),
         ({"train_labels": np.zeros((8, 0), np.uint8)}, "train_labels has shape (8, 0)"),
         ({"train_images": np.zeros((8, 28, 28, 28), np.uint8)}, "3D volumes"),
         ({"train_images": np.zeros((8, 3, 28, 28), np.uint8)}, "channels come last, (N, H, W, C)"),
