@@ -9,6 +9,7 @@ import numpy as np
 
 from hptui.datasets import MOST_CHANNELS, Pixels
 from hptui.datasets._request import one_line
+from hptui.datasets._rows import PixelRows
 from hptui.errors import DatasetError
 from hptui.opening import open_regular
 
@@ -71,3 +72,14 @@ def known_depth(pixels: Any, what: str) -> Pixels:
         )
     native: Pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
     return native
+
+
+def known_pixels(pixels: Pixels | PixelRows, what: str) -> Pixels | PixelRows:
+    """The same, contiguous, and writable, because torch refuses to wrap memory that is not."""
+    if isinstance(pixels, PixelRows):
+        return PixelRows(_required(pixels.array, what), pixels.places)
+    return _required(pixels, what)
+
+
+def _required(pixels: Pixels, what: str) -> Pixels:
+    return np.require(known_depth(pixels, what), requirements=["C", "W"])

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from hptui import registry
-from hptui.datasets import MOST_CHANNELS, DatasetRequest, ImageDataset, Images, Names, Pixels
-from hptui.datasets._arrays import known_depth
-from hptui.datasets._duplicates import check_overlap, pixel_keys
+from hptui.datasets import MOST_CHANNELS, DatasetRequest, ImageDataset, Images, Names
+from hptui.datasets._arrays import known_pixels
+from hptui.datasets._duplicates import check_overlap, with_keys
 from hptui.datasets._groups import grouped, grouping_note
 from hptui.datasets._near import near_notes
 from hptui.datasets._request import one_line
@@ -126,7 +126,7 @@ def check(
         raise DatasetError(f"the depth of the pixels differs between the splits: {depths}.")
     if len(np.unique(splits["train"].labels)) < 2:
         raise DatasetError("all train images are of one class; there must be at least two.")
-    splits = {split: _with_keys(grouped(images, group_pattern)) for split, images in splits.items()}
+    splits = {split: with_keys(grouped(images, group_pattern)) for split, images in splits.items()}
     told = check_overlap(splits, published=bool(dataset.published), allowed=allow_overlap)
     return ImageDataset(
         str(dataset.name),
@@ -221,7 +221,7 @@ def _checked_images(images: object, split: str, classes: int, *, known_keys: boo
         raise DatasetError(
             f"{split} pixels are {pixels.dtype} {pixels.shape}, not (N, C, H, W) with C = 1 to {MOST_CHANNELS}."
         )
-    pixels = _known(pixels, f"{split} pixels")
+    pixels = known_pixels(pixels, f"{split} pixels")
     if labels.dtype.kind not in "iu" or labels.shape != (len(pixels),):
         raise DatasetError(f"{split} labels are {labels.dtype} {labels.shape}, not integers ({len(pixels)},).")
     if len(labels) == 0:
@@ -238,22 +238,6 @@ def _checked_images(images: object, split: str, classes: int, *, known_keys: boo
         _checked_names(images.names, split, "names", len(pixels)),
         images.keys if known_keys else None,
     )
-
-
-def _known(pixels: Pixels | PixelRows, what: str) -> Pixels | PixelRows:
-    """Pixels in one of the four depths, contiguous, and writable, because torch refuses to wrap memory that is not."""
-    if isinstance(pixels, PixelRows):
-        return PixelRows(_known_array(pixels.array, what), pixels.places)
-    return _known_array(pixels, what)
-
-
-def _known_array(pixels: Pixels, what: str) -> Pixels:
-    return np.require(known_depth(pixels, what), requirements=["C", "W"])
-
-
-def _with_keys(images: Images) -> Images:
-    """The same, with what tells equal images: it is asked for several times, and found once."""
-    return replace(images, keys=pixel_keys(images))
 
 
 def _checked_names(names: object, split: str, what: str, count: int) -> Names | None:
