@@ -10,6 +10,7 @@ import numpy as np
 from hptui.datasets import MOST_CHANNELS, Pixels
 from hptui.datasets._given import type_advice
 from hptui.datasets._request import one_line
+from hptui.datasets._rows import PixelRows
 from hptui.errors import DatasetError
 from hptui.opening import open_regular
 
@@ -73,3 +74,14 @@ def known_depth(pixels: Any, what: str) -> Pixels:
             f"{what} are {pixels.dtype}; they have to be uint8, uint16, int16 or float32: {type_advice(native)}."
         )
     return native
+
+
+def known_pixels(pixels: Pixels | PixelRows, what: str) -> Pixels | PixelRows:
+    """The same, contiguous, and writable, because torch refuses to wrap memory that is not."""
+    if isinstance(pixels, PixelRows):
+        return PixelRows(_required(pixels.array, what), pixels.places)
+    return _required(pixels, what)
+
+
+def _required(pixels: Pixels, what: str) -> Pixels:
+    return np.require(known_depth(pixels, what), requirements=["C", "W"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +50,11 @@ def keys_of(pixels: Pixels) -> Keys:
     rows = pixels.reshape(len(pixels), -1).view(np.uint8)
     digests = (hashlib.blake2b(row.data, digest_size=8).digest() for row in rows)
     return np.frombuffer(b"".join(digests), np.uint64)
+
+
+def with_keys(images: Images) -> Images:
+    """The same images, with their keys: these are asked for several times, and found once."""
+    return replace(images, keys=pixel_keys(images))
 
 
 def overlaps(splits: Mapping[str, Images]) -> list[Overlap]:

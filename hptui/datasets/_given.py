@@ -93,7 +93,27 @@ def as_whole(labels: Array) -> Array:
     return labels.astype(np.int64) if floating or labels.dtype.kind == "b" else labels
 
 
-def out_of_range(labels: Array, class_names: Sequence[str]) -> str:
+def check_labels(labels: Array, split: str, images: int, class_names: Sequence[str]) -> None:
+    """Refuse what is neither a class for each image, nor 0 or 1 for each image and label."""
+    classes = len(class_names)
+    several = labels.shape == (images, classes) and labels.dtype.kind in "iub"
+    if not several and (labels.dtype.kind not in "iu" or labels.shape != (images,)):
+        raise DatasetError(
+            f"{split} labels are {labels.dtype} {labels.shape}, not integers ({images},), nor 0 and 1 of {classes} "
+            f"labels ({images}, {classes})."
+        )
+    if len(labels) == 0:
+        raise DatasetError(f"{split} has no images.")
+    if several and (labels.min() < 0 or labels.max() > 1):
+        raise DatasetError(f"{split} labels {labels.shape} go from {labels.min()} to {labels.max()}, but are 0 or 1.")
+    if not several and (labels.min() < 0 or labels.max() >= classes):
+        raise DatasetError(
+            f"{split} labels go from {labels.min()} to {labels.max()}, "
+            f"but {classes} class names allow 0 to {classes - 1}{_out_of_range(labels, class_names)}."
+        )
+
+
+def _out_of_range(labels: Array, class_names: Sequence[str]) -> str:
     """What to do where labels are beyond the classes, as far as they tell."""
     low, high, classes = int(labels.min()), int(labels.max()), len(class_names)
     if low == 1 and high == classes:

@@ -46,6 +46,17 @@ def levels_of(pixels: Pixels | PixelRows) -> Levels:
     return _FloatLevels(pixels) if pixels.dtype == np.float32 else _WholeLevels(pixels)
 
 
+def occurring(pixels: Pixels) -> tuple[Values, npt.NDArray[np.int64]]:
+    """Values that occur in a few images (N, C, H, W), in their order, and how often each does."""
+    if pixels.dtype == np.float32:
+        values, counts = np.unique(pixels, return_counts=True)
+        return values.astype(np.float64), counts
+    limits = np.iinfo(str(pixels.dtype))
+    counts = _counted(pixels, int(limits.max) - int(limits.min) + 1).sum(0)
+    there = np.flatnonzero(counts)
+    return (there + limits.min).astype(np.float64), counts[there]
+
+
 def brought(values: Values, intensity: Intensity) -> Values:
     """Values in 0..255."""
     scaled: Values = np.clip((values - intensity.low) * (255 / (intensity.high - intensity.low)), 0, 255)

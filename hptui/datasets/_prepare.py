@@ -12,15 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from hptui import registry
-from hptui.datasets import MOST_CHANNELS, DatasetRequest, ImageDataset, Images, Names, Pixels
-from hptui.datasets._arrays import known_depth
+from hptui.datasets import MOST_CHANNELS, DatasetRequest, ImageDataset, Images, Names
+from hptui.datasets._arrays import known_pixels
 from hptui.datasets._class_notes import class_notes
 from hptui.datasets._classes import are_told_apart, fewest
-from hptui.datasets._duplicates import check_overlap, pixel_keys
-from hptui.datasets._given import as_dataset, as_images, as_labels, layout_advice, out_of_range
+from hptui.datasets._duplicates import check_overlap, with_keys
+from hptui.datasets._given import as_dataset, as_images, as_labels, check_labels, layout_advice
 from hptui.datasets._groups import grouped, grouping_note
 from hptui.datasets._joining import without_files
 from hptui.datasets._near import near_notes
@@ -145,7 +144,7 @@ def check(
             raise DatasetError(f"of no label are there {split} images with and without it.")
     if not are_told_apart(splits["train"].labels):
         raise DatasetError("all train images are of one class; there must be at least two.")
-    splits = {split: _with_keys(grouped(images, group_pattern)) for split, images in splits.items()}
+    splits = {split: with_keys(grouped(images, group_pattern)) for split, images in splits.items()}
     told = check_overlap(splits, published=bool(dataset.published), allowed=allow_overlap)
     notes, files = without_files(dataset.notes)
     return ImageDataset(
@@ -247,9 +246,9 @@ def _checked_images(images: object, split: str, class_names: Sequence[str], *, k
             f"{split} pixels are {pixels.dtype} {pixels.shape}, not (N, C, H, W) with C = 1 to {MOST_CHANNELS}."
             f"{layout_advice(pixels.shape)}"
         )
-    pixels = _known(pixels, f"{split} pixels")
+    pixels = known_pixels(pixels, f"{split} pixels")
     labels = as_labels(labels, split, class_names)
-    _check_labels(labels, split, len(pixels), class_names)
+    check_labels(labels, split, len(pixels), class_names)
     return Images(
         pixels,
         np.require(labels, np.int64, ["C", "W"]),
@@ -257,42 +256,6 @@ def _checked_images(images: object, split: str, class_names: Sequence[str], *, k
         _checked_names(images.names, split, "names", len(pixels)),
         images.keys if known_keys else None,
     )
-
-
-def _known(pixels: Pixels | PixelRows, what: str) -> Pixels | PixelRows:
-    """Pixels in one of the four depths, contiguous, and writable, because torch refuses to wrap memory that is not."""
-    if isinstance(pixels, PixelRows):
-        return PixelRows(_known_array(pixels.array, what), pixels.places)
-    return _known_array(pixels, what)
-
-
-def _known_array(pixels: Pixels, what: str) -> Pixels:
-    return np.require(known_depth(pixels, what), requirements=["C", "W"])
-
-
-def _with_keys(images: Images) -> Images:
-    """The same, with what tells equal images: it is asked for several times, and found once."""
-    return replace(images, keys=pixel_keys(images))
-
-
-def _check_labels(labels: npt.NDArray[Any], split: str, images: int, class_names: Sequence[str]) -> None:
-    """Refuse what is neither a class for each image, nor 0 or 1 for each image and label."""
-    classes = len(class_names)
-    several = labels.shape == (images, classes) and labels.dtype.kind in "iub"
-    if not several and (labels.dtype.kind not in "iu" or labels.shape != (images,)):
-        raise DatasetError(
-            f"{split} labels are {labels.dtype} {labels.shape}, not integers ({images},), nor 0 and 1 of {classes} "
-            f"labels ({images}, {classes})."
-        )
-    if len(labels) == 0:
-        raise DatasetError(f"{split} has no images.")
-    if several and (labels.min() < 0 or labels.max() > 1):
-        raise DatasetError(f"{split} labels {labels.shape} go from {labels.min()} to {labels.max()}, but are 0 or 1.")
-    if not several and (labels.min() < 0 or labels.max() >= classes):
-        raise DatasetError(
-            f"{split} labels go from {labels.min()} to {labels.max()}, "
-            f"but {classes} class names allow 0 to {classes - 1}{out_of_range(labels, class_names)}."
-        )
 
 
 def _checked_names(names: object, split: str, what: str, count: int) -> Names | None:

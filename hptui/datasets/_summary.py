@@ -8,6 +8,7 @@ import numpy as np
 
 from hptui.datasets import ImageDataset, Images
 from hptui.datasets._duplicates import labelled_otherwise, pixel_keys
+from hptui.datasets._levels import occurring
 from hptui.datasets._rows import pieces
 from hptui.record.data_summary import DataSummary, SplitSummary
 from hptui.record.task import task_of
@@ -22,7 +23,7 @@ def summarize(dataset: ImageDataset) -> DataSummary:
     splits = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
     pixels = dataset.train.pixels
     sample = pixels[np.linspace(0, len(pixels) - 1, min(_SAMPLE, len(pixels))).astype(np.int64)]
-    levels, counts = np.unique(sample, return_counts=True)
+    levels, counts = occurring(sample)
     lowest, highest = _extremes(dataset.train)
     mean = float(np.average(levels, weights=counts))
     repeated, contradictory = _repeated(dataset.train)

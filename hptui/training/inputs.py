@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -62,11 +63,14 @@ def prepare_inputs(
     split = split_dataset(dataset, config)
     del dataset  # it may hold all images once more
     tell("looking at the intensities")
-    fitted = fit_intensity(config.intensity, split)
-    split = replace(split, notes=(*split.notes, *fitted.notes))
+    with ThreadPoolExecutor(1) as beside:  # hashing lets go of the interpreter
+        identity = beside.submit(fingerprint, split)
+        fitted = fit_intensity(config.intensity, split)
+        split = replace(split, notes=(*split.notes, *fitted.notes))
+        summary = summarize(split)
     placed = placement(config.images_on, split, device)
     try:
-        data, test = to_device(split, fingerprint(split), device, config.class_weights, fitted, placed)
+        data, test = to_device(split, identity.result(), device, config.class_weights, fitted, placed)
     except (torch.OutOfMemoryError, MemoryError):
         raise ConfigError(
             f"train_size: the images of {split.name} do not fit into the memory of {device}; "
@@ -76,7 +80,7 @@ def prepare_inputs(
     _check_score(config, data)
     weights = read_weights(config.weights) if config.weights is not None else None
     data, how = normalised(data, config.normalisation, factory, weights)
-    inputs = StudyInputs(data, test, factory, optimizer, loss, device, summarize(split), weights)
+    inputs = StudyInputs(data, test, factory, optimizer, loss, device, summary, weights)
     tell("trying the network out")
     lines = [*[f"images are normalised {how}"] * bool(how), *[placed.note] * bool(placed.note)]
     return replace(inputs, warnings=(*lines, *try_out(inputs, config)))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import tempfile
+import threading
+
 import pytest
 
+from hptui.cli.detaching import DetachedTraining
 from hptui.cli.headway_line import HeadwayLine, showing_headway
 from hptui.headway import tell
 
@@ -60,3 +64,17 @@ def test_a_terminal_that_cannot_rewrite_gets_lines(
     clock.now = 6
     line.show("two")
     assert capsys.readouterr().err == "two\n"
+
+
+def test_of_a_detached_start_the_last_line_is_shown() -> None:
+    training = object.__new__(DetachedTraining)
+    training._answered = threading.Event()
+    with tempfile.TemporaryFile() as said:
+        training._said = said
+        assert training.doing == ""
+        said.write(("own code says\n" * 100 + "decoding 5 of 9 images\n").encode())
+        said.flush()
+        assert training.doing == "decoding 5 of 9 images"
+    assert training.doing == ""  # it has begun this instant
+    training._answered.set()
+    assert training.doing == ""

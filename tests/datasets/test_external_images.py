@@ -21,7 +21,9 @@ def read(spec: str, depth: Depth, **settings: Any) -> ExternalImages:
     """The images, as a network of 8 pixels that was trained at that depth gets them."""
     predictor: Any = SimpleNamespace(
         task="single-label",
-        image_shape=(1, 8, 8), intensity=Intensity("minmax", -100.0, 900.0, depth), class_names=("ill", "well")
+        image_shape=(1, 8, 8),
+        intensity=Intensity("minmax", -100.0, 900.0, depth),
+        class_names=("ill", "well"),
     )
     return read_external(spec, resolve([Layer("test", settings)]).config, predictor, "of other images")
 
