@@ -71,7 +71,7 @@ def evaluate(
     from hptui.training.evaluating import external_answers, read_external
 
     config = _reading(network.study, dataset, read_as)
-    external = read_external(dataset, config, network.predictor, network.study.fingerprint)
+    external = read_external(dataset, config, network.predictor, network.study)
     names = network.predictor.class_names
     found = evaluate_answers(
         external_answers(network.predictor, external.images),
@@ -79,7 +79,7 @@ def evaluate(
         names,
         wanted,
         run=f"{run.parent.name}/{run.name}",
-        dataset=external.name,
+        dataset=dataset,
         notes=external.notes,
     )
     return EvaluatedRun(found, external.images, names)

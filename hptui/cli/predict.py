@@ -62,7 +62,7 @@ class PredictionTable:
     def _group_rows(self, grouping: Grouping) -> Iterator[list[object]]:
         names = self.predictor.class_names
         yield ["group", "images", "class", "probability", *(f"p({name})" for name in names)]
-        for batch in self._batches():
+        for batch in self._usable():
             for name in grouping.add(batch.names, self.predictor.predict(batch.pixels)):
                 self._leave_out(DatasetError(f"{name}: {grouping.pattern!r} finds no group in it."))
         for group, images, shares in grouping.means():
@@ -73,14 +73,16 @@ class PredictionTable:
         names = self.predictor.class_names
         at = [] if self.threshold is None else ["threshold"]
         yield ["file", "class", "probability", *at, *(f"p({name})" for name in names)]
-        for batch in map(self._within_range, self._batches()):
-            if not batch.names:
-                continue
+        for batch in self._usable():
             probabilities = self.predictor.predict(batch.pixels)
             classes = called_classes(probabilities, self.threshold)
             for name, row, label in zip(batch.names, probabilities.tolist(), classes.tolist(), strict=True):
                 threshold = [] if self.threshold is None else [self.threshold]
                 yield [name, names[label], row[label], *threshold, *row]
+
+    def _usable(self) -> Iterator[ImageBatch]:
+        """Batches of images of which the network sees something."""
+        yield from (batch for batch in map(self._within_range, self._batches()) if batch.names)
 
     def _batches(self) -> Iterator[ImageBatch]:
         files: list[Path] = []

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import numpy.typing as npt
 
-from hptui.datasets import ImageDataset, Images
+from hptui.datasets import ImageDataset, Images, Pixels
 from hptui.datasets._duplicates import pixel_keys
 from hptui.record.data_summary import DataSummary, SplitSummary
 
@@ -19,9 +20,8 @@ def summarize(dataset: ImageDataset) -> DataSummary:
     classes = len(dataset.class_names)
     splits = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
     pixels = dataset.train.pixels
-    sample = pixels[np.linspace(0, len(pixels) - 1, min(_SAMPLE, len(pixels))).astype(np.int64)]
-    levels, counts = np.unique(sample, return_counts=True)
-    mean = float(np.average(levels, weights=counts))
+    levels, counts = _sampled_levels(pixels)
+    mean, deviation = _mean_and_deviation(levels, counts)
     repeated, contradictory = _repeated(dataset.train)
     return DataSummary(
         name=dataset.name,
@@ -34,12 +34,29 @@ def summarize(dataset: ImageDataset) -> DataSummary:
         lowest=float(pixels.min()),
         highest=float(pixels.max()),
         mean=mean,
-        deviation=math.sqrt(np.average((levels - mean) ** 2, weights=counts)),
+        deviation=deviation,
         levels=len(levels),
         repeated=repeated,
         contradictory=contradictory,
         notes=list(dataset.notes),
     )
+
+
+def sampled_intensities(pixels: Pixels) -> tuple[float, float]:
+    """Mean and standard deviation of a sample of images."""
+    return _mean_and_deviation(*_sampled_levels(pixels))
+
+
+def _sampled_levels(pixels: Pixels) -> tuple[Pixels, npt.NDArray[np.int64]]:
+    """Intensities that occur in a sample, and how often."""
+    sample = pixels[np.linspace(0, len(pixels) - 1, min(_SAMPLE, len(pixels))).astype(np.int64)]
+    levels, counts = np.unique(sample, return_counts=True)
+    return levels, counts.astype(np.int64)
+
+
+def _mean_and_deviation(levels: Pixels, counts: npt.NDArray[np.int64]) -> tuple[float, float]:
+    mean = float(np.average(levels, weights=counts))
+    return mean, math.sqrt(np.average((levels - mean) ** 2, weights=counts))
 
 
 def _split(images: Images, classes: int) -> SplitSummary:
