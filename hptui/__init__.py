@@ -5,6 +5,7 @@ One log, one fold, thin readers. The training side writes facts (`record.events`
 Wings, from the bottom upwards; a module imports downwards only:
 
     errors registry        one line for what went wrong; plug-ins found by name, imported when they are asked for
+    own_files              a user's own file imported, as a part of its package where it is one
     opening parsing        files read without waiting and to a bound; TOML and JSON, whatever they hold
     headway                how far a long preparation has come, and how it is called off
     hyperparameters/       what may be chosen: one file each, with facts and how it is put in force

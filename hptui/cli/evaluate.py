@@ -74,7 +74,7 @@ def evaluate(
 
     config = _reading(network.study, dataset, read_as)
     with showing_headway():
-        external = read_external(dataset, config, network.predictor, network.study.fingerprint)
+        external = read_external(dataset, config, network.predictor, network.study)
     names = network.predictor.class_names
     found = evaluate_answers(
         external_answers(network.predictor, external.images),
@@ -82,7 +82,7 @@ def evaluate(
         names,
         wanted,
         run=f"{run.parent.name}/{run.name}",
-        dataset=external.name,
+        dataset=dataset,
         notes=external.notes,
     )
     return EvaluatedRun(found, external.images, names)

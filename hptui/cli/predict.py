@@ -63,7 +63,7 @@ class PredictionTable:
         names = self.predictor.class_names
         task = self.predictor.task
         yield ["group", "images", *answer_headings(task), *(f"p({name})" for name in names)]
-        for batch in self._batches():
+        for batch in self._usable():
             for name in grouping.add(batch.names, self.predictor.predict(batch.pixels)):
                 self._leave_out(DatasetError(f"{name}: {grouping.pattern!r} finds no group in it."))
         for group, images, shares in grouping.means():
@@ -74,14 +74,16 @@ class PredictionTable:
         names, task = self.predictor.class_names, self.predictor.task
         at = [] if self.threshold is None else ["threshold"]
         yield ["file", *answer_headings(task), *at, *(f"p({name})" for name in names)]
-        for batch in map(self._within_range, self._batches()):
-            if not batch.names:
-                continue
+        for batch in self._usable():
             probabilities = self.predictor.predict(batch.pixels)
             answers = answer_cells(task, names, probabilities, self.threshold)
             for name, row, called in zip(batch.names, probabilities.tolist(), answers, strict=True):
                 threshold = [] if self.threshold is None else [self.threshold]
                 yield [name, *called, *threshold, *row]
+
+    def _usable(self) -> Iterator[ImageBatch]:
+        """Batches of images of which the network sees something."""
+        yield from (batch for batch in map(self._within_range, self._batches()) if batch.names)
 
     def _batches(self) -> Iterator[ImageBatch]:
         files: list[Path] = []

@@ -41,7 +41,7 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     data_dir: Annotated[str | None, Meta(description="where the data set's files are (default: the cache)")] = None
     image_size: Annotated[
         Annotated[int, Meta(ge=4, le=2048)] | None,
-        Meta(description="side in pixels, for data sets that resize"),
+        Meta(description="side in pixels, for data sets that resize (default: the set's own; 64 of image files)"),
     ] = None
     train_size: Annotated[
         Annotated[int, Meta(ge=2)] | None, Meta(description="take this many training images (default: all)")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import numpy.typing as npt
 
-from hptui.datasets import ImageDataset, Images
+from hptui.datasets import ImageDataset, Images, Pixels
 from hptui.datasets._duplicates import labelled_otherwise, pixel_keys
-from hptui.datasets._levels import occurring
-from hptui.datasets._rows import pieces
+from hptui.datasets._levels import Values, occurring
+from hptui.datasets._rows import PixelRows, pieces
 from hptui.record.data_summary import DataSummary, SplitSummary
 from hptui.record.task import task_of
 
@@ -22,10 +23,9 @@ def summarize(dataset: ImageDataset) -> DataSummary:
     classes = len(dataset.class_names)
     splits = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
     pixels = dataset.train.pixels
-    sample = pixels[np.linspace(0, len(pixels) - 1, min(_SAMPLE, len(pixels))).astype(np.int64)]
-    levels, counts = occurring(sample)
+    levels, counts = _sampled_levels(pixels)
+    mean, deviation = _mean_and_deviation(levels, counts)
     lowest, highest = _extremes(dataset.train)
-    mean = float(np.average(levels, weights=counts))
     repeated, contradictory = _repeated(dataset.train)
     return DataSummary(
         name=dataset.name,
@@ -38,7 +38,7 @@ def summarize(dataset: ImageDataset) -> DataSummary:
         lowest=lowest,
         highest=highest,
         mean=mean,
-        deviation=math.sqrt(np.average((levels - mean) ** 2, weights=counts)),
+        deviation=deviation,
         levels=len(levels),
         repeated=repeated,
         contradictory=contradictory,
@@ -46,6 +46,22 @@ def summarize(dataset: ImageDataset) -> DataSummary:
         files=dataset.files,
         task=dataset.task,
     )
+
+
+def sampled_intensities(pixels: Pixels | PixelRows) -> tuple[float, float]:
+    """Mean and standard deviation of a sample of images."""
+    return _mean_and_deviation(*_sampled_levels(pixels))
+
+
+def _sampled_levels(pixels: Pixels | PixelRows) -> tuple[Values, npt.NDArray[np.int64]]:
+    """Intensities that occur in a sample, and how often."""
+    sample = pixels[np.linspace(0, len(pixels) - 1, min(_SAMPLE, len(pixels))).astype(np.int64)]
+    return occurring(sample)
+
+
+def _mean_and_deviation(levels: Values, counts: npt.NDArray[np.int64]) -> tuple[float, float]:
+    mean = float(np.average(levels, weights=counts))
+    return mean, math.sqrt(np.average((levels - mean) ** 2, weights=counts))
 
 
 def _split(images: Images, classes: int) -> SplitSummary:

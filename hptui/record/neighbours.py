@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from hptui.errors import INSTALLED
-from hptui.registry import imported, package_of
+from hptui.own_files import imported, package_of
 
 MOST = 200
 """files of one study: a file that imports more than that belongs to something that should be installed"""

@@ -15,14 +15,19 @@ from hptui.datasets._prepare import fingerprint
 from hptui.datasets._reading import read_dataset, split_dataset
 from hptui.datasets._rows import PixelRows, joined, pieces
 from hptui.datasets._split import take_test
+from hptui.datasets._summary import sampled_intensities
 from hptui.errors import DatasetError, HptuiError, nearest
+from hptui.record.data_summary import DataSummary
 from hptui.record.intensity import Depth, Intensity
 from hptui.record.predictions import Predictions
+from hptui.record.study_directory import Study
 from hptui.record.task import Task
 from hptui.training.predicting import Predictor
 
 AT_ONCE = 500
 """images put to the network at once"""
+SHIFTED, STRETCHED = 0.5, 1.5
+"""deviations of the training images, and times theirs, by which other images may differ before it is told"""
 LUMA = (0.299, 0.587, 0.114)
 """shares of red, green and blue in grey (ITU-R BT.601, as Pillow has it)"""
 
@@ -36,14 +41,14 @@ class ExternalImages:
     notes: tuple[str, ...]
 
 
-def read_external(spec: str, config: StudyConfig, predictor: Predictor, trained_on: str) -> ExternalImages:
+def read_external(spec: str, config: StudyConfig, predictor: Predictor, study: Study) -> ExternalImages:
     """Read a data set as the run's study reads its own.
 
     Args:
         spec: as --dataset.
         config: of the study, with what is wished otherwise for this data set.
         predictor: whose classes, channels and size the images have to have.
-        trained_on: fingerprint of the study's own images.
+        study: whose images the network was trained on.
 
     Raises:
         ConfigError: there is no such data set.
@@ -52,7 +57,7 @@ def read_external(spec: str, config: StudyConfig, predictor: Predictor, trained_
     channels, height, width = predictor.image_shape
     side = config.image_size or (height if height == width else None)
     dataset = _read(msgspec.structs.replace(config, dataset=spec, image_size=side), predictor.intensity.dtype)
-    if _is_own(dataset, config, trained_on):
+    if _is_own(dataset, config, study.fingerprint):
         raise DatasetError(
             f"{spec} holds the images that this run was trained on, so they say nothing about others; name another "
             "data set (hptui compare and hptui report have the run's own test images)."
@@ -72,7 +77,7 @@ def read_external(spec: str, config: StudyConfig, predictor: Predictor, trained_
     if pixels.shape[2:] != (height, width):
         has = "x".join(map(str, pixels.shape[2:]))
         raise DatasetError(f"{spec} has images of {has}; the network takes {height}x{width}.")
-    notes += _range_notes(spec, pixels, predictor.intensity)
+    notes += _range_notes(spec, pixels, predictor.intensity) or _other_intensities(pixels, study.data)
     notes.append(f"all {len(pixels)} images count, whatever their split.")
     groups, names = (_joined(splits, what) for what in ("groups", "names"))
     return ExternalImages(dataset.name, Images(pixels, labels, groups, names), tuple(notes))
@@ -163,6 +168,21 @@ def _with_channels(spec: str, pixels: Pixels, channels: int) -> Pixels:
         grey = np.tensordot(pixels, np.asarray(LUMA), axes=(1, 0))[:, None]
         return (np.rint(grey) if pixels.dtype.kind in "iu" else grey).astype(pixels.dtype)
     raise DatasetError(f"{spec} has images of {pixels.shape[1]} channels; the network takes {channels}.")
+
+
+def _other_intensities(pixels: Pixels | PixelRows, trained: DataSummary | None) -> list[str]:
+    """A sentence where these images are much brighter, darker, flatter or richer in contrast than those of training."""
+    if trained is None or trained.deviation == 0:
+        return []
+    mean, deviation = sampled_intensities(pixels)
+    apart, ratio = abs(mean - trained.mean) / trained.deviation, deviation / trained.deviation
+    if apart <= SHIFTED and 1 / STRETCHED <= ratio <= STRETCHED:
+        return []
+    return [
+        f"intensities are other ones than in training: mean {mean:.4g} and deviation {deviation:.4g}, of the training "
+        f"images {trained.mean:.4g} and {trained.deviation:.4g}. Where that is the scanner and not the patients, the "
+        "network may err because of it."
+    ]
 
 
 def _joined(splits: list[Images], what: str) -> Any:

@@ -19,7 +19,7 @@ from hptui.cli import doctor
 from hptui.cli.commands.studies import SORTS
 from hptui.datasets._decoded_cache import DecodedCache
 from hptui.export.formats import FORMATS
-from hptui.metrics.classification import METRICS
+from hptui.metrics.classification import METRIC_TITLES
 from hptui.reading.listing_words import COLUMNS
 from hptui.record.notes import read_note
 from hptui.record.presence import Presence
@@ -256,7 +256,7 @@ def test_what_a_shell_completes_and_that_it_loads_nothing_heavy(line: str, expec
 
 def test_every_format_and_metric_is_completed() -> None:
     assert complete("hptui export x --format ") == list(FORMATS)
-    assert complete("hptui compare x --metric ") == list(METRICS)
+    assert complete("hptui compare x --metric ") == list(METRIC_TITLES)
 
 
 def test_an_own_file_or_folder_is_left_to_the_shell() -> None:

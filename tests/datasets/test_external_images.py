@@ -17,7 +17,7 @@ from hptui.record.intensity import Depth, Intensity
 from hptui.training.evaluating import ExternalImages, read_external
 
 
-def read(spec: str, depth: Depth, **settings: Any) -> ExternalImages:
+def read(spec: str, depth: Depth, *, trained: Any = None, **settings: Any) -> ExternalImages:
     """The images, as a network of 8 pixels that was trained at that depth gets them."""
     predictor: Any = SimpleNamespace(
         task="single-label",
@@ -25,7 +25,8 @@ def read(spec: str, depth: Depth, **settings: Any) -> ExternalImages:
         intensity=Intensity("minmax", -100.0, 900.0, depth),
         class_names=("ill", "well"),
     )
-    return read_external(spec, resolve([Layer("test", settings)]).config, predictor, "of other images")
+    study: Any = SimpleNamespace(fingerprint="of other images", data=trained)
+    return read_external(spec, resolve([Layer("test", settings)]).config, predictor, study)
 
 
 def hospital(folder: Path, slope: str, patients: int = 2) -> str:
@@ -70,3 +71,14 @@ def test_all_images_count_and_none_are_said_to_be_taken(tmp_path: Path) -> None:
     assert len(found.images) == 6
     assert not any("were taken" in note or "none taken" in note for note in found.notes)
     assert found.notes[-1] == "all 6 images count, whatever their split."
+
+
+@pytest.mark.parametrize(
+    ("mean", "deviation", "told"),
+    [(100, 115, False), (70, 115, False), (30, 115, True), (170, 115, True), (100, 60, True), (100, 250, True)],
+)
+def test_other_intensities_than_in_training_are_told(tmp_path: Path, mean: float, deviation: float, told: bool) -> None:
+    """Values are 0 to 399 less 100, with a deviation of 115."""
+    trained = SimpleNamespace(mean=mean, deviation=deviation)
+    notes = read(hospital(tmp_path, "1"), "int16", trained=trained).notes
+    assert any(note.startswith("intensities are other ones than in training: mean ") for note in notes) is told

@@ -12,6 +12,7 @@ from fabricate import configuration
 
 from hptui import registry
 from hptui.errors import ConfigError
+from hptui.own_files import package_of
 from hptui.record.localizing import localized_model
 from hptui.record.neighbours import neighbours
 from hptui.record.own_code import CodeNotAllowedError, remember_trained
@@ -129,5 +130,5 @@ def test_a_module_that_is_not_here_is_told_plainly(tmp_path: Path, monkeypatch: 
 
 def test_a_folder_that_is_called_like_a_library_is_no_package(tmp_path: Path) -> None:
     file = write(tmp_path / "numpy", net="import numpy\nfrom numpy import random\nNet = numpy.zeros(1).size") / "net.py"
-    assert registry.package_of(file) == ""
+    assert package_of(file) == ""
     assert registry.load_own(f"{file}:Net") == 1

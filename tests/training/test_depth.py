@@ -272,6 +272,11 @@ def test_files_of_another_depth_or_range_are_refused(
     assert "far.png has intensities" in err
     assert "which the network was trained on (percentile:1:99)" in err
     assert "small.npz: images holds uint8; the network was trained on uint16." in err
+    capsys.readouterr()
+    assert main(["predict", str(study / "optimized-0"), str(far), str(good), "--per-group", "(png)", "--trust"]) == 1
+    captured = capsys.readouterr()
+    assert captured.out.splitlines()[1].startswith("png,1,")  # no mean with what the network sees nothing of
+    assert "far.png has intensities" in captured.err
 
 
 def test_a_folder_of_volumes_is_told_with_what_to_do(

@@ -165,7 +165,8 @@ def test_frozen_statistics_are_those_that_training_uses(prepare: Make, file: Pat
     [
         (
             ["convolutoin"],
-            r"freeze = 'convolutoin': the network has no weights of this name\. Did you mean 'convolution'",
+            r"freeze = 'convolutoin': the network has no weights of this name\. Did you mean 'convolution'\? "
+            r"Known: convolution, norm, output, seen\.",  # not dropout, which has nothing to freeze
         ),
         (["*"], "nothing is left to train"),
     ],

@@ -21,7 +21,7 @@ def freeze(network: nn.Module, patterns: Sequence[str]) -> None:
     names = [name for name, _ in (*network.named_parameters(), *network.named_buffers())]
     for pattern in patterns:
         if not any(_fits(name, pattern) for name in names):
-            layers = [name for name, _ in network.named_children()]
+            layers = {name.partition(".")[0] for name in names}
             raise ConfigError(
                 f"freeze = {pattern!r}: the network has no weights of this name.{nearest(pattern, layers)}"
             )

@@ -282,7 +282,8 @@ class SettingRow(Row):
 
     def _placeholder(self, word: str) -> str:
         if word == OWN:
-            return f"({own_form(PLUG_INS[self.setting])})"
+            library = "timm:NAME, " if self.setting == "model" else ""
+            return f"({library}{own_form(PLUG_INS[self.setting])})"
         if self._takes_path(word):
             return "(path)"
         default = re.search(r"\(default: (.*)\)", description(self.setting))
@@ -302,7 +303,8 @@ def _options(field: str) -> list[tuple[Text, str]]:
     known = [(Text(f"{name}:" if takes_path(folder, name) else name), name) for name in registry.names(folder)]
     first = [(Text("the strategy's own"), "")] if getattr(DEFAULTS, field) is None else []
     last = [(Text("none"), "none")] if field == "baseline" else []
-    return [*first, *known, *last, (Text("your own file"), OWN)]
+    other = "a library's, or own file" if folder == "models" else "your own file"
+    return [*first, *known, *last, (Text(other), OWN)]
 
 
 def _as_text(value: Any) -> str:

@@ -1,0 +1,15 @@
+"""What a field of the form offers beyond the names that hptui knows."""
+
+from __future__ import annotations
+
+import pytest
+
+from hptui.ui.widgets.form import OWN, _options
+
+
+@pytest.mark.parametrize(
+    ("field", "words"), [("model", "a library's, or own file"), ("loss", "your own file"), ("dataset", "your own file")]
+)
+def test_the_field_of_the_model_names_libraries(field: str, words: str) -> None:
+    shown, value = _options(field)[-1]
+    assert (shown.plain, value) == (words, OWN)
