@@ -232,6 +232,8 @@ class HptuiApp(App[None]):
         """Show the studies of this user."""
         from hptui.ui.screens.study_list import StudyListScreen
 
+        if not self.screen_stack:
+            return  # the app is closing
         if isinstance(self.screen, Preparing) and self._training.alive:
             return  # the dashboard is about to come
         while len(self.screen_stack) > 1 and not isinstance(self.screen, StudyListScreen):

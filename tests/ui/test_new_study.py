@@ -390,6 +390,7 @@ def test_a_form_that_is_filled_in_marks_a_missing_path_at_once(tmp_path: Path) -
 )
 def test_what_the_strategy_does_not_use_is_said_beside_it(strategy: str, unused: set[str], kept_form: KeptForm) -> None:
     async def test(app: Host, pilot: Pilot[None]) -> None:
+        await app.unfold()
         app.row("strategy").query_one(Select).value = strategy
         await until(pilot, lambda: app.problem(max(unused)) == f"not used by {strategy}")
         noted = {row.setting for row in app.form.query(Row) if app.problem(row.setting)}
@@ -739,17 +740,19 @@ def test_what_the_start_would_refuse_is_told_beside_its_field(setting: str) -> N
 
 def test_rare_settings_are_folded_until_somebody_asks_or_one_of_them_is_set(kept_form: KeptForm) -> None:
     async def test(app: Host, pilot: Pilot[None]) -> None:
-        assert app.row("image_size").region.height == 0
+        if app.form.query_one("#more").display:  # by a test before
+            await app.form.action_more()
+        await until(pilot, lambda: app.form.query_one("#more").region.height == 0)
         await pilot.press("ctrl+o")
         await until(pilot, lambda: in_view(app, MORE[0]))
         await pilot.press("ctrl+o")
         await until(pilot, lambda: app.row("image_size").region.height == 0)
         app.form.query_one("#fold", Button).press()
         await until(pilot, lambda: app.row("log_every").region.height)
-        app.form.action_more()
+        await app.form.action_more()
 
     async def opened(app: Host, pilot: Pilot[None]) -> None:
-        await until(pilot, lambda: app.row("train_size").region.height)
+        await until(pilot, lambda: app.form.query_one("#more").region.height and app.row("train_size").region.height)
 
     kept_form.show(test)
     show(opened, config=resolve([Layer("test", {"train_size": 500})]).config)
@@ -1157,7 +1160,7 @@ def test_the_plan_in_words(settings: dict[str, Any], expected: list[str]) -> Non
 class Failing:
     """A training that could not be prepared."""
 
-    study, alive = None, False
+    study, alive, doing = None, False, ""
     error = "folder:/nowhere: there is no such folder (looked for /nowhere)."
 
     def stop(self, reason: str) -> None: ...
