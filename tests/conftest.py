@@ -5,8 +5,10 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
@@ -19,6 +21,7 @@ os.environ.setdefault("TESTS_CUDA_VISIBLE_DEVICES", os.environ.get("CUDA_VISIBLE
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
 REPOSITORY = Path(__file__).resolve().parents[1]
 NUMBER = count()
+HANDLERS = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
 nursery.is_open = True
 
 
@@ -57,6 +60,20 @@ def real_data() -> Path:
     if not (folder / "MNIST" / "raw" / "train-images-idx3-ubyte.gz").is_file():
         pytest.skip(f"no real MNIST archives under {folder}; set HPTUI_TEST_DATA to the folder that has MNIST/raw")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def own_signals() -> Iterator[None]:
+    """A command that ran in this process ignores signals at its end; so would every process that is started later."""
+    restore_signals()
+    yield
+    restore_signals()
+
+
+def restore_signals() -> None:
+    for number, handler in HANDLERS.items():
+        if signal.getsignal(number) is not handler:
+            signal.signal(number, handler)
 
 
 @pytest.fixture(autouse=True)

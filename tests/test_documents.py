@@ -48,7 +48,7 @@ def test_the_readme_is_short_and_in_order() -> None:
     lines = README.read_text("utf-8").splitlines()
     assert len(lines) <= 120
     headings = [line.removeprefix("## ") for line in lines if line.startswith("## ")]
-    assert headings == ["Install", "One command", "Does it pay?", "Use", "Keys", "Extend"]
+    assert headings == ["Install", "One command", "Does it pay?", "Use", "Your own images", "Keys", "Extend"]
     assert f"]({PICTURE.relative_to(REPOSITORY).as_posix()})" in "\n".join(lines[:6])
 
 

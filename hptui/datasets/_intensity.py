@@ -23,8 +23,6 @@ STRETCHED = 4.0
 """times the range of all but OUTLIERS: beyond that, `auto` cuts them"""
 FEW_LEVELS = 32
 """of 256: with fewer, a picture shows steps"""
-_AT_ONCE = 256
-"""images that are looked at together"""
 _LOST = 0.99
 """share of an image's pixels beyond the range of the training images: no window for one organ loses so much"""
 _NAMED = 3
@@ -132,8 +130,7 @@ def _scale_notes(dataset: ImageDataset, intensity: Intensity) -> Iterator[str]:
     for split, images in splits.items():
         if images is None:
             continue
-        begins = range(0, len(images), _AT_ONCE)
-        beyond = [outside(np.asarray(images.pixels[begin : begin + _AT_ONCE]), intensity) for begin in begins]
+        beyond = [outside(piece, intensity) for piece in pieces(images.pixels)]
         if not (count := sum(int(some.sum()) for some in beyond)):
             continue
         words = (

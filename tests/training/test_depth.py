@@ -304,16 +304,20 @@ def data():
         "utf-8",
     )
     predictor: Any = SimpleNamespace(
-        image_shape=(1, 8, 8), intensity=Intensity("minmax", 1035, 1114, "uint16"), class_names=("a", "b")
+        task="single-label",
+        image_shape=(1, 8, 8),
+        intensity=Intensity("minmax", 1035, 1114, "uint16"),
+        class_names=("a", "b"),
     )
+    study: Any = SimpleNamespace(fingerprint="of other images", data=None)
     config = resolve([Layer("test", {})]).config
     if scale == "all":
         with pytest.raises(
             DatasetError, match=r"in every image nearly all outside 1035 to 1114, which the network was"
         ):
-            read_external(f"{file}:data", config, predictor, "")
+            read_external(f"{file}:data", config, predictor, study)
         return
-    notes = read_external(f"{file}:data", config, predictor, "").notes
+    notes = read_external(f"{file}:data", config, predictor, study).notes
     told = [note for note in notes if "nearly all" in note]
     words = "4 of 12 images have nearly all of their intensities outside 1035 to 1114, which the network was trained on"
     assert told == ([f"{words} (minmax)."] if scale == "some" else [])

@@ -128,8 +128,9 @@ class Row(Widget):
     @property
     def typed(self) -> list[Any]:
         """What stands in its fields, right or wrong; what will stand there, of those that are not there yet."""
-        there = [part.value for part in self.parts if part.is_mounted]
-        return there + self._given[len(there) :]
+        parts = self.parts
+        there = [part.value if part.is_mounted else given for part, given in zip(parts, self._given, strict=False)]
+        return there + self._given[len(parts) :]
 
     def restore(self, typed: list[Any]) -> None:
         """Put back what `typed` gave."""
