@@ -13,13 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from hptui.errors import RunDirectoryError, TrainingError
-from hptui.opening import open_regular
-from hptui.record.files import replacing
-from hptui.record.run_directory import read_origin
-from hptui.record.seals import check_archive, seal_archive
+from hptui.errors import RunDirectoryError
+from hptui.record.sealed_arrays import read_arrays, write_arrays
 from hptui.record.task import Task, task_of
-from hptui.record.write_errors import cannot_write
 
 if TYPE_CHECKING:  # a tenth of a second that a screen need not wait for
     import numpy as np
@@ -29,7 +25,7 @@ if TYPE_CHECKING:  # a tenth of a second that a screen need not wait for
 
 PREDICTIONS_FILE = "predictions.npz"
 MOST_BYTES = 8 << 30
-"""more than the predictions of any test images take; an archive of some MB may unpack to anything"""
+"""more than the predictions of any test images take"""
 
 TEXTS = ("groups", "names")
 """what may be known of each image, by the fields of Predictions"""
@@ -94,13 +90,7 @@ def write_predictions(run: Path, answers: Mapping[tuple[Model, str], Predictions
             texts = getattr(predictions, what)
             if texts is not None:
                 arrays[f"{split}_{what}"] = np.asarray(texts, np.str_)
-    try:
-        with replacing(run / PREDICTIONS_FILE) as file:
-            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # the stub takes the names for its own options
-            seal_archive(file, read_origin(run, step))
-    except OSError as error:
-        needed = sum(array.nbytes for array in arrays.values())
-        raise TrainingError(cannot_write(run / PREDICTIONS_FILE, error, needed)) from error
+    write_arrays(run, PREDICTIONS_FILE, arrays, step)
 
 
 def read_predictions(run: Path, model: Model = "final", split: str = "test") -> Predictions | None:
@@ -111,29 +101,23 @@ def read_predictions(run: Path, model: Model = "final", split: str = "test") -> 
     """
     import numpy as np
 
-    path = run / PREDICTIONS_FILE
-    try:
-        check_archive(path, read_origin(run))
-        with open_regular(path) as file, np.load(file, allow_pickle=False) as archive:
-            if sum(member.file_size for member in archive.zip.infolist()) > MOST_BYTES:
-                raise RunDirectoryError(f"{path} is damaged: it says that it holds more than {MOST_BYTES >> 30} GB.")
-            if f"{model}_{split}" not in archive:
-                return None
-            # what is no array in the archive is read as bytes
-            labels, probabilities = np.asarray(archive[f"{split}_labels"]), np.asarray(archive[f"{model}_{split}"])
-            groups, names = (_texts(archive, f"{split}_{what}") for what in TEXTS)
-    except FileNotFoundError:
+    key = f"{model}_{split}"
+    keys = (f"{split}_labels", key, *(f"{split}_{what}" for what in TEXTS))
+
+    def take(archive: Mapping[str, Any]) -> list[Any] | None:
+        return [_array(archive, one) for one in keys] if key in archive else None
+
+    arrays = read_arrays(run, PREDICTIONS_FILE, MOST_BYTES, take)
+    if arrays is None:
         return None
-    except RunDirectoryError:
-        raise
-    except Exception as error:  # of a damaged archive zipfile and NumPy raise nearly anything, down to their parsers'
-        raise RunDirectoryError(f"{path} cannot be read ({(str(error).splitlines() or ['damaged'])[0]}).") from None
-    if problem := _damage(labels, probabilities) or _damaged_texts(labels, groups, names):
-        raise RunDirectoryError(f"{path} is damaged: {problem}.")
+    labels, probabilities, groups, names = arrays
+    problem = "it has no labels" if labels is None else _damage(labels, probabilities)
+    if problem := problem or _damaged_texts(labels, groups, names):
+        raise RunDirectoryError(f"{run / PREDICTIONS_FILE} is damaged: {problem}.")
     return Predictions(labels.astype(np.int64, copy=False), probabilities, groups, names)
 
 
-def _texts(archive: Mapping[str, Any], key: str) -> Any:
+def _array(archive: Mapping[str, Any], key: str) -> Any:
     """Array of a member that not every archive has."""
     import numpy as np
 

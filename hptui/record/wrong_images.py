@@ -9,16 +9,13 @@ These are images of the data set, maybe of patients: the setting `wrong_images` 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hptui.errors import RunDirectoryError, TrainingError
-from hptui.opening import open_regular
-from hptui.record.files import replacing
-from hptui.record.run_directory import read_origin
-from hptui.record.seals import check_archive, seal_archive
-from hptui.record.write_errors import cannot_write
+from hptui.errors import RunDirectoryError
+from hptui.record.sealed_arrays import read_arrays, write_arrays
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,7 +27,7 @@ SIDE = 128
 MOST = 100
 """images of a run, at most"""
 MOST_BYTES = 2 * MOST * 3 * SIDE * SIDE
-"""more than they take; an archive of some kB may unpack to anything"""
+"""more than they take"""
 
 
 @dataclass(frozen=True)
@@ -63,14 +60,7 @@ def write_wrong_images(run: Path, kept: WrongPixels, step: int = 0) -> None:
     Raises:
         TrainingError: the file cannot be written.
     """
-    import numpy as np
-
-    try:
-        with replacing(run / WRONG_IMAGES_FILE) as file:
-            np.savez_compressed(file, test_indices=kept.indices, test_pixels=kept.pixels)
-            seal_archive(file, read_origin(run, step))
-    except OSError as error:
-        raise TrainingError(cannot_write(run / WRONG_IMAGES_FILE, error, kept.pixels.nbytes)) from error
+    write_arrays(run, WRONG_IMAGES_FILE, {"test_indices": kept.indices, "test_pixels": kept.pixels}, step)
 
 
 def read_wrong_images(run: Path) -> WrongPixels | None:
@@ -81,22 +71,15 @@ def read_wrong_images(run: Path) -> WrongPixels | None:
     """
     import numpy as np
 
-    path = run / WRONG_IMAGES_FILE
-    try:
-        check_archive(path, read_origin(run))
-        with open_regular(path) as file, np.load(file, allow_pickle=False) as archive:
-            if sum(member.file_size for member in archive.zip.infolist()) > MOST_BYTES:
-                raise RunDirectoryError(f"{path} is damaged: it says that it holds more than {MOST_BYTES >> 20} MB.")
-            # what is no array in the archive is read as bytes
-            indices, pixels = np.asarray(archive["test_indices"]), np.asarray(archive["test_pixels"])
-    except FileNotFoundError:
+    def take(archive: Mapping[str, Any]) -> tuple[Any, Any]:
+        return np.asarray(archive["test_indices"]), np.asarray(archive["test_pixels"])
+
+    arrays = read_arrays(run, WRONG_IMAGES_FILE, MOST_BYTES, take)
+    if arrays is None:
         return None
-    except RunDirectoryError:
-        raise
-    except Exception as error:  # of a damaged archive zipfile and NumPy raise nearly anything, down to their parsers'
-        raise RunDirectoryError(f"{path} cannot be read ({(str(error).splitlines() or ['damaged'])[0]}).") from None
+    indices, pixels = arrays
     if problem := _damage(indices, pixels):
-        raise RunDirectoryError(f"{path} is damaged: {problem}.")
+        raise RunDirectoryError(f"{run / WRONG_IMAGES_FILE} is damaged: {problem}.")
     return WrongPixels(indices.astype(np.int64, copy=False), pixels)
 
 
