@@ -91,7 +91,7 @@ def test_quit_while_torch_is_imported(tmp_path: Path, open_terminal: Callable[..
     terminal.until(mark.exists)
     terminal.until(lambda: "reading data" in terminal.shown)
     terminal.press("q")
-    terminal.until(lambda: "Stop with a checkpoint" in terminal.shown)
+    terminal.until(lambda: "Stop before it has begun" in terminal.shown)
     terminal.press("\r")
     assert terminal.ended() == 3
     assert f"stopped (quit); go on with: hptui resume {study}" in terminal.read()

@@ -16,7 +16,7 @@ from hptui.metrics.classification import balanced_accuracy
 from hptui.reading.chance_of_labels import STILL_GUESSING, labels_at_chance
 from hptui.reading.run_state import RunState
 from hptui.record.class_counts import class_counts
-from hptui.record.predictions import PREDICTIONS_FILE, read_predictions
+from hptui.record.predictions import read_predictions, written_at
 from hptui.record.study_directory import open_study
 
 CHANCE = 1.05
@@ -147,11 +147,8 @@ def _remedy(run: RunState) -> str:
 
 def _area_of(matrix: Sequence[Sequence[int]], directory: Path | None) -> Area | None:
     """Area of the saved predictions, if there are any of the images that the log counted."""
-    if directory is None:
-        return None
-    try:
-        written = (directory / PREDICTIONS_FILE).stat().st_mtime_ns
-    except OSError:
+    written = written_at(directory) if directory is not None else None
+    if directory is None or written is None:
         return None
     area = _area(directory, written)
     return area if area is not None and area.support == tuple(map(sum, matrix)) else None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hptui.errors import RunDirectoryError
 from hptui.record.class_counts import ClassCounts
-from hptui.record.predictions import PREDICTIONS_FILE, Predictions, read_predictions
+from hptui.record.predictions import Predictions, read_predictions, written_at
 
 STILL_GUESSING = 0.7
 """the end of an AUC's interval up to which a network that cannot be told from guessing is said to guess"""
@@ -42,11 +42,8 @@ def labels_at_chance(counts: ClassCounts, directory: Path | None, weights: str, 
 
 def mean_area(directory: Path | None) -> tuple[float, float, float] | None:
     """Mean AUC of a run's validation images and its ends, from the saved predictions; None: there are none."""
-    if directory is None:
-        return None
-    try:
-        written = (directory / PREDICTIONS_FILE).stat().st_mtime_ns
-    except OSError:
+    written = written_at(directory) if directory is not None else None
+    if directory is None or written is None:
         return None
     return _mean_area(directory, written)
 

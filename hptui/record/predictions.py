@@ -117,6 +117,14 @@ def read_predictions(run: Path, model: Model = "final", split: str = "test") -> 
     return Predictions(labels.astype(np.int64, copy=False), probabilities, groups, names)
 
 
+def written_at(run: Path) -> int | None:
+    """When a run's predictions were written, in ns: what is written anew is another file. None: there are none."""
+    try:
+        return (run / PREDICTIONS_FILE).stat().st_mtime_ns
+    except OSError:
+        return None
+
+
 def _array(archive: Mapping[str, Any], key: str) -> Any:
     """Array of a member that not every archive has."""
     import numpy as np

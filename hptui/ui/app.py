@@ -43,8 +43,8 @@ FIRST_PICTURE_SECONDS = 0.02
 ERROR_SECONDS = 20
 """that the cause of a failure stays on the screen"""
 OCCUPIED = "this window trains a study already; start another one in another terminal"
-LEAVE = {"stop": "Stop with a checkpoint"}
-LEAVE_BEGUN = LEAVE | {"detach": "Go on in the background"}
+LEAVE = {"stop": "Stop before it has begun"}
+LEAVE_BEGUN = {"stop": "Stop with a checkpoint", "detach": "Go on in the background"}
 """what may become of the training of a window that is left; once it has begun, it may go on in a process of its own"""
 
 
@@ -298,7 +298,7 @@ class HptuiApp(App[None]):
             self.goes_on_detached = answer == "detach"
             self._training.stop("detached" if self.goes_on_detached else "quit")
             self.hang_up = True
-            self.notify("writing a checkpoint ...")
+            self.notify("stopping ..." if answers is LEAVE else "writing a checkpoint ...")
 
     async def action_quit(self) -> None:
         """Textual's own way out, in the palette too: ask as q does."""
