@@ -12,11 +12,13 @@ import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import click
 import platformdirs
 
 from hptui.cli.exit_codes import DONE, FAILED, INTERRUPTED, USAGE
+from hptui.cli.leaving import leave
 from hptui.cli.main import cli
 from hptui.cli.options import no_such_flag
 from hptui.cli.output import outlive_readers, print_to_stderr
@@ -91,5 +93,10 @@ def _keep_traceback(error: Exception) -> Path | None:
     return None
 
 
+def console() -> NoReturn:
+    """Run the command line as a process of its own."""
+    leave(main())
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    console()
