@@ -19,6 +19,8 @@ import pytest
 # there before kept where the processes of pytest-xdist, which inherit all of it, find it too.
 os.environ.setdefault("TESTS_CUDA_VISIBLE_DEVICES", os.environ.get("CUDA_VISIBLE_DEVICES", "all"))
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
+# As many tests run at once as there are cores: with threads of their own, trainings would wait for one another.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 REPOSITORY = Path(__file__).resolve().parents[1]
 NUMBER = count()
 HANDLERS = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}

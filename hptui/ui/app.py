@@ -276,8 +276,11 @@ class HptuiApp(App[None]):
 
     @on(LeaveForm)
     def _close_form(self, message: LeaveForm) -> None:
+        from hptui.ui.screens.new_study import NewStudyScreen
+
         self._draft = message.draft
-        self.pop_screen()
+        if isinstance(self.screen, NewStudyScreen):  # it may have been left by another way meanwhile
+            self.pop_screen()
 
     @work
     async def action_leave(self) -> None:

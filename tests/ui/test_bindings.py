@@ -131,6 +131,11 @@ class At:
             assert time.monotonic() < end, f"waited too long for {what}; the screen shows:\n{self.text}"
             await asyncio.sleep(0.01)
 
+    async def until_it_is(self, condition: Callable[[], Awaitable[bool]], what: str) -> None:
+        end = time.monotonic() + PATIENCE_SECONDS
+        while not await condition():
+            assert time.monotonic() < end, f"waited too long for {what}; the screen shows:\n{self.text}"
+
     async def sees(self, words: str) -> None:
         await self.until(lambda: words in self.text, repr(words))
 
@@ -870,8 +875,13 @@ async def _(at: At, key: str) -> None:
     start = 0 if key == "l" else table.max_scroll_x
     table.scroll_to(x=start, animate=False)
     await at.until(lambda: table.scroll_x == start, "its place")
-    await at.press(key)
-    await at.until(lambda: (table.scroll_x > start) if key == "l" else (table.scroll_x < start), "another place")
+
+    async def moved() -> bool:
+        """A list that is just then written anew has no width that could be scrolled."""
+        await at.press(key)
+        return (table.scroll_x > start) if key == "l" else (table.scroll_x < start)
+
+    await at.until_it_is(moved, "another place")
 
 
 # ---- the form

@@ -29,6 +29,7 @@ from hptui.ui.panels.table import TablePanel
 from hptui.ui.screens.dashboard import Dashboard
 from hptui.ui.screens.new_study import NewStudyScreen
 from hptui.ui.screens.preparing import PREPARING, Preparing
+from hptui.ui.screens.study_list import StudyListScreen
 
 
 class FakeTraining:
@@ -191,6 +192,7 @@ def test_a_study_is_resumed_from_its_dashboard_which_the_new_one_replaces(tmp_pa
 
     async def script(sitting: Sitting) -> None:
         await sitting.pilot.press("escape")
+        await sitting.until(lambda: isinstance(sitting.app.screen, StudyListScreen))
         sitting.app.open_study(study.directory)
         await sitting.sees_dashboard()
         first = sitting.app.screen

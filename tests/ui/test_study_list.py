@@ -429,6 +429,22 @@ def test_refreshing_keeps_the_cursor_on_its_study(tmp_path: Path, key: str) -> N
     show(tmp_path, test)
 
 
+def test_a_list_that_is_written_anew_stays_where_it_was(tmp_path: Path) -> None:
+    studies(tmp_path, "one", "two")
+
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        table = app.list.table
+        table.scroll_to(x=table.max_scroll_x, animate=False)
+        await until(pilot, lambda: table.scroll_x == table.max_scroll_x > 3)
+        place = table.scroll_x
+        studies(tmp_path, "new")
+        await pilot.press("r")
+        await until(pilot, lambda: len(app.names) == 3)
+        await until(pilot, lambda: table.scroll_x == place)
+
+    show(tmp_path, test, (16, 24))
+
+
 def test_it_refreshes_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(study_list, "REFRESH_SECONDS", 0.05)
     study = make_study(tmp_path / "s", baseline="none")

@@ -133,7 +133,7 @@ class StudyTable(DataTable[Text]):
 
     def _fill(self, before: StudyLine | None) -> None:
         """Write all rows anew, with the cursor on the study where it was."""
-        row, top = self.cursor_row, self.scroll_y
+        row, left, top = self.cursor_row, self.scroll_x, self.scroll_y
         self.clear(columns=True)
         self.add_column("", width=MARK_WIDTH + 1, key="mark")
         for column, heading, width in zip(
@@ -145,12 +145,13 @@ class StudyTable(DataTable[Text]):
             self.add_row(*self._cells(key), key=key)
         keys = [*self._studies]
         row = keys.index(before.key) if before and before.key in keys else max(0, min(row, len(keys) - 1))
-        # once the table knows its new height: first where it was, then as far as the cursor needs
-        self.call_after_refresh(self._scroll_back, top)
+        # once the table knows its new size: first where it was, then as far as the cursor needs
+        self.call_after_refresh(self._scroll_back, left, top)
         self.move_cursor(row=row)
 
-    def _scroll_back(self, top: float) -> None:
-        self.scroll_to(y=min(top, self.max_scroll_y), animate=False, force=True, immediate=True)
+    def _scroll_back(self, left: float, top: float) -> None:
+        x, y = min(left, self.max_scroll_x), min(top, self.max_scroll_y)
+        self.scroll_to(x, y, animate=False, force=True, immediate=True)
 
     def _cells(self, key: str) -> list[Text]:
         name, state, *others = self._rows[key]
