@@ -18,9 +18,9 @@ import click
 import platformdirs
 
 from hptui.cli.exit_codes import DONE, FAILED, INTERRUPTED, USAGE
+from hptui.cli.groups import no_such_flag
 from hptui.cli.leaving import leave
 from hptui.cli.main import cli
-from hptui.cli.options import no_such_flag
 from hptui.cli.output import outlive_readers, print_to_stderr
 from hptui.errors import HptuiError, told
 

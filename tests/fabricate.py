@@ -32,7 +32,8 @@ from hptui.record.events import (
 from hptui.record.predictions import Predictions, write_predictions
 from hptui.record.run_writer import RunWriter
 from hptui.record.seals import seal_text
-from hptui.record.study_directory import STUDY_FILE, Study, create_study
+from hptui.record.study_directory import Study, create_study
+from hptui.record.study_folders import STUDY_FILE
 
 PATIENCE_SECONDS = 240
 """for a condition, on a machine that is busy with other things"""

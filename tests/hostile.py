@@ -20,7 +20,7 @@ from fabricate import (
 
 from hptui.record.events import CommandRefused, RunFailed
 from hptui.record.notes import write_note
-from hptui.record.study_directory import STUDY_FILE
+from hptui.record.study_folders import STUDY_FILE
 
 HARMLESS = "\N{WOMAN}\u200d\N{WOMAN}\ufe0f e\u0301 \u6f22"
 """joined emojis, an accent by itself, a wide sign"""

@@ -20,7 +20,7 @@ from hptui.cli.output import print_json, print_to_stderr
 from hptui.cli.session import Session
 from hptui.cli.stop_signals import stopping_signals
 from hptui.errors import HptuiError
-from hptui.record.study_directory import shown
+from hptui.record.study_folders import shown
 
 if TYPE_CHECKING:
     from hptui.reading.studies import FollowedStudy

@@ -27,7 +27,7 @@ from hptui.cli.output import print_line, print_to_stderr
 from hptui.config import StudyConfig
 from hptui.errors import HptuiError
 from hptui.record.presence import is_written, read_heartbeat
-from hptui.record.study_directory import shown, studies_folder
+from hptui.record.study_folders import shown, studies_folder
 
 SAID_BYTES = 500
 """of a last line that is shown"""

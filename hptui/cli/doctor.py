@@ -15,7 +15,7 @@ import psutil
 import hptui
 from hptui.datasets._decoded_cache import MOST, DecodedCache
 from hptui.record.sizes import in_bytes
-from hptui.record.study_directory import studies_folder
+from hptui.record.study_folders import studies_folder
 
 PACKAGES = (
     *("torch", "torchvision", "numpy", "scipy", "scikit-learn"),

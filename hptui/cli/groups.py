@@ -1,4 +1,4 @@
-"""Groups of commands: one that helps with a mistyped name, and one that imports a command when it is asked for."""
+"""Groups of commands: what helps with a mistyped name or flag, and what imports a command when it is asked for."""
 
 from __future__ import annotations
 
@@ -46,3 +46,16 @@ class LazyGroup(SuggestingGroup):
             module, _, name = self._places[cmd_name].partition(":")
             self.add_command(getattr(importlib.import_module(module), name), cmd_name)
         return super().get_command(ctx, cmd_name)
+
+
+def no_such_flag(error: click.NoSuchOption) -> str:
+    """What is said of a flag that there is not: with those that it begins, else with the nearest one alone.
+
+    click names up to three in alphabetical order: for --epoch --detach before --epochs.
+    """
+    near = list(error.possibilities or ())[:1]
+    if error.ctx is not None and error.option_name.startswith("--"):
+        flags = [flag for param in error.ctx.command.get_params(error.ctx) for flag in param.opts]
+        near = [flag for flag in flags if flag.startswith(error.option_name)] or near
+    hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+    return f"there is no flag {error.option_name}.{hint}"

@@ -9,7 +9,8 @@ from hptui.cli.groups import LazyGroup
 from hptui.cli.output import print_line
 
 COMMANDS = {
-    "training": ("run", "resume", "watch", "stop", "trainer"),
+    "beginning": ("run",),
+    "training": ("resume", "watch", "stop", "trainer"),
     "studies": ("list", "compare", "export", "report"),
     "runs": ("replay", "predict"),
     "evaluating": ("evaluate",),

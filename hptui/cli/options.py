@@ -77,19 +77,6 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print the re
 config_argument = click.argument("config", required=False, type=click.Path(path_type=Path), metavar="[CONFIG.toml]")
 
 
-def no_such_flag(error: click.NoSuchOption) -> str:
-    """What is said of a flag that there is not: with those that it begins, else with the nearest one alone.
-
-    click names up to three in alphabetical order: for --epoch --detach before --epochs.
-    """
-    near = list(error.possibilities or ())[:1]
-    if error.ctx is not None and error.option_name.startswith("--"):
-        flags = [flag for param in error.ctx.command.get_params(error.ctx) for flag in param.opts]
-        near = [flag for flag in flags if flag.startswith(error.option_name)] or near
-    hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
-    return f"there is no flag {error.option_name}.{hint}"
-
-
 def given_device(device: str | None) -> str | None:
     """Check --device of a command that takes no other settings."""
     try:

@@ -18,7 +18,8 @@ from hptui.metrics.thresholds import choose_threshold
 from hptui.record.localizing import localized_model
 from hptui.record.predictions import Model, read_predictions
 from hptui.record.run_directory import BEST_FILE, MODEL_FILE, read_run_file
-from hptui.record.study_directory import Study, open_study, shown
+from hptui.record.study_directory import Study, open_study
+from hptui.record.study_folders import shown
 
 if TYPE_CHECKING:
     from hptui.datasets import Pixels

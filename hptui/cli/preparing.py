@@ -21,7 +21,7 @@ class NewStudyPreparation:
         """where the study will be"""
 
     def __call__(self) -> PreparedStudy:
-        from hptui.record.study_directory import new_directory
+        from hptui.record.new_folders import new_directory
 
         self.directory = new_directory(self._config)
         from hptui.training import start_study

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from hptui.errors import HptuiError, TrainingError
 from hptui.headway import CalledOffError, listening
 from hptui.record.command_inbox import CommandInbox
-from hptui.record.study_directory import STUDY_FILE
+from hptui.record.study_folders import STUDY_FILE
 
 if TYPE_CHECKING:
     from hptui.training import Control, PreparedStudy

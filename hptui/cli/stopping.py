@@ -10,7 +10,8 @@ from hptui.errors import RunDirectoryError, TrainingError
 from hptui.reading.studies import FollowedStudy, Status
 from hptui.record.commands import CommandSender, StopStudy
 from hptui.record.presence import is_written, read_heartbeat
-from hptui.record.study_directory import Study, shown
+from hptui.record.study_directory import Study
+from hptui.record.study_folders import shown
 
 POLL_SECONDS = 0.1
 PATIENCE_SECONDS = 30.0

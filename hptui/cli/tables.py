@@ -16,7 +16,7 @@ from hptui.reading.comparison import Comparison
 from hptui.reading.comparison.words import arm_cells, comparison_lines, headings
 from hptui.reading.listing import StudyLine
 from hptui.reading.listing_words import COLUMNS
-from hptui.record.study_directory import shown
+from hptui.record.study_folders import shown
 from hptui.ui.study_lines import Order, layout
 
 

@@ -9,7 +9,8 @@ import click
 from hptui.cli.output import print_to_stderr
 from hptui.errors import UsageError
 from hptui.record.own_code import code_question, remember_code, require_allowed, unknown_code
-from hptui.record.study_directory import Study, shown
+from hptui.record.study_directory import Study
+from hptui.record.study_folders import shown
 
 trust_option = click.option(
     "--trust",

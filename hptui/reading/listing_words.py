@@ -11,7 +11,7 @@ from hptui.metrics.classification import metric_title
 from hptui.reading.comparison.number_words import between, mean_sd, percent, signed
 from hptui.reading.listing import UNREADABLE, StudyLine, StudyResults
 from hptui.record.sizes import in_bytes
-from hptui.record.study_directory import shown
+from hptui.record.study_folders import shown
 from hptui.record.task import Task
 
 AGES = ((365 * 86400, "y"), (86400, "d"), (3600, "h"), (60, "min"))

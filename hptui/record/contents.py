@@ -14,11 +14,13 @@ from pathlib import Path
 from hptui.record.commands import COMMANDS
 from hptui.record.events import RunCompleted
 from hptui.record.log_backwards import last_event
+from hptui.record.new_folders import SOURCES
 from hptui.record.notes import NOTE_FILE
 from hptui.record.predictions import PREDICTIONS_FILE
 from hptui.record.presence import HEARTBEAT, LOCK
 from hptui.record.run_directory import BEST_FILE, CHECKPOINTS, DAMAGED_EVENTS_FILE, EVENTS_FILE, MODEL_FILE, RUN_FILE
-from hptui.record.study_directory import SOURCES, STEERING_FILE, STUDY_FILE, Study
+from hptui.record.study_directory import STEERING_FILE, Study
+from hptui.record.study_folders import STUDY_FILE
 from hptui.record.wrong_images import WRONG_IMAGES_FILE
 
 EXPORT, REPORT_FILE = "export", "report.html"

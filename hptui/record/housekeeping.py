@@ -11,7 +11,8 @@ from hptui.opening import open_regular
 from hptui.record.contents import contents, needless
 from hptui.record.machine_paths import forget_paths
 from hptui.record.presence import LOCK, kept_from_writers, refuse_if_written
-from hptui.record.study_directory import STUDY_FILE, Study, open_study, shown
+from hptui.record.study_directory import Study, open_study
+from hptui.record.study_folders import STUDY_FILE, shown
 
 BEGINNINGS = (b"checksum = ", b"schema = ")
 """of every study.toml that hptui wrote, damaged or not"""

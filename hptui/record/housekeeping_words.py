@@ -12,7 +12,8 @@ from hptui.record.housekeeping import require_own
 from hptui.record.presence import is_written, refuse_if_written
 from hptui.record.run_directory import RUN_FILE
 from hptui.record.sizes import in_bytes
-from hptui.record.study_directory import Study, open_study, shown
+from hptui.record.study_directory import Study, open_study
+from hptui.record.study_folders import shown
 
 LARGE = 1_000_000_000
 """bytes"""

@@ -13,8 +13,9 @@ from hptui.config import PLUG_INS, StudyConfig, convert_field
 from hptui.errors import ConfigError
 from hptui.opening import read_file
 from hptui.record.machine_paths import path_of, recall_paths
+from hptui.record.new_folders import SOURCES
 from hptui.record.own_code import require_allowed
-from hptui.record.study_directory import SOURCES, Study
+from hptui.record.study_directory import Study
 
 
 def localized(study: Study, data_dir: str | None = None, allowed: str = "") -> StudyConfig:

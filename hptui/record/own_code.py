@@ -30,7 +30,9 @@ from hptui.errors import INSTALLED, ConfigError, RunDirectoryError, UsageError
 from hptui.opening import read_file
 from hptui.record.files import replace_file
 from hptui.record.machine_paths import path_of, recall_paths
-from hptui.record.study_directory import SOURCES, Study, shown
+from hptui.record.new_folders import SOURCES
+from hptui.record.study_directory import Study
+from hptui.record.study_folders import shown
 
 NAMED = 12
 """files that a question names one by one; of more the number"""

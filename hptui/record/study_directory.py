@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
-import platformdirs
 import tomli_w
 from msgspec import Meta
 
 import hptui
-from hptui.config import FIELDS, Arm, StudyConfig, convert_field, from_plain, to_plain
+from hptui.config import Arm, StudyConfig, convert_field, from_plain, to_plain
 from hptui.errors import ConfigError, RunDirectoryError
 from hptui.opening import read_file, read_text
 from hptui.parsing import parse_toml, ready
@@ -31,14 +30,14 @@ from hptui.record.events import SCHEMA, Amount, Time
 from hptui.record.files import replace_file
 from hptui.record.intensity import Intensity
 from hptui.record.machine_paths import portable, remember_paths
-from hptui.record.presence import HEARTBEAT, LOCK, Presence
+from hptui.record.new_folders import SOURCES, new_directory, refuse_used
+from hptui.record.presence import Presence
 from hptui.record.run_directory import RunFile, check_schema, create_run, run_name
 from hptui.record.seals import seal_struct, seal_text, text_damage, unsealed_struct
+from hptui.record.study_folders import STUDY_FILE, shown, studies_folder
 from hptui.record.write_errors import cannot_write
 
-STUDY_FILE = "study.toml"
 STEERING_FILE = "steering.json"
-SOURCES = "sources"
 OUTPUT_FILE = "output.log"
 
 
@@ -110,75 +109,6 @@ class Study(msgspec.Struct, frozen=True):
         create_run(directory, RunFile(SCHEMA, hptui.__version__, arm, seed, to_plain(self.config), self.id))
 
 
-def shown(path: str | Path) -> str:
-    """A file name as it can be printed anywhere: bytes that are no UTF-8 are replaced."""
-    return os.fsencode(path).decode("utf-8", "replace")
-
-
-def holds_study(folder: Path) -> bool:
-    """Whether a folder has a study, in whatever state; of one's own that cannot be looked into, it is supposed."""
-    try:
-        (folder / STUDY_FILE).lstat()
-    except PermissionError:
-        with contextlib.suppress(OSError):
-            return folder.stat().st_uid == os.getuid()
-        return False
-    except (OSError, ValueError):
-        return False
-    return True
-
-
-def studies_folder() -> Path:
-    """Where studies are kept unless --out says otherwise."""
-    return platformdirs.user_data_path("hptui") / "studies"
-
-
-def new_directory(config: StudyConfig) -> Path:
-    """A folder for a new study, not made yet: --out, or a new name among the user's studies.
-
-    Raises:
-        RunDirectoryError: --out exists and is not an empty folder, or no folder can be made there.
-    """
-    if config.out is None:
-        label = config.dataset.partition(":")[0].rpartition("/")[2].removesuffix(".py")
-        stem = f"{time.strftime('%Y%m%d-%H%M%S')}-{label}-{config.strategy.rpartition(':')[2]}"
-        names = (stem if number == 1 else f"{stem}-{number}" for number in range(1, 1000))
-        return next(path for name in names if not (path := studies_folder() / name).exists())
-    directory = Path(config.out).expanduser()
-    try:
-        if directory.exists():
-            _refuse_used(directory)
-        existing = next(place for place in (directory, *directory.absolute().parents) if place.exists())
-        if not existing.is_dir() or not os.access(existing, os.W_OK):
-            raise RunDirectoryError(f"cannot write in {existing}; choose another --out.")
-    except OSError as error:
-        raise RunDirectoryError(f"cannot use {directory}: {error.strerror}.") from None
-    return directory
-
-
-def _refuse_used(directory: Path) -> None:
-    """Raise RunDirectoryError unless this is an empty folder, or one with no more in it than a killed start leaves."""
-    if holds_study(directory):
-        raise RunDirectoryError(
-            f"{directory} already holds a study; go on with it (hptui resume), or choose another --out."
-        )
-    names = {path.name for path in directory.iterdir()} if directory.is_dir() else {"a file"}
-    if LOCK in names and _are_copies(directory / SOURCES):
-        names.discard(SOURCES)  # the start was killed between these and study.toml
-    if not all(map(_is_left_over, names)):
-        raise RunDirectoryError(f"{directory} is not an empty folder; choose another --out.")
-
-
-def _are_copies(sources: Path) -> bool:
-    """Whether nothing is in there but what a start copies, FIELD/.../FILE.py: only that may be removed."""
-    inside = [path.relative_to(sources) for path in sources.rglob("*") if not path.is_dir()]
-    return all(len(path.parts) > 1 and path.parts[0] in FIELDS and path.suffix == ".py" for path in inside)
-
-
-def _is_left_over(name: str) -> bool:
-    return name in (LOCK, HEARTBEAT) or (name.startswith(".") and name.endswith(".partial"))
-
-
 def create_study(  # noqa: PLR0913 (what is known of a study when it begins, each by its name)
     directory: Path,
     config: StudyConfig,
@@ -218,7 +148,7 @@ def create_study(  # noqa: PLR0913 (what is known of a study when it begins, eac
     try:
         study = _claim_free_name(study, config)
         with Presence(study.directory):
-            _refuse_used(study.directory)
+            refuse_used(study.directory)
             _write(study, places)
     except OSError as error:
         raise RunDirectoryError(cannot_write(directory, error, then="start again")) from None

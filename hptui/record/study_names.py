@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hptui.errors import RunDirectoryError, nearest_first
 from hptui.record.run_directory import RUN_FILE
-from hptui.record.study_directory import holds_study, shown, studies_folder
+from hptui.record.study_folders import holds_study, shown, studies_folder
 
 SHOWN = 5
 """of the names that a beginning could mean, or that are near, so many are told"""

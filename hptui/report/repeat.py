@@ -15,8 +15,8 @@ from hptui.config.former import as_of_today, former_strategy
 from hptui.hyperparameters import default_search
 from hptui.reading.changes import changes
 from hptui.reading.studies import FollowedStudy
+from hptui.record.new_folders import SOURCES
 from hptui.record.run_directory import run_name
-from hptui.record.study_directory import SOURCES
 
 
 @dataclass(frozen=True)

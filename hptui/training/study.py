@@ -25,7 +25,8 @@ from hptui.record.own_code import remember_trained
 from hptui.record.presence import Presence
 from hptui.record.run_directory import ERROR_FILE, MODEL_FILE
 from hptui.record.run_writer import RunWriter
-from hptui.record.study_directory import Study, create_study, shown
+from hptui.record.study_directory import Study, create_study
+from hptui.record.study_folders import shown
 from hptui.record.write_errors import require_room
 from hptui.training.disk_use import disk_use
 from hptui.training.engine.building import StudyInputs

@@ -17,9 +17,8 @@ from textual.reactive import Reactive, reactive
 from textual.screen import ModalScreen, Screen
 from textual.worker import WorkerFailed
 
-from hptui.config import StudyConfig
 from hptui.errors import HptuiError, told
-from hptui.record.study_directory import studies_folder
+from hptui.record.study_folders import studies_folder
 from hptui.ui.appearance import Appearance
 from hptui.ui.attention import Attention
 from hptui.ui.drawing.colours import Palette
@@ -33,6 +32,7 @@ from hptui.ui.themes import LOOKS, THEMES
 from hptui.ui.widgets.folder_line import FolderLine
 
 if TYPE_CHECKING:
+    from hptui.config import StudyConfig
     from hptui.ui.exporting import Exporter
     from hptui.ui.form_check import Measure
     from hptui.ui.screens.comparison import Comparer

@@ -20,7 +20,7 @@ from hptui.config import FIELDS, PLUG_INS, Arm, Layer, StudyConfig, resolve, tak
 from hptui.config.data_places import data_places, folder_of_data, not_there
 from hptui.errors import ConfigError, DatasetError, HptuiError, RunDirectoryError
 from hptui.planning import ArmPlan, Refused, Speed, plan_study, study_lines, time_words, unused_settings
-from hptui.record.study_directory import new_directory
+from hptui.record.new_folders import new_directory
 from hptui.ui.widgets.form import Row
 
 Measure = Callable[[StudyConfig, Callable[[], bool]], Speed | Refused | None]

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from textual.message import Message
 
-from hptui.config import StudyConfig
-
 if TYPE_CHECKING:
+    from hptui.config import StudyConfig
     from hptui.reading.alerts import Alert
 
 Draft = dict[str, list[Any]]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from hptui.config import StudyConfig
+if TYPE_CHECKING:
+    from hptui.config import StudyConfig
 
 
 class Training(Protocol):

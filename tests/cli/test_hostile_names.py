@@ -22,7 +22,7 @@ from hptui.__main__ import main
 from hptui.cli.console import HarmlessConsole
 from hptui.record.harmless import harmless
 from hptui.record.intensity import BYTES
-from hptui.record.study_directory import studies_folder
+from hptui.record.study_folders import studies_folder
 from hptui.ui.bell import attention
 
 Captured = pytest.CaptureFixture[str]

@@ -23,7 +23,7 @@ from hptui.metrics.classification import METRIC_TITLES
 from hptui.reading.listing_words import COLUMNS
 from hptui.record.notes import read_note
 from hptui.record.presence import Presence
-from hptui.record.study_directory import studies_folder
+from hptui.record.study_folders import studies_folder
 
 Captured = pytest.CaptureFixture[str]
 COMPLETE = """

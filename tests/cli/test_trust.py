@@ -21,7 +21,8 @@ from hptui.cli import replay as replay_module
 from hptui.record.events import RunStopped
 from hptui.record.machine_paths import forget_paths
 from hptui.record.own_code import own_code, unknown_code
-from hptui.record.study_directory import Study, open_study, studies_folder
+from hptui.record.study_directory import Study, open_study
+from hptui.record.study_folders import studies_folder
 from hptui.ui.messages import NewStudy, ResumeStudy
 from hptui.ui.screens.dialogs import ChoiceDialog
 from hptui.ui.screens.study_list import StudyListScreen

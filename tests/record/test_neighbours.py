@@ -15,8 +15,9 @@ from hptui.errors import ConfigError
 from hptui.own_files import package_of
 from hptui.record.localizing import localized_model
 from hptui.record.neighbours import neighbours
+from hptui.record.new_folders import SOURCES
 from hptui.record.own_code import CodeNotAllowedError, remember_trained
-from hptui.record.study_directory import SOURCES, Study, create_study
+from hptui.record.study_directory import Study, create_study
 
 SIZE = "SIZE = 7\n"
 

@@ -17,9 +17,11 @@ from hptui.config import StudyConfig
 from hptui.errors import ConfigError, RunDirectoryError
 from hptui.record import machine_paths, study_directory
 from hptui.record.localizing import localized
+from hptui.record.new_folders import new_directory
 from hptui.record.own_code import remember_trained
 from hptui.record.run_directory import read_run_file
-from hptui.record.study_directory import create_study, new_directory, open_study, studies_folder
+from hptui.record.study_directory import create_study, open_study
+from hptui.record.study_folders import studies_folder
 
 PLANNED = {"baseline": 1.0, "optimized": 1.5}
 

@@ -8,7 +8,7 @@ import pytest
 from fabricate import finished_study, make_study
 
 from hptui.errors import RunDirectoryError
-from hptui.record.study_directory import studies_folder
+from hptui.record.study_folders import studies_folder
 from hptui.record.study_names import find_run, find_study, study_names
 
 

@@ -15,7 +15,8 @@ from PIL import Image
 from hptui.__main__ import main
 from hptui.config import Layer, resolve
 from hptui.record.run_directory import MODEL_FILE
-from hptui.record.study_directory import STUDY_FILE, open_study
+from hptui.record.study_directory import open_study
+from hptui.record.study_folders import STUDY_FILE
 from hptui.training.run.control import Control
 from hptui.training.study import start_study, train_study
 

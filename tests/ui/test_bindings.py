@@ -54,7 +54,8 @@ from hptui.record.commands import (
 )
 from hptui.record.events import Axis
 from hptui.record.presence import Presence
-from hptui.record.study_directory import Study, open_study, studies_folder
+from hptui.record.study_directory import Study, open_study
+from hptui.record.study_folders import studies_folder
 from hptui.ui.app import HptuiApp
 from hptui.ui.exporting import ExportOutcome
 from hptui.ui.panels import Panel

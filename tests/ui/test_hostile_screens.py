@@ -11,7 +11,7 @@ from hostile import EVIL, hostile_studies, obeyed
 from textual.pilot import Pilot
 
 from hptui.cli.requests import compare_studies
-from hptui.record.study_directory import studies_folder
+from hptui.record.study_folders import studies_folder
 from hptui.ui.app import HptuiApp
 from hptui.ui.screens.comparison import ComparisonScreen
 from hptui.ui.screens.dashboard import Dashboard

@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 from textual.widgets import DataTable, Input, Select
 
 from hptui.record.notes import read_note
-from hptui.record.study_directory import studies_folder
+from hptui.record.study_folders import studies_folder
 from hptui.ui.app import HptuiApp
 from hptui.ui.messages import NewStudy
 from hptui.ui.panels.log import LogPanel

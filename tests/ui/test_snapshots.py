@@ -51,7 +51,8 @@ from hptui.config import StudyConfig
 from hptui.record.events import AnyEvent, Axis, LandscapePredicted, RunFailed, RunPaused, RunStopped, encode
 from hptui.record.presence import Presence
 from hptui.record.run_directory import EVENTS_FILE
-from hptui.record.study_directory import STUDY_FILE, Study
+from hptui.record.study_directory import Study
+from hptui.record.study_folders import STUDY_FILE
 from hptui.ui.app import HptuiApp
 from hptui.ui.appearance import Settings, save_settings
 from hptui.ui.drawing.strip_lines import Watched

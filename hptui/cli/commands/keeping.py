@@ -12,7 +12,7 @@ from hptui.cli.exit_codes import DONE
 from hptui.cli.output import print_line, print_to_stderr
 from hptui.cli.study_arguments import named_studies_argument, some_named_studies_argument, study_argument
 from hptui.errors import UsageError
-from hptui.record.study_directory import shown, studies_folder
+from hptui.record.study_folders import shown, studies_folder
 from hptui.record.study_names import study_directories
 
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")

@@ -18,7 +18,8 @@ from hptui.errors import RunDirectoryError
 from hptui.metrics.classification import METRIC_TITLES, check_metric
 from hptui.record.contents import EXPORT, REPORT_FILE, size_of
 from hptui.record.predictions import Model
-from hptui.record.study_directory import holds_study, open_study, studies_folder
+from hptui.record.study_directory import open_study
+from hptui.record.study_folders import holds_study, studies_folder
 from hptui.record.study_names import find_study
 
 if TYPE_CHECKING:

@@ -1,29 +1,25 @@
-"""Commands that train a study, or watch or stop one that is trained: run, resume, watch, stop."""
+"""Commands on a study that there is: resume, watch, stop; and the process that trains one without a terminal."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 import msgspec
 
-from hptui.cli.detaching import COMMAND, Job
+from hptui.cli.detaching import COMMAND
 from hptui.cli.exit_codes import DONE
 from hptui.cli.foreground import train, train_apart
 from hptui.cli.notify import Notify, bell_option, notify_options
 from hptui.cli.options import (
-    config_argument,
     detach_option,
     device_option,
     given_device,
     headless_option,
     json_option,
-    resolve_layers,
-    settings_options,
 )
 from hptui.cli.output import print_to_stderr
-from hptui.cli.preparing import NewStudyPreparation, resumption_preparation
+from hptui.cli.preparing import resumption_preparation
 from hptui.cli.screen import has_terminal, show_screen
 from hptui.cli.study_arguments import study_argument
 from hptui.cli.trusting import allowed_code, trust_option
@@ -31,41 +27,8 @@ from hptui.errors import UsageError
 from hptui.record.localizing import localized
 from hptui.record.mending import mend_logs
 from hptui.record.presence import await_silence, refuse_if_written
-from hptui.record.study_directory import new_directory, open_study
+from hptui.record.study_directory import open_study
 from hptui.record.takeover import take_over
-
-
-@click.command()
-@config_argument
-@settings_options
-@headless_option
-@detach_option
-@notify_options
-@json_option
-def run(
-    config: Path | None,
-    headless: bool,
-    detach: bool,
-    bell: str | None,
-    notify_command: str | None,
-    as_json: bool,
-    **flags: Any,
-) -> int:
-    """Start a study: baseline and optimized runs, paired by seed.
-
-    With --detach the training goes on when this terminal is closed and when you log out. Where systemd is set to end
-    all processes of who logs out (KillUserProcesses=yes), that takes two things more, the first of them once:
-
-    \b
-      loginctl enable-linger
-      systemd-run --user --scope hptui run --detach ...
-    """  # noqa: D301 (the sign by which click keeps lines as they are)
-    notify = Notify.of(bell, notify_command)
-    resolved = resolve_layers(config, flags)
-    new_directory(resolved.config)  # a place that cannot be used is told before any screen
-    if detach:
-        return train_apart(Job(resolved.config), notify, headless=headless, as_json=as_json)
-    return train(NewStudyPreparation(resolved.config), notify, headless=headless, as_json=as_json)
 
 
 @click.command()
@@ -111,7 +74,7 @@ def resume(
     if device is not None:
         config = msgspec.structs.replace(config, device=given_device(device))
     if detach:
-        return train_apart(Job(config, str(study.directory)), notify, headless=headless, as_json=as_json)
+        return train_apart(config, notify, headless=headless, as_json=as_json, resumes=study.directory)
     preparation = resumption_preparation(study, config)
     return train(preparation, notify, headless=headless, as_json=as_json, resumes=study.directory)
 

@@ -32,7 +32,7 @@ from hptui.reading.comparison.sampling import SamplingError
 from hptui.reading.comparison.study import Comparison, by_seed, compare, measure_arm, sampling_error
 from hptui.reading.studies import FollowedRun, FollowedStudy
 from hptui.record.predictions import Model, Predictions
-from hptui.record.study_directory import shown
+from hptui.record.study_folders import shown
 
 USED = ("train_size", "validation_size")
 """settings that decide how many images are used, of which those for the test are not"""

@@ -21,7 +21,8 @@ from hptui.record.housekeeping_words import clean_question, delete_question
 from hptui.record.localizing import localized
 from hptui.record.notes import write_note
 from hptui.record.own_code import code_question, remember_code, unknown_code
-from hptui.record.study_directory import open_study, shown
+from hptui.record.study_directory import open_study
+from hptui.record.study_folders import shown
 from hptui.ui.drawing.literal import literal
 from hptui.ui.messages import NewStudy, ResumeStudy
 from hptui.ui.screens.comparison import Comparer, ComparisonScreen

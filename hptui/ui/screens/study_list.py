@@ -19,7 +19,7 @@ from textual.worker import get_current_worker
 
 from hptui.reading.listing import StudyLine, StudyReader
 from hptui.reading.listing_words import BY_NAME, COLUMNS, details, run_words
-from hptui.record.study_directory import shown, studies_folder
+from hptui.record.study_folders import shown, studies_folder
 from hptui.ui.drawing.literal import literal
 from hptui.ui.messages import NewStudy
 from hptui.ui.screens.comparison import Comparer
