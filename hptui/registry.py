@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hptui.errors import ConfigError, failure_words, nearest
-from hptui.own_files import import_file, import_module
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -47,15 +46,26 @@ def names(folder: str) -> list[str]:
     return sorted(_built_in(folder) | {point.name for point in entry_points(folder)})
 
 
-def _built_in(folder: str) -> set[str]:
-    return {module.name for module in pkgutil.iter_modules(_places(folder)) if not module.name.startswith("_")}
+def is_built_in(folder: str, name: str) -> bool:
+    """Whether `folder` has a file of this name: its import cannot fail as that of an installed package can."""
+    return name in _built_in(folder)
 
 
-def _places(folder: str) -> list[str]:
+def _built_in(folder: str) -> frozenset[str]:
+    return _names_in(_places(folder))
+
+
+@cache
+def _names_in(places: tuple[str, ...]) -> frozenset[str]:
+    """Listed once: a start asks some fifty times, which would be a fiftieth of the time to the first picture."""
+    return frozenset(module.name for module in pkgutil.iter_modules(places) if not module.name.startswith("_"))
+
+
+def _places(folder: str) -> tuple[str, ...]:
     package = importlib.util.find_spec(f"hptui.{folder}")
     if package is None or package.submodule_search_locations is None:
         raise LookupError(f"no plug-in folder {folder!r}")
-    return list(package.submodule_search_locations)
+    return tuple(package.submodule_search_locations)
 
 
 def entry_points(folder: str) -> Iterable[EntryPoint]:
@@ -99,7 +109,7 @@ def _names_our_group(file: Path) -> bool:
 
 def is_known(folder: str, name: str) -> bool:
     """Whether `folder` has a plug-in of this name."""
-    return name in _built_in(folder) or any(point.name == name for point in entry_points(folder))
+    return is_built_in(folder, name) or any(point.name == name for point in entry_points(folder))
 
 
 def library_of(name: str) -> tuple[str, str] | None:
@@ -170,7 +180,7 @@ def load(folder: str, name: str) -> Any:
     check_name(folder, name)
     if (found := library_of(name)) is not None and folder == "models":
         return _load_network(*found)
-    if name not in _built_in(folder):
+    if not is_built_in(folder, name):
         point = next(point for point in entry_points(folder) if point.name == name)
         try:
             return point.load()
@@ -218,6 +228,8 @@ def load_own(name: str) -> Any:
     path = own_file(name)
     if path is not None and not path.is_file():
         raise ConfigError(f"{name!r}: there is no file {path}. Write path/file.py:Name.")
+    from hptui.own_files import import_file, import_module  # most name no own code: the first picture need not wait
+
     try:
         module = import_file(path) if path is not None else import_module(location)
     except ConfigError:

@@ -18,6 +18,17 @@ from hptui.__main__ import main
 code = main(sys.argv[1:])
 print(json.dumps([code, sorted({name.partition('.')[0] for name in sys.modules})]))
 """
+FIRST_PICTURE = """
+import sys
+import hptui.cli.screen
+from hptui.ui.app import HptuiApp
+hptui.cli.screen.has_terminal = lambda: True
+HptuiApp.run = lambda app: print(*sys.modules)
+from hptui.__main__ import main
+sys.exit(main(sys.argv[1:]))
+"""
+"""what is imported when the app begins to draw; nothing is trained, because it never does"""
+AFTER = ("numpy", "hptui.cli.detaching", "hptui.cli.session", "hptui.reading", "hptui.strategies", "hptui.training")
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:
@@ -51,6 +62,19 @@ def test_what_only_reads_needs_no_torch(tmp_path: Path, arguments: list[str]) ->
     assert code == 0, done.stderr
     assert "hptui" in modules
     assert not set(HEAVY) & set(modules)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "after"), [([], "hptui.config"), (["run", "--out", "STUDY"], "hptui.own_files")], ids=["list", "run"]
+)
+def test_the_first_picture_waits_for_nothing_that_trains_or_reads_a_study(
+    tmp_path: Path, arguments: list[str], after: str
+) -> None:
+    done = python(FIRST_PICTURE, *(str(tmp_path / "s") if argument == "STUDY" else argument for argument in arguments))
+    assert done.returncode == 0, done.stderr
+    imported = set(done.stdout.split())
+    assert "hptui.record.study_folders" in imported
+    assert not {"torch", "matplotlib", "hptui.record.study_directory", "hptui.record.events", *AFTER, after} & imported
 
 
 def test_the_import_contracts_are_kept() -> None:

@@ -20,6 +20,7 @@ from deciding import run_decision
 from fabricate import configuration, python, values
 
 from hptui import registry
+from hptui.config import Layer, resolve
 from hptui.errors import ConfigError
 from hptui.hyperparameters import Values, default_values
 from hptui.plan import Length, Plan, Stage, plan_lines, planned_cost
@@ -200,6 +201,7 @@ def test_installed_packages_join_through_entry_points() -> None:
 def test_an_installed_package_that_cannot_be_imported_is_one_line() -> None:
     message = refusal(registry.load, "strategies", "broken")
     assert message.startswith("'broken' cannot be imported: ModuleNotFoundError: No module named 'no_such_package'")
+    assert refusal(resolve, [Layer("flag", {"strategy": "broken"})]) == message  # before there is a screen
 
 
 # The contract of every strategy, whichever there are.

@@ -6,7 +6,6 @@ With torch that takes a second, in which a user looks at a terminal without a pr
 from __future__ import annotations
 
 import atexit
-import ctypes
 import gc
 import io
 import os
@@ -30,5 +29,7 @@ def leave(code: int) -> NoReturn:
                 writer.flush()
         except (OSError, ValueError):
             continue  # a file that cannot be written, or not any more; Python says nothing either
+    import ctypes  # torch has it imported; without torch it would only hold up the start
+
     ctypes.CDLL(None).fflush(None)  # libraries written in C print too
     os._exit(code)

@@ -172,10 +172,11 @@ def contradictions(config: StudyConfig, *, installed: bool = True) -> Iterator[t
     if config.group_pattern is not None and named is not None:
         yield ("group_pattern", "group_column"), "group_pattern and a column both name the groups; keep one of them."
     for arm in config.arms:
-        if _searches(config.strategy_of(arm), installed=installed) and not config.search:
-            problem = (
-                f"strategy {config.strategy_of(arm)!r} has a grid of no cells; name at least one range with --search."
-            )
+        strategy = config.strategy_of(arm)
+        if config.search and registry.is_built_in("strategies", strategy):
+            continue  # nothing can be missing; the first picture need not wait for its import
+        if _searches(strategy, installed=installed) and not config.search:
+            problem = f"strategy {strategy!r} has a grid of no cells; name at least one range with --search."
             yield ("strategy" if arm == "optimized" else arm, "search"), problem
     for epoch in config.decide_at or ():
         if epoch > config.epochs:

@@ -23,8 +23,8 @@ import msgspec
 
 from hptui.parsing import parse_json, ready
 from hptui.record.files import replace_file
+from hptui.record.study_folders import HEARTBEAT
 
-HEARTBEAT = "heartbeat.json"
 BEAT_SECONDS = 3.0
 LOST_AFTER_SECONDS = 15.0
 """importing torch or writing to a slow disk may hold a heartbeat up for some seconds"""

@@ -13,7 +13,8 @@ import os
 import time
 from pathlib import Path
 
-LOCK = "lock"
+from hptui.record.study_folders import LOCK
+
 ACQUIRE_SECONDS = 0.3
 """a reader that asks whether a lock is free shares it for an instant, which must not turn a writer away"""
 POLL_SECONDS = 0.015

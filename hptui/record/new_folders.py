@@ -8,9 +8,7 @@ from pathlib import Path
 
 from hptui.config import FIELDS, StudyConfig
 from hptui.errors import RunDirectoryError
-from hptui.record.life_signs import HEARTBEAT
-from hptui.record.locks import LOCK
-from hptui.record.study_folders import holds_study, studies_folder
+from hptui.record.study_folders import HEARTBEAT, LOCK, holds_study, studies_folder
 
 SOURCES = "sources"
 """in a study's folder, the copies of the user's own files"""

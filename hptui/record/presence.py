@@ -26,7 +26,6 @@ import msgspec
 from hptui.errors import RunDirectoryError, TrainingError
 from hptui.record.life_signs import (
     BEAT_SECONDS,
-    HEARTBEAT,
     LOST_AFTER_SECONDS,
     OLD_SECONDS,
     Heartbeat,
@@ -38,7 +37,8 @@ from hptui.record.life_signs import (
     unchanged_seconds,
     write_heartbeat,
 )
-from hptui.record.locks import LOCK, DirectoryLock, is_locked
+from hptui.record.locks import DirectoryLock, is_locked
+from hptui.record.study_folders import HEARTBEAT, LOCK
 from hptui.record.write_errors import cannot_write
 
 __all__ = [

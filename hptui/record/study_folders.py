@@ -9,6 +9,8 @@ from pathlib import Path
 import platformdirs
 
 STUDY_FILE = "study.toml"
+LOCK, HEARTBEAT = "lock", "heartbeat.json"
+"""of whoever writes; a run's folder has them too"""
 
 
 def shown(path: str | Path) -> str:

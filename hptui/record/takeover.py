@@ -15,7 +15,6 @@ from pathlib import Path
 from hptui.errors import RunDirectoryError
 from hptui.record.life_signs import (
     BEAT_SECONDS,
-    HEARTBEAT,
     LOST_AFTER_SECONDS,
     Heartbeat,
     beats,
@@ -25,6 +24,7 @@ from hptui.record.life_signs import (
 )
 from hptui.record.locks import is_held, is_locked, open_lock, replace_lock
 from hptui.record.presence import holder, places_of
+from hptui.record.study_folders import HEARTBEAT
 from hptui.record.write_errors import cannot_write
 
 POLL_SECONDS = 0.25

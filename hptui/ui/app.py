@@ -28,7 +28,7 @@ from hptui.ui.messages import Alerted, Draft, LeaveForm, NewStudy, OpenStudy, Re
 from hptui.ui.own_training import OwnTraining, Training
 from hptui.ui.pace import ALONE, BESIDE_TRAINING
 from hptui.ui.screens.preparing import Preparing
-from hptui.ui.themes import LOOKS, THEMES
+from hptui.ui.themes import LOOKS, begin_with_theme
 from hptui.ui.widgets.folder_line import FolderLine
 
 if TYPE_CHECKING:
@@ -98,6 +98,7 @@ class HptuiApp(App[None]):
         self._appearance = Appearance()
         self._keys = KeysInTurn(self, super().on_event)
         self.set_reactive(HptuiApp.palette, self._appearance.palette)
+        begin_with_theme(self, self._appearance.theme)
         self.hang_up = False
         """set by a signal handler: leave without asking, as soon as the checkpoint is written"""
         self.opened: list[Path] = []
@@ -138,10 +139,6 @@ class HptuiApp(App[None]):
             yield FolderLine(studies_folder())
 
     def on_mount(self) -> None:
-        for theme in THEMES:
-            self.register_theme(theme)
-        if self._appearance.theme in self.available_themes:
-            self.theme = self._appearance.theme
         self.theme_changed_signal.subscribe(self, lambda theme: self._appearance.choose_theme(theme.name))
         if self._watch is not None:
             self.open_study(self._watch)

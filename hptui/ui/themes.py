@@ -6,7 +6,12 @@ blue and vermilion (of Okabe and Ito, as in every chart) the two arms. All of it
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from textual.theme import Theme
+
+if TYPE_CHECKING:
+    from textual.app import App
 
 DARK = Theme(
     name="hptui-dark",
@@ -63,3 +68,19 @@ Dashboard Toast { max-width: 50%; }
 """
 """A bar at the top and frames, as the dashboard has them. Notices have their place at the right: at the top, where a
 list and a form have nothing; of the dashboard, whose state and load are there, at the bottom, beside the log."""
+
+
+def begin_with_theme(app: App[Any], name: str) -> None:
+    """Give an app that does not run yet both themes, and this one to begin with, if there is one of that name.
+
+    Setting `App.theme` does the same, but as a change: all styles are parsed a second time before the first picture.
+    """
+    for theme in THEMES:
+        app.register_theme(theme)
+    if name not in app.available_themes:
+        return
+    app.set_reactive(type(app).theme, name)
+    dark = app.current_theme.dark
+    app.update_classes({"-dark-mode": dark, "-light-mode": not dark, f"-theme-{name}": True}, update=False)
+    app._refresh_truecolor_filter(app.ansi_theme)
+    app.stylesheet.set_variables(app.get_css_variables())
