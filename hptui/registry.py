@@ -169,6 +169,21 @@ def _file(folder: str, name: str) -> Path:
     raise FileNotFoundError(name)
 
 
+def mentioning(folder: str, word: str) -> list[str]:
+    """Names of the plug-ins whose file has this word, and of all that are no single file here.
+
+    Whoever looks for what one of them says need not import the others, which takes several times as long.
+    """
+    others = {name for place in _places(folder) for name in _names_in((place,)) if _lacks(place, name, word)}
+    return [name for name in names(folder) if name not in others]
+
+
+def _lacks(place: str, name: str, word: str) -> bool:
+    with suppress(OSError):
+        return word.encode() not in Path(place, f"{name}.py").read_bytes()
+    return False
+
+
 def load(folder: str, name: str) -> Any:
     """Import one plug-in and return its factory.
 

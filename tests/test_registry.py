@@ -22,7 +22,7 @@ from fabricate import configuration, python, values
 from hptui import registry
 from hptui.config import Layer, resolve
 from hptui.errors import ConfigError
-from hptui.hyperparameters import Values, default_values
+from hptui.hyperparameters import Values, default_search, default_values, hyperparameters
 from hptui.plan import Length, Plan, Stage, plan_lines, planned_cost
 from hptui.space import SearchSpace, grid, parse_range
 from hptui.strategies import Candidate, Choice, Measurement, Outlook, Situation, Strategy
@@ -202,6 +202,19 @@ def test_an_installed_package_that_cannot_be_imported_is_one_line() -> None:
     message = refusal(registry.load, "strategies", "broken")
     assert message.startswith("'broken' cannot be imported: ModuleNotFoundError: No module named 'no_such_package'")
     assert refusal(resolve, [Layer("flag", {"strategy": "broken"})]) == message  # before there is a screen
+
+
+def test_what_is_searched_by_default_is_found_without_importing_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert default_search() == {entry.name: entry.suggested for entry in hyperparameters().values() if entry.searched}
+    assert registry.mentioning("hyperparameters", "searched") == ["lr", "weight_decay"]
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "__init__.py").touch()
+    (tmp_path / "file.py").touch()
+    monkeypatch.setattr(registry, "_places", lambda _: (str(tmp_path),))
+    monkeypatch.setattr(registry, "entry_points", lambda _: [EntryPoint("package", "package:NAME", "hptui.models")])
+    assert registry.mentioning("models", "searched") == ["folder", "package"]  # it cannot be said of them
 
 
 # The contract of every strategy, whichever there are.

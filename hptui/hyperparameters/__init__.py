@@ -8,7 +8,7 @@ that need it. One that lives nowhere else is held by the training, and used by t
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -183,13 +183,20 @@ def hyperparameters() -> dict[str, Hyperparameter]:
     Raises:
         ConfigError: a file of an installed package holds something else.
     """
-    known: list[Hyperparameter] = []
-    for name in registry.names("hyperparameters"):
-        entry = registry.load("hyperparameters", name)
-        if not isinstance(entry, Hyperparameter) or entry.name != name:
-            raise ConfigError(f"hyperparameter {name!r} is {entry!r:.80}, not a Hyperparameter of that name.")
-        known.append(entry)
-    return {entry.name: entry for entry in sorted(known, key=lambda entry: (entry.order, entry.name))}
+    return _loaded(registry.names("hyperparameters"))
+
+
+def _loaded(names: Iterable[str]) -> dict[str, Hyperparameter]:
+    known = sorted(map(_load, names), key=lambda entry: (entry.order, entry.name))
+    return {entry.name: entry for entry in known}
+
+
+@cache
+def _load(name: str) -> Hyperparameter:
+    entry = registry.load("hyperparameters", name)
+    if not isinstance(entry, Hyperparameter) or entry.name != name:
+        raise ConfigError(f"hyperparameter {name!r} is {entry!r:.80}, not a Hyperparameter of that name.")
+    return entry
 
 
 def hyperparameter(name: str, *, installed: bool = True) -> Hyperparameter:
@@ -199,6 +206,8 @@ def hyperparameter(name: str, *, installed: bool = True) -> Hyperparameter:
     that it was trained with.
     """
     canonical = name.strip().replace("-", "_")
+    if registry.is_built_in("hyperparameters", canonical) and not registry.entry_points("hyperparameters"):
+        return _load(canonical)  # the others need not be imported for the first picture
     if canonical not in _by_alias() and not installed:
         return Hyperparameter(name, name, default=None, low=-math.inf, high=math.inf)
     if canonical not in _by_alias():
@@ -226,4 +235,5 @@ def default_values() -> Values:
 
 def default_search() -> dict[str, str]:
     """Ranges that are searched where the user names none."""
-    return {entry.name: entry.suggested for entry in hyperparameters().values() if entry.searched}
+    known = _loaded(registry.mentioning("hyperparameters", "searched"))
+    return {entry.name: entry.suggested for entry in known.values() if entry.searched}
