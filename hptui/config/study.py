@@ -149,6 +149,7 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ] = "loss"
     score_weights: Literal["averaged", "last"] = "averaged"
     class_weights: Literal["none", "balanced"] = "none"
+    deliver: Literal["one-se", "last"] = "one-se"
     average_window: Annotated[float, Meta(gt=0, le=100, description="over how many epochs weights are averaged")] = 0.5
     device: Annotated[
         str, Meta(description="where to train: auto (a GPU if there is one), cpu, cuda or cuda:INDEX")
@@ -215,6 +216,8 @@ _DESCRIPTIONS = {
     "score_weights": "which weights a decision scores; averages over the last steps are less noisy",
     "resize": "how image files become squares: stretched, with bars (pad), or without their ends (crop)",
     "keep_decoded": "large: decoded images of large folders stay in the user's cache, for later starts",
+    "deliver": "whose weights a run delivers: those of the last epoch, or (one-se) of the latest whose calibrated "
+    "validation loss is within one standard error of the lowest",
     "class_weights": "balanced: in training and validation losses an image counts n / (classes * images of its class)",
     "normalisation": "mean and deviation of pixels: the training images' (data), ImageNet's, or (auto) the weights'",
     "images_on": "where images lie: on the device or the host (batches are copied ahead); auto: by free memory",

@@ -11,7 +11,7 @@ from hptui.metrics.classification import metric_title
 from hptui.reading.comparison import ArmSummary, Comparison
 from hptui.reading.outcomes import Confusion, CostPoint, RocCurve, mean_interval
 from hptui.reading.run_state import RunState
-from hptui.reading.views.curves import finished, learning_curve, run_label, spread, unfinished
+from hptui.reading.views.curves import delivered_points, finished, learning_curve, run_label, spread, unfinished
 from hptui.reading.views.passed_over import passed_over_meaning
 from hptui.reading.views.trajectories import Trajectory
 from hptui.reading.wrong_sheet import WrongSheet
@@ -62,9 +62,11 @@ def curves_caption(arms: Mapping[Arm, Sequence[RunState]], task: Task = "single-
     band = "; bands: from the lowest to the highest run, which is no confidence interval" * any(map(spread, curves))
     names = [run_label(state) for states in arms.values() for state in unfinished(states)]
     so_far = f"; thin and dotted: {', '.join(names)} so far, not finished and in no mean" if names else ""
+    marked = any(delivered_points(states, "loss", "validation") for states in whole.values())
+    delivered = "; hollow diamonds: the epoch that a run delivers, where that is not its last" * marked
     return (
         f"Loss and {metric_title('accuracy', task)} after each epoch, of the weights that would be delivered then; "
-        f"lines: mean over the finished runs ({n}){band}{so_far}. Decisions see validation images alone."
+        f"lines: mean over the finished runs ({n}){band}{so_far}{delivered}. Decisions see validation images alone."
     )
 
 
@@ -110,7 +112,7 @@ def confusions_caption(confusions: Sequence[Confusion]) -> str:
     """Caption of the confusion matrices."""
     n = _counts({confusion.arm: confusion.n for confusion in confusions})
     return (
-        f"Confusion on the test images, of the weights delivered after the last epoch: share of each true class (row) "
+        f"Confusion on the test images, of the delivered weights: share of each true class (row) "
         f"that was called by each class (column), in %; mean over the runs ({n})."
     )
 

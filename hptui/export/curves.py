@@ -15,7 +15,7 @@ from hptui.export.scales import epochs, legend_columns, logarithmic, shares
 from hptui.export.style import ARM_MARKS, MANY_EPOCHS, WIDE, new_figure, theme
 from hptui.metrics.classification import metric_title
 from hptui.reading.run_state import RunState
-from hptui.reading.views.curves import finished, learning_curve, run_label, spread, unfinished
+from hptui.reading.views.curves import delivered_points, finished, learning_curve, run_label, spread, unfinished
 from hptui.record.task import Task
 
 Curve = tuple[Literal["accuracy", "loss"], str]
@@ -28,6 +28,8 @@ CURVES: tuple[Curve, ...] = (
 BAND = "lowest to highest run"
 SO_FAR: dict[str, Any] = {"ls": ":", "lw": 0.7, "marker": ".", "ms": 2.5}
 """a run that is not at its end, and in no mean"""
+DELIVERED: dict[str, Any] = {"ls": "none", "marker": "D", "ms": 3.5, "mfc": "none"}
+"""the epoch that a run delivers, where that is not its last"""
 FEW_NAMES = 3
 """more unfinished runs are counted, not named"""
 
@@ -80,7 +82,12 @@ def _legend(arms: Mapping[Arm, Sequence[RunState]]) -> list[Line2D | Patch]:
         for arm, states in arms.items()
         if unfinished(states)
     ]
-    return [*lines, *areas, *so_far]
+    delivered = [
+        Line2D([], [], color=theme().arms[arm], label=f"{arm}, delivered epoch", **DELIVERED)
+        for arm, states in arms.items()
+        if delivered_points(finished(states), "loss", "validation")
+    ]
+    return [*lines, *areas, *so_far, *delivered]
 
 
 def _draw_curves(
@@ -104,6 +111,8 @@ def _draw_curves(
         if len(points) == 1:  # a band of no width would not show
             axes.vlines(numbers, low, high, color=colour, alpha=0.25, lw=6)
         axes.plot(numbers, [factor * p.mean for p in points], color=colour, ls=line, marker=mark, ms=size)
+        if delivered := delivered_points(finished(states), measure, split):
+            axes.plot([e for e, _ in delivered], [factor * value for _, value in delivered], color=colour, **DELIVERED)
         ends += [*low, *high]
     if measure == "accuracy":
         shares(axes)

@@ -43,19 +43,20 @@ class Area:
 
 
 def at_chance(run: RunState, directory: Path | None) -> str:
-    """Sentences on a network that, after its last epoch, calls its classes as if it guessed; empty: it does not.
+    """Sentences on a network that was delivered and calls its classes as if it guessed; empty: it does not.
 
     Args:
         run: completed, or there is nothing to say yet.
         directory: of the run, for its predictions; None: they are not looked at.
     """
     completed = [epoch.validation for epoch in run.epochs if epoch.validation is not None]
-    if not run.completed or not completed:
+    now = run.delivered.validation if run.completed and run.delivered is not None else None
+    if now is None:
         return ""
     if run.started is not None and run.started.task == "multi-label":
         weights = "" if _is_balanced(directory) else WEIGHTS
-        return labels_at_chance(completed[-1].classes, directory, weights, _remedy(run))
-    matrix = completed[-1].confusion
+        return labels_at_chance(now.classes, directory, weights, _remedy(run))
+    matrix = now.confusion
     share, classes = balanced_accuracy(class_counts(matrix)), len(matrix)
     if share is None or share > CHANCE / classes:
         return ""

@@ -20,7 +20,7 @@ def labels_at_chance(counts: ClassCounts, directory: Path | None, weights: str, 
     """Sentences on a network that calls no label, or ranks none better than guessing; empty: it does neither.
 
     Args:
-        counts: of the validation images after the last epoch.
+        counts: of the validation images, by the network that is delivered.
         directory: of the run, for its predictions; None: they are not looked at.
         weights: advice on class weights; empty: the study has them.
         remedy: advice for a network that learns nothing.

@@ -56,25 +56,25 @@ class Confusion:
 
 
 def confusions(study: FollowedStudy) -> tuple[Confusion, ...]:
-    """Confusion of each arm that completed a run, of the delivered weights after the last epoch;
-    or of each of its labels.
+    """Confusion of each arm that completed a run, of the delivered weights; or of each of its labels.
 
     Raises:
         RunDirectoryError: the runs of an arm have different classes.
     """
     of_arms = []
     for arm in study.study.config.arms:
-        last = [(run, run.state.epochs[-1].test) for run in study.completed_runs(arm) if run.state.epochs]
-        tested = [(run, test) for run, test in last if test is not None]
+        delivered = [(run, run.state.delivered) for run in study.completed_runs(arm)]
+        tests = [(run, epoch.test) for run, epoch in delivered if epoch is not None]
+        tested = [(run, test) for run, test in tests if test is not None]
         if not tested:
             continue
-        n, tests = len(tested), [test for _, test in tested]
-        names = names_of_classes([run for run, _ in tested], [len(test.classes.support) for test in tests])
+        n, counted = len(tested), [test for _, test in tested]
+        names = names_of_classes([run for run, _ in tested], [len(test.classes.support) for test in counted])
         if study.task == "single-label":
-            of_arms.append(Confusion(arm, n, names, _mean_matrix([test.confusion for test in tests])))
+            of_arms.append(Confusion(arm, n, names, _mean_matrix([test.confusion for test in counted])))
             continue
         for index, name in enumerate(names):
-            matrix = _mean_matrix([label_matrix(test.classes, index) for test in tests])
+            matrix = _mean_matrix([label_matrix(test.classes, index) for test in counted])
             of_arms.append(Confusion(arm, n, (f"not {name}", name), matrix))
     return tuple(of_arms)
 

@@ -160,6 +160,17 @@ class RunState:
         """Epochs with an evaluation on test images."""
         return [epoch for epoch in self.epochs if epoch.test is not None]
 
+    @property
+    def delivered(self) -> Epoch | None:
+        """The epoch whose weights the run delivers, or would if it ended now; None: none is completed."""
+        completed = [epoch for epoch in self.epochs if epoch.completed is not None]
+        if not completed:
+            return None
+        last = completed[-1]
+        assert last.completed is not None
+        number = self.completed.delivered_epoch if self.completed is not None else last.completed.deliverable
+        return next((epoch for epoch in completed if epoch.number == number), last)
+
     def apply(self, event: AnyEvent) -> None:  # noqa: PLR0912, PLR0915 (one short branch per kind of event)
         """Apply one more fact, in the order of the log."""
         if self.time and not isinstance(event, (RunResumed, RunContinued)):

@@ -290,6 +290,11 @@ class EpochCompleted(Event, frozen=True, kw_only=True):
     """in the run so far"""
     seconds: Seconds
     """of the run so far, without pauses"""
+    calibrated_loss: float | None = None
+    """on the validation images after temperature scaling, of the weights in `delivered`; null: it is not finite, or
+    nobody asked"""
+    deliverable: EpochNumber = 0
+    """whose weights the run delivers if it ends here; 0: this one's"""
 
 
 class CheckpointSaved(Event, frozen=True, kw_only=True):
@@ -373,6 +378,8 @@ class RunCompleted(Event, frozen=True, kw_only=True):
     seconds: Seconds
     best_epoch: EpochNumber = 0
     """whose delivered weights had the lowest validation loss (best.pt); 0: an older hptui did not keep them"""
+    delivered_epoch: EpochNumber = 0
+    """whose weights are delivered (model.pt), and whose losses and accuracies these are; 0: the last one's"""
 
 
 AnyEvent = (

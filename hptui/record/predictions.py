@@ -31,8 +31,7 @@ TEXTS = ("groups", "names")
 """what may be known of each image, by the fields of Predictions"""
 
 Model = Literal["final", "best"]
-"""final: the delivered weights after the last epoch; best: those of the epoch whose delivered weights had the lowest
-validation loss"""
+"""final: the delivered weights; best: those of the epoch whose weights had the lowest validation loss"""
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from hptui.record.predictions import Model
 from hptui.report.tables import PageTable
 
 MODELS: dict[Model, str] = {
-    "final": "delivered weights after the last epoch",
-    "best": "delivered weights of the epoch with the lowest validation loss",
+    "final": "delivered weights",
+    "best": "weights of the epoch with the lowest validation loss",
 }
 METRIC_HEADINGS = ("metric", "baseline %", "optimized %", "difference (points)", "95 % interval", "p")
 

@@ -18,7 +18,7 @@ from hptui.report.paths import without_folders
 from hptui.report.tables import PageTable
 from hptui.space import describe
 
-RUN_HEADINGS = ("run", "state", "device", "in force at the end", "epochs", "test acc. %", "cost", "seconds")
+RUN_HEADINGS = ("run", "state", "device", "in force at the end", "epochs", "delivers", "test acc. %", "cost", "seconds")
 MOST_WRONG = 10
 """images of each run"""
 DECISION_HEADINGS = ("before epoch", "chosen", "reason", "tried", "diverged", "best score")
@@ -31,14 +31,16 @@ def runs_table(study: FollowedStudy) -> PageTable:
 
 def _run_row(run: FollowedRun) -> tuple[str, ...]:
     state = run.state
-    tests = [epoch.test for epoch in state.epochs if epoch.test is not None]
-    accuracy = state.completed.test_accuracy if state.completed else tests[-1].accuracy if tests else None
+    epoch = state.delivered
+    test = epoch.test.accuracy if epoch is not None and epoch.test is not None else None
+    accuracy = state.completed.test_accuracy if state.completed else test
     return (
         run.name,
         run.status,
         state.started.device if state.started else "-",
         describe(state.values) or "-",
         f"{state.epochs_completed}/{state.epochs_planned or '-'}",
+        str(epoch.number) if epoch is not None else "-",
         percent(accuracy),
         f"{state.completed.cost if state.completed else state.cost:.2f}",
         f"{state.seconds:.1f}",

@@ -89,7 +89,8 @@ def train(
     with sole_in_process():
         run = Run(config, inputs, chooser, "optimized", config.seed, emit=emit, control=control or Control())
         run.execute()
-    run.network.load_state_dict(delivered_weights(run.state, run.ledger.progress.delivered))
+    chosen, at = run.delivery.chosen, run.ledger.progress
+    run.network.load_state_dict(chosen.weights if chosen else delivered_weights(run.state, at.delivered))
     run.network.eval()
     end = events[-1]
     done = end if isinstance(end, RunCompleted) else None

@@ -8,9 +8,10 @@ from hptui.record.wrong_images import SIDE
 from hptui.training.engine.building import StudyInputs, build_network
 
 DELIVERED = 2
-"""networks that a finished run keeps: the last and the best"""
+"""networks that a finished run keeps: the delivered and the best"""
 COPIES = 5
-"""of the weights in a checkpoint, at most: network, average, best, and two of the optimizer (Adam's moments)"""
+"""of the weights in a checkpoint, at most: network, average, best, and two of the optimizer (Adam's moments); and what
+would be delivered, where that may be of an earlier epoch"""
 FLOAT, INTEGER = 4, 8
 """bytes of a probability and of a label"""
 
@@ -23,4 +24,5 @@ def disk_use(inputs: StudyInputs, config: StudyConfig) -> DiskUse:
     predictions = images * (DELIVERED * classes * FLOAT + inputs.test.labels[:1].numel() * INTEGER)
     height, width = (min(side, SIDE) for side in inputs.data.image_shape)
     wrong = config.wrong_images * (3 if inputs.data.channels == 3 else 1) * height * width  # as if there were so many
-    return DiskUse(kept=DELIVERED * weights + predictions + wrong, checkpoint=COPIES * weights)
+    copies = COPIES + (config.deliver != "last")
+    return DiskUse(kept=DELIVERED * weights + predictions + wrong, checkpoint=copies * weights)

@@ -322,3 +322,17 @@ def test_a_planned_probe_is_as_long_as_the_figure_says(strategy: str) -> None:
     assert [word for word in told.replace(",", " ").split() if "." in word] == lengths
     if strategy == "grid":
         assert "for 0.16 epochs" in told
+
+
+def test_an_epoch_that_is_delivered_before_the_last_is_marked(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "study", epochs=3, runs=1)
+    write_run(study, "baseline", 0, whole_run("baseline", 0, epochs=3, test_accuracy=0.8, delivered_epoch=3))
+    write_run(study, "optimized", 0, whole_run("optimized", 0, epochs=3, test_accuracy=0.9, delivered_epoch=2))
+    found = {picture.name: picture for picture in pictures(follow(study.directory))}
+    with look():
+        figure = found["learning-curves"].draw()
+        assert_readable(figure)
+    assert legend_words(figure) == ["baseline", "optimized", "optimized, delivered epoch"]
+    marked = [line for line in figure.axes[2].lines if line.get_marker() == "D"]
+    assert [(list(line.get_xdata()), list(line.get_ydata())) for line in marked] == [([2.0], [90.0])]
+    assert "hollow diamonds: the epoch that a run delivers" in found["learning-curves"].caption

@@ -33,7 +33,8 @@ FORMAT = {
     "excluded",
     "BatchesTrained": "epoch step batch batches images loss values seconds",
     "Evaluated": "epoch step split weights images loss accuracy confusion seconds by_label",
-    "EpochCompleted": "epoch step train_loss values delivered images_trained images_probed seconds",
+    "EpochCompleted": "epoch step train_loss values delivered images_trained images_probed seconds calibrated_loss "
+    "deliverable",
     "CheckpointSaved": "epoch step file",
     "RunPaused": "by",
     "RunContinued": "by",
@@ -45,7 +46,7 @@ FORMAT = {
     "RunStopped": "reason epoch step",
     "RunFailed": "error",
     "RunCompleted": "epoch step delivered validation_loss validation_accuracy test_loss test_accuracy images_trained "
-    "images_probed cost seconds best_epoch",
+    "images_probed cost seconds best_epoch delivered_epoch",
 }
 """a change of this table is a change of the format: old logs have to stay readable, or SCHEMA is raised"""
 ABSENT_FROM_OLD_LOGS = {
@@ -56,7 +57,8 @@ ABSENT_FROM_OLD_LOGS = {
     "RunResumed": {"device": "", "threads": 0, "candidates": None, "batch": None},
     "CandidateScored": {"start": None, "steps": 0, "failed": ""},
     "HyperparametersChosen": {"start": None, "left_out": [], "excluded": []},
-    "RunCompleted": {"best_epoch": 0},
+    "EpochCompleted": {"calibrated_loss": None, "deliverable": 0},
+    "RunCompleted": {"best_epoch": 0, "delivered_epoch": 0},
 }
 """fields that came later, and what stands for them in a log that was written before"""
 KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in typing.get_args(AnyEvent)}

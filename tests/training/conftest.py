@@ -93,6 +93,8 @@ def train_study(study: Study, prepared: Prepared, control: Control) -> bool:
 
 def delivered(run: Run) -> dict[str, Any]:
     """The weights that a run delivers."""
+    if run.delivery.chosen is not None:
+        return run.delivery.chosen.weights
     return delivered_weights(run.state, run.ledger.progress.delivered)
 
 

@@ -26,6 +26,7 @@ from textual.pilot import Pilot
 
 from hptui.reading.studies import FollowedStudy, follow
 from hptui.record.events import AnyEvent, Axis
+from hptui.record.study_directory import Study
 from hptui.ui.drawing.colours import Palette
 from hptui.ui.panels import Panel, key_hints
 from hptui.ui.panels.curves import CurvesPanel
@@ -242,6 +243,21 @@ def test_curves_of_one_and_of_twenty_runs(tmp_path: Path, runs: int) -> None:
         assert ("░" in text) == (runs > 1)
 
     piloted(panel, script)
+
+
+def test_the_delivered_epoch_is_marked_where_it_is_not_the_last(tmp_path: Path) -> None:
+    for delivered in (2, 5):
+        study = make_study(tmp_path / str(delivered), epochs=5, runs=1)
+        write_run(study, "optimized", 0, whole_run(epochs=5, delivered_epoch=delivered))
+        panel = CurvesPanel()
+
+        async def script(pilot: Pilot[None], panel: CurvesPanel = panel, study: Study = study) -> None:
+            panel.show(make_scene(follow(study.directory)))
+            await pilot.pause()
+            text = "\n".join(screen(panel))
+            assert ("optimized-0 delivers ep. 2" in text) == ("◆" in text) == (study.name == "2")
+
+        piloted(panel, script)
 
 
 def test_keys_go_through_what_the_curves_show(searched: FollowedStudy) -> None:

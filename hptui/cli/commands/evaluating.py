@@ -50,7 +50,7 @@ def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
     "--model",
     type=click.Choice(["final", "best"]),
     default="final",
-    help="Network of the last epoch, or of that with the lowest validation loss.",
+    help="The delivered network, or that of the epoch with the lowest validation loss.",
 )
 @click.option(
     "--threshold-for",

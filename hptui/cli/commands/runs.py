@@ -48,7 +48,7 @@ def replay(run: Path, to: Path | None, data_dir: str | None, device: str | None,
     "--model",
     type=click.Choice(["final", "best"]),
     default="final",
-    help="Network of the last epoch, or of that with the lowest validation loss.",
+    help="The delivered network, or that of the epoch with the lowest validation loss.",
 )
 @click.option(
     "--threshold-for",

@@ -116,7 +116,7 @@ def _read_lines(folder: Path | None) -> tuple[list[StudyLine], Path]:
     "--model",
     default="final",
     type=click.Choice(["final", "best"]),
-    help="Network of the last epoch, or of that with the lowest validation loss.",
+    help="The delivered network, or that of the epoch with the lowest validation loss.",
 )
 @click.option("--per-class", is_flag=True, help="Every class against the rest, with intervals.")
 @click.option(

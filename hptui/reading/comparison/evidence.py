@@ -17,7 +17,7 @@ UNREADABLE = f"{PREDICTIONS_FILE} cannot be read, or is not of the images that t
 
 
 def final_test_accuracy(state: RunState) -> float:
-    """Test accuracy of the delivered weights of a completed run that was tested, after the last epoch."""
+    """Test accuracy of what a completed run that was tested delivers."""
     assert state.completed is not None
     assert state.completed.test_accuracy is not None
     return state.completed.test_accuracy
@@ -29,8 +29,10 @@ def decisive_test(run: FollowedRun, model: Model) -> Evaluated:
     Raises:
         RunDirectoryError: its log is damaged: there is no such test.
     """
-    tested = run.state.tested
-    test = (tested[-1] if model == "final" else best_of(tested)).test if tested else None
+    tested, delivered = run.state.tested, run.state.delivered
+    best = best_of(tested) if tested else None
+    epoch = delivered if model == "final" else best
+    test = epoch.test if epoch is not None else None
     if test is None or not test.classes.total:
         raise RunDirectoryError(
             f"{run.directory} is damaged: its log says that the run is completed, but no test images were counted."

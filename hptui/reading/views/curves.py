@@ -43,6 +43,20 @@ def learning_curve(runs: Iterable[RunState], measure: CurveMeasure, split: str) 
     )
 
 
+def delivered_points(runs: Iterable[RunState], measure: CurveMeasure, split: str) -> tuple[tuple[float, float], ...]:
+    """(Epoch, measure) of what each run delivers, or would if it ended now, where that is not its newest epoch."""
+    points = []
+    for run in runs:
+        epoch = run.delivered
+        if epoch is None or epoch.number == run.epochs_completed:
+            continue
+        evaluation = epoch.validation if split == "validation" else epoch.test
+        value = _evaluated(evaluation, measure) if evaluation is not None else None
+        if value is not None:
+            points.append((float(epoch.number), value))
+    return tuple(points)
+
+
 def finished(runs: Iterable[RunState]) -> list[RunState]:
     """Those that are at their end: means of others would change what they are means of from epoch to epoch."""
     return [run for run in runs if run.completed is not None]

@@ -105,6 +105,13 @@ class DeviceDataset:
         weights = self.labelling.weights(labels, self.class_weights)
         return weights / weights.mean()
 
+    def validation_weights(self) -> npt.NDArray[np.float64] | None:
+        """Weights of the validation images, or of their labels; None: all count alike."""
+        if self.class_weights is None:
+            return None
+        weights: npt.NDArray[np.float64] = self.image_weights(self.validation.labels).double().cpu().numpy()
+        return weights
+
 
 def to_device(
     dataset: ImageDataset,

@@ -33,7 +33,7 @@ from hptui.training.run.autosave import Autosave
 from hptui.training.run.checkpoints import keep_newest, require_plain, restore_newest, save_checkpoint
 from hptui.training.run.control import Control, StopRequested
 from hptui.training.run.decision import DecisionMaker
-from hptui.training.run.delivery import DeliveredEpoch, Delivery, remove_predictions
+from hptui.training.run.delivery import Delivery, remove_predictions
 from hptui.training.run.epoch import EpochTrainer
 from hptui.training.run.epoch_evaluation import EpochResult, evaluate_epoch
 from hptui.training.run.foresight import Foresight
@@ -78,7 +78,7 @@ class Run:
         self.control = control
         self.directory = directory
         self.ledger = Ledger(emit, control.clock)
-        self.delivery = Delivery()
+        self.delivery = Delivery(config.deliver)
         self.kept = KeptStates()
         self.autosave = Autosave(config.checkpoint_every, self.save_checkpoint)
         self._checkpoint: Moment | None = None
@@ -191,7 +191,8 @@ class Run:
         at = self.ledger.progress
         at.delivered, at.results = result.delivered, result.results
         at.scored_loss = result.losses[self.config.score_weights]
-        self.delivery.epoch_completed(self.state, epoch, result.validation.loss, result.delivered, result.predictions)
+        calibrated = self.delivery.epoch_completed(self.state, epoch, result, self.trainer.data.validation_weights())
+        assert self.delivery.chosen is not None
         self.ledger.emit(
             EpochCompleted(
                 epoch=epoch,
@@ -202,6 +203,8 @@ class Run:
                 images_trained=at.images_trained,
                 images_probed=at.images_probed,
                 seconds=at.seconds,
+                calibrated_loss=calibrated,
+                deliverable=self.delivery.chosen.epoch,
             )
         )
 
@@ -209,17 +212,16 @@ class Run:
         at = self.ledger.progress
         if self.directory is not None:
             keep_newest(self.directory)
-        best_epoch = self.delivery.complete(
-            self.trainer, self.inputs.test, at.epoch, at.delivered, self.directory, self.config.wrong_images
-        )
-        validation_loss, validation_accuracy = at.results["validation"]
-        test_loss, test_accuracy = at.results.get("test", (None, None))
+        chosen = self.delivery.complete(self.trainer, self.inputs.test, at, self.directory, self.config.wrong_images)
+        assert self.delivery.best is not None
+        validation_loss, validation_accuracy = chosen.results["validation"]
+        test_loss, test_accuracy = chosen.results.get("test", (None, None))
         plain = self.config.epochs * len(self.inputs.data.train)
         self.ledger.emit(
             RunCompleted(
                 epoch=at.epoch,
                 step=self.state.step,
-                delivered=at.delivered,
+                delivered=chosen.delivered,
                 validation_loss=validation_loss,
                 validation_accuracy=validation_accuracy,
                 test_loss=test_loss,
@@ -228,7 +230,8 @@ class Run:
                 images_probed=at.images_probed,
                 cost=(at.images_trained + at.images_probed) / plain,
                 seconds=at.seconds,
-                best_epoch=best_epoch,
+                best_epoch=self.delivery.best.epoch,
+                delivered_epoch=chosen.epoch,
             )
         )
 
@@ -277,8 +280,7 @@ class Run:
         known = {name: parse_range(name, text) for name, text in saved["search"].items()}
         if known != self.config.space:  # changed after this checkpoint, and kept for the study at once
             self.strategy.ranges_changed(known, self.config.space)
-        best = DeliveredEpoch(**saved["best"], predictions=None) if saved["best"] is not None else None
-        self.delivery = Delivery(best=best)
+        self.delivery = Delivery.from_plain(self.config.deliver, saved)
 
     def save_checkpoint(self) -> None:
         """Write all that it takes to go on from here; nothing without a directory."""
@@ -296,7 +298,7 @@ class Run:
             "decision": pending.plain(self.control.clock()) if pending is not None else None,
             "kept": self.kept.plain(),
             "search": dict(self.config.search),
-            "best": self.delivery.best.state() if self.delivery.best is not None else None,
+            **self.delivery.state(),
         }
         self._checkpoint = save_checkpoint(self.directory, snapshot["step"], content, self._checkpoint)
         file = f"{CHECKPOINTS}/{self._checkpoint.file}"

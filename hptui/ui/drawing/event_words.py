@@ -62,7 +62,9 @@ def _what(event: AnyEvent) -> str:  # noqa: PLR0911, PLR0912 (one line per kind 
         case Evaluated():
             return f"epoch {event.epoch} {event.split} {event.accuracy:.2%} ({event.weights} weights)"
         case EpochCompleted():
-            return f"epoch {event.epoch} completed, delivers {event.delivered} weights, {event.seconds:.0f} s"
+            is_own = event.deliverable in (0, event.epoch)
+            what = f"delivers {event.delivered} weights" if is_own else f"delivers those of epoch {event.deliverable}"
+            return f"epoch {event.epoch} completed, {what}, {event.seconds:.0f} s"
         case CheckpointSaved():
             return f"checkpoint {event.file}"
         case LogMended():
@@ -88,6 +90,7 @@ def _what(event: AnyEvent) -> str:  # noqa: PLR0911, PLR0912 (one line per kind 
         case RunCompleted():
             split = "validation" if event.test_accuracy is None else "test"
             accuracy = event.validation_accuracy if event.test_accuracy is None else event.test_accuracy
-            return f"completed: {split} {accuracy:.2%} at cost {event.cost:.2f}"
+            of_epoch = f" of epoch {event.delivered_epoch}" if event.delivered_epoch not in (0, event.epoch) else ""
+            return f"completed: {split} {accuracy:.2%}{of_epoch} at cost {event.cost:.2f}"
         case _:
             return type(event).__name__

@@ -16,6 +16,7 @@ from hptui.reading.views.curves import (
     CURVE_MEASURES,
     CurveMeasure,
     CurvePoint,
+    delivered_points,
     learning_curve,
     spread,
     training_losses,
@@ -115,16 +116,17 @@ class CurvesPanel(Panel):
         ]
         trained = training_losses(scene.run.state)
         training = [Series(_training_words(scene, trained), trained, "dots", None, "·")] if measure == "loss" else []
+        delivered = self._delivered(scene, measure)
         if not any(part.points for part in (*means, *training)):
             awaited = f"{self.split} {self._title(measure)} will stand here after the first epoch"
             if self.split == "test" and scene.run.state.untested:
                 awaited = "the study has no test images"
             coming = in_the_middle(awaited, width, height)
             return [Text(line, style="dim", no_wrap=True) for line in coming]
-        parts: list[Series | Band] = [*bands, *training, *means]
+        parts: list[Series | Band] = [*bands, *training, *means, *delivered]
         # bands have the colours of their arms, so one entry without colour explains both
         explained: list[Series | Band] = [*means, *(Band("lowest to highest run", band.points) for band in bands[-1:])]
-        words = legend([*explained, *training], width=width, palette=scene.palette)
+        words = legend([*explained, *training, *delivered], width=width, palette=scene.palette)
         words = words if height - len(words) > LEAST_HEIGHT else []
         form: Literal["number", "percent"] = "number" if measure == "loss" else "percent"
         epochs = [float(edge) for epoch, _ in trained for edge in (math.floor(epoch), math.ceil(epoch))]
@@ -132,6 +134,12 @@ class CurvesPanel(Panel):
             *chart(parts, width=width, height=height - len(words), y_format=form, epochs=epochs, palette=scene.palette),
             *words,
         ]
+
+    def _delivered(self, scene: Scene, measure: CurveMeasure) -> list[Series]:
+        """The epoch that this run delivers, or would if it ended now, where that is not its newest."""
+        points = delivered_points([scene.run.state], measure, self.split)
+        words = [f"{scene.run.name} delivers ep. {epoch:.0f}" for epoch, _ in points]
+        return [Series(word, points, "dots", None, "◆") for word in words]
 
     def _words(self, measure: CurveMeasure, arm: str, curve: Sequence[CurvePoint]) -> str:
         """The arm with its newest mean, and over how many runs it is."""

@@ -28,7 +28,7 @@ from hptui.ui.widgets.strip import clock
 __all__ = ["TablePanel"]
 
 COLUMNS = {
-    "run": 15, "state": 8, "epoch": 8, "last %": 6, "best %": 6, "sens %": 6, "spec %": 6, "cost": 5, "time": 8,
+    "run": 15, "state": 8, "epoch": 8, "test %": 6, "best %": 6, "sens %": 6, "spec %": 6, "cost": 5, "time": 8,
 }  # fmt: skip
 """headings with their widths: with a blank between them 76, which an 80-column terminal has beside the scroll bar"""
 WORDS = ("run", "state")
@@ -204,13 +204,14 @@ def _heading(column: str) -> Text:
 def _row(run: FollowedRun, seen: Seen) -> tuple[str, ...]:
     state = run.state
     tested = state.tested
-    last, best = (tested[-1].test, best_of(tested).test) if tested else (None, None)
-    counts = last.classes if last else None
+    best = best_of(tested).test if tested else None
+    test = state.delivered.test if state.delivered is not None else None
+    counts = test.classes if test else None
     return (
         f"{'>' if seen.looked_at else ' '}{run.name}",
         seen.status,
         f"{state.epochs_completed}/{seen.epochs}",
-        _percent(last.accuracy if last else None),
+        _percent(test.accuracy if test else None),
         _percent(best.accuracy if best else None),  # chosen by validation images: the best test would flatter
         _percent(sensitivity(counts) if counts else None),
         _percent(specificity(counts) if counts else None),
@@ -232,5 +233,5 @@ def _spent(seconds: float) -> str:
 
 def _words(comparison: Comparison) -> str:
     several = comparison.task == "multi-label"
-    above = "last %, best %: label-wise accuracy; sens %, spec %: means over labels\n" if several else ""
+    above = "test %, best %: label-wise accuracy; sens %, spec %: means over labels\n" if several else ""
     return f"{above}{difference_words(comparison)}\n{comparison.conclusion}"
