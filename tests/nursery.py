@@ -26,6 +26,8 @@ from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+PATHS = (str(REPOSITORY), os.environ.get("PYTHONPATH", str(REPOSITORY)))
+"""where packages are looked for, if no test says otherwise"""
 is_open = False
 """whether it is used: by tests, not by what measures a start"""
 BEFORE_IMPORTS = ("PYTHON", "OMP_", "MKL_", "OPENBLAS_", "TORCH", "LD_", "LC_", "LANG")
@@ -74,7 +76,7 @@ def start(*arguments: object, program: Sequence[str] = ("-m", "hptui"), **option
     packages = [str(options.pop("packages"))] if "packages" in options else []
     environment = dict(os.environ if options.get("env") is None else options["env"])
     path = environment.pop("PYTHONPATH", str(REPOSITORY))
-    is_usual = is_open and path == str(REPOSITORY) and "preexec_fn" not in options and sys.platform == "linux"
+    is_usual = is_open and path in PATHS and "preexec_fn" not in options and sys.platform == "linux"
     if packages:
         options["env"] = environment | {"PYTHONPATH": os.pathsep.join([*packages, path])}
     if is_usual and early(environment) == early(nursery().environment):
