@@ -1,15 +1,14 @@
 """Processes of hptui that begin where torch is imported: four of the five seconds that a short study takes are imports.
 
 A process that has imported what every training imports waits beside the tests, and forks one that runs `hptui` as
-`python -m hptui` would: with its own session, streams, environment and folder. The tests are its parent, and wait for
-it as for any other. Where the environment says how to import, or something has to be done before the program begins, a
-new Python is started; trainers that hptui starts by itself begin so anyway.
+`python -m hptui` would, or another program that trains: with its own session, streams, environment and folder. The
+tests are its parent, and wait for it as for any other. Where the environment says how to import, or something has to be
+done before the program begins, a new Python is started; trainers that hptui starts by itself begin so anyway.
 """
 
 from __future__ import annotations
 
 import atexit
-import contextlib
 import ctypes
 import fcntl
 import importlib
@@ -21,15 +20,20 @@ import socket
 import subprocess
 import sys
 import termios
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+PATHS = (str(REPOSITORY), os.environ.get("PYTHONPATH", str(REPOSITORY)))
+"""where packages are looked for, if no test says otherwise"""
 is_open = False
 """whether it is used: by tests, not by what measures a start"""
 BEFORE_IMPORTS = ("PYTHON", "OMP_", "MKL_", "OPENBLAS_", "TORCH", "LD_", "LC_", "LANG")
 """beginnings of variables that are looked at while a Python starts, or torch is imported"""
+OF_IMPORTS = ("TORCHINDUCTOR_CACHE_DIR", "OMP_WAIT_POLICY")
+"""variables that torch and hptui write themselves when they are imported, here in the tests' own process: no wish"""
 IMPORTED = ("torch._dynamo", "torchvision", "sklearn.gaussian_process", "scipy.stats")
 """by every training or its search; not hptui itself, nor Textual: they look at their environment when imported"""
 OF_A_NEW_PYTHON = inspect.signature(subprocess.Popen._execute_child)  # type: ignore[attr-defined]
@@ -37,12 +41,11 @@ PIPES = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
 PR_SET_CHILD_SUBREAPER = 36  # of <sys/prctl.h>
 
 
-class Hptui(subprocess.Popen[Any]):
-    """`python -m hptui` with these arguments; `terminal`: its first stream becomes the terminal of its session."""
+class Forked(subprocess.Popen[Any]):
+    """What a new Python with this command would be; `terminal`: its first stream becomes that of its session."""
 
-    def __init__(self, *arguments: object, terminal: bool = False, **options: Any) -> None:
+    def __init__(self, command: list[str], *, terminal: bool = False, **options: Any) -> None:
         self._terminal = terminal
-        command = [sys.executable, "-m", "hptui", *map(str, arguments)]
         if terminal:
             options["start_new_session"] = True
         super().__init__(command, **options)
@@ -53,7 +56,7 @@ class Hptui(subprocess.Popen[Any]):
         environment = dict(os.environ if asked["env"] is None else asked["env"])
         streams = [asked[name] for name in ("p2cread", "c2pwrite", "errwrite")]
         words = {
-            "arguments": asked["args"][3:],
+            "arguments": asked["args"][1:],
             "environment": environment,
             "folder": os.fspath(asked["cwd"] or Path.cwd()),
             "session": asked["start_new_session"],
@@ -64,20 +67,27 @@ class Hptui(subprocess.Popen[Any]):
         self._close_pipe_fds(*(asked[name] for name in PIPES))  # type: ignore[attr-defined]
 
 
-def start(*arguments: object, **options: Any) -> subprocess.Popen[Any]:
-    """Start hptui; from the nursery where nothing says otherwise."""
+def start(*arguments: object, program: Sequence[str] = ("-m", "hptui"), **options: Any) -> subprocess.Popen[Any]:
+    """Start hptui, or the `program` that Python is told so; from the nursery where nothing says otherwise.
+
+    `packages`: a folder that is looked through for packages before all others, none of which is imported here.
+    """
+    command = [sys.executable, *program, *map(str, arguments)]
+    packages = [str(options.pop("packages"))] if "packages" in options else []
     environment = dict(os.environ if options.get("env") is None else options["env"])
     path = environment.pop("PYTHONPATH", str(REPOSITORY))
-    is_usual = is_open and path == str(REPOSITORY) and "preexec_fn" not in options and sys.platform == "linux"
+    is_usual = is_open and path in PATHS and "preexec_fn" not in options and sys.platform == "linux"
+    if packages:
+        options["env"] = environment | {"PYTHONPATH": os.pathsep.join([*packages, path])}
     if is_usual and early(environment) == early(nursery().environment):
-        return Hptui(*arguments, **options)
+        return Forked(command, **options)
     if options.pop("terminal", False):
         options["preexec_fn"] = own_session
-    return subprocess.Popen([sys.executable, "-m", "hptui", *map(str, arguments)], **options)
+    return subprocess.Popen(command, **options)
 
 
 def run(*arguments: object, timeout: float, **options: Any) -> subprocess.CompletedProcess[str]:
-    """What hptui said, in words, and its exit code."""
+    """What it said, in words, and its exit code."""
     with start(*arguments, **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options) as process:
         try:
             out, errors = process.communicate(timeout=timeout)
@@ -94,7 +104,10 @@ def own_session() -> None:
 
 
 def early(environment: dict[str, str]) -> dict[str, str]:
-    return {name: value for name, value in environment.items() if name.startswith(BEFORE_IMPORTS)}
+    """The part of an environment that is too late for a process in which torch is imported."""
+    return {
+        name: value for name, value in environment.items() if name.startswith(BEFORE_IMPORTS) and name not in OF_IMPORTS
+    }
 
 
 class Nursery:
@@ -104,7 +117,7 @@ class Nursery:
         self.environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         self._ours, theirs = socket.socketpair()
         command = [sys.executable, __file__, str(theirs.fileno())]
-        environment = self.environment | {"PYTHONPATH": str(REPOSITORY)}
+        environment = self.environment | {"PYTHONPATH": str(REPOSITORY), "OMP_WAIT_POLICY": "PASSIVE"}
         self._process = subprocess.Popen(command, env=environment, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
         theirs.close()
         self._prctl = ctypes.CDLL(None).prctl
@@ -133,8 +146,8 @@ def nursery() -> Nursery:
     return one
 
 
-def serve(ours: socket.socket) -> None:
-    """Fork until nobody asks any more; return in a child that is to run hptui."""
+def serve(ours: socket.socket) -> list[str]:
+    """Fork until nobody asks any more; in a child, return the words of its command."""
     while True:
         head, streams, *_ = socket.recv_fds(ours, 8, 3)
         if not head:
@@ -148,7 +161,8 @@ def serve(ours: socket.socket) -> None:
                 os.write(writing, child.to_bytes(8, "big"))
                 os._exit(0)
             become(words, streams)
-            return
+            arguments: list[str] = words["arguments"]
+            return arguments
         os.waitpid(between, 0)  # from now on the child belongs to the tests
         ours.sendall(os.read(reading, 8))
         for file in (reading, writing, *streams):
@@ -179,13 +193,26 @@ def become(words: dict[str, Any], streams: list[int]) -> None:
         )
         setattr(sys, name, new)
         setattr(sys, f"__{name}__", new)
-    sys.path[0] = words["folder"]
-    sys.argv = ["hptui", *words["arguments"]]
+    first = words["folder"] if words["arguments"][0] == "-m" else str(Path(words["arguments"][0]).parent)
+    packages = words["environment"].get("PYTHONPATH", str(REPOSITORY)).split(os.pathsep)
+    sys.path[:2] = [first, *packages]  # in place of the folder of this file, and of the repository
+
+
+def execute(arguments: list[str]) -> None:
+    """Run the program of a command: `-m` and a module, or a file."""
+    if arguments[0] == "-m":
+        sys.argv = arguments[1:]
+        runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
+    else:
+        sys.argv = arguments
+        runpy.run_path(arguments[0], run_name="__main__")
 
 
 if __name__ == "__main__":
     for name in IMPORTED:
         importlib.import_module(name)
-    with contextlib.suppress(KeyboardInterrupt):
-        serve(socket.socket(fileno=int(sys.argv[1])))
-    runpy.run_module("hptui", run_name="__main__", alter_sys=True)
+    try:
+        command = serve(socket.socket(fileno=int(sys.argv[1])))
+    except KeyboardInterrupt:
+        sys.exit()
+    execute(command)

@@ -13,8 +13,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+import nursery
 import pytest
-from fabricate import python
+from fabricate import PATIENCE_SECONDS
 from html_page import Page
 from rich.console import Console
 
@@ -45,7 +46,6 @@ def load():
     return ImageDataset("threes and eights", ("3", "8"), train=Images(pixels[::2], labels[::2]),
                         test=Images(pixels[1::2], labels[1::2]))
 """
-TRAIN = "import sys\nfrom hptui.__main__ import main\nsys.exit(main(sys.argv[1:]))"
 
 
 class Outputs(NamedTuple):
@@ -85,7 +85,7 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Outputs:
     ]
     search = ["--search", "lr=1e-4:1e-2:log:3", "--search", "weight_decay=1e-6:1e-2:log:2", "--batch-size", 20]
     options = ["--horizon", 1, "--threads", 1, "--headless", "--out", directory]
-    done = python(TRAIN, "run", *arguments, *search, *options, timeout=200)
+    done = nursery.run("run", *arguments, *search, *options, timeout=200)
     assert done.returncode == 0, done.stderr
     study = follow(directory)
     export(study, folder / "csv", ("csv",))
@@ -106,7 +106,7 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Outputs:
 
 
 def said_by(*arguments: object) -> dict:
-    done = python(TRAIN, *arguments)
+    done = nursery.run(*arguments, timeout=PATIENCE_SECONDS)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

@@ -9,14 +9,13 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import nursery
 import pytest
-from fabricate import environment
+from fabricate import environment, python
 
 from hptui import registry
 
@@ -124,28 +123,24 @@ def plugged(tmp_path_factory: pytest.TempPathFactory) -> Plugged:
     names = write_package(place)
     images, study = place / "some images", place / "study"
     images.mkdir()
-    path = os.pathsep.join(filter(None, [str(place), os.environ.get("PYTHONPATH", "")]))
-    settings = environment() | {"PYTHONPATH": path, "COLUMNS": "200"}
-
-    def outcome(*words: object, variables: dict[str, str] = settings) -> tuple[int, str, str]:
-        done = subprocess.run(
-            [sys.executable, *map(str, words)],
-            env=variables,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=PATIENCE_SECONDS,
-        )
-        return done.returncode, done.stdout, done.stderr
+    wide = environment() | {"COLUMNS": "200"}
+    installed = wide | {"PYTHONPATH": os.pathsep.join([str(place), wide["PYTHONPATH"]])}
 
     def run(*words: object) -> str:
-        code, out, err = outcome(*words)
-        assert code == 0, out + err
-        return out
+        done = nursery.run(*words, packages=place, env=wide, timeout=PATIENCE_SECONDS)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def look() -> dict[str, Any]:
+        """Look at it in a process in which nothing is imported."""
+        done = python(LOOK, study, env=installed, timeout=PATIENCE_SECONDS)
+        assert done.returncode == 0, done.stdout + done.stderr
+        seen: dict[str, Any] = json.loads(done.stdout)
+        return seen
 
     def without(*words: object) -> tuple[int, str]:
-        code, out, err = outcome("-m", "hptui", *words, variables=environment() | {"COLUMNS": "200"})
-        return code, out + err
+        done = nursery.run(*words, env=wide, timeout=PATIENCE_SECONDS)
+        return done.returncode, done.stdout + done.stderr
 
     flags = {
         "dataset": f"shelf:{images}", "model": names["models"], "optimizer": names["optimizers"],
@@ -154,14 +149,14 @@ def plugged(tmp_path_factory: pytest.TempPathFactory) -> Plugged:
     }  # fmt: skip
     given = [word for flag, value in flags.items() for word in (f"--{flag}", value)]
     search = ["--search", "lr=1e-3:1e-2:log:3", "--search", f"{names['hyperparameters']}=0:5:lin:3"]
-    run("-m", "hptui", "run", "--headless", "--threads", 1, *given, *search)
-    run("-m", "hptui", "export", study, "--format", "csv", "--to", place / "tables")
+    run("run", "--headless", "--threads", 1, *given, *search)
+    run("export", study, "--format", "csv", "--to", place / "tables")
     return Plugged(
         study=study,
         names=names,
         events=[json.loads(line) for line in (study / "optimized-0" / "events.jsonl").read_text("utf-8").splitlines()],
-        seen=json.loads(run("-c", LOOK, study)),
-        help=" ".join(run("-m", "hptui", "run", "--help").split()),
+        seen=look(),
+        help=" ".join(run("run", "--help").split()),
         tables="\n".join(file.read_text("utf-8") for file in sorted((place / "tables").rglob("*.csv"))),
         elsewhere={
             "list": without("list", place),

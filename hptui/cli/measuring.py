@@ -1,4 +1,8 @@
-"""A measurement of this machine's speed in a process of its own, for a form that waits for the answer in a thread."""
+"""A measurement of this machine's speed in a process of its own, for a form that waits for the answer in a thread.
+
+As a module it is that process (`python -m hptui.cli.measuring`): settings as JSON on stdin, the answer as one line of
+JSON on stdout.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +16,13 @@ from collections.abc import Callable
 import msgspec
 
 from hptui.cli.detaching import same_python
+from hptui.cli.exit_codes import DONE
+from hptui.cli.leaving import leave
 from hptui.config import StudyConfig
 from hptui.planning import Refused, Speed
 
 POLL_SECONDS = 0.05
-MODULE = "hptui.training.timing"
+MODULE = "hptui.cli.measuring"
 _decoder = msgspec.json.Decoder(Speed | Refused)
 
 
@@ -56,3 +62,10 @@ def _wait(process: subprocess.Popen[bytes], should_stop: Callable[[], bool]) -> 
         return None
     finally:
         process.kill()  # nothing, where it has ended
+
+
+if __name__ == "__main__":
+    from hptui.training.timing import answer
+
+    answer()
+    leave(DONE)  # somebody waits for the end

@@ -1,8 +1,7 @@
 """How fast this machine trains what a study asks for: a second of training that nobody keeps, nothing is written.
 
-As a module it is the process that a form starts (`python -m hptui.training.timing`): settings as JSON on stdin, the
-answer as one line of JSON on stdout. A form needs torch nowhere else, and a network of the user's own that hangs or
-crashes takes nothing with it.
+A form starts a process for it: it needs torch nowhere else, and a network of the user's own that hangs or crashes
+takes nothing with it.
 """
 
 from __future__ import annotations
@@ -116,15 +115,11 @@ def _setting(config: StudyConfig, error: Exception) -> str:
     return first if first in StudyConfig.__struct_fields__ else "optimizer" if first == config.optimizer else "model"
 
 
-def main() -> None:
-    """Answer one question."""
+def answer() -> None:
+    """Answer one question: settings as JSON on stdin, and one line of JSON on stdout."""
     with contextlib.suppress(OSError):
         os.nice(NICENESS)
     config = msgspec.json.decode(sys.stdin.buffer.read(), type=StudyConfig)
     with contextlib.redirect_stdout(sys.stderr):  # own code may print what it likes
-        answer = measured(config)
-    sys.stdout.buffer.write(msgspec.json.encode(answer) + b"\n")
-
-
-if __name__ == "__main__":
-    main()
+        found = measured(config)
+    sys.stdout.buffer.write(msgspec.json.encode(found) + b"\n")

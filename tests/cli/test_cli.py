@@ -236,18 +236,24 @@ def test_an_internal_error_is_one_line_with_the_place_of_its_traceback(
 def test_a_terminal_of_few_characters_and_a_name_of_any_bytes(here: Path, name: bytes) -> None:
     study = os.fsdecode(name)
     finished_study(here / study, [0.5, 0.6, 0.7], [0.6, 0.65, 0.9])
-    code = "import os, sys\nfrom hptui.__main__ import main\nsys.exit(main([*sys.argv[1:]]))"
+    code = (
+        "import sys\nfrom hptui.__main__ import main\n"
+        "for command in (['compare', sys.argv[1]], ['compare', sys.argv[1], '--json'], ['list', '.'],\n"
+        "                ['list', '.', '--json'], ['list', sys.argv[2]]):\n"
+        "    exit_code = main(command)\n"
+        "    print(f'<{exit_code}>', flush=True)\n"
+        "    if exit_code == 0:\n"
+        "        print('<said>', file=sys.stderr, flush=True)\n"
+    )
     environment = os.environ | {"PYTHONIOENCODING": "ascii", "PYTHONPATH": str(Path(__file__).parents[2])}
-    for arguments in (["compare", study], ["compare", study, "--json"], ["list", "."], ["list", ".", "--json"]):
-        done = python(code, *arguments, cwd=here, env=environment)
-        assert (done.returncode, done.stderr) == (0, ""), arguments
-        if arguments == ["compare", study]:
-            assert "60.00 +- 10.00" in done.stdout
-    (row,) = json.loads(done.stdout)
+    done = python(code, study, os.fsdecode(b"caf\xe9-none"), cwd=here, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert re.findall(r"<(\d)>", done.stdout) == ["0", "0", "0", "0", "2"]
+    table, _, _, listed, _, _ = re.split(r"<\d>\n", done.stdout)
+    assert "60.00 +- 10.00" in table
+    (row,) = json.loads(listed)
     assert row["name"].startswith(study[:3])
-    missing = python(code, "list", os.fsdecode(b"caf\xe9-none"), cwd=here, env=environment)
-    assert missing.returncode == 2
-    assert missing.stderr.startswith("hptui: there is no folder caf")
+    assert done.stderr.startswith("<said>\n" * 4 + "hptui: there is no folder caf")
 
 
 def test_batch_size_is_another_way_to_set_it(here: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:

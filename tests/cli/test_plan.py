@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import nursery
 import pytest
 from click.testing import CliRunner
 from fabricate import configuration, make_study, python, run_started, write_run
 
 from hptui.__main__ import main
+from hptui.cli import measuring
 from hptui.cli.main import cli
 from hptui.cli.measuring import measure_apart
 from hptui.cli.plan_words import planned_lines
@@ -83,6 +87,18 @@ def test_a_study_that_was_steered_tells_the_plan_that_is_in_force(tmp_path: Path
 SMALL = {"dataset": "digits", "model": "lenet", "threads": 1}
 
 
+@pytest.fixture
+def forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process that measures begins where torch is imported: its answer is looked at, not its start."""
+
+    def start(command: list[str], env: dict[str, str], **streams: Any) -> subprocess.Popen[Any]:
+        assert command[-2:] == ["-m", measuring.MODULE]
+        return nursery.start(program=command[-2:], env=env | {"PYTHONPATH": str(nursery.REPOSITORY)}, **streams)
+
+    names = {"PIPE": subprocess.PIPE, "TimeoutExpired": subprocess.TimeoutExpired}
+    monkeypatch.setattr(measuring, "subprocess", SimpleNamespace(Popen=start, **names))
+
+
 def test_the_process_that_measures_gives_the_speed() -> None:
     speed = measure_apart(configuration(**SMALL), lambda: False)
     assert isinstance(speed, Speed)
@@ -102,6 +118,7 @@ def test_the_process_that_measures_gives_the_speed() -> None:
         ({"strategy": "no/own.py:Best"}, "strategy", "there is no file no/own.py"),
     ],
 )
+@pytest.mark.usefixtures("forked")
 def test_the_process_that_measures_says_what_is_refused_and_of_which_setting(
     settings: dict[str, str], setting: str, message: str
 ) -> None:
@@ -111,12 +128,24 @@ def test_the_process_that_measures_says_what_is_refused_and_of_which_setting(
     assert found.setting == setting
 
 
+@pytest.mark.usefixtures("forked")
 def test_a_model_that_prints_and_kills_its_process_is_told(tmp_path: Path) -> None:
     own = tmp_path / "net.py"
     own.write_text("import os\nprint('hello')\ndef net():\n    print('bye', flush=True)\n    os._exit(3)\n", "utf-8")
     found = measure_apart(configuration(**SMALL | {"model": f"{own}:net"}), lambda: False)
     assert isinstance(found, Refused)
     assert found.message == "the measurement ended with code 3: bye"
+
+
+@pytest.mark.usefixtures("forked")
+def test_a_measurement_takes_nothing_apart_at_its_end(tmp_path: Path) -> None:
+    """With torch that takes longer than many a measurement, and the form waits for it."""
+    own, apart = tmp_path / "net.py", tmp_path / "apart"
+    own.write_text(f"class Late:\n    def __del__(self):\n        open({str(apart)!r}, 'w')\nlate = Late()\n", "utf-8")
+    found = measure_apart(configuration(**SMALL | {"model": f"{own}:absent"}), lambda: False)
+    assert isinstance(found, Refused)
+    assert "absent" in found.message
+    assert not apart.exists()
 
 
 def test_a_measurement_imports_nothing_that_lies_in_the_current_folder(

@@ -49,22 +49,27 @@ def test_an_unknown_format_is_told_before_anything_is_written(
     assert not (tmp_path / "study" / "export").exists()
 
 
-def test_two_exports_are_equal_to_the_byte(tmp_path: Path) -> None:
-    study = two_class_study(tmp_path / "study", runs=1)
-    first, second = (
-        export(follow(study.directory), tmp_path / name, FORMATS, each_decision=True) for name in ("one", "two")
-    )
-    assert [file.relative_to(tmp_path / "one") for file in first] == [
-        file.relative_to(tmp_path / "two") for file in second
-    ]
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path]]:
+    """A folder with a study and `out`, all that can be exported of it; and these files."""
+    folder = tmp_path_factory.mktemp("exported")
+    study = two_class_study(folder / "study", runs=1)
+    return folder, export(follow(study.directory), folder / "out", FORMATS, each_decision=True)
+
+
+def test_two_exports_are_equal_to_the_byte(tmp_path: Path, exported: tuple[Path, list[Path]]) -> None:
+    folder, first = exported
+    second = export(follow(folder / "study"), tmp_path / "out", FORMATS, each_decision=True)
+    assert [file.relative_to(folder) for file in first] == [file.relative_to(tmp_path) for file in second]
     assert {file.suffix for file in first} == {".png", ".svg", ".pdf", ".csv", ".hptui", ".gif"}
     for one, two in zip(first, second, strict=True):
         assert one.read_bytes() == two.read_bytes(), one.name
 
 
-def test_vector_files_have_the_size_of_the_picture_and_text_that_any_machine_can_show(tmp_path: Path) -> None:
-    study = two_class_study(tmp_path / "study", runs=1)
-    files = export(follow(study.directory), tmp_path / "out", ("png", "svg", "pdf"))
+def test_vector_files_have_the_size_of_the_picture_and_text_that_any_machine_can_show(
+    exported: tuple[Path, list[Path]],
+) -> None:
+    files = [file for file in exported[1] if file.suffix in (".png", ".svg", ".pdf")]
     pictures = [file for file in files if file.suffix == ".png"]
     assert len(files) == 3 * len(pictures)
     for picture in pictures:

@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import nursery
 import pytest
 import torch
-from fabricate import python
 
 from hptui.config import Layer, resolve
 from hptui.record.events import (
@@ -35,6 +35,7 @@ from hptui.training.study import train_run as train_planned_run
 from .conftest import Prepared, decide, delivered, make_run, newest_checkpoint, train_epoch, train_run, train_steps
 
 Make = Callable[..., Prepared]
+Undisturbed = Callable[[Prepared], tuple[Run, list[AnyEvent]]]
 
 
 def timeless(event: AnyEvent) -> Any:
@@ -60,6 +61,22 @@ def assert_same(a: Any, b: Any, where: str = "") -> None:
             assert_same(left, right, f"{where}[{index}]")
     else:
         assert a == b, where
+
+
+@pytest.fixture(scope="module")
+def undisturbed() -> Undisturbed:
+    """A run that nothing interrupts, and its events: trained once for all tests with the same settings."""
+    done: dict[bytes, tuple[Run, list[AnyEvent]]] = {}
+
+    def trained(made: Prepared) -> tuple[Run, list[AnyEvent]]:
+        settings = msgspec.json.encode(made.config)
+        if settings not in done:
+            run, events = make_run(made)
+            assert run.execute().completed
+            done[settings] = run, events
+        return done[settings]
+
+    return trained
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
@@ -156,23 +173,23 @@ class StopAfter(Control):
 
 
 @pytest.mark.parametrize("stop_after", [0, 3, 17, 40, 41, 60, 83])
-def test_stopped_and_resumed_equals_uninterrupted(prepare: Make, tmp_path: Path, stop_after: int) -> None:
+def test_stopped_and_resumed_equals_uninterrupted(
+    prepare: Make, undisturbed: Undisturbed, tmp_path: Path, stop_after: int
+) -> None:
     """Within the first decision, at its end, within an epoch, between epochs, and in the last epoch."""
     made = prepare(strategy="grid", set={"batch_size": 20, "augmentation": 0.2})
-    straight, _ = make_run(made)
-    assert straight.execute().completed
+    straight, _ = undisturbed(made)
     assert straight.ledger.progress.images_trained == 480
     stop_and_resume(made, tmp_path, straight, StopAfter(stop_after))
 
 
 @pytest.mark.parametrize("share", [0.01, 0.2, 0.4, 0.6, 0.8, 0.95])
 def test_stopped_and_resumed_equals_uninterrupted_where_winners_go_on(
-    prepare: Make, tmp_path: Path, share: float
+    prepare: Make, undisturbed: Undisturbed, tmp_path: Path, share: float
 ) -> None:
     """A strategy that keeps states of the training in its memory, in each of its stages and between them."""
     made = prepare(strategy="adaptive", epochs=8, budget=6.0)
-    straight, events = make_run(made)
-    assert straight.execute().completed
+    straight, events = undisturbed(made)
     reasons = [event.reason for event in events if isinstance(event, HyperparametersChosen)]
     assert [reason.split()[0] for reason in reasons] == ["survey", "screen"]
     total = straight.ledger.progress.images_trained + straight.ledger.progress.images_probed
@@ -193,11 +210,10 @@ def test_a_survey_ends_at_the_same_weights_from_any_start(prepare: Make) -> None
 
 @pytest.mark.parametrize("stop_after", [30, 75, 120])
 def test_a_population_is_resumed_with_the_weights_of_all_members(
-    prepare: Make, tmp_path: Path, stop_after: int
+    prepare: Make, undisturbed: Undisturbed, tmp_path: Path, stop_after: int
 ) -> None:
     made = prepare(strategy="pbt", epochs=4)
-    straight, _ = make_run(made)
-    assert straight.execute().completed
+    straight, _ = undisturbed(made)
     assert straight.state.step >= 4 * 12  # the run itself is one of the members: what it trained is not thrown away
     assert straight.ledger.progress.images_probed == 4 * 20 + 3 * (20 + 3 * 240)
     stop_and_resume(made, tmp_path, straight, StopAfter(stop_after))
@@ -227,12 +243,11 @@ class StopInEvaluation(Control):
 
 @pytest.mark.parametrize("evaluation", [0, 3, 7, 15])
 def test_stopped_within_an_evaluation_and_resumed_equals_uninterrupted(
-    prepare: Make, tmp_path: Path, evaluation: int
+    prepare: Make, undisturbed: Undisturbed, tmp_path: Path, evaluation: int
 ) -> None:
     """Before the probes, of one of six probes, of an epoch and of the last epoch: it alone is done again."""
     made = prepare(strategy="grid", set={"batch_size": 20, "augmentation": 0.2})
-    straight, _ = make_run(made)
-    assert straight.execute().completed
+    straight, _ = undisturbed(made)
     stop_and_resume(made, tmp_path, straight, StopInEvaluation(evaluation))
     events = RunReader(tmp_path).read()
     trained = [event for event in events if isinstance(event, BatchesTrained)]
@@ -312,11 +327,12 @@ def test_a_run_begins_from_plain_data_in_another_process_with_the_same_bits(tmp_
         create_run(tmp_path / place / "optimized-3", RunFile(1, "0", "optimized", 3, {}))
         plans[place] = RunPlan(config, "optimized", 3, str(tmp_path / place / "optimized-3"))
     assert train_planned_run(plans["here"], Control()).completed
-    code = (
+    program = tmp_path / "train.py"
+    program.write_text(
         "import sys, msgspec; from hptui.training import Control, RunPlan, train_run\n"
         "print(train_run(msgspec.json.decode(sys.argv[1], type=RunPlan), Control()).completed)"
     )
-    done = python(code, msgspec.json.encode(plans["there"]).decode(), timeout=120)
+    done = nursery.run(msgspec.json.encode(plans["there"]).decode(), program=[str(program)], timeout=120)
     assert done.stdout == "True\n", done.stderr
     here, there = (torch.load(Path(plan.directory) / "model.pt", weights_only=True) for plan in plans.values())
     assert_same(here, there)

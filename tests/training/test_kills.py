@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
+
+import nursery
 
 from hptui import registry
 
@@ -15,10 +15,8 @@ KILLS = Path(__file__).parents[1] / "benchmarks" / "kills.py"
 
 def test_a_dozen_kills_leave_no_trace(tmp_path: Path) -> None:
     """In a process of its own: its forks must not inherit what torch keeps of other tests."""
-    command = [sys.executable, str(KILLS), "--kills", "12", "--most", "3"]
-    done = subprocess.run(
-        command, env=os.environ | {"TMPDIR": str(tmp_path)}, capture_output=True, text=True, check=False, timeout=280
-    )
+    variables = os.environ | {"TMPDIR": str(tmp_path)}
+    done = nursery.run("--kills", "12", "--most", "3", program=[str(KILLS)], env=variables, timeout=280)
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"^12 kills in .*; 0 differ$", done.stdout, re.MULTILINE)
     for strategy in registry.names("strategies"):

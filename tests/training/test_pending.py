@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -82,6 +83,23 @@ def steps_of(
         return train_run(directory, made, "optimized", 0, control), control.steps
 
 
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Prepared], tuple[Path, int]]:
+    """A run that nobody stops, and its steps, probes counted: trained once for all tests with the same settings."""
+    done: dict[bytes, tuple[Path, int]] = {}
+
+    def trained(made: Prepared) -> tuple[Path, int]:
+        settings = msgspec.json.encode(made.config)
+        if settings not in done:
+            whole = new_run(tmp_path_factory.mktemp("whole") / "run")
+            completed, steps = steps_of(made, whole, pytest.MonkeyPatch())
+            assert completed
+            done[settings] = whole, steps
+        return done[settings]
+
+    return trained
+
+
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_however_often_it_is_stopped_no_step_is_trained_twice(
     prepare: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
@@ -124,11 +142,16 @@ def test_a_study_in_short_slots_comes_to_its_end(prepare: Make, tmp_path: Path) 
 @pytest.mark.parametrize("name", STRATEGIES)
 @pytest.mark.parametrize("events", [4, 15, 33])
 def test_a_kill_loses_no_more_than_asked_for(
-    prepare: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, events: int
+    prepare: Make,
+    undisturbed: Callable[[Prepared], tuple[Path, int]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    events: int,
 ) -> None:
     made = prepare(**STRATEGIES[name] | {"checkpoint_every": "19steps"})
-    whole, killed = new_run(tmp_path / "whole"), new_run(tmp_path / "killed")
-    _, expected = steps_of(made, whole, monkeypatch)
+    whole, expected = undisturbed(made)
+    killed = new_run(tmp_path / "killed")
     append, left = RunWriter.append, events
 
     def until_killed(self: RunWriter, event: AnyEvent) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
+import nursery
 import pytest
 import torch
-from fabricate import environment
+from fabricate import PATIENCE_SECONDS
 
 from hptui.config import Layer, resolve
 from hptui.metrics.classification import metric
@@ -21,6 +20,8 @@ from hptui.record.predictions import read_predictions
 from hptui.training.run.control import Control
 from hptui.training.study import start_study, train_study
 
+Answer = tuple[list[dict[str, str]], str]
+"""rows, and what else was said"""
 OWN = """
 import os
 from pathlib import Path
@@ -76,10 +77,17 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "study" / "optimized-0"
 
 
-def predicted(run: Path, *arguments: str) -> tuple[list[dict[str, str]], str]:
+@pytest.fixture(scope="module")
+def answer(run: Path) -> Answer:
+    """The plain one, while all is there."""
+    return predicted(run)
+
+
+def predicted(run: Path, *arguments: str) -> Answer:
     """Rows on stdout of a process of its own, and its stderr."""
-    command = [sys.executable, "-m", "hptui", "predict", str(run), str(run.parents[1] / "x.npz"), "--trust", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment())
+    words = ["predict", run, run.parents[1] / "x.npz", "--trust", *arguments]
+    done = nursery.run(*words, timeout=PATIENCE_SECONDS)
+    assert done.returncode == 0, done.stderr
     return list(csv.DictReader(io.StringIO(done.stdout))), done.stderr
 
 
@@ -87,36 +95,34 @@ def shares(rows: list[dict[str, str]]) -> np.ndarray:
     return np.array([[float(row["p(healthy)"]), float(row["p(ill)"])] for row in rows])
 
 
-def test_stdout_has_the_table_alone_whatever_own_code_prints(run: Path) -> None:
-    rows, said = predicted(run)
+def test_stdout_has_the_table_alone_whatever_own_code_prints(answer: Answer) -> None:
+    rows, said = answer
     assert len(rows) == 6
     assert list(rows[0]) == ["file", "class", "probability", "p(healthy)", "p(ill)"]
     assert all(None not in row and float(row["probability"]) >= 0.5 for row in rows)
     assert {"imported", "built", "a child", "asked"} <= set(said.splitlines())
 
 
-def test_a_pretrained_file_that_has_gone_is_not_needed_any_more(run: Path) -> None:
-    before, _ = predicted(run)
+def test_a_pretrained_file_that_has_gone_is_not_needed_any_more(run: Path, answer: Answer) -> None:
     file = run.parents[1] / "pretrained.pt"
     content = file.read_bytes()
     file.unlink()
     try:
-        assert predicted(run)[0] == before
+        assert predicted(run)[0] == answer[0]
     finally:
         file.write_bytes(content)
 
 
-def test_a_source_folder_that_has_gone_is_not_needed_any_more(run: Path, tmp_path: Path) -> None:
-    before, _ = predicted(run)
+def test_a_source_folder_that_has_gone_is_not_needed_any_more(run: Path, answer: Answer, tmp_path: Path) -> None:
     (run.parents[1] / "own.py").rename(tmp_path / "own.py")
     try:
-        assert predicted(run)[0] == before  # nor what lay beside it
+        assert predicted(run)[0] == answer[0]  # nor what lay beside it
     finally:
         (tmp_path / "own.py").rename(run.parents[1] / "own.py")
 
 
-def test_per_group_there_is_one_row_with_the_mean(run: Path) -> None:
-    images, _ = predicted(run)
+def test_per_group_there_is_one_row_with_the_mean(run: Path, answer: Answer) -> None:
+    images, _ = answer
     groups, _ = predicted(run, "--per-group", r"\[(.)\]")
     assert [(row["group"], row["images"]) for row in groups] == [(str(index), "1") for index in range(6)]
     groups, _ = predicted(run, "--per-group", "scan", "--threshold-for", "sensitivity=0.9")
