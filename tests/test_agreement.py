@@ -224,4 +224,4 @@ def test_a_row_of_the_table_of_runs(outputs: Outputs) -> None:
     run = next(run for run in outputs.study.runs if run.name == "baseline-4")
     row = _row(run, Seen(run.state.time, run.notable_total, run.status, looked_at=False, epochs=2))
     value = outputs.json["baseline"]["test_accuracy"]["values"][4]
-    assert row[3] == percent(value) == outputs.html.row("baseline-4")[5]
+    assert row[3] == percent(value) == outputs.html.row("baseline-4")[6]

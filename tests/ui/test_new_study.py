@@ -233,6 +233,7 @@ def test_every_setting_comes_back_as_it_was() -> None:
         decide_at=[1, 4],
         horizon=0.125,
         budget=2.5,
+        deliver="last",
         score="accuracy",
         loss="losses.py:Focal",
         schedule="cosine",
