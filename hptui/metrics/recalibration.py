@@ -41,7 +41,7 @@ class Recalibration:
         import numpy as np
         from scipy.special import softmax
 
-        logits = self.slope * _logarithms(predictions) + np.asarray(self.shifts)
+        logits = self.slope * logarithms(predictions) + np.asarray(self.shifts)
         return replace(predictions, probabilities=softmax(logits, axis=1).astype(np.float32))
 
 
@@ -61,14 +61,14 @@ def fit_recalibration(validation: Predictions) -> Recalibration:
     counts = np.bincount(validation.labels, minlength=validation.classes)
     if not counts.all():
         raise ConfigError(f"nothing can be calibrated: no validation image is of class {int(counts.argmin())}.")
-    logarithms, wanted = _logarithms(validation), _softened(validation.labels, counts)
+    logits, wanted = logarithms(validation), _softened(validation.labels, counts)
 
     def loss(parameters: Floats) -> tuple[float, Floats]:
         from scipy.special import log_softmax
 
-        log_shares = log_softmax(parameters[0] * logarithms + np.r_[0.0, parameters[1:]], axis=1)
+        log_shares = log_softmax(parameters[0] * logits + np.r_[0.0, parameters[1:]], axis=1)
         off = (np.exp(log_shares) - wanted) / len(wanted)
-        gradient = np.r_[(off * logarithms).sum(), off.sum(0)[1:]]
+        gradient = np.r_[(off * logits).sum(), off.sum(0)[1:]]
         return -float((wanted * log_shares).sum() / len(wanted)), gradient
 
     start = np.r_[1.0, np.zeros(validation.classes - 1)]
@@ -77,7 +77,8 @@ def fit_recalibration(validation: Predictions) -> Recalibration:
     return Recalibration(float(found.x[0]), (0.0, *map(float, found.x[1:])), len(validation))
 
 
-def _logarithms(predictions: Predictions) -> Floats:
+def logarithms(predictions: Predictions) -> Floats:
+    """(N, classes) logits of probabilities, up to what a softmax does not see."""
     import numpy as np
 
     logarithms: Floats = np.log(np.maximum(predictions.probabilities.astype(np.float64), LEAST))

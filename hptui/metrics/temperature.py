@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from hptui.metrics.recalibration import LEAST, logarithms
 from hptui.record.predictions import Predictions
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
     Floats = npt.NDArray[np.float64]
 
-LEAST = 1e-37
-"""probabilities below are taken for it: a logarithm has to be finite"""
 LEAST_SLOPE, MOST_SLOPE = 0.01, 100.0
 """of 1 / temperature; images that are all told apart would make it infinite"""
 
@@ -60,7 +59,7 @@ def _of_classes(
     import numpy as np
     from scipy.special import log_softmax, softmax
 
-    logits = np.log(np.maximum(predictions.probabilities.astype(np.float64), LEAST))
+    logits = logarithms(predictions)
     own = (np.arange(len(logits)), predictions.labels)
     each = np.ones(len(logits)) if weights is None else weights
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +70,31 @@ def test_the_latest_that_is_no_worse(prepare: Make, right: tuple[float, ...], ru
     assert delivery.chosen.weights["output.bias"].unique().item() == expected
     assert delivery.best is not None
     assert delivery.best.epoch == 1 + int(np.argmax(right))
+
+
+def diverged() -> EpochResult:
+    found = replace(answers(0.9, 0), probabilities=np.full((200, 2), np.nan, np.float32))
+    evaluation = Evaluation(np.full(200, np.inf, np.float32), np.eye(2, dtype=np.int64), found)
+    return EpochResult("last", evaluation, evaluation, {"last": evaluation.loss})
+
+
+@pytest.mark.parametrize(
+    ("results", "expected"),
+    [
+        ([diverged(), diverged()], 2),
+        ([diverged(), result(0.6, 2), diverged()], 2),
+        ([result(0.6, 1), diverged(), diverged()], 1),
+    ],
+)
+def test_a_diverged_epoch_is_delivered_only_where_there_is_no_other(
+    prepare: Make, results: list[EpochResult], expected: int
+) -> None:
+    run, _ = make_run(prepare())
+    delivery = Delivery("one-se")
+    for epoch, one in enumerate(results, 1):
+        assert (delivery.epoch_completed(run.state, epoch, one) is None) == np.isinf(one.validation.loss)
+    assert delivery.chosen is not None
+    assert delivery.chosen.epoch == expected
 
 
 def trained(made: Prepared, directory: Path) -> list[AnyEvent]:

@@ -707,6 +707,7 @@ async def _(at: At, key: str) -> None:
 
 @scenario("StudyListScreen", "i", start=listed)
 async def _(at: At, key: str) -> None:
+    await at.sees("waiting")  # until a study has been read there is nothing to be said of it
     await at.press(key)
     await at.on(AdviceDialog)
     await at.sees("waiting: baseline-0, optimized-0")

@@ -115,8 +115,8 @@ class Delivery:
 
     def _is_good_enough(self, losses: Floats, groups: Names | None) -> bool:
         """Whether the newest epoch is to be delivered, and remember it where none before was better."""
-        if self.lowest is None or losses.mean() < self.lowest.mean():
-            self.lowest = losses
+        if self.lowest is None or losses.mean() < self.lowest.mean() or math.isinf(self.lowest.mean()):
+            self.lowest = losses  # while nothing but a diverged network is known, the last is as good as any
             return True
         return is_within_error(losses, self.lowest, groups)
 
