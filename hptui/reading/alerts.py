@@ -43,8 +43,9 @@ class Alert:
 class AlertFinder:
     """Looks through a study that is read on elsewhere; what it tells, it tells once."""
 
-    def __init__(self, followed: FollowedStudy) -> None:
-        self._followed = followed
+    def __init__(self, followed: FollowedStudy, *, awaited: bool = False) -> None:
+        """`awaited`: its training has begun just now, so that its end is news even if it has come already."""
+        self._followed, self._awaited = followed, awaited
         self._status: Status | None = None
         self._diverged: set[str] = set()
         self._facts = -1.0
@@ -53,19 +54,20 @@ class AlertFinder:
         self._told_stuck = False
 
     def find(self, status: Status, now: float | None = None) -> list[Alert]:
-        """What has come since the last call; at the first one, all that is there is of old.
+        """What has come since the last call; at the first one, all is of old but a good end that was awaited.
 
         Args:
             status: of the study, which takes a look at its heartbeats.
             now: seconds of a clock that only goes forward.
         """
-        before, self._status = self._status, status
+        is_first = self._status is None
+        before = self._status or ("running" if self._awaited and status == "finished" else status)
+        self._status = status
         diverged = [alert for run in self._followed.runs if (alert := self._divergence(run)) is not None]
         stuck = self._stuck(status, time.monotonic() if now is None else now)
-        if before is None:
-            return []
         ended = self._end(status) if status != before else None
-        return [alert for alert in (*diverged, stuck, ended) if alert is not None]
+        meanwhile = () if is_first else (*diverged, stuck)
+        return [alert for alert in (*meanwhile, ended) if alert is not None]
 
     def _divergence(self, run: FollowedRun) -> Alert | None:
         words = diverged_words(run.state)

@@ -168,14 +168,17 @@ class HptuiApp(App[None]):
         in_form = isinstance(self.screen, Preparing) and training.study is None and training.config is not None
         if error is not None and not in_form:  # there it stands beside its field
             self.notify(error, severity="error", timeout=ERROR_SECONDS, markup=False)
+        if isinstance(self.screen, Preparing):  # a dialog may lie over it; then at a later look
+            self._look_at_preparing(self.screen, training)
         if training.newly_ended() and not self._is_shown(training.study):
             self._attention.ring(error or "the training of this window has ended")
-        if not isinstance(self.screen, Preparing):
-            return  # a dialog lies over it; then at a later look
-        self.screen.say(training.doing)
+
+    def _look_at_preparing(self, screen: Preparing, training: OwnTraining) -> None:
+        """Show what is prepared, or the study once it has begun, or what kept it from that."""
+        screen.say(training.doing)
         if training.study is not None:
             self.pop_screen()
-            self.open_study(training.study)
+            self.open_study(training.study, awaited=True)
             from hptui.record.housekeeping_words import disk_notice  # it need not hold up the first frame
 
             if words := disk_notice(training.study):
@@ -194,13 +197,19 @@ class HptuiApp(App[None]):
         shown = [screen for screen in self.screen_stack if isinstance(screen, Dashboard)]
         return any(screen.followed.study.directory == study for screen in shown)
 
-    def open_study(self, directory: Path) -> None:
-        """Show a study; where a folder cannot be read there is a notice, and the screen stays."""
+    def open_study(self, directory: Path, *, awaited: bool = False) -> None:
+        """Show a study; where a folder cannot be read there is a notice, and the screen stays.
+
+        `awaited`: its training has begun just now.
+        """
         from hptui.ui.screens.dashboard import Dashboard  # a third of the time to the first frame, if it came before
 
         share = BESIDE_TRAINING if self._training.alive else ALONE
+        training = self._training
         try:
-            dashboard = Dashboard(directory, self._export, share=share, may_train=lambda: self._training.may_resume)
+            dashboard = Dashboard(
+                directory, self._export, share=share, may_train=lambda: training.may_resume, awaited=awaited
+            )
         except (HptuiError, OSError) as error:
             self.notify(told(error), severity="error", markup=False)
         else:

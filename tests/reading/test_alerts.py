@@ -46,6 +46,9 @@ def test_the_end_is_told_to_who_saw_it_live(tmp_path: Path) -> None:
     finder = AlertFinder(study)
     assert finder.find("finished") == []  # opened when all was over
     assert finder.find("finished") == []
+    awaited = AlertFinder(study, awaited=True)
+    assert [alert.kind for alert in awaited.find("finished")] == ["finished"]  # over before the first look
+    assert awaited.find("finished") == []
     finder = AlertFinder(study)
     assert finder.find("running") == []
     assert messages(finder.find("finished")) == [

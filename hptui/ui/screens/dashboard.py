@@ -71,6 +71,7 @@ class Dashboard(HelpedScreen[None]):
         *,
         share: float = ALONE,
         may_train: Callable[[], bool] = lambda: False,
+        awaited: bool = False,
     ) -> None:
         """Show a study.
 
@@ -79,10 +80,11 @@ class Dashboard(HelpedScreen[None]):
             export: writes its pictures.
             share: of one processor that drawing takes at most.
             may_train: whether a study that nobody trains could be trained in this process now.
+            awaited: its training has begun just now; it may have ended before the first look at it.
         """
         super().__init__()
         self.viewer = Viewer(directory)
-        self._notices = Notices(self, self.viewer)
+        self._notices = Notices(self, self.viewer, awaited=awaited)
         self._questions = Questions(self)
         self._steering = Steering(self, self.viewer, self._questions)
         self._export_line = ExportLine(self.followed.study.directory, export)

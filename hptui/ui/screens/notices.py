@@ -18,14 +18,15 @@ PROBLEM_SECONDS = 15
 class Notices:
     """Looks through a study for what is new, and has `screen` show it."""
 
-    def __init__(self, screen: Screen[Any], viewer: Viewer) -> None:
+    def __init__(self, screen: Screen[Any], viewer: Viewer, *, awaited: bool) -> None:
+        """`awaited`: the study's training has begun just now, and whoever looks is told of its end."""
         self._screen, self._viewer = screen, viewer
         self._told_warnings = False
         self._unreadable: set[str] = set()
         """runs of which it was said"""
         self._refused: int | None = None
         """how many refusals were there; None until all logs are read"""
-        self._alerts = AlertFinder(viewer.followed)
+        self._alerts = AlertFinder(viewer.followed, awaited=awaited)
 
     def show_new(self, *, behind: bool) -> None:
         """Show what came since the last time; while a log is `behind`, its refusals are of old."""
