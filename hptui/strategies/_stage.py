@@ -38,6 +38,10 @@ class Stage:
         self._lately: list[tuple[Measurement, float]] = []
         """since the last change of the weights, with the epochs trained from there"""
 
+    def unchanged(self, measurements: Sequence[Measurement]) -> Measurement | None:
+        """The one of these that has all values as they are in force, if there is one."""
+        return next((one for one in measurements if not changed(one, self.values)), None)
+
     def candidates(self, changes: Sequence[Values], horizon: float) -> list[Candidate]:
         """Candidates from where the decision stands, with these values changed."""
         return [Candidate(self.values | change, horizon, self.start, keep=True) for change in changes]

@@ -8,9 +8,11 @@
 3. From the middle on the rate falls linearly to zero (warm-up, stable, decay). The number of epochs is known, and a
    search by short probes must not be what finds it (short-horizon bias, Wu et al. 2018, arXiv 1803.02021).
 
-The run goes on with the weights of each winner, so that the images of its probe are not lost. A short probe flatters
-small rates and weak regularisation: of the candidates within one standard error of the best, paired over the validation
-images, the one with the largest rate, or the strongest regularisation, is taken (the one-standard-error rule of Breiman
+The run goes on with the weights of each winner, so that the images of its probe are not lost. What is in force is left
+on evidence alone: the best has to be better by more standard errors, paired over the validation images, than the best
+of as many equal ones would seem to be (overtuning, Schneider et al. 2025, arXiv 2506.19540). A short probe flatters
+small rates and weak regularisation: a smaller rate has to be better by a share of the loss too, and of the candidates
+within one standard error of the best the one with the largest rate, or the strongest regularisation, is taken (Breiman
 et al. 1984, Classification and Regression Trees, section 3.4.3). What is taken of each hyperparameter alone is tried
 together before it counts. If the epoch after a choice goes wrong, the run goes back to where the choice was made, with
 a smaller rate.
@@ -30,7 +32,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from hptui.plan import Plan
-from hptui.space import SearchSpace, describe
+from hptui.space import Range, SearchSpace, describe
 from hptui.strategies import Choice, DecisionCourse, Measurement, Outlook, Situation, StateName, Strategy
 from hptui.strategies._plan import LEAST_STEPS, affordable, changes_of, coming_stages, largest_batch, longer, plan
 from hptui.strategies._remedy import Terms, remedy
@@ -41,7 +43,8 @@ __all__ = ["Adaptive"]
 FALLEN, RISE = 2.0, 0.5
 """an epoch went wrong if the validation loss is so many times what it was before, and so many nats higher"""
 MOST = 0.05
-"""share of its loss within which the best may be given up for a stronger one; few images have large standard errors"""
+"""share of its loss within which the best may be given up for a stronger one, because few images have large standard
+errors; and by which a smaller rate has to be better"""
 UNCOUNTED = "how far the budget reaches depends on the number of images, which nobody has counted yet"
 OTHERWISE = "an epoch that goes wrong after a choice is trained again from there, with a smaller rate"
 
@@ -67,7 +70,9 @@ class Adaptive(Strategy):
     levels: tuple[float, ...] = (1 / 3, 2 / 3)
     """of each further hyperparameter: positions in its range"""
     ties = 1.0
-    """standard errors by which the best has to be better"""
+    """standard errors within which one that is stronger than the best goes first"""
+    evidence = 1.0
+    """how much has to speak for leaving what is in force: 1 is what luck makes of the best of as many equal ones"""
     returns = 2
     """times that it goes back, at most, from where the epochs after a choice went wrong"""
 
@@ -204,19 +209,22 @@ class Adaptive(Strategy):
 
     def _survey(self, stage: Stage) -> DecisionCourse:
         searched, unit = stage.space["lr"], self.memory["unit"]
-        positions = [index / (self.memory["rates"] - 1) for index in range(self.memory["rates"])]
-        measurements = yield stage.candidates([{"lr": searched.at(position)} for position in positions], unit)
+        rates = rates_of(searched, self.memory["rates"], stage.values["lr"])
+        measurements = yield stage.candidates([{"lr": rate} for rate in rates], unit)
         finite = sorted(stage.record(measurements, unit), key=lambda one: (one.loss, -rate(one)))
         if not finite:
             return Choice(stage.values | {"lr": searched.low}, f"all {len(measurements)} rates diverged: the smallest")
-        measurements = yield stage.following(finite[: self.finalists], 2 * unit)
+        finalists = finite[: self.finalists]
+        if in_force := stage.unchanged(finite[self.finalists :]):  # it is left for what was compared with it
+            finalists = [*finalists[:-1], in_force]
+        measurements = yield stage.following(finalists, 2 * unit)
         # where all of them diverge after all, a smaller rate is what is left
-        smallest = min(finite[: self.finalists], key=rate)
+        smallest = min(finalists, key=rate)
         left = (
             stage.record(measurements, 3 * unit) or [one for one in finite if rate(one) < rate(smallest)] or [smallest]
         )
-        taken = self._careful(left, rate)
-        return stage.choice(taken, f"survey of {len(positions)} rates", left, "a larger rate goes first")
+        taken = self._careful(stage, without_flattered(left, stage.unchanged(left)), rate, len(rates))
+        return stage.choice(taken, f"survey of {len(rates)} rates", left, "what is in force, then a larger rate, first")
 
     def _screen(self, stage: Stage, names: Sequence[str] = ()) -> DecisionCourse:
         """Levels of these, or of all but the learning rate."""
@@ -235,7 +243,7 @@ class Adaptive(Strategy):
         for name in stage.space:
             own = [one for one in finite if changed(one, stage.values) <= {name}]
             if name != "lr" and own:
-                taken = self._careful(own, strength(name, stage.values)).candidate.values
+                taken = self._careful(stage, own, strength(name, stage.values), len(finite)).candidate.values
                 together |= {name: taken[name]} if name in taken else {}
         tried, among = [best.candidate.values], finite
         if together not in tried:
@@ -243,13 +251,42 @@ class Adaptive(Strategy):
                 one for values in (*tried, together) for one in stage.following([best], length, values)
             ]
             if last := stage.record(measurements, 2 * length):
-                best = self._careful(last, lambda one: float(one.candidate.values == together))
+                best = self._careful(stage, last, lambda one: float(one.candidate.values == together), len(last))
                 among = last
-        return stage.choice(best, f"screen of {len(changes)} levels", among, "all changes together go first")
+        return stage.choice(
+            best, f"screen of {len(changes)} levels", among, "what is in force, then all changes together, first"
+        )
 
-    def _careful(self, measurements: Sequence[Measurement], strong: Callable[[Measurement], float]) -> Measurement:
-        """The strongest of those that are not worse than the best by more than `ties` standard errors, or MOST."""
-        best = min(measurements, key=mean_loss)
+    def _careful(
+        self, stage: Stage, measurements: Sequence[Measurement], strong: Callable[[Measurement], float], tried: int
+    ) -> Measurement:
+        """What is in force, unless the best is better beyond the luck of the best of so many `tried`.
+
+        Else the strongest of those that are not worse than the best by more than `ties` standard errors, or MOST.
+        """
+        best, in_force = min(measurements, key=mean_loss), stage.unchanged(measurements)
+        if in_force is not None and lead(best, in_force) <= self.evidence * luck(tried):
+            return in_force
         most = (1 + MOST) * mean_loss(best)
         tied = [one for one in measurements if one is best or (lead(best, one) <= self.ties and mean_loss(one) <= most)]
         return max(tied, key=lambda one: (strong(one), -mean_loss(one)))
+
+
+def rates_of(searched: Range, count: int, in_force: float) -> list[float]:
+    """Rates over the whole range, evenly on its scale; the one that is nearest to what is in force is that itself."""
+    positions = [index / (count - 1) for index in range(count)]
+    nearest = min(positions, key=lambda position: abs(position - searched.position(in_force)))
+    return [in_force if position == nearest else searched.at(position) for position in positions]
+
+
+def without_flattered(measurements: Sequence[Measurement], in_force: Measurement | None) -> list[Measurement]:
+    """Those whose rate is not smaller than what is in force, or that are better by MOST of the loss all the same."""
+    if in_force is None:
+        return list(measurements)
+    limit = mean_loss(in_force) / (1 + MOST)
+    return [one for one in measurements if rate(one) >= rate(in_force) or mean_loss(one) <= limit]
+
+
+def luck(tried: int) -> float:
+    """About the largest of so many standard normal numbers: standard errors that the best of equal ones leads by."""
+    return math.sqrt(2 * math.log(max(tried, 2)))
