@@ -1070,7 +1070,7 @@ async def _(at: At, key: str) -> None:
 # ---- the tests
 
 
-@pytest.mark.parametrize(("kind", "key"), [one for one in DECLARED if one[0] not in ELSEWHERE], ids="-".join)
+@pytest.mark.parametrize(("kind", "key"), [one for one in DECLARED if one[0] not in ELSEWHERE], ids=str)
 def test_every_key_does_what_it_says(kind: str, key: str) -> None:
     case = SCENARIOS.get((kind, key))
     words = DECLARED[kind, key].description
