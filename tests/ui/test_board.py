@@ -24,7 +24,7 @@ from fabricate import (
     write_run,
 )
 from textual.pilot import Pilot
-from textual.widgets import Footer, Tabs
+from textual.widgets import Footer, Tab, Tabs
 from textual.widgets._footer import FooterKey
 from textual.widgets._toast import Toast
 
@@ -43,6 +43,7 @@ from hptui.ui.panels.table import TablePanel
 from hptui.ui.panels.wrong import WrongPanel
 from hptui.ui.screens.dashboard import Dashboard
 from hptui.ui.screens.dialogs import AdviceDialog
+from hptui.ui.screens.panel_board import PanelBoard
 from hptui.ui.screens.study_list import StudyListScreen
 from hptui.ui.widgets.strip import StatusStrip
 
@@ -287,6 +288,21 @@ def test_the_panel_with_the_focus_is_in_sight_after_a_resize(tmp_path: Path, key
         assert focused(app) == before
 
     show(study.directory, script)
+
+
+def test_a_resize_may_come_before_the_tabs_are_there(tmp_path: Path) -> None:
+    """On a busy machine the first one of a window does."""
+
+    async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
+        board = app.screen.query_one(PanelBoard)
+        tabs = board.query_one(Tabs)
+        (place,) = tabs.query("#tabs-list")
+        await tabs.query(Tab).remove()
+        board.go_to(3)
+        await place.mount(*(Tab(f"{number}", id=f"tab-{number}") for number in range(1, 9)))
+        await until(app, pilot, lambda: tabs.active == "tab-3", "the tab of what is shown")
+
+    show(finished_study(tmp_path / "study", [0.5], [0.75]).directory, script, SMALL)
 
 
 def test_log_and_plan_have_room_on_a_large_screen(tmp_path: Path) -> None:

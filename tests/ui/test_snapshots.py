@@ -485,6 +485,7 @@ def test_every_screen_looks_as_it_did(
     async def shown(app: HptuiApp, pilot: Pilot[None], size: tuple[int, int]) -> str:
         await pilot.resize_terminal(*size)
         if place.enlarged and size != SIZES[0] and not app.screen.query(".-one"):
+            await until(app, pilot, lambda: not app.screen.query(".-tabs"), "more than one panel")
             await pilot.press("z")
         await until(app, pilot, lambda: not missing(place, app), f"all of {place.seen}")
         drawn = await quiet(app, pilot)

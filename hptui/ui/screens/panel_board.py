@@ -178,7 +178,11 @@ class PanelBoard(Vertical):
         """Show it where one panel is shown."""
         for other in self._panels:
             other.set_class(other is panel, "-shown")
-        self.query_one(Tabs).active = f"tab-{self._panels.index(panel) + 1}"
+        tabs = self.query_one(Tabs)
+        if tabs.query(Tab):
+            tabs.active = f"tab-{self._panels.index(panel) + 1}"
+        else:  # a window may change its size before they are there
+            self.call_after_refresh(self._mark, panel)
 
     def _reveal(self, panel: Panel) -> None:
         self._mark(panel)
