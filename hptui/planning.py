@@ -15,6 +15,9 @@ from hptui.headway import duration
 from hptui.plan import Length, Plan, plan_lines, planned_cost
 from hptui.strategies import Outlook, Strategy
 
+LEAST_BUDGET = 1.5
+"""plain trainings that a run may cost where nobody named a number"""
+
 
 @dataclass(frozen=True)
 class ArmPlan:
@@ -62,7 +65,7 @@ def new_strategy(config: StudyConfig, arm: Arm, seed: int = 0, own: type[Strateg
         raise ConfigError(f"strategy {name!r} cannot be made: {type(error).__name__}: {error}") from error
     if not isinstance(strategy, Strategy):
         raise ConfigError(f"strategy {name!r} is a {type(strategy).__name__}, not a hptui.strategies.Strategy.")
-    strategy.budget = config.budget
+    strategy.budget = LEAST_BUDGET if config.budget == "auto" else config.budget
     if strategy.searches:
         _check_settings(config, strategy, name)
     return strategy
@@ -81,6 +84,12 @@ def _check_settings(config: StudyConfig, strategy: Strategy, name: str) -> None:
         )
     if not config.search:
         raise ConfigError(f"strategy {name!r} has nothing to search; name at least one range with --search.")
+
+
+def spends_budget(config: StudyConfig) -> bool:
+    """Whether the strategy of an arm keeps to a budget."""
+    strategies = [registry.load("strategies", config.strategy_of(arm)) for arm in config.arms]
+    return any(one.searches and one.uses_budget for one in strategies)
 
 
 def unused_settings(config: StudyConfig) -> tuple[str, ...]:

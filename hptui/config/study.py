@@ -123,10 +123,7 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     horizon: Annotated[
         float, Meta(gt=0, le=100, description="how long each candidate is trained on trial, in epochs")
     ] = 0.2
-    budget: Annotated[
-        float,
-        Meta(gt=1, le=1000, description="of adaptive: what a run may cost, trials included, in plain trainings"),
-    ] = 1.5
+    budget: Annotated[float, Meta(gt=1, le=1000)] | Literal["auto"] = "auto"
     greed_check: Annotated[
         int,
         Meta(
@@ -216,6 +213,8 @@ _DESCRIPTIONS = {
     "score_weights": "which weights a decision scores; averages over the last steps are less noisy",
     "resize": "how image files become squares: stretched, with bars (pad), or without their ends (crop)",
     "keep_decoded": "large: decoded images of large folders stay in the user's cache, for later starts",
+    "budget": "of adaptive: what a run may cost, trials included, in plain trainings; auto: 1.5, and up to 10 where a "
+    "training is short on this machine, measured at the start",
     "deliver": "whose weights a run delivers: those of the last epoch, or (one-se) of the latest whose calibrated "
     "validation loss is within one standard error of the lowest",
     "class_weights": "balanced: in training and validation losses an image counts n / (classes * images of its class)",

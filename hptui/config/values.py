@@ -118,7 +118,9 @@ def _converted(field: str, raw: object) -> Any:
     try:
         return msgspec.convert(raw, FIELDS[field], strict=False)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{field} = {raw!r}: {_plain(str(error))}") from None
+        unknown = field == "budget" and "enum" in str(error)
+        words = "expected a number, or auto." if unknown else _plain(str(error))
+        raise ConfigError(f"{field} = {raw!r}: {words}") from None
 
 
 def _texts(raw: object) -> list[str]:

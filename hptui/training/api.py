@@ -22,6 +22,7 @@ from hptui.training.inputs import prepare_inputs
 from hptui.training.run.control import Control
 from hptui.training.run.delivery import delivered_weights
 from hptui.training.run.run import Run
+from hptui.training.settling import with_budget
 from hptui.training.sole import sole_in_process
 
 
@@ -78,7 +79,9 @@ def train(
         else check_dataset(dataset, group_pattern=config.group_pattern, allow_overlap=config.allow_overlap),
         factory=None if isinstance(model, str) else model,
     )
-    chooser = new_strategy(config, "optimized", config.seed, strategy if isinstance(strategy, type) else None)
+    own = strategy if isinstance(strategy, type) else None
+    config, inputs = with_budget(config, inputs, own)
+    chooser = new_strategy(config, "optimized", config.seed, own)
     events: list[AnyEvent] = []
 
     def emit(event: AnyEvent) -> None:

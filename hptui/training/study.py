@@ -34,6 +34,7 @@ from hptui.training.engine.failures import is_out_of_memory
 from hptui.training.inputs import check_strategies, prepare_inputs, require_same
 from hptui.training.run.control import Control
 from hptui.training.run.run import Run, RunOutcome
+from hptui.training.settling import with_budget
 from hptui.training.sole import sole_in_process
 
 UNKNOWN_COST = 1.0
@@ -71,6 +72,7 @@ def start_study(config: StudyConfig, directory: Path) -> PreparedStudy:
         plan_arm(config, arm)  # what is refused is told before the data are read
     check_strategies(config)
     inputs = prepare_inputs(config)
+    config, inputs = with_budget(config, inputs)
     images = len(inputs.data.train)
     planned = {arm: plan_arm(config, arm, images) for arm in config.arms}
     cost: dict[str, float] = {arm: one.cost or UNKNOWN_COST for arm, one in planned.items()}

@@ -27,8 +27,9 @@ from hptui.training.inputs import check_strategies, prepare_inputs
 SECONDS = 1.0
 """of training that are measured"""
 WARM_UP = 0.3
-"""seconds before: the first steps choose algorithms and claim memory"""
-EVALUATED_SECONDS = 0.3
+"""seconds before, for each second: the first steps choose algorithms and claim memory"""
+EVALUATED = 0.3
+"""seconds of evaluation, for each second of training"""
 STEPS = 4
 """between two looks at the clock, each of which waits for the device"""
 EVALUATED_IMAGES = 1000
@@ -45,19 +46,23 @@ def measure_speed(config: StudyConfig) -> Speed:
     for arm in config.arms:
         plan_arm(config, arm)
     check_strategies(config)
-    inputs = prepare_inputs(config)
+    return speed_of(config, prepare_inputs(config))
+
+
+def speed_of(config: StudyConfig, inputs: StudyInputs, seconds: float = SECONDS) -> Speed:
+    """Train what is prepared for about so long, and throw that away."""
     state = new_state(inputs, config, config.seed)
     trainer = Trainer(state, inputs.data, inputs.loss, average_window=config.average_window, precision=config.precision)
-    _train(trainer, inputs, WARM_UP)
-    images, seconds = _train(trainer, inputs, SECONDS)
+    _train(trainer, inputs, WARM_UP * seconds)
+    images, measured_seconds = _train(trainer, inputs, seconds)
     return Speed(
-        trained=images / seconds,
-        evaluated=_evaluated(trainer),
+        trained=images / measured_seconds,
+        evaluated=_evaluated(trainer, EVALUATED * seconds),
         images=len(inputs.data.train),
         validation_images=len(inputs.data.validation),
         test_images=len(inputs.test),
         device=inputs.device.type,
-        seconds=seconds,
+        seconds=measured_seconds,
     )
 
 
@@ -72,15 +77,15 @@ def _train(trainer: Trainer, inputs: StudyInputs, seconds: float) -> tuple[int, 
             return losses.images, passed
 
 
-def _evaluated(trainer: Trainer) -> float:
-    """Images evaluated per second."""
+def _evaluated(trainer: Trainer, seconds: float) -> float:
+    """Images evaluated per second, measured for about so long."""
     validation = trainer.data.validation
     some = DeviceImages(validation.pixels[:EVALUATED_IMAGES], validation.labels[:EVALUATED_IMAGES])
     images, began = 0, time.perf_counter()
     while True:
         trainer.evaluate(some, averaged=False)
         images += len(some)
-        if (passed := time.perf_counter() - began) >= EVALUATED_SECONDS:
+        if (passed := time.perf_counter() - began) >= seconds:
             return images / passed
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from hptui import registry
+from hptui.budget import budget_lines, settled
 from hptui.config import FIELDS, PLUG_INS, Arm, Layer, StudyConfig, resolve, takes_path
 from hptui.config.data_places import data_places, folder_of_data, not_there
 from hptui.errors import ConfigError, DatasetError, HptuiError, RunDirectoryError
@@ -112,7 +113,7 @@ def planned(config: StudyConfig, speed: Speed | None) -> dict[Arm, ArmPlan] | No
     """What the arms plan; None with a strategy of the user's own: to import it may take seconds, and torch."""
     if any(registry.is_own(config.strategy_of(arm)) for arm in config.arms):
         return None
-    return plan_study(config, speed.images if speed is not None else 0)
+    return plan_study(settled(config, speed), speed.images if speed is not None else 0)
 
 
 def unused_notes(config: StudyConfig | None) -> dict[str, str]:
@@ -132,7 +133,8 @@ def plan_words(config: StudyConfig, plans: Mapping[Arm, ArmPlan] | None, speed: 
         lines = [f"what is tried, and its cost, depends on {config.strategy}; {runs} runs of {config.epochs} epochs"]
         return lines if speed is None else [*lines, f"{speed.trained:,.0f} images/s on this machine ({speed.device})"]
     *stages, cost = study_lines(config, plans)
-    return [cost if speed is None else f"{cost}; {time_words(config, plans, speed)}", *stages]
+    first = cost if speed is None else f"{cost}; {time_words(config, plans, speed)}"
+    return [first, *budget_lines(config, speed), *stages]
 
 
 def setting_of(message: str, config: StudyConfig) -> str:

@@ -32,7 +32,8 @@ ADAPTIVE = ["--dataset", "mnist", "--strategy", "adaptive", "--search", "lr=1e-4
 def test_the_plan_of_a_study_is_told_without_starting_it(tmp_path: Path) -> None:
     done = CliRunner().invoke(cli, ["plan", *ADAPTIVE, "--out", str(tmp_path / "s")], standalone_mode=False)
     assert done.return_value == 0
-    first, otherwise, cost, time = done.stdout.splitlines()
+    budget, first, otherwise, cost, time = done.stdout.splitlines()
+    assert budget == "budget auto: 1.5 plain trainings, or more where one is short on this machine"
     assert first.startswith("before epoch 1: survey of lr, 7 candidates for ")
     assert otherwise.startswith("an epoch that goes wrong")
     assert cost.endswith("plain trainings; 10 + 10 runs of 10 epochs")
@@ -212,7 +213,8 @@ def test_of_more_than_there_is_room_for_it_is_said_what_has_room() -> None:
 
 
 def test_the_remedy_and_the_falling_rate_are_told_wherever_nothing_is_decided(capsys: Captured) -> None:
-    assert main(["plan", "--dataset", "digits", "--model", "lenet", "--strategy", "adaptive", "--epochs", "3"]) == 0
+    flags = ["--dataset", "digits", "--model", "lenet", "--strategy", "adaptive", "--epochs", "3", "--budget", "1.5"]
+    assert main(["plan", *flags]) == 0
     left_out, nothing, schedule, *_ = capsys.readouterr().out.splitlines()
     assert nothing == "nothing will be decided"
     assert left_out.startswith("no budget to search lr, weight_decay: it takes --epochs 41, or --budget 8.1, or ")

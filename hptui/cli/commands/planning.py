@@ -8,6 +8,7 @@ from typing import Any
 import click
 import msgspec
 
+from hptui.budget import budget_lines, settled
 from hptui.cli.exit_codes import DONE
 from hptui.cli.options import config_argument, json_option, resolve_layers, settings_options
 from hptui.cli.output import print_json, print_line
@@ -31,12 +32,13 @@ def plan(config: Path | None, measure: bool, as_json: bool, **flags: Any) -> int
         from hptui.training.timing import measure_speed
 
         speed = measure_speed(settings)
-        plans = plan_study(settings, speed.images)
+        plans = plan_study(settled(settings, speed), speed.images)
     if as_json:
         seconds = expected_seconds(settings, plans, speed) if speed is not None else None
-        print_json(msgspec.json.encode({"arms": plans, "speed": speed, "seconds": seconds}))
+        budget = settled(settings, speed).budget
+        print_json(msgspec.json.encode({"arms": plans, "budget": budget, "speed": speed, "seconds": seconds}))
         return DONE
-    for line in study_lines(settings, plans):
+    for line in (*budget_lines(settings, speed), *study_lines(settings, plans)):
         print_line(line)
     print_line(time_words(settings, plans, speed) if speed is not None else "how long that takes: --measure tells")
     return DONE
