@@ -28,6 +28,7 @@ class Shape(Protocol):
     finalists: int
     screen_at: float
     length: float
+    longest_unit: float
     levels: tuple[float, ...]
 
 
@@ -93,6 +94,7 @@ def plan(strategy: Shape, situation: Outlook) -> dict[str, Any]:
             allowed = (epoch for epoch in sorted(strategy.decision_epochs) if epoch >= wanted)
             stages.append((next(allowed, max(strategy.decision_epochs)), name, size))
         unit = longest(strategy, stages, (strategy.budget - 1) * situation.epochs, step)
+        unit = min(unit, max(LEAST_STEPS * step, strategy.longest_unit * situation.epochs))
         if unit >= LEAST_STEPS * step:
             break
     return {

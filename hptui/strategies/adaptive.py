@@ -67,6 +67,9 @@ class Adaptive(Strategy):
     """share of the epochs before"""
     length = 4.0
     """of a probe of the screen, where one of the survey has 1"""
+    longest_unit = 1 / 24
+    """share of the epochs that a probe of the survey takes at most, however large the budget: the run goes on from the
+    winners, and what they go through may be the best of it, but no epoch that can be delivered"""
     levels: tuple[float, ...] = (1 / 3, 2 / 3)
     """of each further hyperparameter: positions in its range"""
     ties = 1.0

@@ -1129,12 +1129,18 @@ def test_no_line_is_wider_than_the_terminal(size: tuple[int, int]) -> None:
                 "epochs": 10,
                 "search": {"lr": "off", "dropout": "0:0.6:lin:3"},
             },
-            ["cost about 1.40", "before epoch 3: screen of dropout, 3 candidates for", "an epoch that goes wrong"],
+            [
+                "cost about 1.40",
+                "budget auto: 1.5",
+                "before epoch 3: screen of dropout, 3 candidates for",
+                "an epoch that goes wrong",
+            ],
         ),
         (
             {"strategy": "adaptive", "epochs": 3},
             [
                 "cost about 1.00",
+                "budget auto: 1.5",
                 "no budget to search lr: it takes --epochs ",
                 "nothing will be decided",
                 "schedule late",
@@ -1144,6 +1150,7 @@ def test_no_line_is_wider_than_the_terminal(size: tuple[int, int]) -> None:
             {"strategy": "adaptive", "epochs": 3, "dataset": "folder:here"},
             [
                 "cost about",
+                "budget auto: 1.5",
                 "before epoch 1: survey of lr",
                 "how far the budget reaches depends on the number of images",
             ],
