@@ -413,6 +413,19 @@ def test_the_whole_costs_no_more_than_the_budget(
     assert (probed + trained) / epochs <= budget + 1e-9
 
 
+@pytest.mark.parametrize("budget", [4.0, 50.0])
+def test_of_a_large_budget_no_more_is_spent_than_pays(budget: float) -> None:
+    """The run goes on from the winners: what they go through before is no epoch that could be delivered."""
+    strategy, epochs, ahead, probed = adaptive(30, budget), 30, 0.0, 0.0
+    for epoch in range(1, epochs + 1):
+        if strategy.decides(epoch, 0.1):
+            rounds, _ = decide(strategy, situation(epoch, search=ALL, epochs=epochs, loss=0.1), basin)
+            probed += sum(one.horizon or 0.0 for candidates in rounds for one in candidates)
+            ahead += sum(candidates[0].horizon or 0.0 for candidates in rounds)
+    assert ahead <= 11 / 24 * epochs + 1
+    assert probed <= 2.5 * epochs
+
+
 def test_a_budget_that_allows_little_does_without_the_later_stages() -> None:
     for budget, stages in ((1.5, ["survey", "screen"]), (1.1, ["survey"]), (1.01, [])):
         found = plan(adaptive(budget=budget), situation())
