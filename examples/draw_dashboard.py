@@ -6,8 +6,8 @@ The keys are pressed before, with commas between them: `h` goes one decision bac
 the top of the README shows the first decision of a run of this study (five minutes on one core; MNIST is downloaded, or
 read from `--data-dir`):
 
-    hptui run --dataset mnist --train-size 10000 --validation-size 2000 --model lenet --epochs 4 --runs 2 \
-        --search lr=1e-4:1e-1:log:7 --search weight_decay=1e-6:1e-2:log:5 --threads 1 --headless --out mnist-10000
+    hptui run --dataset mnist --train-size 10000 --validation-size 2000 --model lenet --epochs 4 --runs 2 --threads 1 \
+        --strategy grid --search lr=1e-4:1e-1:log:7 --search weight_decay=1e-6:1e-2:log:5 --headless --out mnist-10000
     python examples/draw_dashboard.py mnist-10000 examples/dashboard.svg --keys h,h,h
 """
 

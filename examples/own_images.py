@@ -24,7 +24,7 @@ WHITEST = 4095
 COMMANDS = """\
 hptui data table:{0}/clinic/labels.csv --image-size 64 --sheet {0}/clinic.png
 hptui run --dataset table:{0}/clinic/labels.csv --image-size 64 --model small_resnet --class-weights balanced \
---search lr=1e-4:1e-1:log:5 --set batch_size=8 --decide-at 1,3,6 --runs 2 --epochs 8 --out {0}/study --headless
+--search lr=1e-4:1e-1:log --set batch_size=8 --runs 2 --epochs 8 --out {0}/study --headless
 hptui compare {0}/study --metric auc
 hptui evaluate {0}/study/optimized-0 table:{0}/elsewhere/labels.csv --calibrate --plot {0}/elsewhere-figures
 hptui predict {0}/study/optimized-0 {0}/elsewhere --per-group '(E[0-9]+)'"""

@@ -14,6 +14,7 @@ Wings, from the bottom upwards; a module imports downwards only:
     metrics/               how well predictions fit labels
     datasets/ models/ optimizers/ losses/ schedules/ strategies/     one file each, found by the registry
     planning               the strategy of each arm, checked, and its plan: without torch, for form and commands
+    budget                 what a search may cost where nobody said it, by the clock of this machine
     training/              engine/ (tensors, no events), run/ (one run, step by step), study, api, replaying, predicting
     reading/               from the record to numbers: run state, studies, views, comparison
     export/ report/        from numbers to files
@@ -27,7 +28,7 @@ true; what the registry loads by name they cannot see.
 From Python, without files and without a screen:
 
     from hptui.training import train
-    result = train(dataset="digits", model="lenet", epochs=3, strategy="grid")
+    result = train(dataset="digits", model="lenet", epochs=3)
 """
 
 __version__ = "0.1.0"

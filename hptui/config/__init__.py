@@ -12,6 +12,7 @@ from hptui.config.layers import (
     from_plain,
     misspelt,
     resolve,
+    suggested_search,
     to_plain,
 )
 from hptui.config.study import (
@@ -60,6 +61,7 @@ __all__ = [
     "parse_interval",
     "plug_in_forms",
     "resolve",
+    "suggested_search",
     "takes_path",
     "to_plain",
 ]

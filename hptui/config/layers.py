@@ -122,9 +122,16 @@ def merged(layers: Iterable[Layer], *, installed: bool = True) -> Resolved:
                 origins[other] = "default"
         # ranges, or that there is to be none at all; not only that one of the default ranges is off
         named = named or ("search" in settings and set(settings["search"].values()) != {"off"})
-    search = found.get("search", {}) if named else default_search() | found.get("search", {})
+    search = found.get("search", {}) if named else suggested_search(found) | found.get("search", {})
     kept = {name: str(parse_range(name, text, installed=installed)) for name, text in search.items() if text != "off"}
     return Resolved(msgspec.structs.replace(StudyConfig(**found), search=kept), origins)
+
+
+def suggested_search(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Ranges that are searched where nobody names one: every strategy's, and what its own file adds (SUGGESTS)."""
+    name = settings.get("strategy", StudyConfig().strategy)
+    more = None if registry.own_file(name) is not None else registry.constant("strategies", name, "SUGGESTS")
+    return default_search(more or ())
 
 
 def layer_settings(layer: Layer, *, installed: bool) -> dict[str, Any]:

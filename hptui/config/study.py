@@ -109,7 +109,7 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         int, Meta(ge=1, le=10_000, description="runs of each arm (baseline, optimized), paired by seed")
     ] = 10
     seed: Annotated[int, Meta(ge=0, le=2**31, description="seed of the first pair; the next pair has seed + 1")] = 0
-    strategy: Annotated[str, Meta(description="how the optimized runs choose hyperparameters")] = "grid"
+    strategy: Annotated[str, Meta(description="how the optimized runs choose hyperparameters")] = "adaptive"
     baseline: Annotated[str, Meta(description="how the baseline runs choose; none: no baseline runs")] = "fixed"
     set: Annotated[dict[str, float], Meta(description="value from the start on, and of the baseline: NAME=VALUE")] = {}
     search: Annotated[

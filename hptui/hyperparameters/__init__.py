@@ -233,7 +233,7 @@ def default_values() -> Values:
     return {entry.name: entry.default for entry in hyperparameters().values() if entry.default is not None}
 
 
-def default_search() -> dict[str, str]:
-    """Ranges that are searched where the user names none."""
-    known = _loaded(registry.mentioning("hyperparameters", "searched"))
-    return {entry.name: entry.suggested for entry in known.values() if entry.searched}
+def default_search(more: Iterable[str] = ()) -> dict[str, str]:
+    """Ranges that are searched where the user names none; `more`: names that the strategy would have searched too."""
+    known = _loaded([*registry.mentioning("hyperparameters", "searched"), *more])
+    return {entry.name: entry.suggested for entry in known.values() if entry.searched or entry.name in more}

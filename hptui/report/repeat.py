@@ -10,9 +10,8 @@ from typing import Any
 import msgspec
 
 from hptui import registry
-from hptui.config import LOCAL, PLUG_INS, StudyConfig, is_switch, resolve, takes_path
+from hptui.config import LOCAL, PLUG_INS, Layer, StudyConfig, is_switch, resolve, suggested_search, takes_path
 from hptui.config.former import as_of_today, former_strategy
-from hptui.hyperparameters import default_search
 from hptui.reading.changes import changes
 from hptui.reading.studies import FollowedStudy
 from hptui.record.new_folders import SOURCES
@@ -60,6 +59,7 @@ def _command(config: StudyConfig) -> str:
 
 def _flags(config: StudyConfig) -> list[str]:
     default = msgspec.to_builtins(resolve([]).config)
+    default["search"] = resolve([Layer("strategy", {"strategy": config.strategy})], installed=False).config.search
     flags: list[str] = []
     for field, value in msgspec.to_builtins(config).items():
         if field in LOCAL or value is None or value == default[field]:
@@ -68,14 +68,14 @@ def _flags(config: StudyConfig) -> list[str]:
         if is_switch(field):
             flags.append(flag)  # its default is off
             continue
-        flags += [part for text in _texts(field, value) for part in (flag, text)]
+        flags += [part for text in _texts(config, field, value) for part in (flag, text)]
     return flags
 
 
-def _texts(field: str, value: Any) -> list[str]:
+def _texts(config: StudyConfig, field: str, value: Any) -> list[str]:
     """Values of the flag, once for each time it is given."""
     if field == "search":
-        searched = value or dict.fromkeys(default_search(), "off")
+        searched = value or dict.fromkeys(suggested_search({"strategy": config.strategy}), "off")
         return [f"{name}={text}" for name, text in searched.items()]
     if isinstance(value, dict):
         return [f"{name}={entry if isinstance(entry, str) else repr(entry)}" for name, entry in value.items()]

@@ -40,6 +40,8 @@ from hptui.strategies._stage import Stage, changed, lead, mean_loss, rate, stren
 
 __all__ = ["Adaptive"]
 
+SUGGESTS = ("augmentation",)
+"""searched beside rate and weight decay where nobody names a range: it gains most, and is taken on evidence alone"""
 FALLEN, RISE = 2.0, 0.5
 """an epoch went wrong if the validation loss is so many times what it was before, and so many nats higher"""
 MOST = 0.05

@@ -1,7 +1,7 @@
 """The training side: engine, decisions, checkpoints. Needs torch, no screen, and no files unless asked.
 
 from hptui.training import train
-result = train(dataset="digits", model="lenet", epochs=3, strategy="grid", search={"lr": "1e-4:1e-1:log:5"})
+result = train(dataset="digits", model="lenet", epochs=3, search={"lr": "1e-4:1e-1:log"})
 result.test_accuracy, result.values
 """
 # ruff: noqa: E402 (what torch reads as it is loaded, and how it is loaded, come first)

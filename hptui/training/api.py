@@ -51,7 +51,7 @@ def train(
     *,
     dataset: str | ImageDataset = "mnist",
     model: str | ModelFactory = "dtu_cnn",
-    strategy: str | type[Strategy] = "grid",
+    strategy: str | type[Strategy] = "adaptive",
     on_event: Callable[[AnyEvent], None] | None = None,
     control: Control | None = None,
     **settings: Any,
