@@ -12,6 +12,7 @@ from hptui.reading.comparison.verdict import paired_seeds, verdict_so_far
 from hptui.reading.failed_candidates import failed_candidate_words
 from hptui.reading.plan import candidate_words, under_way
 from hptui.reading.progress import study_progress
+from hptui.reading.run_result import delivery_mark, delivery_words, search_words
 from hptui.reading.run_state import RunState
 from hptui.reading.studies import FollowedRun, FollowedStudy
 from hptui.record.events import CandidateScored
@@ -57,7 +58,7 @@ class ProgressReport:
         for run in self._followed.runs:
             self._print_failed_candidates(run)
             self._print_epochs(run)
-            self._print_cautions(run)
+            self._print_end(run)
         self._print_verdict()
         runs = self._followed.runs
         current = next((run for run in runs if run.state.started and not run.state.completed), None)
@@ -95,11 +96,14 @@ class ProgressReport:
             )
         self._reported[run.name] = len(epochs)
 
-    def _print_cautions(self, run: FollowedRun) -> None:
-        """Print cautions, once, at the end of a run."""
+    def _print_end(self, run: FollowedRun) -> None:
+        """Print, once, what a run delivers, what its search cost and changed, and cautions."""
         if run.state.completed and run.name not in self._ended:
             self._ended.add(run.name)
-            for line in cautions(run.state, run.directory):
+            early = delivery_mark(run.state)  # the last epoch is what everybody expects
+            delivered = delivery_words(run.state, self._followed.study.config.deliver) if early else ""
+            said = [line for line in (delivered, search_words(run.state)) if line]
+            for line in (*said, *cautions(run.state, run.directory)):
                 self._console.print(f"{run.name}  {line}", markup=False, highlight=False, soft_wrap=True)
 
     def _print_verdict(self) -> None:
