@@ -181,6 +181,9 @@ class CandidateScored(Event, frozen=True, kw_only=True):
     """optimizer steps of this probe; 0: an older hptui recorded neither these nor where a probe began"""
     failed: str = ""
     """why it came to no score, in words; its counts are then zeros, and its images those that it came to"""
+    loss_error: Amount | None = None
+    """standard error of `loss`, over the validation images; null: it is not finite, or an older hptui did not record
+    it"""
 
 
 class LandscapePredicted(Event, frozen=True, kw_only=True):

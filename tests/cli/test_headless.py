@@ -114,7 +114,9 @@ def test_epochs_are_told_while_they_are_written(tmp_path: Path, monkeypatch: pyt
     thread.start()
     ProgressReport(unread(study), Console(file=Watched(), width=120)).follow(finished)
     thread.join()
-    assert [line.split("  ")[1] for line in shown.getvalue().splitlines()] == [f"epoch {n}/20" for n in range(1, 21)]
+    *epochs, searched = (line.split("  ")[1] for line in shown.getvalue().splitlines())
+    assert epochs == [f"epoch {n}/20" for n in range(1, 21)]
+    assert searched.startswith("the search before epochs 1 to 20: ")
 
 
 def test_a_terminal_gets_a_bar_that_reaches_the_end(tmp_path: Path) -> None:

@@ -38,6 +38,15 @@ class Cell:
     """its value was not to be chosen: the strategy left the candidate out, or took another one in spite of its score"""
     better: bool = False
     """it was passed over for another one in spite of its score, and not left out"""
+    error: float | None = None
+    """standard error of the value over the validation images, or standard deviation of what is predicted; None: nobody
+    knows it"""
+    vague: bool = False
+    """predicted, and hardly more is known of it than if nothing had been measured"""
+    accuracy: float | None = None
+    """on validation images, of the candidate whose value it is"""
+    went_on: bool = False
+    """another probe began where its candidate ended"""
     left_out: int = 0
     """how many of its candidates the strategy left out, whatever their score; others may be the ones that are shown"""
 
@@ -95,6 +104,10 @@ class HeatmapGrid:
     """searched hyperparameters of which this round tried one value alone"""
     measured: tuple[float, ...] = ()
     """of all candidates of the round, also those that are behind the best of their cell"""
+    predicted_from: int = 0
+    """candidates of the decision that a landscape was fitted to, by which cells are predicted; 0: none was"""
+    predicted_at: Mapping[str, float] | None = None
+    """values of further hyperparameters that the predictions are for"""
     shared_scale: ColourScale | None = None
     """of several grids together; None: its own"""
 
@@ -124,6 +137,13 @@ class HeatmapGrid:
             worse=sum(loss > worst and not guessed for loss, guessed in losses),
             predicted_worse=sum(loss > worst and guessed for loss, guessed in losses),
             predicted_better=sum(loss < best and guessed for loss, guessed in losses),
+        )
+
+    @property
+    def predicts(self) -> bool:
+        """Whether a cell is predicted from a landscape that was fitted to the candidates."""
+        return self.predicted_from > 0 and any(
+            cell.value is None and cell.predicted is not None for _, _, cell in self.places
         )
 
     @cached_property

@@ -219,6 +219,7 @@ class DecisionMaker:
                 start=measured.candidate.start,
                 steps=probe.steps,
                 failed=measured.failed,
+                loss_error=Scoring.loss_error(measured),
             )
         )
 

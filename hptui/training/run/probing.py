@@ -94,6 +94,15 @@ class Scoring:
         images = 0 if trainer.data.task == "multi-label" else None
         return measurement, ClassCounts(support=nothing, predicted=nothing, hits=nothing, images=images)
 
+    @staticmethod
+    def loss_error(measurement: Measurement) -> float | None:
+        """Standard error of its loss over the validation images; None if that is not finite, or there is one image."""
+        losses = measurement.losses.astype(float)
+        if len(losses) < 2:
+            return None
+        error = float(losses.std(ddof=1)) / math.sqrt(len(losses)) if np.isfinite(losses).all() else math.inf
+        return error if math.isfinite(error) else None
+
     def _score(self, scored: Evaluation) -> float:
         match self.score:
             case "loss":
