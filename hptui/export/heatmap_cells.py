@@ -188,8 +188,9 @@ def write_numbers(drawn: DrawnHeatmap) -> None:
 
 
 def _sure(cell: Cell, digits: int) -> str:
-    """A second line: standard error, or deviation of what is predicted."""
-    return "" if cell.error is None else f"\n± {_cell_number(cell.error, digits)}"
+    """A second line: standard error against the chosen cell, or deviation of what is predicted."""
+    error = cell.told_error
+    return "" if error is None else f"\n± {_cell_number(error, digits)}"
 
 
 def mark_cells(drawn: DrawnHeatmap) -> None:

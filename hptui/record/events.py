@@ -231,6 +231,9 @@ class HyperparametersChosen(Event, frozen=True, kw_only=True):
     """searched hyperparameters that the budget did not allow to search"""
     excluded: list[Count] = []
     """finite candidates that were not to be chosen whatever their score; `reason` says why (older logs: only that)"""
+    paired_errors: list[Amount | None] = []
+    """for each candidate the standard error of the difference of its loss from that of the winning one, over the same
+    validation images; null: that is not finite; empty: none was taken, or an older hptui did not record them"""
 
 
 class BatchesTrained(Event, frozen=True, kw_only=True):

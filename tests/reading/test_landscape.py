@@ -177,6 +177,17 @@ def test_the_readout_of_a_cell_says_how_sure_it_is_and_what_became_of_it() -> No
     assert ", went on | " in cell_words(heatmap(SURVEY, number=0), SURVEY, (0, 1), 80)
 
 
+def test_a_measured_cell_says_how_sure_its_difference_from_the_choice_is() -> None:
+    errors = [0.02, 0.03, None, 0.0, 0.04]
+    taken = chosen(candidate=3, paired_errors=errors)
+    grid = heatmap(screen(taken))
+    found = {cell.candidates[0]: cell.paired_error for _, _, cell in grid.places if cell.candidates}
+    assert found == {0: 0.02, 1: 0.03, 2: None, 3: None, 4: 0.04}
+    assert "± 0.02 against the chosen one" in cell_words(grid, screen(taken), (1, 0), 80)
+    assert not heatmap(screen(taken), measure="accuracy").is_paired
+    assert not heatmap(screen()).is_paired
+
+
 def test_how_sure_a_measured_number_is() -> None:
     counts = ClassCounts(support=[50, 50], predicted=[50, 50], hits=[45, 45])
     one = candidate_scored(loss_error=0.03, accuracy=0.9, classes=counts)

@@ -218,5 +218,12 @@ def test_the_log_says_how_sure_the_loss_of_a_candidate_is(prepare: Make) -> None
     losses = np.array([0.1, 0.5, 0.3, 0.1], np.float32)
     one = Measurement(Candidate({}), {}, 0.25, 0.25, 0.9, 0.25, 0.9, diverged=False, losses=losses)
     assert Scoring.loss_error(one) == pytest.approx(losses.std(ddof=1) / 2)
+    other = dataclasses.replace(one, losses=losses + np.array([0.1, 0.0, 0.1, 0.0], np.float32))
+    assert Scoring.loss_error(other, one) == pytest.approx(np.std([0.1, 0.0, 0.1, 0.0], ddof=1) / 2, rel=1e-4)
+    chosen = [event for event in events if isinstance(event, HyperparametersChosen)]
+    for event in chosen:
+        assert event.candidate is not None
+        assert event.paired_errors[event.candidate] == 0.0
+        assert len(event.paired_errors) == sum(one.decision == event.decision for one in scored)
     assert Scoring.loss_error(dataclasses.replace(one, losses=np.full(4, np.inf, np.float32))) is None
     assert Scoring.loss_error(dataclasses.replace(one, losses=losses[:1])) is None

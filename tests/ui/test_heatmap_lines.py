@@ -43,7 +43,7 @@ def grid(rows: int = 3, columns: int = 3, *, filled: int | None = None, measure:
 def expected() -> HeatmapGrid:
     """One measured cell, one that is predicted, and one of which hardly anything is known."""
     cells = (
-        Cell((0,), 0.31, error=0.02, accuracy=0.9, went_on=True),
+        Cell((0,), 0.31, error=0.2, paired_error=0.02, accuracy=0.9, went_on=True),
         Cell(predicted=0.42, error=0.05),
         Cell(predicted=0.9, error=0.8, vague=True),
     )
@@ -52,7 +52,7 @@ def expected() -> HeatmapGrid:
 
 @pytest.mark.parametrize("palette", [Palette(), Palette(colour=False), Palette(ascii=True, colour=False)])
 def test_a_single_row_says_how_sure_its_numbers_are_and_what_became_of_them(palette: Palette) -> None:
-    lines = text(heatmap_lines(expected(), 60, 10, palette))
+    lines = text(heatmap_lines(expected(), 60, 12, palette))
     sign = palette.mark("±", "+-")
     assert [words in "".join(lines) for words in ("0.310", f"{sign}0.020", "90.0 %", "went on")] == [True] * 4
     assert [words in "".join(lines) for words in ("~0.420", f"{sign}0.050")] == [True] * 2
@@ -60,6 +60,7 @@ def test_a_single_row_says_how_sure_its_numbers_are_and_what_became_of_them(pale
     assert "0.80" not in "".join(lines)
     assert "~ predicted" in lines[-1]
     assert "? hardly known" in lines[-1]
+    assert f"{sign} against chosen" in lines[-1]
     hatch = {True: "~", False: "▒"}[palette.ascii or not palette.colour]
     numbers = next(line for line in lines if "0.310" in line)
     assert hatch not in numbers[:20]  # what was measured has no hatching

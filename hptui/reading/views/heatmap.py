@@ -137,6 +137,7 @@ class _Setting:
         choice = decision.chosen
         number = choice.candidate if choice is not None else None
         self.winner = next((one for one in self.candidates if one.candidate == number), None)
+        self.paired_errors = choice.paired_errors if choice is not None else []
         self.excluded = frozenset(choice.excluded if choice is not None else ())
 
     def _names(self, decision: Decision) -> list[str]:
@@ -206,9 +207,17 @@ class _Setting:
             better=best.better,
             left_out=left_out,
             error=standard_error(shown, self.measure, self.score_name),
+            paired_error=self._paired_error(shown),
             accuracy=shown.accuracy,
             went_on=any(number in self.started_from for number in numbers),
         )
+
+    def _paired_error(self, one: CandidateScored) -> float | None:
+        """Of the difference from the winner, if both are of this round and losses are shown."""
+        if self.winner is None or one is self.winner or one.candidate >= len(self.paired_errors):
+            return None
+        is_loss = self.measure == "loss" or (self.measure == "score" and self.score_name == "loss")
+        return self.paired_errors[one.candidate] if is_loss else None
 
     def value(self, one: CandidateScored) -> float | None:
         """What was measured of a candidate; None if it is not finite or not defined."""

@@ -39,8 +39,10 @@ class Cell:
     better: bool = False
     """it was passed over for another one in spite of its score, and not left out"""
     error: float | None = None
-    """standard error of the value over the validation images, or standard deviation of what is predicted; None: nobody
-    knows it"""
+    """standard error of the value alone over the validation images, or standard deviation of what is predicted; None:
+    nobody knows it"""
+    paired_error: float | None = None
+    """of the difference of the value from that of the chosen cell, over the same images"""
     vague: bool = False
     """predicted, and hardly more is known of it than if nothing had been measured"""
     accuracy: float | None = None
@@ -54,6 +56,11 @@ class Cell:
     def shown(self) -> float | None:
         """The measured value, else the predicted one."""
         return self.value if self.value is not None else self.predicted
+
+    @property
+    def told_error(self) -> float | None:
+        """How sure the number is: what is measured against the choice, what is predicted alone."""
+        return self.paired_error if self.value is not None else self.error
 
     @property
     def hides_left_out(self) -> bool:
@@ -138,6 +145,11 @@ class HeatmapGrid:
             predicted_worse=sum(loss > worst and guessed for loss, guessed in losses),
             predicted_better=sum(loss < best and guessed for loss, guessed in losses),
         )
+
+    @property
+    def is_paired(self) -> bool:
+        """Whether errors of measured cells are known, against the chosen one."""
+        return any(cell.paired_error is not None for _, _, cell in self.places)
 
     @property
     def predicts(self) -> bool:

@@ -95,13 +95,17 @@ class Scoring:
         return measurement, ClassCounts(support=nothing, predicted=nothing, hits=nothing, images=images)
 
     @staticmethod
-    def loss_error(measurement: Measurement) -> float | None:
-        """Standard error of its loss over the validation images; None if that is not finite, or there is one image."""
+    def loss_error(measurement: Measurement, other: Measurement | None = None) -> float | None:
+        """Standard error of its loss, or of the difference from that of another one, over the validation images.
+
+        None if that is not finite, or there is but one image.
+        """
         losses = measurement.losses.astype(float)
-        if len(losses) < 2:
+        with np.errstate(invalid="ignore"):  # infinity less infinity
+            losses = losses - other.losses if other is not None else losses
+        if len(losses) < 2 or not np.isfinite(losses).all():
             return None
-        error = float(losses.std(ddof=1)) / math.sqrt(len(losses)) if np.isfinite(losses).all() else math.inf
-        return error if math.isfinite(error) else None
+        return float(losses.std(ddof=1)) / math.sqrt(len(losses))
 
     def _score(self, scored: Evaluation) -> float:
         match self.score:

@@ -90,7 +90,8 @@ def _cell_text(grid: HeatmapGrid, cell: Cell, mark: str, width: int, line: int, 
 
 def _below(grid: HeatmapGrid, cell: Cell, width: int, line: int) -> str:
     """What is said below a cell's number, where there is room for it: how sure it is; in a single row more."""
-    lines = [f"±{cell_number(grid, cell.error, _error_digits(grid))}"] if cell.error is not None else []
+    error = cell.told_error
+    lines = [f"±{cell_number(grid, error, _error_digits(grid))}"] if error is not None else []
     if grid.y is None and cell.value is not None:
         shows_accuracy = grid.measure in ("accuracy", "raw_accuracy")
         lines += [f"{100 * cell.accuracy:.1f} %"] if cell.accuracy is not None and not shows_accuracy else []
@@ -102,7 +103,7 @@ def _below(grid: HeatmapGrid, cell: Cell, width: int, line: int) -> str:
 def _error_digits(grid: HeatmapGrid) -> int:
     """Decimals of errors: as many as numbers have, and enough for the smallest that is not zero."""
     factor = 1.0 if grid.lower_is_better else 100.0
-    errors = [factor * cell.error for _, _, cell in grid.places if cell.error and not cell.vague]
+    errors = [factor * error for _, _, cell in grid.places if (error := cell.told_error) and not cell.vague]
     enough = 1 - math.floor(math.log10(min(errors))) if errors else 0
     return min(max(decimals(grid, factor), enough - 1, 1), 4)
 
@@ -211,6 +212,7 @@ def _signs(grid: HeatmapGrid, palette: Palette, room: int) -> str:
         f"{palette.mark('½', '/')} some left out": any(cell.hides_left_out for cell in cells),
         "~ predicted": any(cell.value is None and cell.predicted is not None and not cell.vague for cell in cells),
         "? hardly known": any(cell.value is None and cell.vague for cell in cells),
+        f"{palette.mark('±', '+-')} against chosen": grid.is_paired and len(grid.cells) == 1,
         f"{palette.mark('×', 'x')} {lost_words(cells)}": any(cell.diverged for cell in cells),
         f"{palette.mark('·', '.')} not measured": any(cell.shown is None and not cell.diverged for cell in cells),
     }

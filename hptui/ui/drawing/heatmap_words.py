@@ -63,7 +63,9 @@ def cell_words(grid: HeatmapGrid, decision: Decision, at: Position, width: int) 
             hardly = " (hardly known)" * cell.vague
             shown = f"{grid.measure} {cell.predicted:.{digits}g}{sure} predicted{hardly}, not measured"
         if cell.value is not None:
-            sure = f" ± {cell.error:.{min(digits, 3)}g}" if cell.error is not None else ""
+            sure = f" ± {cell.error:.{min(digits, 3)}g} alone" if cell.error is not None else ""
+            pair = cell.paired_error
+            sure += f", ± {pair:.{min(digits, 3)}g} against the chosen one" if pair is not None else ""
             shown = f"{grid.measure} {cell.value:.{digits}g}{sure}{', went on' * cell.went_on}"
             shown += f", {passed_over_label([cell])}" * cell.passed_over
             shown += f", {cell.left_out} of {len(cell.candidates)} left out" * cell.hides_left_out
