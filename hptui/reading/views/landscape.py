@@ -7,10 +7,11 @@ because its probes were longer, or began further on, than those of another, and 
 what was tried in several rounds informs one f, and no loss after a tenth of an epoch is mixed with one after half of
 it. What is predicted is what a probe of one round would show. Losses are modelled by their logarithm.
 
-A decision has some ten points, too few to tell length scales and noise: predictions are the mean over a grid of these,
-each weighed by its marginal likelihood (Rasmussen and Williams 2006, Gaussian Processes for Machine Learning, chapters
-2 and 5), so that what the points leave open widens the deviation. Exact, in some milliseconds: scikit-learn knows no
-level for each round, fits one length scale, and takes a second to be imported by a screen.
+A decision has some ten points, too few to tell length scales, noise, and how far rounds agree: predictions are the mean
+over a grid of these, each weighed by its marginal likelihood (Rasmussen and Williams 2006, Gaussian Processes for
+Machine Learning, chapters 2 and 5), so that what the points leave open widens the deviation. Exact, in some
+milliseconds: scikit-learn knows no level for each round, fits one length scale, and takes a second to be imported by a
+screen.
 """
 
 from __future__ import annotations
@@ -37,11 +38,11 @@ LENGTHS = ((0.15, 0.4, 1.0, 2.5), (0.3, 1.2), (0.6,))
 """length scales, as shares of a range: as many as MOST_MODELS allows"""
 NOISES = (0.02, 0.15)
 """standard deviations, where that of the points of a round is 1"""
-MOST_MODELS = 512
+MOST_MODELS = 1024
 LEVEL = 2.0
 """standard deviation of the level of a round, likewise"""
-OWN = 0.4
-"""of g, where that of f is 1"""
+OWN = (0.2, 1.0, 2.0)
+"""standard deviations of g, where that of f is 1: of rounds that agree, and of some that have little in common"""
 UNLIKELY = 1e-3
 """of the likelihood of the best: models below it are left out"""
 VAGUE = 0.9
@@ -84,6 +85,8 @@ class Landscape:
     """(m, d)"""
     noises: Numbers
     """(m,)"""
+    own: Numbers
+    """(m,) standard deviations of g"""
     roots: Numbers
     """(m, n, n) lower triangles: Cholesky's roots of the covariances"""
     solved: Numbers
@@ -101,10 +104,10 @@ class Landscape:
         import numpy as np
 
         new, there = np.array(places, dtype=float), np.full(len(places), number)
-        across = _covariances(self.places, self.rounds, new, there, self.lengths)  # (m, n, places)
+        across = _covariances(self.places, self.rounds, new, there, self.lengths, self.own)  # (m, n, places)
         means = np.einsum("mnp,mn->mp", across, self.solved)
         explained = (np.linalg.solve(self.roots, across) ** 2).sum(1)
-        variances = np.clip(1.0 + OWN**2 + LEVEL**2 - explained, 0.0, None) + self.noises[:, None] ** 2
+        variances = np.clip(1.0 + self.own[:, None] ** 2 + LEVEL**2 - explained, 0.0, None) + self.noises[:, None] ** 2
         mean = self.shares @ means
         deviation = np.sqrt(np.clip(self.shares @ (variances + means**2) - mean**2, 0.0, None))
         values = self.middle[number] + self.scale * mean
@@ -128,8 +131,8 @@ def landscape(points: tuple[Point, ...], *, lower_is_better: bool) -> Landscape 
     middle = {int(number): float(np.median(values[rounds == number])) for number in np.unique(rounds)}
     apart = values - np.array([middle[point.round] for point in points])
     scale = float(np.sqrt(np.mean(apart**2))) or 1.0
-    lengths, noises = _models(places.shape[1])
-    covariances = _covariances(places, rounds, places, rounds, lengths)
+    lengths, noises, own = _models(places.shape[1], len(middle))
+    covariances = _covariances(places, rounds, places, rounds, lengths, own)
     roots = np.linalg.cholesky(covariances + noises[:, None, None] ** 2 * np.eye(len(points)))
     target = np.broadcast_to((apart / scale)[:, None], (len(lengths), len(points), 1))
     solved = np.linalg.solve(roots.swapaxes(1, 2), np.linalg.solve(roots, target))[:, :, 0]
@@ -137,25 +140,30 @@ def landscape(points: tuple[Point, ...], *, lower_is_better: bool) -> Landscape 
     shares = np.exp(likelihoods - likelihoods.max())
     kept = shares > UNLIKELY
     shares = shares[kept] / shares[kept].sum()
-    fitted = lengths[kept], noises[kept], roots[kept], solved[kept], shares
+    fitted = lengths[kept], noises[kept], own[kept], roots[kept], solved[kept], shares
     return Landscape(places, rounds, middle, scale, logarithmic, *fitted)
 
 
-def _models(dimensions: int) -> tuple[Numbers, Numbers]:
-    """Length scales (m, d) and noise (m,) of each process."""
+def _models(dimensions: int, rounds: int) -> tuple[Numbers, Numbers, Numbers]:
+    """Length scales (m, d), noise (m,) and deviation of what is a round's own (m,), of each process."""
     import numpy as np
 
-    scales = next((one for one in LENGTHS if len(NOISES) * len(one) ** dimensions <= MOST_MODELS), LENGTHS[-1])
-    every = list(itertools.product(itertools.product(scales, repeat=dimensions), NOISES))
-    return np.array([lengths for lengths, _ in every]), np.array([noise for _, noise in every])
+    owns = OWN if rounds > 1 else OWN[:1]
+    others = len(NOISES) * len(owns)
+    scales = next((one for one in LENGTHS if others * len(one) ** dimensions <= MOST_MODELS), LENGTHS[-1])
+    every = itertools.product(itertools.product(scales, repeat=dimensions), NOISES, owns)
+    lengths, noises, own = zip(*every, strict=True)
+    return np.array(lengths), np.array(noises), np.array(own)
 
 
-def _covariances(one: Numbers, rounds: Rounds, other: Numbers, other_rounds: Rounds, lengths: Numbers) -> Numbers:
-    """(m, n, p) of n points with p others, without noise; m sets of length scales, one for each hyperparameter."""
+def _covariances(
+    one: Numbers, rounds: Rounds, other: Numbers, other_rounds: Rounds, lengths: Numbers, own: Numbers
+) -> Numbers:
+    """(m, n, p) of n points with p others, without noise, by each of m processes."""
     import numpy as np
 
     apart = (one[:, None, :] - other[None, :, :]) ** 2
     far = np.sqrt(5 * np.einsum("md,npd->mnp", 1 / lengths**2, apart))
     same = (rounds[:, None] == other_rounds[None, :]).astype(float)
-    found: Numbers = (1 + far + far**2 / 3) * np.exp(-far) * (1 + OWN**2 * same) + LEVEL**2 * same
-    return found
+    alike: Numbers = (1 + far + far**2 / 3) * np.exp(-far)
+    return alike * (1 + own[:, None, None] ** 2 * same) + LEVEL**2 * same
