@@ -154,7 +154,7 @@ def _words(grid: HeatmapGrid, images_per_epoch: int) -> tuple[str, ...]:
     if grid.others:
         words.append(f"best over {' and '.join(map(title_of, grid.others))}")
     if grid.is_paired:
-        words.append("± of measured cells: of the difference from the chosen one")
+        words.append("measured ±: against the chosen one")
     if grid.predicts:
         words.append(prediction_words(grid))
     if worse := grid.beyond.worse:

@@ -113,6 +113,8 @@ def test_a_cross_of_candidates_becomes_a_landscape_in_which_what_was_measured_is
     assert prediction_words(grid) == "predicted from 5 candidates"
     assert grid.scale is not None
     assert (grid.scale.best, grid.scale.worst) == (0.3, 0.9)  # predictions stretch no colours
+    vague = sum(cell.vague for _, _, cell in grid.places)
+    assert grid.beyond.predicted_worse + grid.beyond.predicted_better <= len(guessed) - vague
 
 
 def test_accuracies_are_predicted_too_and_stay_shares() -> None:

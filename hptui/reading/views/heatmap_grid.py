@@ -76,7 +76,7 @@ def lost_words(cells: Iterable[Cell]) -> str:
 
 @dataclass(frozen=True)
 class Beyond:
-    """How many cells lie beyond the ends of the colours."""
+    """How many cells lie beyond the ends of the colours, without those of which hardly anything is known."""
 
     worse: int = 0
     """measured; none is better than the best"""
@@ -138,7 +138,7 @@ class HeatmapGrid:
         losses = [
             (cell.shown if self.lower_is_better else -cell.shown, cell.value is None)
             for _, _, cell in self.places
-            if cell.shown is not None
+            if cell.shown is not None and not cell.vague
         ]
         return Beyond(
             worse=sum(loss > worst and not guessed for loss, guessed in losses),
