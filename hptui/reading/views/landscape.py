@@ -165,5 +165,6 @@ def _covariances(
     apart = (one[:, None, :] - other[None, :, :]) ** 2
     far = np.sqrt(5 * np.einsum("md,npd->mnp", 1 / lengths**2, apart))
     same = (rounds[:, None] == other_rounds[None, :]).astype(float)
-    alike: Numbers = (1 + far + far**2 / 3) * np.exp(-far)
-    return alike * (1 + own[:, None, None] ** 2 * same) + LEVEL**2 * same
+    alike = (1 + far + far**2 / 3) * np.exp(-far)
+    found: Numbers = alike * (1 + own[:, None, None] ** 2 * same) + LEVEL**2 * same
+    return found
