@@ -22,6 +22,7 @@ from rich.console import Console
 from hptui.__main__ import main
 from hptui.cli.tables import comparison_table
 from hptui.export import export
+from hptui.reading.alerts import finished_alert
 from hptui.reading.comparison import compare
 from hptui.reading.studies import FollowedStudy, follow
 from hptui.reading.views.heatmap import heatmap
@@ -55,6 +56,8 @@ class Outputs(NamedTuple):
     json: dict
     auc: dict
     """compare --metric auc"""
+    printed: str
+    """by the training itself, at its end"""
     screen: str
     """comparison table and sentences"""
     html: Page
@@ -99,6 +102,7 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Outputs:
         study,
         said_by("compare", directory, "--json"),
         said_by("compare", directory, "--json", "--metric", "auc"),
+        done.stdout,
         console.export_text(),
         Page(page(study)),
         tables,
@@ -154,6 +158,23 @@ def test_the_difference_with_interval_and_p_values(outputs: Outputs) -> None:
     assert sentence in " ".join(outputs.screen.split())
     assert sentence in words
     assert sentence in outputs.html.text
+
+
+def test_whether_the_search_paid(outputs: Outputs, capsys: pytest.CaptureFixture[str]) -> None:
+    """One verdict, in one sentence, for every reader; its cost is that of the table."""
+    found, study = outputs.json["verdict"], outputs.study
+    assert (found["pairs"], found["planned"], found["metric"]) == (5, 5, "accuracy")
+    cost = [outputs.json[arm]["cost"]["mean"] for arm in ("baseline", "optimized")]
+    assert found["cost"]["images"] == pytest.approx(cost[1] / cost[0], abs=1e-3)
+    assert f"for {found['cost']['images']:.2f} times the images" in found["words"]
+    interval = f"{100 * outputs.json['difference']['low']:+.2f} to {100 * outputs.json['difference']['high']:+.2f}"
+    assert interval in found["words"]
+    assert main(["compare", str(study.study.directory)]) == 0
+    for said in (outputs.screen, outputs.html.text, outputs.printed, capsys.readouterr().out):
+        assert found["words"] in " ".join(said.split())
+    assert found["short"] in _words(compare(study))
+    assert finished_alert(study).message.endswith(found["words"])
+    assert {row["name"]: row["value"] for row in outputs.tables["comparison"]}["verdict.words"] == found["words"]
 
 
 def test_cost_and_what_the_test_set_leaves_open(outputs: Outputs) -> None:

@@ -8,9 +8,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from hptui.reading.cautions import cautions
+from hptui.reading.comparison.verdict import paired_seeds, verdict_so_far
 from hptui.reading.failed_candidates import failed_candidate_words
 from hptui.reading.plan import candidate_words, under_way
 from hptui.reading.progress import study_progress
+from hptui.reading.run_result import delivery_mark, delivery_words, search_words
 from hptui.reading.run_state import RunState
 from hptui.reading.studies import FollowedRun, FollowedStudy
 from hptui.record.events import CandidateScored
@@ -29,6 +31,7 @@ class ProgressReport:
         self._reported: dict[str, int] = {run.name: run.state.epochs_completed for run in followed.runs}
         self._noted = {run.name: run.notable_total for run in followed.runs}
         """events that were looked through"""
+        self._pairs = len(paired_seeds(followed))
         self._ended = {run.name for run in followed.runs if run.state.completed}
         self._bar = Progress(
             TextColumn("{task.description}", markup=False),
@@ -55,7 +58,8 @@ class ProgressReport:
         for run in self._followed.runs:
             self._print_failed_candidates(run)
             self._print_epochs(run)
-            self._print_cautions(run)
+            self._print_end(run)
+        self._print_verdict()
         runs = self._followed.runs
         current = next((run for run in runs if run.state.started and not run.state.completed), None)
         self._bar.update(
@@ -92,12 +96,24 @@ class ProgressReport:
             )
         self._reported[run.name] = len(epochs)
 
-    def _print_cautions(self, run: FollowedRun) -> None:
-        """Print cautions, once, at the end of a run."""
+    def _print_end(self, run: FollowedRun) -> None:
+        """Print, once, what a run delivers, what its search cost and changed, and cautions."""
         if run.state.completed and run.name not in self._ended:
             self._ended.add(run.name)
-            for line in cautions(run.state, run.directory):
+            early = delivery_mark(run.state)  # the last epoch is what everybody expects
+            delivered = delivery_words(run.state, self._followed.study.config.deliver) if early else ""
+            said = [line for line in (delivered, search_words(run.state)) if line]
+            for line in (*said, *cautions(run.state, run.directory)):
                 self._console.print(f"{run.name}  {line}", markup=False, highlight=False, soft_wrap=True)
+
+    def _print_verdict(self) -> None:
+        """Print whether the search pays so far, once with every further pair; at the end it stands on stdout."""
+        if (pairs := len(paired_seeds(self._followed))) == self._pairs:
+            return
+        self._pairs = pairs
+        verdict = verdict_so_far(self._followed)
+        if verdict is not None and verdict.is_told and not verdict.is_final:
+            self._console.print(verdict.words, markup=False, highlight=False, soft_wrap=True)
 
 
 def _rate(state: RunState) -> float:

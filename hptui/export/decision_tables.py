@@ -66,7 +66,7 @@ def _round(run: FollowedRun, probed: ProbeRound | None) -> Row:
 
 HEATMAP_COLUMNS = (
     "run", "decision", "epoch", "round", "probe_epochs", "measure", "x_name", "x", "y_name", "y", "value", "predicted",
-    "diverged", "passed_over", "candidates", "left_out", "chosen", "reason", "failed",
+    "error", "paired_error", "diverged", "passed_over", "candidates", "left_out", "chosen", "reason", "failed",
 )  # fmt: skip
 
 
@@ -91,7 +91,7 @@ def _cell(run: FollowedRun, grid: HeatmapGrid, row: int, column: int, cell: Cell
     key = {"run": run.name, "decision": grid.decision, "epoch": grid.epoch, "measure": grid.measure}
     x = {"x_name": grid.x.name, "x": grid.x.values[column]}
     y = {"y_name": grid.y.name, "y": grid.y.values[row]} if grid.y is not None else {}
-    names = ("value", "predicted", "diverged", "passed_over", "left_out", "failed")
+    names = ("value", "predicted", "error", "paired_error", "diverged", "passed_over", "left_out", "failed")
     contents = {name: getattr(cell, name) for name in names}
     contents["candidates"] = len(cell.candidates)
     return {**key, **_round(run, grid.round), **x, **y, **contents}

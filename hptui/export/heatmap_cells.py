@@ -29,6 +29,8 @@ HATCH = "/////"
 FILLED: dict[str, Any] = {"edgecolors": "face", "lw": 0.1}
 """else a viewer of vector files shows the paper between two cells"""
 PREDICTED: dict[str, Any] = {"fc": "none", "ec": "white", "hatch": "....", "lw": 0.0}
+VAGUE: dict[str, Any] = {"fc": "none", "ec": "white", "hatch": "xx", "lw": 0.0}
+"""predicted too, and hardly anything is known of it"""
 PASSED_OVER: dict[str, Any] = {"fill": False, "ls": (0, (2.2, 1.4)), "lw": 1.0}
 """a broken frame, where the chosen cell has a whole one"""
 HIDES_LEFT_OUT: dict[str, Any] = {"fill": False, "ls": (0, (0.8, 1.6)), "lw": 0.9}
@@ -59,9 +61,13 @@ def draw_cells(axes: Axes, grid: HeatmapGrid, measure: str, size: tuple[float, f
     drawn = DrawnHeatmap(grid, axes, x_edges, y_edges, normalized(grid))
     axes.set_facecolor(theme().faint)
     mesh = _fill(drawn, [[cell.value for cell in row] for row in grid.cells])
-    if any(only_predicted(cell) for _, _, cell in grid.places):
-        guesses = [[cell.predicted if only_predicted(cell) else None for cell in row] for row in grid.cells]
-        _fill(drawn, guesses, cmap=pale(colour_map(grid)))
+    for vague in (False, True):
+        guesses = [
+            [cell.predicted if only_predicted(cell) and cell.vague == vague else None for cell in row]
+            for row in grid.cells
+        ]
+        if any(one is not None for row in guesses for one in row):
+            _fill(drawn, guesses, cmap=pale(colour_map(grid), vague=vague))
     axes.set_xlim(x_edges[0], x_edges[-1])
     axes.set_ylim(y_edges[0], y_edges[-1])
     positions, labels = ticks(grid.x, size[0], sideways=True)
@@ -140,25 +146,33 @@ def _points_per_unit(axes: Axes) -> tuple[float, float]:
 def write_numbers(drawn: DrawnHeatmap) -> None:
     """Write the numbers in all cells, or in none if one of them has no room; predicted ones begin with a tilde.
 
-    Where all their digits have no room, they have fewer.
+    Below them stands how sure they are. Where that has no room, it is left out, and then some of their digits; of what
+    hardly anything is known there is no number.
     """
     grid, (x_unit, y_unit) = drawn.grid, _points_per_unit(drawn.axes)
-    shown = {(row, column): cell for row, column, cell in grid.places if cell.shown is not None}
+    shown = {(row, column): cell for row, column, cell in grid.places if cell.shown is not None and not cell.vague}
     boxes = {position: drawn.box(*position) for position in shown}
 
     def fits(texts: Mapping[Position, str], size: float) -> bool:
         return all(
-            width * x_unit > (len(texts[position]) + 0.7) * size * CHARACTER and height * y_unit > 1.5 * size
+            width * x_unit > (max(map(len, lines)) + 0.7) * size * CHARACTER
+            and height * y_unit > (1.5 + 1.2 * (len(lines) - 1)) * size
             for position, (_, _, width, height) in boxes.items()
+            if (lines := texts[position].split("\n"))
         )
 
-    def written(digits: int) -> dict[Position, str]:
+    def written(digits: int, sure: bool) -> dict[Position, str]:
         return {
-            position: "~" * only_predicted(cell) + _cell_number(cell.shown or 0.0, digits)
+            position: "~" * only_predicted(cell) + _cell_number(cell.shown or 0.0, digits) + _sure(cell, digits) * sure
             for position, cell in shown.items()
         }
 
-    ways = ((written(digits), size) for digits in range(_digits(grid), 1, -1) for size in (SMALL, SMALL - 1))
+    ways = (
+        (written(digits, sure), size)
+        for sure in (True, False)
+        for digits in range(_digits(grid), 1, -1)
+        for size in (SMALL, SMALL - 1)
+    )
     texts, size = next((way for way in ways if fits(*way)), ({}, SMALL))
     if drawn.norm is None:
         return
@@ -171,6 +185,12 @@ def write_numbers(drawn: DrawnHeatmap) -> None:
         look: dict[str, Any] = {"color": text_colour(paint), "fontsize": size, "bbox": box}
         at = (left + width / 2, bottom + height / 2)
         drawn.axes.text(*at, text, ha="center", va="center_baseline", **look)
+
+
+def _sure(cell: Cell, digits: int) -> str:
+    """A second line: standard error against the chosen cell, or deviation of what is predicted."""
+    error = cell.told_error
+    return "" if error is None else f"\n± {_cell_number(error, digits)}"
 
 
 def mark_cells(drawn: DrawnHeatmap) -> None:
@@ -200,21 +220,21 @@ def mark_cells(drawn: DrawnHeatmap) -> None:
 
 
 def _dot_predictions(drawn: DrawnHeatmap) -> None:
-    """Draw dots over what is predicted, in the colour that can be seen there."""
-    by_colour: dict[str, list[tuple[float, float, float, float]]] = {}
+    """Draw dots over what is predicted, in the colour that can be seen there; crosses where it is hardly known."""
+    by_look: dict[tuple[str, bool], list[tuple[float, float, float, float]]] = {}
     for row, column, cell in drawn.grid.places:
         if only_predicted(cell):
-            by_colour.setdefault(text_colour(_paint(drawn, cell)), []).append(drawn.box(row, column))
-    for colour, boxes in by_colour.items():
-        with matplotlib.rc_context({"hatch.color": colour}):
-            drawn.axes.add_collection(PolyCollection(_corners(boxes), **PREDICTED), autolim=False)
+            by_look.setdefault((text_colour(_paint(drawn, cell)), cell.vague), []).append(drawn.box(row, column))
+    for (colour, vague), boxes in by_look.items():
+        with matplotlib.rc_context({"hatch.color": colour, "hatch.linewidth": 0.25 if vague else 1.0}):
+            drawn.axes.add_collection(PolyCollection(_corners(boxes), **(VAGUE if vague else PREDICTED)), autolim=False)
 
 
 def _paint(drawn: DrawnHeatmap, cell: Cell) -> tuple[float, float, float, float]:
     """Colour of a cell that has a value; of a predicted one a pale one."""
     assert drawn.norm is not None
     colour = colour_map(drawn.grid)(float(drawn.norm(shade(drawn.grid, cell.shown or 0.0))))
-    return blended(colour) if only_predicted(cell) else colour
+    return blended(colour, vague=cell.vague) if only_predicted(cell) else colour
 
 
 def _frame(drawn: DrawnHeatmap, box: tuple[float, float, float, float], least: tuple[float, float]) -> None:

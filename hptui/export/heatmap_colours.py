@@ -12,6 +12,8 @@ from hptui.reading.views.heatmap_grid import HeatmapGrid
 
 GUESSED = 0.45
 """of the colour, over that of what was not measured: measured cells stand out beside predicted ones"""
+VAGUE = 0.15
+"""the same of what hardly anything is known of"""
 
 
 def shade(grid: HeatmapGrid, value: float) -> float:
@@ -33,12 +35,13 @@ def colour_map(grid: HeatmapGrid) -> Colormap:
     return matplotlib.colormaps["viridis_r" if grid.lower_is_better else "viridis"]
 
 
-def pale(colours: Colormap) -> Colormap:
+def pale(colours: Colormap, *, vague: bool = False) -> Colormap:
     """Colour map of what is predicted."""
-    return ListedColormap([blended(colours(index)) for index in range(colours.N)])
+    return ListedColormap([blended(colours(index), vague=vague) for index in range(colours.N)])
 
 
-def blended(colour: Sequence[float]) -> tuple[float, float, float, float]:
-    """A colour as pale as what is predicted has it."""
-    red, green, blue = (GUESSED * a + (1 - GUESSED) * b for a, b in zip(colour, to_rgb(theme().faint), strict=False))
+def blended(colour: Sequence[float], *, vague: bool = False) -> tuple[float, float, float, float]:
+    """A colour as pale as what is predicted has it; `vague`: what hardly anything is known of."""
+    share = VAGUE if vague else GUESSED
+    red, green, blue = (share * a + (1 - share) * b for a, b in zip(colour, to_rgb(theme().faint), strict=False))
     return red, green, blue, 1.0

@@ -8,18 +8,19 @@ from typing import Literal
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from hptui.export.heatmap_cells import HATCH, HIDES_LEFT_OUT, PASSED_OVER, PREDICTED, only_predicted
+from hptui.export.heatmap_cells import HATCH, HIDES_LEFT_OUT, PASSED_OVER, PREDICTED, VAGUE, only_predicted
 from hptui.export.style import VERMILION, theme
 from hptui.reading.views.heatmap_grid import HeatmapGrid, lost_words
 from hptui.reading.views.passed_over import passed_over_label
 
-Mark = Literal["chosen", "passed over", "hides left out", "diverged", "predicted", "not measured"]
+Mark = Literal["chosen", "passed over", "hides left out", "diverged", "predicted", "vague", "not measured"]
 
 LABELS: dict[Mark, str] = {
     "chosen": "chosen",
     "hides left out": "others of its candidates left out",
     "diverged": "diverged",
     "predicted": "predicted, not measured",
+    "vague": "predicted, hardly known",
     "not measured": "not measured",
 }
 LOOKS: dict[Mark, str] = {
@@ -28,6 +29,7 @@ LOOKS: dict[Mark, str] = {
     "hides left out": "dotted frame",
     "diverged": "hatched, with a cross",
     "predicted": "dots, and ~ before the number",
+    "vague": "crossed, without a number",
     "not measured": "grey",
 }
 
@@ -40,7 +42,8 @@ def occurring_marks(grids: Sequence[HeatmapGrid]) -> list[Mark]:
         "passed over": any(cell.passed_over for cell in cells),
         "hides left out": any(cell.hides_left_out for cell in cells),
         "diverged": any(cell.diverged for cell in cells),
-        "predicted": any(only_predicted(cell) for cell in cells),
+        "predicted": any(only_predicted(cell) and not cell.vague for cell in cells),
+        "vague": any(only_predicted(cell) and cell.vague for cell in cells),
         "not measured": any(cell.shown is None and not cell.diverged for cell in cells),
     }
     return [mark for mark, does in occur.items() if does]
@@ -55,6 +58,7 @@ def legend_handles(grids: Sequence[HeatmapGrid]) -> list[Patch | Line2D]:
         "hides left out": Patch(ec=ink, **HIDES_LEFT_OUT),
         "diverged": Patch(facecolor=theme().paper, edgecolor=ink, hatch=HATCH, lw=0.3),
         "predicted": Patch(**PREDICTED | {"fc": faint}),
+        "vague": Patch(**VAGUE | {"fc": faint, "ec": ink}),
         "not measured": Patch(facecolor=faint, edgecolor=ink, lw=0.3),
     }
     found = [(handles[mark], _label(mark, grids)) for mark in occurring_marks(grids)]

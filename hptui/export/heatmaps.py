@@ -13,6 +13,7 @@ from hptui.export.scales import all_fit, legend_columns
 from hptui.export.style import NARROW, SMALL, WIDE, literal, new_figure, title_of, titled, wrapped
 from hptui.metrics.classification import LOWER_IS_BETTER, METRIC_TITLES, metric_title
 from hptui.reading.run_state import Decision
+from hptui.reading.views.expected_cells import prediction_words
 from hptui.reading.views.heatmap import heatmap, heatmap_parts
 from hptui.reading.views.heatmap_grid import HeatmapGrid
 from hptui.reading.views.probe_rounds import round_words
@@ -152,6 +153,10 @@ def _words(grid: HeatmapGrid, images_per_epoch: int) -> tuple[str, ...]:
         words.append(round_words(grid.round, grid.rounds, images_per_epoch))
     if grid.others:
         words.append(f"best over {' and '.join(map(title_of, grid.others))}")
+    if grid.is_paired:
+        words.append("measured ±: against the chosen one")
+    if grid.predicts:
+        words.append(prediction_words(grid))
     if worse := grid.beyond.worse:
         words.append(f"{worse} cell{'s are' if worse > 1 else ' is'} worse than the colours go")
     if guessed := grid.beyond.predicted_worse + grid.beyond.predicted_better:

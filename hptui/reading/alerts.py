@@ -16,6 +16,7 @@ from typing import Literal
 
 from hptui.config import Arm
 from hptui.metrics.classification import metric_title
+from hptui.reading.comparison.verdict import verdict_so_far
 from hptui.reading.run_state import RunState
 from hptui.reading.studies import FollowedRun, FollowedStudy, Status
 from hptui.record.task import guessing_loss
@@ -111,11 +112,13 @@ class AlertFinder:
 
 
 def finished_alert(followed: FollowedStudy) -> Alert:
-    """That all runs are done, with what came of them."""
+    """That all runs are done, with what came of them, and whether the search paid."""
     means = [(arm, mean_accuracy(followed, arm)) for arm in followed.study.config.arms]
     words = ", ".join(f"{arm} {accuracy:.2%}" for arm, accuracy in means if accuracy is not None)
     result = f": mean test {metric_title('accuracy', followed.task)} {words}" if words else ""
-    return Alert("finished", f"{followed.study.name} is finished{result}")
+    verdict = verdict_so_far(followed)
+    told = f". {verdict.words}" if verdict is not None and verdict.is_told else ""
+    return Alert("finished", f"{followed.study.name} is finished{result}{told}")
 
 
 def mean_accuracy(followed: FollowedStudy, arm: Arm) -> float | None:

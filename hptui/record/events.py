@@ -181,6 +181,9 @@ class CandidateScored(Event, frozen=True, kw_only=True):
     """optimizer steps of this probe; 0: an older hptui recorded neither these nor where a probe began"""
     failed: str = ""
     """why it came to no score, in words; its counts are then zeros, and its images those that it came to"""
+    loss_error: Amount | None = None
+    """standard error of `loss`, over the validation images; null: it is not finite, or an older hptui did not record
+    it"""
 
 
 class LandscapePredicted(Event, frozen=True, kw_only=True):
@@ -228,6 +231,9 @@ class HyperparametersChosen(Event, frozen=True, kw_only=True):
     """searched hyperparameters that the budget did not allow to search"""
     excluded: list[Count] = []
     """finite candidates that were not to be chosen whatever their score; `reason` says why (older logs: only that)"""
+    paired_errors: list[Amount | None] = []
+    """for each candidate the standard error of the difference of its loss from that of the winning one, over the same
+    validation images; null: that is not finite; empty: none was taken, or an older hptui did not record them"""
 
 
 class BatchesTrained(Event, frozen=True, kw_only=True):

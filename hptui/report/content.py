@@ -11,7 +11,7 @@ import msgspec
 from hptui.config import LOCAL, resolve
 from hptui.export import missing
 from hptui.reading.comparison import compare
-from hptui.reading.comparison.words import by_hand_words, difference_words, unfinished_words
+from hptui.reading.comparison.words import by_hand_words, difference_words, unfinished_words, verdict_lines
 from hptui.reading.studies import FollowedStudy
 from hptui.record.data_summary import files_words, noticed, overview_words
 from hptui.record.study_directory import Study
@@ -41,6 +41,8 @@ class Headline:
     name: str
     facts: str
     conclusion: str
+    verdicts: Sequence[str]
+    """whether the search paid"""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,8 @@ def headline(study: FollowedStudy) -> Headline:
         f"{config.dataset}, {config.model}, {config.epochs} epochs, {against}; {config.runs} runs of each arm planned, "
         f"begun {begun}, {study.status}"
     )
-    return Headline(study.study.name, facts, compare(study).conclusion)
+    comparison = compare(study)
+    return Headline(study.study.name, facts, comparison.conclusion, verdict_lines(comparison))
 
 
 def before_pictures(study: FollowedStudy, left_out: Sequence[str] = ()) -> Iterator[Section]:

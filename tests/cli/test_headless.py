@@ -26,12 +26,13 @@ from hptui.cli.headless import report_progress
 from hptui.cli.progress import ProgressReport
 from hptui.cli.session import Session
 from hptui.errors import TrainingError
+from hptui.reading.comparison import compare
 from hptui.reading.progress import run_progress
 from hptui.reading.run_state import replay
 from hptui.reading.studies import FollowedStudy, follow
 from hptui.record.events import EpochsAdded
 from hptui.record.run_writer import RunWriter
-from hptui.record.study_directory import Study
+from hptui.record.study_directory import Study, open_study
 
 
 def report(followed: FollowedStudy, *, terminal: bool = False) -> str:
@@ -51,10 +52,12 @@ def unread(study: Study) -> FollowedStudy:
 def test_a_pipe_gets_one_line_per_epoch(tmp_path: Path) -> None:
     study = finished_study(tmp_path / "[bold]x", [0.5, 0.625], [0.75, 0.875], epochs=3)
     lines = report(unread(study)).splitlines()
-    assert len(lines) == 4 * 3
+    assert len(lines) == 4 * 3 + 2
+    searched = [line for line in lines if "the search before" in line]
+    assert [line.split("  ")[0] for line in searched] == ["optimized-0", "optimized-1"]
     for seed in (0, 1):
         for arm in ("baseline", "optimized"):
-            own = [line for line in lines if line.startswith(f"{arm}-{seed}  ")]
+            own = [line for line in lines if line.startswith(f"{arm}-{seed}  ") and line not in searched]
             assert [f"epoch {epoch}/3" in line for epoch, line in enumerate(own, 1)] == [True] * 3
     assert "75.00%  test 75.00%  4 s  lr 0.01" in next(line for line in lines if line.startswith("optimized-0"))
     assert "lr" not in next(line for line in lines if line.startswith("baseline-0"))  # it searches nothing
@@ -71,6 +74,17 @@ def test_what_was_told_before_is_not_told_again(tmp_path: Path) -> None:
             writer.append(event)
     (line,) = report(followed).splitlines()
     assert line.startswith("optimized-0  epoch 2/3")
+
+
+def test_whether_the_search_pays_is_told_with_every_pair_before_the_last(tmp_path: Path) -> None:
+    """The last one has its verdict with the comparison, on stdout."""
+    study = finished_study(tmp_path / "s", [0.5, 0.51], [0.6, 0.62], runs=4)
+    told = report(unread(study)).splitlines()[-1]
+    assert told == compare(follow(study.directory)).verdict.words
+    assert told.startswith("The search pays here so far: +10.50 points of test accuracy")
+    finished_study(tmp_path / "t", [0.5, 0.51], [0.6, 0.62])
+    assert "search pays" not in report(follow(tmp_path / "t"))  # told before
+    assert "search pays" not in report(FollowedStudy(open_study(tmp_path / "t")))
 
 
 def test_epochs_that_were_added_count(tmp_path: Path) -> None:
@@ -114,7 +128,9 @@ def test_epochs_are_told_while_they_are_written(tmp_path: Path, monkeypatch: pyt
     thread.start()
     ProgressReport(unread(study), Console(file=Watched(), width=120)).follow(finished)
     thread.join()
-    assert [line.split("  ")[1] for line in shown.getvalue().splitlines()] == [f"epoch {n}/20" for n in range(1, 21)]
+    *epochs, searched = (line.split("  ")[1] for line in shown.getvalue().splitlines())
+    assert epochs == [f"epoch {n}/20" for n in range(1, 21)]
+    assert searched.startswith("the search before epochs 1 to 20: ")
 
 
 def test_a_terminal_gets_a_bar_that_reaches_the_end(tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ from hptui.export.trajectories import trajectories_figure
 from hptui.reading.comparison import compare
 from hptui.reading.run_state import Decision, RunState, replay
 from hptui.reading.studies import follow
+from hptui.reading.views.heatmap import heatmap
 from hptui.reading.views.trajectories import trajectories
 from hptui.record.events import AnyEvent, Axis, DecisionRepeated, HyperparametersChosen, RunStopped
 from hptui.record.study_directory import Study
@@ -301,11 +302,21 @@ def test_cells_stand_at_the_values_that_adaptive_tried_and_rounds_apart(tmp_path
     survey, screen = replay(adaptive_run()).decisions
     figure = drawn(screen)
     first, last, *_ = figure.axes
-    assert [label.get_text() for label in first.get_yticklabels()] == ["0", "0.267", "0.533"]
-    assert [label.get_text() for label in first.get_xticklabels()] == ["1e-6", "2.15e-5", "4.64e-4"]
-    assert first.get_title().split("\n") == ["epoch 3", "round 1 of 2: 5 candidates for 0.8 epochs"]
-    assert last.get_title().startswith("epoch 3\nround 2 of 2: 2 for 0.8 epochs more (1.6 in all)\nchosen: screen of")
+    assert [label.get_text() for label in first.get_yticklabels()] == ["0", "0.267", "0.4", "0.533", "0.8"]
+    assert [label.get_text() for label in first.get_xticklabels()] == ["1e-6", "2.15e-5", "4.64e-4", "0.01"]
+    predicted = "predicted from 7 candidates of 2 rounds, each with a level of its own"
+    begins = f"epoch 3 round 1 of 2: 5 candidates for 0.8 epochs {predicted}"
+    assert " ".join(first.get_title().split()).startswith(begins)
+    begins = f"epoch 3 round 2 of 2: 2 for 0.8 epochs more (1.6 in all) {predicted}"
+    assert " ".join(last.get_title().split()).startswith(begins)
     assert " ".join(last.get_title().split()).endswith(SCREEN_REASON)
+    numbers = [text.get_text() for text in first.texts]
+    grid = heatmap(screen, number=0)
+    known = [cell for _, _, cell in grid.places if cell.shown is not None and not cell.vague]
+    assert len(numbers) == len(known) < len(grid.places)  # of what is hardly known there is no number
+    assert sum(number.startswith("~") for number in numbers) == len(known) - 5
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert labels == ["chosen", "predicted, not measured", "predicted, hardly known"]
     figure = drawn(survey)
     first, last, *bars = figure.axes
     assert [text.get_text() for text in first.texts] == ["2.20", "0.91", "0.95"]

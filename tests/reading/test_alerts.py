@@ -19,6 +19,7 @@ from fabricate import (
 )
 
 from hptui.reading.alerts import STUCK_SECONDS, STUCK_TIMES, Alert, AlertFinder, diverged_words
+from hptui.reading.comparison import compare
 from hptui.reading.run_state import replay
 from hptui.reading.studies import FollowedStudy, follow
 from hptui.record.events import AnyEvent, RunContinued, RunFailed, RunPaused
@@ -52,7 +53,11 @@ def test_the_end_is_told_to_who_saw_it_live(tmp_path: Path) -> None:
     finder = AlertFinder(study)
     assert finder.find("running") == []
     assert messages(finder.find("finished")) == [
-        ("finished", "", "study is finished: mean test accuracy baseline 55.00%, optimized 72.50%")
+        (
+            "finished",
+            "",
+            f"study is finished: mean test accuracy baseline 55.00%, optimized 72.50%. {compare(study).verdict.words}",
+        )
     ]
     assert finder.find("finished") == []
 

@@ -141,6 +141,7 @@ def test_a_finished_study_as_json(tmp_path: Path) -> None:
     assert set(found) == {
         "study", "planned", "baseline", "optimized", "difference", "conclusion", "metric", "model", "threshold_for",
         "sampling", "by_hand", "unfinished", "unreadable", "per_group", "mixed", "untested", "task",
+        "verdict", "score_verdict",
     }  # fmt: skip
     assert (found["study"], found["planned"]) == ("s", 10)
     for arm, accuracies, strategy in (("baseline", BASELINE, "fixed"), ("optimized", OPTIMIZED, "grid")):

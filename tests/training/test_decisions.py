@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -19,10 +21,11 @@ from hptui.record.events import (
     LandscapePredicted,
     RunCompleted,
 )
-from hptui.strategies import Candidate, Choice, Strategy
+from hptui.strategies import Candidate, Choice, Measurement, Strategy
 from hptui.training.engine import evaluation, loop
 from hptui.training.engine.state import TrainingState
 from hptui.training.run.decision import DecisionMaker
+from hptui.training.run.probing import Scoring
 
 from .conftest import Prepared, decide, make_run, train_steps
 from .test_exactness import assert_same, timeless
@@ -197,3 +200,30 @@ def test_a_prediction_that_does_not_fit_the_grid_is_refused(prepare: Make) -> No
     run.strategy.scores = (0.5,)
     with pytest.raises(TrainingError, match="predicts 1 scores for a grid of 6 cells"):
         run.execute()
+
+
+def test_the_log_says_how_sure_the_loss_of_a_candidate_is(prepare: Make) -> None:
+    """Its standard error over the validation images; a few per cent of a cross-entropy as large as guessing."""
+    made = prepare(epochs=1)
+    run, events = make_run(made)
+    assert run.execute().completed
+    scored = [event for event in events if isinstance(event, CandidateScored)]
+    assert scored
+    for event in scored:
+        if event.diverged and not math.isfinite(event.loss or math.inf):
+            continue
+        assert event.loss is not None
+        assert event.loss_error is not None
+        assert 0 < event.loss_error < event.loss
+    losses = np.array([0.1, 0.5, 0.3, 0.1], np.float32)
+    one = Measurement(Candidate({}), {}, 0.25, 0.25, 0.9, 0.25, 0.9, diverged=False, losses=losses)
+    assert Scoring.loss_error(one) == pytest.approx(losses.std(ddof=1) / 2)
+    other = dataclasses.replace(one, losses=losses + np.array([0.1, 0.0, 0.1, 0.0], np.float32))
+    assert Scoring.loss_error(other, one) == pytest.approx(np.std([0.1, 0.0, 0.1, 0.0], ddof=1) / 2, rel=1e-4)
+    chosen = [event for event in events if isinstance(event, HyperparametersChosen)]
+    for event in chosen:
+        assert event.candidate is not None
+        assert event.paired_errors[event.candidate] == 0.0
+        assert len(event.paired_errors) == sum(one.decision == event.decision for one in scored)
+    assert Scoring.loss_error(dataclasses.replace(one, losses=np.full(4, np.inf, np.float32))) is None
+    assert Scoring.loss_error(dataclasses.replace(one, losses=losses[:1])) is None

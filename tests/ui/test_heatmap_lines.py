@@ -40,6 +40,43 @@ def grid(rows: int = 3, columns: int = 3, *, filled: int | None = None, measure:
     )
 
 
+def expected() -> HeatmapGrid:
+    """One measured cell, one that is predicted, and one of which hardly anything is known."""
+    cells = (
+        Cell((0,), 0.31, error=0.2, paired_error=0.02, accuracy=0.9, went_on=True),
+        Cell(predicted=0.42, error=0.05),
+        Cell(predicted=0.9, error=0.8, vague=True),
+    )
+    return replace(grid(1, 3), cells=(cells,), chosen=None, measured=(0.31, 0.6), predicted_from=5)
+
+
+@pytest.mark.parametrize("palette", [Palette(), Palette(colour=False), Palette(ascii=True, colour=False)])
+def test_a_single_row_says_how_sure_its_numbers_are_and_what_became_of_them(palette: Palette) -> None:
+    lines = text(heatmap_lines(expected(), 60, 12, palette))
+    sign = palette.mark("±", "+-")
+    assert [words in "".join(lines) for words in ("0.310", f"{sign}0.020", "90.0 %", "went on")] == [True] * 4
+    assert [words in "".join(lines) for words in ("~0.420", f"{sign}0.050")] == [True] * 2
+    assert "0.9 " not in "".join(lines)  # a number would be read as one that somebody knows
+    assert "0.80" not in "".join(lines)
+    assert "~ predicted" in lines[-1]
+    assert "? hardly known" in lines[-1]
+    assert f"{sign} against chosen" in lines[-1]
+    hatch = {True: "~", False: "▒"}[palette.ascii or not palette.colour]
+    numbers = next(line for line in lines if "0.310" in line)
+    assert hatch not in numbers[:20]  # what was measured has no hatching
+    assert hatch in numbers[20:40]
+    assert "?" in numbers[40:]
+    if palette.ascii:
+        assert "".join(lines).isascii()
+
+
+def test_two_cells_of_one_height_have_no_more_than_their_room() -> None:
+    for height in range(1, 12):
+        lines = heatmap_lines(expected(), 24, height, Palette())
+        assert len(lines) <= height
+        assert all(line.cell_length <= 24 for line in lines)
+
+
 def text(lines: list) -> list[str]:
     return [line.text for line in lines]
 

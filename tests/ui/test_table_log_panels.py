@@ -17,6 +17,7 @@ from fabricate import (
     run_completed,
     run_started,
     trained_epoch,
+    whole_run,
     write_run,
 )
 from textual.binding import Binding
@@ -116,6 +117,28 @@ def test_a_damaged_run_is_told_in_place_of_the_comparison(tmp_path: Path) -> Non
         await pilot.app.workers.wait_for_complete()
         await pilot.pause()
         assert "no test images were counted" in " ".join(" ".join(row.strip("│ ") for row in whole(pilot)).split())
+
+    piloted(panel, script)
+
+
+def test_another_verdict_is_told_once_while_runs_are_to_come(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "study", runs=4)
+    panel = TablePanel()
+
+    def end(seed: int) -> None:
+        for arm, accuracy in (("baseline", 0.5), ("optimized", 0.6 + seed / 1000)):
+            write_run(study, arm, seed, whole_run(arm, seed, epochs=study.config.epochs, test_accuracy=accuracy))
+
+    async def script(pilot: Pilot[None]) -> None:
+        told = []
+        for seed in range(4):
+            end(seed)
+            panel.show(make_scene(follow(study.directory), "optimized-0"))
+            await pilot.app.workers.wait_for_complete()
+            await pilot.pause()
+            told.append([notice.message for notice in pilot.app._notifications])
+        assert [len(notices) for notices in told] == [0, 1, 1, 1]
+        assert told[1][0].startswith("The search pays here so far: +10.05 points of test accuracy")
 
     piloted(panel, script)
 

@@ -6,6 +6,7 @@
     differences  interval, effect size and tests of a paired or unpaired difference
     sampling     how much another test set of the same size could change it
     bounds       what stands in for that where no image moves a metric
+    verdict      whether the search paid on these data, and what it cost: the one rule
     study        both arms of one study, and the sentence that says what n and the test set allow one to conclude
     several      the arms of several studies side by side
     by_class     every class against the rest
@@ -20,6 +21,7 @@ from hptui.reading.comparison.differences import CONFIDENCE, Difference, paired_
 from hptui.reading.comparison.measuring import Question
 from hptui.reading.comparison.sampling import SamplingError
 from hptui.reading.comparison.study import NO_BASELINE, Comparison, compare, conclusion
+from hptui.reading.comparison.verdict import Verdict
 
 __all__ = [
     "CONFIDENCE",
@@ -30,6 +32,7 @@ __all__ = [
     "Question",
     "SamplingError",
     "Summary",
+    "Verdict",
     "compare",
     "conclusion",
     "paired_difference",

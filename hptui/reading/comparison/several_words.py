@@ -66,6 +66,11 @@ def several_lines(several: StudiesComparison) -> tuple[str, ...]:
         for name, comparison in zip(several.names, several.studies, strict=True)
         if comparison.by_hand
     ]
+    verdicts = [
+        f"{name}: {comparison.verdict.words}"
+        for name, comparison in zip(several.names, several.studies, strict=True)
+        if comparison.verdict.is_told
+    ]
     open_ones = [
         f"{name}: {unfinished_words(comparison)}"
         for name, comparison in zip(several.names, several.studies, strict=True)
@@ -76,7 +81,7 @@ def several_lines(several: StudiesComparison) -> tuple[str, ...]:
         for name, comparison in zip(several.names, several.studies, strict=True)
         for problem in comparison.unreadable
     ]
-    return (*lines, *notes, *open_ones, *unreadable, *steered)
+    return (*lines, *notes, *verdicts, *open_ones, *unreadable, *steered)
 
 
 def _claim(contrast: Contrast, metric: str) -> str:

@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from hptui.config import ARMS, Arm
-from hptui.metrics.classification import LOWER_IS_BETTER, metric_title
+from hptui.errors import RunDirectoryError, UsageError
+from hptui.metrics.classification import LOWER_IS_BETTER, NO_SCORES, metric_title, metrics_of
 from hptui.metrics.influence import standard_error
 from hptui.metrics.score_intervals import NORMAL
 from hptui.reading.changes import changes
 from hptui.reading.comparison.arms import ArmSummary, summarize_arm
-from hptui.reading.comparison.differences import Difference, paired_difference, within_shares
+from hptui.reading.comparison.differences import Difference, paired_difference, student_difference, within_shares
 from hptui.reading.comparison.measuring import Question, RunMeasurement, measure
 from hptui.reading.comparison.number_words import signed
 from hptui.reading.comparison.sampling import (
@@ -23,6 +24,7 @@ from hptui.reading.comparison.sampling import (
     largest_paired_error,
     paired_error,
 )
+from hptui.reading.comparison.verdict import Verdict, cost_of_pairs, judge, no_verdict
 from hptui.reading.studies import FollowedRun, FollowedStudy
 from hptui.record.predictions import Model
 from hptui.record.task import Task
@@ -45,6 +47,8 @@ class Comparison(msgspec.Struct, frozen=True):
     difference: Difference
     """of the metric"""
     conclusion: str
+    verdict: Verdict
+    """whether the search paid, by the metric"""
     metric: str = "accuracy"
     model: Model = "final"
     threshold_for: str | None = None
@@ -64,6 +68,9 @@ class Comparison(msgspec.Struct, frozen=True):
     """groups that are not counted, because their images are of different classes"""
     task: Task = "single-label"
     """what the study learns: multi-label numbers are means over labels"""
+    score_verdict: Verdict | None = None
+    """the same by what the decisions compared (--score); null: that is the metric, no metric of test images, or cannot
+    be measured, or another metric was asked for"""
 
 
 def compare(followed: FollowedStudy, question: Question | None = None, *, intervals: bool = False) -> Comparison:
@@ -77,6 +84,7 @@ def compare(followed: FollowedStudy, question: Question | None = None, *, interv
     Raises:
         UsageError: a completed run saved no predictions and the question needs them, or the metric is not defined.
     """
+    asks_nothing = question is None or question == Question()
     question = (question or Question()).asked_of(followed.task)
     config = followed.study.config
     measured = {arm: measure_arm(followed, arm, question, intervals=intervals) for arm in ARMS}
@@ -92,6 +100,8 @@ def compare(followed: FollowedStudy, question: Question | None = None, *, interv
         optimized=optimized,
         difference=difference,
         conclusion=_conclusion(followed, difference, sampling, question.metric),
+        verdict=_verdict(followed, difference, question.metric),
+        score_verdict=_score_verdict(followed, question.metric) if asks_nothing else None,
         metric=question.metric,
         model=question.model,
         threshold_for=question.threshold_for,
@@ -113,6 +123,30 @@ def _conclusion(followed: FollowedStudy, difference: Difference, sampling: Sampl
     if "baseline" not in followed.study.config.arms:
         return NO_BASELINE
     return conclusion(difference, sampling, metric)
+
+
+def _verdict(followed: FollowedStudy, difference: Difference, metric: str) -> Verdict:
+    config = followed.study.config
+    if followed.untested:
+        return no_verdict("untested", metric, config.runs)
+    if "baseline" not in config.arms:
+        return no_verdict("no baseline", metric, config.runs)
+    return judge(difference, metric, followed.task, config.runs, cost_of_pairs(followed))
+
+
+def _score_verdict(followed: FollowedStudy, metric: str) -> Verdict | None:
+    """The verdict by the study's own score, where test images have one that is not the metric."""
+    score = followed.study.config.score
+    judged = score in metrics_of(followed.task) and score not in NO_SCORES and score != metric
+    if not judged or followed.untested or "baseline" not in followed.study.config.arms:
+        return None
+    try:
+        measured = [measure_arm(followed, arm, Question(score)) for arm in ARMS]
+    except (RunDirectoryError, UsageError):  # no predictions were saved, or it is not defined for a run
+        return None
+    values = [{seed: one.value for seed, one in of_arm.items()} for of_arm in measured]
+    difference = within_shares(student_difference(*equally_long(followed, *values)))
+    return _verdict(followed, difference, score) if difference.n else None
 
 
 def _how_far(run: FollowedRun) -> str:

@@ -142,6 +142,7 @@ def comparison_lines(comparison: Comparison) -> tuple[str, ...]:
         other_statistics(comparison.difference),
         sampling_words(comparison.sampling, comparison.metric),
         comparison.conclusion,
+        *verdict_lines(comparison),
         unfinished_words(comparison),
         mixed_words(comparison.mixed),
         *comparison.unreadable,
@@ -149,6 +150,18 @@ def comparison_lines(comparison: Comparison) -> tuple[str, ...]:
         *comparison.by_hand,
     )
     return tuple(line for line in lines if line)
+
+
+def verdict_lines(comparison: Comparison) -> tuple[str, ...]:
+    """Whether the search paid, by the metric and by the study's own score; the first line says what is not yet told."""
+    by_score = comparison.score_verdict
+    return (comparison.verdict.words, *([f"By what it searched for: {by_score.words}"] if by_score is not None else []))
+
+
+def short_verdicts(comparison: Comparison) -> tuple[str, ...]:
+    """The same without what the comparison says beside them."""
+    by_score = comparison.score_verdict
+    return (comparison.verdict.short, *([f"By what it searched for: {by_score.short}"] if by_score is not None else []))
 
 
 def mixed_words(mixed: Sequence[str]) -> str:

@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from hptui.metrics.classification import sensitivity, specificity
 from hptui.reading.run_state import Decision
+from hptui.reading.views.expected_cells import landscape_of
 from hptui.reading.views.heatmap_axes import (
     Guess,
     guesses_of,
@@ -19,6 +19,7 @@ from hptui.reading.views.heatmap_axes import (
     varied,
 )
 from hptui.reading.views.heatmap_grid import LOWER_IS_BETTER, Cell, HeatmapGrid, Measure, Position
+from hptui.reading.views.measured import measured, standard_error, went_on_from
 from hptui.reading.views.probe_rounds import probe_rounds
 from hptui.record.events import Axis, CandidateScored
 
@@ -79,10 +80,15 @@ def heatmap(
     x_axis, y_axis = setting.pair(x, y)
     cells = setting.cells(x_axis, y_axis)
     values = [cell.shown for row in cells for cell in row if cell.shown is not None]
-    winner = setting.winner
+    winner, expected = setting.winner, setting.expected
     named = {x_axis.name} | ({y_axis.name} if y_axis is not None else set())
-    others = tuple(name for name in varied(setting.axes) if name not in named)
-    fixed = {name: axis.values[0] for name, axis in setting.axes.items() if name not in {*named, *others}}
+    several = setting.tried if expected is not None else varied(setting.axes)
+    others = tuple(name for name in several if name not in named)
+    fixed = {
+        name: expected.at.get(name, axis.values[0]) if expected is not None else axis.values[0]
+        for name, axis in setting.axes.items()
+        if name not in {*named, *others}
+    }
     return HeatmapGrid(
         decision=decision.started.decision,
         epoch=decision.started.epoch,
@@ -98,6 +104,8 @@ def heatmap(
         others=others,
         fixed=fixed,
         measured=tuple(found for found in map(setting.value, setting.candidates) if found is not None),
+        predicted_from=expected.points if expected is not None else 0,
+        predicted_at={name: expected.at[name] for name in others} if expected is not None else None,
     )
 
 
@@ -111,23 +119,35 @@ class _Setting:
         self.rounds = probe_rounds(decision)
         self.round = self.rounds[-1 if number is None else number] if self.rounds else None
         last = self.round is None or self.round is self.rounds[-1]
-        # what is predicted, is so for the longest probes
-        self.guesses: list[Guess] = guesses_of(decision) if measure == "score" and last else []
+        self.expected = landscape_of(decision, self.round, measure)
+        """what is predicted of cells that were not measured; None: too little was measured, or a grid is"""
+        # what a strategy predicts, is so for its longest probes; it does not say how sure it is
+        recorded = self.expected is None and measure == "score" and last
+        self.guesses: list[Guess] = guesses_of(decision) if recorded else []
         self.axes = shown_axes(decision, self.round, self.guesses)
         self.tried = varied(shown_axes(decision, self.round, ()))
         """names of what was tried with several values"""
         self.names = self._names(decision)
         """of what may stand on the axes: upwards the first, across the second, or the only one"""
+        if self.expected is not None:
+            self.axes |= self.expected.axes(self.names)
         self.candidates = self.round.candidates if self.round is not None else ()
+        self.started_from = went_on_from(decision)
+        self.score_name = decision.started.score_name
         choice = decision.chosen
         number = choice.candidate if choice is not None else None
         self.winner = next((one for one in self.candidates if one.candidate == number), None)
+        self.paired_errors = choice.paired_errors if choice is not None else []
         self.excluded = frozenset(choice.excluded if choice is not None else ())
 
     def _names(self, decision: Decision) -> list[str]:
         planned = planned_names(decision, self.round.number if self.round is not None else 0)
         several = planned if self.round is None and planned else varied(self.axes) or planned or list(self.axes)[:1]
         first = standing(decision, self.rounds)
+        expected = self.expected.names if self.expected is not None else ()
+        if first is not None and set(first) <= set(expected) and set(several) & set(first):
+            # what this round left as it was is predicted from the other rounds
+            return [*first, *(name for name in several if name not in first)]
         if first is None or first[0] not in self.axes or several[0] not in self.axes:
             return several
         if several == [first[0]]:
@@ -151,10 +171,7 @@ class _Setting:
         for one in self.candidates:
             if (place := placed_at(one, x, y)) is not None:
                 here.setdefault(place, []).append(one)
-        guessed: dict[Position, float] = {}
-        for guess in self.guesses:  # the best, over what the decision searched beyond the two axes
-            place = (index_of(guess.values[y.name], y) if y is not None else 0), index_of(guess.values[x.name], x)
-            guessed[place] = min(guess.score, guessed.get(place, math.inf))
+        guessed = self._guessed(x, y)
         return tuple(
             tuple(
                 self._cell(here.get((row, column), []), guessed.get((row, column))) for column in range(len(x.values))
@@ -162,9 +179,19 @@ class _Setting:
             for row in range(len(y.values) if y is not None else 1)
         )
 
-    def _cell(self, candidates: Sequence[CandidateScored], predicted: float | None) -> Cell:
+    def _guessed(self, x: Axis, y: Axis | None) -> dict[Position, Cell]:
+        """What is expected of each cell, measured or not; none where nobody can tell."""
+        if self.expected is not None:
+            return self.expected.cells(x, y)
+        guessed: dict[Position, float] = {}
+        for guess in self.guesses:  # the best, over what the decision searched beyond the two axes
+            place = (index_of(guess.values[y.name], y) if y is not None else 0), index_of(guess.values[x.name], x)
+            guessed[place] = min(guess.score, guessed.get(place, math.inf))
+        return {place: Cell(predicted=score) for place, score in guessed.items()}
+
+    def _cell(self, candidates: Sequence[CandidateScored], predicted: Cell | None) -> Cell:
         if not candidates:
-            return Cell(predicted=predicted)
+            return predicted or Cell()
         numbers = tuple(one.candidate for one in candidates)
         left_out = sum(number in self.excluded for number in numbers)
         best = min(self._measured(candidates), default=None)
@@ -172,7 +199,25 @@ class _Setting:
             diverged = all(one.diverged for one in candidates)
             failed = next((one.failed for one in candidates if one.failed), "")
             return Cell(numbers, None, diverged=diverged, failed=failed, left_out=left_out)
-        return Cell(numbers, best.value, passed_over=best.passed_over, better=best.better, left_out=left_out)
+        shown = next(one for one in candidates if one.candidate == best.candidate)
+        return Cell(
+            numbers,
+            best.value,
+            passed_over=best.passed_over,
+            better=best.better,
+            left_out=left_out,
+            error=standard_error(shown, self.measure, self.score_name),
+            paired_error=self._paired_error(shown),
+            accuracy=shown.accuracy,
+            went_on=any(number in self.started_from for number in numbers),
+        )
+
+    def _paired_error(self, one: CandidateScored) -> float | None:
+        """Of the difference from the winner, if both are of this round and losses are shown."""
+        if self.winner is None or one is self.winner or one.candidate >= len(self.paired_errors):
+            return None
+        is_loss = self.measure == "loss" or (self.measure == "score" and self.score_name == "loss")
+        return self.paired_errors[one.candidate] if is_loss else None
 
     def value(self, one: CandidateScored) -> float | None:
         """What was measured of a candidate; None if it is not finite or not defined."""
@@ -186,7 +231,8 @@ class _Setting:
                 loss = value if self.measure in LOWER_IS_BETTER else -value
                 out = one.candidate in self.excluded
                 better = taken is not None and one.score is not None and one.score < taken
-                yield _Ranked(one is not self.winner, out, loss, value, out or better, better and not out)
+                ranked = one is not self.winner, out, loss, value, out or better, better and not out
+                yield _Ranked(*ranked, one.candidate)
 
 
 class _Ranked(NamedTuple):
@@ -198,15 +244,4 @@ class _Ranked(NamedTuple):
     value: float
     passed_over: bool
     better: bool
-
-
-def measured(candidate: CandidateScored, measure: Measure) -> float | None:
-    """Measured number of a candidate; None if it is not finite or not defined."""
-    match measure:
-        case "sensitivity":
-            return sensitivity(candidate.classes)
-        case "specificity":
-            return specificity(candidate.classes)
-        case _:
-            value: float | None = getattr(candidate, measure)
-            return value
+    candidate: int

@@ -30,14 +30,14 @@ def shown_axes(decision: Decision, shown: ProbeRound | None, guesses: Sequence[G
     probed, or where nothing was tried yet. What no candidate has, because the model has no such thing, is left out.
     """
     candidates = shown.candidates if shown is not None else ()
-    whole = _covers_grid(decision)
+    whole = covers_grid(decision)
     axes = {}
     for axis in decision.started.axes:
-        tried = _tried(candidates, axis.name)
+        tried = tried_values(candidates, axis.name)
         if candidates and not tried:
             continue
         values = [*(guess.values[axis.name] for guess in guesses), *(axis.values if whole or not tried else ())]
-        axes[axis.name] = Axis(axis.name, axis.low, axis.high, axis.scale, _distinct(values, tried))
+        axes[axis.name] = Axis(axis.name, axis.low, axis.high, axis.scale, distinct(values, tried))
     return axes
 
 
@@ -72,7 +72,7 @@ def _searched(decision: Decision, names: Collection[str]) -> list[str]:
     return [
         axis.name
         for axis in decision.started.axes
-        if axis.name in names and (not decision.candidates or _tried(decision.candidates, axis.name))
+        if axis.name in names and (not decision.candidates or tried_values(decision.candidates, axis.name))
     ]
 
 
@@ -105,21 +105,21 @@ def index_of(value: float, axis: Axis) -> int:
     )
 
 
-def _covers_grid(decision: Decision) -> bool:
+def covers_grid(decision: Decision) -> bool:
     """Whether every cell of the grid is to have a candidate, and none lies beside it."""
     axes = decision.started.axes
     if decision.started.planned != math.prod(len(axis.values) for axis in axes):
         return False
-    tried = {axis.name: _tried(decision.candidates, axis.name) for axis in axes}
-    return all(len(_distinct(axis.values, tried[axis.name])) == len(axis.values) for axis in axes)
+    tried = {axis.name: tried_values(decision.candidates, axis.name) for axis in axes}
+    return all(len(distinct(axis.values, tried[axis.name])) == len(axis.values) for axis in axes)
 
 
-def _tried(candidates: Iterable[CandidateScored], name: str) -> set[float]:
+def tried_values(candidates: Iterable[CandidateScored], name: str) -> set[float]:
     """Different values; none where the model has no such hyperparameter."""
     return {one.values[name] for one in candidates if name in one.values}
 
 
-def _distinct(exact: Iterable[float], read_back: Iterable[float]) -> list[float]:
+def distinct(exact: Iterable[float], read_back: Iterable[float]) -> list[float]:
     """Values ascending, those that are the same once; `exact` ones go before what was read back."""
     kept: list[float] = []
     for value in sorted(set(exact)) + sorted(set(read_back)):

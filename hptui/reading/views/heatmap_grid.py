@@ -38,6 +38,17 @@ class Cell:
     """its value was not to be chosen: the strategy left the candidate out, or took another one in spite of its score"""
     better: bool = False
     """it was passed over for another one in spite of its score, and not left out"""
+    error: float | None = None
+    """standard error of the value alone over the validation images, or standard deviation of what is predicted; None:
+    nobody knows it"""
+    paired_error: float | None = None
+    """of the difference of the value from that of the chosen cell, over the same images"""
+    vague: bool = False
+    """predicted, and hardly more is known of it than if nothing had been measured"""
+    accuracy: float | None = None
+    """on validation images, of the candidate whose value it is"""
+    went_on: bool = False
+    """another probe began where its candidate ended"""
     left_out: int = 0
     """how many of its candidates the strategy left out, whatever their score; others may be the ones that are shown"""
 
@@ -45,6 +56,11 @@ class Cell:
     def shown(self) -> float | None:
         """The measured value, else the predicted one."""
         return self.value if self.value is not None else self.predicted
+
+    @property
+    def told_error(self) -> float | None:
+        """How sure the number is: what is measured against the choice, what is predicted alone."""
+        return self.paired_error if self.value is not None else self.error
 
     @property
     def hides_left_out(self) -> bool:
@@ -60,7 +76,7 @@ def lost_words(cells: Iterable[Cell]) -> str:
 
 @dataclass(frozen=True)
 class Beyond:
-    """How many cells lie beyond the ends of the colours."""
+    """How many cells lie beyond the ends of the colours, without those of which hardly anything is known."""
 
     worse: int = 0
     """measured; none is better than the best"""
@@ -95,6 +111,10 @@ class HeatmapGrid:
     """searched hyperparameters of which this round tried one value alone"""
     measured: tuple[float, ...] = ()
     """of all candidates of the round, also those that are behind the best of their cell"""
+    predicted_from: int = 0
+    """candidates of the decision that a landscape was fitted to, by which cells are predicted; 0: none was"""
+    predicted_at: Mapping[str, float] | None = None
+    """values of further hyperparameters that the predictions are for"""
     shared_scale: ColourScale | None = None
     """of several grids together; None: its own"""
 
@@ -118,12 +138,24 @@ class HeatmapGrid:
         losses = [
             (cell.shown if self.lower_is_better else -cell.shown, cell.value is None)
             for _, _, cell in self.places
-            if cell.shown is not None
+            if cell.shown is not None and not cell.vague
         ]
         return Beyond(
             worse=sum(loss > worst and not guessed for loss, guessed in losses),
             predicted_worse=sum(loss > worst and guessed for loss, guessed in losses),
             predicted_better=sum(loss < best and guessed for loss, guessed in losses),
+        )
+
+    @property
+    def is_paired(self) -> bool:
+        """Whether errors of measured cells are known, against the chosen one."""
+        return any(cell.paired_error is not None for _, _, cell in self.places)
+
+    @property
+    def predicts(self) -> bool:
+        """Whether a cell is predicted from a landscape that was fitted to the candidates."""
+        return self.predicted_from > 0 and any(
+            cell.value is None and cell.predicted is not None for _, _, cell in self.places
         )
 
     @cached_property

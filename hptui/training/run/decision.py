@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from hptui.config import StudyConfig
 from hptui.plan import LONGER
@@ -21,7 +21,7 @@ from hptui.record.events import (
     HyperparametersChosen,
     LandscapePredicted,
 )
-from hptui.strategies import Candidate, Choice, Situation, Strategy
+from hptui.strategies import Candidate, Choice, Measurement, Situation, Strategy
 from hptui.training.engine.evaluation import Evaluation
 from hptui.training.engine.loop import Trainer
 from hptui.training.run.answers import checked_candidates, checked_choice, checked_course, checked_prediction
@@ -89,7 +89,7 @@ class DecisionMaker:
             self.give_up()
             raise
         self.ledger.pending = None
-        self._put_in_force(epoch, choice, pending.began)
+        self._put_in_force(epoch, choice, pending)
         self.kept.forget_all_but(self.strategy.needed())
 
     def _begin(self, epoch: int) -> PendingDecision:
@@ -219,6 +219,7 @@ class DecisionMaker:
                 start=measured.candidate.start,
                 steps=probe.steps,
                 failed=measured.failed,
+                loss_error=Scoring.loss_error(measured),
             )
         )
 
@@ -262,7 +263,7 @@ class DecisionMaker:
             )
         )
 
-    def _put_in_force(self, epoch: int, choice: Choice, began: float) -> None:
+    def _put_in_force(self, epoch: int, choice: Choice, pending: PendingDecision) -> None:
         """Go on with what was chosen, and record it."""
         state, progress, strategy = self.trainer.state, self.ledger.progress, type(self.strategy).__name__
         if choice.predicted is not None:
@@ -272,10 +273,11 @@ class DecisionMaker:
             state.restore(self.kept.state(choice.start, strategy))
         state.values.set(choice.values)
         self.ledger.lap()
-        self._record_choice(epoch, choice, self.control.clock() - began)
+        self._record_choice(epoch, choice, self.control.clock() - pending.began, pending.own.measured)
 
-    def _record_choice(self, epoch: int, choice: Choice, seconds: float) -> None:
+    def _record_choice(self, epoch: int, choice: Choice, seconds: float, measured: Sequence[Measurement] = ()) -> None:
         state, progress = self.trainer.state, self.ledger.progress
+        winner = measured[choice.candidate] if choice.candidate is not None and measured else None
         self.ledger.emit(
             HyperparametersChosen(
                 decision=progress.decisions,
@@ -289,6 +291,7 @@ class DecisionMaker:
                 start=choice.start,
                 left_out=list(choice.left_out),
                 excluded=list(choice.excluded),
+                paired_errors=[Scoring.loss_error(one, winner) for one in measured] if winner is not None else [],
             )
         )
         progress.decisions += 1

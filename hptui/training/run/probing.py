@@ -94,6 +94,19 @@ class Scoring:
         images = 0 if trainer.data.task == "multi-label" else None
         return measurement, ClassCounts(support=nothing, predicted=nothing, hits=nothing, images=images)
 
+    @staticmethod
+    def loss_error(measurement: Measurement, other: Measurement | None = None) -> float | None:
+        """Standard error of its loss, or of the difference from that of another one, over the validation images.
+
+        None if that is not finite, or there is but one image.
+        """
+        losses = measurement.losses.astype(float)
+        with np.errstate(invalid="ignore"):  # infinity less infinity
+            losses = losses - other.losses if other is not None else losses
+        if len(losses) < 2 or not np.isfinite(losses).all():
+            return None
+        return float(losses.std(ddof=1)) / math.sqrt(len(losses))
+
     def _score(self, scored: Evaluation) -> float:
         match self.score:
             case "loss":

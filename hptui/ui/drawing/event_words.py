@@ -7,6 +7,7 @@ import time
 from hptui.plan import plan_lines
 from hptui.reading.changes import ranges_words
 from hptui.reading.failed_candidates import failed_candidate_words
+from hptui.reading.run_result import RULE
 from hptui.record.events import (
     AnyEvent,
     CandidateScored,
@@ -91,6 +92,7 @@ def _what(event: AnyEvent) -> str:  # noqa: PLR0911, PLR0912 (one line per kind 
             split = "validation" if event.test_accuracy is None else "test"
             accuracy = event.validation_accuracy if event.test_accuracy is None else event.test_accuracy
             of_epoch = f" of epoch {event.delivered_epoch}" if event.delivered_epoch not in (0, event.epoch) else ""
-            return f"completed: {split} {accuracy:.2%}{of_epoch} at cost {event.cost:.2f}"
+            why = f"; the latest of {event.epoch} within {RULE}" if of_epoch else ""
+            return f"completed: {split} {accuracy:.2%}{of_epoch} at cost {event.cost:.2f}{why}"
         case _:
             return type(event).__name__

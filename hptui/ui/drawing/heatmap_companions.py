@@ -17,6 +17,8 @@ SHARE = 0.5
 """of the lines, that the heatmap which is looked at keeps in any case"""
 ROOMY = 2
 """lines of each of its rows before others are shown"""
+SINGLE = 4
+"""lines of a single row, that what is said below its numbers takes"""
 
 
 def companion_lines(
@@ -26,12 +28,14 @@ def companion_lines(
     if shown.rounds == 1 and not shown.others:
         return []
     least = least_lines(shown, palette, width) + (ROOMY - 1) * len(shown.cells)
-    room = height - max(least, round(SHARE * height))
+    enough = least + SINGLE if shown.y is None else height  # more lines say no more
+    room = height - max(least, min(round(SHARE * height), enough))
     lines: list[Strip] = []
     for part in _others(decision, shown):
         grid = heatmap(decision, part.x, part.y, shown.measure, part.number)
         needed = 1 + least_lines(grid, palette, width)
         if needed <= room:
+            needed += min(SINGLE, room - needed) if grid.y is None else 0
             room -= needed
             heading = round_line(grid, images_per_epoch)[:width]
             lines += [Strip([Segment(heading, Style(bold=True))]), *heatmap_lines(grid, width, needed - 1, palette)]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
+from hptui.reading.views.heatmap_digits import decimals
 from hptui.reading.views.heatmap_grid import Cell, HeatmapGrid, Position, lost_words
 from hptui.reading.views.passed_over import passed_over_label
 from hptui.record.events import Axis
@@ -62,6 +64,7 @@ def heatmap_lines(
                 cell, under_cursor = grid.cells[best[0]][best[1]], (row, column) == blocks.block_of(cursor)
                 mark = mark_of(cell, best == grid.chosen, palette)
                 text = _cell_text(grid, cell, mark, stop - start, line - middle, writing)
+                text = text.replace("±", palette.mark("±", "+-"))
                 segments += _cell_segments(grid, cell, text, stop - start, palette, under_cursor)
             lines.append(Strip(segments))
     lines += [_ticks(grid.x, blocks), _names(grid, blocks, palette, width), *_colour_bar(grid, palette, width)]
@@ -72,13 +75,37 @@ def _cell_text(grid: HeatmapGrid, cell: Cell, mark: str, width: int, line: int, 
     """What stands in one line of a cell: 0 is the middle one, -1 that above it."""
     if cell.shown is None:
         return mark * (line == 0)
+    if cell.value is None and cell.vague:  # a number would be read as one that somebody knows
+        return mark * (line == 0)
     if line == -1 and writing.above:
         return mark
-    if line != 0:
+    if line > 0:
+        return _below(grid, cell, width, line)
+    if line < 0:
         return ""
     mark = "" if writing.above else mark
     shown = writing.number(grid, cell.shown, width - 1 - len(mark))  # numbers of neighbours must not touch
     return mark + shown if shown else mark * (mark != "~")
+
+
+def _below(grid: HeatmapGrid, cell: Cell, width: int, line: int) -> str:
+    """What is said below a cell's number, where there is room for it: how sure it is; in a single row more."""
+    error = cell.told_error
+    lines = [f"±{cell_number(grid, error, _error_digits(grid))}"] if error is not None else []
+    if grid.y is None and cell.value is not None:
+        shows_accuracy = grid.measure in ("accuracy", "raw_accuracy")
+        lines += [f"{100 * cell.accuracy:.1f} %"] if cell.accuracy is not None and not shows_accuracy else []
+        lines += ["went on"] * cell.went_on
+    fits = line <= len(lines) and len(lines[line - 1]) + 1 < width  # in ASCII the sign has two characters
+    return lines[line - 1] if fits else ""
+
+
+def _error_digits(grid: HeatmapGrid) -> int:
+    """Decimals of errors: as many as numbers have, and enough for the smallest that is not zero."""
+    factor = 1.0 if grid.lower_is_better else 100.0
+    errors = [factor * error for _, _, cell in grid.places if (error := cell.told_error) and not cell.vague]
+    enough = 1 - math.floor(math.log10(min(errors))) if errors else 0
+    return min(max(decimals(grid, factor), enough - 1, 1), 4)
 
 
 def _cell_segments(
@@ -92,7 +119,8 @@ def _cell_segments(
     share = share_of(grid, cell.shown)
     if cell.value is None:
         style = Style.parse(f"rgb{_triple(palette.rgb(share))}") if palette.colour else _DIM
-        hatch = palette.mark("▒", "~") if palette.colour else "~"
+        sure, vague = palette.mark("▒", "~"), palette.mark("░", " ")
+        hatch = vague if cell.vague else sure if palette.colour else "~"
         left = (width - len(text)) // 2
         ends = (hatch * left, hatch * (width - left - len(text)))
         return [Segment(ends[0], style + reverse), Segment(text, reverse), Segment(ends[1], style + reverse)]
@@ -182,7 +210,9 @@ def _signs(grid: HeatmapGrid, palette: Palette, room: int) -> str:
         f"{palette.mark('◆', '@')} chosen": grid.chosen is not None,
         f"! {passed_over_label(cells)}": any(cell.passed_over for cell in cells),
         f"{palette.mark('½', '/')} some left out": any(cell.hides_left_out for cell in cells),
-        "~ predicted": any(cell.value is None and cell.predicted is not None for cell in cells),
+        "~ predicted": any(cell.value is None and cell.predicted is not None and not cell.vague for cell in cells),
+        "? hardly known": any(cell.value is None and cell.vague for cell in cells),
+        f"{palette.mark('±', '+-')} against chosen": grid.is_paired and len(grid.cells) == 1,
         f"{palette.mark('×', 'x')} {lost_words(cells)}": any(cell.diverged for cell in cells),
         f"{palette.mark('·', '.')} not measured": any(cell.shown is None and not cell.diverged for cell in cells),
     }

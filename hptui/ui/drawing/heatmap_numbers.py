@@ -49,7 +49,7 @@ def mark_of(cell: Cell, chosen: bool, palette: Palette) -> str:
     if cell.shown is None:
         return palette.mark("×", "x") if cell.diverged else palette.mark("·", ".")
     if cell.value is None:
-        return "~"
+        return "?" if cell.vague else "~"
     return "!" if cell.passed_over else palette.mark("½", "/") if cell.hides_left_out else ""
 
 

@@ -6,8 +6,9 @@ from textwrap import wrap
 
 from hptui.hyperparameters import Values
 from hptui.reading.run_state import Decision
-from hptui.reading.views.heatmap import measured
+from hptui.reading.views.expected_cells import prediction_words
 from hptui.reading.views.heatmap_grid import HeatmapGrid, Position
+from hptui.reading.views.measured import measured
 from hptui.reading.views.passed_over import passed_over_label
 from hptui.reading.views.probe_rounds import round_words
 from hptui.space import describe
@@ -27,6 +28,7 @@ def round_line(grid: HeatmapGrid, images_per_epoch: int) -> str:
     """How long the probes were, where the decision has others too, and what the cells are the best over."""
     words = [round_words(grid.round, grid.rounds, images_per_epoch)] if grid.round and grid.rounds > 1 else []
     words += [f"best over {', '.join(grid.others)}"] if grid.others else []
+    words += [prediction_words(grid)] if grid.predicts else []
     return "; ".join(words)
 
 
@@ -57,9 +59,15 @@ def cell_words(grid: HeatmapGrid, decision: Decision, at: Position, width: int) 
         shown = "diverged" if cell.diverged else f"{grid.measure} undefined" if cell.candidates else "not measured"
         shown = "failed" if cell.failed else shown
         if cell.predicted is not None and cell.value is None:
-            shown = f"{grid.measure} {cell.predicted:.{digits}g} predicted, not measured"
+            sure = f" ± {cell.error:.{min(digits, 3)}g}" if cell.error is not None else ""
+            hardly = " (hardly known)" * cell.vague
+            shown = f"{grid.measure} {cell.predicted:.{digits}g}{sure} predicted{hardly}, not measured"
         if cell.value is not None:
-            shown = f"{grid.measure} {cell.value:.{digits}g}" + f", {passed_over_label([cell])}" * cell.passed_over
+            sure = f" ± {cell.error:.{min(digits, 3)}g} alone" if cell.error is not None else ""
+            pair = cell.paired_error
+            sure += f", ± {pair:.{min(digits, 3)}g} against the chosen one" if pair is not None else ""
+            shown = f"{grid.measure} {cell.value:.{digits}g}{sure}{', went on' * cell.went_on}"
+            shown += f", {passed_over_label([cell])}" * cell.passed_over
             shown += f", {cell.left_out} of {len(cell.candidates)} left out" * cell.hides_left_out
         words = f"{shown} | {', '.join(f'{name} {value:.{digits}g}' for name, value in values.items())}"
         if len(words) <= width:

@@ -52,6 +52,8 @@ class Standing:
     gauges: tuple[Watched, ...]
     held: str = ""
     """that the values are somebody's, and how that ends; empty while the strategy chooses"""
+    delivered: str = ""
+    """the epoch that would be delivered; empty where it is the newest"""
 
 
 def strip_lines(standing: Standing, width: int, palette: Palette, state_style: Style) -> Text:
@@ -68,7 +70,8 @@ def strip_lines(standing: Standing, width: int, palette: Palette, state_style: S
 
 
 def _first(standing: Standing, room: int, palette: Palette, state_style: Style) -> Text:
-    rest = GAP.join(["", standing.run, standing.place, *[standing.held] * bool(standing.held), standing.name])
+    told = [words for words in (standing.held, standing.delivered) if words]
+    rest = GAP.join(["", standing.run, standing.place, *told, standing.name])
     line = Text.assemble((standing.state, state_style), literal(rest))
     line.truncate(room, overflow="crop" if palette.ascii else "ellipsis")
     return line

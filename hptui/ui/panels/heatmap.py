@@ -154,7 +154,8 @@ class HeatmapPanel(Panel):
             return [Strip([Segment(line, Style(dim=True))]) for line in words]
         started = scene.run.state.started
         if self.view.cursor is not None:
-            header = in_lines(cell_words(grid, decision, self.view.cursor, width), width, REASON_LINES)
+            told = cell_words(grid, decision, self.view.cursor, width)
+            header = in_lines(told.replace("±", scene.palette.mark("±", "+-")), width, REASON_LINES)
         else:
             header = [decision_words(grid, decision, len(scene.run.state.decisions), scene.palette)]
             header[0] += "" if scene.following and self.view.round is None else " | f follows"

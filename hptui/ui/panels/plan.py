@@ -7,6 +7,7 @@ import textwrap
 from rich.text import Text
 
 from hptui.reading.plan import coming_lines
+from hptui.reading.run_result import delivery_words, search_words
 from hptui.reading.run_state import RunState
 from hptui.reading.studies import FollowedRun
 from hptui.ui.drawing.literal import literal
@@ -49,10 +50,13 @@ class PlanPanel(Panel):
 
 
 def _lines(scene: Scene) -> list[str]:
-    """What comes, with why the last choice was made behind the first line; at the end the choices before, backwards."""
+    """What comes, with what is delivered and why the last choice was made behind the first line; at the end the choices
+    before, backwards.
+    """
     first, *later = coming_lines(scene.study, scene.run) or _nothing(scene)
     newest, before = _why(scene.run.state)[:1], _why(scene.run.state)[1:]
-    return [first, *_given_back(scene.run), *newest, *later, *before]
+    result = (delivery_words(scene.run.state, scene.study.study.config.deliver), search_words(scene.run.state))
+    return [first, *_given_back(scene.run), *filter(None, result), *newest, *later, *before]
 
 
 def _given_back(run: FollowedRun) -> list[str]:

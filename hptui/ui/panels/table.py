@@ -18,8 +18,8 @@ from textual.worker import get_current_worker
 
 from hptui.errors import RunDirectoryError
 from hptui.metrics.classification import sensitivity, specificity
-from hptui.reading.comparison import Comparison, compare
-from hptui.reading.comparison.words import difference_words
+from hptui.reading.comparison import Comparison, Verdict, compare
+from hptui.reading.comparison.words import difference_words, short_verdicts
 from hptui.reading.run_state import best_of
 from hptui.reading.studies import FollowedRun, FollowedStudy, Status
 from hptui.ui.panels import LookAtRun, Panel, Scene, Span, key_hints
@@ -33,6 +33,8 @@ COLUMNS = {
 """headings with their widths: with a blank between them 76, which an 80-column terminal has beside the scroll bar"""
 WORDS = ("run", "state")
 """columns without numbers"""
+TOLD_SECONDS = 15.0
+"""that a verdict stays; the panel has it for good"""
 COLORED = ("running", "paused", "finished", "stopped", "lost", "failed")
 STATUS_SECONDS = 1.0
 """between two looks at the heartbeats of all runs that are not finished: a file each, maybe over a network"""
@@ -64,7 +66,7 @@ class TablePanel(Panel, can_focus=False):
     TablePanel { layout: vertical; height: 1fr; }
     TablePanel DataTable { height: 1fr; background: transparent; }
     TablePanel DataTable > .datatable--header { background: transparent; color: $text-muted; }
-    TablePanel Static { height: auto; min-height: 4; max-height: 9; }
+    TablePanel Static { height: auto; min-height: 4; max-height: 11; }
     TablePanel .run--running, TablePanel .run--finished { color: $text-success; }
     TablePanel .run--paused, TablePanel .run--stopped, TablePanel .run--lost { color: $text-warning; }
     TablePanel .run--failed { color: $text-error; text-style: bold; }
@@ -74,8 +76,8 @@ class TablePanel(Panel, can_focus=False):
     class Compared(Message):
         """The two arms were compared once more."""
 
-        def __init__(self, words: str) -> None:
-            self.words = words
+        def __init__(self, words: str, verdict: Verdict | None) -> None:
+            self.words, self.verdict = words, verdict
             super().__init__()
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -91,6 +93,8 @@ class TablePanel(Panel, can_focus=False):
         self._completed = -1
         self._words = ""
         """the comparison of the two arms"""
+        self._told: str | None = None
+        """the kind of verdict that was told last; None: none was looked at yet"""
 
     def compose(self) -> ComposeResult:
         yield DataTable[Text](cursor_type="row", zebra_stripes=True, cell_padding=0)
@@ -149,18 +153,28 @@ class TablePanel(Panel, can_focus=False):
     def _compare(self, study: FollowedStudy) -> None:
         """Beside the screen: the first time SciPy has to be imported."""
         worker = get_current_worker()
+        verdict = None
         try:
-            words = _words(compare(study))
+            comparison = compare(study)
+            words, verdict = _words(comparison), comparison.verdict
         except RunDirectoryError as error:  # a log that lacks lines; the runs themselves can still be looked at
             words = str(error)
         if not worker.is_cancelled:
-            self.post_message(self.Compared(words))
+            self.post_message(self.Compared(words, verdict))
 
     @on(Compared)
     def _show_comparison(self, message: Compared) -> None:
         message.stop()
         self._words = message.words
         self.query_one(Static).update(Text(message.words))
+        if message.verdict is not None:
+            self._tell(message.verdict)
+
+    def _tell(self, verdict: Verdict) -> None:
+        """Say, while runs are still to come, that another verdict is reached than when it was told last."""
+        before, self._told = self._told, verdict.kind
+        if before not in (None, verdict.kind) and verdict.is_told and not verdict.is_final:
+            self.notify(verdict.words, title="does the search pay?", timeout=TOLD_SECONDS, markup=False)
 
     def _update(self, name: str, row: tuple[str, ...]) -> None:
         before = self._rows.get(name)
@@ -234,4 +248,5 @@ def _spent(seconds: float) -> str:
 def _words(comparison: Comparison) -> str:
     several = comparison.task == "multi-label"
     above = "test %, best %: label-wise accuracy; sens %, spec %: means over labels\n" if several else ""
-    return f"{above}{difference_words(comparison)}\n{comparison.conclusion}"
+    lines = (*short_verdicts(comparison), difference_words(comparison), comparison.conclusion)
+    return above + "\n".join(lines)

@@ -10,6 +10,7 @@ from textual.widgets import Static
 
 from hptui.reading.plan import candidate_words, under_way
 from hptui.reading.progress import StudyProgress, seconds_left, study_progress
+from hptui.reading.run_result import delivery_mark
 from hptui.reading.run_state import RunState
 from hptui.reading.studies import FollowedRun, FollowedStudy, Status
 from hptui.ui.drawing.charts import BASELINE, OPTIMIZED
@@ -110,6 +111,7 @@ class StatusStrip(Static):
             run=_which(study, run, status),
             place=_place(run.state, study.epochs),
             held=HELD if run.state.by_hand and run.status in TRAINED else "",
+            delivered=delivery_mark(run.state),
             name=study.study.name,
             parts=_parts(study, progress),
             done=progress.share,

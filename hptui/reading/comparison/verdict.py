@@ -1,0 +1,187 @@
+"""Whether the search paid on the data of a study, and what it cost: one rule, in the words of the comparison.
+
+It rests on the paired difference of the test metric, optimized minus baseline, and its 95 % interval over pairs:
+
+    pays         the interval lies on the good side of zero
+    loses        it lies on the bad side
+    untold       it includes zero, or there is none because all pairs differ by the same
+    too few      fewer than two pairs are completed
+    no baseline  nothing to compare with
+    untested     no test images
+
+Cost is what the optimized runs of these pairs took, as a multiple of what their baseline runs took: images and seconds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+
+from hptui.metrics.classification import LOWER_IS_BETTER, metric_title
+from hptui.reading.comparison.differences import Difference, student_difference, within_shares
+from hptui.reading.comparison.evidence import final_test_accuracy
+from hptui.reading.comparison.number_words import between, signed
+from hptui.reading.studies import FollowedStudy
+from hptui.record.task import Task
+
+Kind = Literal["pays", "loses", "untold", "too few", "no baseline", "untested"]
+
+LEAST_PAIRS = 2
+"""fewer have no spread"""
+FEW_PAIRS = 5
+"""with fewer the interval itself is uncertain"""
+
+
+class Cost(msgspec.Struct, frozen=True):
+    """Optimized runs as a multiple of the baseline runs of their pairs; null: nobody counted them."""
+
+    images: float | None
+    seconds: float | None
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What a study says of its own search so far."""
+
+    kind: Kind
+    metric: str
+    pairs: int
+    planned: int
+    short: str
+    """a sentence without interval, for where that stands beside it"""
+    words: str
+    """one sentence, or two"""
+    cost: Cost | None = None
+    """null: no pair is completed"""
+
+    @property
+    def is_told(self) -> bool:
+        """Whether there are pairs enough to say something of the data."""
+        return self.kind in ("pays", "loses", "untold")
+
+    @property
+    def is_final(self) -> bool:
+        """Whether no further pair is planned."""
+        return self.pairs >= self.planned
+
+
+def judge(difference: Difference, metric: str, task: Task, planned: int, cost: Cost | None) -> Verdict:
+    """Judge the paired difference of a study that has both arms and test images."""
+    kind, title = _kind(difference, metric), metric_title(metric, task)
+    return Verdict(
+        kind,
+        metric,
+        difference.n,
+        planned,
+        _short(kind, difference, title, planned, cost),
+        _told(kind, difference, title, planned, cost),
+        cost,
+    )
+
+
+def no_verdict(kind: Literal["no baseline", "untested"], metric: str, planned: int) -> Verdict:
+    """What it takes to tell, where a study as it is never can."""
+    takes = {
+        "no baseline": "runs without the search to compare with: leave out --baseline none (--baseline fixed).",
+        "untested": "test images, which decisions never see: --test-size, or a data set that has some.",
+    }
+    words = f"Whether the search pays cannot be told here. It takes {takes[kind]}"
+    return Verdict(kind, metric, 0, planned, words, words)
+
+
+def verdict_so_far(followed: FollowedStudy) -> Verdict | None:
+    """The verdict on test accuracy from the logs alone, fast enough for a screen; None where accuracy is not asked for.
+
+    The same that `hptui.reading.comparison.compare` comes to.
+    """
+    config = followed.study.config
+    if followed.task == "multi-label":  # their usual metric needs the predictions
+        return None
+    if followed.untested:
+        return no_verdict("untested", "accuracy", config.runs)
+    if "baseline" not in config.arms:
+        return no_verdict("no baseline", "accuracy", config.runs)
+    pairs = paired_seeds(followed)
+    baseline, optimized = (
+        {run.seed: final_test_accuracy(run.state) for run in followed.tested_runs(arm) if run.seed in pairs}
+        for arm in ("baseline", "optimized")
+    )
+    difference = within_shares(student_difference(baseline, optimized))
+    return judge(difference, "accuracy", followed.task, config.runs, cost_of_pairs(followed))
+
+
+def paired_seeds(followed: FollowedStudy) -> list[int]:
+    """Seeds of which both runs are completed, tested, and equally long: added epochs come to one after the other."""
+    epochs = [
+        {run.seed: run.state.epochs_completed for run in followed.tested_runs(arm)} for arm in ("baseline", "optimized")
+    ]
+    return [seed for seed, done in sorted(epochs[0].items()) if epochs[1].get(seed) == done]
+
+
+def cost_of_pairs(followed: FollowedStudy) -> Cost | None:
+    """Cost of the completed pairs; None while there is none."""
+    seeds = paired_seeds(followed)
+    ends = [
+        [run.state.completed for run in followed.tested_runs(arm) if run.seed in seeds and run.state.completed]
+        for arm in ("baseline", "optimized")
+    ]
+    if not seeds:
+        return None
+    images = [[end.images_trained + end.images_probed for end in of_arm] for of_arm in ends]
+    seconds = [[end.seconds for end in of_arm] for of_arm in ends]
+    return Cost(_ratio(images[0], images[1]), _ratio(seconds[0], seconds[1]))
+
+
+def _ratio(baseline: Sequence[float], optimized: Sequence[float]) -> float | None:
+    before = math.fsum(baseline)
+    return math.fsum(optimized) / before if before > 0 else None
+
+
+def _kind(difference: Difference, metric: str) -> Kind:
+    if difference.n < LEAST_PAIRS:
+        return "too few"
+    if difference.low is None or difference.high is None or difference.low <= 0 <= difference.high:
+        return "untold"
+    return "pays" if (difference.low > 0) != (metric in LOWER_IS_BETTER) else "loses"
+
+
+def _short(kind: Kind, difference: Difference, title: str, planned: int, cost: Cost | None) -> str:
+    if difference.mean is None or kind == "too few":
+        return _told(kind, difference, title, planned, cost)
+    says = {"pays": "The search pays here", "loses": f"The search costs {title} here"}
+    so_far = " so far" * (difference.n < planned)
+    told = says.get(kind, "Whether the search pays cannot be told")
+    return f"{told}{so_far}: {signed(difference.mean)} points of test {title}{cost_words(cost)}."
+
+
+def _told(kind: Kind, difference: Difference, title: str, planned: int, cost: Cost | None) -> str:
+    n, price = difference.n, cost_words(cost)
+    if difference.mean is None or kind == "too few":
+        one = difference.mean
+        first = f" The first pair differs by {signed(one)} points of test {title}{price}." if one is not None else ""
+        more = "" if planned >= LEAST_PAIRS else " of --runs 2 or more (10 tell more)"
+        return f"Whether the search pays is told from {LEAST_PAIRS} pairs{more} on; {n} of {planned} completed.{first}"
+    so_far, pairs = " so far" * (n < planned), f"{n} pairs"
+    points = f"{signed(difference.mean)} points of test {title}"
+    if difference.low is None or difference.high is None:
+        return f"Whether the search pays cannot be told{so_far}: all {pairs} differ by the same, {points}{price}."
+    interval = f"95 % interval {between(difference.low, difference.high)}, {pairs}"
+    if kind == "untold":
+        widest = max(abs(difference.low), abs(difference.high))
+        return (
+            f"Whether the search pays cannot be told{so_far}: {points} ({interval}){price}. "
+            f"If there is a difference, it is hardly more than {100 * widest:.2f} points."
+        )
+    verb = "pays" if kind == "pays" else f"costs {title}"
+    few = " With so few pairs the interval itself is uncertain." if n < FEW_PAIRS else ""
+    return f"The search {verb} here{so_far}: {points} against the baseline ({interval}){price}.{few}"
+
+
+def cost_words(cost: Cost | None) -> str:
+    """Words for what it cost, to end a sentence with; empty if nobody knows."""
+    if cost is None or cost.images is None:
+        return ""
+    seconds = f" and {cost.seconds:.2f} times the seconds" if cost.seconds is not None else ""
+    return f", for {cost.images:.2f} times the images{seconds}"
