@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,10 +14,9 @@ from hptui.config import Layer, resolve
 from hptui.errors import ConfigError
 from hptui.hyperparameters import Values, default_values
 from hptui.planning import new_strategy
-from hptui.space import grid, parse_range
+from hptui.space import parse_range
 from hptui.strategies import Candidate, Choice, Measurement, Situation
 from hptui.strategies._plan import LEAST_STEPS, levels, longest, plan
-from hptui.strategies._surrogate import predicted_scores
 from hptui.strategies.adaptive import Adaptive, lead
 
 IMAGES = 400
@@ -385,10 +383,9 @@ def test_more_ranges_than_were_planned_for_keep_to_the_budget() -> None:
 @pytest.mark.parametrize("budget", [1.2, 1.5, 3.0])
 @pytest.mark.parametrize("images", [1_000, 10_000, 55_000])
 def test_the_whole_costs_no_more_than_the_budget(
-    search: dict[str, str], epochs: int, budget: float, images: int, monkeypatch: pytest.MonkeyPatch
+    search: dict[str, str], epochs: int, budget: float, images: int
 ) -> None:
     """Every image of a probe counts; those of a winner are spared in the training, to the end of its epoch."""
-    monkeypatch.setattr("hptui.strategies._stage.predicted_scores", lambda *_: None)  # it takes its time
     strategy = adaptive(epochs, budget)
     probed = trained = 0.0
     in_force: Values = {}
@@ -465,46 +462,6 @@ def test_a_lead_is_told_in_standard_errors() -> None:
     assert lead(one(base), one(noise)) == pytest.approx(1 / (0.1005 / 10), rel=1e-3)
     assert lead(one(base), one(base)) == 0
     assert lead(one(base), one(base + 1)) == math.inf
-
-
-def test_cells_that_nobody_measured_are_predicted_in_the_order_of_the_grid() -> None:
-    at = situation(search={"lr": "1e-4:1:log:13", "weight_decay": "1e-6:1e-2:log:3"})
-    rounds, choice = decide(adaptive(), at, basin)
-    cells = grid(at.space)
-    assert choice.predicted is not None
-    assert len(choice.predicted) == len(cells) == 39
-    assert all(math.isnan(score) for score in choice.predicted[1::3])  # of weight decay only the lowest was tried
-    rates = [cell["lr"] for cell in cells[::3]]
-    expected = list(choice.predicted[::3])
-    assert 0.01 < rates[expected.index(min(expected))] < 0.3
-    assert expected[0] > expected[4] > expected[8]
-    for candidate in rounds[1]:  # what went on longest is met
-        if math.isfinite(loss := basin(candidate.values)):
-            assert expected[rates.index(candidate.values["lr"])] == pytest.approx(loss, rel=0.15)
-
-
-def test_too_few_points_predict_nothing() -> None:
-    at = situation(search=LR)
-    found = [measure(Candidate({"lr": rate}), at, 0.1) for rate in (1e-4, 1e-3, 1e-2)]
-    assert predicted_scores(at.space, found, [1.0] * 3) is None
-    assert predicted_scores(at.space, [*found, *found], [1.0] * 6) is None
-    diverged = [measure(Candidate({"lr": rate}), at, math.inf) for rate in (0.1, 0.3, 1.0)]
-    assert predicted_scores(at.space, [*found, *diverged], [1.0] * 6) is None
-
-
-def test_two_hyperparameters_are_told_apart() -> None:
-    at = situation(search=BOTH)
-    space = at.space
-    found = [
-        measure(Candidate({"lr": rate, "weight_decay": decay}), at, loss)
-        for rate, decay in itertools.product((1e-3, 1e-2, 1e-1), (1e-6, 1e-4, 1e-2))
-        for loss in [0.1 + 0.1 * abs(math.log10(rate) + 2) + 0.01 * (math.log10(decay) + 6)]
-    ]
-    predicted = predicted_scores(space, found, [1.0] * len(found))
-    assert predicted is not None
-    best = grid(space)[predicted.index(min(predicted))]
-    assert best["lr"] == pytest.approx(1e-2)
-    assert best["weight_decay"] == pytest.approx(1e-6)
 
 
 def test_another_score_than_the_loss_is_refused() -> None:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from hptui.hyperparameters import Values, hyperparameter
 from hptui.space import describe
 from hptui.strategies import Candidate, Choice, Measurement, Situation, StateName
-from hptui.strategies._surrogate import predicted_scores
 
 
 class Stage:
@@ -33,7 +32,6 @@ class Stage:
         self._passed = False
         self._reasons: list[str] = []
         self._candidate: int | None = None
-        self._predicted: Sequence[float] | None = None
         self._asked: list[Candidate] = []
         self._lately: list[tuple[Measurement, float]] = []
         """since the last change of the weights, with the epochs trained from there"""
@@ -68,7 +66,6 @@ class Stage:
             f"{how}: {describe(taken.candidate.values)}; loss {taken.loss:.4g}{_why_not_best(taken, among, preferred)}",
             candidate=next(index for index, one in enumerate(self._asked) if one is taken.candidate),
             start=taken.end,
-            predicted=predicted_scores(self.space, [one for one, _ in self._lately], [e for _, e in self._lately]),
         )
 
     def go_on_from(self, choice: Choice) -> None:
@@ -77,7 +74,7 @@ class Stage:
         self._passed = True
         self._reasons += [choice.reason] if choice.reason else []
         if choice.start is not None:
-            self.start, self._candidate, self._predicted = choice.start, choice.candidate, choice.predicted
+            self.start, self._candidate = choice.start, choice.candidate
         self.wasted -= self._came
         self.ahead += self._came
         self._came, self._lately = 0.0, []
@@ -86,7 +83,7 @@ class Stage:
         """What all stages of the decision came to, or that nothing was done."""
         if not self._reasons:
             return Choice(self.values if self._passed else {}, otherwise)
-        return Choice(self.values, "; ".join(self._reasons), self._candidate, self.start, self._predicted)
+        return Choice(self.values, "; ".join(self._reasons), self._candidate, self.start)
 
 
 def strength(name: str, in_force: Values) -> Callable[[Measurement], float]:
