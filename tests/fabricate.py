@@ -46,6 +46,7 @@ CONFUSION = ((45, 5, 0), (4, 32, 4), (0, 2, 8))
 def configuration(**settings: Any) -> StudyConfig:
     """A small valid configuration: one pair of runs, two epochs."""
     defaults = {"dataset": "digits", "model": "lenet", "epochs": 2, "runs": 1, "search": {"lr": "1e-3:1e-1:log:3"}}
+    defaults["strategy"] = "grid"
     return resolve([Layer("test", defaults | settings)]).config
 
 

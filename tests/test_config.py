@@ -48,8 +48,11 @@ def test_without_settings_the_defaults_hold() -> None:
     found = layered()
     assert set(found.origins) == set(FIELDS)
     assert set(found.origins.values()) == {"default"}
-    assert found.config.search == {"lr": "0.0001:0.01:log:5", "weight_decay": "1e-06:0.01:log:3"}
-    assert set(default_search()) == set(found.config.search)
+    everywhere = {"lr": "0.0001:0.01:log:5", "weight_decay": "1e-06:0.01:log:3"}
+    assert found.config.search == everywhere | {"augmentation": "0.0:1.0:lin:3"}  # what adaptive would have too
+    assert layered({"strategy": "grid"}).config.search == everywhere
+    assert layered({"strategy": "file.py:Own"}).config.search == everywhere
+    assert set(default_search()) == set(everywhere)
     assert found.config.start_values == default_values()
     assert msgspec.structs.replace(found.config, search={}) == StudyConfig()
 
@@ -85,7 +88,7 @@ def test_off_takes_a_range_out() -> None:
 
 
 def test_off_alone_takes_a_range_out_of_the_default_ones() -> None:
-    assert layered({"search": "weight_decay=off"}).config.search == {"lr": "0.0001:0.01:log:5"}
+    assert list(layered({"search": "weight_decay=off"}).config.search) == ["lr", "augmentation"]
     assert list(layered({"search": "wd=off"}, {"search": "wd=0:1:lin:2"}).config.search) == ["weight_decay"]
 
 
@@ -108,7 +111,7 @@ def test_decision_epochs_at_a_distance() -> None:
 def test_arms_and_seeds() -> None:
     config = layered({"runs": 3, "seed": 5, "baseline": "pbt"}).config
     assert (config.arms, list(config.seeds)) == (("baseline", "optimized"), [5, 6, 7])
-    assert [config.strategy_of(arm) for arm in config.arms] == ["pbt", "grid"]
+    assert [config.strategy_of(arm) for arm in config.arms] == ["pbt", "adaptive"]
     assert layered({"baseline": "none"}).config.arms == ("optimized",)
 
 

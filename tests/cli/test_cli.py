@@ -89,7 +89,7 @@ BAD_INPUT = [
     (f"{DIGITS} --search lr=1e-4:1e-1:cubic:5", "flag: search lr: unknown scale 'cubic'; it takes log or lin."),
     (f"{DIGITS} --search lr", "flag: search 'lr': write NAME=..., for example lr=1e-4:1e-1:log:7."),
     (
-        f"{DIGITS} --search lr=off --search wd=off",
+        f"{DIGITS} --strategy grid --search lr=off --search wd=off",
         "strategy 'grid' has a grid of no cells; name at least one range with --search.",
     ),
     (f"{DIGITS} --decide-at 99", "decide_at names epoch 99, but a run has 10 epochs."),

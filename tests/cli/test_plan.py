@@ -43,7 +43,7 @@ def test_the_plan_of_a_study_is_told_without_starting_it(tmp_path: Path) -> None
 
 def test_a_measured_plan_counts_the_images_and_tells_the_time() -> None:
     flags = ["--dataset", "digits", "--model", "lenet", "--threads", "1", "--epochs", "2", "--runs", "1", "--measure"]
-    done = CliRunner().invoke(cli, ["plan", *flags, "--json"], standalone_mode=False)
+    done = CliRunner().invoke(cli, ["plan", *flags, "--strategy", "grid", "--json"], standalone_mode=False)
     assert done.return_value == 0
     found = json.loads(done.stdout)
     assert found["speed"]["images"] == 1223
@@ -187,11 +187,11 @@ def planned(**settings: Any) -> Plan:
 @pytest.mark.parametrize("epochs", [1, 3, 10])
 def test_where_nothing_is_decided_what_it_takes_is_said_and_is_true(epochs: int) -> None:
     plan = planned(epochs=epochs)
-    assert (plan.stages, plan.left_out) == ((), ("lr", "weight_decay"))
+    assert (plan.stages, plan.left_out) == ((), ("lr", "weight_decay", "augmentation"))
     whole, _, part = plan.remedy.removeprefix("it takes ").partition("; for lr alone ")
     assert whole
     assert part
-    for words, left_out in ((whole, ()), (part, ("weight_decay",))):
+    for words, left_out in ((whole, ()), (part, ("weight_decay", "augmentation"))):
         ways = dict(way.removeprefix("--").split(" ") for way in words.split(", or "))
         assert list(ways) == ["epochs", "budget", "set"]
         longer, richer, size = int(ways["epochs"]), float(ways["budget"]), int(ways["set"].partition("=")[2])
@@ -217,7 +217,9 @@ def test_the_remedy_and_the_falling_rate_are_told_wherever_nothing_is_decided(ca
     assert main(["plan", *flags]) == 0
     left_out, nothing, schedule, *_ = capsys.readouterr().out.splitlines()
     assert nothing == "nothing will be decided"
-    assert left_out.startswith("no budget to search lr, weight_decay: it takes --epochs 41, or --budget 8.1, or ")
+    assert left_out.startswith(
+        "no budget to search lr, weight_decay, augmentation: it takes --epochs 47, or --budget 9.2, or "
+    )
     assert schedule == (
         "schedule late_decay: from epoch 2 on the learning rate falls, at the end of the run to 0, "
         "below its range of 0.0001 to 0.01"

@@ -139,6 +139,7 @@ def prepare(small_dataset: ImageDataset) -> Callable[..., Prepared]:
         defaults = {
             "dataset": "digits",  # a name that is checked and then not used: the data are given as an object
             "epochs": 2,
+            "strategy": "grid",
             "set": {"batch_size": 20},
             "search": {"lr": "1e-3:1e-1:log:3", "dropout": "0:0.5:lin:2"},
             "log_every": 5,
