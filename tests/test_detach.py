@@ -29,7 +29,7 @@ from hptui.record.presence import Presence, is_written, read_heartbeat
 from hptui.record.study_directory import OUTPUT_FILE, Steering, open_study, save_steering
 
 JOB = ["--dataset", "digits", "--model", "lenet", "--baseline", "none", "--runs", "1", "--threads", "1"]
-SEARCH = ["--search", "lr=1e-3:1e-2:log:2"]
+SEARCH = ["--strategy", "grid", "--search", "lr=1e-3:1e-2:log:2"]
 
 
 def wait_until(condition: Callable[[], object]) -> None:

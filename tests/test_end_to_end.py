@@ -29,6 +29,7 @@ from hptui.record.study_directory import Steering, open_study, save_steering
 
 PATIENCE_SECONDS = 120
 QUICK = ["--dataset", "digits", "--model", "lenet", "--search", "lr=1e-3:1e-1:log:2", "--threads", "1"]
+QUICK += ["--strategy", "grid"]
 LONG = ["--dataset", "digits", "--baseline", "none", "--strategy", "fixed", "--runs", 1, "--epochs", 40]
 """one run of some 15 seconds, which a test interrupts after its third epoch"""
 
@@ -267,7 +268,7 @@ def data():
     )
     study = tmp_path / "study"
     own = ["--dataset", f"{tmp_path}/mine.py:data", "--model", f"{tmp_path}/mine.py:Net"]
-    ranges = ["--search", "lr=1e-3:1e-1:log:2", "--search", "dropout=0:0.5:lin:2"]
+    ranges = ["--strategy", "grid", "--search", "lr=1e-3:1e-1:log:2", "--search", "dropout=0:0.5:lin:2"]
     done = hptui("run", *own, *ranges, "--runs", 1, "--epochs", 2, "--out", study, "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["optimized"]["test_accuracy"]["mean"] > 0.9  # nothing of what own code prints
@@ -383,6 +384,7 @@ def test_a_study_of_another_version_is_refused(tmp_path: Path) -> None:
 def test_all_of_mnist_with_a_grid_of_two_hyperparameters(real_data: Path, tmp_path: Path) -> None:
     study = tmp_path / "study"
     grid = ["--search", "lr=1e-4:1e-2:log:5", "--search", "weight_decay=1e-6:1e-2:log:3", "--horizon", "0.02"]
+    grid += ["--strategy", "grid"]
     done = hptui(
         "run", "--dataset", "mnist", "--data-dir", real_data, "--runs", 1, "--epochs", 1, *grid, "--out", study,
         "--json"
@@ -412,7 +414,7 @@ def test_pneumonia_mnist_with_batch_norm(real_data: Path, tmp_path: Path) -> Non
     if not file.is_file():
         pytest.skip(f"no {file}")
     study = tmp_path / "study"
-    settings = ["--model", "small_resnet", "--search", "lr=1e-3:1e-2:log:2", "--horizon", "0.1"]
+    settings = ["--strategy", "grid", "--model", "small_resnet", "--search", "lr=1e-3:1e-2:log:2", "--horizon", "0.1"]
     done = hptui(
         "run", "--dataset", f"medmnist:{file}", *settings, "--runs", 1, "--epochs", 1, "--out", study, "--json"
     )

@@ -17,7 +17,7 @@ from hptui.record.events import BatchesTrained, CandidateScored, EpochCompleted,
 from hptui.record.log_backwards import last_event
 
 JOB = ["--dataset", "digits", "--model", "lenet", "--baseline", "none", "--runs", "1", "--threads", "1"]
-SEARCH = ["--search", "lr=1e-3:1e-2:log:2"]
+SEARCH = ["--strategy", "grid", "--search", "lr=1e-3:1e-2:log:2"]
 SHORT, LONG = [*JOB, *SEARCH, "--epochs", "2"], [*JOB, *SEARCH, "--epochs", "400"]
 SCREENS = pytest.mark.parametrize("screen", [[], ["--headless"]], ids=["screen", "headless"])
 HANGING = """

@@ -52,6 +52,7 @@ LONG = [
     "--threads",
     "1",
 ]
+SEARCH = ["--strategy", "grid", "--search", "lr=1e-3:1e-2:log:2"]
 
 
 class Terminal:
@@ -177,7 +178,7 @@ def test_a_whole_sitting_in_a_small_terminal(  # noqa: PLR0915 (one sitting is o
 ) -> None:
     """Start, pause, other ranges, a cell used, one epoch, more epochs, back and forth, pictures, quit, resume."""
     study = tmp_path / "study"
-    terminal = open_terminal("run", *LONG, "--search", "lr=1e-3:1e-2:log:2", "--out", study)
+    terminal = open_terminal("run", *LONG, *SEARCH, "--out", study)
     terminal.until(lambda: "decision" in terminal.shown)
     terminal.until(lambda: len(events(study, CheckpointSaved)) >= 2)
     terminal.press(" ")
@@ -273,7 +274,7 @@ def test_a_dropped_line_ends_the_app_with_a_checkpoint(
     tmp_path: Path, open_terminal: Callable[..., Terminal], how: str
 ) -> None:
     study = tmp_path / "study"
-    terminal = open_terminal("run", *LONG, "--search", "lr=1e-3:1e-2:log:2", "--out", study)
+    terminal = open_terminal("run", *LONG, *SEARCH, "--out", study)
     terminal.until(lambda: len(events(study, CheckpointSaved)) >= 2)
     if how == "hang up":
         terminal.close()
@@ -290,7 +291,7 @@ def test_a_dropped_line_ends_a_training_without_a_screen_with_a_checkpoint(
     tmp_path: Path, open_terminal: Callable[..., Terminal]
 ) -> None:
     study = tmp_path / "study"
-    terminal = open_terminal("run", *LONG, "--search", "lr=1e-3:1e-2:log:2", "--out", study, "--headless")
+    terminal = open_terminal("run", *LONG, *SEARCH, "--out", study, "--headless")
     terminal.until(lambda: (study / "optimized-0").exists() and len(events(study, CheckpointSaved)) >= 2)
     terminal.close()
     assert terminal.ended() == 3
@@ -299,7 +300,7 @@ def test_a_dropped_line_ends_a_training_without_a_screen_with_a_checkpoint(
 
 def test_nohup_keeps_a_training_alive(tmp_path: Path) -> None:
     study = tmp_path / "study"
-    job = [*LONG, "--epochs", "8", "--search", "lr=1e-3:1e-2:log:2", "--out", str(study), "--headless"]
+    job = [*LONG, "--epochs", "8", *SEARCH, "--out", str(study), "--headless"]
     command = ["nohup", sys.executable, "-m", "hptui", "run", *job]
     trainer = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
@@ -320,7 +321,7 @@ def test_watch_pauses_changes_and_sees_the_end_of_a_study_of_another_process(
     tmp_path: Path, open_terminal: Callable[..., Terminal]
 ) -> None:
     study = tmp_path / "study"
-    job = [*LONG, "--epochs", "30", "--search", "lr=1e-3:1e-2:log:2", "--out", str(study), "--headless"]
+    job = [*LONG, "--epochs", "30", *SEARCH, "--out", str(study), "--headless"]
     trainer = nursery.start("run", *job, stderr=subprocess.PIPE, text=True)
     try:
         end = time.monotonic() + PATIENCE_SECONDS
@@ -351,7 +352,7 @@ def test_watch_pauses_changes_and_sees_the_end_of_a_study_of_another_process(
 
 def test_watch_stops_a_study_of_another_process(tmp_path: Path, open_terminal: Callable[..., Terminal]) -> None:
     study = tmp_path / "study"
-    job = [*LONG, "--search", "lr=1e-3:1e-2:log:2", "--out", str(study), "--headless"]
+    job = [*LONG, *SEARCH, "--out", str(study), "--headless"]
     trainer = nursery.start("run", *job, stderr=subprocess.PIPE, text=True)
     try:
         end = time.monotonic() + PATIENCE_SECONDS
