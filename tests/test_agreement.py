@@ -86,7 +86,16 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Outputs:
         "--device",
         "cpu",
     ]
-    search = ["--strategy", "grid", "--search", "lr=1e-4:1e-2:log:3", "--search", "weight_decay=1e-6:1e-2:log:2", "--batch-size", 20]
+    search = [
+        "--strategy",
+        "grid",
+        "--search",
+        "lr=1e-4:1e-2:log:3",
+        "--search",
+        "weight_decay=1e-6:1e-2:log:2",
+        "--batch-size",
+        20,
+    ]
     options = ["--horizon", 1, "--threads", 1, "--headless", "--out", directory]
     done = nursery.run("run", *arguments, *search, *options, timeout=200)
     assert done.returncode == 0, done.stderr

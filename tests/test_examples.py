@@ -15,7 +15,7 @@ from hptui.__main__ import main
 from hptui.reading.studies import follow
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
-SMALL = {"--image-size": "16", "--runs": "1", "--epochs": "1", "--decide-at": "1"}
+SMALL = {"--image-size": "16", "--runs": "1", "--epochs": "1"}
 Captured = pytest.CaptureFixture[str]
 
 

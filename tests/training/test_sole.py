@@ -24,6 +24,7 @@ JOB: dict[str, Any] = {
     "epochs": 2,
     "train_size": 400,
     "threads": 1,
+    "strategy": "grid",
     "search": {"lr": "1e-3:1e-2:log:2"},
 }
 

@@ -154,7 +154,7 @@ class OnlyClasses(Loss):
 )
 def test_what_cannot_do_several_labels_is_refused_before_training(settings: dict, reason: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        train(dataset=data(), model="lenet", epochs=1, device="cpu", **settings)
+        train(dataset=data(), model="lenet", strategy="grid", epochs=1, device="cpu", **settings)
     assert reason in str(caught.value)
 
 
@@ -162,12 +162,12 @@ def test_exact_match_is_no_score_of_classes() -> None:
     images = drawn(40, 0)
     classes = ImageDataset("two", ("a", "b"), *(Images(images.pixels, images.labels[:, 0]) for _ in range(2)))
     with pytest.raises(ConfigError, match="exact_match is no metric of one class per image"):
-        train(dataset=classes, model="lenet", epochs=1, device="cpu", score="exact_match", allow_overlap=True)
+        train(dataset=classes, model="lenet", strategy="grid", epochs=1, score="exact_match", allow_overlap=True)
 
 
 def test_a_search_by_the_mean_auc() -> None:
     result = train(
-        dataset=data(), model="lenet", epochs=1, device="cpu", threads=1, score="auc", class_weights="balanced",
+        dataset=data(), model="lenet", strategy="grid", epochs=1, threads=1, score="auc", class_weights="balanced",
         search={"lr": "1e-3:1e-2:log:2"}, set={"batch_size": 16, "mixup": 0.2, "label_smoothing": 0.1},
     )  # fmt: skip
     started = next(event for event in result.events if isinstance(event, RunStarted))
