@@ -12,7 +12,7 @@ Wings, from the bottom upwards; a module imports downwards only:
     space plan config/     ranges; what a strategy plans to try, and its cost; the settings of a study
     record/                what is on the disk: events, folders of studies and runs, commands, predictions
     metrics/               how well predictions fit labels
-    datasets/ models/ optimizers/ losses/ schedules/ strategies/     one file each, found by the registry
+    datasets/ models/ optimizers/ losses/ schedules/ strategies/ engines/     one file each, found by the registry
     planning               the strategy of each arm, checked, and its plan: without torch, for form and commands
     budget                 what a search may cost where nobody said it, by the clock of this machine
     training/              engine/ (tensors, no events), run/ (one run, step by step), study, api, replaying, predicting

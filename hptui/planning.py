@@ -219,7 +219,9 @@ def time_words(config: StudyConfig, plans: Mapping[Arm, ArmPlan], speed: Speed) 
     seconds = expected_seconds(config, plans, speed)
     if seconds is None:
         return f"{speed.trained:,.0f} images/s on this machine ({speed.device}), measured for {speed.seconds:.1f} s"
-    return f"about {duration(seconds)} on this machine ({speed.device}), measured for {speed.seconds:.1f} s"
+    # what others beside it save, one alone cannot tell
+    how = "" if config.parallel == "1" else ", one run after another,"
+    return f"about {duration(seconds)}{how} on this machine ({speed.device}), measured for {speed.seconds:.1f} s"
 
 
 def _check_lengths(plan: Plan) -> None:

@@ -33,6 +33,7 @@ FOLDERS = {
     "losses": "loss",
     "schedules": "schedule",
     "strategies": "strategy",
+    "engines": "engine",
     "hyperparameters": "hyperparameter",
     "ui.panels": "panel",
 }

@@ -145,7 +145,7 @@ def plugged(tmp_path_factory: pytest.TempPathFactory) -> Plugged:
     flags = {
         "dataset": f"shelf:{images}", "model": names["models"], "optimizer": names["optimizers"],
         "loss": names["losses"], "schedule": names["schedules"], "strategy": names["strategies"],
-        "train-size": 300, "epochs": 2, "runs": 1, "horizon": 0.1, "out": study,
+        "engine": names["engines"], "train-size": 300, "epochs": 2, "runs": 1, "horizon": 0.1, "out": study,
     }  # fmt: skip
     given = [word for flag, value in flags.items() for word in (f"--{flag}", value)]
     search = ["--search", "lr=1e-3:1e-2:log:3", "--search", f"{names['hyperparameters']}=0:5:lin:3"]
@@ -181,6 +181,7 @@ def test_every_kind_has_an_example(plugged: Plugged) -> None:
         ("schedule", "schedules"),
         ("strategy", "strategies"),
         ("baseline", "strategies"),
+        ("engine", "engines"),
     ],
 )
 def test_a_plug_in_that_a_setting_names_is_in_help_form_and_log(plugged: Plugged, setting: str, folder: str) -> None:
@@ -188,10 +189,15 @@ def test_a_plug_in_that_a_setting_names_is_in_help_form_and_log(plugged: Plugged
     assert re.search(rf"--{setting} VALUE [^-]*\b{name}\b", plugged.help)
     assert name in plugged.seen["form"][setting]
     started = plugged.events[0]
-    if setting not in ("dataset", "baseline"):
+    if setting not in ("dataset", "baseline", "engine"):
         assert started[setting] == name
     if setting == "dataset":
         assert started["dataset"] == "bars"  # as the data set calls itself
+
+
+def test_an_engine_trains_the_runs_in_its_own_order(plugged: Plugged) -> None:
+    log = (plugged.study / "baseline-0" / "events.jsonl").read_text("utf-8").splitlines()
+    assert plugged.events[-1]["time"] < json.loads(log[0])["time"]
 
 
 def test_a_strategy_decides_and_says_how_many_candidates_it_plans(plugged: Plugged) -> None:

@@ -242,6 +242,46 @@ def test_a_whole_sitting_in_a_small_terminal(  # noqa: PLR0915 (one sitting is o
     finish_quickly(study)
 
 
+def test_four_runs_at_once_are_shown_and_steered(tmp_path: Path, open_terminal: Callable[..., Terminal]) -> None:
+    """One is looked at until another is chosen; pause, other ranges, a stopped run and the end reach those at work."""
+    study = tmp_path / "study"
+    settings = ["--dataset", "digits", "--model", "lenet", "--threads", "1", "--epochs", "400", "--runs", "3"]
+    flags = [*settings, "--parallel", "4", "--search", "lr=1e-3:1e-2:log:2", "--search", "weight_decay=off"]
+    terminal = open_terminal("run", *flags, "--out", study, columns=160, lines=48)
+
+    def at_work(kind: type) -> list[str]:
+        """Runs in whose log there is such an event."""
+        logs = {run.name: RunReader(run).read() for run in study.glob("*-*") if run.is_dir()}
+        return [name for name, log in logs.items() if any(isinstance(event, kind) for event in log)]
+
+    terminal.until(lambda: len(at_work(EpochCompleted)) == 4 and ", 4 at work" in terminal.shown)
+    first = terminal.shown.split(" run ")[1].split()[1].rstrip(",")
+    terminal.until(lambda: sum(len(RunReader(run).read()) for run in study.glob("*-*")) > 300)
+    assert f"{first}, 4 at work" in terminal.shown
+    terminal.press("[" if first != "baseline-0" else "]")
+    terminal.until(lambda: f"{first}, 4 at work" not in terminal.shown and ", 4 at work" in terminal.shown)
+    terminal.press(" ")
+    terminal.until(lambda: len(at_work(RunPaused)) == 4 and "= paused" in terminal.shown)
+    terminal.press("r")
+    terminal.until(lambda: "2 cells" in terminal.shown)
+    terminal.press("\t\t\t\t3")
+    terminal.until(lambda: "3 cells" in terminal.shown)
+    terminal.press("\x13")  # ctrl+s
+    terminal.until(lambda: "new ranges from the next decision on" in terminal.shown)
+    terminal.press(" ")
+    terminal.until(lambda: len(at_work(RangesChanged)) == 4 and "> running" in terminal.shown)
+    terminal.press("x")
+    terminal.until(lambda: ", begin the next" in terminal.shown)
+    terminal.press("\r")
+    terminal.until(lambda: len(at_work(RunStopped)) == 1 and len(at_work(EpochCompleted)) == 5)
+    terminal.press("q")
+    terminal.until(lambda: "Stop with a checkpoint" in terminal.shown)
+    terminal.press("\r")
+    assert terminal.ended() == 3
+    assert "hptui resume" in terminal.read()
+    assert len(at_work(RunStopped)) == 5
+
+
 def test_an_error_in_an_own_strategy_is_shown_with_its_place_and_the_screen_stays(
     tmp_path: Path, open_terminal: Callable[..., Terminal]
 ) -> None:

@@ -67,6 +67,13 @@ def _flags(command: Callable[..., Any], fields: Collection[str]) -> Callable[...
 device_option = click.option(
     "--device", metavar="VALUE", help=description("device"), shell_complete=one_of("auto", "cpu", "cuda")
 )
+
+
+def machine_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command that goes on with a study the flags for what holds on this machine alone, beside --device."""
+    return _flags(command, ("parallel", "engine"))
+
+
 headless_option = click.option("--headless", is_flag=True, help="No screen: progress on stderr, the result on stdout.")
 detach_option = click.option(
     "--detach",
@@ -83,6 +90,17 @@ def given_device(device: str | None) -> str | None:
         return None if device is None else str(convert_field("device", device))
     except ConfigError as error:
         raise ConfigError(f"--device: {error}") from None
+
+
+def given_settings(flags: dict[str, str | None]) -> dict[str, Any]:
+    """The checked settings of those flags that were given, of a command that takes few of them."""
+    found: dict[str, Any] = {}
+    for field, text in flags.items():
+        try:
+            found |= {} if text is None else {field: convert_field(field, text)}
+        except ConfigError as error:
+            raise ConfigError(f"--{field}: {error}") from None
+    return found
 
 
 def resolve_layers(config: Path | None, flags: dict[str, Any]) -> Resolved:

@@ -14,11 +14,13 @@ from hptui.reading.plan import candidate_words, under_way
 from hptui.reading.progress import study_progress
 from hptui.reading.run_result import delivery_mark, delivery_words, search_words
 from hptui.reading.run_state import RunState
-from hptui.reading.studies import FollowedRun, FollowedStudy
+from hptui.reading.studies import AT_WORK, FollowedRun, FollowedStudy
 from hptui.record.events import CandidateScored
 from hptui.space import describe
 
 POLL_SECONDS = 0.2
+MANY = 4
+"""runs at work that are named by their numbers"""
 
 
 class ProgressReport:
@@ -61,12 +63,12 @@ class ProgressReport:
             self._print_end(run)
         self._print_verdict()
         runs = self._followed.runs
-        current = next((run for run in runs if run.state.started and not run.state.completed), None)
+        current = [run for run in runs if run.status in AT_WORK]
         self._bar.update(
             task,
             completed=min(study_progress(self._followed).share, 1.0),
             description=_where(self._followed, current),
-            rate=f"{_rate(current.state):,.0f}/s" if current else "",
+            rate=f"{sum(_rate(run.state) for run in current):,.0f}/s" if current else "",
         )
 
     def _print_failed_candidates(self, run: FollowedRun) -> None:
@@ -120,9 +122,13 @@ def _rate(state: RunState) -> float:
     return (state.images_trained + state.images_probed) / state.seconds if state.seconds else 0.0
 
 
-def _where(followed: FollowedStudy, run: FollowedRun | None) -> str:
-    if run is None:
+def _where(followed: FollowedStudy, at_work: list[FollowedRun]) -> str:
+    if not at_work:
         return "all runs done" if all(run.state.completed for run in followed.runs) else "between runs"
+    if len(at_work) > 1:
+        numbers = ", ".join(str(followed.runs.index(run) + 1) for run in at_work[:MANY])
+        return f"runs {numbers}{', ...' * (len(at_work) > MANY)} of {len(followed.runs)}, {len(at_work)} at work"
+    (run,) = at_work
     number = followed.runs.index(run) + 1
     text = f"{number}/{len(followed.runs)} {run.name}"
     if (decision := under_way(run.state)) is not None:

@@ -8,11 +8,10 @@ import click
 from click.shell_completion import CompletionItem
 
 from hptui import registry
-from hptui.config import PLUG_INS, choices, takes_path
+from hptui.config import FOLDERS, PLUG_INS, choices, takes_path
 from hptui.hyperparameters import hyperparameters
 
 Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
-FOLDERS = ("data_dir", "out")
 
 
 def complete_setting(field: str, incomplete: str) -> list[CompletionItem]:
@@ -36,6 +35,8 @@ def _words(field: str) -> Iterable[str]:
         return [f"{name}={known.suggested}" for name, known in hyperparameters().items()]
     if field == "set":
         return [f"{name}=" for name in hyperparameters()]
+    if field == "parallel":
+        return ("auto",)
     return ("auto", "cpu", "cuda") if field == "device" else choices(field)
 
 

@@ -17,8 +17,10 @@ from hptui.config.layers import (
 )
 from hptui.config.study import (
     ARMS,
+    AUTO,
     DATA,
     FIELDS,
+    FOLDERS,
     LOCAL,
     PAIRS,
     PLUG_INS,
@@ -37,8 +39,10 @@ from hptui.config.values import convert_field, parse_interval
 
 __all__ = [
     "ARMS",
+    "AUTO",
     "DATA",
     "FIELDS",
+    "FOLDERS",
     "LOCAL",
     "PAIRS",
     "PLUG_INS",

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from hptui import registry
-from hptui.config.study import FIELDS, LOCAL, PAIRS, SYNONYMS, StudyConfig
+from hptui.config.study import AUTO, FIELDS, LOCAL, PAIRS, SYNONYMS, StudyConfig
 from hptui.config.values import convert_field
 from hptui.errors import ConfigError, nearest
 from hptui.hyperparameters import default_search
@@ -188,6 +188,21 @@ def contradictions(config: StudyConfig, *, installed: bool = True) -> Iterator[t
     for epoch in config.decide_at or ():
         if epoch > config.epochs:
             yield ("decide_at", "epochs"), f"decide_at names epoch {epoch}, but a run has {config.epochs} epochs."
+    yield from _too_many_at_a_time(config)
+
+
+def _too_many_at_a_time(config: StudyConfig) -> Iterator[tuple[tuple[str, ...], str]]:
+    runs = config.runs * len(config.arms)
+    if config.parallel not in ("1", AUTO) and int(config.parallel) > runs:
+        there = f"the study has {runs} run{'s' * (runs > 1)}"
+        problem = f"parallel = {config.parallel}, but {there}; write {runs} or less, or auto."
+        yield ("parallel", "runs"), problem
+    alone = registry.is_built_in("engines", config.engine_name) and registry.constant(
+        "engines", config.engine_name, "ONE_AT_A_TIME"
+    )
+    if alone and config.parallel != "1":
+        problem = f"engine {config.engine_name!r} trains one run at a time, and parallel asks for more; leave one out."
+        yield ("engine", "parallel"), problem
 
 
 def _searches(strategy: str, *, installed: bool) -> bool:

@@ -22,10 +22,15 @@ PLUG_INS = {
     "schedule": "schedules",
     "strategy": "strategies",
     "baseline": "strategies",
+    "engine": "engines",
 }
 """fields that name a plug-in, and its folder"""
-LOCAL = ("out", "data_dir")
+FOLDERS = ("out", "data_dir")
+"""settings that are the path of a folder"""
+LOCAL = (*FOLDERS, "engine", "parallel")
 """settings that hold for one machine; never written into a study"""
+AUTO = "auto"
+"""for `parallel`"""
 PAIRS = ("set", "search", "column", "model_args")
 """settings made of NAME=... that may be given several times and are joined name by name"""
 COLUMNS = ("image", "label", "split", "group")
@@ -156,6 +161,17 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         Annotated[int, Meta(ge=1, le=1024)] | None,
         Meta(description="CPU threads of torch (default: half the cores)"),
     ] = None
+    parallel: Annotated[
+        str,
+        Meta(
+            description="runs that are trained side by side, each in a process of its own: a number, or auto (as many "
+            "as cores, GPUs and memory allow). It is of this machine, and no part of the study"
+        ),
+    ] = "1"
+    engine: Annotated[
+        str | None,
+        Meta(description="what trains the runs (default: thread, and processes where several are trained at a time)"),
+    ] = None
     precision: Literal["float32", "bfloat16"] = "float32"
     log_every: Annotated[int, Meta(ge=1, description="batches between two losses in the log")] = 20
     wrong_images: Annotated[
@@ -193,6 +209,11 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     def columns(self) -> dict[str, str]:
         """Columns of a table that were named, by what they are."""
         return self.column if self.group_column is None else self.column | {"group": self.group_column}
+
+    @property
+    def engine_name(self) -> str:
+        """The plug-in that trains the runs."""
+        return self.engine or ("thread" if self.parallel == "1" else "processes")
 
     def strategy_of(self, arm: Arm) -> str:
         return self.baseline if arm == "baseline" else self.strategy

@@ -15,7 +15,7 @@ import msgspec
 from hptui import registry
 from hptui.config.intensity_rule import parse_intensity
 from hptui.config.page_rule import parse_pages
-from hptui.config.study import COLUMNS, FIELDS, LOCAL, PAIRS, PLUG_INS, SWITCH, choices, is_switch
+from hptui.config.study import AUTO, COLUMNS, FIELDS, FOLDERS, PAIRS, PLUG_INS, SWITCH, choices, is_switch
 from hptui.errors import ConfigError, nearest
 from hptui.hyperparameters import hyperparameter
 from hptui.space import parse_range
@@ -47,6 +47,8 @@ def convert_field(field: str, raw: object, *, installed: bool = True) -> Any:
         raise ConfigError(f"unknown {field} {raw!r}.{nearest(str(raw), words)}")
     if field in ("decide_at", "freeze") and isinstance(raw, str):
         raw = [part.strip() for part in raw.split(",") if part.strip()]
+    if field == "parallel":
+        return _parallel(raw)
     value = _converted(field, raw)
     if field == "decide_at" and value == []:
         raise ConfigError(f"{field} = {raw!r}: name at least one epoch.")
@@ -132,7 +134,7 @@ def _check_name(field: str, value: Any, *, installed: bool) -> None:
     """Check what a type cannot: that a plug-in or a device has this name, and that a path can be one."""
     if isinstance(value, str) and "\0" in value:
         raise ConfigError(f"{field} = {value!r}: no name or path can have a null character.")
-    if field in LOCAL and value is not None:
+    if field in FOLDERS and value is not None:
         try:
             Path(value).expanduser()
         except RuntimeError:
@@ -167,6 +169,16 @@ def _check_pattern(field: str, value: str) -> None:
         raise ConfigError(
             f"{field} = {value!r}: put brackets around what names the patient, such as '(patient[0-9]+)'."
         )
+
+
+def _parallel(raw: object) -> str:
+    """How many runs are trained side by side, as text; TOML has numbers."""
+    text = str(raw).strip() if isinstance(raw, (str, int)) and not isinstance(raw, bool) else ""
+    if text == AUTO:
+        return text
+    if not re.fullmatch("[0-9]{1,4}", text) or int(text) < 1:
+        raise ConfigError(f"parallel = {raw!r}: write how many runs are trained side by side, from 1 on, or auto.")
+    return str(int(text))
 
 
 def parse_interval(text: str) -> tuple[float, str]:

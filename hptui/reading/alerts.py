@@ -49,10 +49,10 @@ class AlertFinder:
         self._followed, self._awaited = followed, awaited
         self._status: Status | None = None
         self._diverged: set[str] = set()
-        self._facts = -1.0
-        """changes with every fact that is read"""
-        self._silent_since = 0.0
-        self._told_stuck = False
+        self._silent: dict[str, tuple[float, float]] = {}
+        """by run: the time of its last fact, and since when this process has seen no other"""
+        self._stuck_runs: set[str] = set()
+        """of which it was told"""
 
     def find(self, status: Status, now: float | None = None) -> list[Alert]:
         """What has come since the last call; at the first one, all is of old but a good end that was awaited.
@@ -65,9 +65,10 @@ class AlertFinder:
         before = self._status or ("running" if self._awaited and status == "finished" else status)
         self._status = status
         diverged = [alert for run in self._followed.runs if (alert := self._divergence(run)) is not None]
-        stuck = self._stuck(status, time.monotonic() if now is None else now)
+        clock = time.monotonic() if now is None else now
+        stuck = [alert for run in self._followed.runs if (alert := self._stuck(run, status, clock)) is not None]
         ended = self._end(status) if status != before else None
-        meanwhile = () if is_first else (*diverged, stuck)
+        meanwhile = () if is_first else (*diverged, *stuck)
         return [alert for alert in (*meanwhile, ended) if alert is not None]
 
     def _divergence(self, run: FollowedRun) -> Alert | None:
@@ -80,17 +81,16 @@ class AlertFinder:
         self._diverged.add(run.name)
         return Alert("diverged", f"{self._followed.study.name}: {run.name} has diverged: {words}", run.name)
 
-    def _stuck(self, status: Status, now: float) -> Alert | None:
-        facts = math.fsum(run.state.time for run in self._followed.runs)
-        trained = [run for run in self._followed.runs if _is_under_way(run.state)]
-        if facts != self._facts or status != "running" or not trained:
-            self._facts, self._silent_since, self._told_stuck = facts, now, False
+    def _stuck(self, run: FollowedRun, status: Status, now: float) -> Alert | None:
+        fact, since = self._silent.get(run.name, (-1.0, now))
+        if run.state.time != fact or status != "running" or not _is_under_way(run):
+            self._silent[run.name] = run.state.time, now
+            self._stuck_runs.discard(run.name)
             return None
-        run = max(trained, key=lambda one: one.state.time)
-        silent, longest = now - self._silent_since, run.state.longest_silence
-        if self._told_stuck or silent < max(STUCK_SECONDS, STUCK_TIMES * longest):
+        silent, longest = now - since, run.state.longest_silence
+        if run.name in self._stuck_runs or silent < max(STUCK_SECONDS, STUCK_TIMES * longest):
             return None
-        self._told_stuck = True
+        self._stuck_runs.add(run.name)
         words = f"nothing for {_minutes(silent)}, where the longest silence before was {_minutes(longest)}"
         return Alert("stuck", f"{self._followed.study.name}: {run.name} is stuck: {words}", run.name)
 
@@ -144,8 +144,9 @@ def diverged_words(state: RunState) -> str:
     return ""
 
 
-def _is_under_way(state: RunState) -> bool:
-    return state.started is not None and not (state.completed or state.stopped or state.failed)
+def _is_under_way(run: FollowedRun) -> bool:
+    state = run.state
+    return state.started is not None and not (state.completed or state.stopped or state.failed or state.paused)
 
 
 def _minutes(seconds: float) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hptui.config import Arm
 from hptui.reading.run_state import RunState
-from hptui.reading.studies import FollowedStudy
+from hptui.reading.studies import AT_WORK, FollowedStudy
 from hptui.record.events import Axis, DecisionStarted
 from hptui.record.study_directory import Study
 from hptui.space import Range
@@ -114,10 +115,11 @@ def _cells(axes: Iterable[Axis | Range]) -> int:
 
 
 def seconds_left(followed: FollowedStudy) -> float | None:
-    """Seconds of training until all runs are at their end, at the pace of this study so far; None before it has one.
+    """Seconds until all runs are at their end, at the pace of this study so far; None before it has one.
 
-    Each arm has its own pace, in seconds per work: probes are evaluated more often than training is. Pauses do not
-    count. It is no better than what is expected, and a machine that became slower since is noticed late.
+    As many runs are trained side by side as are now; each that waits begins where the first of them ends. Each arm has
+    its own pace, in seconds per work: probes are evaluated more often than training is. Pauses do not count. It is no
+    better than what is expected, and a machine that became slower since is noticed late.
     """
     progress = study_progress(followed)
     paces = {arm: pace for arm in ("baseline", "optimized") if (pace := _pace(followed, progress, arm)) is not None}
@@ -125,8 +127,20 @@ def seconds_left(followed: FollowedStudy) -> float | None:
         return None
     any_pace = max(paces.values())
     of_runs = zip(followed.runs, progress.runs, progress.expected(), strict=True)
-    left = ((run.arm, max(expected - done.work, 0.0)) for run, done, expected in of_runs)
-    return sum(work * paces.get(arm, any_pace) for arm, work in left)
+    at_work, waiting = list[float](), list[float]()
+    for run, done, expected in of_runs:
+        seconds = max(expected - done.work, 0.0) * paces.get(run.arm, any_pace)
+        (at_work if run.status in AT_WORK else waiting).append(seconds)
+    return _side_by_side(at_work or [0.0], waiting)
+
+
+def _side_by_side(at_work: list[float], waiting: list[float]) -> float:
+    """Seconds until the last one ends, where each that waits begins as soon as another one has ended."""
+    ends = list(at_work)
+    heapq.heapify(ends)
+    for seconds in waiting:
+        heapq.heapreplace(ends, ends[0] + seconds)
+    return max(ends)
 
 
 def _pace(followed: FollowedStudy, progress: StudyProgress, arm: str) -> float | None:

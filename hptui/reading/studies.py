@@ -28,6 +28,8 @@ Status = Literal["waiting", "running", "paused", "stopped", "lost", "failed", "f
 
 RESUMABLE: tuple[Status, ...] = ("stopped", "lost", "failed", "waiting")
 """states of a study that nobody trains, and that is not done"""
+AT_WORK: tuple[Status, ...] = ("running", "paused")
+"""states of a run, or a study, that somebody works on"""
 NOTABLE = 2000
 
 
@@ -170,7 +172,7 @@ def status_of(statuses: set[Status], *, written: bool, goes_on: bool) -> Status:
     """
     if statuses == {"finished"} and not goes_on:
         return "finished"
-    if "paused" in statuses:
+    if "paused" in statuses and "running" not in statuses:
         return "paused"
     if "running" in statuses or written:
         return "running"

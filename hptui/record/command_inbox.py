@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 import pwd
 import stat
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,18 +38,24 @@ class Unusable:
 
 
 class CommandInbox:
-    """It receives the commands of all viewers that came in since it was made."""
+    """It receives the commands of all viewers that came in since it was made, or since another one was."""
 
-    def __init__(self, study: Path) -> None:
+    def __init__(self, study: Path, offsets: Mapping[str, int] | None = None) -> None:
+        """`offsets`: of one that was made before, in whatever process."""
         self._study, self._folder = study, study / COMMANDS
-        self._offsets: dict[str, int] = {}
+        self._offsets: dict[str, int] = dict(offsets or {})
         self._told: set[str] = set()
         """names of files that were told of, so that nobody is told again"""
         self._aside: set[str] = set()
         """names of files that are not looked at any more"""
-        for entry in self._entries():
+        for entry in self._entries() if offsets is None else ():
             with suppress(OSError):  # it has gone again
                 self._offsets[entry.name] = entry.stat(follow_symlinks=False).st_size
+
+    @property
+    def offsets(self) -> dict[str, int]:
+        """How far each viewer's file was read: plain data."""
+        return dict(self._offsets)
 
     def receive(self) -> list[AnyCommand | Unusable]:
         """New commands in the order of their times, after what is none; a torn line waits."""

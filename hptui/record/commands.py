@@ -42,6 +42,11 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="command", ta
     time: float = 0.0
     """seconds since 1970, UTC"""
 
+    @property
+    def mark(self) -> str:
+        """What tells this command from all others: nobody sends two at the same microsecond. Empty: it was not sent."""
+        return f"{self.author} {self.time:.6f}" if self.time else ""
+
 
 class Pause(Command, frozen=True, kw_only=True):
     """Wait before the next batch."""

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from hptui import registry
-from hptui.config import PLUG_INS, StudyConfig, convert_field
+from hptui.config import LOCAL, PLUG_INS, StudyConfig, convert_field
 from hptui.errors import ConfigError
 from hptui.opening import read_file
 from hptui.record.machine_paths import path_of, recall_paths
@@ -35,11 +35,12 @@ def localized(study: Study, data_dir: str | None = None, allowed: str = "") -> S
     data_dir = convert_field("data_dir", data_dir)
     places = recall_paths(study.id)
     changes: dict[str, Any] = {"data_dir": data_dir or places.get("data_dir")}
+    changes |= {"parallel": places.get("parallel", "1"), "engine": places.get("engine")}
     if study.data is None:  # its splits were made, and taken, without a look at equal images: it goes on with the same
         changes["allow_overlap"] = True
     for field in PLUG_INS:
         value: str | None = getattr(study.config, field)
-        if value is None:
+        if value is None or field in LOCAL:
             continue
         if field == "dataset" and path_of(value):
             changes[field] = _data_place(value, data_dir, places.get(field))

@@ -11,6 +11,7 @@ import errno
 import fcntl
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from hptui.record.study_folders import LOCK
@@ -76,6 +77,21 @@ class DirectoryLock:
         if self._file >= 0:
             os.close(self._file)
         self._file = -1
+
+
+@contextlib.contextmanager
+def held_shortly(directory: Path) -> Iterator[None]:
+    """Let nobody else into such a block of this directory meanwhile, whoever writes there.
+
+    Where a file system has no such locks there is none: who does not meet anybody there needs none.
+    """
+    folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def is_locked(directory: Path) -> bool | None:

@@ -15,11 +15,13 @@ import msgspec
 import platformdirs
 
 from hptui import registry
-from hptui.config import PLUG_INS, StudyConfig
+from hptui.config import LOCAL, PLUG_INS, StudyConfig
 from hptui.opening import read_file
 from hptui.parsing import parse_json
 from hptui.record.files import replace_file
 from hptui.record.neighbours import neighbours
+
+DEFAULTS = StudyConfig()
 
 
 def portable(config: StudyConfig) -> tuple[StudyConfig, dict[str, str]]:
@@ -27,9 +29,11 @@ def portable(config: StudyConfig) -> tuple[StudyConfig, dict[str, str]]:
 
     Own files that such a file imports have paths too, under FIELD/FILE.py.
     """
-    changes: dict[str, Any] = {"out": None, "data_dir": None}
+    changes: dict[str, Any] = {field: getattr(DEFAULTS, field) for field in LOCAL}
     places: dict[str, str] = {}
     for field in PLUG_INS:
+        if field in LOCAL:
+            continue
         value: str | None = getattr(config, field)
         if value is None:
             continue
@@ -46,6 +50,20 @@ def portable(config: StudyConfig) -> tuple[StudyConfig, dict[str, str]]:
         weights = Path(config.weights).expanduser()
         places["weights"], changes["weights"] = str(weights.resolve()), weights.name
     return msgspec.structs.replace(config, **changes), places
+
+
+def of_this_machine(config: StudyConfig) -> dict[str, str]:
+    """Settings that are no part of the study, but hold as long as it is trained here."""
+    settings: dict[str, str] = {}
+    if config.data_dir is not None:
+        settings["data_dir"] = str(Path(config.data_dir).expanduser().resolve())
+    if config.parallel != DEFAULTS.parallel:
+        settings["parallel"] = config.parallel
+    if config.engine is not None:
+        file = registry.own_file(config.engine)
+        own = "" if file is None else f"{file.expanduser().resolve()}:{config.engine.rpartition(':')[2]}"
+        settings["engine"] = own or config.engine
+    return settings
 
 
 def path_of(dataset: str) -> str:

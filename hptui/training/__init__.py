@@ -18,10 +18,12 @@ from hptui.training.libraries import load_torch_libraries
 
 load_torch_libraries()
 
+from hptui.engines import RunPlan
 from hptui.training.api import TrainingResult, train
 from hptui.training.inputs import prepare_inputs
+from hptui.training.planned_run import train_run
 from hptui.training.run.control import Control
-from hptui.training.study import PreparedStudy, RunPlan, start_study, train_run, train_study
+from hptui.training.study import PreparedStudy, start_study, train_study
 
 __all__ = [
     "Control",

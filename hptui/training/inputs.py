@@ -42,9 +42,19 @@ from hptui.training.trial import try_out
 
 @sole_in_process()
 def prepare_inputs(
-    config: StudyConfig, *, dataset: ImageDataset | None = None, factory: ModelFactory | None = None
+    config: StudyConfig,
+    *,
+    dataset: ImageDataset | None = None,
+    factory: ModelFactory | None = None,
+    was_tried: bool = False,
 ) -> StudyInputs:
     """Read the data, load the classes, and check that everything fits; nothing is written.
+
+    Args:
+        config: the settings.
+        dataset: instead of the one that they name.
+        factory: instead of the network that they name.
+        was_tried: another process of this study has tried the network out with these data.
 
     Raises:
         UsageError: device, data, model, optimizer, loss and values do not exist or do not fit each other.
@@ -81,6 +91,8 @@ def prepare_inputs(
     weights = read_weights(config.weights) if config.weights is not None else None
     data, how = normalised(data, config.normalisation, factory, weights)
     inputs = StudyInputs(data, test, factory, optimizer, loss, device, summary, weights)
+    if was_tried:
+        return inputs
     tell("trying the network out")
     lines = [*[f"images are normalised {how}"] * bool(how), *[placed.note] * bool(placed.note)]
     return replace(inputs, warnings=(*lines, *try_out(inputs, config)))

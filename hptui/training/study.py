@@ -1,42 +1,39 @@
-"""All runs of a study, one after another in this process, pair by pair."""
+"""All runs of a study: begun here, trained where an engine says."""
 
 from __future__ import annotations
 
-import os
-import traceback
+import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
-from hptui.config import Arm, StudyConfig
-from hptui.errors import HptuiError, RunDirectoryError, TrainingError, failure_words
+from hptui.config import StudyConfig
+from hptui.engines import Engine, RunEnd, RunPlan, Work
+from hptui.errors import RunDirectoryError, TrainingError
 from hptui.plan import Plan
-from hptui.planning import new_strategy, plan_arm
-from hptui.record.events import RunCompleted, RunFailed
-from hptui.record.files import replace_file
+from hptui.planning import plan_arm
+from hptui.record.events import RunCompleted
 from hptui.record.housekeeping import remove_needless
 from hptui.record.left_overs import remove_left_overs_of_study
+from hptui.record.life_signs import LOST_AFTER_SECONDS
 from hptui.record.log_backwards import last_event
-from hptui.record.log_end import check_completed
-from hptui.record.mending import has_checkpoints
 from hptui.record.own_code import remember_trained
-from hptui.record.presence import Presence
-from hptui.record.run_directory import ERROR_FILE, MODEL_FILE
-from hptui.record.run_writer import RunWriter
-from hptui.record.study_directory import Study, create_study
-from hptui.record.study_folders import shown
+from hptui.record.presence import Presence, is_written
+from hptui.record.study_directory import Study, create_study, steered
 from hptui.record.write_errors import require_room
 from hptui.training.disk_use import disk_use
+from hptui.training.elsewhere import ElsewhereTrainer
 from hptui.training.engine.building import StudyInputs
-from hptui.training.engine.failures import is_out_of_memory
+from hptui.training.engine.device import gpus_to_share
+from hptui.training.engine.plug_ins import load_engine
 from hptui.training.inputs import check_strategies, prepare_inputs, require_same
+from hptui.training.planned_run import end_of, train_here
 from hptui.training.run.control import Control
-from hptui.training.run.run import Run, RunOutcome
 from hptui.training.settling import with_budget
 from hptui.training.sole import sole_in_process
 
+POLL_SECONDS = 0.1
 UNKNOWN_COST = 1.0
 """plain trainings, in the file of a study whose strategy cannot tell"""
 
@@ -49,17 +46,6 @@ class PreparedStudy:
     config: StudyConfig
     """its settings, with the paths of this machine"""
     inputs: StudyInputs
-
-
-class RunPlan(msgspec.Struct, frozen=True):
-    """All that it takes to begin a run, or to go on with it, in any process: plain data, which JSON can hold."""
-
-    config: StudyConfig
-    """with the paths of the machine that trains"""
-    arm: Arm
-    seed: int
-    directory: str
-    """of the run; the study's folder lies above it"""
 
 
 def start_study(config: StudyConfig, directory: Path) -> PreparedStudy:
@@ -96,8 +82,13 @@ def start_study(config: StudyConfig, directory: Path) -> PreparedStudy:
 
 
 @sole_in_process()
-def train_study(prepared: PreparedStudy, control: Control) -> bool:
+def train_study(prepared: PreparedStudy, control: Control, engine: Engine | None = None) -> bool:
     """Train all runs that are not completed; True if all are now, False if `control` stopped one or all.
+
+    Args:
+        prepared: the study.
+        control: how the outside stops and steers what is trained in this process.
+        engine: where the runs are trained; without, as the settings say.
 
     Raises:
         RunDirectoryError: another process writes this study.
@@ -107,91 +98,72 @@ def train_study(prepared: PreparedStudy, control: Control) -> bool:
     study, config, inputs = prepared.study, prepared.config, prepared.inputs
     check_strategies(config)  # of a study that is gone on with, own code may have changed
     require_same(inputs, study)
+    engine = engine or load_engine(config.engine_name)
     with Presence(study.directory) as presence:
         remove_left_overs_of_study(study.directory)
-        left = study.runs()
-        while left:
-            for arm, seed, directory in left:
-                presence.require_held()
-                study.create_run(arm, seed, directory)
-                outcome = _train_run(RunPlan(config, arm, seed, str(directory)), control, inputs)
-                config = outcome.config
-                if not outcome.completed and not control.run_stopped():
-                    return False
-            # epochs may have been added after the first runs were done
-            left = [run for run in left if _has_more_epochs(run[2], config.epochs)]
+        _await_former_runs(study, control)
+        stopped = _train_runs(prepared, control, engine, presence)
         completed = all(isinstance(last_event(directory), RunCompleted) for _, _, directory in study.runs())
-        if completed:  # epochs are added while a study is trained: from here on nobody can go on from a checkpoint
+        if completed and not stopped:  # epochs are added while a study is trained: from here on nobody can go on
             with suppress(RunDirectoryError):
                 remove_needless(study)
-    return completed
+    return completed and not stopped
+
+
+def _train_runs(prepared: PreparedStudy, control: Control, engine: Engine, presence: Presence) -> bool:
+    """Train what is left, and what is left of that after epochs were added; whether the study was stopped meanwhile.
+
+    Raises:
+        TrainingError: a run has failed; the others were trained all the same, where the engine goes on with them.
+    """
+    study, config, commands = prepared.study, prepared.config, control.offsets
+
+    def here(plan: RunPlan) -> RunEnd:
+        presence.require_held()
+        study.create_run(plan.arm, plan.seed, Path(plan.directory))
+        return end_of(plan, train_here(plan, control, prepared.inputs), control)
+
+    def stopped() -> str:
+        presence.require_held()
+        return control.stopping
+
+    work = Work(here, ElsewhereTrainer, stopped, gpus=gpus_to_share(config.device, prepared.inputs.device))
+    left, failures = study.runs(), list[RunEnd]()
+    while left:
+        plans = [RunPlan(config, arm, seed, str(directory), commands) for arm, seed, directory in left]
+        is_stopped = False
+        for end in engine.train(plans, work):
+            failures += [end] if end.failure else []
+            if end.stopped == "study":
+                is_stopped = True
+                control.stop(end.reason)
+        if failures:
+            raise TrainingError(_failure_words(failures, len(study.runs())))
+        if is_stopped:
+            return True
+        # epochs may have been added after the first runs were done
+        config = steered(config, study.directory)
+        left = [run for run in left if _has_more_epochs(run[2], config.epochs)]
+        if left and control.stopping:
+            return True
+    return False
+
+
+def _failure_words(failures: Sequence[RunEnd], runs: int) -> str:
+    """The first failure in full; that there are more, and how to go on, where the others went on."""
+    if len(failures) == 1:
+        return failures[0].failure
+    return f"{len(failures)} of {runs} runs failed; the first one: {failures[0].failure}"
+
+
+def _await_former_runs(study: Study, control: Control) -> None:
+    """Wait for runs whose study was killed: each stops with a checkpoint, by itself, in a moment."""
+    until = time.monotonic() + LOST_AFTER_SECONDS
+    runs = [directory for _, _, directory in study.runs()]
+    while any(map(is_written, runs)) and time.monotonic() < until and not control.stopping:
+        time.sleep(POLL_SECONDS)
 
 
 def _has_more_epochs(directory: Path, epochs: int) -> bool:
     last = last_event(directory)
     return isinstance(last, RunCompleted) and last.epoch < epochs
-
-
-def train_run(plan: RunPlan, control: Control, inputs: StudyInputs | None = None) -> RunOutcome:
-    """Begin a run or go on with it, writing to its directory, which `Study.create_run` has made.
-
-    It needs nothing of the process that made the plan. With others it shares files alone: commands, where `control`
-    has an inbox, and steering.json of the study, where a change of its settings is kept for later runs. Whoever runs a
-    study holds its `Presence`.
-
-    Args:
-        plan: what is trained, and where.
-        control: how the outside stops and steers it.
-        inputs: of the plan's settings, where several runs share them; without, they are read.
-
-    Raises:
-        TrainingError: the disk is full, the run cannot go on, or a training goes on in this process.
-    """
-    inputs = inputs if inputs is not None else prepare_inputs(plan.config)
-    with sole_in_process():
-        return _train_run(plan, control, inputs)
-
-
-def _train_run(plan: RunPlan, control: Control, inputs: StudyInputs) -> RunOutcome:
-    directory = Path(plan.directory)
-    with RunWriter(directory) as writer:
-        with suppress(OSError):  # of a failure before; what stands in the way is told where it matters
-            (directory / ERROR_FILE).unlink(missing_ok=True)
-        last = last_event(directory)
-        resume = last is not None or has_checkpoints(directory) or (directory / MODEL_FILE).exists()
-        if isinstance(last, RunCompleted) and last.epoch >= plan.config.epochs:
-            check_completed(directory, last)
-            return RunOutcome(True, plan.config)
-        run = Run(
-            plan.config,
-            inputs,
-            new_strategy(plan.config, plan.arm, plan.seed),
-            plan.arm,
-            plan.seed,
-            emit=writer.append,
-            control=control,
-            directory=directory,
-        )
-        try:
-            return run.execute(resume=resume)
-        except HptuiError as error:
-            _record_failure(writer, directory, error)
-            raise
-        except (Exception, SystemExit) as error:
-            _record_failure(writer, directory, error)
-            less = "; set a smaller batch_size, or smaller images" if is_out_of_memory(error) else ""
-            raise TrainingError(
-                f"{directory.name} failed: {failure_words(error)}{less} (more in {directory / ERROR_FILE})"
-            ) from error
-
-
-def _record_failure(writer: RunWriter, directory: Path, error: BaseException) -> None:
-    try:
-        told = f"{type(error).__name__}: {error}".replace(f"{directory.parent}{os.sep}", "")  # no absolute path
-        told = shown(told)  # it may name a file whose name is no UTF-8
-        if not isinstance(last_event(directory), RunCompleted):  # one that could not go on is what it was
-            writer.append(RunFailed(error=told))
-        told = "".join(traceback.format_exception(error))
-        replace_file(directory / ERROR_FILE, told.encode("utf-8", "backslashreplace"))
-    except (HptuiError, OSError):
-        pass  # the disk that failed the run cannot take this either; the error itself is raised

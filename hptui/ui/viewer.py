@@ -9,6 +9,7 @@ from hptui.errors import RunDirectoryError, told
 from hptui.reading.run_state import Decision
 from hptui.reading.studies import FollowedRun, FollowedStudy
 from hptui.record.log_backwards import last_event
+from hptui.record.presence import is_written
 from hptui.record.study_directory import open_study
 from hptui.ui.drawing.colours import Palette
 from hptui.ui.panels import Scene
@@ -20,6 +21,9 @@ class Viewer:
     def __init__(self, directory: Path) -> None:
         self.followed = FollowedStudy(open_study(directory))
         self._run: FollowedRun | None = None
+        """that was chosen"""
+        self._newest: FollowedRun | None = None
+        """that is looked at where none was chosen"""
         self._decision: int | None = None
         self._next = 0
         """the run whose turn it is to be read, after the one that is looked at"""
@@ -32,9 +36,17 @@ class Viewer:
 
     @property
     def run(self) -> FollowedRun:
-        """The run that is looked at: the chosen one, else the one that was written last."""
+        """The run that is looked at: the chosen one, else the one that was written last.
+
+        Where several are at work, it stays with one of them until that one ends.
+        """
         if self._run is not None:
             return self._run
+        if self._newest is None or not _is_at_work(self._newest):
+            self._newest = self._written_last()
+        return self._newest
+
+    def _written_last(self) -> FollowedRun:
         return max(self.followed.runs, key=lambda run: max(run.state.time, self._written[run.name]))
 
     def scene(self, palette: Palette) -> Scene:
@@ -99,7 +111,12 @@ class Viewer:
 
     def follow(self) -> None:
         """The newest decision of the newest run, as they come."""
-        self._run = self._decision = None
+        self._run = self._newest = self._decision = None
+
+
+def _is_at_work(run: FollowedRun) -> bool:
+    """Whether somebody trains it, and it is not at its end."""
+    return run.state.completed is None and is_written(run.directory)
 
 
 def _last_time(run: FollowedRun) -> float:

@@ -133,6 +133,20 @@ def test_a_run_that_is_silent_for_far_longer_than_ever_is_stuck(followed: Follow
     assert len(finder.find("running", 5 * limit)) == 1  # again
 
 
+def test_one_of_several_runs_at_work_is_stuck_while_another_goes_on(followed: FollowedStudy) -> None:
+    finder, (goes_on, silent) = AlertFinder(followed), followed.runs
+    for run in followed.runs:
+        for event in timed([run_started(arm=run.arm), *trained_epoch(1)], 1.0):
+            run.state.apply(event)
+    assert finder.find("running", 0.0) == []
+    found = []
+    for minute in range(1, 8):
+        (event,) = timed([batches_trained(2)], 1.0, since=goes_on.state.time)
+        goes_on.state.apply(event)
+        found += finder.find("running", 60.0 * minute)
+    assert [(alert.kind, alert.run) for alert in found] == [("stuck", silent.name)]
+
+
 def test_a_paused_run_and_one_that_has_not_begun_are_not_stuck(followed: FollowedStudy) -> None:
     finder, run = AlertFinder(followed), followed.runs[1]
     assert finder.find("running", 0.0) == []

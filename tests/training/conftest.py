@@ -15,6 +15,7 @@ from torch import nn
 
 from hptui.config import Layer, StudyConfig, resolve
 from hptui.datasets import ImageDataset, Images
+from hptui.engines import RunPlan
 from hptui.planning import new_strategy
 from hptui.record.events import AnyEvent
 from hptui.record.study_directory import Study, steered
@@ -22,14 +23,14 @@ from hptui.training.engine.building import StudyInputs
 from hptui.training.engine.device_data import DeviceDataset, DeviceImages
 from hptui.training.engine.plug_ins import ModelFactory
 from hptui.training.inputs import prepare_inputs
+from hptui.training.planned_run import train_run as train_planned_run
 from hptui.training.run.checkpoints import restore_newest
 from hptui.training.run.control import Control
 from hptui.training.run.decision import DecisionMaker
 from hptui.training.run.delivery import delivered_weights
 from hptui.training.run.epoch import EpochTrainer
 from hptui.training.run.run import Run
-from hptui.training.study import PreparedStudy, RunPlan
-from hptui.training.study import train_run as train_planned_run
+from hptui.training.study import PreparedStudy
 from hptui.training.study import train_study as train_prepared_study
 
 

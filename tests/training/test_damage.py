@@ -16,6 +16,7 @@ import pytest
 import torch
 
 from hptui.config import Layer, resolve
+from hptui.engines import RunPlan
 from hptui.errors import HptuiError, RunDirectoryError, TrainingError
 from hptui.reading.run_state import replay
 from hptui.reading.studies import follow
@@ -37,9 +38,8 @@ from hptui.record.seals import Origin
 from hptui.record.study_directory import Steering, open_study, save_steering
 from hptui.record.wrong_images import WRONG_IMAGES_FILE, read_wrong_images
 from hptui.training import Control, start_study
+from hptui.training.planned_run import train_run as train_planned_run
 from hptui.training.run.checkpoints import load_file, save_file
-from hptui.training.study import RunPlan
-from hptui.training.study import train_run as train_planned_run
 
 from .conftest import Prepared, newest_checkpoint, train_run
 from .test_exactness import StopAfter, assert_same, timeless

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from hptui.config import Layer, resolve
+from hptui.engines import RunPlan
 from hptui.record.events import (
     AnyEvent,
     BatchesTrained,
@@ -26,11 +27,10 @@ from hptui.record.events import (
 from hptui.record.run_directory import RunFile, create_run
 from hptui.record.run_reader import RunReader
 from hptui.training.engine.plug_ins import load_factory
+from hptui.training.planned_run import train_run as train_planned_run
 from hptui.training.run.checkpoints import save_checkpoint
 from hptui.training.run.control import Control
 from hptui.training.run.run import Run
-from hptui.training.study import RunPlan
-from hptui.training.study import train_run as train_planned_run
 
 from .conftest import Prepared, decide, delivered, make_run, newest_checkpoint, train_epoch, train_run, train_steps
 

@@ -24,9 +24,9 @@ from hptui.record.predictions import PREDICTIONS_FILE, read_predictions
 from hptui.record.run_directory import CHECKPOINTS, ERROR_FILE, MODEL_FILE, RunFile, create_run, read_origin
 from hptui.record.run_writer import RunWriter
 from hptui.record.seals import seal_archive
+from hptui.training.planned_run import _record_failure
 from hptui.training.predicting import load_predictor
 from hptui.training.run.checkpoints import largest_difference, load_file, restore_newest, save_checkpoint, save_file
-from hptui.training.study import _record_failure
 
 WEIGHTS = ["zip", "sealed", "legacy", "pickle"]
 ARRAYS = ["zip", "sealed", "pickle"]

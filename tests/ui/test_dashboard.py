@@ -39,6 +39,7 @@ from hptui.record.commands import (
 )
 from hptui.record.events import Axis, CommandRefused, RunPaused
 from hptui.record.presence import Presence
+from hptui.record.run_writer import RunWriter
 from hptui.record.study_directory import Study, create_study
 from hptui.ui.app import HptuiApp
 from hptui.ui.messages import StartStudy
@@ -221,8 +222,6 @@ def test_every_steering_key_sends_its_command(study: Study) -> None:
 
 
 def write_run_more(study: Study, event: Any) -> None:
-    from hptui.record.run_writer import RunWriter
-
     with RunWriter(study.directory / "optimized-0") as writer:
         writer.append(event)
 
@@ -305,6 +304,27 @@ def test_keys_pressed_twice_open_one_dialog_and_a_refusal_is_told(study: Study) 
         await until(pilot, lambda: "[no] such thing" in notices(app))
 
     show(study.directory, script)
+
+
+def test_a_refusal_by_all_runs_at_work_is_told_once(tmp_path: Path) -> None:
+    made = make_study(tmp_path / "study", runs=2)
+    names = [("baseline", 0), ("optimized", 0), ("baseline", 1)]
+    for arm, seed in names:
+        write_run(made, arm, seed, [run_started(arm=arm, seed=seed)])
+
+    async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
+        told: list[str] = []
+        await until(pilot, lambda: app.screen._notices._knows_old)
+        app.screen.notify = lambda message, **_: told.append(message)  # type: ignore[method-assign]
+        for number, (arm, seed) in enumerate(reversed(names)):
+            with RunWriter(made.directory / f"{arm}-{seed}") as writer:
+                writer.append(CommandRefused(by="me", reason="no"))
+                if number == 2:
+                    writer.append(CommandRefused(by="me", reason="once more"))
+        await until(pilot, lambda: "once more" in told)
+        assert told == ["no", "once more"]
+
+    show(made.directory, script)
 
 
 def test_ranges_that_are_still_to_come_are_what_the_dialog_begins_with(study: Study) -> None:

@@ -27,7 +27,7 @@ from textual.app import App, ComposeResult
 from hptui.reading.listing import read_line
 from hptui.reading.plan import coming_lines
 from hptui.reading.progress import seconds_left, study_progress
-from hptui.reading.studies import FollowedStudy, Status, follow
+from hptui.reading.studies import FollowedStudy, Status, follow, status_of
 from hptui.record.events import Axis, DecisionsPlanned, ValuesRequested
 from hptui.record.presence import Presence
 from hptui.record.run_writer import RunWriter
@@ -278,6 +278,31 @@ def test_the_bar_shows_each_run_and_the_time_that_is_left(tmp_path: Path, monkey
     assert f"{'#' * 18}{'-' * 18}" in ascii_line
     narrow = strip_lines(followed, 80)[1]
     assert f"  69%  ~{clock(runs[1].seconds)} left  0 images/s  cost 0.80  RAM" in narrow
+
+
+def test_runs_side_by_side_share_the_time_that_is_left(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "study", epochs=2, runs=2)  # an optimized run is 3.2 epochs of work
+    begun = [("baseline", 0), ("optimized", 0)]
+    for arm, seed in begun:
+        write_run(study, arm, seed, [run_started(arm=arm, seed=seed, epochs=2)])
+    writers = [RunWriter(study.directory / f"{arm}-{seed}") for arm, seed in begun]
+    with Presence(study.directory), writers[0], writers[1]:
+        for writer in writers:
+            writer.append(epoch_completed(1, images_probed=0, seconds=10.0))
+        followed = follow(study.directory)
+        # baseline: 10 s of this run and 20 of the next, then 32 - 10 of optimized; the other: 22 of this one, then 32
+        assert seconds_left(followed) == pytest.approx(22 + 32)
+        line = strip_lines(followed, 160)[0]
+        assert "run 4/4 optimized-1, 2 at work" in line
+    assert "at work" not in strip_lines(followed, 160, "lost")[0]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "expected"),
+    [({"paused", "waiting"}, "paused"), ({"paused", "running"}, "running"), ({"lost", "running"}, "running")],
+)
+def test_a_study_is_paused_when_all_runs_at_work_are(statuses: set[Status], expected: Status) -> None:
+    assert status_of(statuses, written=True, goes_on=False) == expected
 
 
 def test_a_finished_study_tells_what_it_took(tmp_path: Path) -> None:

@@ -7,7 +7,17 @@ import time
 from pathlib import Path
 
 import pytest
-from fabricate import candidate_scored, decision, finished_study, make_study, run_started, whole_run, write_run
+from fabricate import (
+    batches_trained,
+    candidate_scored,
+    decision,
+    finished_study,
+    make_study,
+    run_completed,
+    run_started,
+    whole_run,
+    write_run,
+)
 
 from hptui.reading.studies import FollowedRun
 from hptui.record.events import encode
@@ -47,6 +57,34 @@ def test_going_back_holds_the_run_though_another_one_begins(tmp_path: Path) -> N
     assert not viewer.look_at("optimized-1")  # it has not begun
     viewer.follow()
     assert viewer.run.name == "baseline-1"
+
+
+def test_of_several_runs_at_work_one_is_looked_at_until_it_ends(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "study", runs=2)
+    runs = [("baseline", 0), ("optimized", 0), ("baseline", 1)]
+    for arm, seed in runs:
+        write_run(study, arm, seed, [run_started(arm=arm, seed=seed)])
+    first, second, third = (RunWriter(study.directory / f"{arm}-{seed}") for arm, seed in runs)
+    viewer = Viewer(study.directory)
+    with second, third:
+        with first:
+            for writer in (first, second, third, first, second):
+                writer.append(batches_trained())
+                viewer.read_on(10)
+                assert viewer.run.name == "baseline-1"  # that was written last when it was opened
+            viewer.look(-1)
+            third.append(batches_trained())
+            viewer.read_on(10)
+            assert viewer.run.name == "optimized-0"  # chosen
+            viewer.follow()
+            assert viewer.run.name == "baseline-1"
+            first.append(batches_trained())
+            third.append(run_completed())
+            second.append(batches_trained())
+            viewer.read_on(10)
+            assert viewer.run.name == "optimized-0"
+        second.append(batches_trained())
+    assert viewer.run.name == "optimized-0"
 
 
 def test_an_earlier_decision_that_cannot_be_read_is_shown_without_its_cells(tmp_path: Path) -> None:

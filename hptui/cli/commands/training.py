@@ -14,15 +14,17 @@ from hptui.cli.notify import Notify, bell_option, notify_options
 from hptui.cli.options import (
     detach_option,
     device_option,
-    given_device,
+    given_settings,
     headless_option,
     json_option,
+    machine_options,
 )
 from hptui.cli.output import print_to_stderr
 from hptui.cli.preparing import resumption_preparation
 from hptui.cli.screen import has_terminal, show_screen
 from hptui.cli.study_arguments import study_argument
 from hptui.cli.trusting import allowed_code, trust_option
+from hptui.config import check
 from hptui.errors import UsageError
 from hptui.record.localizing import localized
 from hptui.record.mending import mend_logs
@@ -35,6 +37,7 @@ from hptui.record.takeover import take_over
 @study_argument
 @click.option("--data-dir", metavar="VALUE", help="where the data are now, if they have moved")
 @device_option
+@machine_options
 @click.option(
     "--force",
     is_flag=True,
@@ -59,6 +62,8 @@ def resume(
 ) -> int:
     """Go on with a study that was stopped or interrupted.
 
+    Runs that were trained side by side when it was begun here are so again, unless --parallel says otherwise.
+
     A study that another process trains is left to it. If the process is one of another machine, and did not say that
     it ended, that takes some seconds to see.
     """
@@ -71,8 +76,11 @@ def resume(
     allowed = allowed_code(study, trust=trust)
     mend_logs(study)
     config = localized(study, data_dir, allowed)
-    if device is not None:
-        config = msgspec.structs.replace(config, device=given_device(device))
+    here = {"device": device, "parallel": told["parallel"], "engine": told["engine"]}
+    given = given_settings(here)
+    config = msgspec.structs.replace(config, **given)
+    if given:
+        check(config)
     if detach:
         return train_apart(config, notify, headless=headless, as_json=as_json, resumes=study.directory)
     preparation = resumption_preparation(study, config)

@@ -21,6 +21,11 @@ def resolve_device(name: str) -> torch.device:
     return torch.device("cuda", index)
 
 
+def gpus_to_share(name: str, device: torch.device) -> int:
+    """How many GPUs runs may be spread over: all, unless one was named; 0: one was, or there is none."""
+    return torch.cuda.device_count() if device.type == "cuda" and name in ("auto", "cuda") else 0
+
+
 def default_threads() -> int:
     """Half the cores that this process may use, at most 4.
 

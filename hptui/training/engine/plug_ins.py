@@ -12,6 +12,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from hptui import registry
+from hptui.engines import Engine
 from hptui.errors import ConfigError, ModelError, first_line
 from hptui.losses import Loss
 from hptui.optimizers import OptimizerFactory, Plain
@@ -59,6 +60,11 @@ def load_optimizer(name: str) -> OptimizerFactory:
 def load_loss(name: str) -> Loss:
     """The loss behind --loss; raise ConfigError if it is none."""
     return _instance("loss", name, registry.load("losses", name), Loss)
+
+
+def load_engine(name: str) -> Engine:
+    """The engine behind --engine; raise ConfigError if it is none."""
+    return _instance("engine", name, registry.load("engines", name), Engine)
 
 
 def load_schedule(name: str) -> Schedule:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from hptui.record.command_inbox import CommandInbox, Unusable
 from hptui.record.commands import (
@@ -33,8 +33,9 @@ class StopRequested(Exception):
 class Control:
     """Looked at by the trainer at its safe points: before every batch, in runs and in probes."""
 
-    def __init__(self, inbox: CommandInbox | None = None) -> None:
-        self._inbox = inbox
+    def __init__(self, inbox: CommandInbox | None = None, *, among_others: bool = False) -> None:
+        """`among_others`: runs of the study are at work in other processes, which take what is meant for them."""
+        self._inbox, self._among_others = inbox, among_others
         self._stop = threading.Event()
         self._run_only = False
         self._paused_by = ""
@@ -43,6 +44,8 @@ class Control:
         self._next_look = 0.0
         self._paused_seconds = 0.0
         self._requests: list[Request] = []
+        self._obeyed: frozenset[str] = frozenset()
+        """marks of requests that the settings have in them already"""
         self.reason = ""
         self._tell: Callable[[AnyEvent], object] = id
         self._run = ""
@@ -52,6 +55,20 @@ class Control:
         self._run, self._tell = run, tell
         if self._paused_by:
             tell(RunPaused(by=self._paused_by))
+
+    @property
+    def offsets(self) -> dict[str, int] | None:
+        """How far commands were read, for whoever obeys those that come next in another process; None: nowhere."""
+        return self._inbox.offsets if self._inbox is not None else None
+
+    @property
+    def stopping(self) -> str:
+        """Why the study is to stop; empty: it is not."""
+        return self.reason if self._stop.is_set() and not self._run_only else ""
+
+    def pass_over(self, requests: Iterable[str]) -> None:
+        """Settings that were read a moment ago have these requests (their marks) in them: they are not done again."""
+        self._obeyed = frozenset(requests)
 
     def stop(self, reason: str) -> None:
         """Ask for a checkpoint and the end of the study; safe to call from a signal handler or another thread."""
@@ -82,7 +99,7 @@ class Control:
     def take_requests(self) -> list[Request]:
         """What is to change at the next decision, each once."""
         requests, self._requests = self._requests, []
-        return requests
+        return [request for request in requests if not request.mark or request.mark not in self._obeyed]
 
     def epoch_completed(self) -> None:
         """Pause here if a single epoch was asked for."""
@@ -122,6 +139,8 @@ class Control:
             case StopRun() if command.run == self._run:
                 self.stop(f"by {command.author}")
                 self._run_only = True
+            case StopRun() | UseValues() if self._among_others and command.run != self._run:
+                pass
             case StopRun():
                 self._tell(
                     CommandRefused(by=command.author, reason=f"{command.run} is not trained now, {self._run} is")

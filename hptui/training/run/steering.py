@@ -17,7 +17,7 @@ from hptui.record.events import CommandRefused, EpochsAdded, RangesChanged, RunC
 from hptui.record.log_backwards import last_event
 from hptui.record.mending import has_checkpoints
 from hptui.record.run_directory import RUN_FILE, run_name
-from hptui.record.study_directory import Steering, save_steering
+from hptui.record.study_directory import Steering, keep_change
 from hptui.strategies import Strategy
 from hptui.training.engine.values_in_force import ValuesInForce
 from hptui.training.run.control import Request
@@ -57,13 +57,13 @@ class Helm:
     def _apply(self, request: Request, config: StudyConfig, epoch: int) -> StudyConfig:
         match request:
             case ChangeRanges():
-                changed = self._change(config, search=request.search)
+                changed = self._change(request, config, search=request.search)
                 old, new = axes(config.space), axes(changed.space)
                 self.ledger.emit(RangesChanged(by=request.author, epoch=epoch, old=old, new=new))
                 return changed
             case AddEpochs():
                 self._require_checkpoints()
-                changed = self._change(config, epochs=config.epochs + request.epochs)
+                changed = self._change(request, config, epochs=config.epochs + request.epochs)
                 self.ledger.emit(EpochsAdded(by=request.author, epochs=changed.epochs))
                 return changed
             case UseValues():
@@ -75,7 +75,7 @@ class Helm:
             case _:
                 assert_never(request)
 
-    def _change(self, config: StudyConfig, **changes: object) -> StudyConfig:
+    def _change(self, request: ChangeRanges | AddEpochs, config: StudyConfig, **changes: object) -> StudyConfig:
         """Check the settings as a whole, tell the strategy, and keep them."""
         changed = resolve([Layer("change", msgspec.to_builtins(config) | changes)]).config
         for name in changed.space:
@@ -86,7 +86,9 @@ class Helm:
         if changed.space != config.space:
             self.strategy.ranges_changed(config.space, changed.space)
         if self.study is not None:
-            save_steering(self.study, Steering(changed.epochs, changed.search))
+            more = request.epochs if isinstance(request, AddEpochs) else 0
+            steering = Steering(changed.epochs, changed.search)
+            keep_change(self.study, request.mark, changed=steering, more_epochs=more)
         return changed
 
     def _require_checkpoints(self) -> None:

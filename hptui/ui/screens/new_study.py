@@ -41,7 +41,7 @@ FORM = {
     "data and network": ("dataset", "data_dir", "class_weights", "model", "optimizer", "loss", "schedule"),
     "study": ("strategy", "baseline", "epochs", "runs", "seed", "out"),
     "decisions": ("decide_every", "decide_at", "horizon", "budget", "score", "set"),
-    "machine": ("device", "threads"),
+    "machine": ("device", "threads", "parallel"),
 }
 DETACH = "train in a process of its own, which goes on when this window is closed"
 SHOWN = [field for fields in FORM.values() for field in fields]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from textual.screen import Screen
@@ -24,8 +25,14 @@ class Notices:
         self._told_warnings = False
         self._unreadable: set[str] = set()
         """runs of which it was said"""
-        self._refused: int | None = None
-        """how many refusals were there; None until all logs are read"""
+        self._looked_through: dict[str, int] = {}
+        """refusals by run"""
+        self._refusals: Counter[tuple[str, str, str]] = Counter()
+        """by run, who asked, and the reason"""
+        self._told: Counter[tuple[str, str]] = Counter()
+        """how often somebody was refused something for a reason: once for all runs at work that refuse it"""
+        self._knows_old = False
+        """all logs were read, so that what is refused from now on is news"""
         self._alerts = AlertFinder(viewer.followed, awaited=awaited)
 
     def show_new(self, *, behind: bool) -> None:
@@ -60,10 +67,15 @@ class Notices:
 
     def _show_refusals(self, behind: bool) -> None:
         """What was refused since the screen was opened; the log panel has them all."""
-        refused = [event for run in self._viewer.followed.runs for event in run.state.refused]
-        for event in refused[self._refused :] if self._refused is not None else ():
-            self._screen.notify(
-                event.reason, title="refused", severity="warning", timeout=PROBLEM_SECONDS, markup=False
-            )
-        if self._refused is not None or not behind:
-            self._refused = len(refused)
+        for run in self._viewer.followed.runs:
+            refused = run.state.refused
+            for event in refused[self._looked_through.get(run.name, 0) :]:
+                self._refusals[run.name, event.by, event.reason] += 1
+                is_new = self._refusals[run.name, event.by, event.reason] > self._told[event.by, event.reason]
+                self._told[event.by, event.reason] += is_new
+                if is_new and self._knows_old:
+                    self._screen.notify(
+                        event.reason, title="refused", severity="warning", timeout=PROBLEM_SECONDS, markup=False
+                    )
+            self._looked_through[run.name] = len(refused)
+        self._knows_old = self._knows_old or not behind

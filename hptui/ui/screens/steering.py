@@ -111,7 +111,7 @@ class Steering:
         if not self._is_trained():
             return False
         if run.status not in ("running", "paused"):
-            words = f"{run.name} is {run.status}: only the run that is trained now can be asked (f goes to it)"
+            words = f"{run.name} is {run.status}: only a run that is trained now can be asked (f goes to one)"
             self._screen.notify(words, severity="warning", markup=False)
             return False
         return True

@@ -18,7 +18,7 @@ from textual.widgets._select import SelectOverlay
 
 from hptui import registry
 from hptui.config import (
-    LOCAL,
+    FOLDERS,
     PLUG_INS,
     SWITCH,
     StudyConfig,
@@ -38,6 +38,8 @@ DEFAULTS = StudyConfig()
 OWN = ":"
 """the choice of something of the user's own, which is written below it; no plug-in has this name"""
 COMPLETES = "The right arrow key completes the path."
+OF_NONE = {"schedule": "the strategy's own", "engine": "by parallel"}
+"""what stands for a plug-in that nobody has named"""
 LINES_BESIDE = 2
 """of a message beside its field; a longer one stands below it, where a line holds three times as much"""
 EXAMPLES = {
@@ -275,7 +277,7 @@ class SettingRow(Row):
 
     def _suggester(self, word: str) -> PathSuggester | None:
         """Completion, where a path is typed."""
-        if self.setting in LOCAL:
+        if self.setting in FOLDERS:
             return PathSuggester("folder")
         if word == OWN:
             return PathSuggester("own")
@@ -302,7 +304,7 @@ def _options(field: str) -> list[tuple[Text, str]]:
         return []
     folder = PLUG_INS[field]
     known = [(Text(f"{name}:" if takes_path(folder, name) else name), name) for name in registry.names(folder)]
-    first = [(Text("the strategy's own"), "")] if getattr(DEFAULTS, field) is None else []
+    first = [(Text(OF_NONE[field]), "")] if getattr(DEFAULTS, field) is None else []
     last = [(Text("none"), "none")] if field == "baseline" else []
     other = "a library's, or own file" if folder == "models" else "your own file"
     return [*first, *known, *last, (Text(other), OWN)]

@@ -12,7 +12,7 @@ from hptui.reading.plan import candidate_words, under_way
 from hptui.reading.progress import StudyProgress, seconds_left, study_progress
 from hptui.reading.run_result import delivery_mark
 from hptui.reading.run_state import RunState
-from hptui.reading.studies import FollowedRun, FollowedStudy, Status
+from hptui.reading.studies import AT_WORK, FollowedRun, FollowedStudy, Status
 from hptui.ui.drawing.charts import BASELINE, OPTIMIZED
 from hptui.ui.drawing.colours import Palette
 from hptui.ui.drawing.gauges import Part
@@ -24,8 +24,6 @@ WINDOW_SECONDS = 20.0
 HISTORY = 16
 """looks at the load of the machine that its graphs show"""
 
-TRAINED: tuple[Status, ...] = ("running", "paused")
-"""states of a run, or a study, that somebody works on"""
 HELD = "by hand (u)"
 """while the strategy decides nothing, because somebody chose the values"""
 MARKS: dict[Status, str] = {
@@ -110,7 +108,7 @@ class StatusStrip(Static):
             state=f"{MARKS[status]} {status}",
             run=_which(study, run, status),
             place=_place(run.state, study.epochs),
-            held=HELD if run.state.by_hand and run.status in TRAINED else "",
+            held=HELD if run.state.by_hand and run.status in AT_WORK else "",
             delivered=delivery_mark(run.state),
             name=study.study.name,
             parts=_parts(study, progress),
@@ -153,7 +151,7 @@ def _parts(study: FollowedStudy, progress: StudyProgress) -> tuple[Part, ...]:
 
 def _time(study: FollowedStudy, status: Status) -> str:
     """What is left, in round figures; of a study that nobody works on, how long it was trained, if it was."""
-    if status not in TRAINED:
+    if status not in AT_WORK:
         spent = sum(run.state.seconds for run in study.runs)
         return f"{'took' if status == 'finished' else 'trained'} {clock(spent)}" if spent else ""
     left = seconds_left(study)
@@ -161,10 +159,13 @@ def _time(study: FollowedStudy, status: Status) -> str:
 
 
 def _which(study: FollowedStudy, run: FollowedRun, status: Status) -> str:
-    """The run that is looked at, and its state where that is another than the study's."""
+    """The run that is looked at, its state where that is another than the study's, and how many are at work."""
     words = f"run {study.runs.index(run) + 1}/{len(study.runs)} {run.name}"
     own = run.status
-    return words if own in (status, "waiting") else f"{words} ({own})"
+    if own not in (status, "waiting"):
+        words += f" ({own})"
+    at_work = sum(one.status in AT_WORK for one in study.runs) if status in AT_WORK else 0
+    return f"{words}, {at_work} at work" if at_work > 1 else words
 
 
 def _place(state: RunState, epochs: int) -> str:
