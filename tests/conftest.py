@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from itertools import count
 from pathlib import Path
 
@@ -24,6 +24,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 REPOSITORY = Path(__file__).resolve().parents[1]
 NUMBER = count()
 HANDLERS = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+WITHIN_A_TEST = (500_000, 5, 5)
+MANY = 100_000
+"""objects, mostly of apps that have ended: then they are cleared away after a test"""
+ROUNDS = 50
+"""among the youngest objects, before one among all"""
 nursery.is_open = True
 
 
@@ -38,7 +43,17 @@ def pytest_collection_finish() -> None:
     """Spare the garbage collector what stays: modules and tests; a screen's widgets are a fifth slower without this."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol() -> Generator[None, object, object]:
+    """Look for garbage between tests: while an app runs, a quarter of its time went into looking at living widgets."""
+    gc.set_threshold(*WITHIN_A_TEST)
+    outcome = yield
+    young, rounds, _ = gc.get_count()
+    if young > MANY:
+        gc.collect(0 if rounds < ROUNDS else 2)
+    return outcome
 
 
 @pytest.fixture(scope="session")

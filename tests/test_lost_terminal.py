@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,15 @@ def outcome(study: Path) -> tuple[float, float]:
     return end.test_accuracy, end.test_loss
 
 
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, tuple[float, float]]:
+    """The short study that nothing interrupts, trained once for all tests, and what it came to."""
+    study = tmp_path_factory.mktemp("undisturbed") / "study"
+    assert hptui("run", *SHORT, "--headless", "--out", study).returncode == 0
+    (end,) = events(study, RunCompleted)
+    return study, (end.test_accuracy, end.test_loss)
+
+
 @SCREENS
 @pytest.mark.parametrize("what", ["torch", "the data"])
 def test_closed_while_something_is_read_that_takes_for_ever(
@@ -80,10 +90,12 @@ def test_closed_while_something_is_read_that_takes_for_ever(
     assert not study.exists()
 
 
-def test_quit_while_torch_is_imported(tmp_path: Path, open_terminal: Callable[..., Terminal]) -> None:
+def test_quit_while_torch_is_imported(
+    tmp_path: Path, open_terminal: Callable[..., Terminal], undisturbed: tuple[Path, tuple[float, float]]
+) -> None:
     """The terminal is as it was before, and the study can be gone on with."""
     study, mark = tmp_path / "study", tmp_path / "mark"
-    assert hptui("run", *SHORT, "--headless", "--out", study).returncode == 0
+    shutil.copytree(undisturbed[0], study)
     (tmp_path / "absent").mkdir()
     (tmp_path / "absent" / "torch.py").write_text(HANGING.format(mark=str(mark)))
     path = f"{tmp_path / 'absent'}{os.pathsep}{environment()['PYTHONPATH']}"
@@ -101,9 +113,13 @@ def test_quit_while_torch_is_imported(tmp_path: Path, open_terminal: Callable[..
 @SCREENS
 @pytest.mark.parametrize("moment", ["the first probe", "an epoch", "the last epoch"])
 def test_closed_while_it_trains_it_ends_as_if_nothing_had_been(
-    tmp_path: Path, open_terminal: Callable[..., Terminal], moment: str, screen: list[str]
+    tmp_path: Path,
+    open_terminal: Callable[..., Terminal],
+    undisturbed: tuple[Path, tuple[float, float]],
+    moment: str,
+    screen: list[str],
 ) -> None:
-    study, undisturbed = tmp_path / "study", tmp_path / "undisturbed"
+    study = tmp_path / "study"
     terminal = open_terminal("run", *SHORT, *screen, "--out", study)
     kinds = {
         "the first probe": (CandidateScored, 1),
@@ -116,9 +132,7 @@ def test_closed_while_it_trains_it_ends_as_if_nothing_had_been(
     done = isinstance(last_event(study / "optimized-0"), RunCompleted)  # a short job may be faster than the signal
     assert code == (0 if done else 3)
     assert done or isinstance(events(study, RunStopped)[-1], RunStopped)
-    assert hptui("run", *SHORT, "--headless", "--out", undisturbed).returncode == 0
-    (expected,) = events(undisturbed, RunCompleted)
-    assert outcome(study) == (expected.test_accuracy, expected.test_loss)
+    assert outcome(study) == undisturbed[1]
 
 
 @SCREENS

@@ -12,8 +12,11 @@ from typing import Any
 import pytest
 from fabricate import configuration, make_study
 from textual.app import App
+from textual.css.stylesheet import Stylesheet
+from textual.dom import DOMNode
 from textual.message import Message
 from textual.pilot import Pilot
+from textual.widget import Widget
 from textual.widgets import Button, Input, Select, Static
 from waiting import until
 
@@ -1080,6 +1083,31 @@ def test_a_resize_keeps_the_focused_field_in_view(kept_form: KeptForm, height: i
                 await until(pilot, lambda setting=setting: in_view(app, setting))
         finally:
             await pilot.resize_terminal(80, 24)
+
+    kept_form.show(test)
+
+
+def test_the_section_of_the_focused_field_is_marked_and_what_lies_within_is_not_restyled(
+    kept_form: KeptForm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        def marked() -> list[Widget]:
+            return [section for section in app.form.query(".section") if section.has_class("-focused")]
+
+        app.row("epochs").focus_first()
+        await until(pilot, lambda: marked() and marked()[0] in app.row("epochs").ancestors)
+        await pilot.pause()
+        styled: list[DOMNode] = []
+        apply = Stylesheet.apply
+        monkeypatch.setattr(
+            Stylesheet, "apply", lambda sheet, node, **options: styled.append(node) or apply(sheet, node, **options)
+        )
+        app.row("search.momentum").focus_first()
+        await until(pilot, lambda: marked() and marked()[0] in app.row("search.momentum").ancestors)
+        await pilot.pause()
+        assert len(marked()) == 1
+        assert marked()[0] in styled
+        assert [node for node in styled if isinstance(node, Row)] == []
 
     kept_form.show(test)
 

@@ -273,8 +273,12 @@ class NewStudyScreen(HelpedScreen[None]):
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """Say what the field is for, and mark the section that it is in."""
         rows = [row for row in event.widget.ancestors_with_self if isinstance(row, Row)]
-        for section in self._sections:  # :focus-within would look at all that is in a section, at each key
-            section.set_class(section in event.widget.ancestors, "-focused")
+        around = event.widget.ancestors
+        changed = [section for section in self._sections if section.has_class("-focused") != (section in around)]
+        for section in changed:
+            section.set_class(section in around, "-focused", update=False)
+        # alone: with `update`, or with :focus-within, the dozens of widgets within would be looked at as well
+        self.app.stylesheet.update_nodes(changed)
         self.query_one("#about", Words).update(Text(rows[0].help_words if rows else ""), layout=False)
 
     async def on_button_pressed(self, event: Button.Pressed) -> None:
