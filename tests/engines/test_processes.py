@@ -69,7 +69,9 @@ class Stage:
     """A study of pairs, and the processes that were started for it."""
 
     def __init__(self, folder: Path, runs: int = 3, **settings: object) -> None:
-        self.config = resolve([Layer("test", {"dataset": "digits", "runs": runs, **settings})]).config
+        self.config = resolve(
+            [Layer("test", {"dataset": "digits", "strategy": "grid", "runs": runs, **settings})]
+        ).config
         arms = self.config.arms
         self.plans = [
             RunPlan(self.config, arm, seed, str(folder / f"{arm}-{seed}")) for seed in range(runs) for arm in arms
@@ -190,7 +192,7 @@ def test_a_study_that_was_taken_over_lets_its_processes_go(tmp_path: Path) -> No
 def rooms(monkeypatch: pytest.MonkeyPatch, cores: int, **settings: object) -> Room:
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(cores)))
     gpus = int(str(settings.pop("gpus", 0)))
-    return Room(resolve([Layer("test", {"dataset": "digits", **settings})]).config, gpus)
+    return Room(resolve([Layer("test", {"dataset": "digits", "strategy": "grid", **settings})]).config, gpus)
 
 
 @pytest.mark.parametrize(

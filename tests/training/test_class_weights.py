@@ -131,7 +131,7 @@ def test_pneumonia_is_trained_with_balanced_classes(real_data: Path) -> None:
         "train_size": 400, "validation_size": 100, "score": "balanced_accuracy", "class_weights": "balanced",
         "search": {"lr": "1e-3:1e-2:log:2"}, "threads": 1, "device": "cpu",
     }  # fmt: skip
-    config = resolve([Layer("test", settings)]).config
+    config = resolve([Layer("test", {"strategy": "grid"} | settings)]).config
     pneumonia = Prepared(config, prepare_inputs(config))
     healthy, ill = pneumonia.data.class_weights.tolist()  # type: ignore[union-attr]
     assert 2.5 < healthy / ill < 3.2

@@ -54,7 +54,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trained") / "study"
     settings = {"dataset": "digits", "model": "lenet", "epochs": 2, "runs": 1, "train_size": 200, "threads": 1}
     search = {"search": {"lr": "1e-3:1e-1:log:2"}, "baseline": "none", "horizon": 0.2, "validation_size": 50}
-    prepared = start_study(resolve([Layer("test", settings | search)]).config, folder)
+    prepared = start_study(resolve([Layer("test", {"strategy": "grid"} | settings | search)]).config, folder)
     run = folder / "optimized-0"
     prepared.study.create_run("optimized", 0, run)
     # not by the study: once that is finished, it keeps no checkpoint

@@ -207,7 +207,9 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "dataset": f"{folder}/own.py:data", "model": "lenet", "epochs": 2, "runs": 1, "baseline": "none",
         "strategy": "fixed", "threads": 1, "device": "cpu", "set": {"batch_size": 20}, "intensity": "percentile:1:99",
     }  # fmt: skip
-    assert train_study(start_study(resolve([Layer("test", settings)]).config, folder / "study"), Control())
+    assert train_study(
+        start_study(resolve([Layer("test", {"strategy": "grid"} | settings)]).config, folder / "study"), Control()
+    )
     return folder / "study"
 
 

@@ -321,7 +321,7 @@ def test_where_the_newest_checkpoint_is_damaged_the_one_before_is_taken(tmp_path
 def test_a_run_begins_from_plain_data_in_another_process_with_the_same_bits(tmp_path: Path) -> None:
     """What starts a run is JSON: it needs nothing of the process that wrote it."""
     settings = {"dataset": "digits", "model": "lenet", "epochs": 1, "runs": 1, "train_size": 300, "threads": 1}
-    config = resolve([Layer("test", settings | {"search": {"lr": "1e-3:1e-1:log:2"}})]).config
+    config = resolve([Layer("test", {"strategy": "grid"} | settings | {"search": {"lr": "1e-3:1e-1:log:2"}})]).config
     plans = {}
     for place in ("here", "there"):
         create_run(tmp_path / place / "optimized-3", RunFile(1, "0", "optimized", 3, {}))

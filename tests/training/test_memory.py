@@ -62,7 +62,7 @@ def test_a_folder_is_decoded_once_and_copied_nowhere(
         "threads": 1,
         "keep_decoded": keep,
     }
-    config = resolve([Layer("test", settings | {"set": {"batch_size": 8}})]).config
+    config = resolve([Layer("test", {"strategy": "grid"} | settings | {"set": {"batch_size": 8}})]).config
     prepare_inputs(config, factory=Pooled)  # imports
     for path in platformdirs.user_cache_path("hptui").rglob("*.npy"):
         path.unlink()

@@ -38,7 +38,7 @@ def noise(side: int, channels: int, classes: int = 3) -> ImageDataset:
 
 def configured(model: str, **settings: Any) -> StudyConfig:
     few = {"dataset": "digits", "epochs": 1, "set": {"batch_size": 8}, "search": {"lr": "1e-3:1e-2:log:2"}}
-    return resolve([Layer("test", few | {"model": model, "threads": 1} | settings)]).config
+    return resolve([Layer("test", {"strategy": "grid"} | few | {"model": model, "threads": 1} | settings)]).config
 
 
 def needs(package: str) -> Any:

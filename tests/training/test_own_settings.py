@@ -66,7 +66,7 @@ def started(folder: Path, control: Control) -> Path:
         "threads": 1,
         "device": "cpu",
     }
-    prepared = start_study(resolve([Layer("test", settings)]).config, folder / "study")
+    prepared = start_study(resolve([Layer("test", {"strategy": "grid"} | settings)]).config, folder / "study")
     train_study(prepared, control)
     return folder / "study"
 

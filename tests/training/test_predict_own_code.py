@@ -71,7 +71,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "dataset": f"{folder}/own.py:data", "model": f"{folder}/own.py:Net", "epochs": 2, "runs": 1, "baseline": "none",
         "strategy": "fixed", "threads": 1, "device": "cpu",
     }  # fmt: skip
-    assert train_study(start_study(resolve([Layer("test", settings)]).config, folder / "study"), Control())
+    assert train_study(
+        start_study(resolve([Layer("test", {"strategy": "grid"} | settings)]).config, folder / "study"), Control()
+    )
     random = np.random.default_rng(1)
     np.savez(folder / "x.npz", scan_images=random.integers(0, 255, (6, 8, 8), dtype=np.uint8))
     return folder / "study" / "optimized-0"

@@ -64,7 +64,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "strategy": "pbt", "search": {"lr": "1e-3:1e-1:log:3"}, "set": {"batch_size": 30}, "threads": 1,
         "device": "cpu", "optimizer": "adam", "class_weights": "balanced",
     }  # fmt: skip
-    assert train_study(start_study(resolve([Layer("test", settings)]).config, folder / "study"), Control())
+    assert train_study(
+        start_study(resolve([Layer("test", {"strategy": "grid"} | settings)]).config, folder / "study"), Control()
+    )
     return folder / "study"
 
 
@@ -133,7 +135,7 @@ def test_a_strategy_of_an_older_hptui_is_replayed_as_what_it_is_now(
     """The same training, under the name that it had: the weights are equal to the bit."""
     settings = {"dataset": "digits", "train_size": 200, "model": "lenet", "epochs": 2, "runs": 1, "threads": 1}
     settings |= {"strategy": "fixed", "baseline": "none", field: name}
-    prepared = start_study(resolve([Layer("test", settings)]).config, tmp_path / "s")
+    prepared = start_study(resolve([Layer("test", {"strategy": "grid"} | settings)]).config, tmp_path / "s")
     assert train_study(prepared, Control())
 
     def older(text: str) -> str:
@@ -275,7 +277,9 @@ def test_what_cannot_predict_is_told_in_one_line(run: Path, tmp_path: Path, caps
 
 def test_a_run_that_is_not_completed_has_nothing_to_predict_with(tmp_path: Path, capsys: Captured) -> None:
     settings = {"dataset": "digits", "model": "lenet", "epochs": 1, "runs": 1, "baseline": "none", "train_size": 100}
-    config = resolve([Layer("test", settings | {"search": {"lr": "1e-3:1e-1:log:2"}, "device": "cpu"})]).config
+    config = resolve(
+        [Layer("test", {"strategy": "grid"} | settings | {"search": {"lr": "1e-3:1e-1:log:2"}, "device": "cpu"})]
+    ).config
     assert not train_study(start_study(config, tmp_path / "study"), StopAfter(3))
     Image.new("L", (8, 8)).save(tmp_path / "x.png")
     for command in ("predict", "replay"):
