@@ -66,7 +66,8 @@ def test_what_happens_is_what_was_planned(prepare: Make, case: str) -> None:
     fewer = sum(event.planned_most or 0 for event in tried) - len(events_of(events))  # the last round of a screen
     longest = max((one.images for one in events_of(events)), default=0) / (6 * len(made.data.train))
     batch = 20 * len(events_of(events)) / (6 * len(made.data.train))
-    assert end.cost == pytest.approx(before.cost - fewer * longest, abs=batch * 0.2 + 0.02)
+    less = longest if fewer else 0.0  # without the last round the run goes on from earlier, and may train an epoch less
+    assert end.cost == pytest.approx(before.cost - fewer * longest, abs=batch * 0.2 + 0.02 + less)
     assert all(event.cost == pytest.approx(end.cost, abs=2 * longest + batch) for event in told)
 
 
