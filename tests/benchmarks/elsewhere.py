@@ -35,6 +35,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "one-se": {"strategy": "fixed", "deliver": "one-se"},
     "late_decay": {"strategy": "fixed", "deliver": "last", "schedule": "late_decay"},
     "late_decay one-se": {"strategy": "fixed", "deliver": "one-se", "schedule": "late_decay"},
+    "3 times the epochs": {"strategy": "fixed", "deliver": "one-se", "times": 3},
     "adaptive 1.5": {"strategy": "adaptive", "deliver": "one-se", "budget": 1.5, "search": SEARCH},
     "adaptive 3": {"strategy": "adaptive", "deliver": "one-se", "budget": 3.0, "search": SEARCH},
 }
@@ -46,7 +47,9 @@ def one(task: tuple[str, str, int, Path]) -> Line:
     """Train once; what the delivered network says of the test images, and what it cost."""
     setting, method, seed, data = task
     began = time.process_time()
-    done = train(**{**SETTINGS[setting].job(data, seed), **METHODS[method], "allow_overlap": True})
+    job = SETTINGS[setting].job(data, seed) | METHODS[method] | {"allow_overlap": True}
+    job["epochs"] *= job.pop("times", 1)
+    done = train(**job)
     end = done.events[-1]
     assert isinstance(end, RunCompleted)
     answers = done.predictions["final", "test"]

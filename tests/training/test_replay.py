@@ -150,7 +150,7 @@ class StopWhileWatched(Control):
         super().check(now=now)
 
 
-@pytest.mark.parametrize(("name", "stops"), [("grid", [5, 60]), ("adaptive", [120, 300]), ("pbt", [30, 75, 20])])
+@pytest.mark.parametrize(("name", "stops"), [("grid", [5, 60]), ("adaptive", [120, 100]), ("pbt", [30, 75, 20])])
 def test_a_run_that_was_stopped_and_resumed_is_replayed(
     prepare: Make, tmp_path: Path, name: str, stops: list[int]
 ) -> None:
