@@ -203,7 +203,7 @@ def test_what_was_steered_is_replayed(prepare: Make, tmp_path: Path) -> None:
     """Values by hand, ranges that leave the old ones, more epochs at their time, and a stop in between."""
     made = prepare(strategy="adaptive", epochs=4, budget=6.0)
     script = {
-        after_epoch(1): [UseValues(run="optimized-0", values={"lr": 0.5, "batch_size": 30})],
+        after_epoch(1): [UseValues(run="optimized-0", values={"lr": 0.2, "batch_size": 30})],
         after_epoch(2): [
             UseValues(run="optimized-0", values={}),
             ChangeRanges(search={"lr": "1e-5:1e-4:log:3", "batch_size": "10:20:lin:2"}),
