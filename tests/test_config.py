@@ -345,3 +345,34 @@ def test_choices_are_known_for_fields_of_a_few_words() -> None:
     assert choices("epochs") == ()
     for field in FIELDS:
         assert all(word in typing.get_args(FIELDS[field]) for word in choices(field))
+
+
+@pytest.mark.parametrize("given", ["0", "x", "-1", "1.5", "", True, 0, "99999"])
+def test_how_many_runs_are_trained_side_by_side_is_a_number_or_auto(given: object) -> None:
+    with pytest.raises(ConfigError, match=r"parallel = .*: write how many runs are trained side by side, .*or auto\.$"):
+        resolve([Layer("flag", {"parallel": given})])
+
+
+@pytest.mark.parametrize(("given", "engine"), [("1", "thread"), (3, "processes"), ("auto", "processes")])
+def test_the_engine_follows_from_how_many_are_asked_for(given: object, engine: str) -> None:
+    config = resolve([Layer("file", {"parallel": given})]).config
+    assert (config.parallel, config.engine_name) == (str(given), engine)
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"parallel": "5", "runs": 2}, "parallel = 5, but the study has 4 runs; write 4 or less, or auto."),
+        ({"parallel": "2", "engine": "thread"}, "engine 'thread' trains one run at a time, and parallel asks for"),
+        ({"engine": "proceses"}, "unknown engine 'proceses'. Did you mean 'processes'?"),
+    ],
+)
+def test_more_at_a_time_than_there_is(settings: dict[str, object], problem: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        resolve([Layer("flag", settings)])
+    assert problem in str(caught.value)
+
+
+def test_what_holds_on_this_machine_alone_is_no_part_of_a_study() -> None:
+    config = resolve([Layer("flag", {"parallel": "2", "engine": "processes"})]).config
+    assert not {"parallel", "engine"} & set(to_plain(config))

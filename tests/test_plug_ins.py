@@ -195,11 +195,6 @@ def test_a_plug_in_that_a_setting_names_is_in_help_form_and_log(plugged: Plugged
         assert started["dataset"] == "bars"  # as the data set calls itself
 
 
-def test_an_engine_trains_the_runs_in_its_own_order(plugged: Plugged) -> None:
-    log = (plugged.study / "baseline-0" / "events.jsonl").read_text("utf-8").splitlines()
-    assert plugged.events[-1]["time"] < json.loads(log[0])["time"]
-
-
 def test_a_strategy_decides_and_says_how_many_candidates_it_plans(plugged: Plugged) -> None:
     decisions = [event for event in plugged.events if event["event"] == "DecisionStarted"]
     scored = [event for event in plugged.events if event["event"] == "CandidateScored"]

@@ -15,7 +15,7 @@ from hptui.reading.progress import study_progress
 from hptui.reading.run_result import delivery_mark, delivery_words, search_words
 from hptui.reading.run_state import RunState
 from hptui.reading.studies import AT_WORK, FollowedRun, FollowedStudy
-from hptui.record.events import CandidateScored
+from hptui.record.events import CandidateScored, RunFailed
 from hptui.space import describe
 
 POLL_SECONDS = 0.2
@@ -58,12 +58,13 @@ class ProgressReport:
     def _refresh(self, task: TaskID) -> None:
         self._followed.refresh()
         for run in self._followed.runs:
-            self._print_failed_candidates(run)
+            self._print_failures(run)
             self._print_epochs(run)
             self._print_end(run)
         self._print_verdict()
         runs = self._followed.runs
-        current = [run for run in runs if run.status in AT_WORK]
+        begun = [run for run in runs if run.state.started and not run.state.completed]
+        current = [run for run in begun if run.status in AT_WORK] or begun[:1]
         self._bar.update(
             task,
             completed=min(study_progress(self._followed).share, 1.0),
@@ -71,13 +72,20 @@ class ProgressReport:
             rate=f"{sum(_rate(run.state) for run in current):,.0f}/s" if current else "",
         )
 
-    def _print_failed_candidates(self, run: FollowedRun) -> None:
+    def _print_failures(self, run: FollowedRun) -> None:
         new = min(run.notable_total - self._noted[run.name], len(run.notable))
         for event in list(run.notable)[len(run.notable) - new :] if new else ():
+            words = ""
             if isinstance(event, CandidateScored):
-                words = f"{run.name}  {failed_candidate_words(event)}"
-                self._console.print(words, markup=False, highlight=False, soft_wrap=True)
+                words = failed_candidate_words(event)
+            elif isinstance(event, RunFailed) and event is run.state.failed and self._others_at_work(run):
+                words = f"failed: {event.error}"  # where nobody goes on, the end says it
+            if words:
+                self._console.print(f"{run.name}  {words}", markup=False, highlight=False, soft_wrap=True)
         self._noted[run.name] = run.notable_total
+
+    def _others_at_work(self, run: FollowedRun) -> bool:
+        return any(one.status in AT_WORK for one in self._followed.runs if one is not run)
 
     def _print_epochs(self, run: FollowedRun) -> None:
         epochs = [epoch for epoch in run.state.epochs if epoch.completed]

@@ -48,6 +48,7 @@ class ElsewhereTrainer:
         study = open_study(directory.parent)
         if self._control is None:
             self._control = Control(CommandInbox(study.directory, plan.commands), among_others=True)
+            self._control.catch_up()
         with listening(self._hear):
             self._hear()
             if self._inputs is None:
@@ -55,6 +56,8 @@ class ElsewhereTrainer:
                 require_same(inputs, study)
                 self._inputs = inputs
             self._hear()
+        if reason := self._control.stopping:
+            return RunEnd(plan.name, stopped="study", reason=reason)
         study.create_run(plan.arm, plan.seed, directory)
         outcome = train_run(plan, self._control, self._inputs)
         return end_of(plan, outcome, self._control)

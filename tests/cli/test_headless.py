@@ -30,7 +30,7 @@ from hptui.reading.comparison import compare
 from hptui.reading.progress import run_progress
 from hptui.reading.run_state import replay
 from hptui.reading.studies import FollowedStudy, follow
-from hptui.record.events import EpochsAdded
+from hptui.record.events import EpochsAdded, RunFailed
 from hptui.record.run_writer import RunWriter
 from hptui.record.study_directory import Study, open_study
 
@@ -154,6 +154,21 @@ def test_the_bar_stands_where_the_work_stands(tmp_path: Path) -> None:
     shown = report(unread(study), terminal=True)
     assert f"{100 * (done + 0.4) / (done + 3.2):3.0f} %" in shown
     assert "2/2 optimized-0 decision 1: candidate 2/3" in shown
+
+
+def test_several_runs_at_work_are_told_and_one_that_fails_meanwhile(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "s", runs=3)
+    for arm in ("baseline", "optimized"):
+        write_run(study, arm, 0, [run_started(arm=arm)])
+    failed = RunFailed(error="OSError: no disk")
+    with RunWriter(study.directory / "baseline-0"), RunWriter(study.directory / "optimized-0"):
+        assert "runs 1, 2 of 6, 2 at work" in report(unread(study), terminal=True)
+        followed = unread(study)
+        write_run(study, "baseline", 1, [run_started(arm="baseline", seed=1), failed])
+        assert "baseline-1  failed: OSError: no disk" in report(followed)
+    followed = unread(study)
+    write_run(study, "optimized", 1, [run_started(seed=1), failed])
+    assert "no disk" not in report(followed)  # the last words of the study say it
 
 
 def test_names_are_shown_as_they_are(tmp_path: Path) -> None:

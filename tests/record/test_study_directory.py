@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 import tomli_w
-from fabricate import configuration, make_study, whole_run, write_run
+from fabricate import configuration, edit_study, make_study, whole_run, write_run
 
 from hptui.config import StudyConfig
 from hptui.errors import ConfigError, RunDirectoryError
@@ -424,3 +424,19 @@ def test_a_state_folder_that_cannot_be_written_does_not_refuse_the_study(
     study = begin(tmp_path / "s", data_dir=str(mine))
     assert open_study(tmp_path / "s") == study
     assert localized(study).data_dir is None
+
+
+def test_how_a_study_is_trained_is_remembered_on_this_machine_alone(tmp_path: Path) -> None:
+    settings = configuration(runs=2, parallel="2", engine="processes")
+    study = create_study(tmp_path / "s", settings, "f" * 64, {})
+    assert (study.config.parallel, study.config.engine) == ("1", None)
+    text = (tmp_path / "s" / "study.toml").read_text("utf-8")
+    assert "parallel" not in text
+    assert "engine" not in text
+    found = localized(open_study(tmp_path / "s"))
+    assert (found.parallel, found.engine) == ("2", "processes")
+    forget(study)
+    foreign = '[config]\nengine = "processes"\nparallel = "4"\n'  # no hptui writes that
+    edit_study(tmp_path / "s", lambda text: text.replace("[config]\n", foreign))
+    found = localized(open_study(tmp_path / "s"))
+    assert (found.parallel, found.engine) == ("1", None)

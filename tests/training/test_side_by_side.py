@@ -16,7 +16,7 @@ import nursery
 import psutil
 import pytest
 import torch
-from fabricate import PATIENCE_SECONDS, wait_until
+from fabricate import PATIENCE_SECONDS, make_study, wait_until
 
 from hptui.config import Layer, resolve
 from hptui.errors import TrainingError
@@ -31,6 +31,7 @@ from hptui.record.commands import (
     Pause,
     StopRun,
     StopStudy,
+    UseValues,
 )
 from hptui.record.events import (
     AnyEvent,
@@ -45,7 +46,7 @@ from hptui.record.events import (
 )
 from hptui.record.presence import is_written, read_heartbeat
 from hptui.record.run_reader import RunReader
-from hptui.record.study_directory import open_study
+from hptui.record.study_directory import STEERING_FILE, Steering, keep_change, open_study, read_steering
 from hptui.training import Control, PreparedStudy, prepare_inputs, start_study, train_study
 
 from .test_exactness import assert_same, timeless
@@ -137,6 +138,40 @@ class Trained(threading.Thread):
         assert beat is not None
         assert beat.pid != os.getpid()
         return psutil.Process(beat.pid)
+
+
+def test_a_process_that_begins_later_knows_what_holds_and_does_nothing_twice(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "study").directory
+    sender, offsets = CommandSender(study), CommandInbox(study).offsets
+    for command in (Pause(), Continue(), StopRun(run="baseline-0"), UseValues(run="baseline-0", values={}), Pause()):
+        sender.send(command)
+    for epochs in (1, 2):
+        sender.send(AddEpochs(epochs=epochs))
+    control = Control(CommandInbox(study, offsets), among_others=True)
+    control.catch_up()
+    told: list[AnyEvent] = []
+    control.begin("optimized-0", told.append)
+    assert [type(event) for event in told] == [RunPaused]  # nothing of what is past
+    assert not control.stopping
+    first, second = (one for one in CommandInbox(study, offsets).receive() if isinstance(one, AddEpochs))
+    control.pass_over([first.mark])  # the settings have it
+    assert control.take_requests() == [second]
+
+
+def test_a_change_counts_once_whichever_run_obeys_it_first(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "study", epochs=2).directory
+    old, new = open_study(study).config.search, {"lr": "0.01:0.1:log:2"}
+    for run in ("one", "other"):
+        keep_change(study, "a", changed=Steering(5, old), more_epochs=3)
+        if run == "one":  # the other one, which is slower, does not take this back
+            keep_change(study, "b", changed=Steering(5, new))
+            keep_change(study, "c", changed=Steering(6, new), more_epochs=1)
+        assert read_steering(study) == Steering(6, new, ["a", "b", "c"])
+    keep_change(study, "", changed=Steering(7, new), more_epochs=1)  # asked for by nobody outside
+    assert read_steering(study) == Steering(7, new, ["a", "b", "c"])
+    (study / STEERING_FILE).write_text("{")
+    keep_change(study, "d", changed=Steering(9, new), more_epochs=2)
+    assert read_steering(study) == Steering(9, new, ["d"])
 
 
 @pytest.mark.parametrize("strategy", ["grid", "adaptive"])

@@ -243,6 +243,8 @@ def test_every_setting_comes_back_as_it_was() -> None:
         set={"momentum": 0.5, "lr": 0.0123456789},
         device="cuda:1",
         threads=4,
+        parallel="2",
+        engine="processes",
         search={"dropout": "0.1:0.7:lin:4", "lr": "1.23456789e-5:0.1:log:3"},
         test_size=60,
         column={"image": "Image Index", "label": "dx"},

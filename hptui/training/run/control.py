@@ -70,6 +70,10 @@ class Control:
         """Settings that were read a moment ago have these requests (their marks) in them: they are not done again."""
         self._obeyed = frozenset(requests)
 
+    def catch_up(self) -> None:
+        """Take in what was asked for before the first run begins here: no log has to tell of it."""
+        self._look(now=True)
+
     def stop(self, reason: str) -> None:
         """Ask for a checkpoint and the end of the study; safe to call from a signal handler or another thread."""
         self.reason = self.reason or reason
