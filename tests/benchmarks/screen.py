@@ -45,7 +45,7 @@ def load():
     return ImageDataset("noise", tuple("0123456789"), images(20000), images(1000))
 """
 """a third of MNIST: a cell of the grid takes about a second, as it does in real use"""
-JOB = ["--baseline", "none", "--runs", "1", "--threads", "1"]
+JOB = ["--strategy", "grid", "--baseline", "none", "--runs", "1", "--threads", "1"]
 SLOW = ["--epochs", "1", "--validation-size", "2000"]
 FAST = ["--dataset", "digits", "--epochs", "12"]
 """a cell takes 20 ms: the most that a screen can be asked to show"""
