@@ -101,7 +101,7 @@ def main() -> None:
     data = os.environ.get("HPTUI_TEST_DATA")
     words = ["--dataset", "mnist", "--train-size", chosen.images, "--epochs", chosen.epochs, "--runs", chosen.runs]
     words += ["--model", chosen.model, "--threads", "1", *(["--data-dir", data] if data else [])]
-    words += ["--search", "lr=1e-4:1e-1:log:5", "--search", "weight_decay=1e-5:1e-2:log:3"]
+    words += ["--strategy", "grid", "--search", "lr=1e-4:1e-1:log:5", "--search", "weight_decay=1e-5:1e-2:log:3"]
     ratios = []
     for pair in range(chosen.pairs):
         with tempfile.TemporaryDirectory() as place:
