@@ -61,6 +61,7 @@ SETTINGS: dict[str, Any] = {
     "runs": 2,
     "epochs": 2,
     "log_every": 2,
+    "strategy": "grid",
     "set": {"batch_size": 20, "dropout": 0.2},
     "search": {"lr": "1e-3:1e-1:log:2"},
 }
