@@ -53,7 +53,7 @@ study, seen = Path(sys.argv[1]), {}
 
 
 async def look() -> None:
-    async with App().run_test(size=(160, 60)) as pilot:
+    async with App().run_test(size=(160, 100)) as pilot:
         await pilot.app.push_screen(NewStudyScreen())
         await pilot.pause()
         seen["form"] = {row.setting: [str(value) for _, value in row.query_one(Select)._options]
