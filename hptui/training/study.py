@@ -102,12 +102,13 @@ def train_study(prepared: PreparedStudy, control: Control, engine: Engine | None
     with Presence(study.directory) as presence:
         remove_left_overs_of_study(study.directory)
         _await_former_runs(study, control)
-        stopped = _train_runs(prepared, control, engine, presence)
+        if _train_runs(prepared, control, engine, presence):
+            return False
         completed = all(isinstance(last_event(directory), RunCompleted) for _, _, directory in study.runs())
-        if completed and not stopped:  # epochs are added while a study is trained: from here on nobody can go on
+        if completed:  # epochs are added while a study is trained: from here on nobody can go on
             with suppress(RunDirectoryError):
                 remove_needless(study)
-    return completed and not stopped
+    return completed
 
 
 def _train_runs(prepared: PreparedStudy, control: Control, engine: Engine, presence: Presence) -> bool:
