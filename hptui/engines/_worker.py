@@ -16,6 +16,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from pathlib import Path
 from queue import SimpleQueue
@@ -119,8 +120,10 @@ class Worker:
         """Start it, and pass on what it prints."""
         try:
             with _kept_apart():
+                with contextlib.redirect_stderr(sys.__stderr__):  # that of a screen has no number to be handed on
+                    resource_tracker.ensure_running()
                 self._process.start()
-        except (OSError, EOFError) as error:  # no room for another process
+        except Exception as error:  # there is nobody else who could tell: the end of its run does
             self._said.append(f"{type(error).__name__}: {error}")
         finally:
             orders.close()
