@@ -56,6 +56,8 @@ async def look() -> None:
     async with App().run_test(size=(160, 100)) as pilot:
         await pilot.app.push_screen(NewStudyScreen())
         await pilot.pause()
+        await pilot.app.screen.action_more()
+        await pilot.pause()
         seen["form"] = {row.setting: [str(value) for _, value in row.query_one(Select)._options]
                         for row in pilot.app.screen.query(SettingRow) if row.query("Select")}
         seen["form"]["ranges"] = [row.setting for row in pilot.app.screen.query(RangeRow)]

@@ -33,9 +33,9 @@ def resumption_preparation(study: Study, config: StudyConfig) -> Preparation:
     """A function that prepares to go on with a study."""
 
     def prepare() -> PreparedStudy:
-        from hptui.training import PreparedStudy, prepare_inputs
+        from hptui.training import resume_study
 
-        return PreparedStudy(study, config, prepare_inputs(config))
+        return resume_study(study, config)
 
     return prepare
 

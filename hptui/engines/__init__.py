@@ -80,6 +80,9 @@ class Work:
 class Engine:
     """One subclass per file. It is made without arguments, anew for each training of a study."""
 
+    def make_ready(self) -> None:
+        """Begin what takes long and needs no data, before they are read; nobody waits for it."""
+
     def train(self, plans: Sequence[RunPlan], work: Work) -> Iterator[RunEnd]:
         """Train these runs of one study, and say of each how it ended, as it ends.
 

@@ -16,7 +16,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from multiprocessing import resource_tracker
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
 from pathlib import Path
 from queue import SimpleQueue
@@ -35,6 +35,15 @@ LEAVING_SECONDS = 10.0
 GONE = "the process that trained the study has gone"
 
 
+def start_server() -> None:
+    """Start what forks, unless it runs; it imports by itself, and nobody waits for that before the first worker."""
+    multiprocessing.get_context("forkserver").set_forkserver_preload(list(IMPORTED))
+    with _kept_apart():
+        with contextlib.redirect_stderr(sys.__stderr__):  # that of a screen has no number to be handed on
+            resource_tracker.ensure_running()
+        forkserver.ensure_running()
+
+
 class Worker:
     """One such process, as whoever started it sees it."""
 
@@ -50,8 +59,8 @@ class Worker:
         """that it is at work on"""
         self._asked_to_stop = False
         self._said: deque[str] = deque(maxlen=LAST_LINES)
+        start_server()
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(list(IMPORTED))
         self.answers, orders = context.Pipe()
         output, printed = context.Pipe(duplex=False)
         given = (orders, printed, trainer, dict(os.environ), os.getcwd())  # noqa: PTH109 (a text)
@@ -120,8 +129,6 @@ class Worker:
         """Start it, and pass on what it prints."""
         try:
             with _kept_apart():
-                with contextlib.redirect_stderr(sys.__stderr__):  # that of a screen has no number to be handed on
-                    resource_tracker.ensure_running()
                 self._process.start()
         except Exception as error:  # there is nobody else who could tell: the end of its run does
             self._said.append(f"{type(error).__name__}: {error}")

@@ -15,7 +15,7 @@ import psutil
 
 from hptui.config import AUTO, StudyConfig
 from hptui.engines import Engine, RunEnd, RunPlan, Trainer, Work
-from hptui.engines._worker import Worker
+from hptui.engines._worker import Worker, start_server
 from hptui.errors import RunDirectoryError
 from hptui.record.events import DecisionStarted, RunResumed, RunStarted
 from hptui.record.log_backwards import last_event
@@ -58,6 +58,9 @@ class Processes(Engine):
         self._start = start
         self._places: dict[int, AtWork] = {}
         """by number"""
+
+    def make_ready(self) -> None:
+        start_server()
 
     def train(self, plans: Sequence[RunPlan], work: Work) -> Iterator[RunEnd]:
         if not plans:

@@ -23,7 +23,7 @@ from hptui.training.api import TrainingResult, train
 from hptui.training.inputs import prepare_inputs
 from hptui.training.planned_run import train_run
 from hptui.training.run.control import Control
-from hptui.training.study import PreparedStudy, start_study, train_study
+from hptui.training.study import PreparedStudy, resume_study, start_study, train_study
 
 __all__ = [
     "Control",
@@ -31,6 +31,7 @@ __all__ = [
     "RunPlan",
     "TrainingResult",
     "prepare_inputs",
+    "resume_study",
     "start_study",
     "train",
     "train_run",

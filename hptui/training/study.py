@@ -57,6 +57,7 @@ def start_study(config: StudyConfig, directory: Path) -> PreparedStudy:
     for arm in config.arms:
         plan_arm(config, arm)  # what is refused is told before the data are read
     check_strategies(config)
+    load_engine(config.engine_name).make_ready()
     inputs = prepare_inputs(config)
     config, inputs = with_budget(config, inputs)
     images = len(inputs.data.train)
@@ -79,6 +80,16 @@ def start_study(config: StudyConfig, directory: Path) -> PreparedStudy:
     )
     remember_trained(study)
     return PreparedStudy(study, config, inputs)
+
+
+def resume_study(study: Study, config: StudyConfig) -> PreparedStudy:
+    """Read what it takes to go on with a study.
+
+    Raises:
+        UsageError: see `prepare_inputs`.
+    """
+    load_engine(config.engine_name).make_ready()
+    return PreparedStudy(study, config, prepare_inputs(config))
 
 
 @sole_in_process()

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import torch
 from fabricate import PATIENCE_SECONDS, make_study, wait_until
 
 from hptui.config import Layer, resolve
+from hptui.engines import Engine, RunEnd, RunPlan, Work
 from hptui.errors import TrainingError
 from hptui.reading.studies import follow
 from hptui.record.command_inbox import CommandInbox
@@ -44,7 +45,7 @@ from hptui.record.events import (
     RunPaused,
     RunStopped,
 )
-from hptui.record.presence import is_written, read_heartbeat
+from hptui.record.presence import Presence, is_written, read_heartbeat
 from hptui.record.run_reader import RunReader
 from hptui.record.study_directory import STEERING_FILE, Steering, keep_change, open_study, read_steering
 from hptui.training import Control, PreparedStudy, prepare_inputs, start_study, train_study
@@ -173,6 +174,26 @@ def test_a_change_counts_once_whichever_run_obeys_it_first(tmp_path: Path) -> No
     (study / STEERING_FILE).write_text("{")
     keep_change(study, "d", changed=Steering(9, new), more_epochs=2)
     assert read_steering(study) == Steering(9, new, ["d"])
+
+
+class Looking(Engine):
+    """Trains nothing, and says which runs nobody writes."""
+
+    def train(self, plans: Sequence[RunPlan], work: Work) -> Iterator[RunEnd]:
+        self.free = [plan.name for plan in plans if not is_written(Path(plan.directory))]
+        return iter(())
+
+
+def test_runs_whose_study_was_killed_a_moment_ago_are_waited_for(tmp_path: Path) -> None:
+    prepared, engine = begin(tmp_path / "study"), Looking()
+    former = Presence(tmp_path / "study" / "optimized-0")
+    former._directory.mkdir()
+    former.__enter__()
+    leaves = threading.Timer(1.0, former.__exit__, (None, None, None))
+    leaves.start()
+    assert not train_study(prepared, Control(), engine)
+    assert engine.free == runs(tmp_path / "study")
+    leaves.join()
 
 
 @pytest.mark.parametrize("strategy", ["grid", "adaptive"])

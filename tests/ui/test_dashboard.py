@@ -158,7 +158,7 @@ def test_the_cursor_shows_exact_values_and_enter_uses_them(study: Study) -> None
         assert inbox.receive() == []  # nobody trains: nothing is asked
         with Presence(study.directory):
             await pilot.press("enter")  # another run is trained
-            await until(pilot, lambda: "optimized-0 is lost: only the run that is trained" in notices(app))
+            await until(pilot, lambda: "optimized-0 is lost: only a run that is trained now" in notices(app))
             with Presence(study.directory / "optimized-0"):
                 await pilot.press("enter")
                 await pilot.pause()

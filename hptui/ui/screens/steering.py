@@ -12,7 +12,7 @@ from textual.screen import Screen
 from hptui import registry
 from hptui.errors import HptuiError
 from hptui.hyperparameters import Values
-from hptui.reading.studies import FollowedStudy
+from hptui.reading.studies import AT_WORK, FollowedStudy
 from hptui.record.commands import (
     AddEpochs,
     AnyCommand,
@@ -90,10 +90,11 @@ class Steering:
             return frozenset()
         paused = any(run.status == "paused" for run in followed.runs)
         always = {"step", "epochs", "stop", "continue" if paused else "pause"}
-        held = any(run.state.by_hand and run.status in ("running", "paused") for run in followed.runs)
-        if held:  # until the strategy is let search again, no range is used
-            return frozenset(always | {"release"})
-        return frozenset(always | ({"ranges"} if _searches(followed) else set()))
+        held = [bool(run.state.by_hand) for run in followed.runs if run.status in AT_WORK]
+        offered = always | ({"release"} if any(held) else set())
+        if _searches(followed) and not (held and all(held)):  # until a strategy is let search again, no range is used
+            offered.add("ranges")
+        return frozenset(offered)
 
     def _is_trained(self) -> bool:
         """Whether somebody trains this study; a notice if nobody does."""
