@@ -427,7 +427,7 @@ def test_a_schedule_begins_at_one_and_is_finite_and_not_negative(name: str) -> N
 
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_a_strategy_that_searches_is_refused_without_a_range(name: str) -> None:
-    settings = {"strategy": name, "search": {"lr": "off", "weight_decay": "off"}}
+    settings = {"strategy": name, "search": dict.fromkeys(("lr", "weight_decay", "augmentation"), "off")}
     if new(name).searches:
         with pytest.raises(ConfigError, match="name at least one range"):
             configuration(**settings)

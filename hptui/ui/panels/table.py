@@ -64,7 +64,7 @@ class TablePanel(Panel, can_focus=False):
 
     DEFAULT_CSS = """
     TablePanel { layout: vertical; height: 1fr; }
-    TablePanel DataTable { height: 1fr; background: transparent; }
+    TablePanel DataTable { height: 1fr; min-height: 3; background: transparent; }
     TablePanel DataTable > .datatable--header { background: transparent; color: $text-muted; }
     TablePanel Static { height: auto; min-height: 4; max-height: 11; }
     TablePanel .run--running, TablePanel .run--finished { color: $text-success; }
