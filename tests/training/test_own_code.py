@@ -20,7 +20,7 @@ from hptui.record.events import BatchesTrained, DecisionsPlanned, RunCompleted
 from hptui.record.run_directory import RunFile, create_run
 from hptui.record.run_reader import RunReader
 from hptui.strategies import Candidate, Choice, Situation, Strategy
-from hptui.training import planned_run
+from hptui.training import planned_run as run_module
 from hptui.training.engine.evaluation import evaluate
 from hptui.training.run.answers import checked_choice
 from hptui.training.run.control import Control
@@ -219,7 +219,7 @@ class Forgetful(Strategy):
 def test_memory_that_is_not_plain_is_told_at_the_first_checkpoint(
     prepare: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(planned_run, "new_strategy", lambda config, arm, seed=0: Forgetful(config.epochs))
+    monkeypatch.setattr(run_module, "new_strategy", lambda config, arm, seed=0: Forgetful(config.epochs))
     create_run(tmp_path, RunFile(1, "0", "optimized", 0, {}))
     with pytest.raises(TrainingError, match=r"Forgetful keeps a numpy\.float64 in its memory"):
         train_run(tmp_path, prepare(), "optimized", 0, Control())
