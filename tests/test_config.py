@@ -214,7 +214,7 @@ def test_an_epoch_to_decide_at_beyond_the_end() -> None:
 
 @pytest.mark.parametrize("settings", [{"strategy": "grid"}, {"strategy": "fixed", "baseline": "grid"}])
 def test_a_grid_needs_a_range(settings: dict[str, str]) -> None:
-    expected = "strategy 'grid' has a grid of no cells; name at least one range with --search."
+    expected = "strategy 'grid' has nothing to search; name at least one range with --search."
     assert refusal(search="lr=off wd=off", **settings) == expected
 
 

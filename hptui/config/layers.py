@@ -183,7 +183,7 @@ def contradictions(config: StudyConfig, *, installed: bool = True) -> Iterator[t
         if config.search and registry.is_built_in("strategies", strategy):
             continue  # nothing can be missing; the first picture need not wait for its import
         if _searches(strategy, installed=installed) and not config.search:
-            problem = f"strategy {strategy!r} has a grid of no cells; name at least one range with --search."
+            problem = f"strategy {strategy!r} has nothing to search; name at least one range with --search."
             yield ("strategy" if arm == "optimized" else arm, "search"), problem
     for epoch in config.decide_at or ():
         if epoch > config.epochs:

@@ -90,7 +90,7 @@ BAD_INPUT = [
     (f"{DIGITS} --search lr", "flag: search 'lr': write NAME=..., for example lr=1e-4:1e-1:log:7."),
     (
         f"{DIGITS} --strategy grid --search lr=off --search wd=off",
-        "strategy 'grid' has a grid of no cells; name at least one range with --search.",
+        "strategy 'grid' has nothing to search; name at least one range with --search.",
     ),
     (f"{DIGITS} --decide-at 99", "decide_at names epoch 99, but a run has 10 epochs."),
     (f"{DIGITS} --decide-at 1,2 --decide-every 1", "flag: decide_at and decide_every exclude each other"),
@@ -446,7 +446,7 @@ def test_config_validate_tells_what_does_not_fit_together(here: Path, capsys: Ca
     )
     assert main(["config", "validate", "apart.toml"]) == 2
     assert capsys.readouterr().err.splitlines() == [
-        "hptui: apart.toml, lines 3, 4: strategy 'grid' has a grid of no cells; name at least one range with --search.",
+        "hptui: apart.toml, lines 3, 4: strategy 'grid' has nothing to search; name at least one range with --search.",
         "hptui: apart.toml, lines 1, 2: decide_at names epoch 20, but a run has 10 epochs.",
     ]
 

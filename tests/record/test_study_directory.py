@@ -264,7 +264,7 @@ def change(directory: Path, **changes: object) -> None:
         ({"config": 3}, "is damaged: Expected `object`"),
         ({"config": {"epoch": 3}}, "cannot be used here: config: unknown key 'epoch'. Did you mean 'epochs'?"),
         ({"config": {"epochs": "ten"}}, "cannot be used here: config: epochs = 'ten'"),
-        ({"config": {"strategy": "grid", "search": {}}}, "cannot be used here: strategy 'grid' has a grid of no cells"),
+        ({"config": {"strategy": "grid", "search": {}}}, "cannot be used here: strategy 'grid' has nothing to search"),
     ],
 )
 def test_a_study_toml_that_cannot_be_used(tmp_path: Path, changes: dict[str, object], expected: str) -> None:
