@@ -14,6 +14,7 @@ from test_terminal import Terminal, events, hptui
 from hptui.record.events import RunCompleted, RunStarted
 
 SETTINGS = {"model": "lenet", "baseline": "none", "runs": "1", "epochs": "2", "horizon": "0.05", "threads": "1"}
+SETTINGS["strategy"] = "grid"
 
 
 def write_images(folder: Path) -> None:

@@ -246,7 +246,17 @@ def test_four_runs_at_once_are_shown_and_steered(tmp_path: Path, open_terminal: 
     """One is looked at until another is chosen; pause, other ranges, a stopped run and the end reach those at work."""
     study = tmp_path / "study"
     settings = ["--dataset", "digits", "--model", "lenet", "--threads", "1", "--epochs", "400", "--runs", "3"]
-    flags = [*settings, "--parallel", "4", "--search", "lr=1e-3:1e-2:log:2", "--search", "weight_decay=off"]
+    flags = [
+        *settings,
+        "--strategy",
+        "grid",
+        "--parallel",
+        "4",
+        "--search",
+        "lr=1e-3:1e-2:log:2",
+        "--search",
+        "weight_decay=off",
+    ]
     terminal = open_terminal("run", *flags, "--out", study, columns=160, lines=48)
 
     def at_work(kind: type) -> list[str]:

@@ -103,7 +103,7 @@ def test_changed_ranges_take_effect_at_the_next_decision(prepare: Make, tmp_path
     [
         (ChangeRanges(search={"lr": "1:0.1:log:3"}), "low"),
         (ChangeRanges(search={"nothing": "0:1:lin:3"}), "unknown hyperparameter"),
-        (ChangeRanges(search={}), "grid of no cells"),
+        (ChangeRanges(search={}), "nothing to search"),
         (UseValues(run="optimized-0", values={"lr": -1.0}), "out of bounds"),
         (AddEpochs(epochs=-5), "epochs"),
     ],
