@@ -117,6 +117,20 @@ def test_a_cross_of_candidates_becomes_a_landscape_in_which_what_was_measured_is
     assert grid.beyond.predicted_worse + grid.beyond.predicted_better <= len(guessed) - vague
 
 
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_of_very_many_candidates_the_round_that_is_shown_is_fitted(number: int) -> None:
+    """An own strategy may have more than a landscape is made of, in rounds that are told apart by their lengths."""
+    counts = {60: 20, 50: 40, 40: 60}
+    cells = [
+        candidate_scored(candidate=n, lr=10 ** (-4 + 2 * at / count), score=1.0 + at, images=images)
+        for n, (count, images, at) in enumerate(
+            (count, images, at) for count, images in counts.items() for at in range(count)
+        )
+    ]
+    grid = heatmap(decision([AXIS, DROPOUT], *cells), number=number)
+    assert sum(cell.value is not None for _, _, cell in grid.places) > 10
+
+
 def test_accuracies_are_predicted_too_and_stay_shares() -> None:
     cells = [
         candidate_scored(candidate=n, lr=rate, accuracy=share)

@@ -93,6 +93,8 @@ def landscape_of(decision: Decision, shown: ProbeRound | None, measure: Measure)
     here = [(one, value) for number, one, value in known if number == shown.number]
     if not varied or not here:
         return None
+    # of very many the last ones are fitted: those that are shown
+    known.sort(key=lambda one: one[0] == shown.number)
     points = tuple(Point(_place(one.values, varied), number, value) for number, one, value in known)
     lower = measure in LOWER_IS_BETTER
     fitted = landscape(points, lower_is_better=lower)
