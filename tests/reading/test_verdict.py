@@ -16,9 +16,19 @@ from fabricate import (
     write_run,
 )
 
+from hptui.config import StudyConfig
 from hptui.reading.comparison import Question, compare
-from hptui.reading.comparison.differences import student_difference
-from hptui.reading.comparison.verdict import Cost, Kind, cost_words, judge, paired_seeds, verdict_so_far
+from hptui.reading.comparison.differences import student_difference, within_shares
+from hptui.reading.comparison.verdict import (
+    Cost,
+    Kind,
+    cost_words,
+    judge,
+    no_verdict,
+    paired_seeds,
+    subject,
+    verdict_so_far,
+)
 from hptui.reading.comparison.words import comparison_lines, verdict_lines
 from hptui.reading.studies import follow
 
@@ -70,6 +80,57 @@ def test_every_verdict(optimized: dict[int, float], planned: int, kind: Kind, be
     assert found.is_told == (kind not in ("too few",))
     assert found.is_final == (difference.n >= planned)
     assert len(found.short) <= len(found.words)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "baseline", "of"),
+    [
+        ("adaptive", "fixed", "the search"),
+        ("grid", "none", "the search"),
+        ("grid", "adaptive", "the optimized arm (grid against adaptive)"),
+        ("fixed", "adaptive", "the optimized arm (fixed against adaptive)"),
+        ("fixed", "fixed", "the optimized arm (fixed against fixed)"),
+        ("fixed", "none", "the optimized arm (fixed)"),
+    ],
+)
+def test_it_is_of_the_search_only_where_one_arm_alone_searches(strategy: str, baseline: str, of: str) -> None:
+    assert subject(StudyConfig(strategy=strategy, baseline=baseline)) == of
+
+
+@pytest.mark.parametrize("by", [STEADY, tuple(-by for by in STEADY), (0.01, -0.012), (0.01, 0.01), (0.01,), ()])
+def test_no_sentence_speaks_of_a_search_that_does_not_tell_the_arms_apart(by: tuple[float, ...]) -> None:
+    difference = student_difference(dict.fromkeys(range(6), 0.5), {seed: 0.5 + each for seed, each in enumerate(by)})
+    arm = "the optimized arm (fixed)"
+    found = judge(difference, "accuracy", "single-label", 6, COST if by else None, arm)
+    for words in (found.short, found.words, no_verdict("no baseline", "accuracy", 6, arm).words):
+        assert "he search" not in words
+        assert "he optimized arm (fixed) " in words
+
+
+def test_the_settings_of_a_study_say_what_its_verdict_is_of(tmp_path: Path) -> None:
+    finished_study(tmp_path / "s", [0.9, 0.91], [0.92, 0.94])
+    edit_study(tmp_path / "s", lambda text: text.replace('baseline = "fixed"', 'baseline = "adaptive"'))
+    followed = follow(tmp_path / "s")
+    found = verdict_so_far(followed)
+    assert found is not None
+    assert found == compare(followed).verdict
+    assert f"he optimized arm ({followed.study.config.strategy} against adaptive)" in found.words
+
+
+@pytest.mark.parametrize(
+    ("by", "says"),
+    [
+        ((0.05, -0.4), "2 pairs are too few for that: the interval bounds no difference that could matter."),
+        ((0.5, -0.5) * 3, "The pairs differ too much for that: the interval bounds no difference that could matter."),
+        ((0.01, -0.012), "it is hardly more than 14.08 points. With so few pairs the interval itself is uncertain."),
+    ],
+)
+def test_an_interval_that_bounds_nothing_is_no_bound(by: tuple[float, ...], says: str) -> None:
+    half = dict.fromkeys(range(6), 0.5)
+    difference = within_shares(student_difference(half, {seed: 0.5 + each for seed, each in enumerate(by)}))
+    words = judge(difference, "accuracy", "single-label", 6, None).words
+    assert words.endswith(says)
+    assert "100.00 points." not in words
 
 
 def test_of_a_metric_that_is_better_the_lower_the_sign_is_turned() -> None:

@@ -24,7 +24,7 @@ from hptui.reading.comparison.sampling import (
     largest_paired_error,
     paired_error,
 )
-from hptui.reading.comparison.verdict import Verdict, cost_of_pairs, judge, no_verdict
+from hptui.reading.comparison.verdict import Verdict, cost_of_pairs, judge, no_verdict, subject
 from hptui.reading.studies import FollowedRun, FollowedStudy
 from hptui.record.predictions import Model
 from hptui.record.task import Task
@@ -128,10 +128,10 @@ def _conclusion(followed: FollowedStudy, difference: Difference, sampling: Sampl
 def _verdict(followed: FollowedStudy, difference: Difference, metric: str) -> Verdict:
     config = followed.study.config
     if followed.untested:
-        return no_verdict("untested", metric, config.runs)
+        return no_verdict("untested", metric, config.runs, subject(config))
     if "baseline" not in config.arms:
-        return no_verdict("no baseline", metric, config.runs)
-    return judge(difference, metric, followed.task, config.runs, cost_of_pairs(followed))
+        return no_verdict("no baseline", metric, config.runs, subject(config))
+    return judge(difference, metric, followed.task, config.runs, cost_of_pairs(followed), subject(config))
 
 
 def _score_verdict(followed: FollowedStudy, metric: str) -> Verdict | None:

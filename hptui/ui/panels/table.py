@@ -174,7 +174,7 @@ class TablePanel(Panel, can_focus=False):
         """Say, while runs are still to come, that another verdict is reached than when it was told last."""
         before, self._told = self._told, verdict.kind
         if before not in (None, verdict.kind) and verdict.is_told and not verdict.is_final:
-            self.notify(verdict.words, title="does the search pay?", timeout=TOLD_SECONDS, markup=False)
+            self.notify(verdict.words, title="does it pay?", timeout=TOLD_SECONDS, markup=False)
 
     def _update(self, name: str, row: tuple[str, ...]) -> None:
         before = self._rows.get(name)
