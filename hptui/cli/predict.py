@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from hptui.training.predicting import Predictor
 
 FILES: dict[Model, str] = {"final": MODEL_FILE, "best": BEST_FILE}
+ARCHIVE = ".npz"
+"""suffix of files with arrays of images"""
 AT_ONCE = 200
 """images decoded before they are put to the network: 20 MB at 224 x 224 in colour"""
 
@@ -89,7 +91,7 @@ class PredictionTable:
     def _batches(self) -> Iterator[ImageBatch]:
         files: list[Path] = []
         for path in self.images:
-            if path.suffix.lower() == ".npz":
+            if path.suffix.lower() == ARCHIVE:
                 yield from self._files(files)
                 files = []
                 yield from self._archive(path)
@@ -192,7 +194,7 @@ def predict(
         per_group: pattern of the group in a file's name, for one row a group; None: one row an image.
         device: where to compute, instead of where the study does.
         trust: run the study's own code without asking.
-        report_line: called with one line for each file that is left out.
+        report_line: called with one line for each file that cannot be read, and for what is left out of a folder.
 
     Raises:
         UsageError: no completed run, no such images, no such threshold, or code that may not be run.
@@ -200,7 +202,7 @@ def predict(
     read_run_file(run)
     grouping = Grouping(per_group) if per_group is not None else None
     threshold = _threshold(run, model, threshold_for, grouping) if threshold_for is not None else None
-    files = _image_files(images) if (run / FILES[model]).exists() else []
+    files = _image_files(images, report_line) if (run / FILES[model]).exists() else []
     network = load_network(run, model, device=device, trust=trust)
     return PredictionTable(network.predictor, threshold, files, report_line, _form(network), grouping=grouping)
 
@@ -258,27 +260,28 @@ def _threshold(run: Path, model: Model, wanted: str, grouping: Grouping | None) 
     return choose_threshold(validation, wanted)
 
 
-def _image_files(images: Sequence[Path]) -> list[Path]:
-    """Image files, those of a folder sorted; raise UsageError if a folder has none."""
-    from hptui.datasets._decode import foreign_format, is_image_file
+def _image_files(images: Sequence[Path], report_line: Callable[[str], object]) -> list[Path]:
+    """Image files; of a folder those that training would take of it, sorted, with a line on what is left out.
+
+    Raises:
+        UsageError: a folder has none, or cannot be listed.
+    """
+    from hptui.datasets._image_files import LeftOut, images_below
+    from hptui.datasets._no_classes import without_masks
 
     files: list[Path] = []
     for path in images:
         if not path.is_dir():
             files.append(path)
             continue
-        inside = sorted(
-            file for file in _visible(path) if file.is_file() and (file.suffix.lower() == ".npz" or is_image_file(file))
-        )
+        left_out = LeftOut(path)
+        try:
+            inside = without_masks(images_below(path, left_out, ARCHIVE), left_out)
+        except DatasetError as error:
+            raise UsageError(str(error)) from error
         if not inside:
-            kinds = {foreign for file in _visible(path) if (foreign := foreign_format(file))}
-            raise UsageError(f"{path} holds no image files{'; there is ' if kinds else ''}{'; '.join(sorted(kinds))}.")
+            raise UsageError(f"{path} holds no image files{left_out.unreadable(path)}.")
+        for note in left_out.notes:
+            report_line(f"hptui: {path}: {shown(note)}")
         files += inside
     return files
-
-
-def _visible(folder: Path) -> Iterator[Path]:
-    """All below a folder that is not hidden."""
-    for path in folder.rglob("*"):
-        if not any(part.startswith(".") for part in path.relative_to(folder).parts):
-            yield path

@@ -76,8 +76,13 @@ def visible(parent: Path, left_out: LeftOut) -> list[Path]:
     return seen
 
 
-def images_below(folder: Path, left_out: LeftOut) -> list[Path]:
+def images_below(folder: Path, left_out: LeftOut, also: str | None = None) -> list[Path]:
     """Image files of a folder and of the folders in it, sorted.
+
+    Args:
+        folder: to be searched to the bottom.
+        left_out: where all else is noted.
+        also: suffix in lower case, such as ".npz", of files that are taken beside the image files.
 
     Raises:
         DatasetError: a folder cannot be listed, or leads back into itself.
@@ -93,7 +98,7 @@ def images_below(folder: Path, left_out: LeftOut) -> list[Path]:
                 else:
                     entered.add(place)
                     waiting.append(path)
-            elif is_image_file(path):
+            elif (also is not None and path.suffix.lower() == also) or is_image_file(path):
                 images.append(path)
             else:
                 left_out.add(NO_IMAGE, path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from hptui.datasets._image_files import LeftOut, visible
@@ -38,26 +39,30 @@ def refuse_no_classes(root: Path, folders: Sequence[Path]) -> None:
 def without_masks(images: list[Path], left_out: LeftOut) -> list[Path]:
     """Images of a class without the drawings that lie beside them, which would be learned as images of that class.
 
-    A mask is called like an image in the same folder (x_mask.png beside x.png), or lies in a folder of masks that has a
-    folder of images beside it.
+    A mask is called like an image in the same folder (x_mask.png beside x.png), or lies in a folder of masks that has
+    images, or a folder of images, beside it.
     """
     names = {(path.parent, path.stem.lower()) for path in images}
+    folders = {path.parent for path in images}
     beside: dict[Path, bool] = {}
     kept = []
     for path in images:
         named = _MASK_NAME.fullmatch(path.stem)
         if named is not None and (path.parent, named[1].lower()) in names:
             left_out.add("a mask of an image beside it", path)
-        elif _in_masks(path.parent, beside):
-            left_out.add("in a folder of masks beside one of images", path)
+        elif _in_masks(path.parent, folders, beside):
+            left_out.add("in a folder of masks beside the images", path)
         else:
             kept.append(path)
     return kept
 
 
-def _in_masks(folder: Path, known: dict[Path, bool]) -> bool:
+def _in_masks(folder: Path, folders: AbstractSet[Path], known: dict[Path, bool]) -> bool:
+    """Whether a folder has masks; `folders` are those with images right in them."""
     if folder not in known:
-        known[folder] = folder.name.lower() in _MASKS and any(
-            path.is_dir() and path.name.lower() in _IMAGES for path in visible(folder.parent, LeftOut(folder.parent))
-        )
+        known[folder] = folder.name.lower() in _MASKS and (folder.parent in folders or _has_images(folder.parent))
     return known[folder]
+
+
+def _has_images(folder: Path) -> bool:
+    return any(path.is_dir() and path.name.lower() in _IMAGES for path in visible(folder, LeftOut(folder)))

@@ -78,9 +78,17 @@ def test_folders_of_masks_beside_those_of_images_are_left_out(tmp_path: Path) ->
     dataset = read(tmp_path)
     assert dataset.class_names == ("covid", "normal")
     assert {name.split("/")[1] for name in dataset.train.names.tolist()} == {"images"}
-    assert dataset.notes[0].startswith(
-        "left out, in a folder of masks beside one of images: 8 (covid/masks/img_000.png, "
-    )
+    assert dataset.notes[0].startswith("left out, in a folder of masks beside the images: 8 (covid/masks/img_000.png, ")
+
+
+def test_a_folder_of_masks_among_the_images_of_a_class_is_left_out(tmp_path: Path) -> None:
+    fill(tmp_path, 5)
+    for name in ("benign", "malignant"):
+        for index in range(5):
+            noise(tmp_path / name / "masks" / f"img_{index:03d}.png", 1000 + index)
+    dataset = read(tmp_path)
+    assert not any("masks" in name for name in (*dataset.train.names.tolist(), *dataset.test.names.tolist()))
+    assert dataset.notes[0].startswith("left out, in a folder of masks beside the images: 10 (benign/masks/img_000.png")
 
 
 def test_the_index_of_a_disc_is_left_out(tmp_path: Path) -> None:

@@ -286,7 +286,8 @@ def test_a_folder_of_volumes_is_told_with_what_to_do(
 ) -> None:
     (tmp_path / "x.nii.gz").write_bytes(b"")
     assert main(["predict", str(study / "optimized-0"), str(tmp_path), "--trust"]) == 2
-    assert "holds no image files; there is a NIfTI volume: save the slices" in capsys.readouterr().err
+    told = "holds no image files that can be read here (.nii.gz instead); x.nii.gz is a NIfTI volume: save the slices"
+    assert told in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("scale", ["same", "some", "all"])

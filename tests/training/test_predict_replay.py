@@ -202,9 +202,30 @@ def test_image_files_and_folders_are_prepared_as_in_training(
     expected = read_predictions(run)
     assert expected is not None
     assert np.allclose(shares(rows), expected.probabilities[[0, 2, 4, 1, 3, 2]], atol=1e-6)
-    broken, missing = err.splitlines()
+    hidden, other, broken, missing = err.splitlines()
+    assert hidden == f"hptui: {folder}: left out, hidden: 1 (.hidden)"
+    assert other == f"hptui: {folder}: left out, in no image format that is read here: 1 (notes.txt)"
     assert broken.startswith(f"hptui: left out: {folder / 'broken.png'} cannot be read as an image")
     assert missing == f"hptui: left out: there is no file {tmp_path / 'none.png'}."
+
+
+def test_of_a_folder_masks_are_left_out_as_in_training(
+    run: Path, tmp_path: Path, test_pixels: np.ndarray, capsys: Captured
+) -> None:
+    """Those called like an image, and a folder of them; one that is named by itself is what its user wants."""
+    folder = tmp_path / "scans"
+    (folder / "masks").mkdir(parents=True)
+    for name, pixels in zip(("a", "a_mask", "masks/a", "b_mask"), test_pixels, strict=False):
+        Image.fromarray(pixels).save(folder / f"{name}.png")
+    np.savez(folder / "more.npz", images=test_pixels[:1])
+    out, err = out_of(capsys, "predict", run, folder)
+    assert [Path(row["file"]).name for row in rows_of(out)] == ["a.png", "b_mask.png", "more.npz:images[0]"]
+    assert err.splitlines() == [
+        f"hptui: {folder}: left out, a mask of an image beside it: 1 (a_mask.png)",
+        f"hptui: {folder}: left out, in a folder of masks beside the images: 1 (masks/a.png)",
+    ]
+    out, err = out_of(capsys, "predict", run, folder / "a_mask.png")
+    assert ([Path(row["file"]).name for row in rows_of(out)], err) == (["a_mask.png"], "")
 
 
 def test_other_sizes_and_colours_are_brought_to_those_of_the_run(
