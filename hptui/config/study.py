@@ -79,7 +79,7 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         dict[str, str],
         Meta(
             description="column of a table: image, label, split or group=NAME (default: guessed from usual names); "
-            "label=A,B where each column is a label of its own, 0 or 1"
+            "label=A,B where each column is a class or a label of its own, 0 or 1"
         ),
     ] = {}
     group_column: Annotated[

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -23,6 +24,7 @@ _SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm"}
 """of what is in a first line that names no columns"""
 _WIDE = (b"\xff\xfe", b"\xfe\xff")
 """how UTF-16 begins, of Excel's "Unicode text\""""
+_MARKS = {"0", "1", "0.0", "1.0"}
 _NOTHING = {"nan", "n/a", "#n/a", "<na>", "null"}
 """what programs write, in lower case, where nothing is known; NA, none and unknown may be classes"""
 
@@ -89,7 +91,7 @@ def read_table(path: Path, named: Mapping[str, str]) -> Table:
     header = [cell.strip() for cell in lines[0][1]]
     columns: dict[Role, str] = {}
     for role in _USUAL:
-        if (column := _column(path, header, role, named.get(role))) is not None:
+        if (column := _column(path, header, role, named.get(role), [cells for _, cells in lines[1:]])) is not None:
             columns[role] = column
     label_columns = _label_columns(header, columns["label"])
     places = {role: header.index(column) for role, column in columns.items() if role != "label"}
@@ -137,7 +139,7 @@ def _cell(cells: list[str], place: int | None) -> str:
     return "" if cell.lower() in _NOTHING else cell
 
 
-def _column(path: Path, header: list[str], role: Role, named: str | None) -> str | None:
+def _column(path: Path, header: list[str], role: Role, named: str | None, cells: Sequence[list[str]]) -> str | None:
     """Name of the column for a role; None: a table may do without it, and does."""
     there = ", ".join(map(repr, header))
     if named is not None:
@@ -156,10 +158,10 @@ def _column(path: Path, header: list[str], role: Role, named: str | None) -> str
         if fitting:
             return fitting[0]
     if role in ("image", "label"):
-        several = " (--column label=NAME,NAME where each is a label of its own)" if role == "label" else ""
+        several = " (--column label=NAME,NAME where each is a class or a label of its own)" if role == "label" else ""
         raise DatasetError(
             f"{path}: which column is the {role}? Say it with --column {role}=NAME{several}. It has {there}."
-            f"{_header_advice(header)}"
+            f"{_header_advice(header) or (_marks_advice(header, cells) if role == 'label' else '')}"
         )
     return None
 
@@ -171,6 +173,19 @@ def _header_advice(header: list[str]) -> str:
     if header[0].startswith(("#", "//")):
         return " That is a comment: the first line has to name the columns."
     return ""
+
+
+def _marks_advice(header: list[str], lines: Sequence[list[str]]) -> str:
+    """What to write where several columns hold nothing but 0 and 1."""
+    marked = [
+        name
+        for place, name in enumerate(header)
+        if (found := {_cell(cells, place) for cells in lines} - {""}) and found <= _MARKS
+    ]
+    if len(marked) < 2 or any("," in name for name in marked):
+        return ""
+    wish = f"label={','.join(marked)}"
+    return f" Of 0 and 1 are: --column {shlex.quote(wish)}."
 
 
 def _label_columns(header: list[str], named: str) -> tuple[str, ...]:

@@ -1,4 +1,7 @@
-"""Labels of a table: one class a row, a list of labels (`Edema|Effusion`), or several columns of 0 and 1."""
+"""Labels of a table: one class a row, a list of labels (`Edema|Effusion`), or several columns of 0 and 1.
+
+Several columns are classes where every row has exactly one 1 (one-hot), else labels of which an image may have several.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,8 @@ from hptui.datasets._table_columns import Row
 from hptui.errors import DatasetError
 
 _BETWEEN = "|"
+_NAMED = 5
+"""columns in a line"""
 _NONE = {"no finding", "no findings", "none"}
 """words of a list that stand for no label at all (NIH ChestX-ray14 has the first)"""
 _PRESENCE = {"0": 0, "0.0": 0, "false": 0, "no": 0, "1": 1, "1.0": 1, "true": 1, "yes": 1}
@@ -45,7 +50,7 @@ def read_labels(path: Path, columns: Sequence[str], rows: Sequence[Row]) -> Tabl
 
 
 def _several_columns(path: Path, columns: Sequence[str], rows: Sequence[Row]) -> TableLabels:
-    """A label for each column, which an image has where the cell says 1."""
+    """A class for each column, or a label, which an image has where the cell says 1."""
     blank = 0
     for row in rows:
         for column, cell in zip(columns, row.labels, strict=True):
@@ -56,13 +61,38 @@ def _several_columns(path: Path, columns: Sequence[str], rows: Sequence[Row]) ->
                     "column is a label, write 1 for an image that has it and 0 for one that has not (decide what an "
                     "uncertain one is)."
                 )
-    if blank:
-        told = f"empty cells in the columns of labels, taken for 0: {blank:,} of {len(rows) * len(columns):,}"
+    told = f"empty cells in the columns of labels, taken for 0: {blank:,} of {len(rows) * len(columns):,}"
+    notes = (told,) if blank else ()
+    present = _present(rows)
+    if len(present) and (present.sum(1) == 1).all():
+        if (present.sum(0) > 0).sum() < 2:
+            raise DatasetError(
+                f"{path}: every image has a 1 in column {columns[int(present[0].argmax())]!r} and in no other; there "
+                "must be at least two classes."
+            )
+        one = f"every image has exactly one 1 in {_enumerated(columns)}: these are classes"
+        return TableLabels(tuple(columns), lambda some: _present(some).argmax(1), (one, *notes))
+    return TableLabels(tuple(columns), _present, (*_several_note(columns, present), *notes))
 
-    def of(some: Sequence[Row]) -> Labels:
-        return np.array([[_PRESENCE.get(cell.lower(), 0) for cell in row.labels] for row in some], np.int64)
 
-    return TableLabels(tuple(columns), of, (told,) if blank else ())
+def _present(rows: Sequence[Row]) -> Labels:
+    """(n, labels) of 0 and 1."""
+    return np.array([[_PRESENCE.get(cell.lower(), 0) for cell in row.labels] for row in rows], np.int64)
+
+
+def _several_note(columns: Sequence[str], present: Labels) -> tuple[str, ...]:
+    """That columns are labels and no classes, where that can be doubted: no image has several of them."""
+    if not len(present) or present.sum(1).max() > 1:
+        return ()
+    without = int((present.sum(1) == 0).sum())
+    return (
+        f"no image has several of {_enumerated(columns)}, and {without:,} of {len(present):,} have none: they are "
+        "taken as labels, not as classes (for classes, give those a column of their own)",
+    )
+
+
+def _enumerated(names: Sequence[str]) -> str:
+    return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if names[_NAMED:] else "")
 
 
 def _lists(path: Path, column: str, rows: Sequence[Row]) -> TableLabels:

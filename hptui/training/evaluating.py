@@ -137,6 +137,8 @@ def _is_own(dataset: ImageDataset, config: StudyConfig, trained_on: str) -> bool
 
 def _relabelled(spec: str, dataset: ImageDataset, class_names: tuple[str, ...], task: Task) -> Labels:
     """Labels of all splits by the network's classes, or labels, which are found by name."""
+    if (dataset.task, task) == ("single-label", "multi-label") and set(dataset.class_names) == set(class_names):
+        return np.eye(len(class_names), dtype=np.int64)[_classes(dataset, class_names)]  # each happens to have one
     if dataset.task != task:
         has = "one class for each image" if dataset.task == "single-label" else "any number of labels for each image"
         took = "several labels per image" if task == "multi-label" else "one class per image"
@@ -147,17 +149,30 @@ def _relabelled(spec: str, dataset: ImageDataset, class_names: tuple[str, ...], 
             raise DatasetError(
                 f"{spec} has a class {name!r}, which this run does not know ({known}).{nearest(name, class_names)}"
             )
-    place = np.array([class_names.index(name) for name in dataset.class_names], np.int64)
-    splits = [images for images in (dataset.train, dataset.validation, dataset.test) if images is not None]
-    every = np.concatenate([images.labels for images in splits])
     if task != "multi-label":
-        classes: Labels = place[every]
-        return classes
+        return _classes(dataset, class_names)
+    place = _places(dataset, class_names)
+    every = _every_label(dataset)
     if lacking := [name for name in class_names if name not in dataset.class_names]:
         raise DatasetError(f"{spec} says nothing of the label {lacking[0]!r}, which this run's network tells of.")
     labels = np.zeros((len(every), len(class_names)), np.int64)
     labels[:, place] = every
     return labels
+
+
+def _classes(dataset: ImageDataset, class_names: tuple[str, ...]) -> Labels:
+    """Classes of all splits, as the network numbers them."""
+    classes: Labels = _places(dataset, class_names)[_every_label(dataset)]
+    return classes
+
+
+def _places(dataset: ImageDataset, class_names: tuple[str, ...]) -> Labels:
+    return np.array([class_names.index(name) for name in dataset.class_names], np.int64)
+
+
+def _every_label(dataset: ImageDataset) -> Labels:
+    splits = [images for images in (dataset.train, dataset.validation, dataset.test) if images is not None]
+    return np.concatenate([images.labels for images in splits])
 
 
 def _with_channels(spec: str, pixels: Pixels, channels: int) -> Pixels:

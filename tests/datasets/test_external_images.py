@@ -56,6 +56,25 @@ def test_dicom_of_another_rescale_is_brought_to_the_depth_of_the_training(
     assert np.array_equal(images.pixels[images.names.tolist().index("0.dcm"), 0], expected)
 
 
+def test_a_network_of_labels_takes_a_table_in_which_each_image_happens_to_have_one(tmp_path: Path) -> None:
+    rows = ["file,B,A", *[f"{index}.png,{index % 2},{1 - index % 2}" for index in range(4)]]
+    for index in range(4):
+        Image.fromarray(np.full((8, 8), 50 * index, np.uint8)).save(tmp_path / f"{index}.png")
+    (tmp_path / "labels.csv").write_text("\n".join(rows))
+    predictor: Any = SimpleNamespace(
+        task="multi-label",
+        image_shape=(1, 8, 8),
+        intensity=Intensity("full", 0.0, 255.0, "uint8"),
+        class_names=("A", "B"),
+    )
+    config = resolve([Layer("test", {"column": {"label": "B,A"}})]).config
+    study: Any = SimpleNamespace(fingerprint="of other images", data=None)
+    images = read_external(f"table:{tmp_path / 'labels.csv'}", config, predictor, study).images
+    assert images.names is not None
+    found = dict(zip(images.names.tolist(), images.labels.tolist(), strict=True))
+    assert found == {f"{index}.png": [1 - index % 2, index % 2] for index in range(4)}
+
+
 def test_files_whose_values_have_no_unit_are_refused_at_another_depth(tmp_path: Path) -> None:
     for index in range(4):
         path = tmp_path / "ab"[index % 2].replace("a", "ill").replace("b", "well") / f"{index}.png"

@@ -135,7 +135,7 @@ def test_columns_can_be_named(tmp_path: Path) -> None:
             "file,a,b",
             {},
             "which column is the label? Say it with --column label=NAME (--column label=NAME,NAME where each is a "
-            "label of its own). It has 'file', 'a', 'b'.",
+            "class or a label of its own). It has 'file', 'a', 'b'. Of 0 and 1 are: --column label=a,b.",
         ),
         ("file,label,x", {"column": {"group": "pat"}}, " has no column 'pat'. Known: file, label, x."),
         ("file,label,patient", {"column": {"group": "patien"}}, " has no column 'patien'. Did you mean 'patient'?"),
@@ -282,3 +282,41 @@ def test_what_is_no_table_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "labels.csv"
     path.write_bytes(content)
     assert refusal(path)
+
+
+def one_hot(root: Path, rows: list[str], count: int = 40) -> Path:
+    return write(folder(root, count), ["image,MEL,NV,BCC", *[f"{index:03},{row}" for index, row in enumerate(rows)]])
+
+
+MARKED = {"label": "MEL,NV,BCC"}
+
+
+def test_columns_of_which_each_row_marks_one_are_classes(tmp_path: Path) -> None:
+    rows = [("1.0,0.0,0.0", "0,1,0", ",,1")[index % 3] for index in range(40)]
+    dataset = read(one_hot(tmp_path, rows), column=MARKED)
+    assert (dataset.task, dataset.class_names) == ("single-label", ("MEL", "NV", "BCC"))
+    assert {by_name(dataset)[f"images/{index:03}.png"] for index in range(0, 40, 3)} == {"MEL"}
+    assert dataset.notes[1] == "every image has exactly one 1 in MEL, NV, BCC: these are classes"
+    assert dataset.notes[2] == "empty cells in the columns of labels, taken for 0: 26 of 120"
+
+
+@pytest.mark.parametrize(("other", "told"), [("0,0,0", True), ("1,1,0", False)])
+def test_columns_that_are_labels_are_said_to_be_where_they_may_be_meant_as_classes(
+    tmp_path: Path, other: str, told: bool
+) -> None:
+    rows = [("1,0,0", "0,1,0", "0,0,1", other)[index % 4] for index in range(40)]
+    dataset = read(one_hot(tmp_path, rows), column=MARKED)
+    assert dataset.task == "multi-label"
+    says = "no image has several of MEL, NV, BCC, and 10 of 40 have none: they are taken as labels, not as classes"
+    assert any(note.startswith(says) for note in dataset.notes) == told
+
+
+def test_columns_that_mark_the_same_in_all_rows_are_refused(tmp_path: Path) -> None:
+    assert "every image has a 1 in column 'NV' and in no other" in refusal(
+        one_hot(tmp_path, ["0,1,0"] * 40), column=MARKED
+    )
+
+
+def test_columns_of_marks_are_named_where_no_label_is(tmp_path: Path) -> None:
+    path = one_hot(tmp_path, [("1,0,0", "0,1,0", "0,0,1")[index % 3] for index in range(40)])
+    assert refusal(path).endswith("Of 0 and 1 are: --column label=MEL,NV,BCC.")
