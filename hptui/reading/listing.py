@@ -18,6 +18,7 @@ from hptui.errors import told
 from hptui.reading.comparison.arms import Summary, summarize
 from hptui.reading.comparison.differences import Difference, student_difference
 from hptui.reading.glance import RunGlance, glance
+from hptui.reading.main_scores import main_scores
 from hptui.reading.progress import StudyProgress
 from hptui.reading.studies import Status, status_of
 from hptui.record.contents import size_of
@@ -42,7 +43,7 @@ SHOW_SECONDS = 0.3
 
 @dataclass(frozen=True)
 class StudyResults:
-    """Test accuracies of completed runs, delivered weights, as fractions.
+    """Test accuracies of completed runs (of several labels per image: mean AUC), delivered weights, as fractions.
 
     As soon as a pair is complete, with equal epochs, all three are over such pairs alone; until then over the runs.
     """
@@ -53,6 +54,8 @@ class StudyResults:
     """optimized minus baseline by pairs of one seed, with Student's interval: that of `hptui compare`"""
     planned: int
     """runs of each arm that there will be"""
+    metric: str = "accuracy"
+    """what they are, see `hptui.reading.main_scores`"""
 
     @property
     def is_interim(self) -> bool:
@@ -87,7 +90,7 @@ class StudyLine:
     kept: int = 0
     """bytes that the runs are expected to keep once all are finished; 0: an older hptui did not plan it"""
     task: Task = "single-label"
-    """what its accuracies are of: classes, or several labels per image"""
+    """what its results are of: classes, or several labels per image"""
 
     @property
     def key(self) -> str:
@@ -202,6 +205,7 @@ def _line_of(directory: Path, study: Study) -> StudyLine:
     if not progress.is_over:
         progress = replace(progress, newest=_newest_decision(runs))
     planned = progress.epochs
+    task: Task = study.data.task if study.data is not None else "single-label"
     goes_on = tuple(run.path.name for run in runs if 0 < run.seen.progress.completed < planned)
     written = is_written(study.directory)
     return StudyLine(
@@ -213,10 +217,10 @@ def _line_of(directory: Path, study: Study) -> StudyLine:
         epochs=sum(run.seen.epochs for run in runs),
         done=progress.share,
         goes_on=goes_on,
-        results=_results(runs, study.config.runs),
+        results=_results(runs, study.config.runs, task),
         note=read_note(directory),
         kept=len(runs) * study.disk.kept if study.disk is not None else 0,
-        task=study.data.task if study.data is not None else "single-label",
+        task=task,
     )
 
 
@@ -237,20 +241,20 @@ def _newest_decision(runs: Sequence[Glanced]) -> DecisionStarted | None:
     return None
 
 
-def _results(runs: Sequence[Glanced], planned: int) -> StudyResults:
+def _results(runs: Sequence[Glanced], planned: int, task: Task) -> StudyResults:
+    tested = {run[:2]: (run.path, run.seen.test_accuracy) for run in runs if run.seen.test_accuracy is not None}
+    metric, scores = main_scores(tested, task)
     done: dict[Arm, dict[int, RunGlance]] = {"baseline": {}, "optimized": {}}
     for run in runs:
-        if run.seen.test_accuracy is not None:
+        if run[:2] in scores:
             done[run.arm][run.seed] = run.seen
     both = done["baseline"].keys() & done["optimized"].keys()
     pairs = {seed for seed in both if done["baseline"][seed].epochs == done["optimized"][seed].epochs}
-    accuracies = {
-        arm: {seed: seen.test_accuracy or 0.0 for seed, seen in of_arm.items() if seed in pairs or not pairs}
-        for arm, of_arm in done.items()
-    }
-    baseline, optimized = accuracies["baseline"], accuracies["optimized"]
+    baseline, optimized = (
+        {seed: scores[arm, seed] for seed in of_arm if seed in pairs or not pairs} for arm, of_arm in done.items()
+    )
     difference = student_difference(*(({}, {}) if not pairs else (baseline, optimized)))
-    return StudyResults(summarize(baseline.values()), summarize(optimized.values()), difference, planned)
+    return StudyResults(summarize(baseline.values()), summarize(optimized.values()), difference, planned, metric)
 
 
 def _newest_first(lines: Iterable[StudyLine]) -> list[StudyLine]:

@@ -45,6 +45,8 @@ class Column:
         return [line for _, line in counted] + [line for number, line in numbers if number is None]
 
 
+SHORT = {"mean AUC": "AUC", "label-wise accuracy": "by label"}
+"""titles of metrics in a cell"""
 INTERIM = "*"
 """before numbers that some runs are still to join"""
 INTERIM_WORDS = f"{INTERIM} so far: over the pairs that are finished, or over the runs before there is one"
@@ -59,16 +61,25 @@ def _accuracy(arm: Arm) -> Callable[[StudyLine], float | None]:
     return mean
 
 
+def _named(line: StudyLine, words: str) -> str:
+    """A result with the name of its metric, where that is not the accuracy that the other studies have."""
+    title = metric_title(line.results.metric, line.task) if line.results is not None else "accuracy"
+    return words if title == "accuracy" else f"{SHORT.get(title, title)} {words}"
+
+
 def _difference(line: StudyLine) -> float | None:
     return line.results.difference.mean if line.results is not None else None
 
 
-def _result(number: Callable[[StudyLine], float | None], words: Callable[[float], str]) -> Callable[[StudyLine], str]:
-    """A result in words, marked while it may change."""
+def _result(
+    number: Callable[[StudyLine], float | None], words: Callable[[float], str], *, named: bool = True
+) -> Callable[[StudyLine], str]:
+    """A result in words, named where it is no plain accuracy, and marked while it may change."""
     plain = _in_words(number, words)
 
     def text(line: StudyLine) -> str:
         found = plain(line)
+        found = _named(line, found) if found and named else found
         return f"{INTERIM}{found}" if found and line.results is not None and line.results.is_interim else found
 
     return text
@@ -119,7 +130,7 @@ COLUMNS = (
     Column("done", "done", _in_words(_done, lambda done: f"{int(100 * done)}%"), rank=7, least=4, number=_done),
     Column("baseline", "base %", _result(_baseline, percent), rank=6, least=6, number=_baseline),
     Column("optimized", "opt %", _result(_optimized, percent), rank=2, least=5, number=_optimized),
-    Column("difference", "diff", _result(_difference, signed), rank=3, least=5, number=_difference),
+    Column("difference", "diff", _result(_difference, signed, named=False), rank=3, least=5, number=_difference),
     Column("interval", "95 % interval", _interval, rank=9, least=14, number=_difference),
     Column("size", "size", _in_words(_size, in_bytes), rank=4, least=6, number=_size),
     Column("age", "age", lambda line: age(line.created), rank=5, least=6, number=lambda line: line.created),
@@ -174,14 +185,14 @@ def run_words(line: StudyLine) -> list[str]:
 
 
 def result_words(results: StudyResults, task: Task = "single-label") -> str:
-    """Both arms and their difference; the accuracy is that on test images, in percent."""
+    """Both arms and their difference by the usual metric on test images, in percent."""
     arms = [
         f"{name} {mean_sd(summary)}"
         for name, summary in (("baseline", results.baseline), ("optimized", results.optimized))
         if summary.values
     ]
     difference = results.difference
-    text = f"test {metric_title('accuracy', task)} %: {', '.join(arms)}"
+    text = f"test {metric_title(results.metric, task)} %: {', '.join(arms)}"
     if difference.mean is None:
         return text
     text += f"; difference {signed(difference.mean)} points"

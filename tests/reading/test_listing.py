@@ -6,11 +6,14 @@ import shutil
 import time
 from pathlib import Path
 
+import msgspec
+import numpy as np
 import pytest
 from fabricate import (
     batches_trained,
     candidate_scored,
     chosen,
+    configuration,
     decision,
     decision_started,
     finished_study,
@@ -24,13 +27,15 @@ from fabricate import (
 )
 
 from hptui.errors import RunDirectoryError
-from hptui.reading.comparison import compare
+from hptui.metrics.classification import metric
+from hptui.reading.comparison import Question, compare
 from hptui.reading.glance import glance
 from hptui.reading.listing import UNREAD, UNREADABLE, StudyLine, StudyReader, read_line
 from hptui.reading.listing_words import BY_NAME, COLUMNS, INTERIM_WORDS, age, details
 from hptui.reading.progress import run_progress, study_progress
 from hptui.reading.studies import follow
 from hptui.record import log_backwards, run_reader
+from hptui.record.data_summary import DataSummary
 from hptui.record.events import (
     AnyEvent,
     DecisionRepeated,
@@ -39,15 +44,17 @@ from hptui.record.events import (
     RunContinued,
     RunFailed,
     RunPaused,
+    RunStarted,
     RunStopped,
 )
 from hptui.record.log_backwards import events_backwards, last_event, last_of_kind
 from hptui.record.notes import write_note
+from hptui.record.predictions import Predictions, read_predictions, write_predictions
 from hptui.record.presence import Presence
 from hptui.record.run_directory import EVENTS_FILE
 from hptui.record.run_reader import RunReader
 from hptui.record.run_writer import RunWriter
-from hptui.record.study_directory import Steering, save_steering
+from hptui.record.study_directory import Steering, create_study, save_steering
 
 REPEATED = DecisionRepeated(decision=1, times=2.0, values={"lr": 0.1}, changed=[], images=40, seconds=1.0)
 BEGUN: list[AnyEvent] = [run_started(), *trained_epoch(1)]
@@ -336,3 +343,61 @@ def test_the_epochs_of_a_run_that_got_more_of_them_count(tmp_path: Path) -> None
     study = make_study(tmp_path / "s", baseline="none", epochs=2)
     write_run(study, "optimized", 0, [run_started(), *trained_epoch(1), *trained_epoch(2), run_completed(2)])
     assert read_line(study.directory).done == 1.0
+
+
+LABELS = DataSummary(
+    name="own",
+    class_names=["a", "b"],
+    splits={},
+    channels=1,
+    height=8,
+    width=8,
+    depth="uint8",
+    lowest=0,
+    highest=255,
+    mean=9,
+    deviation=9,
+    levels=9,
+    task="multi-label",
+)
+
+
+def labels_study(directory: Path, *, saved: bool = True) -> None:
+    """A finished study of two labels per image, with accuracies that say little of its AUC."""
+    plan = {"baseline": 1.0, "optimized": 1.6}
+    study = create_study(directory, configuration(runs=2), "f" * 64, plan, data=LABELS)
+    for seed in range(2):
+        for arm, shift in (("baseline", 0.5), ("optimized", 2.0)):
+            events = [
+                msgspec.structs.replace(event, task="multi-label") if isinstance(event, RunStarted) else event
+                for event in whole_run(arm, seed, epochs=study.config.epochs, test_accuracy=0.9 + seed / 100)
+            ]
+            run = write_run(study, arm, seed, events)
+            random = np.random.default_rng(seed)
+            labels = random.integers(0, 2, (50, 2))
+            shares = 1 / (1 + np.exp(-(random.normal(size=(50, 2)) + shift * (labels - 0.5))))
+            if saved:
+                write_predictions(run, {("final", "test"): Predictions(labels, shares.astype(np.float32))})
+
+
+def test_of_several_labels_the_mean_auc_is_shown_and_named(tmp_path: Path) -> None:
+    """Most labels are absent: their accuracy is high whatever the network does, and is not what compare compares."""
+    labels_study(tmp_path / "s")
+    line = read_line(tmp_path / "s")
+    assert line.results is not None
+    assert line.results.metric == Question().asked_of("multi-label").metric  # that of compare
+    saved = [read_predictions(tmp_path / "s" / f"optimized-{seed}") for seed in range(2)]
+    expected = [metric("auc", predictions) for predictions in saved if predictions is not None]
+    assert line.results.optimized.values == expected
+    mean = line.results.optimized.mean
+    assert mean is not None
+    assert BY_NAME["optimized"].text(line) == f"AUC {100 * mean:.2f}"
+    assert BY_NAME["difference"].text(line).startswith("+")
+    assert details(line)[-1].startswith("test mean AUC %: baseline ")
+
+
+def test_of_several_labels_without_predictions_the_accuracy_is_named(tmp_path: Path) -> None:
+    labels_study(tmp_path / "s", saved=False)
+    line = read_line(tmp_path / "s")
+    assert BY_NAME["optimized"].text(line) == "by label 90.50"
+    assert details(line)[-1].startswith("test label-wise accuracy %: baseline 90.50")
