@@ -129,7 +129,10 @@ def _colour(path: Path, dataset: Dataset, values: Values) -> Values:
         if values.dtype == np.uint16:  # the table's entries fill their bits
             values = values >> (int(dataset.RedPaletteColorLookupTableDescriptor[2]) - 8)
     elif int(dataset.BitsStored) > 8:
-        raise DatasetError(f"{path} has colours of {dataset.BitsStored} bits; of DICOM files 8 bits a colour are read.")
+        raise DatasetError(
+            f"{path} has colours of {dataset.BitsStored} bits; of DICOM files 8 bits a colour are read. Save it as PNG "
+            "or TIFF, whose colours may have 16."
+        )
     return values.astype(np.uint8)
 
 

@@ -30,6 +30,13 @@ def joint_depth(paths: Sequence[Path], headers: Sequence[ImageHeader], wanted: D
     deeper = all(header.decoder == "dicom" for header in headers) and "uint8" not in counts
     if deeper:  # values are in units that each file defines
         return "float32"
+    if any(map(_is_colour_dicom, headers)) and not all(map(_is_colour_dicom, headers)):
+        in_colour = [path for path, header in zip(paths, headers, strict=True) if _is_colour_dicom(header)]
+        raise DatasetError(
+            f"{len(in_colour)} of {len(headers)} images are DICOM in colour, such as {in_colour[0]}: pictures of 8 "
+            "bits without units, as screens and reports are stored. The others have values of another depth; take one "
+            "kind out."
+        )
     of_each = " and ".join(
         f"{count} of {depth_words(depth)} (such as {_first(paths, headers, depth)})"
         for depth, count in counts.most_common()
@@ -37,6 +44,10 @@ def joint_depth(paths: Sequence[Path], headers: Sequence[ImageHeader], wanted: D
     raise DatasetError(
         f"there are images {of_each}: their values have no common scale. Take one kind out, or bring all to one depth."
     )
+
+
+def _is_colour_dicom(header: ImageHeader) -> bool:
+    return header.decoder == "dicom" and header.channels == 3
 
 
 def _first(paths: Sequence[Path], headers: Sequence[ImageHeader], depth: Depth) -> Path:
@@ -99,9 +110,14 @@ def file_notes(headers: Sequence[ImageHeader], form: ImageForm) -> Iterator[str]
     if several := [header.pages for header in headers if header.pages > 1]:
         span = f"{min(several)}" if min(several) == max(several) else f"{min(several)} to {max(several)}"
         yield f"{len(several):,} of {total:,} image files have {span} pages or frames; taken: {form.pages} (--pages)"
-    if dicom := sum(header.decoder == "dicom" for header in headers):
+    if grey_dicom := sum(header.decoder == "dicom" and header.channels == 1 for header in headers):
         window = "each within its own VOI window" if form.own_window else "in the units of their rescale"
-        yield f"{dicom:,} of {total:,} image files are DICOM, {window}"
+        yield f"{grey_dicom:,} of {total:,} image files are DICOM, {window}"
+    if colour := sum(_is_colour_dicom(header) for header in headers):
+        yield (
+            f"{colour:,} of {total:,} image files are DICOM in colour (RGB, YBR or a palette): red, green and blue of "
+            "8 bits, which have no units and no window"
+        )
     if padded := sum(header.padded for header in headers):
         yield f"{padded:,} of them name a number for padding: such pixels are as dark as the image's darkest"
     if any(header.height != header.width for header in headers):

@@ -146,6 +146,25 @@ def test_colour_is_read_in_rgb(tmp_path: Path) -> None:
     assert np.array_equal(read(write_dicom(tmp_path / "x.dcm", values))[0], values.transpose(2, 0, 1))
 
 
+@pytest.mark.parametrize("kind", ["RGB", "YBR_FULL"])
+@pytest.mark.parametrize("intensity", ["auto", "voi"])
+def test_colour_is_told_to_have_no_units_and_no_window(tmp_path: Path, kind: str, intensity: str) -> None:
+    values = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
+    path = write_dicom(tmp_path / "x.dcm", values, PhotometricInterpretation=kind)
+    decoded = decode_files([path], DatasetRequest(image_size=8, intensity=intensity))
+    assert without_files(decoded.notes)[0] == (
+        "1 of 1 image files are DICOM in colour (RGB, YBR or a palette): red, green and blue of 8 bits, which have no "
+        "units and no window",
+    )
+    assert np.array_equal(decoded.pixels[0], values.transpose(2, 0, 1)) == (kind == "RGB")
+
+
+def test_pictures_in_colour_among_deeper_files_are_named_as_what_they_are(tmp_path: Path) -> None:
+    screen = write_dicom(tmp_path / "screen.dcm", np.zeros((8, 8, 3), np.uint8))
+    with pytest.raises(DatasetError, match=r"1 of 2 images are DICOM in colour, such as .*screen\.dcm: pictures of 8"):
+        read(write_dicom(tmp_path / "x.dcm", SOFT_TISSUE), screen)
+
+
 @pytest.mark.parametrize(
     ("syntax", "encode"),
     [
