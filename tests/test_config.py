@@ -347,7 +347,7 @@ def test_choices_are_known_for_fields_of_a_few_words() -> None:
         assert all(word in typing.get_args(FIELDS[field]) for word in choices(field))
 
 
-@pytest.mark.parametrize("given", ["0", "x", "-1", "1.5", "", True, 0, "99999"])
+@pytest.mark.parametrize("given", ["0", "x", "-1", "1.5", "", True, 0, "9" * 19])
 def test_how_many_runs_are_trained_side_by_side_is_a_number_or_auto(given: object) -> None:
     with pytest.raises(ConfigError, match=r"parallel = .*: write how many runs are trained side by side, .*or auto\.$"):
         resolve([Layer("flag", {"parallel": given})])
@@ -363,6 +363,7 @@ def test_the_engine_follows_from_how_many_are_asked_for(given: object, engine: s
     ("settings", "problem"),
     [
         ({"parallel": "5", "runs": 2}, "parallel = 5, but the study has 4 runs; write 4 or less, or auto."),
+        ({"parallel": "1000000", "runs": 2}, "parallel = 1000000, but the study has 4 runs; write 4 or less, or auto."),
         ({"parallel": "2", "engine": "thread"}, "engine 'thread' trains one run at a time, and parallel asks for"),
         ({"engine": "proceses"}, "unknown engine 'proceses'. Did you mean 'processes'?"),
     ],

@@ -176,7 +176,7 @@ def _parallel(raw: object) -> str:
     text = str(raw).strip() if isinstance(raw, (str, int)) and not isinstance(raw, bool) else ""
     if text == AUTO:
         return text
-    if not re.fullmatch("[0-9]{1,4}", text) or int(text) < 1:
+    if not re.fullmatch("[0-9]{1,18}", text) or int(text) < 1:
         raise ConfigError(f"parallel = {raw!r}: write how many runs are trained side by side, from 1 on, or auto.")
     return str(int(text))
 

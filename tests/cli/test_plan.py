@@ -23,6 +23,7 @@ from hptui.config import Layer, resolve
 from hptui.plan import Plan
 from hptui.planning import Refused, Speed, plan_arm, usual_images
 from hptui.record.study_directory import Steering, open_study, save_steering
+from hptui.strategies._remedy import OUT_OF_REACH
 
 Captured = pytest.CaptureFixture[str]
 
@@ -202,6 +203,23 @@ def test_where_nothing_is_decided_what_it_takes_is_said_and_is_true(epochs: int)
         assert len(planned(epochs=epochs, budget=richer - 0.1).left_out) > len(left_out)
         twice = next(100 >> times for times in range(7) if 100 >> (times + 1) == size)
         assert len(planned(epochs=epochs, set={"batch_size": twice}).left_out) > len(left_out)
+
+
+@pytest.mark.parametrize(
+    ("images", "remedy"),
+    [
+        (20, OUT_OF_REACH),
+        (40, "for lr alone --budget 48.6"),
+        (
+            300,
+            "it takes --budget 21, or --set batch_size=3; for lr alone --epochs 63, or --budget 7.3, or --set "
+            "batch_size=6",
+        ),
+    ],
+)
+def test_what_nobody_would_train_is_no_remedy(images: int, remedy: str) -> None:
+    """Of 40 images a search of all would take 1,511 epochs, or batches of one image."""
+    assert planned(epochs=5, train_size=images).remedy == remedy
 
 
 def test_of_more_than_there_is_room_for_it_is_said_what_has_room() -> None:
