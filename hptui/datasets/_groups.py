@@ -20,6 +20,8 @@ _KEYWORD = re.compile(
 )
 _LAST_PART = r"([^/]*[0-9][^/]*)[-_ ][^-_ /]+$"  # p00_1.png -> p00; img_001.png has no number before its last part
 _BEFORE_DATE = r"([^/]+?)[-_ ](?:19|20)[0-9]{2}[-_.]?[01][0-9][^/]*$"  # doe_2020-01-03.png -> doe
+_BARCODE = "(TCGA-[A-Z0-9]{2}-[A-Z0-9]{4})"  # of a patient of The Cancer Genome Atlas
+_DERIVED = r"([^/]*?[0-9]+)(?:[-_ ][A-Za-z][^/]*)?\.[^./]+$"  # im07.png, im07_flip.png -> im07
 _FEWEST, _LEAST_EACH = 3, 1.5
 """groups, and images of each on average, from which on names are said to look like groups"""
 
@@ -60,10 +62,11 @@ def grouping_note(splits: Mapping[str, Images]) -> Iterator[str]:
         groups = Counter(_found(names, pattern))
         if "" not in groups and len(groups) >= _FEWEST and _each(names, pattern) >= _LEAST_EACH:
             shared = sum(map(len, by_split.values())) - len(groups)
+            whom = f"patients{', or one image and what was made of it' * (pattern == _DERIVED)}"
             crossing = f" ({shared} of them in more than one split)" if shared else ""
             yield (
                 f"file names look like groups: {len(groups)} such as {_largest(groups)!r} for {len(names)} images"
-                f"{crossing}. If these are patients, keep each in one split with --group-pattern {shlex.quote(pattern)}"
+                f"{crossing}. If these are {whom}, keep each in one split with --group-pattern {shlex.quote(pattern)}"
             )
             return
 
@@ -77,14 +80,17 @@ def _each(names: Names, pattern: str) -> float:
     """Images of a group on average, within a folder: in another class the same number may be another patient."""
     compiled, distinct = re.compile(pattern), np.unique(names)
     found = ((name, compiled.search(name)) for name in distinct.tolist())
-    return len(distinct) / len({name if match is None else name[: match.end(1)] for name, match in found})
+    groups = {name if one is None else f"{name[: one.start(1)].rpartition('/')[0]}/{one[1]}" for name, one in found}
+    return len(distinct) / len(groups)
 
 
 def _patterns(names: Names) -> Iterator[str]:
     """Patterns that people's names often fit: a word for a patient, folders within a class, what a date follows,
-    all but the last part.
+    all but the last part, and images that others were made of.
     """
     first = str(names[0])
+    if re.search(_BARCODE, first) is not None:
+        yield _BARCODE
     if (word := _KEYWORD.search(first)) is not None:
         yield f"({re.escape(word[0][:-1])}[0-9]+)"
     above = 1 + any(split_meant(part) for part in first.split("/")[:2])  # the class, and the split where there are some
@@ -93,3 +99,4 @@ def _patterns(names: Names) -> Iterator[str]:
         yield f"^{'[^/]+/' * above}([^/]+)"
     yield _BEFORE_DATE
     yield _LAST_PART
+    yield _DERIVED

@@ -17,6 +17,7 @@ from hptui.datasets._whole_groups import sample_whole
 from hptui.errors import ConfigError, DatasetError
 
 GENERAL = "'([^/]*[0-9][^/]*)[-_ ][^-_ /]+$'"
+DERIVED = "'([^/]*?[0-9]+)(?:[-_ ][A-Za-z][^/]*)?\\.[^./]+$'"
 BEFORE_DATE = "'([^/]+?)[-_ ](?:19|20)[0-9]{2}[-_.]?[01][0-9][^/]*$'"
 
 
@@ -103,6 +104,8 @@ def test_names_that_look_like_groups_are_told_with_the_pattern(tmp_path: Path) -
         (["a/doe1 20200203.png", "a/doe1 20210203 left.png"], BEFORE_DATE),
         (["a/doe1/20200203/0.png", "a/doe1/20210203/0.png"], "'^[^/]+/([^/]+)'"),
         (["a/photo_20201203_1.png", "a/photo_20201203_2.png"], GENERAL),
+        (["a/im01.png", "a/im01_flip.png", "a/im01-rot90.png"], DERIVED),
+        (["a/blk7-TCGA-A1-0001-01Z.png", "a/blk8-TCGA-A1-0001-01Z.png"], "'(TCGA-[A-Z0-9]{2}-[A-Z0-9]{4})'"),
         (["a/img_001.png", "a/img_002.png"], None),
         (["a/001.png", "a/002.png"], None),
         (["a/covid19.png", "a/covid20.png"], None),
@@ -111,8 +114,9 @@ def test_names_that_look_like_groups_are_told_with_the_pattern(tmp_path: Path) -
 )
 def test_which_names_look_like_groups(names: list[str], pattern: str | None) -> None:
     every = [name.replace("1", str(number), 1) for number in (1, 2, 3, 4) for name in names]
-    train = replace(numbered(np.arange(8) % 2, None), names=np.array(every))
-    test = replace(numbered(np.arange(8) % 2, None), names=np.array(every))
+    labels = np.arange(len(every)) % 2
+    train = replace(numbered(labels, None), names=np.array(every))
+    test = replace(numbered(labels, None), names=np.array(every))
     notes = check(ImageDataset("x", ("a", "b"), train, test), allow_overlap=True).notes
     told = [note.partition("--group-pattern ")[2] for note in notes if "--group-pattern" in note]
     assert told == ([] if pattern is None else [pattern])
