@@ -13,7 +13,8 @@ from hptui.errors import DatasetError
 _FOLD = re.compile(r"(k?folds?|cv|splits?|batch|chunk)[-_ ]*[0-9]+", re.IGNORECASE)
 _IMAGES = {"image", "images", "img", "imgs", "original", "originals"}
 _MASKS = {"mask", "masks", "segmentation", "segmentations", "annotation", "annotations", "groundtruth", "ground_truth"}
-_MASK_NAME = re.compile(r"(.+?)[-_ ](mask|seg|segmentation|groundtruth|gt)([-_ ]?[0-9]+)?", re.IGNORECASE)
+_MASK_WORDS = "masks?|seg|segmentation|groundtruth|gt|labels?|annotat(?:ion|ed)|overlay|contours?|roi|heatmap"
+_MASK_NAME = re.compile(rf"(.+?)[-_ ]({_MASK_WORDS})([-_ ]?[0-9]+)?", re.IGNORECASE)
 
 
 def refuse_no_classes(root: Path, folders: Sequence[Path]) -> None:

@@ -81,6 +81,14 @@ def test_folders_of_masks_beside_those_of_images_are_left_out(tmp_path: Path) ->
     assert dataset.notes[0].startswith("left out, in a folder of masks beside the images: 8 (covid/masks/img_000.png, ")
 
 
+@pytest.mark.parametrize("word", ["label", "annotation", "overlay", "roi", "masks", "contour_2"])
+def test_drawings_go_by_many_names(tmp_path: Path, word: str) -> None:
+    fill(tmp_path, 5)
+    for name in ("benign", "malignant"):
+        noise(tmp_path / name / f"img_000_{word}.png", 1000 + len(name))
+    assert read(tmp_path).notes[0].startswith("left out, a mask of an image beside it: 2 (")
+
+
 def test_a_folder_of_masks_among_the_images_of_a_class_is_left_out(tmp_path: Path) -> None:
     fill(tmp_path, 5)
     for name in ("benign", "malignant"):
