@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -10,6 +11,10 @@ from hptui.datasets import Images
 
 _FEW = 20
 """folders in a class, of which more are hardly classes"""
+_NO_CLASSES = {"thumbnail", "thumbnails", "thumbs", "preview", "previews", "overlay", "overlays", "heatmaps", "backup"}
+_NO_CLASSES |= {"unknown", "unlabeled", "unlabelled", "unsorted", "unclassified", "misc", "tmp", "temp", "old", "raw"}
+_NO_CLASSES |= {"augmented", "output", "outputs", "results", "sample", "samples", "example", "examples", "todo"}
+"""what folders beside those of the classes are called, in small letters"""
 _EFFECTS = {
     "train": "it is never learned, and every image of it is taken for another class",
     "validation": "decisions do not see it, and metrics of two classes or their ranks (sensitivity, AUC) are missing",
@@ -36,6 +41,8 @@ def class_notes(given: Mapping[str, Images | None], class_names: Sequence[str]) 
             f"every class has the same folders in it ({', '.join(shared)}): if these are the classes, and "
             f"{', '.join(class_names)} are places or parts, sort the images by them, or name a table with the labels"
         )
+    if odd := [repr(name) for name in class_names if re.sub(r"[^a-z]", "", name.lower()) in _NO_CLASSES]:
+        yield f"{', '.join(odd)} is taken as a class: if it says nothing of what is in the images, take it out"
     for one, other in _twins(class_names):
         yield f"classes {one!r} and {other!r} differ in case or blanks alone: if they are one, give them one name"
 
@@ -43,7 +50,7 @@ def class_notes(given: Mapping[str, Images | None], class_names: Sequence[str]) 
 def _folders_of_all(splits: Mapping[str, Images], class_names: Sequence[str]) -> list[str]:
     """Folders that all images are in, below those of their classes, if each class has the same few; else none.
 
-    Those with a number are most often patients, who are counted anew in each class.
+    Those with a number are most often patients, who are counted anew in each class, unless there are many "classes".
     """
     found: dict[str, set[str]] = {name: set() for name in class_names}
     for images in splits.values():
@@ -54,10 +61,14 @@ def _folders_of_all(splits: Mapping[str, Images], class_names: Sequence[str]) ->
             if given not in folders[:-1]:
                 return []
             found[given].add(folders[folders.index(given) + 1])
-    first = sorted(found[class_names[0]])
-    same = all(others == set(first) for others in found.values())
-    numbered = all(any(sign.isdigit() for sign in name) for name in first)
-    return first if same and 2 <= len(first) <= _FEW and not numbered else []
+    every = sorted(set().union(*found.values()))
+    whole = sum(len(own) == len(every) for own in found.values())
+    if not 2 <= len(every) <= _FEW:
+        return []
+    if not all(any(sign.isdigit() for sign in name) for name in every):
+        return every if whole == len(found) else []
+    many = len(found) > 2 * len(every)  # of places: not all of them have images of each class
+    return every if many and 2 * whole > len(found) else []
 
 
 def _shown(split: str) -> str:

@@ -217,7 +217,8 @@ def _pillow_header(image: Image.Image, head: bytes) -> ImageHeader:
     deep = pillow_depth(image, head)
     width, height = image.size[::-1] if image.getexif().get(ORIENTATION, 1) in SIDEWAYS else image.size
     grey = pillow_channels(image, head) == 1 if deep else is_grey(image)
-    return ImageHeader(deep or "uint8", 1 if grey else 3, height, width, page_count(image))
+    pages, clear = page_count(image), image.has_transparency_data
+    return ImageHeader(deep or "uint8", 1 if grey else 3, height, width, pages, transparent=clear)
 
 
 def _head(path: Path) -> bytes:

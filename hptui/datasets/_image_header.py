@@ -23,6 +23,8 @@ class ImageHeader:
     """what reads it; values of DICOM are in units that the file defines, whatever its depth"""
     padded: bool = False
     """whether a number stands for pixels beside the image"""
+    transparent: bool = False
+    """whether parts of it may be, as of PNG with an alpha channel"""
 
 
 @dataclass(frozen=True)

@@ -120,6 +120,8 @@ def file_notes(headers: Sequence[ImageHeader], form: ImageForm) -> Iterator[str]
         )
     if padded := sum(header.padded for header in headers):
         yield f"{padded:,} of them name a number for padding: such pixels are as dark as the image's darkest"
+    if clear := sum(header.transparent for header in headers):
+        yield f"{clear:,} of {total:,} image files have an alpha channel: what is transparent there was taken as white"
     if any(header.height != header.width for header in headers):
         yield f"image files of {_sizes(headers)} pixels {_FITTED[form.resize]}"
 

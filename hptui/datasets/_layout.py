@@ -30,6 +30,7 @@ def find_splits(root: Path, left_out: LeftOut) -> dict[Split, Files]:
     if len(folders) > 1 and (within := _splits_in_classes(root, folders)):
         return _by_split(within, left_out)
     _refuse_unlabelled(root, folders)
+    _refuse_half_named(root, folders)
     refuse_no_classes(root, folders)
     return {"train": _files(root, folders, left_out)}
 
@@ -150,6 +151,20 @@ def _refuse_unlabelled(root: Path, folders: list[Path]) -> None:
         raise DatasetError(
             f"{root}: {' and '.join(sorted(meant))} {words} no class folders in {'them' if len(meant) > 1 else 'it'}."
             f"{_table_hint(root, folders)}"
+        )
+
+
+def _refuse_half_named(root: Path, folders: list[Path]) -> None:
+    """Refuse a split beside folders with the same classes in them, whose names say nothing: train and holdout."""
+    inside = {path: {one.name for one in visible(path, LeftOut(path)) if one.is_dir()} for path in folders}
+    classes = next(iter(inside.values()), set())
+    named = [path.name for path in folders if split_named(path.name)]
+    if named and len(folders) > 1 and len(classes) > 1 and all(found == classes for found in inside.values()):
+        others = [path.name for path in folders if path.name not in named]
+        raise DatasetError(
+            f"{root}: {named[0]} names a split, and {' and '.join(others)} {'has' if len(others) == 1 else 'have'} the "
+            f"same folders ({', '.join(sorted(classes)[:3])}), so these are the classes: call the splits train, val "
+            "and test."
         )
 
 

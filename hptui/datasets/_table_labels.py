@@ -6,7 +6,8 @@ Several columns are classes where every row has exactly one 1 (one-hot), else la
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,7 +47,23 @@ def read_labels(path: Path, columns: Sequence[str], rows: Sequence[Row]) -> Tabl
         return _lists(path, columns[0], rows)
     classes = _class_names(path, columns[0], [row.label for row in rows])
     numbers = {name: number for number, name in enumerate(dict.fromkeys(classes.values()))}
-    return TableLabels(tuple(numbers), lambda some: np.array([numbers[classes[row.label]] for row in some], np.int64))
+    return TableLabels(
+        tuple(numbers),
+        lambda some: np.array([numbers[classes[row.label]] for row in some], np.int64),
+        tuple(_joined_note(tuple(numbers))),
+    )
+
+
+def _joined_note(names: Sequence[str]) -> Iterator[str]:
+    """A line where a class is made of others, with another sign between than that of lists."""
+    for name in names:
+        parts = [part.strip() for part in re.split(r"[,;/+&]", name)]
+        if len(parts) > 1 and all(part in names for part in parts):
+            yield (
+                f"{name!r} is taken as a class of its own, beside {' and '.join(map(repr, parts))}: where an image may "
+                f"have several labels, write {_BETWEEN.join(parts)}"
+            )
+            return
 
 
 def _several_columns(path: Path, columns: Sequence[str], rows: Sequence[Row]) -> TableLabels:

@@ -12,6 +12,7 @@ from hptui.datasets._groups import grouped
 from hptui.datasets._image_files import LeftOut, below
 from hptui.datasets._layout import find_splits
 from hptui.datasets._request import locate
+from hptui.datasets._sources import source_notes
 from hptui.datasets._split import take_test
 from hptui.datasets._split_names import Split
 
@@ -47,7 +48,8 @@ def folder(request: DatasetRequest) -> ImageDataset:
         images[split] = grouped(part, request.group_pattern)
         begin = end
     title, class_names = root.resolve().name or "folder", tuple(splits["train"])
-    notes = (*left_out.notes, *decoded.notes)
+    labels = np.concatenate([part.labels for part in images.values()])
+    notes = (*left_out.notes, *decoded.notes, *source_notes(files, labels, class_names))
     if "test" in images:
         return ImageDataset(title, class_names, images["train"], images["test"], images.get("validation"), notes)
     train, test, taken = take_test(images["train"], request, class_names)

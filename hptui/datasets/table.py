@@ -13,6 +13,7 @@ from hptui.datasets._files import decode_files
 from hptui.datasets._groups import grouped
 from hptui.datasets._image_files import LeftOut, below, images_below
 from hptui.datasets._request import locate
+from hptui.datasets._sources import source_notes
 from hptui.datasets._split import take_test
 from hptui.datasets._split_names import Split, split_named
 from hptui.datasets._table_columns import Row, Table, read_table
@@ -62,8 +63,10 @@ def table(request: DatasetRequest) -> ImageDataset:
         numbers = labels.of([entry.row for entry in part])
         images[split] = replace(_images(path, part, pixels, numbers, request), keys=keys)
         begin = end
-    notes = (content.note, *labels.notes, *notes, *left_out.notes, *decoded.notes)
     names = labels.names
+    files, every = [entry.file for entry in ordered], labels.of([entry.row for entry in ordered])
+    sources = source_notes(files, every, names)
+    notes = (content.note, *labels.notes, *notes, *left_out.notes, *decoded.notes, *sources)
     if "test" in images:
         return ImageDataset(path.stem, names, images["train"], images["test"], images.get("validation"), notes)
     train, test, taken = take_test(images["train"], request, names)
@@ -118,6 +121,8 @@ def _files(path: Path, rows: Sequence[Row], request: DatasetRequest, left_out: L
             known.setdefault(name.removesuffix(file.suffix), []).append(file)
     roots = [path.parent, *([request.data_dir.expanduser()] if request.data_dir is not None else [])]
     found = [_file(path, row, roots, known) for row in rows]
+    if there and not any(found):
+        found = _elsewhere(path, rows, known, left_out)
     if missing := [row for row, file in zip(rows, found, strict=True) if file is None]:
         named = ", ".join(f"{row.image!r} in line {row.line}" for row in missing[:_NAMED])
         more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
@@ -131,6 +136,25 @@ def _files(path: Path, rows: Sequence[Row], request: DatasetRequest, left_out: L
         if file not in used:
             left_out.add("not named in the table", file)
     return files
+
+
+def _elsewhere(
+    path: Path, rows: Sequence[Row], known: Mapping[str, list[Path]], left_out: LeftOut
+) -> list[Path | None]:
+    """Files of rows whose paths begin with the same folders that are not here, as in a table of another machine.
+
+    A folder has to be left, unless that of the table was named: test/0.png is not the 0.png of train.
+    """
+    names = [row.image.replace("\\", "/") for row in rows]
+    dropped: list[str] = []
+    while all("/" in name for name in names) and len({name.partition("/")[0] for name in names}) == 1:
+        dropped.append(names[0].partition("/")[0])
+        names = [name.partition("/")[2] for name in names]
+        found = [_file(path, replace(row, image=name), [], known) for row, name in zip(rows, names, strict=True)]
+        if any(found) and ("/" in names[0] or dropped[-1] == path.resolve().parent.name):
+            left_out.add("folders with which all paths of the table begin", path.parent / "/".join(dropped).lstrip("/"))
+            return found
+    return [None] * len(rows)
 
 
 def _nearest_file(path: Path, row: Row, there: Sequence[Path]) -> str:

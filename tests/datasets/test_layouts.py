@@ -256,8 +256,10 @@ def test_a_further_test_folder_is_left_out_and_told(tmp_path: Path) -> None:
     assert counts(dataset) == {"train": 8, "test": 8}
     assert dataset.notes == ("left out, a folder that is no split: 2 (external_test, old test)",)
     (tmp_path / "test").rename(tmp_path / "inner test")  # which of the three is meant?
-    told = prepare(read(tmp_path), train_size=None, validation_size=None, split_seed=0).notes
-    assert any(note.startswith("every class has the same folders in it (benign, malignant)") for note in told)
+    assert refusal(tmp_path) == (
+        f"{tmp_path}: train names a split, and external_test and inner test and old test have the same folders "
+        "(benign, malignant), so these are the classes: call the splits train, val and test."
+    )
 
 
 def test_grades_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
@@ -287,3 +289,60 @@ def test_classes_below_folders_of_something_else_are_told(
     assert len(lines) == told
     if told:
         assert "(benign, malignant): if these are the classes, and" in lines[0]
+
+
+def test_patients_with_folders_of_classes_in_them_are_told_though_these_are_numbers(tmp_path: Path) -> None:
+    """As tiles of slides come: a folder a patient, in it 0 and 1; one patient has tiles of one kind alone."""
+    for patient in range(8):
+        fill(tmp_path / str(8860 + patient), 4, first=100 * patient, classes=("0", "1")[: 1 + (patient > 0)])
+    notes = prepare(read(tmp_path), train_size=None, validation_size=None, split_seed=0).notes
+    assert any(note.startswith("every class has the same folders in it (0, 1): if these are the") for note in notes)
+
+
+def test_a_split_beside_a_folder_of_the_same_classes_is_no_class(tmp_path: Path) -> None:
+    for position, name in enumerate(("train", "holdout")):
+        fill(tmp_path / name, 4, first=100 * position)
+    assert "train names a split, and holdout has the same folders (benign, malignant)" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["Thumbnails", "unknown", "un-labelled"])
+def test_folders_that_are_hardly_classes_are_told(tmp_path: Path, name: str) -> None:
+    fill(tmp_path, 6, classes=("benign", "malignant", name))
+    notes = prepare(read(tmp_path), train_size=None, validation_size=None, split_seed=0).notes
+    assert f"{name!r} is taken as a class: if it says nothing of what is in the images, take it out" in notes
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        ("size", "'benign' are 12 x 12 pixels"),
+        ("colour", "'benign' are grey"),
+        ("suffix", "'benign' are .png files"),
+        ("no", ""),
+    ],
+)
+def test_what_tells_classes_apart_and_is_not_in_the_images_is_told(tmp_path: Path, kind: str, says: str) -> None:
+    for index in range(8):
+        noise(tmp_path / "benign" / f"{index}.png", index)
+        values = np.random.default_rng(100 + index).integers(0, 256, (12, 12, 3), dtype=np.uint8)
+        other = Image.fromarray(values if kind == "colour" else values[:, :, 0])
+        path = tmp_path / "malignant" / f"{index}.{'bmp' if kind == 'suffix' else 'png'}"
+        path.parent.mkdir(exist_ok=True)
+        other.resize((20, 20) if kind == "size" else (12, 12)).save(path)
+    told = [note for note in read(tmp_path).notes if "Do the classes come from one source?" in note]
+    assert len(told) == (kind != "no")
+    assert all(note.startswith(f"image files of {says}, and of no other class (2 of 2") for note in told)
+    if kind == "size":  # of natural sizes, each its own, nothing follows
+        for index in range(8):
+            for place, name in enumerate(("benign", "malignant")):
+                Image.new("L", (10 + 2 * index + place, 12), 9 * index + place).save(tmp_path / name / f"{index}.png")
+        assert not any("one source" in note for note in read(tmp_path).notes)
+
+
+def test_an_alpha_channel_is_told(tmp_path: Path) -> None:
+    fill(tmp_path, 5)
+    path = tmp_path / "benign" / "img_000.png"
+    with Image.open(path) as image:
+        image.convert("LA").save(path)
+    told = "1 of 10 image files have an alpha channel: what is transparent there was taken as white"
+    assert told in read(tmp_path).notes

@@ -209,7 +209,7 @@ def test_words_that_may_be_classes_are_classes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("written", "found"),
     [
-        ("/home/other/images/{:03}.png", "images/000.png"),
+        ("/home/other/{:03}.png", "images/000.png"),  # of which folder is not said: it may be another
         ("{:03}.jpg", "images/000.png"),
         ("{:03}.PNG", "images/000.png"),
         ("{}", "images/000.png"),  # a spreadsheet takes leading zeros away
@@ -320,3 +320,38 @@ def test_columns_that_mark_the_same_in_all_rows_are_refused(tmp_path: Path) -> N
 def test_columns_of_marks_are_named_where_no_label_is(tmp_path: Path) -> None:
     path = one_hot(tmp_path, [("1,0,0", "0,1,0", "0,0,1")[index % 3] for index in range(40)])
     assert refusal(path).endswith("Of 0 and 1 are: --column label=MEL,NV,BCC.")
+
+
+@pytest.mark.parametrize(
+    ("before", "shown"),
+    [("CheXpert-v1.0/", "CheXpert-v1.0"), ("/home/kim/data/", "home/kim/data"), ("C:\\scans\\", "C:/scans")],
+)
+def test_folders_of_another_machine_before_all_paths_are_left_out_and_told(
+    tmp_path: Path, before: str, shown: str
+) -> None:
+    rows = [f"{before}images/{index:03}.png,{index % 2}" for index in range(40)]
+    dataset = read(write(folder(tmp_path), ["path,label", *rows]))
+    assert len(by_name(dataset)) == 40
+    assert dataset.notes[1] == f"left out, folders with which all paths of the table begin: 1 ({shown})"
+
+
+def test_paths_may_begin_with_the_folder_of_the_table(tmp_path: Path) -> None:
+    rows = [f"study_7/{index:03}.png,{index % 2}" for index in range(40)]
+    dataset = read(write(folder(tmp_path / "study_7", below="."), ["path,label", *rows]))
+    assert dataset.notes[1] == "left out, folders with which all paths of the table begin: 1 (study_7)"
+
+
+def test_one_path_that_begins_otherwise_is_missing(tmp_path: Path) -> None:
+    rows = [f"{'a' if index else 'b'}/images/{index:03}.png,{index % 2}" for index in range(40)]
+    assert refusal(write(folder(tmp_path), ["path,label", *rows])).startswith("40 of 40 images are not there")
+
+
+@pytest.mark.parametrize("sign", [", ", ";", "+", " & "])
+def test_lists_with_another_sign_are_classes_and_said_to_be(tmp_path: Path, sign: str) -> None:
+    labels = ("Edema", "Mass", f"Edema{sign}Mass")
+    rows = [f'{index:03}.png,"{labels[index % 3]}"' for index in range(60)]
+    dataset = read(write(folder(tmp_path, 60), ["image,label", *rows]))
+    assert dataset.notes[1] == (
+        f"{labels[2]!r} is taken as a class of its own, beside 'Edema' and 'Mass': where an image may have several "
+        "labels, write Edema|Mass"
+    )
