@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-import psutil
 
 from hptui.config.intensity_rule import parse_intensity
 from hptui.datasets import DatasetRequest, Keys, Pixels
@@ -24,6 +23,7 @@ from hptui.datasets._joining import file_notes, joint_channels, joint_depth, ref
 from hptui.datasets._unreadable import naming_all
 from hptui.errors import DatasetError
 from hptui.headway import Headway
+from hptui.machine import free_memory
 
 _SIZE = 64  # pixels, where --image-size is not given
 _TURN = 8
@@ -82,7 +82,7 @@ def _wishes(request: DatasetRequest) -> list[object]:
 
 def _require_memory(size: int) -> None:
     """Refuse what would have the system end this process, or the one of somebody else."""
-    free = psutil.virtual_memory().available
+    free = free_memory()
     if size > free:
         raise DatasetError(
             f"the images take {size >> 20:,} MB decoded, and {free >> 20:,} MB of main memory are free: choose a "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -11,12 +10,12 @@ from pathlib import Path
 from typing import Protocol
 
 import msgspec
-import psutil
 
 from hptui.config import AUTO, StudyConfig
 from hptui.engines import Engine, RunEnd, RunPlan, Trainer, Work
 from hptui.engines._worker import Worker, start_server
 from hptui.errors import RunDirectoryError
+from hptui.machine import free_memory, usable_cores
 from hptui.record.events import DecisionStarted, RunResumed, RunStarted
 from hptui.record.log_backwards import last_event
 
@@ -121,7 +120,7 @@ class Room:
 
     def __init__(self, config: StudyConfig, gpus: int) -> None:
         self._gpus = gpus
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        cores = usable_cores()
         self._measures = config.parallel == AUTO and not gpus
         if config.parallel != AUTO:
             self.most = int(config.parallel)
@@ -151,7 +150,7 @@ class Room:
         if not self._needed or not has_begun(Path(first.plan.directory), self._since):
             return 1
         self._measures = False
-        more = SHARE * psutil.virtual_memory().available / (MARGIN * self._needed)
+        more = SHARE * free_memory() / (MARGIN * self._needed)
         self.most = min(self.most, 1 + int(more))
         return self.most
 

@@ -6,7 +6,6 @@ import errno
 import os
 from mmap import mmap
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -251,7 +250,7 @@ def test_a_listener_hears_how_far_it_is_and_calls_it_off(files: list[Path], monk
 def test_more_than_main_memory_holds_is_refused_where_it_may_not_lie_on_the_disk(
     files: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_files.psutil, "virtual_memory", lambda: SimpleNamespace(available=100))
+    monkeypatch.setattr(_files, "free_memory", lambda: 100)
     with pytest.raises(DatasetError, match="--keep-decoded large"):
         read(files, keep_decoded="never")
     assert len(read(files).pixels) == 3

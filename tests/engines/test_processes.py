@@ -13,6 +13,7 @@ from hptui.engines import RunEnd, RunPlan, Trainer, Work
 from hptui.engines import processes as module
 from hptui.engines.processes import Processes, Room, in_order
 from hptui.errors import TrainingError
+from hptui.machine import free_memory, usable_cores
 from hptui.record.events import BatchesTrained
 
 GIB = 2**30
@@ -191,6 +192,9 @@ def test_a_study_that_was_taken_over_lets_its_processes_go(tmp_path: Path) -> No
 
 def rooms(monkeypatch: pytest.MonkeyPatch, cores: int, **settings: object) -> Room:
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(cores)))
+    monkeypatch.setattr("os.process_cpu_count", lambda: cores, raising=False)
+    monkeypatch.setattr("hptui.machine.OWN", Path("not there"))  # whatever this machine is limited to
+    monkeypatch.setattr("hptui.machine.ROOT", Path("not there"))
     gpus = int(str(settings.pop("gpus", 0)))
     return Room(resolve([Layer("test", {"dataset": "digits", "strategy": "grid", **settings})]).config, gpus)
 
@@ -249,6 +253,34 @@ def test_the_second_waits_until_the_memory_of_the_first_is_known(
     assert room.now([first]) == 1 + int(0.8 * 10 / 1.5)
     free.available = 0
     assert room.now([first]) == room.most  # decided once
+
+
+def test_a_container_has_fewer_cores_and_less_memory_than_its_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two cores and a half of 16, and 3 GiB of 10: that of the group around its own, of which half is cached files."""
+    room = rooms(monkeypatch, 16, parallel="auto")
+    monkeypatch.setattr("psutil.virtual_memory", type("Memory", (), {"available": 10 * GIB}))
+    assert (room.most, free_memory()) == (16, 10 * GIB)
+    inner = tmp_path / "pod" / "box"
+    inner.mkdir(parents=True)
+    (tmp_path / "own").write_text("5:cpu:/elsewhere\n0::/pod/box\n")
+    (inner / "cpu.max").write_text("250000 100000\n")
+    (inner / "memory.max").write_text("max\n")
+    (tmp_path / "pod" / "cpu.max").write_text("max 100000\n")
+    (tmp_path / "pod" / "memory.max").write_text(f"{4 * GIB}\n")
+    (tmp_path / "pod" / "memory.current").write_text(f"{2 * GIB}\n")
+    (tmp_path / "pod" / "memory.stat").write_text(f"anon {GIB}\ninactive_file {GIB}\n")
+    monkeypatch.setattr("hptui.machine.OWN", tmp_path / "own")
+    monkeypatch.setattr("hptui.machine.ROOT", tmp_path)
+    assert (usable_cores(), free_memory()) == (2, 3 * GIB)
+    config = resolve([Layer("test", {"dataset": "digits", "strategy": "grid", "parallel": "auto"})]).config
+    assert Room(config, 0).most == 2
+    (inner / "cpu.max").write_text("50000 100000\n")
+    (tmp_path / "pod" / "memory.stat").write_text("torn")
+    assert (usable_cores(), free_memory()) == (1, 2 * GIB)
+    (tmp_path / "own").write_text("0::/../..\n")  # seen from within: its own limits lie at the root
+    assert (usable_cores(), free_memory()) == (16, 10 * GIB)
 
 
 @pytest.mark.parametrize(

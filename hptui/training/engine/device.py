@@ -7,6 +7,7 @@ import os
 import torch
 
 from hptui.errors import ConfigError
+from hptui.machine import usable_cores
 
 
 def resolve_device(name: str) -> torch.device:
@@ -32,8 +33,7 @@ def default_threads() -> int:
     The small networks of a search gain little from more, and a thread that shares its core with another
     job holds all others up at every barrier.
     """
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(4, usable // 2))
+    return max(1, min(4, usable_cores() // 2))
 
 
 def use_threads(threads: int | None) -> int:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import psutil
 import torch
 from torch import Tensor
 
 from hptui.datasets import ImageDataset, Pixels
 from hptui.datasets._rows import PixelRows
+from hptui.machine import free_memory
 from hptui.record.intensity import Intensity
 from hptui.record.sizes import in_bytes
 from hptui.training.engine.host_pixels import HostPixels
@@ -58,4 +58,4 @@ def placement(wanted: ImagesOn, dataset: ImageDataset, device: torch.device) -> 
 
 def free_bytes(device: torch.device) -> int:
     """Bytes of the device's memory that nobody uses."""
-    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
+    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else free_memory()
