@@ -18,6 +18,7 @@ from fabricate import (
     finished_study,
     make_study,
     python,
+    run_completed,
     run_started,
     trained_epoch,
     write_run,
@@ -305,13 +306,32 @@ def test_a_study_is_paused_when_all_runs_at_work_are(statuses: set[Status], expe
     assert status_of(statuses, written=True, goes_on=False) == expected
 
 
-def test_a_finished_study_tells_what_it_took(tmp_path: Path) -> None:
+def test_a_finished_study_tells_how_long_its_runs_were_trained_together(tmp_path: Path) -> None:
     study = finished_study(tmp_path / "study", [0.5], [0.7])
     followed = follow(study.directory)
     assert seconds_left(followed) == 0
     line = strip_lines(followed, 80, "finished")[1]
-    assert f" 100%  took {clock(sum(run.state.seconds for run in followed.runs))}  cost" in line
+    assert f" 100%  trained {clock(sum(run.state.seconds for run in followed.runs))}  cost" in line
     assert "images/s" not in line  # nothing is trained
+
+
+@pytest.mark.parametrize(
+    ("width", "ascii_only", "memory", "says"),
+    [
+        (140, False, "50%", "  epoch 100/100  delivers ep. 4  "),
+        (80, False, "50%", "  epoch 100/100  ◆ ep. 4"),
+        (80, True, "50%", "  epoch 100/100  @ ep. 4"),
+        (80, False, "70.1/139 GiB", "  run 10/10 optimized-9  ◆ ep. 4  "),
+    ],
+)
+def test_the_delivered_epoch_is_never_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, width: int, ascii_only: bool, memory: str, says: str
+) -> None:
+    study = make_study(tmp_path / "s", epochs=100, runs=10, baseline="none")
+    events = [run_started(epochs=100), *(event for epoch in range(1, 101) for event in trained_epoch(epoch))]
+    write_run(study, "optimized", 9, [*events, run_completed(100, delivered_epoch=4)])
+    monkeypatch.setattr(MachineLoad, "measure", made_up(Gauge("GPU", 1.0, "100%"), Gauge("mem", 0.5, memory)))
+    assert says in strip_lines(follow(study.directory), width, "finished", ascii=ascii_only)[0]
 
 
 def test_before_any_work_is_done_nobody_knows_what_is_left(tmp_path: Path) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from rich.cells import cell_len
 from rich.style import Style
 from rich.text import Text
 
@@ -70,11 +71,25 @@ def strip_lines(standing: Standing, width: int, palette: Palette, state_style: S
 
 
 def _first(standing: Standing, room: int, palette: Palette, state_style: Style) -> Text:
-    told = [words for words in (standing.held, standing.delivered) if words]
-    rest = GAP.join(["", standing.run, standing.place, *told, standing.name])
-    line = Text.assemble((standing.state, state_style), literal(rest))
+    rest = next((words for words in _orders(standing, palette) if cell_len(standing.state + words) <= room), "")
+    rest = GAP.join([rest or [*_orders(standing, palette)][-1], literal(standing.name)])
+    line = Text.assemble((standing.state, state_style), rest)
     line.truncate(room, overflow="crop" if palette.ascii else "ellipsis")
     return line
+
+
+def _orders(standing: Standing, palette: Palette) -> Iterator[str]:
+    """What follows the state, the longest first; a delivered epoch is marked as on the learning curves, or goes ahead:
+    cut, it would be another one.
+    """
+    held = [standing.held] if standing.held else []
+    if not standing.delivered:
+        yield literal(GAP.join(["", standing.run, standing.place, *held]))
+        return
+    short = standing.delivered.replace("delivers", palette.mark("◆", "@"))
+    yield literal(GAP.join(["", standing.run, standing.place, *held, standing.delivered]))
+    yield literal(GAP.join(["", standing.run, standing.place, *held, short]))
+    yield literal(GAP.join(["", standing.run, short, standing.place, *held]))
 
 
 def _second(standing: Standing, room: int, palette: Palette) -> Text:

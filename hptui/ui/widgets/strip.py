@@ -86,7 +86,8 @@ class StatusStrip(Static):
         self.tooltip = (
             "The bar: images processed in probes and training, of those planned for all runs, each run a part of it. "
             "Time left: at the pace of this study so far. Strategies that end early need less; ranges or epochs that "
-            "are changed by hand, and a machine with other work to do, change it."
+            "are changed by hand, and a machine with other work to do, change it. Trained: the time of all runs "
+            "together, also where they were trained side by side."
         )
 
     def show(
@@ -150,10 +151,10 @@ def _parts(study: FollowedStudy, progress: StudyProgress) -> tuple[Part, ...]:
 
 
 def _time(study: FollowedStudy, status: Status) -> str:
-    """What is left, in round figures; of a study that nobody works on, how long it was trained, if it was."""
+    """What is left, in round figures; of a study that nobody works on, the training time of its runs together."""
     if status not in AT_WORK:
         spent = sum(run.state.seconds for run in study.runs)
-        return f"{'took' if status == 'finished' else 'trained'} {clock(spent)}" if spent else ""
+        return f"trained {clock(spent)}" if spent else ""
     left = seconds_left(study)
     return f"~{clock(left)} left" if left is not None else "- left"
 
