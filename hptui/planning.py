@@ -122,7 +122,10 @@ def plan_arm(config: StudyConfig, arm: Arm, images: int = 0) -> ArmPlan:
     name = config.strategy_of(arm)
     if strategy.searches and not strategy.uses_horizon and config.horizon != StudyConfig().horizon:
         # of a new study alone: an older hptui accepted it, and what it trained can be resumed and replayed
-        raise ConfigError(f"horizon: strategy {name!r} plans how long it trains each candidate itself; leave it out.")
+        raise ConfigError(
+            f"horizon = {config.horizon:g}: strategy {name!r} plans how long it trains each candidate itself; leave it "
+            "out (--horizon, the variable HPTUI_HORIZON, or the file), or take one that obeys it, --strategy grid."
+        )
     values = config.start_values
     outlook = Outlook(
         epoch=1,

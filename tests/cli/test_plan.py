@@ -57,8 +57,20 @@ def test_what_a_strategy_refuses_is_one_message() -> None:
     done = python(code, "plan", "--strategy", "pbt", "--horizon", "0.5")
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
-    assert "horizon: strategy 'pbt' plans how long it trains each candidate itself" in done.stderr
+    assert "horizon = 0.5: strategy 'pbt' plans how long it trains each candidate itself" in done.stderr
     assert "torch" not in done.stderr
+
+
+def test_a_horizon_that_comes_from_a_variable_is_refused_with_the_way_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    monkeypatch.setenv("HPTUI_HORIZON", "0.5")
+    assert main(["plan", "--dataset", "digits"]) == 2
+    assert capsys.readouterr().err == (
+        "hptui: horizon = 0.5: strategy 'adaptive' plans how long it trains each candidate itself; leave it out "
+        "(--horizon, the variable HPTUI_HORIZON, or the file), or take one that obeys it, --strategy grid.\n"
+    )
+    assert main(["plan", "--dataset", "digits", "--strategy", "grid"]) == 0
 
 
 def test_no_torch_is_needed_to_plan() -> None:

@@ -13,6 +13,8 @@ import torch
 
 from hptui.datasets import ImageDataset
 from hptui.errors import TrainingError
+from hptui.reading.run_state import RunState
+from hptui.reading.views.heatmap import heatmap
 from hptui.record.events import (
     CandidateScored,
     DecisionStarted,
@@ -192,6 +194,11 @@ def test_what_a_strategy_predicts_of_the_cells_is_logged_before_its_choice(prepa
     predicted = events[kinds.index(LandscapePredicted)]
     assert predicted.scores == [0.5, 0.25, None, 1.0, 2.0, None]
     assert kinds[kinds.index(LandscapePredicted) + 1] is HyperparametersChosen
+    state = RunState()
+    for event in events:
+        state.apply(event)
+    shown = [cell for row in heatmap(state.decisions[0]).cells for cell in row]
+    assert sorted(cell.predicted for cell in shown if cell.predicted is not None) == [0.25, 0.5, 1.0, 2.0]
 
 
 def test_a_prediction_that_does_not_fit_the_grid_is_refused(prepare: Make) -> None:
