@@ -6,6 +6,7 @@ its former process is dead, so a run waits until nobody writes it. Where whoever
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -22,7 +23,7 @@ from hptui.record.events import RunCompleted, RunFailed
 from hptui.record.log_backwards import last_event
 from hptui.record.presence import is_written
 
-__all__ = ["StudyStop", "end_of_gone", "train_when_free", "with_threads"]
+__all__ = ["StudyStop", "cores_of", "decoded", "encoded", "end_of_gone", "train_when_free", "with_threads"]
 
 POLL_SECONDS = 0.25
 MOST_THREADS = 4
@@ -99,3 +100,13 @@ class StudyStop:
         if not self._asked:
             self._asked = True
             CommandSender(self._study).send(StopStudy())
+
+
+def encoded(plan: RunPlan) -> str:
+    """A plan as ASCII: a path may hold bytes that are no UTF-8, which only escapes can carry."""
+    return json.dumps(msgspec.to_builtins(plan))
+
+
+def decoded(text: str) -> RunPlan:
+    """Inverse of `encoded`."""
+    return msgspec.convert(json.loads(text), RunPlan)
