@@ -365,6 +365,14 @@ def test_the_engine_follows_from_how_many_are_asked_for(given: object, engine: s
         ({"parallel": "5", "runs": 2}, "parallel = 5, but the study has 4 runs; write 4 or less, or auto."),
         ({"parallel": "1000000", "runs": 2}, "parallel = 1000000, but the study has 4 runs; write 4 or less, or auto."),
         ({"parallel": "2", "engine": "thread"}, "engine 'thread' trains one run at a time, and parallel asks for"),
+        (
+            {"engine": "processes", "engine_args": "gpus=1"},
+            "engine 'processes' takes no arguments, and engine_args has",
+        ),
+        (
+            {"engine": "slurm", "engine_args": "gpus"},
+            "engine_args 'gpus': write NAME=VALUE, for example partition=gpu.",
+        ),
         ({"engine": "proceses"}, "unknown engine 'proceses'. Did you mean 'processes'?"),
     ],
 )
@@ -375,5 +383,5 @@ def test_more_at_a_time_than_there_is(settings: dict[str, object], problem: str)
 
 
 def test_what_holds_on_this_machine_alone_is_no_part_of_a_study() -> None:
-    config = resolve([Layer("flag", {"parallel": "2", "engine": "processes"})]).config
-    assert not {"parallel", "engine"} & set(to_plain(config))
+    config = resolve([Layer("flag", {"parallel": "2", "engine": "slurm", "engine_args": "gpus=1"})]).config
+    assert not {"parallel", "engine", "engine_args"} & set(to_plain(config))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +71,7 @@ device_option = click.option(
 
 def machine_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command that goes on with a study the flags for what holds on this machine alone, beside --device."""
-    return _flags(command, ("parallel", "engine"))
+    return _flags(command, ("parallel", "engine", "engine_args"))
 
 
 headless_option = click.option("--headless", is_flag=True, help="No screen: progress on stderr, the result on stdout.")
@@ -92,14 +92,14 @@ def given_device(device: str | None) -> str | None:
         raise ConfigError(f"--device: {error}") from None
 
 
-def given_settings(flags: dict[str, str | None]) -> dict[str, Any]:
+def given_settings(flags: Mapping[str, str | tuple[str, ...] | None]) -> dict[str, Any]:
     """The checked settings of those flags that were given, of a command that takes few of them."""
     found: dict[str, Any] = {}
     for field, text in flags.items():
         try:
-            found |= {} if text is None else {field: convert_field(field, text)}
+            found |= {} if text in (None, ()) else {field: convert_field(field, text)}
         except ConfigError as error:
-            raise ConfigError(f"--{field}: {error}") from None
+            raise ConfigError(f"--{field.replace('_', '-')}: {error}") from None
     return found
 
 

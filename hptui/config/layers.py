@@ -197,10 +197,11 @@ def _too_many_at_a_time(config: StudyConfig) -> Iterator[tuple[tuple[str, ...], 
         there = f"the study has {runs} run{'s' * (runs > 1)}"
         problem = f"parallel = {config.parallel}, but {there}; write {runs} or less, or auto."
         yield ("parallel", "runs"), problem
-    alone = registry.is_built_in("engines", config.engine_name) and registry.constant(
-        "engines", config.engine_name, "ONE_AT_A_TIME"
-    )
-    if alone and config.parallel != "1":
+    known = registry.is_built_in("engines", config.engine_name)
+    if known and config.engine_args and not registry.constant("engines", config.engine_name, "TAKES_ARGUMENTS"):
+        problem = f"engine {config.engine_name!r} takes no arguments, and engine_args has some; leave them out."
+        yield ("engine", "engine_args"), problem
+    if known and config.parallel != "1" and registry.constant("engines", config.engine_name, "ONE_AT_A_TIME"):
         problem = f"engine {config.engine_name!r} trains one run at a time, and parallel asks for more; leave one out."
         yield ("engine", "parallel"), problem
 

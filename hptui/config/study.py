@@ -27,11 +27,13 @@ PLUG_INS = {
 """fields that name a plug-in, and its folder"""
 FOLDERS = ("out", "data_dir")
 """settings that are the path of a folder"""
-LOCAL = (*FOLDERS, "engine", "parallel")
+LOCAL = (*FOLDERS, "engine", "engine_args", "parallel")
 """settings that hold for one machine; never written into a study"""
+ARGUMENTS = ("model_args", "engine_args")
+"""settings that are arguments by name, of any plain kind"""
 AUTO = "auto"
 """for `parallel`"""
-PAIRS = ("set", "search", "column", "model_args")
+PAIRS = ("set", "search", "column", *ARGUMENTS)
 """settings made of NAME=... that may be given several times and are joined name by name"""
 COLUMNS = ("image", "label", "split", "group")
 """what a column of a table may be"""
@@ -172,6 +174,13 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         str | None,
         Meta(description="what trains the runs (default: thread, and processes where several are trained at a time)"),
     ] = None
+    engine_args: Annotated[
+        dict[str, Any],
+        Meta(
+            description="what the engine is to ask for, NAME=VALUE, for example partition=gpu, time=4:00:00, gpus=1 of "
+            "slurm (its file says which there are). It is of this machine, and no part of the study"
+        ),
+    ] = {}
     precision: Literal["float32", "bfloat16"] = "float32"
     log_every: Annotated[int, Meta(ge=1, description="batches between two losses in the log")] = 20
     wrong_images: Annotated[

@@ -15,7 +15,7 @@ import msgspec
 from hptui import registry
 from hptui.config.intensity_rule import parse_intensity
 from hptui.config.page_rule import parse_pages
-from hptui.config.study import AUTO, COLUMNS, FIELDS, FOLDERS, PAIRS, PLUG_INS, SWITCH, choices, is_switch
+from hptui.config.study import ARGUMENTS, AUTO, COLUMNS, FIELDS, FOLDERS, PAIRS, PLUG_INS, SWITCH, choices, is_switch
 from hptui.errors import ConfigError, nearest
 from hptui.hyperparameters import hyperparameter
 from hptui.space import parse_range
@@ -56,29 +56,28 @@ def convert_field(field: str, raw: object, *, installed: bool = True) -> Any:
     return value
 
 
-def _arguments(raw: object) -> dict[str, Any]:
-    """Arguments of a constructor: of TOML as they are, of text numbers, words and lists as Python has them."""
+def _arguments(field: str, raw: object) -> dict[str, Any]:
+    """Arguments by name: of TOML as they are, of text numbers, words and lists as Python has them."""
     if isinstance(raw, Mapping):
         arguments = {str(name): value for name, value in raw.items()}
     else:
-        arguments = {name: _literal(text) for name, _, text in map(_partition, _split_arguments(raw))}
+        arguments = {name: _literal(text) for name, text in _split_arguments(field, raw)}
     for name, value in arguments.items():
         if not name.isidentifier():
-            raise ConfigError(f"model_args {name!r}: no argument can have this name.")
+            raise ConfigError(f"{field} {name!r}: no argument can have this name.")
         if not isinstance(value, (bool, int, float, str, list)):
-            raise ConfigError(f"model_args {name} = {value!r}: it takes numbers, words, true, false and lists of them.")
+            raise ConfigError(f"{field} {name} = {value!r}: it takes numbers, words, true, false and lists of them.")
     return arguments
 
 
-def _split_arguments(raw: object) -> list[str]:
-    return raw.split() if isinstance(raw, str) else list(raw) if isinstance(raw, (list, tuple)) else [str(raw)]
-
-
-def _partition(text: str) -> tuple[str, str, str]:
-    name, equals, value = text.partition("=")
-    if not (name and equals and value):
-        raise ConfigError(f"model_args {text!r}: write NAME=VALUE, for example depth=28.")
-    return name, equals, value
+def _split_arguments(field: str, raw: object) -> list[tuple[str, str]]:
+    parts = raw.split() if isinstance(raw, str) else list(raw) if isinstance(raw, (list, tuple)) else [str(raw)]
+    pairs = [str(part).partition("=") for part in parts]
+    for name, equals, value in pairs:
+        if not (name and equals and value):
+            example = "depth=28" if field == "model_args" else "partition=gpu"
+            raise ConfigError(f"{field} {name + equals + value!r}: write NAME=VALUE, for example {example}.")
+    return [(name, value) for name, _, value in pairs]
 
 
 def _literal(text: str) -> Any:
@@ -107,8 +106,8 @@ def _named_values(field: str, raw: object, *, installed: bool) -> dict[str, Any]
             else str(parse_range(name, text, installed=installed))
             for name, text in _pairs(field, raw, installed=installed)
         }
-    if field == "model_args":
-        return _arguments(raw)
+    if field in ARGUMENTS:
+        return _arguments(field, raw)
     columns = dict(raw.items() if isinstance(raw, Mapping) else _split_pairs(field, raw))
     for name in columns:
         if name not in COLUMNS:

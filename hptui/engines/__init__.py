@@ -80,6 +80,13 @@ class Work:
 class Engine:
     """One subclass per file. It is made without arguments, anew for each training of a study."""
 
+    def check(self, config: StudyConfig) -> None:
+        """Look whether it can train such a study here, before anything is read or made.
+
+        Raises:
+            UsageError: it cannot: what is missing, and what to do.
+        """
+
     def make_ready(self) -> None:
         """Begin what takes long and needs no data, before they are read; nobody waits for it."""
 

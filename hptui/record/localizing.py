@@ -36,6 +36,7 @@ def localized(study: Study, data_dir: str | None = None, allowed: str = "") -> S
     places = recall_paths(study.id)
     changes: dict[str, Any] = {"data_dir": data_dir or places.get("data_dir")}
     changes |= {"parallel": places.get("parallel", "1"), "engine": places.get("engine")}
+    changes["engine_args"] = msgspec.json.decode(places.get("engine_args", "{}"), type=dict[str, Any])
     if study.data is None:  # its splits were made, and taken, without a look at equal images: it goes on with the same
         changes["allow_overlap"] = True
     for field in PLUG_INS:

@@ -63,6 +63,8 @@ def of_this_machine(config: StudyConfig) -> dict[str, str]:
         file = registry.own_file(config.engine)
         own = "" if file is None else f"{file.expanduser().resolve()}:{config.engine.rpartition(':')[2]}"
         settings["engine"] = own or config.engine
+    if config.engine_args:
+        settings["engine_args"] = msgspec.json.encode(config.engine_args).decode()
     return settings
 
 

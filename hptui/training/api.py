@@ -116,7 +116,7 @@ def _config(
     settings: dict[str, Any],
 ) -> StudyConfig:
     """Check the settings; the defaults stand in for objects meanwhile."""
-    for local in ("out", "runs", "baseline", "parallel", "engine"):
+    for local in ("out", "runs", "baseline", "parallel", "engine", "engine_args"):
         if local in settings:
             raise ConfigError(f"train() trains one network in memory; {local!r} belongs to a study (hptui run).")
     given = {"dataset": dataset, "model": model, "strategy": strategy}

@@ -57,7 +57,7 @@ def start_study(config: StudyConfig, directory: Path) -> PreparedStudy:
     for arm in config.arms:
         plan_arm(config, arm)  # what is refused is told before the data are read
     check_strategies(config)
-    load_engine(config.engine_name).make_ready()
+    _engine_of(config).make_ready()
     inputs = prepare_inputs(config)
     config, inputs = with_budget(config, inputs)
     images = len(inputs.data.train)
@@ -88,8 +88,14 @@ def resume_study(study: Study, config: StudyConfig) -> PreparedStudy:
     Raises:
         UsageError: see `prepare_inputs`.
     """
-    load_engine(config.engine_name).make_ready()
+    _engine_of(config).make_ready()
     return PreparedStudy(study, config, prepare_inputs(config))
+
+
+def _engine_of(config: StudyConfig) -> Engine:
+    engine = load_engine(config.engine_name)
+    engine.check(config)
+    return engine
 
 
 @sole_in_process()

@@ -427,14 +427,15 @@ def test_a_state_folder_that_cannot_be_written_does_not_refuse_the_study(
 
 
 def test_how_a_study_is_trained_is_remembered_on_this_machine_alone(tmp_path: Path) -> None:
-    settings = configuration(runs=2, parallel="2", engine="processes")
+    settings = configuration(runs=2, parallel="2", engine="slurm", engine_args={"partition": "gpu", "gpus": 1})
     study = create_study(tmp_path / "s", settings, "f" * 64, {})
-    assert (study.config.parallel, study.config.engine) == ("1", None)
+    assert (study.config.parallel, study.config.engine, study.config.engine_args) == ("1", None, {})
     text = (tmp_path / "s" / "study.toml").read_text("utf-8")
     assert "parallel" not in text
     assert "engine" not in text
     found = localized(open_study(tmp_path / "s"))
-    assert (found.parallel, found.engine) == ("2", "processes")
+    assert (found.parallel, found.engine) == ("2", "slurm")
+    assert found.engine_args == {"partition": "gpu", "gpus": 1}
     forget(study)
     foreign = '[config]\nengine = "processes"\nparallel = "4"\n'  # no hptui writes that
     edit_study(tmp_path / "s", lambda text: text.replace("[config]\n", foreign))

@@ -30,6 +30,7 @@ from hptui.record.commands import (
     CommandSender,
     Continue,
     Pause,
+    StepEpoch,
     StopRun,
     StopStudy,
     UseValues,
@@ -158,6 +159,19 @@ def test_a_process_that_begins_later_knows_what_holds_and_does_nothing_twice(tmp
     first, second = (one for one in CommandInbox(study, offsets).receive() if isinstance(one, AddEpochs))
     control.pass_over([first.mark])  # the settings have it
     assert control.take_requests() == [second]
+
+
+def test_a_process_that_begins_after_one_epoch_was_asked_for_and_then_all_does_not_pause(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "study").directory
+    sender, offsets = CommandSender(study), CommandInbox(study).offsets
+    for command in (StepEpoch(), Continue()):
+        sender.send(command)
+    control = Control(CommandInbox(study, offsets), among_others=True)
+    control.catch_up()
+    told: list[AnyEvent] = []
+    control.begin("optimized-0", told.append)
+    control.epoch_completed()
+    assert told == []
 
 
 def test_a_change_counts_once_whichever_run_obeys_it_first(tmp_path: Path) -> None:

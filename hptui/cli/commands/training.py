@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
@@ -58,7 +59,7 @@ def resume(
     detach: bool,
     trust: bool,
     as_json: bool,
-    **told: str | None,
+    **told: Any,
 ) -> int:
     """Go on with a study that was stopped or interrupted.
 
@@ -76,8 +77,9 @@ def resume(
     allowed = allowed_code(study, trust=trust)
     mend_logs(study)
     config = localized(study, data_dir, allowed)
-    here = {"device": device, "parallel": told["parallel"], "engine": told["engine"]}
-    given = given_settings(here)
+    given = given_settings({"device": device} | {name: told[name] for name in ("parallel", "engine", "engine_args")})
+    if "engine_args" in given and told["engine"] is None:  # one of them is changed, the others are as they were
+        given["engine_args"] = config.engine_args | given["engine_args"]
     config = msgspec.structs.replace(config, **given)
     if given:
         check(config)

@@ -159,6 +159,7 @@ class Control:
             self._tell(RunPaused(by=self._paused_by))
 
     def _continue(self, author: str) -> None:
+        self._pause_after_epoch = ""  # also of a run that begins after both were asked for
         if self._paused_by:
             self._paused_by = ""
             self._tell(RunContinued(by=author))
