@@ -13,6 +13,7 @@ from hptui.hyperparameters import Values, default_values, hyperparameters
 from hptui.space import SearchSpace, parse_range
 
 Arm = Literal["baseline", "optimized"]
+Replicas = Literal["auto", "one", "stacked"]
 ARMS: tuple[Arm, ...] = ("baseline", "optimized")
 PLUG_INS = {
     "dataset": "datasets",
@@ -182,6 +183,7 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         ),
     ] = {}
     precision: Literal["float32", "bfloat16"] = "float32"
+    replicas: Replicas = "auto"
     log_every: Annotated[int, Meta(ge=1, description="batches between two losses in the log")] = 20
     wrong_images: Annotated[
         int,
@@ -251,6 +253,8 @@ _DESCRIPTIONS = {
     "normalisation": "mean and deviation of pixels: the training images' (data), ImageNet's, or (auto) the weights'",
     "images_on": "where images lie: on the device or the host (batches are copied ahead); auto: by free memory",
     "precision": "arithmetic of the forward pass",
+    "replicas": "candidates of a decision one after another (one), or as one stacked computation; auto: stacked on a "
+    "GPU where a short measurement says that it pays",
 }
 
 

@@ -19,8 +19,17 @@ class Dropout(nn.Dropout):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or self.p == 0:
             return x
-        dropped = min(round(self.p * _LEVELS), _LEVELS - 1)
-        words = torch.empty((x.numel() + 3) // 4, dtype=torch.int64, device=x.device).random_(-(2**63), None)
-        bits = words.view(torch.int16)[: x.numel()]
-        keep = (bits >= dropped - _LEVELS // 2).view(x.shape)
-        return x * (keep * (_LEVELS / (_LEVELS - dropped))).to(x.dtype)
+        threshold, scale = kept(self.p)
+        return x * ((random_levels(x) >= threshold) * scale).to(x.dtype)
+
+
+def kept(rate: float) -> tuple[int, float]:
+    """The least of `random_levels` that is kept, and what it is multiplied with."""
+    dropped = min(round(rate * _LEVELS), _LEVELS - 1)
+    return dropped - _LEVELS // 2, _LEVELS / (_LEVELS - dropped)
+
+
+def random_levels(x: Tensor) -> Tensor:
+    """A number of 16 bits for each unit of `x`, in its shape."""
+    words = torch.empty((x.numel() + 3) // 4, dtype=torch.int64, device=x.device).random_(-(2**63), None)
+    return words.view(torch.int16)[: x.numel()].view(x.shape)

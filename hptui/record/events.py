@@ -234,6 +234,10 @@ class HyperparametersChosen(Event, frozen=True, kw_only=True):
     paired_errors: list[Amount | None] = []
     """for each candidate the standard error of the difference of its loss from that of the winning one, over the same
     validation images; null: that is not finite; empty: none was taken, or an older hptui did not record them"""
+    stacked: Count = 0
+    """candidates that were trained side by side, as replicas of a stack; the others one after another"""
+    not_stacked: str = ""
+    """why not all were, in words, where that was asked for"""
 
 
 class BatchesTrained(Event, frozen=True, kw_only=True):

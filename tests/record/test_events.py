@@ -30,7 +30,7 @@ FORMAT = {
     "LandscapePredicted": "decision scores",
     "DecisionRepeated": "decision times values changed images seconds",
     "HyperparametersChosen": "decision epoch step candidate values reason images_probed seconds start left_out "
-    "excluded paired_errors",
+    "excluded paired_errors stacked not_stacked",
     "BatchesTrained": "epoch step batch batches images loss values seconds",
     "Evaluated": "epoch step split weights images loss accuracy confusion seconds by_label",
     "EpochCompleted": "epoch step train_loss values delivered images_trained images_probed seconds calibrated_loss "
@@ -56,7 +56,14 @@ ABSENT_FROM_OLD_LOGS = {
     "DecisionStarted": {"planned": None, "planned_most": None},
     "RunResumed": {"device": "", "threads": 0, "candidates": None, "batch": None},
     "CandidateScored": {"start": None, "steps": 0, "failed": "", "loss_error": None},
-    "HyperparametersChosen": {"start": None, "left_out": [], "excluded": [], "paired_errors": []},
+    "HyperparametersChosen": {
+        "start": None,
+        "left_out": [],
+        "excluded": [],
+        "paired_errors": [],
+        "stacked": 0,
+        "not_stacked": "",
+    },
     "EpochCompleted": {"calibrated_loss": None, "deliverable": 0},
     "RunCompleted": {"best_epoch": 0, "delivered_epoch": 0},
 }

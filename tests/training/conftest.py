@@ -26,7 +26,6 @@ from hptui.training.inputs import prepare_inputs
 from hptui.training.planned_run import train_run as train_planned_run
 from hptui.training.run.checkpoints import restore_newest
 from hptui.training.run.control import Control
-from hptui.training.run.decision import DecisionMaker
 from hptui.training.run.delivery import delivered_weights
 from hptui.training.run.epoch import EpochTrainer
 from hptui.training.run.run import Run
@@ -67,7 +66,7 @@ def make_run(prepared: Prepared, arm: str = "optimized", seed: int = 0, **option
 
 def decide(run: Run, epoch: int) -> None:
     """One decision, whether the strategy wants it or not."""
-    DecisionMaker(run.trainer, run.strategy, run.kept, run.ledger, run.control, run.config, run.autosave).decide(epoch)
+    run._decision_maker().decide(epoch)
 
 
 def train_epoch(run: Run, epoch: int) -> None:

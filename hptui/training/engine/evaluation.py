@@ -64,6 +64,11 @@ def forward_precision(precision: str, device: torch.device) -> AbstractContextMa
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
 
 
+def full_precision(output: Tensor) -> Tensor:
+    """Logits in float32 where they are in less; in float64 they stay."""
+    return output if output.dtype == torch.float64 else output.float()
+
+
 def evaluate(
     network: nn.Module,
     data: DeviceDataset,
@@ -103,7 +108,7 @@ def evaluate(
                 weights_of = image_weights[batch] if image_weights is not None else None
                 inputs = data.normalise(pixels)
                 output = network(inputs) if weights is None else functional_call(network, weights, (inputs,))
-                output = output.float()
+                output = full_precision(output)
                 if with_predictions:
                     logits.append(output)
                 losses.append(labelling.losses(output, labels, weights_of))

@@ -8,7 +8,7 @@ asks for it (`LossSum.read`), which is the loop's one synchronisation.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
@@ -18,7 +18,7 @@ from hptui.losses import Loss
 from hptui.plan import batches_per_epoch
 from hptui.training.engine.batch_changes import training_batch
 from hptui.training.engine.device_data import DeviceDataset, DeviceImages
-from hptui.training.engine.evaluation import Evaluation, evaluate, forward_precision
+from hptui.training.engine.evaluation import Evaluation, evaluate, forward_precision, full_precision
 from hptui.training.engine.state import TrainingState
 
 
@@ -83,16 +83,20 @@ class Trainer:
         self.data.train.expect(state.order.upcoming(values.batch_size))
         with forward_precision(self.precision, batch.inputs.device):
             output = state.network(batch.inputs)  # (B, classes)
-        loss = self._loss_of(output.float(), batch)
+        loss = self.loss_of(full_precision(output), batch, values.held)
         state.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         values.change_gradients()
         state.optimizer.step()
-        state.average.update(self._average_window * len(self.data.train) / values.batch_size)
+        state.average.update(self.window(values.batch_size))
         state.step += 1
         return loss, len(chosen)
 
-    def _loss_of(self, logits: Tensor, batch: Batch) -> Tensor:
+    def window(self, batch_size: float) -> float:
+        """Steps over which weights are averaged."""
+        return self._average_window * len(self.data.train) / batch_size
+
+    def loss_of(self, logits: Tensor, batch: Batch, held: Mapping[str, float]) -> Tensor:
         """The mean loss of a batch; an image that is several (mixup) counts as several, each by its share."""
         labels, shares, by_class = batch.labels, batch.shares, self.data.class_weights
         labelling = self.data.labelling
@@ -103,7 +107,7 @@ class Trainer:
             shares = labelling.shared(shares, labels)
             weights = (shares if weights is None else shares * weights).flatten(0, 1)
             labels = labels.flatten(0, 1)
-        return labelling.training_loss(self._loss, logits, labels, weights, self.state.values.held)
+        return labelling.training_loss(self._loss, logits, labels, weights, held)
 
     def evaluate(
         self, images: DeviceImages, *, averaged: bool, with_predictions: bool = False, class_weighted: bool = False

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from hptui.config import StudyConfig
 from hptui.plan import LONGER
@@ -21,7 +21,7 @@ from hptui.record.events import (
     HyperparametersChosen,
     LandscapePredicted,
 )
-from hptui.strategies import Candidate, Choice, Measurement, Situation, Strategy
+from hptui.strategies import Candidate, Choice, Situation, Strategy
 from hptui.training.engine.evaluation import Evaluation
 from hptui.training.engine.loop import Trainer
 from hptui.training.run.answers import checked_candidates, checked_choice, checked_course, checked_prediction
@@ -34,6 +34,7 @@ from hptui.training.run.ledger import Ledger
 from hptui.training.run.opening import axes
 from hptui.training.run.pending import Course, DecidesDifferently, PendingDecision
 from hptui.training.run.probing import Probe, Prober, Scoring
+from hptui.training.run.side_by_side import SideBySide
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +48,7 @@ class DecisionMaker:
     control: Control
     config: StudyConfig
     autosave: Autosave
+    side_by_side: SideBySide
 
     def decide(self, epoch: int) -> None:
         """Choose values for `epoch` and what follows, or go on with the choice that a checkpoint was in.
@@ -67,6 +69,7 @@ class DecisionMaker:
             self.control,
             self.autosave,
             type(self.strategy).__name__,
+            self.side_by_side,
         )
         situation = self._situation(epoch, pending)
         twin = self._twin() if self._is_checked() else None
@@ -273,10 +276,11 @@ class DecisionMaker:
             state.restore(self.kept.state(choice.start, strategy))
         state.values.set(choice.values)
         self.ledger.lap()
-        self._record_choice(epoch, choice, self.control.clock() - pending.began, pending.own.measured)
+        self._record_choice(epoch, choice, self.control.clock() - pending.began, pending.own)
 
-    def _record_choice(self, epoch: int, choice: Choice, seconds: float, measured: Sequence[Measurement] = ()) -> None:
+    def _record_choice(self, epoch: int, choice: Choice, seconds: float, course: Course | None = None) -> None:
         state, progress = self.trainer.state, self.ledger.progress
+        measured = course.measured if course is not None else ()
         winner = measured[choice.candidate] if choice.candidate is not None and measured else None
         self.ledger.emit(
             HyperparametersChosen(
@@ -292,6 +296,8 @@ class DecisionMaker:
                 left_out=list(choice.left_out),
                 excluded=list(choice.excluded),
                 paired_errors=[Scoring.loss_error(one, winner) for one in measured] if winner is not None else [],
+                stacked=course.stacked if course is not None else 0,
+                not_stacked=self.side_by_side.why_not if course is not None else "",
             )
         )
         progress.decisions += 1

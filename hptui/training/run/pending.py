@@ -36,6 +36,8 @@ class PartialProbe:
     images: int
     seconds: float
     state: Snapshot
+    stacked: bool = False
+    """beside others, as one of the replicas of a stack"""
 
     def plain(self) -> dict[str, Any]:
         """Plain data for a checkpoint."""
@@ -52,8 +54,13 @@ class Course:
     """in the order of the candidates"""
     seconds: float = 0.0
     """that these took"""
-    partial: PartialProbe | None = None
-    """of the candidate after these; only while a checkpoint is written, or where it was stopped"""
+    partials: dict[int, PartialProbe] = field(default_factory=dict)
+    """of candidates after these, by number: of the next one only while a checkpoint is written, or where it was
+    stopped; of those that are trained ahead, side by side"""
+    window: int = 0
+    """candidates before this number are trained ahead together"""
+    stacked: int = 0
+    """of those measured, how many were trained side by side"""
     asked: int = 0
     """candidates that the strategy has wanted in this process"""
 
@@ -73,10 +80,11 @@ class Course:
 
     def add(self, measurement: Measurement, seconds: float) -> None:
         """Take in a new measurement, and how long it took."""
+        partial = self.partials.pop(len(self.measured), None)
+        self.stacked += partial is not None and partial.stacked
         self.measured.append(measurement)
         self.seconds += seconds
         self.asked += 1
-        self.partial = None
 
     def plain(self) -> dict[str, Any]:
         """Plain data for a checkpoint."""
@@ -84,15 +92,27 @@ class Course:
             "kept": self.kept.plain(),
             "measured": [_plain_measurement(one) for one in self.measured],
             "seconds": self.seconds,
-            "partial": self.partial and self.partial.plain(),
+            "partial": (one := self.partials.get(len(self.measured))) and one.plain(),
+            "ahead": [[number, one.plain()] for number, one in self.partials.items() if number > len(self.measured)],
+            "window": self.window,
+            "stacked": self.stacked,
         }
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> Course:
         """Inverse of `plain`."""
-        partial = plain["partial"] and PartialProbe(**plain["partial"])
         measured = [_measurement(one) for one in plain["measured"]]
-        return cls(KeptStates.from_plain(plain["kept"]), measured, plain["seconds"], partial)
+        partials = dict(plain.get("ahead", ()))  # an older hptui trained one after another alone
+        if plain["partial"]:
+            partials[len(measured)] = plain["partial"]
+        return cls(
+            KeptStates.from_plain(plain["kept"]),
+            measured,
+            plain["seconds"],
+            {number: PartialProbe(**one) for number, one in partials.items()},
+            plain.get("window", 0),
+            plain.get("stacked", 0),
+        )
 
 
 @dataclass

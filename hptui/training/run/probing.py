@@ -1,6 +1,7 @@
 """Probe the candidates of one decision, each from its own start, and measure them on validation images.
 
-One after another, on the run's own network: on a CPU nothing is faster.
+One after another, on the run's own network: on a CPU nothing is faster. Those that `SideBySide` has trained ahead are
+measured alone.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -16,10 +18,12 @@ from hptui.record.class_counts import ClassCounts
 from hptui.strategies import Candidate, Measurement
 from hptui.training.engine.evaluation import Evaluation
 from hptui.training.engine.loop import LossSum, Trainer
+from hptui.training.engine.state import Snapshot
 from hptui.training.run.autosave import Autosave
 from hptui.training.run.control import Control, StopRequested
 from hptui.training.run.failing import CandidateFailed, failing, free_memory
 from hptui.training.run.pending import Course, PartialProbe, PendingDecision
+from hptui.training.run.side_by_side import Planned, SideBySide
 
 EXPLODED = 3.0
 """a candidate is diverged if a loss is not finite, or this many times what guessing, or the start, would have"""
@@ -146,6 +150,7 @@ class Prober:
     autosave: Autosave
     strategy: str
     """its name, for messages"""
+    side_by_side: SideBySide
 
     def probe(
         self,
@@ -166,11 +171,14 @@ class Prober:
             StopRequested: within a probe; the course has it as far as it has come.
             DecidesDifferently: another candidate was measured in the place of one of these.
         """
-        measurements = []
+        measurements: list[Measurement] = []
+        ahead = 0
         try:
-            for candidate in candidates:
+            for index, candidate in enumerate(candidates):
                 measurement = course.known(candidate)
                 if measurement is None:
+                    if index >= ahead:
+                        ahead = index + self._train_ahead(candidates[index:], course, horizon)
                     probe = self._probe(candidate, course, horizon(candidate))
                     measurement = probe.measurement
                     on_probe(probe)
@@ -181,18 +189,16 @@ class Prober:
         return measurements
 
     def _probe(self, candidate: Candidate, course: Course, epochs: float) -> Probe:
-        began, trainer, partial = self.control.clock(), self.trainer, course.partial
-        losses, done = LossSum(trainer.state.device), 0
-        if partial is not None:
-            trainer.state.restore(partial.state)
-            losses.restore(partial.loss, partial.images)
-            began, done = began - partial.seconds, partial.batches
+        began, trainer, number = self.control.clock(), self.trainer, len(course.measured)
+        losses, done, former = LossSum(trainer.state.device), 0, course.partials.get(number)
+        if former is not None:
+            trainer.state.restore(former.state)
+            losses.restore(former.loss, former.images)
+            began, done = began - former.seconds, former.batches
         else:
-            home = self.pending.home
-            start = home if candidate.start is None else course.kept.state(candidate.start, self.strategy)
-            trainer.state.restore(start)
+            trainer.state.restore(self._start(candidate, course))
             trainer.state.values.set(candidate.values)
-        steps, number = done, len(course.measured)
+        steps = done
         try:
             for steps in range(done, batches := trainer.batches(epochs)):
                 self._safe_point(course, steps, losses, began)
@@ -210,6 +216,15 @@ class Prober:
             measurement = replace(measurement, end=end)
         return Probe(number, measurement, classes, losses.images, self.control.clock() - began, steps)
 
+    def _train_ahead(
+        self, candidates: Sequence[Candidate], course: Course, horizon: Callable[[Candidate], float]
+    ) -> int:
+        planned = [Planned(one, partial(self._start, one, course), horizon(one)) for one in candidates]
+        return self.side_by_side.train(planned, course)
+
+    def _start(self, candidate: Candidate, course: Course) -> Snapshot:
+        return self.pending.home if candidate.start is None else course.kept.state(candidate.start, self.strategy)
+
     def _measure(
         self, candidate: Candidate, course: Course, losses: LossSum, began: float, batches: int
     ) -> tuple[Measurement, ClassCounts]:
@@ -217,7 +232,7 @@ class Prober:
             with failing():
                 return self.scoring.measure(self.trainer, candidate, losses.read(), self.pending.loss)
         except StopRequested:
-            course.partial = self._partial(batches, losses, began)
+            self._leave(course, batches, losses, began)
             raise
 
     def _safe_point(self, course: Course, batches: int, losses: LossSum, began: float) -> None:
@@ -227,12 +242,15 @@ class Prober:
             if not self.autosave.is_due():
                 return
         except StopRequested:
-            course.partial = self._partial(batches, losses, began)
+            self._leave(course, batches, losses, began)
             raise
-        course.partial = self._partial(batches, losses, began)
+        self._leave(course, batches, losses, began)
         self.autosave.save()
-        course.partial = None
+        del course.partials[len(course.measured)]
 
-    def _partial(self, batches: int, losses: LossSum, began: float) -> PartialProbe:
-        seconds = self.control.clock() - began
-        return PartialProbe(batches, losses.total(), losses.images, seconds, self.trainer.state.snapshot())
+    def _leave(self, course: Course, batches: int, losses: LossSum, began: float) -> None:
+        """Keep the candidate in training as far as it has come."""
+        seconds, snapshot, number = self.control.clock() - began, self.trainer.state.snapshot(), len(course.measured)
+        former = course.partials.get(number)
+        stacked = former is not None and former.stacked
+        course.partials[number] = PartialProbe(batches, losses.total(), losses.images, seconds, snapshot, stacked)

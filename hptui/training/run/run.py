@@ -41,6 +41,7 @@ from hptui.training.run.kept import KeptStates
 from hptui.training.run.ledger import Ledger, Progress
 from hptui.training.run.opening import describe_device, run_started
 from hptui.training.run.pending import PendingDecision
+from hptui.training.run.side_by_side import SideBySide
 from hptui.training.run.steering import Helm
 
 
@@ -93,6 +94,7 @@ class Run:
         )
         self.trainer.before_batch = control.leave_if_stopped
         self._foresight = Foresight(self.trainer, strategy, self.ledger)
+        self.side_by_side = SideBySide(self.trainer, config.replicas, control, self.autosave)
 
     @property
     def name(self) -> str:
@@ -184,7 +186,14 @@ class Run:
 
     def _decision_maker(self) -> DecisionMaker:
         return DecisionMaker(
-            self.trainer, self.strategy, self.kept, self.ledger, self.control, self.config, self.autosave
+            self.trainer,
+            self.strategy,
+            self.kept,
+            self.ledger,
+            self.control,
+            self.config,
+            self.autosave,
+            self.side_by_side,
         )
 
     def _record_epoch(self, result: EpochResult, epoch: int, train_loss: float) -> None:
