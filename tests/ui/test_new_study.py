@@ -1121,6 +1121,23 @@ def test_the_section_of_the_focused_field_is_marked_and_what_lies_within_is_not_
     kept_form.show(test)
 
 
+def test_what_stands_in_a_form_is_styled_once_when_it_opens(monkeypatch: pytest.MonkeyPatch) -> None:
+    styled: list[DOMNode] = []
+    apply = Stylesheet.apply
+    monkeypatch.setattr(
+        Stylesheet, "apply", lambda sheet, node, **options: styled.append(node) or apply(sheet, node, **options)
+    )
+
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: "Start" in app.text.splitlines()[-1])
+        assert app.form.has_class("-narrow", "-tall")
+        parts = [*app.form.query(".heading"), *app.form.query("FooterKey")]
+        assert len(parts) > len(FORM) + 3
+        assert {styled.count(part) for part in parts} == {1}
+
+    show(test)
+
+
 def test_who_scrolls_by_hand_is_left_alone(kept_form: KeptForm) -> None:
     async def test(app: Host, pilot: Pilot[None]) -> None:
         form = app.form.query_one("#form")

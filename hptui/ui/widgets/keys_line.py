@@ -5,6 +5,7 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.widgets import Footer
+from textual.widgets._footer import FooterKey
 
 
 class KeysLine(Footer):
@@ -34,7 +35,10 @@ class KeysLine(Footer):
 
     def compose(self) -> ComposeResult:
         self._shown = self._offered() if self._bindings_ready else None
-        yield from super().compose()
+        for part in super().compose():
+            if isinstance(part, FooterKey):
+                part.add_class("-compact", update=False)  # else each would be styled once more when it is mounted
+            yield part
 
     def bindings_changed(self, screen: Screen[object]) -> None:
         if not self.is_current:
