@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TypeVar
 
-from textual import events
+from textual import events, on
 from textual.binding import ActiveBinding, Binding
 from textual.screen import Screen
 from textual.widgets import HelpPanel
@@ -26,14 +26,16 @@ class HelpedScreen(Screen[Result]):
 
     _was_styled = False
 
-    def on_compose(self) -> None:
+    @on(events.Compose)
+    def _know_size(self) -> None:
         """Know the size of the terminal before there are parts."""
         size = self.app.size
         for places, length in ((self.HORIZONTAL_BREAKPOINTS, size.width), (self.VERTICAL_BREAKPOINTS, size.height)):
             fitting = [name for least, name in sorted(places or []) if length >= least]
             self.add_class(*fitting[-1:], update=False)
 
-    def on_screen_resume(self, event: events.ScreenResume) -> None:
+    @on(events.ScreenResume)
+    def _style_once(self, event: events.ScreenResume) -> None:
         """Look at the styles of all parts again when the screen comes back, not when it is new."""
         if not self._was_styled:
             self._was_styled = True
