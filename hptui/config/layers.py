@@ -128,10 +128,16 @@ def merged(layers: Iterable[Layer], *, installed: bool = True) -> Resolved:
 
 
 def suggested_search(settings: Mapping[str, Any]) -> dict[str, str]:
-    """Ranges that are searched where nobody names one: every strategy's, and what its own file adds (SUGGESTS)."""
+    """Ranges that are searched where nobody names one: every strategy's, and what its own file adds (SUGGESTS, and
+    SUGGESTS_WITH_WEIGHTS where the network begins with some).
+    """
     name = settings.get("strategy", StudyConfig().strategy)
-    more = None if registry.own_file(name) is not None else registry.constant("strategies", name, "SUGGESTS")
-    return default_search(more or ())
+    if registry.own_file(name) is not None:
+        return default_search()
+    more = registry.constant("strategies", name, "SUGGESTS") or ()
+    if settings.get("weights") is not None:
+        more = (*more, *(registry.constant("strategies", name, "SUGGESTS_WITH_WEIGHTS") or ()))
+    return default_search(more)
 
 
 def layer_settings(layer: Layer, *, installed: bool) -> dict[str, Any]:

@@ -42,6 +42,8 @@ __all__ = ["Adaptive"]
 
 SUGGESTS = ("augmentation",)
 """searched beside rate and weight decay where nobody names a range: it gains most, and is taken on evidence alone"""
+SUGGESTS_WITH_WEIGHTS = ("backbone_lr",)
+"""the same where the network begins with somebody's weights"""
 FALLEN, RISE = 2.0, 0.5
 """an epoch went wrong if the validation loss is so many times what it was before, and so many nats higher"""
 MOST = 0.05

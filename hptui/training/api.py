@@ -17,6 +17,7 @@ from hptui.planning import new_strategy
 from hptui.record.events import AnyEvent, RunCompleted
 from hptui.record.predictions import Model, Predictions
 from hptui.strategies import Strategy
+from hptui.training.backbone import with_real_ranges
 from hptui.training.engine.plug_ins import ModelFactory
 from hptui.training.inputs import prepare_inputs
 from hptui.training.run.control import Control
@@ -79,6 +80,7 @@ def train(
         else check_dataset(dataset, group_pattern=config.group_pattern, allow_overlap=config.allow_overlap),
         factory=None if isinstance(model, str) else model,
     )
+    config = with_real_ranges(config, inputs)
     own = strategy if isinstance(strategy, type) else None
     config, inputs = with_budget(config, inputs, own)
     chooser = new_strategy(config, "optimized", config.seed, own)

@@ -22,6 +22,7 @@ from hptui.metrics.classification import METRIC_TITLES, metric
 from hptui.planning import new_strategy
 from hptui.record.predictions import Predictions
 from hptui.record.study_directory import Study
+from hptui.training.backbone import NO_BACKBONE, with_real_ranges
 from hptui.training.engine.building import StudyInputs
 from hptui.training.engine.device import resolve_device, use_threads
 from hptui.training.engine.device_data import DeviceDataset, to_device
@@ -95,7 +96,10 @@ def prepare_inputs(
         return inputs
     tell("trying the network out")
     lines = [*[f"images are normalised {how}"] * bool(how), *[placed.note] * bool(placed.note)]
-    return replace(inputs, warnings=(*lines, *try_out(inputs, config)))
+    tried = with_real_ranges(config, inputs)
+    if tried is not config:
+        lines.append(NO_BACKBONE)
+    return replace(inputs, warnings=(*lines, *try_out(inputs, tried)))
 
 
 def require_same(inputs: StudyInputs, study: Study) -> None:

@@ -22,6 +22,7 @@ from hptui.record.own_code import remember_trained
 from hptui.record.presence import Presence, is_written
 from hptui.record.study_directory import Study, create_study, steered
 from hptui.record.write_errors import require_room
+from hptui.training.backbone import with_real_ranges
 from hptui.training.disk_use import disk_use
 from hptui.training.elsewhere import ElsewhereTrainer
 from hptui.training.engine.building import StudyInputs
@@ -59,6 +60,7 @@ def start_study(config: StudyConfig, directory: Path) -> PreparedStudy:
     check_strategies(config)
     _engine_of(config).make_ready()
     inputs = prepare_inputs(config)
+    config = with_real_ranges(config, inputs)
     config, inputs = with_budget(config, inputs)
     images = len(inputs.data.train)
     planned = {arm: plan_arm(config, arm, images) for arm in config.arms}

@@ -12,11 +12,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from hptui.config import Layer, resolve
 from hptui.datasets import ImageDataset, Images
 from hptui.errors import ConfigError
 from hptui.hyperparameters import Values
 from hptui.optimizers import OptimizerFactory
 from hptui.record.events import BatchesTrained, HyperparametersChosen
+from hptui.training.backbone import NO_BACKBONE, with_real_ranges
 from hptui.training.engine.building import StudyInputs, new_state
 from hptui.training.engine.pretrained import load_weights, read_weights
 
@@ -216,6 +218,33 @@ def test_the_share_can_be_searched_and_a_decision_leaves_no_trace(prepare: Make,
     )
     assert fixed.execute().completed
     assert_same(run.state.network.state_dict(), fixed.state.network.state_dict())
+
+
+SUGGESTED = {"lr": "1e-4:1e-2:log:5", "backbone_lr": "0.01:1:log:3"}
+
+
+def test_with_weights_the_share_is_searched_where_nobody_names_a_range(file: Path) -> None:
+    named = {"strategy": "adaptive", "weights": str(file)}
+    assert "backbone_lr" in resolve([Layer("flag", named)]).config.search
+    assert "backbone_lr" not in resolve([Layer("flag", named | {"search": LR})]).config.search
+    assert "backbone_lr" not in resolve([Layer("flag", named | {"search": {"backbone_lr": "off"}})]).config.search
+    assert "backbone_lr" not in resolve([Layer("flag", {"strategy": "adaptive"})]).config.search
+    assert "backbone_lr" not in resolve([Layer("flag", named | {"strategy": "grid"})]).config.search
+
+
+@pytest.mark.parametrize(
+    ("classes", "frozen", "searched"),
+    [(7, False, True), (7, True, False), (3, False, False)],
+    ids=["a new head", "a new head alone is trained", "all is pretrained"],
+)
+def test_a_share_that_is_none_is_not_searched_and_told(
+    prepare: Make, tmp_path: Path, classes: int, frozen: bool, searched: bool
+) -> None:
+    weights = written(tmp_path / "w.pt", NormDropNet(1, classes).state_dict())
+    names = [name for name, _ in NormDropNet(1, classes).named_parameters() if not name.startswith("output")]
+    made = prepare(search=SUGGESTED, weights=weights, freeze=names if frozen else [])
+    assert ("backbone_lr" in with_real_ranges(made.config, made.inputs).space) == searched
+    assert (NO_BACKBONE in made.inputs.warnings) != searched
 
 
 def test_without_pretrained_weights_there_is_no_share(prepare: Make) -> None:
