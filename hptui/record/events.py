@@ -184,6 +184,8 @@ class CandidateScored(Event, frozen=True, kw_only=True):
     loss_error: Amount | None = None
     """standard error of `loss`, over the validation images; null: it is not finite, or an older hptui did not record
     it"""
+    score_error: Amount | None = None
+    """of `score`, where that is not the loss; null: nothing is known of it, or an older hptui did not record it"""
 
 
 class LandscapePredicted(Event, frozen=True, kw_only=True):
@@ -234,6 +236,8 @@ class HyperparametersChosen(Event, frozen=True, kw_only=True):
     paired_errors: list[Amount | None] = []
     """for each candidate the standard error of the difference of its loss from that of the winning one, over the same
     validation images; null: that is not finite; empty: none was taken, or an older hptui did not record them"""
+    score_errors: list[Amount | None] = []
+    """the same of their scores, where these are not the losses"""
 
 
 class BatchesTrained(Event, frozen=True, kw_only=True):
