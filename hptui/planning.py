@@ -77,11 +77,6 @@ def _check_settings(config: StudyConfig, strategy: Strategy, name: str) -> None:
         raise ConfigError(f"strategy {name!r} searches, but has no decide(self, situation) that yields candidates.")
     if config.greed_check and not strategy.has_probes:
         raise ConfigError(f"greed_check: strategy {name!r} has no probes that could be twice as long; set it to 0.")
-    if config.score != "loss" and not strategy.compares_score:
-        raise ConfigError(
-            f"score = {config.score!r}: strategy {name!r} compares validation losses, "
-            "image by image; leave score at loss, or take grid or pbt."
-        )
     if not config.search:
         raise ConfigError(f"strategy {name!r} has nothing to search; name at least one range with --search.")
 
@@ -103,7 +98,7 @@ def unused_settings(config: StudyConfig) -> tuple[str, ...]:
         "decide_at": bool(searching),
         "horizon": any(one.uses_horizon for one in searching),
         "budget": any(one.uses_budget for one in searching),
-        "score": any(one.compares_score for one in searching),
+        "score": bool(searching),
         "greed_check": any(one.has_probes for one in searching),
     }
     return tuple(field for field, used in uses.items() if not used)

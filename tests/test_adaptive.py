@@ -10,10 +10,8 @@ import numpy as np
 import pytest
 from deciding import run_decision
 
-from hptui.config import Layer, resolve
-from hptui.errors import ConfigError
 from hptui.hyperparameters import Values, default_values
-from hptui.planning import new_strategy
+from hptui.metrics.evidence import Evidence
 from hptui.space import parse_range
 from hptui.strategies import Candidate, Choice, Measurement, Situation
 from hptui.strategies._plan import LEAST_STEPS, levels, longest, plan
@@ -272,7 +270,7 @@ def test_a_range_that_changes_before_the_screen_takes_nothing_from_it() -> None:
     narrow = BOTH | {"lr": "1e-3:1e-2:log:3"}
     strategy.ranges_changed(situation().space, situation(search=narrow).space)
     strategy.memory["due"] = [[2, stage] for _, stage in strategy.memory["due"]]
-    spent = strategy.memory["unit"] * 13
+    spent = strategy.memory["unit"] * 20
     _, choice = decide(strategy, situation(2, search=narrow, lr=0.05, loss=0.1, probed=spent), basin)
     assert choice.candidate is not None
     assert choice.start is not None
@@ -457,17 +455,83 @@ def test_a_lead_is_told_in_standard_errors() -> None:
     noise = np.tile([0.9, 1.1], 50).astype(np.float32)
 
     def one(losses: np.ndarray) -> Measurement:
-        return replace(best, losses=losses)
+        return replace(best, score=float(losses.mean()), losses=losses)
 
     assert lead(one(base), one(noise)) == pytest.approx(1 / (0.1005 / 10), rel=1e-3)
     assert lead(one(base), one(base)) == 0
     assert lead(one(base), one(base + 1)) == math.inf
 
 
-def test_another_score_than_the_loss_is_refused() -> None:
-    config = resolve([Layer("test", {"strategy": "adaptive", "score": "auc"})]).config
-    with pytest.raises(ConfigError, match="score = 'auc': strategy 'adaptive' compares validation losses"):
-        new_strategy(config, "optimized")
+def by_auc(at: Situation, known: Loss) -> Callable[[Candidate], Measurement]:
+    """Measurements whose AUC is that of 80 images with `known` as 1 - it, and whose losses are all the same."""
+
+    def found(candidate: Candidate) -> Measurement:
+        score = known(at.values | candidate.values)
+        wiggle = np.random.default_rng(abs(hash(tuple(candidate.values.values()))) % 1000).normal(0, 0.01, 50)
+        evidence = Evidence(score + wiggle, resampled=True)
+        return replace(measure(candidate, at, 0.4), score=score, evidence=evidence)
+
+    return found
+
+
+def auc(good: float, better_by: float) -> Loss:
+    """1 - AUC: 0.2 at every rate, less at one of them."""
+    return lambda found: 0.2 - better_by * math.isclose(found["lr"], good, rel_tol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("good", "better_by", "taken"),
+    [
+        (1e-2, 0.1, 1e-2),  # seven standard errors
+        (1e-2, 0.01, 1e-3),  # less than what luck makes of the best of seven
+        (1e-4, 0.1, 1e-4),  # half of the distance to perfect
+        (1e-4, 0.0, 1e-3),
+    ],
+)
+def test_another_score_than_the_loss_decides_on_its_own_evidence(good: float, better_by: float, taken: float) -> None:
+    at = replace(situation(search={"lr": "1e-4:1:log:13"}), score_name="auc")
+    _, choice = run_decision(adaptive(budget=3.0), at, by_auc(at, auc(good, better_by)))
+    assert choice.values["lr"] == pytest.approx(taken, rel=0.01)
+    reached = 80 + 100 * better_by * (taken == good)
+    assert f"AUC {reached:.2f} %" in choice.reason
+    if better_by == 0.01:
+        assert "(highest 81.00 % at lr 0.01, within noise of it" in choice.reason
+
+
+def test_a_smaller_rate_needs_a_share_of_the_distance_to_perfect() -> None:
+    """At an AUC of 80 % a lead of 0.9 points is less than one error in twenty, at 98 % it is nearly half of all."""
+    at = replace(situation(search={"lr": "1e-4:1:log:13"}), score_name="auc")
+
+    def sure(known: Loss) -> Callable[[Candidate], Measurement]:
+        by = by_auc(at, known)
+        return lambda one: replace(by(one), evidence=Evidence(np.full(50, by(one).score), resampled=True))
+
+    _, far = run_decision(adaptive(budget=3.0), at, sure(auc(1e-4, 0.009)))
+    assert far.values["lr"] == 1e-3
+    near = sure(lambda found: auc(1e-4, 0.009)(found) - 0.18)
+    _, choice = run_decision(adaptive(budget=3.0), at, near)
+    assert choice.values["lr"] == pytest.approx(1e-4, rel=0.01)
+    _, larger = run_decision(adaptive(budget=3.0), at, sure(auc(1e-2, 0.009)))
+    assert larger.values["lr"] == pytest.approx(1e-2)
+
+
+def test_where_a_coarse_score_calls_all_equal_the_losses_order_them_and_are_no_evidence() -> None:
+    at = replace(situation(search=LR), score_name="accuracy")
+
+    def equal(candidate: Candidate) -> Measurement:
+        found = measure(candidate, at, basin(at.values | candidate.values))
+        return replace(found, score=0.5 if math.isfinite(found.loss) else math.inf, evidence=Evidence(NOISE > 0))
+
+    rounds, choice = run_decision(adaptive(budget=3.0), at, equal)
+    assert sorted(one.values["lr"] for one in rounds[1]) == pytest.approx([0.001, 0.01, 0.0464], rel=1e-2)
+    assert choice.values["lr"] == 1e-3
+
+
+def test_where_nothing_is_known_of_a_score_what_is_in_force_stays() -> None:
+    at = replace(situation(search=LR), score_name="auc")
+    by = by_auc(at, auc(1e-2, 0.1))
+    _, choice = run_decision(adaptive(), at, lambda one: replace(by(one), evidence=Evidence(np.full(50, np.nan), True)))
+    assert choice.values["lr"] == 1e-3
 
 
 def test_a_rate_that_is_taken_though_another_scored_lower_says_so() -> None:

@@ -88,7 +88,8 @@ def heatmap_rows(study: FollowedStudy) -> Iterator[Row]:
 
 
 def _cell(run: FollowedRun, grid: HeatmapGrid, row: int, column: int, cell: Cell) -> dict[str, Any]:
-    key = {"run": run.name, "decision": grid.decision, "epoch": grid.epoch, "measure": grid.measure}
+    measure = grid.measure if grid.score_name == "loss" else grid.score_name
+    key = {"run": run.name, "decision": grid.decision, "epoch": grid.epoch, "measure": measure}
     x = {"x_name": grid.x.name, "x": grid.x.values[column]}
     y = {"y_name": grid.y.name, "y": grid.y.values[row]} if grid.y is not None else {}
     names = ("value", "predicted", "error", "paired_error", "diverged", "passed_over", "left_out", "failed")

@@ -11,7 +11,7 @@ from hptui.export.heatmap_cells import draw_cells, mark_cells, write_numbers
 from hptui.export.heatmap_legend import legend_handles
 from hptui.export.scales import all_fit, legend_columns
 from hptui.export.style import NARROW, SMALL, WIDE, literal, new_figure, title_of, titled, wrapped
-from hptui.metrics.classification import LOWER_IS_BETTER, METRIC_TITLES, metric_title
+from hptui.metrics.classification import METRIC_TITLES, metric_title
 from hptui.reading.run_state import Decision
 from hptui.reading.views.expected_cells import prediction_words
 from hptui.reading.views.heatmap import heatmap, heatmap_parts
@@ -182,7 +182,6 @@ def _measure_title(grid: HeatmapGrid, decision: Decision) -> str:
     if grid.measure in METRIC_TITLES:
         return f"validation {metric_title(grid.measure, task)}"
     name = decision.started.score_name if grid.measure == "score" else grid.measure
-    known = {"loss": "validation loss (nats)"} | {
-        key: f"{'' if key in LOWER_IS_BETTER else '1 - '}validation {metric_title(key, task)}" for key in METRIC_TITLES
-    }
+    metrics = {key: f"validation {metric_title(key, task)}" for key in METRIC_TITLES}
+    known = {"loss": "validation loss (nats)"} | metrics
     return known.get(name) or literal(f"score: {name}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hptui.metrics.calibration import calibration_errors, squared_errors
 from hptui.metrics.classification import OF_PROBABILITIES, confusion_cells
 from hptui.metrics.matrices import divide, metric_of_matrices
-from hptui.metrics.resampling import area_under_curve, weighted_areas
+from hptui.metrics.resampling import area_under_curve, cumulated, runs_of, weighted_areas
 from hptui.metrics.several_labels import mean_over_labels
 from hptui.record.predictions import Predictions
 
@@ -65,21 +65,25 @@ def average_precisions(predictions: Predictions, weights: Floats) -> Floats:
 
     if not np.isfinite(predictions.probabilities).all():
         return np.full((len(weights), predictions.classes), np.nan)
-    return np.stack([_of_class(predictions, weights, index) for index in range(predictions.classes)], axis=1)
+    of_images = np.ascontiguousarray(weights.T)
+    return np.stack([_of_class(predictions, of_images, index) for index in range(predictions.classes)], axis=1)
 
 
-def _of_class(predictions: Predictions, weights: Floats, index: int) -> Floats:
+def _of_class(predictions: Predictions, of_images: Floats, index: int) -> Floats:
+    """Average precisions (R,) of one class, for weightings (N, R) of the images."""
     import numpy as np
 
     column = predictions.probabilities[:, index]
     order = np.argsort(-column, kind="stable")
     begins = np.flatnonzero(np.diff(column[order], prepend=np.float32(2)))
-    falling, is_class = weights[:, order], predictions.labels[order] == index
-    inside = np.add.reduceat(falling * is_class, begins, axis=1)
-    either = np.add.reduceat(falling, begins, axis=1).cumsum(1)
-    precision = np.nan_to_num(divide(inside.cumsum(1), either))
-    found = inside.sum(1)
-    return np.where(found < either[:, -1], divide((inside * precision).sum(1), found), np.nan)
+    falling, is_class = of_images[order], predictions.labels[order] == index
+    _, after = runs_of(begins, is_class)
+    inside, either = falling[is_class], cumulated(falling)
+    hits = cumulated(inside)[np.searchsorted(np.flatnonzero(is_class), after)]
+    precision = np.nan_to_num(divide(hits, either[after]))
+    found = inside.sum(0)
+    average = divide(np.einsum("ir,ir->r", inside, precision), found)
+    return np.where(found < either[-1], average, np.nan)
 
 
 _OF_PROBABILITIES: dict[str, Callable[[Predictions, Floats], Floats]] = {

@@ -184,6 +184,8 @@ class CandidateScored(Event, frozen=True, kw_only=True):
     loss_error: Amount | None = None
     """standard error of `loss`, over the validation images; null: it is not finite, or an older hptui did not record
     it"""
+    score_error: Amount | None = None
+    """of `score`, where that is not the loss; null: nothing is known of it, or an older hptui did not record it"""
 
 
 class LandscapePredicted(Event, frozen=True, kw_only=True):
@@ -238,6 +240,8 @@ class HyperparametersChosen(Event, frozen=True, kw_only=True):
     """candidates that were trained side by side, as replicas of a stack; the others one after another"""
     not_stacked: str = ""
     """why not all were, in words, where that was asked for"""
+    score_errors: list[Amount | None] = []
+    """the same of their scores, where these are not the losses"""
 
 
 class BatchesTrained(Event, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 
+from hptui.metrics.scores import told
 from hptui.reading.cautions import cautions
 from hptui.reading.changes import changes
 from hptui.reading.comparison.number_words import percent
@@ -76,7 +77,7 @@ def _decision_row(decision: Decision) -> tuple[str, ...]:
         chosen.reason if chosen else "not chosen yet",
         str(len(decision.candidates)),
         _without_score(decision.candidates),
-        f"{min(scores):.5g}" if scores else "-",
+        f"{told(decision.started.score_name, min(scores)):.5g}" if scores else "-",
     )
 
 

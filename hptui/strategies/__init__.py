@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from hptui.hyperparameters import Values
+from hptui.metrics.evidence import Evidence
 from hptui.plan import Plan, Round, Stage
 from hptui.space import SearchSpace
 
@@ -68,6 +69,14 @@ class Measurement:
     """of the state after the probe, if the candidate was to be kept, and did not fail"""
     failed: str = ""
     """why it came to no end: its batches need more memory than there is, or own code raised; its score is infinity"""
+    evidence: Evidence | None = None
+    """how well the score is known; None: it is the mean of the losses, of images that are independent"""
+
+    def error(self, other: Measurement | None = None) -> float | None:
+        """Standard error of its score, or of the difference from another's, paired; None: nothing can be told of it."""
+        own, others = (None if one is None else one.evidence or Evidence(one.losses) for one in (self, other))
+        assert own is not None
+        return own.error(others)
 
 
 @dataclass(frozen=True)
@@ -120,6 +129,8 @@ class Situation(Outlook):
     """validation loss of the run's state, of the weights that are scored"""
     losses: npt.NDArray[np.float32]
     """(validation images,) the same per image"""
+    score_name: str = "loss"
+    """what --score says"""
 
 
 DecisionCourse = Generator[list[Candidate], list[Measurement], Choice]
@@ -142,8 +153,6 @@ class Strategy:
     """whether it keeps to the budget"""
     searches = False
     """whether it needs a range to search"""
-    compares_score = True
-    """whether it compares what --score says; if not, another one than the loss is refused"""
     uses_horizon = True
     """whether its probes are as long as --horizon says; if not, another one than the default is refused"""
     uses_steps = True

@@ -6,8 +6,12 @@ import math
 from collections.abc import Callable, Sequence
 
 from hptui.hyperparameters import Values, hyperparameter
+from hptui.metrics.scores import lower_is_better, score_title, score_words
 from hptui.space import describe
 from hptui.strategies import Candidate, Choice, Measurement, Situation, StateName
+
+ROUNDING = 1e-12
+"""of a score: a difference below it is none"""
 
 
 class Stage:
@@ -61,12 +65,27 @@ class Stage:
         """Go on with values and weights of `taken`, the best `among` them or, as `preferred` says, another."""
         self.loss = taken.loss
         self._came = next(epochs for one, epochs in self._lately if one.candidate is taken.candidate)
+        why = f"{self._words(taken)}{self._why_not_best(taken, among, preferred)}"
         return Choice(
             taken.candidate.values,
-            f"{how}: {describe(taken.candidate.values)}; loss {taken.loss:.4g}{_why_not_best(taken, among, preferred)}",
+            f"{how}: {describe(taken.candidate.values)}; {why}",
             candidate=next(index for index, one in enumerate(self._asked) if one is taken.candidate),
             start=taken.end,
         )
+
+    def _words(self, one: Measurement) -> str:
+        """Its score in its own unit, with its name."""
+        name = self.situation.score_name
+        return f"{score_title(name)} {score_words(name, one.score)}"
+
+    def _why_not_best(self, taken: Measurement, among: Sequence[Measurement], preferred: str) -> str:
+        """Which one had the best score, and what is preferred while the difference may be noise."""
+        best, name = min(among, key=standing), self.situation.score_name
+        if best.score == taken.score:
+            return ""
+        values = {key: best.candidate.values[key] for key in sorted(changed(best, taken.candidate.values))}
+        end = f"{'lowest' if lower_is_better(name) else 'highest'} {score_words(name, best.score)}"
+        return f" ({end} at {describe(values)}, within noise of it: {preferred})"
 
     def go_on_from(self, choice: Choice) -> None:
         """Let the next stage of the same decision begin where this one ended."""
@@ -93,26 +112,20 @@ def strength(name: str, in_force: Values) -> Callable[[Measurement], float]:
     return lambda one: float(one.candidate.values.get(name) == in_force.get(name))
 
 
-def _why_not_best(taken: Measurement, among: Sequence[Measurement], preferred: str) -> str:
-    """Which one had the lowest loss, and what is preferred while the difference may be noise."""
-    best = min(among, key=mean_loss)
-    if mean_loss(best) == mean_loss(taken):
-        return ""
-    values = {name: best.candidate.values[name] for name in sorted(changed(best, taken.candidate.values))}
-    return f" (lowest {best.loss:.4g} at {describe(values)}, within noise of it: {preferred})"
-
-
-def mean_loss(measurement: Measurement) -> float:
-    """Over the validation images, in nats."""
-    return float(measurement.losses.mean(dtype=float))
+def standing(measurement: Measurement) -> tuple[float, float]:
+    """Order of candidates, the best first: by the score; by the loss where a coarse score cannot tell them apart."""
+    return measurement.score, measurement.loss
 
 
 def lead(best: Measurement, other: Measurement) -> float:
-    """Number of standard errors by which the losses of `other` are higher, over the same validation images."""
-    difference = other.losses.astype(float) - best.losses
-    error = float(difference.std(ddof=1)) / math.sqrt(len(difference))
-    mean = float(difference.mean())
-    return mean / error if error > 0 else math.copysign(math.inf, mean) if mean else 0.0
+    """Number of standard errors by which the score of `other` is worse, paired over the same validation images.
+
+    0 where nothing is known of the error, as of a class with a single image: then nothing speaks for either.
+    """
+    difference, error = other.score - best.score, other.error(best)
+    if error is None or abs(difference) < ROUNDING:
+        return 0.0
+    return difference / error if error > 0 else math.copysign(math.inf, difference)
 
 
 def changed(measurement: Measurement, values: Values) -> set[str]:

@@ -11,14 +11,16 @@
 The run goes on with the weights of each winner, so that the images of its probe are not lost. What is in force is left
 on evidence alone: the best has to be better by more standard errors, paired over the validation images, than the best
 of as many equal ones would seem to be (overtuning, Schneider et al. 2025, arXiv 2506.19540). A short probe flatters
-small rates and weak regularisation: a smaller rate has to be better by a share of the loss too, and of the candidates
+small rates and weak regularisation: a smaller rate has to be better by a share of the score too, and of the candidates
 within one standard error of the best the one with the largest rate, or the strongest regularisation, is taken (Breiman
 et al. 1984, Classification and Regression Trees, section 3.4.3). What is taken of each hyperparameter alone is tried
 together before it counts. If the epoch after a choice goes wrong, the run goes back to where the choice was made, with
 a smaller rate.
 
-Candidates are compared by their validation losses, image by image, whatever --score says. Of a range only its ends and
-its scale count, whatever its steps: what is tried is spread over it evenly, as many values as the budget allows.
+Candidates are compared by what --score says, on the same validation images (`hptui.metrics.evidence` says how paired
+standard errors come of scores that are no mean over images). Where a coarse score of few images, such as an accuracy,
+calls candidates equal, the loss orders them, and is no evidence. Of a range only its ends and its scale count, whatever
+its steps: what is tried is spread over it evenly, as many values as the budget allows.
 
 Measured and left out (tests/benchmarks/RESULTS.md): a third stage that tries half a step of the rate up and down;
 losses after temperature scaling; a candidate that a Gaussian process takes for the best of all cells.
@@ -36,7 +38,7 @@ from hptui.space import Range, SearchSpace, describe
 from hptui.strategies import Choice, DecisionCourse, Measurement, Outlook, Situation, StateName, Strategy
 from hptui.strategies._plan import LEAST_STEPS, affordable, changes_of, coming_stages, largest_batch, longer, plan
 from hptui.strategies._remedy import Terms, remedy
-from hptui.strategies._stage import Stage, changed, lead, mean_loss, rate, strength
+from hptui.strategies._stage import Stage, changed, lead, rate, standing, strength
 
 __all__ = ["Adaptive"]
 
@@ -47,8 +49,10 @@ SUGGESTS_WITH_WEIGHTS = ("backbone_lr",)
 FALLEN, RISE = 2.0, 0.5
 """an epoch went wrong if the validation loss is so many times what it was before, and so many nats higher"""
 MOST = 0.05
-"""share of its loss within which the best may be given up for a stronger one, because few images have large standard
-errors; and by which a smaller rate has to be better"""
+"""share of its score within which the best may be given up for a stronger one, because few images have large standard
+errors; and by which a smaller rate has to be better. A score is a distance to perfect in its own unit: nats of a loss,
+a share of wrong images, 1 - AUC. So 0.05 is one error in twenty, at 50 % as at 99 %, and no fixed number of points,
+which would be nothing at the one and out of reach at the other"""
 UNCOUNTED = "how far the budget reaches depends on the number of images, which nobody has counted yet"
 OTHERWISE = "an epoch that goes wrong after a choice is trained again from there, with a smaller rate"
 
@@ -57,7 +61,6 @@ class Adaptive(Strategy):
     """Plans its decisions and the length of their probes from the budget; --decide-at says where they may be."""
 
     searches = True
-    compares_score = False
     uses_horizon = False
     uses_steps = False
     uses_budget = True
@@ -218,7 +221,7 @@ class Adaptive(Strategy):
         searched, unit = stage.space["lr"], self.memory["unit"]
         rates = rates_of(searched, self.memory["rates"], stage.values["lr"])
         measurements = yield stage.candidates([{"lr": rate} for rate in rates], unit)
-        finite = sorted(stage.record(measurements, unit), key=lambda one: (one.loss, -rate(one)))
+        finite = sorted(stage.record(measurements, unit), key=lambda one: (*standing(one), -rate(one)))
         if not finite:
             return Choice(stage.values | {"lr": searched.low}, f"all {len(measurements)} rates diverged: the smallest")
         finalists = finite[: self.finalists]
@@ -245,7 +248,7 @@ class Adaptive(Strategy):
         finite = stage.record(measurements, length)
         if not finite:
             return Choice({}, f"all {len(measurements)} levels diverged; the values in force stay")
-        best = min(finite, key=mean_loss)
+        best = min(finite, key=standing)
         together = dict(best.candidate.values)
         for name in stage.space:
             own = [one for one in finite if changed(one, stage.values) <= {name}]
@@ -271,12 +274,13 @@ class Adaptive(Strategy):
 
         Else the strongest of those that are not worse than the best by more than `ties` standard errors, or MOST.
         """
-        best, in_force = min(measurements, key=mean_loss), stage.unchanged(measurements)
+        best, in_force = min(measurements, key=standing), stage.unchanged(measurements)
         if in_force is not None and lead(best, in_force) <= self.evidence * luck(tried):
             return in_force
-        most = (1 + MOST) * mean_loss(best)
-        tied = [one for one in measurements if one is best or (lead(best, one) <= self.ties and mean_loss(one) <= most)]
-        return max(tied, key=lambda one: (strong(one), -mean_loss(one)))
+        most = (1 + MOST) * best.score
+        tied = [one for one in measurements if one is best or (lead(best, one) <= self.ties and one.score <= most)]
+        strongest = max(map(strong, tied))
+        return min((one for one in tied if strong(one) == strongest), key=standing)
 
 
 def rates_of(searched: Range, count: int, in_force: float) -> list[float]:
@@ -287,11 +291,11 @@ def rates_of(searched: Range, count: int, in_force: float) -> list[float]:
 
 
 def without_flattered(measurements: Sequence[Measurement], in_force: Measurement | None) -> list[Measurement]:
-    """Those whose rate is not smaller than what is in force, or that are better by MOST of the loss all the same."""
+    """Those whose rate is not smaller than what is in force, or that are better by MOST of the score all the same."""
     if in_force is None:
         return list(measurements)
-    limit = mean_loss(in_force) / (1 + MOST)
-    return [one for one in measurements if rate(one) >= rate(in_force) or mean_loss(one) <= limit]
+    limit = in_force.score / (1 + MOST)
+    return [one for one in measurements if rate(one) >= rate(in_force) or one.score <= limit]
 
 
 def luck(tried: int) -> float:

@@ -12,6 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+from hptui.metrics.scores import lower_is_better, score_title, score_words
 from hptui.plan import Plan, Round
 from hptui.space import check_cells, describe, grid
 from hptui.strategies import Candidate, Choice, DecisionCourse, Measurement, Outlook, Situation, Strategy
@@ -39,8 +40,8 @@ class Grid(Strategy):
         winner = measurements[best].candidate.values
         failed, far = sum(bool(one.failed) for one in measurements), len(finite) - len(sound)
         diverged = len(measurements) - len(finite) - failed
-        left_out = _lowest_of(len(sound), len(measurements) - len(sound))
-        reason = f"{left_out}: {measurements[best].score:.4g} at {describe(winner)}"
+        left_out = _best_of(situation.score_name, len(sound), len(measurements) - len(sound))
+        reason = f"{left_out}: {score_words(situation.score_name, measurements[best].score)} at {describe(winner)}"
         excluded = [f"{failed} failed"] * (failed > 0) + [f"{diverged} diverged"] * (diverged > 0)
         excluded += [f"{far} with last weights far behind"] * (far > 0)
         reason += f" (left out: {', '.join(excluded)})" * bool(excluded)
@@ -67,10 +68,15 @@ class Grid(Strategy):
         return (Round(check_cells(outlook.space), outlook.horizon),)
 
 
-def _lowest_of(compared: int, left_out: int) -> str:
-    """Of which candidates a score is the lowest: one that was left out may have a lower one."""
+def _best_of(name: str, compared: int, left_out: int) -> str:
+    """Of which candidates a score is the best: one that was left out may have a better one."""
+    best = f"{'lowest' if lower_is_better(name) else 'highest'} {_title(name)}"
     if not left_out:
-        return f"lowest score of {compared} candidates"
+        return f"{best} of {compared} candidates"
     if compared == 1:
-        return "score of the only candidate that was not left out"
-    return f"lowest score of the {compared} candidates that were not left out"
+        return f"{_title(name)} of the only candidate that was not left out"
+    return f"{best} of the {compared} candidates that were not left out"
+
+
+def _title(name: str) -> str:
+    return "score" if name == "loss" else score_title(name)

@@ -15,6 +15,7 @@ from random import Random
 from typing import Any
 
 from hptui.hyperparameters import Values, hyperparameter
+from hptui.metrics.scores import score_words
 from hptui.plan import ONE_BATCH, Plan, Round, Stage
 from hptui.space import Range, SearchSpace, describe
 from hptui.strategies import Candidate, Choice, DecisionCourse, Outlook, Situation, StateName, Strategy
@@ -50,7 +51,8 @@ class Pbt(Strategy):
                 population[index] = {"values": values, "start": measurements[best].end}
         self.memory |= {"population": population, "own": best, "at": situation.epoch}
         winner = measurements[best].candidate.values
-        reason = f"best of {len(measurements)} members: {describe(winner)}; score {measurements[best].score:.4g}"
+        score = score_words(situation.score_name, measurements[best].score)
+        reason = f"best of {len(measurements)} members: {describe(winner)}; score {score}"
         return Choice(winner, reason, candidate=best, start=measurements[best].end)
 
     def _train_on(self, situation: Situation, random: Random) -> list[Candidate]:

@@ -26,11 +26,11 @@ FORMAT = {
     "DecisionsPlanned": "epoch stages left_out otherwise cost remedy",
     "DecisionStarted": "decision epoch step axes values loss accuracy score_name score_weights planned planned_most",
     "CandidateScored": "decision candidate values score loss accuracy raw_loss raw_accuracy diverged classes images "
-    "seconds start steps failed loss_error",
+    "seconds start steps failed loss_error score_error",
     "LandscapePredicted": "decision scores",
     "DecisionRepeated": "decision times values changed images seconds",
     "HyperparametersChosen": "decision epoch step candidate values reason images_probed seconds start left_out "
-    "excluded paired_errors stacked not_stacked",
+    "excluded paired_errors stacked not_stacked score_errors",
     "BatchesTrained": "epoch step batch batches images loss values seconds",
     "Evaluated": "epoch step split weights images loss accuracy confusion seconds by_label",
     "EpochCompleted": "epoch step train_loss values delivered images_trained images_probed seconds calibrated_loss "
@@ -55,12 +55,13 @@ ABSENT_FROM_OLD_LOGS = {
     "DecisionsPlanned": {"left_out": [], "otherwise": "", "cost": None, "remedy": ""},
     "DecisionStarted": {"planned": None, "planned_most": None},
     "RunResumed": {"device": "", "threads": 0, "candidates": None, "batch": None},
-    "CandidateScored": {"start": None, "steps": 0, "failed": "", "loss_error": None},
+    "CandidateScored": {"start": None, "steps": 0, "failed": "", "loss_error": None, "score_error": None},
     "HyperparametersChosen": {
         "start": None,
         "left_out": [],
         "excluded": [],
         "paired_errors": [],
+        "score_errors": [],
         "stacked": 0,
         "not_stacked": "",
     },

@@ -180,7 +180,7 @@ def test_every_metric_can_be_what_a_decision_compares(
     assert scored[chosen.candidate].score == min(event.score for event in scored)  # type: ignore[index,type-var]
 
 
-@pytest.mark.parametrize("strategy", ["grid", "pbt"])
+@pytest.mark.parametrize("strategy", ["adaptive", "grid", "pbt"])
 def test_strategies_cope_with_any_score(prepare: Make, strategy: str) -> None:
     run: Run
     run, events = make_run(prepare(strategy=strategy, score="auc", epochs=4, budget=4.0))

@@ -395,7 +395,7 @@ def test_a_form_that_is_filled_in_marks_a_missing_path_at_once(tmp_path: Path) -
     ("strategy", "unused"),
     [
         ("grid", {"budget"}),
-        ("adaptive", {"horizon", "score"}),
+        ("adaptive", {"horizon"}),
         ("pbt", {"horizon", "budget", "greed_check"}),
         ("fixed", {"decide_every", "decide_at", "horizon", "budget", "score", "greed_check"}),
     ],
@@ -415,7 +415,7 @@ def test_what_the_strategy_does_not_use_is_said_beside_it(strategy: str, unused:
 
 def test_a_setting_that_the_other_arm_uses_is_not_called_unused() -> None:
     assert unused_notes(configuration(strategy="grid", baseline="adaptive")) == {}
-    assert unused_notes(configuration(strategy="adaptive", baseline="none")).keys() == {"horizon", "score"}
+    assert unused_notes(configuration(strategy="adaptive", baseline="none")).keys() == {"horizon"}
 
 
 ERRORS = {
@@ -732,7 +732,6 @@ def test_a_smaller_terminal_breaks_nothing(size: tuple[int, int]) -> None:
 REFUSED = {
     "horizon": ({"strategy": "adaptive", "search": {"lr": "1e-4:1e-2:log:3"}}, {"horizon": "0.5"}, "plans how long it"),
     "greed_check": ({"strategy": "pbt"}, {"greed_check": "2"}, "has no probes that could be twice as long"),
-    "score": ({"strategy": "adaptive", "score": "auc"}, {}, "compares validation losses"),
     "optimizer": ({"optimizer": "schedule_free", "model": "small_resnet"}, {}, "cannot train small_resnet, which has"),
 }
 

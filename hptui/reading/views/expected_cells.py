@@ -6,12 +6,13 @@ each range between them; what is not on the axes is predicted at the values of t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from hptui.reading.run_state import Decision
 from hptui.reading.views.heatmap_axes import covers_grid, distinct, tried_values
-from hptui.reading.views.heatmap_grid import LOWER_IS_BETTER, Cell, HeatmapGrid, Measure, Position
+from hptui.reading.views.heatmap_grid import Cell, HeatmapGrid, Measure, Position, low_is_good
 from hptui.reading.views.landscape import Landscape, Point, landscape
 from hptui.reading.views.measured import measured
 from hptui.reading.views.probe_rounds import ProbeRound, probe_rounds
@@ -32,8 +33,8 @@ class ExpectedCells:
     round: int
     at: Mapping[str, float]
     """values that the predictions are for, of what is not on the axes"""
-    is_share: bool
-    """between 0 and 1"""
+    within: tuple[float, float]
+    """ends of what can be: a share, an agreement from -1 on, or any loss"""
 
     @property
     def names(self) -> Collection[str]:
@@ -59,7 +60,7 @@ class ExpectedCells:
         found = self.landscape.predicted(places, self.round)
         return {
             position: Cell(
-                predicted=min(max(one.value, 0.0), 1.0) if self.is_share else one.value,
+                predicted=min(max(one.value, self.within[0]), self.within[1]),
                 error=one.deviation,
                 vague=one.vague,
             )
@@ -81,14 +82,15 @@ def landscape_of(decision: Decision, shown: ProbeRound | None, measure: Measure)
     """Predictions for one round; None for a grid, and where too little was measured or nothing varied."""
     if shown is None or covers_grid(decision):
         return None
+    name = decision.started.score_name
     varied = {
         axis.name: axis for axis in decision.started.axes if len(tried_values(decision.candidates, axis.name)) > 1
     }
+    every = [(found.number, one) for found in probe_rounds(decision) for one in found.candidates if not one.diverged]
     known = [
-        (found.number, one, value)
-        for found in probe_rounds(decision)
-        for one in found.candidates
-        if not one.diverged and (value := measured(one, measure)) is not None and varied.keys() <= one.values.keys()
+        (number, one, value)
+        for number, one in every
+        if (value := measured(one, measure, name)) is not None and varied.keys() <= one.values.keys()
     ]
     here = [(one, value) for number, one, value in known if number == shown.number]
     if not varied or not here:
@@ -96,14 +98,15 @@ def landscape_of(decision: Decision, shown: ProbeRound | None, measure: Measure)
     # of very many the last ones are fitted: those that are shown
     known.sort(key=lambda one: one[0] == shown.number)
     points = tuple(Point(_place(one.values, varied), number, value) for number, one, value in known)
-    lower = measure in LOWER_IS_BETTER
+    lower = low_is_good(measure, name)
     fitted = landscape(points, lower_is_better=lower)
     if fitted is None:
         return None
     ranges = {name: _with_cells(axis, decision.candidates) for name, axis in varied.items()}
     best = _leading(decision, here, lower)
     at = {axis.name: best.values[axis.name] for axis in decision.started.axes if axis.name in best.values}
-    return ExpectedCells(fitted, ranges, shown.number, at, not lower)
+    least = -1.0 if measure == "score" and name == "quadratic_kappa" else 0.0
+    return ExpectedCells(fitted, ranges, shown.number, at, (0.0, math.inf) if lower else (least, 1.0))
 
 
 def _leading(

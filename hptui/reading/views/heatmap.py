@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from hptui.metrics.scores import told
 from hptui.reading.run_state import Decision
 from hptui.reading.views.expected_cells import landscape_of
 from hptui.reading.views.heatmap_axes import (
@@ -18,10 +19,10 @@ from hptui.reading.views.heatmap_axes import (
     standing,
     varied,
 )
-from hptui.reading.views.heatmap_grid import LOWER_IS_BETTER, Cell, HeatmapGrid, Measure, Position
+from hptui.reading.views.heatmap_grid import Cell, HeatmapGrid, Measure, Position, low_is_good
 from hptui.reading.views.measured import measured, standard_error, went_on_from
 from hptui.reading.views.probe_rounds import probe_rounds
-from hptui.record.events import Axis, CandidateScored
+from hptui.record.events import Axis, CandidateScored, HyperparametersChosen
 
 
 class HeatmapPart(NamedTuple):
@@ -106,6 +107,7 @@ def heatmap(
         measured=tuple(found for found in map(setting.value, setting.candidates) if found is not None),
         predicted_from=expected.points if expected is not None else 0,
         predicted_at={name: expected.at[name] for name in others} if expected is not None else None,
+        score_name=setting.score_name,
     )
 
 
@@ -137,7 +139,7 @@ class _Setting:
         choice = decision.chosen
         number = choice.candidate if choice is not None else None
         self.winner = next((one for one in self.candidates if one.candidate == number), None)
-        self.paired_errors = choice.paired_errors if choice is not None else []
+        self.paired_errors = self._paired_errors(choice)
         self.excluded = frozenset(choice.excluded if choice is not None else ())
 
     def _names(self, decision: Decision) -> list[str]:
@@ -187,7 +189,7 @@ class _Setting:
         for guess in self.guesses:  # the best, over what the decision searched beyond the two axes
             place = (index_of(guess.values[y.name], y) if y is not None else 0), index_of(guess.values[x.name], x)
             guessed[place] = min(guess.score, guessed.get(place, math.inf))
-        return {place: Cell(predicted=score) for place, score in guessed.items()}
+        return {place: Cell(predicted=told(self.score_name, score)) for place, score in guessed.items()}
 
     def _cell(self, candidates: Sequence[CandidateScored], predicted: Cell | None) -> Cell:
         if not candidates:
@@ -213,22 +215,28 @@ class _Setting:
         )
 
     def _paired_error(self, one: CandidateScored) -> float | None:
-        """Of the difference from the winner, if both are of this round and losses are shown."""
+        """Of the difference from the winner, if both are of this round."""
         if self.winner is None or one is self.winner or one.candidate >= len(self.paired_errors):
             return None
-        is_loss = self.measure == "loss" or (self.measure == "score" and self.score_name == "loss")
-        return self.paired_errors[one.candidate] if is_loss else None
+        return self.paired_errors[one.candidate]
+
+    def _paired_errors(self, choice: HyperparametersChosen | None) -> Sequence[float | None]:
+        """Of the candidates, of what is shown; none where the log has none of it."""
+        if choice is None or self.measure not in ("loss", "score"):
+            return []
+        of_losses = self.measure == "loss" or self.score_name == "loss"
+        return choice.paired_errors if of_losses else choice.score_errors
 
     def value(self, one: CandidateScored) -> float | None:
         """What was measured of a candidate; None if it is not finite or not defined."""
-        return None if one.diverged else measured(one, self.measure)
+        return None if one.diverged else measured(one, self.measure, self.score_name)
 
     def _measured(self, candidates: Sequence[CandidateScored]) -> Iterator[_Ranked]:
         taken = self.winner.score if self.winner is not None else None
         for one in candidates:
             value = self.value(one)
             if value is not None:
-                loss = value if self.measure in LOWER_IS_BETTER else -value
+                loss = value if low_is_good(self.measure, self.score_name) else -value
                 out = one.candidate in self.excluded
                 better = taken is not None and one.score is not None and one.score < taken
                 ranked = one is not self.winner, out, loss, value, out or better, better and not out

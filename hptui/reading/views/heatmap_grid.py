@@ -7,17 +7,23 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from hptui.metrics.classification import METRIC_TITLES
+from hptui.metrics.scores import lower_is_better, score_title
 from hptui.reading.views.colour_scale import ColourScale, colour_scale
 from hptui.reading.views.probe_rounds import ProbeRound
 from hptui.record.events import Axis
 
 Measure = Literal["score", "loss", "accuracy", "raw_accuracy", "sensitivity", "specificity"]
 MEASURES: tuple[Measure, ...] = ("score", "loss", "accuracy", "raw_accuracy", "sensitivity", "specificity")
-LOWER_IS_BETTER: frozenset[Measure] = frozenset({"score", "loss"})
 Position = tuple[int, int]
 """row and column"""
 BEST = 3
 """different values that can be told apart wherever they stand"""
+
+
+def low_is_good(measure: Measure, score_name: str) -> bool:
+    """Whether the lowest number is the best one."""
+    return measure == "loss" or (measure == "score" and lower_is_better(score_name))
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,7 @@ class Cell:
     failed: str = ""
     """of a cell where none was finite, why one of its candidates failed"""
     predicted: float | None = None
-    """score that the strategy's model of the landscape expects here, where nothing was measured"""
+    """what a model of the landscape expects here, where nothing was measured"""
     passed_over: bool = False
     """its value was not to be chosen: the strategy left the candidate out, or took another one in spite of its score"""
     better: bool = False
@@ -117,6 +123,8 @@ class HeatmapGrid:
     """values of further hyperparameters that the predictions are for"""
     shared_scale: ColourScale | None = None
     """of several grids together; None: its own"""
+    score_name: str = "loss"
+    """what the decision compared"""
 
     @cached_property
     def scale(self) -> ColourScale | None:
@@ -165,7 +173,13 @@ class HeatmapGrid:
 
     @property
     def lower_is_better(self) -> bool:
-        return self.measure in LOWER_IS_BETTER
+        return low_is_good(self.measure, self.score_name)
+
+    @property
+    def title(self) -> str:
+        """What its numbers are; a score that is no loss by its name."""
+        is_metric = self.measure == "score" and self.score_name in METRIC_TITLES
+        return score_title(self.score_name) if is_metric else self.measure
 
     @cached_property
     def close_values(self) -> frozenset[float]:

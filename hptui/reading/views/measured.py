@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 
 from hptui.metrics.classification import sensitivity, specificity
+from hptui.metrics.scores import told
 from hptui.reading.run_state import Decision
 from hptui.reading.views.heatmap_grid import Measure
 from hptui.record.events import CandidateScored
 
 
-def measured(candidate: CandidateScored, measure: Measure) -> float | None:
-    """Measured number of a candidate; None if it is not finite or not defined."""
+def measured(candidate: CandidateScored, measure: Measure, score_name: str) -> float | None:
+    """Measured number of a candidate, a score in its own unit; None if it is not finite or not defined."""
     match measure:
+        case "score":
+            return None if candidate.score is None else told(score_name, candidate.score)
         case "sensitivity":
             return sensitivity(candidate.classes)
         case "specificity":
@@ -29,6 +32,8 @@ def standard_error(candidate: CandidateScored, measure: Measure, score_name: str
     """
     if measure == "loss" or (measure == "score" and score_name == "loss"):
         return candidate.loss_error
+    if measure == "score" and candidate.score_error is not None:
+        return candidate.score_error
     shares = {"accuracy": candidate.accuracy, "raw_accuracy": candidate.raw_accuracy}
     share = candidate.accuracy if measure == "score" and score_name == "accuracy" else shares.get(measure)
     images = candidate.classes.total

@@ -65,7 +65,7 @@ class DecisionMaker:
             self.trainer,
             self.ledger.progress.decisions,
             pending,
-            Scoring(self.config.score, self.config.score_weights),
+            Scoring.of(self.config, self.trainer, self.strategy.seed),
             self.control,
             self.autosave,
             type(self.strategy).__name__,
@@ -173,6 +173,7 @@ class DecisionMaker:
             loss=pending.loss,
             losses=pending.losses,
             horizon=self.config.horizon,
+            score_name=self.config.score,
         )
 
     def _choose(
@@ -222,7 +223,8 @@ class DecisionMaker:
                 start=measured.candidate.start,
                 steps=probe.steps,
                 failed=measured.failed,
-                loss_error=Scoring.loss_error(measured),
+                loss_error=measured.error() if self.config.score == "loss" else Scoring.loss_error(measured),
+                score_error=measured.error() if self.config.score != "loss" else None,
             )
         )
 
@@ -282,6 +284,9 @@ class DecisionMaker:
         state, progress = self.trainer.state, self.ledger.progress
         measured = course.measured if course is not None else ()
         winner = measured[choice.candidate] if choice.candidate is not None and measured else None
+        compared = measured if winner is not None else ()
+        errors = [one.error(winner) for one in compared]
+        of_losses = self.config.score == "loss"
         self.ledger.emit(
             HyperparametersChosen(
                 decision=progress.decisions,
@@ -295,9 +300,10 @@ class DecisionMaker:
                 start=choice.start,
                 left_out=list(choice.left_out),
                 excluded=list(choice.excluded),
-                paired_errors=[Scoring.loss_error(one, winner) for one in measured] if winner is not None else [],
                 stacked=course.stacked if course is not None else 0,
                 not_stacked=self.side_by_side.why_not if course is not None else "",
+                paired_errors=errors if of_losses else [Scoring.loss_error(one, winner) for one in compared],
+                score_errors=[] if of_losses else errors,
             )
         )
         progress.decisions += 1

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from hptui.metrics.evidence import Evidence
 from hptui.strategies import Candidate, Measurement
 from hptui.training.engine.state import Snapshot
 from hptui.training.run.kept import KeptStates
@@ -167,9 +168,12 @@ class PendingDecision:
 
 def _plain_measurement(one: Measurement) -> dict[str, Any]:
     plain = {entry.name: getattr(one, entry.name) for entry in dataclasses.fields(one)}
-    return plain | {"candidate": vars(one.candidate), "losses": torch.from_numpy(one.losses)}
+    evidence = one.evidence and {"values": torch.from_numpy(one.evidence.values), "resampled": one.evidence.resampled}
+    return plain | {"candidate": vars(one.candidate), "losses": torch.from_numpy(one.losses), "evidence": evidence}
 
 
 def _measurement(plain: dict[str, Any]) -> Measurement:
-    losses = plain["losses"].cpu().numpy()
-    return Measurement(**plain | {"candidate": Candidate(**plain["candidate"]), "losses": losses})
+    losses, kept = plain["losses"].cpu().numpy(), plain.get("evidence")  # an older hptui kept none
+    evidence = kept and Evidence(kept["values"].cpu().numpy(), kept["resampled"])
+    candidate = Candidate(**plain["candidate"])
+    return Measurement(**plain | {"candidate": candidate, "losses": losses, "evidence": evidence})

@@ -10,10 +10,13 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hptui.config import StudyConfig
 from hptui.metrics.classification import LOWER_IS_BETTER, metric
+from hptui.metrics.evidence import MEANS, Evidence, Resamples, draw_resamples, evidence, evidence_of_parts
 from hptui.record.class_counts import ClassCounts
 from hptui.strategies import Candidate, Measurement
 from hptui.training.engine.evaluation import Evaluation
@@ -24,6 +27,9 @@ from hptui.training.run.control import Control, StopRequested
 from hptui.training.run.failing import CandidateFailed, failing, free_memory
 from hptui.training.run.pending import Course, PartialProbe, PendingDecision
 from hptui.training.run.side_by_side import Planned, SideBySide
+
+if TYPE_CHECKING:
+    from hptui.record.predictions import Names
 
 EXPLODED = 3.0
 """a candidate is diverged if a loss is not finite, or this many times what guessing, or the start, would have"""
@@ -50,6 +56,17 @@ class Scoring:
     """loss, or one of hptui.metrics.classification.METRICS (of which 1 - it, unless lower is better anyway)"""
     weights: str
     """averaged or last"""
+    resamples: Resamples | None = None
+    """of the validation images, the same for every candidate; None: the score needs none"""
+
+    @classmethod
+    def of(cls, config: StudyConfig, trainer: Trainer, seed: int) -> Scoring:
+        """That of a run: what is drawn depends on its seed and images alone, so that it is the same after resuming."""
+        validation = trainer.data.validation
+        if config.score in ("loss", *MEANS):
+            return cls(config.score, config.score_weights)
+        drawn = draw_resamples(validation.labels.cpu().numpy(), validation.groups, seed)
+        return cls(config.score, config.score_weights, drawn)
 
     def evaluate_start(self, trainer: Trainer) -> Evaluation:
         """The state before any probe, of the weights that are scored."""
@@ -77,6 +94,7 @@ class Scoring:
             raw_accuracy=raw.accuracy,
             diverged=diverged,
             losses=scored.losses,
+            evidence=self._nothing() if diverged else self._evidence(scored, trainer.data.validation.groups),
         )
         return measurement, scored.class_counts
 
@@ -94,6 +112,7 @@ class Scoring:
             diverged=True,
             losses=np.full(len(trainer.data.validation), np.inf, np.float32),
             failed=why,
+            evidence=self._nothing(),
         )
         images = 0 if trainer.data.task == "multi-label" else None
         return measurement, ClassCounts(support=nothing, predicted=nothing, hits=nothing, images=images)
@@ -104,12 +123,7 @@ class Scoring:
 
         None if that is not finite, or there is but one image.
         """
-        losses = measurement.losses.astype(float)
-        with np.errstate(invalid="ignore"):  # infinity less infinity
-            losses = losses - other.losses if other is not None else losses
-        if len(losses) < 2 or not np.isfinite(losses).all():
-            return None
-        return float(losses.std(ddof=1)) / math.sqrt(len(losses))
+        return Evidence(measurement.losses).error(None if other is None else Evidence(other.losses))
 
     def _score(self, scored: Evaluation) -> float:
         match self.score:
@@ -123,12 +137,22 @@ class Scoring:
             return math.inf
         return value if self.score in LOWER_IS_BETTER else 1 - value
 
+    def _nothing(self) -> Evidence | None:
+        """What is known of the score of one that diverged or failed; of a loss, that it is infinite."""
+        return None if self.score == "loss" else Evidence(np.empty(0))
+
+    def _evidence(self, scored: Evaluation, groups: Names | None) -> Evidence | None:
+        if self.score != "loss":
+            assert scored.predictions is not None
+            return evidence(self.score, scored.predictions, self.resamples)
+        return evidence_of_parts(scored.losses, groups) if groups is not None else None
+
     def _evaluate(self, trainer: Trainer, *, averaged: bool) -> Evaluation:
         is_scored = averaged == (self.weights == "averaged")
         return trainer.evaluate(
             trainer.data.validation,
             averaged=averaged,
-            with_predictions=is_scored and self.score not in ("loss", "accuracy"),  # only what is compared
+            with_predictions=is_scored and self.score != "loss",  # only what is compared
             class_weighted=True,
         )
 

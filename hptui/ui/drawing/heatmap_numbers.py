@@ -58,7 +58,7 @@ def fitting(grid: HeatmapGrid, width: int, height: int, palette: Palette) -> Wri
     most = decimals(grid, 1.0 if grid.lower_is_better else 100.0)
     close = grid.close_values
     guessed = [cell.predicted for _, _, cell in grid.places if cell.value is None and cell.predicted is not None]
-    best_guess = min(guessed, default=None)
+    best_guess = (min if grid.lower_is_better else max)(guessed, default=None)
     texts = [
         (cell.shown, mark_of(cell, (row, column) == grid.chosen, palette))
         for row, column, cell in grid.places

@@ -18,7 +18,7 @@ from hptui.ui.drawing.literal import literal
 
 def decision_words(grid: HeatmapGrid, decision: Decision, decisions: int, palette: Palette) -> str:
     """Which of `decisions` it is, and what its numbers are; instead of them why nothing was tried."""
-    what = f"{grid.measure}, {'low is good' if grid.lower_is_better else 'high is good, %'}"
+    what = f"{grid.title}, {'low is good' if grid.lower_is_better else 'high is good, %'}"
     if decision.chosen is not None and not decision.candidates:
         what = literal(decision.chosen.reason, palette)  # by hand, or by a strategy that tried nothing
     return f"decision {grid.decision + 1}/{decisions} for epoch {grid.epoch} | {what}"
@@ -56,17 +56,17 @@ def cell_words(grid: HeatmapGrid, decision: Decision, at: Position, width: int) 
     """Measured value, and exact values of the hyperparameters, in one cell; as exact as there is room for."""
     cell, values = grid.cells[at[0]][at[1]], cell_values(grid, decision, at)
     for digits in range(6, 2, -1):
-        shown = "diverged" if cell.diverged else f"{grid.measure} undefined" if cell.candidates else "not measured"
+        shown = "diverged" if cell.diverged else f"{grid.title} undefined" if cell.candidates else "not measured"
         shown = "failed" if cell.failed else shown
         if cell.predicted is not None and cell.value is None:
             sure = f" ± {cell.error:.{min(digits, 3)}g}" if cell.error is not None else ""
             hardly = " (hardly known)" * cell.vague
-            shown = f"{grid.measure} {cell.predicted:.{digits}g}{sure} predicted{hardly}, not measured"
+            shown = f"{grid.title} {cell.predicted:.{digits}g}{sure} predicted{hardly}, not measured"
         if cell.value is not None:
             sure = f" ± {cell.error:.{min(digits, 3)}g} alone" if cell.error is not None else ""
             pair = cell.paired_error
             sure += f", ± {pair:.{min(digits, 3)}g} against the chosen one" if pair is not None else ""
-            shown = f"{grid.measure} {cell.value:.{digits}g}{sure}{', went on' * cell.went_on}"
+            shown = f"{grid.title} {cell.value:.{digits}g}{sure}{', went on' * cell.went_on}"
             shown += f", {passed_over_label([cell])}" * cell.passed_over
             shown += f", {cell.left_out} of {len(cell.candidates)} left out" * cell.hides_left_out
         words = f"{shown} | {', '.join(f'{name} {value:.{digits}g}' for name, value in values.items())}"
@@ -79,7 +79,8 @@ def cell_values(grid: HeatmapGrid, decision: Decision, at: Position) -> Values:
     """The axes' values in one cell; of further hyperparameters, those of the best candidate in it."""
     row, column = at
     inside = [one for one in decision.candidates if one.candidate in grid.cells[row][column].candidates]
-    scored = [(value, one) for one in inside if not one.diverged and (value := measured(one, grid.measure)) is not None]
+    finite = [one for one in inside if not one.diverged]
+    scored = [(value, one) for one in finite if (value := measured(one, grid.measure, grid.score_name)) is not None]
     if scored:
         best = min if grid.lower_is_better else max
         _, candidate = best(scored, key=lambda pair: pair[0])
