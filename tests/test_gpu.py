@@ -36,6 +36,33 @@ def test_a_study_trains_on_the_gpu(
     assert "cuda:0" in started
 
 
+@pytest.mark.parametrize("replicas", ["stacked", "auto"])
+@pytest.mark.parametrize("model", ["dtu_cnn", "small_resnet"])
+def test_candidates_are_trained_side_by_side(
+    gpu_environment: dict[str, str], tmp_path: Path, model: str, replicas: str
+) -> None:
+    """In two stacks, those without dropout apart; by a measurement perhaps one after another, and then it says why."""
+    search = ["--search", "lr=1e-3:1e-1:log:4", "--search", "dropout=0:0.4:lin:3", "--search", "augmentation=0:1:lin:2"]
+    options = ["--epochs", "2", "--runs", "1", "--baseline", "none", "--device", "cuda", "--replicas", replicas]
+    command = ["run", "--headless", "--dataset", "digits", "--model", model, "--strategy", "grid", *search, *options]
+    done = subprocess.run(
+        [sys.executable, "-m", "hptui", *command, "--out", str(tmp_path / "study")],
+        env=gpu_environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    lines = (tmp_path / "study" / "optimized-0" / "events.jsonl").read_text().splitlines()
+    chosen = [event for event in map(json.loads, lines) if event["event"] == "HyperparametersChosen"]
+    assert len(chosen) == 2
+    for one in chosen:
+        if replicas == "stacked":
+            assert (one["stacked"], one["not_stacked"]) == (24, "")
+        else:
+            assert one["stacked"] == 24 or " ms one after another, and " in one["not_stacked"]
+
+
 BROUGHT_AHEAD = """
 import numpy as np, torch
 from hptui.datasets._rows import PixelRows

@@ -269,7 +269,7 @@ def test_the_loss_of_mixed_images_is_that_of_their_labels_by_their_shares(
             counts = float(part) * (1.0 if by_class is None else float(by_class[label]))
             alone = run.inputs.loss(logit[None], label[None], None, trainer.state.values.held)
             total, weight = total + counts * float(alone), weight + counts
-    assert float(trainer._loss_of(logits, batch)) == pytest.approx(total / weight, rel=1e-5)
+    assert float(trainer.loss_of(logits, batch, trainer.state.values.held)) == pytest.approx(total / weight, rel=1e-5)
 
 
 @EVERY

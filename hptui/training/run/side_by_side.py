@@ -20,7 +20,8 @@ from hptui.strategies import Candidate
 from hptui.training.engine.failures import is_out_of_memory
 from hptui.training.engine.loop import Trainer
 from hptui.training.engine.replicas.footprint import most_at_once
-from hptui.training.engine.replicas.kinship import kinship, training_problem, values_problem
+from hptui.training.engine.replicas.kinship import Digests, kinship, training_problem, values_problem
+from hptui.training.engine.replicas.moments import Moments
 from hptui.training.engine.replicas.stack import Skeleton, Stack
 from hptui.training.engine.state import Snapshot
 from hptui.training.run.autosave import Autosave
@@ -107,9 +108,10 @@ class SideBySide:
             course.window = first + self._most
         window = planned[: course.window - first]
         families: dict[Hashable, list[Probing]] = {}
+        moments, digests = Moments(self.trainer), Digests()
         for number, one in enumerate(window, first):
-            if (probing := self._probing(number, one, course)) is not None:
-                key = (kinship(probing.moment, self.trainer), probing.batches, probing.done.batches)
+            if (probing := self._probing(number, one, course, moments)) is not None:
+                key = (kinship(probing.moment, self.trainer, digests), probing.batches, probing.done.batches)
                 families.setdefault(key, []).append(probing)
         stacks = [family for family in families.values() if len(family) > 1]
         if families and not stacks and not self.why_not:
@@ -119,22 +121,16 @@ class SideBySide:
                 self._train(family, course)
         return len(window)
 
-    def _probing(self, number: int, planned: Planned, course: Course) -> Probing | None:
-        """Where a candidate is to go on; None where it is at its end, or cannot be stacked."""
-        state, done = self.trainer.state, course.partials.get(number)
-        if done is not None:
-            state.restore(done.state)
+    def _probing(self, number: int, planned: Planned, course: Course, moments: Moments) -> Probing | None:
+        """Where a candidate is to go on; None where it is at its end, or cannot begin."""
+        if (done := course.partials.get(number)) is not None:
+            moments.at(done.state)
             batches = self.trainer.batches(planned.epochs)
             return Probing(number, done.state, batches, done, kept=True) if done.batches < batches else None
         try:
-            start = planned.start()
-            state.restore(start)
-            state.values.set(planned.candidate.values)
+            moment = moments.begun(planned.start(), planned.candidate.values)
         except HptuiError:  # it is told where the candidate's turn comes
             return None
-        groups = state.optimizer.state_dict()["param_groups"]
-        optimizer = {"state": start["optimizer"]["state"], "param_groups": groups}
-        moment = start | {"values": state.values.state(), "optimizer": optimizer}
         none = PartialProbe(0, 0.0, 0, 0.0, moment, stacked=True)
         return Probing(number, moment, self.trainer.batches(planned.epochs), none, kept=False)
 

@@ -43,7 +43,20 @@ def values_problem(values: Values) -> str:
     return ""
 
 
-def kinship(snapshot: Snapshot, trainer: Trainer) -> Hashable:
+class Digests:
+    """Of parts of snapshots, many of which share them."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[Any, bytes]] = {}
+
+    def of(self, part: Any) -> bytes:
+        """Equal for equal trees."""
+        if id(part) not in self._known:
+            self._known[id(part)] = part, _digest(part)  # kept, so that its place in memory stays its own
+        return self._known[id(part)][1]
+
+
+def kinship(snapshot: Snapshot, trainer: Trainer, digests: Digests) -> Hashable:
     """Equal for moments that can go on side by side."""
     held = snapshot["values"]["held"]
     kinds = [type(layer) for layer in dropout_layers(trainer.state.network)]
@@ -54,8 +67,8 @@ def kinship(snapshot: Snapshot, trainer: Trainer) -> Hashable:
         snapshot["average"]["steps"],
         held["batch_size"],
         drawn,
-        _digest(snapshot["order"]),
-        _digest(snapshot["random"]),
+        digests.of(snapshot["order"]),
+        digests.of(snapshot["random"]),
         _of_optimizer(snapshot["optimizer"]),
         tuple(held.get(entry.name) == 0 for entry in with_own("on_batch")),  # mixup: two labels of each image
     )
