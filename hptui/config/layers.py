@@ -228,5 +228,5 @@ def from_plain(settings: Mapping[str, Any], origin: str) -> StudyConfig:
     """
     if "decide_at" in settings:  # studies of an earlier hptui name both, and decide_at holds
         settings = {key: value for key, value in settings.items() if key != "decide_every"}
-    settings = {"deliver": "last", **settings}  # an earlier hptui knew nothing else
+    settings = {"deliver": "last", "stop": "never", **settings}  # an earlier hptui knew nothing else
     return resolve([Layer(origin, settings)], installed=False).config

@@ -243,7 +243,7 @@ def _results(runs: Sequence[Glanced], planned: int) -> StudyResults:
         if run.seen.test_accuracy is not None:
             done[run.arm][run.seed] = run.seen
     both = done["baseline"].keys() & done["optimized"].keys()
-    pairs = {seed for seed in both if done["baseline"][seed].epochs == done["optimized"][seed].epochs}
+    pairs = {seed for seed in both if _asked(done["baseline"][seed]) == _asked(done["optimized"][seed])}
     accuracies = {
         arm: {seed: seen.test_accuracy or 0.0 for seed, seen in of_arm.items() if seed in pairs or not pairs}
         for arm, of_arm in done.items()
@@ -251,6 +251,10 @@ def _results(runs: Sequence[Glanced], planned: int) -> StudyResults:
     baseline, optimized = accuracies["baseline"], accuracies["optimized"]
     difference = student_difference(*(({}, {}) if not pairs else (baseline, optimized)))
     return StudyResults(summarize(baseline.values()), summarize(optimized.values()), difference, planned)
+
+
+def _asked(run: RunGlance) -> int:
+    return run.progress.completed
 
 
 def _newest_first(lines: Iterable[StudyLine]) -> list[StudyLine]:
