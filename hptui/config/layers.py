@@ -188,6 +188,9 @@ def contradictions(config: StudyConfig, *, installed: bool = True) -> Iterator[t
     for epoch in config.decide_at or ():
         if epoch > config.epochs:
             yield ("decide_at", "epochs"), f"decide_at names epoch {epoch}, but a run has {config.epochs} epochs."
+    if config.longest > 1 and (config.stop == "never" or config.deliver == "last"):
+        why = "stop is never" if config.stop == "never" else "deliver is last, so that no losses are compared"
+        yield ("longest", "stop", "deliver"), f"longest = {config.longest:g}, but {why}; change one of them."
     yield from _too_many_at_a_time(config)
 
 

@@ -154,7 +154,7 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     deliver: Literal["one-se", "last"] = "one-se"
     stop: Literal["auto", "never"] = "auto"
     longest: Annotated[
-        float, Meta(ge=1, le=10, description="with --stop auto: how many times the epochs a run may have at most")
+        float, Meta(ge=1, le=10, description="how many times the epochs a run may have at most (1: none goes on)")
     ] = 1.0
     average_window: Annotated[float, Meta(gt=0, le=100, description="over how many epochs weights are averaged")] = 0.5
     device: Annotated[

@@ -72,6 +72,12 @@ def test_the_end_follows_from_the_losses(changes: dict[str, Any], expected: int)
     assert end_of(**{"lowest": FALLING, "chosen": LAST} | changes) == expected
 
 
+def test_other_values_are_given_time() -> None:
+    delivery: Any = SimpleNamespace(lowest=np.ones(9), chosen=SimpleNamespace(epoch=1))
+    ends = [Ending(1.0).moved(delivery, epoch, ASKED, ASKED, constant, since=5) for epoch in range(1, 12)]
+    assert ends == [ASKED] * 7 + [8, 9, 10, 11]
+
+
 def trained(made: Prepared, directory: Path, control: Control | None = None) -> list[AnyEvent]:
     if not directory.exists():
         create_run(directory, RunFile(1, "0", "optimized", 0, {}))
@@ -124,14 +130,14 @@ def test_a_run_whose_losses_fall_goes_on_in_both_arms(prepare: Make, arm: str) -
 
 
 @pytest.mark.parametrize(
-    "settings", [{"stop": "never"}, {"deliver": "last"}, {"schedule": "cosine"}, {"longest": 1.0}, {"epochs": 7}]
+    "settings",
+    [FALLS | {"schedule": "cosine"}, FALLS | {"longest": 1.0}, FALLS | {"epochs": 7}, WORSE | {"deliver": "last"}],
 )
 def test_what_keeps_the_end_where_it_is(prepare: Make, settings: dict[str, Any]) -> None:
-    made = prepare(**FALLS | settings)
-    run, events = make_run(made)
+    run, events = make_run(prepare(**settings))
     assert run.execute().completed
     assert not of(events, EndMoved)
-    assert len(of(events, EpochCompleted)) == made.config.epochs
+    assert len(of(events, EpochCompleted)) == settings["epochs"]
 
 
 def test_a_run_does_not_end_before_its_last_decision(prepare: Make) -> None:
@@ -141,10 +147,14 @@ def test_a_run_does_not_end_before_its_last_decision(prepare: Make) -> None:
     decided, end = of(events, DecisionStarted), events[-1]
     assert isinstance(end, RunCompleted)
     assert [event.epoch for event in decided] == [1, 11]
-    assert end.epoch >= 11
+    assert end.epoch == 12
     early, early_events = make_run(made.changed(decide_at=[1]))
     assert early.execute().completed
-    assert of(early_events, RunCompleted)[0].epoch < 11
+    ended = of(early_events, RunCompleted)[0].epoch
+    assert ended < 11
+    later, later_events = make_run(made.changed(decide_at=[1, ended]))
+    assert later.execute().completed
+    assert of(later_events, RunCompleted)[0].epoch >= min(ended + 2, 12)
 
 
 @pytest.mark.parametrize(("settings", "stops"), [(WORSE, (440, 400)), (FALLS, (80, 24, 10))])

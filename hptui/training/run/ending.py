@@ -52,7 +52,15 @@ class Ending:
     """(validation images,) calibrated losses of the epoch that was lowest before the last quarter"""
 
     def moved(
-        self, delivery: Delivery, epoch: int, asked: int, end: int, schedule: Schedule, groups: Names | None = None
+        self,
+        delivery: Delivery,
+        epoch: int,
+        asked: int,
+        end: int,
+        schedule: Schedule,
+        *,
+        since: int = 0,
+        groups: Names | None = None,
     ) -> int:
         """The end from now on; `epoch`: it is over.
 
@@ -62,6 +70,7 @@ class Ending:
             asked: epochs that it was to have.
             end: epochs that it is to have now.
             schedule: of its learning rate.
+            since: epochs that it had when other values were put in force; it is waited from there on.
             groups: (validation images,) whom each is of.
         """
         assert delivery.chosen is not None
@@ -72,7 +81,7 @@ class Ending:
                 end = later
         if epoch == end - quarter:
             self.before = delivery.lowest
-        waited = epoch - delivery.chosen.epoch
+        waited = epoch - max(delivery.chosen.epoch, since)
         if waited >= max(LEAST_PATIENCE, PATIENCE * epoch) and schedule(epoch / end) == schedule(1.0):
             return epoch
         return end

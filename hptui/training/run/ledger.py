@@ -38,6 +38,8 @@ class Progress:
     delivered: str = "last"
     results: dict[str, tuple[float, float]] = field(default_factory=dict)
     """(loss, accuracy) of the delivered weights after the last epoch, by split"""
+    chosen_for: int = 0
+    """last epoch that values were chosen for; 0: none"""
     end_moved: int = 0
     """by how many epochs the run ends later than it was asked to; below 0: earlier"""
 

@@ -183,6 +183,7 @@ class Run:
     def _decide(self, epoch: int) -> None:
         """The decision before `epoch`, if there is one."""
         progress, maker = self.ledger.progress, self._decision_maker()
+        before = progress.decisions
         if progress.by_hand:
             maker.use_by_hand(epoch)
         elif self.strategy.decides(epoch, progress.scored_loss):
@@ -190,6 +191,8 @@ class Run:
             self.state.values.scale_rate(self._schedule((epoch - 1) / progress.schedule_end(self.config.epochs)))
             maker.give_up_other_factor()
             maker.decide(epoch)
+        if progress.decisions > before:
+            progress.chosen_for = epoch
 
     def _decision_maker(self) -> DecisionMaker:
         return DecisionMaker(
@@ -230,7 +233,8 @@ class Run:
         if self.config.stop == "never" or self.config.deliver == "last" or at.end_moved < 0:
             return at.end_moved
         groups = result.predictions["validation"].groups
-        end = self.ending.moved(self.delivery, epoch, asked, at.end(asked), self._schedule, groups)
+        since = max(0, at.chosen_for - 1)  # what other values come to, nobody knows before
+        end = self.ending.moved(self.delivery, epoch, asked, at.end(asked), self._schedule, since=since, groups=groups)
         if end == epoch and self._decides_later(epoch):
             return at.end_moved
         return end - asked
