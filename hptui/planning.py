@@ -165,7 +165,8 @@ def study_lines(config: StudyConfig, plans: Mapping[Arm, ArmPlan]) -> list[str]:
             of_arm = plan_lines(one.plan, counted=one.counted)
             of_arm += [] if one.plan.stages else schedule_lines(config, arm)
             lines += [f"baseline, {line}" if arm == "baseline" else line for line in of_arm]
-    return [*lines, cost_words(config, plans)]
+    kept = [words for arm in plans if (words := _kept_end(config, arm))] if _goes_on(config) else []
+    return [*lines, *kept, cost_words(config, plans)]
 
 
 def schedule_lines(config: StudyConfig, arm: Arm) -> list[str]:
@@ -191,10 +192,32 @@ def schedule_lines(config: StudyConfig, arm: Arm) -> list[str]:
 def cost_words(config: StudyConfig, plans: Mapping[Arm, ArmPlan]) -> str:
     """Words such as "cost about 4.0 plain trainings; 10 + 10 runs of 10 epochs"."""
     runs = " + ".join([str(config.runs)] * len(config.arms))
-    length = f"{runs} runs of {config.epochs} epoch{'s' * (config.epochs != 1)}"
+    length = f"{runs} runs of {config.epochs} epoch{'s' * (config.epochs != 1)}{_end_words(config)}"
     cost = plans["optimized"].cost
     checked = ", greed checks included" if config.greed_check and plans["optimized"].plan.stages else ""
     return f"cost {f'about {cost:.2f} plain trainings' if cost is not None else 'not known'}{checked}; {length}"
+
+
+def _end_words(config: StudyConfig) -> str:
+    """Words for how much longer a run may go on by itself; empty where none does."""
+    most = math.floor(config.longest * config.epochs)
+    return f", {most} at most while their losses fall" if _goes_on(config) and most > config.epochs else ""
+
+
+def _goes_on(config: StudyConfig) -> bool:
+    """Whether a run may have more epochs than were asked for, as far as its schedule allows."""
+    return config.stop == "auto" and config.longest > 1
+
+
+def _kept_end(config: StudyConfig, arm: Arm) -> str:
+    """Words for a schedule that lets no run of this arm go on; empty where it stays the same to its end."""
+    try:
+        name = config.schedule or registry.load("strategies", config.strategy_of(arm)).schedule
+        factor = registry.load("schedules", name)
+        same = factor(1.0) == factor(config.epochs / (config.epochs + 1))
+    except Exception:  # of the user's own code, which is checked where it is used
+        return ""
+    return "" if same else f"schedule {name} needs its end where it is: no {arm} run goes on"
 
 
 def expected_seconds(config: StudyConfig, plans: Mapping[Arm, ArmPlan], speed: Speed) -> float | None:

@@ -220,6 +220,18 @@ def whole_run(
     return [*events, run_completed(epochs, test_accuracy=test_accuracy, **end)]
 
 
+def ended_early(arm: str, seed: int, *, epochs: int, asked: int, **end: Any) -> list[AnyEvent]:
+    """All events of a run whose losses ended it before it had the epochs that were asked for."""
+    started, *rest, last = whole_run(arm, seed, epochs=epochs, end_moved=epochs - asked, **end)
+    events = [
+        msgspec.structs.replace(event, end_moved=epochs - asked)
+        if isinstance(event, EpochCompleted) and event.epoch == epochs
+        else event
+        for event in rest
+    ]
+    return [msgspec.structs.replace(started, epochs=asked), *events, last]
+
+
 def make_study(directory: Path, **settings: Any) -> Study:
     """A study of which no run has begun."""
     return create_study(directory, configuration(**settings), "f" * 64, {"baseline": 1.0, "optimized": 1.6})

@@ -212,6 +212,14 @@ def test_an_epoch_to_decide_at_beyond_the_end() -> None:
     assert refusal(epochs=4, decide_at="2,9") == "decide_at names epoch 9, but a run has 4 epochs."
 
 
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [({"stop": "never"}, "stop is never"), ({"deliver": "last"}, "deliver is last, so that no losses are compared")],
+)
+def test_a_run_that_could_never_go_on(settings: dict[str, Any], why: str) -> None:
+    assert refusal(longest=1.5, **settings) == f"longest = 1.5, but {why}; change one of them."
+
+
 @pytest.mark.parametrize("settings", [{"strategy": "grid"}, {"strategy": "fixed", "baseline": "grid"}])
 def test_a_grid_needs_a_range(settings: dict[str, str]) -> None:
     expected = "strategy 'grid' has nothing to search; name at least one range with --search."

@@ -12,7 +12,7 @@ from hptui.reading.comparison.verdict import paired_seeds, verdict_so_far
 from hptui.reading.failed_candidates import failed_candidate_words
 from hptui.reading.plan import candidate_words, under_way
 from hptui.reading.progress import study_progress
-from hptui.reading.run_result import delivery_mark, delivery_words, search_words
+from hptui.reading.run_result import delivery_mark, delivery_words, length_words, search_words
 from hptui.reading.run_state import RunState
 from hptui.reading.studies import AT_WORK, FollowedRun, FollowedStudy
 from hptui.record.events import CandidateScored, RunFailed
@@ -97,7 +97,7 @@ class ProgressReport:
             names = [axis.name for axis in run.state.started.searched] if run.state.started else []
             chosen = describe(epoch.completed.values, names) if names else ""
             self._console.print(
-                f"{run.name}  epoch {epoch.number}/{run.state.epochs_planned}  "
+                f"{run.name}  epoch {epoch.number}/{run.state.end}  "
                 f"val {validation.accuracy:.2%}{tested}  "
                 f"{epoch.completed.seconds:.0f} s  {chosen}".rstrip(),
                 markup=False,
@@ -112,7 +112,7 @@ class ProgressReport:
             self._ended.add(run.name)
             early = delivery_mark(run.state)  # the last epoch is what everybody expects
             delivered = delivery_words(run.state, self._followed.study.config.deliver) if early else ""
-            said = [line for line in (delivered, search_words(run.state)) if line]
+            said = [line for line in (length_words(run.state), delivered, search_words(run.state)) if line]
             for line in (*said, *cautions(run.state, run.directory)):
                 self._console.print(f"{run.name}  {line}", markup=False, highlight=False, soft_wrap=True)
 
@@ -141,4 +141,4 @@ def _where(followed: FollowedStudy, at_work: list[FollowedRun]) -> str:
     text = f"{number}/{len(followed.runs)} {run.name}"
     if (decision := under_way(run.state)) is not None:
         return f"{text} decision {decision.started.decision + 1}: {candidate_words(decision)}"
-    return f"{text} epoch {min(run.state.epochs_completed + 1, run.state.epochs_planned)}"
+    return f"{text} epoch {min(run.state.epochs_completed + 1, run.state.end)}"

@@ -49,7 +49,8 @@ def recipe_of(events: Sequence[AnyEvent], run: Path) -> Recipe:
         for decision in state.decisions
         if decision.chosen is not None
     }
-    return Recipe(decisions, epochs_by_position(events))
+    assert state.completed is not None
+    return Recipe(decisions, epochs_by_position(events), state.completed.epoch)
 
 
 def _needed_probes(state: RunState) -> dict[StateName, RecordedProbe]:
@@ -78,10 +79,13 @@ def epochs_by_position(events: Iterable[AnyEvent]) -> list[tuple[Position, int]]
     """done in an epoch, by epoch and step"""
     decided: list[int] = []
     """epochs of the decisions that stand"""
+    asked, longer = 0, {0: 0}
+    """epochs, and how many more its own losses made of it, by the epoch after which that held"""
     for event in events:
         match event:
             case RunStarted():
-                planned = [((1, BEFORE_DECISION), event.epochs)]
+                asked = event.epochs
+                planned = [((1, BEFORE_DECISION), asked)]
             case HyperparametersChosen():
                 decided.append(event.epoch)
                 batch = 0
@@ -89,14 +93,18 @@ def epochs_by_position(events: Iterable[AnyEvent]) -> list[tuple[Position, int]]
                 batch = batches[event.epoch, event.step] = event.batch
             case EpochCompleted():
                 epoch, batch = event.epoch + 1, BEFORE_DECISION
+                longer[event.epoch] = max(event.end_moved, 0)
+                planned.append(((epoch, batch), asked + longer[event.epoch]))
             case EpochsAdded():
-                planned.append(((epoch, batch), event.epochs))
+                asked = event.epochs
+                planned.append(((epoch, batch), asked + longer.get(epoch - 1, 0)))
             case RunResumed():
                 epoch, decided = event.epoch + 1, decided[: event.decisions]
                 known = event.batch if event.batch else batches.get((epoch, event.step))
                 batch = known or (0 if epoch in decided else BEFORE_DECISION)
                 planned = [entry for entry in planned if entry[0] <= (epoch, batch)]
-                planned.append(((epoch, batch), event.epochs))
+                asked = event.epochs
+                planned.append(((epoch, batch), asked + longer.get(event.epoch, 0)))
     return _without_repeats(planned)
 
 

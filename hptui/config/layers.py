@@ -194,6 +194,9 @@ def contradictions(config: StudyConfig, *, installed: bool = True) -> Iterator[t
     for epoch in config.decide_at or ():
         if epoch > config.epochs:
             yield ("decide_at", "epochs"), f"decide_at names epoch {epoch}, but a run has {config.epochs} epochs."
+    if config.longest > 1 and (config.stop == "never" or config.deliver == "last"):
+        why = "stop is never" if config.stop == "never" else "deliver is last, so that no losses are compared"
+        yield ("longest", "stop", "deliver"), f"longest = {config.longest:g}, but {why}; change one of them."
     yield from _too_many_at_a_time(config)
 
 
@@ -235,5 +238,5 @@ def from_plain(settings: Mapping[str, Any], origin: str) -> StudyConfig:
     """
     if "decide_at" in settings:  # studies of an earlier hptui name both, and decide_at holds
         settings = {key: value for key, value in settings.items() if key != "decide_every"}
-    settings = {"deliver": "last", **settings}  # an earlier hptui knew nothing else
+    settings = {"deliver": "last", "stop": "never", **settings}  # an earlier hptui knew nothing else
     return resolve([Layer(origin, settings)], installed=False).config

@@ -155,6 +155,10 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     score_weights: Literal["averaged", "last"] = "averaged"
     class_weights: Literal["none", "balanced"] = "none"
     deliver: Literal["one-se", "last"] = "one-se"
+    stop: Literal["auto", "never"] = "auto"
+    longest: Annotated[
+        float, Meta(ge=1, le=10, description="how many times the epochs a run may have at most (1: none goes on)")
+    ] = 1.0
     average_window: Annotated[float, Meta(gt=0, le=100, description="over how many epochs weights are averaged")] = 0.5
     device: Annotated[
         str, Meta(description="where to train: auto (a GPU if there is one), cpu, cuda or cuda:INDEX")
@@ -249,6 +253,8 @@ _DESCRIPTIONS = {
     "training is short on this machine, measured at the start",
     "deliver": "whose weights a run delivers: those of the last epoch, or (one-se) of the latest whose calibrated "
     "validation loss is within one standard error of the lowest",
+    "stop": "auto: a run ends once its losses show that what it delivers changes no more (early stopping), and goes "
+    "on, up to --longest, while they still fall; never: it has the epochs that were asked for",
     "class_weights": "balanced: in training and validation losses an image counts n / (classes * images of its class)",
     "normalisation": "mean and deviation of pixels: the training images' (data), ImageNet's, or (auto) the weights'",
     "images_on": "where images lie: on the device or the host (batches are copied ahead); auto: by free memory",

@@ -96,13 +96,16 @@ def _of_labels(
     return losses, derivative
 
 
-def is_within_error(losses: Floats, lowest: Floats, groups: npt.NDArray[np.str_] | None = None) -> bool:
-    """Whether a mean loss is above another by no more than one standard error of their difference, image by image.
+def is_within_error(
+    losses: Floats, lowest: Floats, groups: npt.NDArray[np.str_] | None = None, *, errors: float = 1.0
+) -> bool:
+    """Whether a mean loss is above another by no more than the standard error of their difference, image by image.
 
     Args:
         losses: (N,) of the images.
         lowest: (N,) of the same images, what is compared with.
         groups: (N,) whom each image is of: images of one patient are not independent, so their sums are compared.
+        errors: so many standard errors.
     """
     import numpy as np
 
@@ -119,4 +122,4 @@ def is_within_error(losses: Floats, lowest: Floats, groups: npt.NDArray[np.str_]
     if n < 2:
         return True  # nothing can be told from one patient
     error = math.sqrt(float((residuals**2).sum()) * n / (n - 1)) / len(differences)
-    return mean <= error
+    return mean <= errors * error

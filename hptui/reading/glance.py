@@ -65,7 +65,9 @@ def glance(directory: Path) -> RunGlance:
         if isinstance(event, RunCompleted):
             check_completed(directory, event)
             accuracy, images = event.test_accuracy, started.images_per_epoch if started is not None else 0
-            done = RunProgress(images, event.images_trained, event.images_probed, event.epoch, event.epoch)
+            done = RunProgress(
+                images, event.images_trained, event.images_probed, event.asked, event.asked, event.end_moved
+            )
             return RunGlance("finished", done, event.epoch, accuracy, event.time)
         if paused is None and isinstance(event, (RunPaused, RunContinued, BatchesTrained)):
             paused = isinstance(event, RunPaused)
@@ -90,6 +92,7 @@ class _Tally:
     probed: int = 0
     candidates: dict[int, int] = field(default_factory=dict)
     """images of each candidate of the decision under way"""
+    end_moved: int = 0
     _is_decided: bool = False
     """whether a decision ended, or the one under way began, after what is met now"""
     _knows_probed: bool = False
@@ -131,7 +134,7 @@ class _Tally:
     def _stand(self, event: EpochCompleted | RunResumed) -> None:
         self.trained += event.images_trained
         self.probed += event.images_probed if not self._knows_probed else 0
-        self.completed, self._knows_probed = event.epoch, True
+        self.completed, self.end_moved, self._knows_probed = event.epoch, event.end_moved, True
 
     def _go_back(self, event: RunResumed) -> bool:
         """Whether it went on within a decision, so that candidates before it stand."""
@@ -146,7 +149,9 @@ class _Tally:
     def progress(self, images_per_epoch: int) -> RunProgress:
         """What it comes to."""
         now = sum(self.candidates.values())
-        return RunProgress(images_per_epoch, self.trained, self.probed, self.epochs, probed_now=now)
+        return RunProgress(
+            images_per_epoch, self.trained, self.probed, self.epochs, end_moved=self.end_moved, probed_now=now
+        )
 
 
 def _status(last: AnyEvent | None, *, written: bool, paused: bool) -> Status:

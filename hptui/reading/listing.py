@@ -249,12 +249,16 @@ def _results(runs: Sequence[Glanced], planned: int, task: Task) -> StudyResults:
         if run[:2] in scores:
             done[run.arm][run.seed] = run.seen
     both = done["baseline"].keys() & done["optimized"].keys()
-    pairs = {seed for seed in both if done["baseline"][seed].epochs == done["optimized"][seed].epochs}
+    pairs = {seed for seed in both if _asked(done["baseline"][seed]) == _asked(done["optimized"][seed])}
     baseline, optimized = (
         {seed: scores[arm, seed] for seed in of_arm if seed in pairs or not pairs} for arm, of_arm in done.items()
     )
     difference = student_difference(*(({}, {}) if not pairs else (baseline, optimized)))
     return StudyResults(summarize(baseline.values()), summarize(optimized.values()), difference, planned, metric)
+
+
+def _asked(run: RunGlance) -> int:
+    return run.progress.completed
 
 
 def _newest_first(lines: Iterable[StudyLine]) -> list[StudyLine]:

@@ -27,9 +27,9 @@ def coming_lines(followed: FollowedStudy, run: FollowedRun) -> list[str]:
     state, plan = run.state, still_to_come(followed, run)
     if plan is None and not state.by_hand:
         return []
-    if state.completed is not None and state.completed.epoch < followed.epochs:
+    if state.completed is not None and state.completed.asked < followed.epochs:
         return [f"completed with {state.completed.epoch} epochs; goes on to {followed.epochs} after the other runs"]
-    if state.completed is not None or state.epochs_completed >= (state.epochs_planned or 1):
+    if state.completed is not None or state.epochs_completed >= (state.end or 1):
         return ["completed: nothing more will be decided"]
     now = []
     if (decision := under_way(state)) is not None:

@@ -26,7 +26,9 @@ class RunProgress:
     epochs: int = 0
     """that it was to have when its log was read; 0: it has not begun"""
     completed: int = 0
-    """epochs with which it came to its end; 0: it did not yet"""
+    """epochs that it was asked to have when it came to its end; 0: it did not yet"""
+    end_moved: int = 0
+    """by how many epochs its own losses moved its end"""
     probed_now: int = 0
     """images of the candidates of the decision under way, which are among those probed"""
 
@@ -83,6 +85,7 @@ class StudyProgress:
             return run.work
         if not run.images_per_epoch:
             return epochs * (1 + probes)
+        epochs += run.end_moved
         left = max(epochs - run.images_trained / run.images_per_epoch, 0.0)
         if through_grid:
             return run.work + max(left * (1 + probes) - run.probed_now / run.images_per_epoch, 0.0)
@@ -105,7 +108,8 @@ def run_progress(state: RunState) -> RunProgress:
         images_trained=state.images_trained,
         images_probed=state.images_probed,
         epochs=state.epochs_planned,
-        completed=state.completed.epoch if state.completed is not None else 0,
+        completed=state.completed.asked if state.completed is not None else 0,
+        end_moved=state.end_moved,
         probed_now=sum(candidate.images for decision in under_way for candidate in decision.candidates),
     )
 

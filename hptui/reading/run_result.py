@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hptui.plan import epochs_words
 from hptui.reading.run_state import RunState
+from hptui.record.events import EndMoved
 from hptui.space import describe
 
 RULE = "one standard error of the lowest calibrated validation loss"
@@ -21,7 +22,7 @@ def delivery_words(state: RunState, rule: str) -> str:
         return ""
     verb = "delivers" if state.completed is not None else "would deliver"
     now = "" if state.completed is not None else " now"
-    of = state.completed.epoch if state.completed is not None else state.epochs_planned
+    of = state.completed.epoch if state.completed is not None else state.end
     return f"{verb} epoch {delivered.number} of {of}{now}: {_why(state, delivered.number, newest, rule)}"
 
 
@@ -47,12 +48,37 @@ def delivery_mark(state: RunState) -> str:
     return f"delivers ep. {delivered.number}" if delivered and delivered.number < state.epochs_completed else ""
 
 
+def end_words(moved: EndMoved) -> str:
+    """Words for an end that a run's own losses have moved: "ends after epoch 12 of 30: ..."."""
+    if moved.epochs <= moved.epoch:
+        after = f"none after epoch {moved.deliverable} is within {RULE}"
+        return f"ends after epoch {moved.epoch} of {moved.asked}: {after}, so that what it delivers changes no more"
+    fell = f"the calibrated validation loss fell until epoch {moved.epoch}, by more than two standard errors lately"
+    return f"goes on to {moved.epochs} epochs, {moved.asked} were asked for: {fell}"
+
+
+def length_words(state: RunState) -> str:
+    """Words for where a run has come to its end, or will; empty where that is where it was asked to."""
+    moved, asked = state.end_moved, state.epochs_planned
+    if not moved:
+        return ""
+    why = "its losses still fell" if moved > 0 else "what it delivers changed no more"
+    if state.completed is None:
+        return f"{'goes on to' if moved > 0 else 'ends with'} {state.end} epochs, {asked} were asked for: {why}"
+    return f"trained {state.completed.epoch} epochs, {asked} were asked for: {why}"
+
+
+def end_mark(state: RunState) -> str:
+    """The same in a few characters: "ended early", "goes on"."""
+    return "" if not state.end_moved else "ended early" if state.end_moved < 0 else "goes on"
+
+
 def search_words(state: RunState) -> str:
     """Words for what the search of a completed run cost, and which values it changed; empty where it tried nothing."""
     started, tried = state.started, [decision for decision in state.decisions if decision.tried]
     if state.completed is None or started is None or not tried or not started.images_per_epoch:
         return ""
-    plain = state.completed.epoch * started.images_per_epoch
+    plain = state.completed.asked * started.images_per_epoch
     choices = [decision.chosen for decision in state.decisions if decision.chosen is not None]
     changes, kept = [], []
     for axis in started.searched:

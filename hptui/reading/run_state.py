@@ -16,6 +16,7 @@ from hptui.record.events import (
     DecisionRepeated,
     DecisionsPlanned,
     DecisionStarted,
+    EndMoved,
     EpochCompleted,
     EpochsAdded,
     Evaluated,
@@ -129,6 +130,7 @@ class RunState:
     changes: list[Change] = field(default_factory=list)
     """what was changed from outside, without what a resumption made void"""
     epochs_planned: int = 0
+    """that it was asked to have"""
     plan: DecisionsPlanned | None = None
     """what the strategy plans; None: it plans nothing, or an older hptui did not record it"""
     decisions: list[Decision] = field(default_factory=list)
@@ -147,6 +149,17 @@ class RunState:
     """of the last event, seconds since 1970"""
     longest_silence: float = field(default=0.0, compare=False)
     """seconds between two events that were read, without pauses and interruptions; longer where others were skimmed"""
+
+    @property
+    def end_moved(self) -> int:
+        """By how many epochs its own losses have moved its end."""
+        last = next((epoch.completed for epoch in reversed(self.epochs) if epoch.completed is not None), None)
+        return last.end_moved if last is not None else 0
+
+    @property
+    def end(self) -> int:
+        """Epochs with which it comes to its end, as it stands now."""
+        return self.epochs_planned + self.end_moved
 
     @property
     def untested(self) -> bool:
@@ -234,7 +247,7 @@ class RunState:
                 self.failed = event
             case RunCompleted():
                 self.completed, self.seconds, self.completed_at = event, event.seconds, event.step
-            case CheckpointSaved() | LogMended():
+            case EndMoved() | CheckpointSaved() | LogMended():
                 pass
 
     def _epoch(self, number: int) -> Epoch:

@@ -150,13 +150,13 @@ class FollowedStudy:
 
     @property
     def epochs(self) -> int:
-        """Epochs that every run is to have in the end; those that were added count."""
+        """Epochs that every run was asked to have in the end; those that were added count."""
         return max(self.study.config.epochs, *(run.state.epochs_planned for run in self.runs))
 
     @property
     def status(self) -> Status:
         """State of the whole: running while its process lives; else the worst that its runs show."""
-        done = [run.state.completed.epoch for run in self.runs if run.state.completed is not None]
+        done = [run.state.completed.asked for run in self.runs if run.state.completed is not None]
         goes_on = min(done, default=self.epochs) < self.epochs
         statuses = {run.status for run in self.runs}
         return status_of(statuses, written=is_written(self.study.directory), goes_on=goes_on)

@@ -84,7 +84,7 @@ def needless(study: Study) -> dict[Path, int]:
 
 def _has_all_epochs(run: Path, epochs: int) -> bool:
     last = last_event(run)
-    return isinstance(last, RunCompleted) and last.epoch >= epochs
+    return isinstance(last, RunCompleted) and last.asked >= epochs
 
 
 def _files(directory: Path) -> Iterator[tuple[Path, int]]:

@@ -27,6 +27,8 @@ EpochNumber = Annotated[int, Meta(ge=0, le=100_000)]
 """counted from 1, or how many are completed: no study may ask for more"""
 Epochs = Annotated[int, Meta(ge=1, le=100_000)]
 """that a run is to have"""
+MoreEpochs = Annotated[int, Meta(ge=-100_000, le=100_000)]
+"""by which a run ends later than it was asked to; below 0: earlier"""
 MOST_IMAGES = 10_000_000
 """of validation or test; numbers are worked out for each of them"""
 Fraction = Annotated[float, Meta(ge=0, le=1)]
@@ -109,6 +111,8 @@ class RunResumed(Event, frozen=True, kw_only=True):
     """that are not measured again, of a decision that is gone on with; None: it went on from outside a decision"""
     batch: Count | None = None
     """batches done in the epoch that follows; None: an older hptui did not record it"""
+    end_moved: MoreEpochs = 0
+    """by how many epochs its own losses have moved its end"""
 
 
 class DecisionsPlanned(Event, frozen=True, kw_only=True):
@@ -309,6 +313,21 @@ class EpochCompleted(Event, frozen=True, kw_only=True):
     nobody asked"""
     deliverable: EpochNumber = 0
     """whose weights the run delivers if it ends here; 0: this one's"""
+    end_moved: MoreEpochs = 0
+    """by how many epochs its own losses have moved its end so far, this epoch's included"""
+
+
+class EndMoved(Event, frozen=True, kw_only=True):
+    """By its own losses a run ends earlier, or later, than it was asked to."""
+
+    epoch: EpochNumber
+    """after which that was decided"""
+    epochs: Epochs
+    """that it is to have now; as many as `epoch`: it ends here"""
+    asked: Epochs
+    """that it was to have"""
+    deliverable: EpochNumber
+    """whose weights it delivers if it ends here"""
 
 
 class CheckpointSaved(Event, frozen=True, kw_only=True):
@@ -394,6 +413,13 @@ class RunCompleted(Event, frozen=True, kw_only=True):
     """whose delivered weights had the lowest validation loss (best.pt); 0: an older hptui did not keep them"""
     delivered_epoch: EpochNumber = 0
     """whose weights are delivered (model.pt), and whose losses and accuracies these are; 0: the last one's"""
+    end_moved: MoreEpochs = 0
+    """by how many epochs its own losses moved its end"""
+
+    @property
+    def asked(self) -> int:
+        """Epochs that it was to have: with these it is over, however many it has."""
+        return max(self.epoch - self.end_moved, 1)
 
 
 AnyEvent = (
@@ -408,6 +434,7 @@ AnyEvent = (
     | BatchesTrained
     | Evaluated
     | EpochCompleted
+    | EndMoved
     | CheckpointSaved
     | RunPaused
     | RunContinued

@@ -11,7 +11,13 @@ import msgspec
 from hptui.config import LOCAL, resolve
 from hptui.export import missing
 from hptui.reading.comparison import compare
-from hptui.reading.comparison.words import by_hand_words, difference_words, unfinished_words, verdict_lines
+from hptui.reading.comparison.words import (
+    by_hand_words,
+    difference_words,
+    epochs_words,
+    unfinished_words,
+    verdict_lines,
+)
 from hptui.reading.studies import FollowedStudy
 from hptui.record.data_summary import files_words, noticed, overview_words
 from hptui.record.study_directory import Study
@@ -75,6 +81,8 @@ def before_pictures(study: FollowedStudy, left_out: Sequence[str] = ()) -> Itera
     statistics = statistics_table(comparison)
     tables = [arms_table(comparison), *([statistics] if statistics else [])]
     words = [difference_words(comparison)]
+    if trained := epochs_words(comparison):
+        words.append(f"{trained}.")
     if comparison.unfinished:
         words.append(unfinished_words(comparison))
     if comparison.by_hand:

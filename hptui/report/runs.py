@@ -40,7 +40,7 @@ def _run_row(run: FollowedRun) -> tuple[str, ...]:
         run.status,
         state.started.device if state.started else "-",
         describe(state.values) or "-",
-        f"{state.epochs_completed}/{state.epochs_planned or '-'}",
+        f"{state.epochs_completed}/{state.end or '-'}",
         str(epoch.number) if epoch is not None else "-",
         percent(accuracy),
         f"{state.completed.cost if state.completed else state.cost:.2f}",

@@ -60,7 +60,7 @@ def train_here(plan: RunPlan, control: Control, inputs: StudyInputs) -> RunOutco
             (directory / ERROR_FILE).unlink(missing_ok=True)
         last = last_event(directory)
         resume = last is not None or has_checkpoints(directory) or (directory / MODEL_FILE).exists()
-        if isinstance(last, RunCompleted) and last.epoch >= config.epochs:
+        if isinstance(last, RunCompleted) and last.asked >= config.epochs:
             check_completed(directory, last)
             return RunOutcome(True, config)
         run = Run(

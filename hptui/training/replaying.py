@@ -64,6 +64,8 @@ class Recipe:
     """by the epoch they were for"""
     epochs: Sequence[tuple[Position, int]]
     """how many the run was to have in all, from which position on; a schedule of the rate depends on it"""
+    last_epoch: int
+    """with which it came to its end, which may be earlier"""
 
 
 class Replayed(Strategy):
@@ -157,7 +159,7 @@ def train_again(
     """
     strategy = Replayed(new_strategy(config, arm, seed), recipe)
     # values that were chosen within ranges that were changed since are not to be refused, and nothing is checked twice
-    config = msgspec.structs.replace(config, search={}, greed_check=0)
+    config = msgspec.structs.replace(config, search={}, greed_check=0, stop="never")
     for index, (_, epochs) in enumerate(recipe.epochs):
         config = msgspec.structs.replace(config, epochs=epochs)
         strategy.epochs = epochs
@@ -165,5 +167,6 @@ def train_again(
         control = StopAtPosition(None if is_last else recipe.epochs[index + 1][0])
         run = Run(config, inputs, strategy, arm, seed, emit=emit, control=control, directory=directory)
         control.watch(run.ledger)
+        run.last_epoch = recipe.last_epoch if is_last else None
         if run.execute(resume=index > 0).completed != is_last:
             raise TrainingError(f"{run.name} ended in epoch {run.ledger.progress.epoch}, before its log does.")

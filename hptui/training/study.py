@@ -186,4 +186,4 @@ def _await_former_runs(study: Study, control: Control) -> None:
 
 def _has_more_epochs(directory: Path, epochs: int) -> bool:
     last = last_event(directory)
-    return isinstance(last, RunCompleted) and last.epoch < epochs
+    return isinstance(last, RunCompleted) and last.asked < epochs

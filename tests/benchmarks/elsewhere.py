@@ -33,6 +33,8 @@ SEARCH = {
 METHODS: dict[str, dict[str, Any]] = {
     "last": {"strategy": "fixed", "deliver": "last"},
     "one-se": {"strategy": "fixed", "deliver": "one-se"},
+    "stop": {"strategy": "fixed", "stop": "auto", "longest": 1.0},
+    "stop, 1.5": {"strategy": "fixed", "stop": "auto", "longest": 1.5},
     "late_decay": {"strategy": "fixed", "deliver": "last", "schedule": "late_decay"},
     "late_decay one-se": {"strategy": "fixed", "deliver": "one-se", "schedule": "late_decay"},
     "3 times the epochs": {"strategy": "fixed", "deliver": "one-se", "times": 3},
@@ -47,7 +49,7 @@ def one(task: tuple[str, str, int, Path]) -> Line:
     """Train once; what the delivered network says of the test images, and what it cost."""
     setting, method, seed, data = task
     began = time.process_time()
-    job = SETTINGS[setting].job(data, seed) | METHODS[method] | {"allow_overlap": True}
+    job = SETTINGS[setting].job(data, seed) | {"stop": "never", "allow_overlap": True} | METHODS[method]
     job["epochs"] *= job.pop("times", 1)
     done = train(**job)
     end = done.events[-1]

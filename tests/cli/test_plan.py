@@ -30,6 +30,14 @@ Captured = pytest.CaptureFixture[str]
 ADAPTIVE = ["--dataset", "mnist", "--strategy", "adaptive", "--search", "lr=1e-4:1e-1:log:5"]
 
 
+def test_how_much_longer_a_run_may_be_is_told_and_where_its_schedule_forbids_it(tmp_path: Path) -> None:
+    asked = ["plan", *ADAPTIVE, "--longest", "1.5", "--out", str(tmp_path / "s")]
+    lines = CliRunner().invoke(cli, asked, standalone_mode=False).stdout.splitlines()
+    assert "schedule late_decay needs its end where it is: no optimized run goes on" in lines
+    assert lines[-2].endswith("10 + 10 runs of 10 epochs, 15 at most while their losses fall")
+    assert not any("no baseline run" in line for line in lines)
+
+
 def test_the_plan_of_a_study_is_told_without_starting_it(tmp_path: Path) -> None:
     done = CliRunner().invoke(cli, ["plan", *ADAPTIVE, "--out", str(tmp_path / "s")], standalone_mode=False)
     assert done.return_value == 0

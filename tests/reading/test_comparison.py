@@ -9,10 +9,12 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-from fabricate import finished_study, make_study, run_started, trained_epoch, whole_run, write_run
+from fabricate import ended_early, finished_study, make_study, run_started, trained_epoch, whole_run, write_run
 from scipy import stats
 
 from hptui.reading.comparison import Difference, compare, conclusion, paired_difference, summarize
+from hptui.reading.comparison.verdict import verdict_so_far
+from hptui.reading.comparison.words import comparison_lines, epochs_words
 from hptui.reading.studies import follow
 
 # Ten pairs in the manner of the reports that began this project: about 98.9 % against 99.1 % on MNIST.
@@ -196,3 +198,19 @@ def test_the_last_epoch_counts_and_only_the_delivered_weights(tmp_path: Path) ->
     found = compare(follow(tmp_path / "s")).optimized
     assert found.test_accuracy.values == [0.85]
     assert found.balanced_accuracy.values == [pytest.approx((0.9 + 0.8 + 0.8) / 3)]
+
+
+def test_runs_that_ended_early_are_compared_with_those_that_did_not(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "study", epochs=4, runs=2)
+    for seed, epochs in enumerate((2, 3)):
+        write_run(study, "baseline", seed, ended_early("baseline", seed, epochs=epochs, asked=4, test_accuracy=0.8))
+        write_run(study, "optimized", seed, whole_run("optimized", seed, epochs=4, test_accuracy=0.9))
+    followed = follow(study.directory)
+    found = compare(followed)
+    assert found.difference.n == 2 == found.verdict.pairs
+    assert verdict_so_far(followed) == found.verdict
+    assert found.baseline.epochs.values == [2, 3]
+    words = "epochs trained: baseline 2.5 ± 0.7 of 4 asked for, 38% saved; optimized 4.0 ± 0.0 of 4 asked for"
+    assert epochs_words(found) == words
+    assert words in comparison_lines(found)
+    assert epochs_words(compare(follow(finished_study(tmp_path / "other", [0.8], [0.9]).directory))) == ""

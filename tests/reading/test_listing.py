@@ -16,6 +16,7 @@ from fabricate import (
     configuration,
     decision,
     decision_started,
+    epoch_completed,
     finished_study,
     make_study,
     run_completed,
@@ -40,6 +41,7 @@ from hptui.record.events import (
     AnyEvent,
     DecisionRepeated,
     DecisionStarted,
+    EndMoved,
     EpochsAdded,
     RunContinued,
     RunFailed,
@@ -60,6 +62,10 @@ REPEATED = DecisionRepeated(decision=1, times=2.0, values={"lr": 0.1}, changed=[
 BEGUN: list[AnyEvent] = [run_started(), *trained_epoch(1)]
 DECIDED: list[AnyEvent] = [run_started(), *decision(0, 1), *trained_epoch(1)]
 STOPPED: list[AnyEvent] = [*BEGUN, RunStopped(reason="SIGINT", epoch=1, step=5)]
+OF_THREE: list[AnyEvent] = [run_started(epochs=3), *trained_epoch(1)[:-2]]
+LONGER: list[AnyEvent] = [epoch_completed(1, end_moved=2), EndMoved(epoch=1, epochs=5, asked=3, deliverable=1)]
+ENDED: list[AnyEvent] = [epoch_completed(1, end_moved=-2), EndMoved(epoch=1, epochs=1, asked=3, deliverable=1)]
+GONE_ON = run_resumed(epoch=1, epochs=6, end_moved=-2, images_trained=100, images_probed=60)
 LOGS: dict[str, list[AnyEvent]] = {
     "waiting": [],
     "only begun": [run_started()],
@@ -94,6 +100,10 @@ LOGS: dict[str, list[AnyEvent]] = {
     "decided and trained on": [*DECIDED, *decision(1, 2), batches_trained(2, 2, images=40)],
     "checked": [*DECIDED, decision_started(1, 2), candidate_scored(1, 0), REPEATED],
     "more epochs": [*BEGUN, EpochsAdded(by="me", epochs=5), batches_trained(2, 2, images=40)],
+    "goes on by itself": [*OF_THREE, *LONGER, batches_trained(2, 2, images=40)],
+    "ended early": [*OF_THREE, *ENDED, run_completed(1, images_probed=60, end_moved=-2)],
+    "ended early, and gone on with": [*OF_THREE, *ENDED, run_completed(1, end_moved=-2), GONE_ON],
+    "resumed before its end was moved": [*OF_THREE, *ENDED, run_resumed(epoch=0, epochs=3)],
     "failed after resuming": [*STOPPED, run_resumed(epoch=1), RunFailed(error="ValueError: x")],
 }
 
@@ -130,6 +140,26 @@ def test_the_end_of_a_log_of_any_length_is_enough(tmp_path: Path, monkeypatch: p
         monkeypatch.setattr(module, "decode", lambda *line: decoded.append(decode(*line)) or decoded[-1])
     assert glance(directory).epochs == 8
     assert len(decoded) < 2010  # the first, the batches of the epoch under way, and the end of the one before
+
+
+def test_a_run_that_ended_early_is_over_until_epochs_are_added(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "s", baseline="none", epochs=3)
+    directory = write_run(study, "optimized", 0, LOGS["ended early"])
+    line, progress = read_line(study.directory), study_progress(follow(study.directory))
+    assert (line.state, line.done, line.goes_on) == ("finished", 1.0, ())
+    assert progress.is_over
+    save_steering(study.directory, Steering(6, dict(study.config.search)))
+    line = read_line(study.directory)
+    assert (line.state, line.goes_on) == ("stopped", (directory.name,))
+
+
+def test_a_run_that_goes_on_by_itself_has_more_to_do(tmp_path: Path) -> None:
+    expected = []
+    for name in ("lost", "goes on by itself"):
+        study = make_study(tmp_path / name, baseline="none", epochs=3)
+        write_run(study, "optimized", 0, LOGS[name])
+        expected += study_progress(follow(study.directory)).expected()
+    assert expected[1] > expected[0] + 1
 
 
 @pytest.mark.parametrize("size", [1, 7, 100, 1 << 14])

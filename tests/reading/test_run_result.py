@@ -5,11 +5,11 @@ from __future__ import annotations
 import msgspec
 import pytest
 from adaptive_log import adaptive_run
-from fabricate import run_completed, run_started, trained_epoch
+from fabricate import epoch_completed, run_completed, run_resumed, run_started, trained_epoch
 
-from hptui.reading.run_result import delivery_mark, delivery_words, search_words
+from hptui.reading.run_result import delivery_mark, delivery_words, end_mark, length_words, search_words
 from hptui.reading.run_state import RunState, replay
-from hptui.record.events import EpochCompleted
+from hptui.record.events import EndMoved, EpochCompleted
 from hptui.ui.drawing.event_words import event_words
 
 
@@ -86,3 +86,30 @@ def test_the_end_of_a_run_says_what_its_search_cost_and_changed() -> None:
         "training; lr 0.001 -> 0.01, weight_decay 0 -> 0.000464"
     )
     assert search_words(replay([run_started(), *trained_epoch(1), run_completed(1)])) == ""
+
+
+@pytest.mark.parametrize(
+    ("moved", "done", "words", "mark", "end"),
+    [
+        (0, False, "", "", 4),
+        (2, False, "goes on to 6 epochs, 4 were asked for: its losses still fell", "goes on", 6),
+        (-2, True, "trained 2 epochs, 4 were asked for: what it delivers changed no more", "ended early", 2),
+        (-2, False, "ends with 2 epochs, 4 were asked for: what it delivers changed no more", "ended early", 2),
+    ],
+)
+def test_where_a_run_comes_to_its_end(moved: int, done: bool, words: str, mark: str, end: int) -> None:
+    events = [run_started(epochs=4), epoch_completed(1), epoch_completed(2, end_moved=moved)]
+    state = replay([*events, *([run_completed(2, end_moved=moved)] if done else [])])
+    assert (length_words(state), end_mark(state), state.end) == (words, mark, end)
+    if moved and not done:  # killed before that was saved
+        assert replay([*events, run_resumed(epoch=1, epochs=4)]).end == 4
+
+
+def test_the_log_says_why_an_end_was_moved() -> None:
+    early = event_words(EndMoved(epoch=9, epochs=9, asked=12, deliverable=6))
+    assert early.endswith(
+        "ends after epoch 9 of 12: none after epoch 6 is within one standard error of the lowest calibrated "
+        "validation loss, so that what it delivers changes no more"
+    )
+    late = event_words(EndMoved(epoch=12, epochs=15, asked=12, deliverable=12))
+    assert "goes on to 15 epochs, 12 were asked for" in late

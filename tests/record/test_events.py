@@ -22,7 +22,7 @@ FORMAT = {
     "RunStarted": "schema hptui arm seed strategy epochs images_per_epoch validation_images test_images class_names "
     "task dataset model parameters optimizer device searched values versions threads loss schedule",
     "RunResumed": "epoch epochs step images_trained images_probed seconds decisions by_hand device threads candidates "
-    "batch",
+    "batch end_moved",
     "DecisionsPlanned": "epoch stages left_out otherwise cost remedy",
     "DecisionStarted": "decision epoch step axes values loss accuracy score_name score_weights planned planned_most",
     "CandidateScored": "decision candidate values score loss accuracy raw_loss raw_accuracy diverged classes images "
@@ -34,7 +34,8 @@ FORMAT = {
     "BatchesTrained": "epoch step batch batches images loss values seconds",
     "Evaluated": "epoch step split weights images loss accuracy confusion seconds by_label",
     "EpochCompleted": "epoch step train_loss values delivered images_trained images_probed seconds calibrated_loss "
-    "deliverable",
+    "deliverable end_moved",
+    "EndMoved": "epoch epochs asked deliverable",
     "CheckpointSaved": "epoch step file",
     "RunPaused": "by",
     "RunContinued": "by",
@@ -46,7 +47,7 @@ FORMAT = {
     "RunStopped": "reason epoch step",
     "RunFailed": "error",
     "RunCompleted": "epoch step delivered validation_loss validation_accuracy test_loss test_accuracy images_trained "
-    "images_probed cost seconds best_epoch delivered_epoch",
+    "images_probed cost seconds best_epoch delivered_epoch end_moved",
 }
 """a change of this table is a change of the format: old logs have to stay readable, or SCHEMA is raised"""
 ABSENT_FROM_OLD_LOGS = {
@@ -54,7 +55,7 @@ ABSENT_FROM_OLD_LOGS = {
     "Evaluated": {"by_label": None},
     "DecisionsPlanned": {"left_out": [], "otherwise": "", "cost": None, "remedy": ""},
     "DecisionStarted": {"planned": None, "planned_most": None},
-    "RunResumed": {"device": "", "threads": 0, "candidates": None, "batch": None},
+    "RunResumed": {"device": "", "threads": 0, "candidates": None, "batch": None, "end_moved": 0},
     "CandidateScored": {"start": None, "steps": 0, "failed": "", "loss_error": None, "score_error": None},
     "HyperparametersChosen": {
         "start": None,
@@ -65,8 +66,8 @@ ABSENT_FROM_OLD_LOGS = {
         "stacked": 0,
         "not_stacked": "",
     },
-    "EpochCompleted": {"calibrated_loss": None, "deliverable": 0},
-    "RunCompleted": {"best_epoch": 0, "delivered_epoch": 0},
+    "EpochCompleted": {"calibrated_loss": None, "deliverable": 0, "end_moved": 0},
+    "RunCompleted": {"best_epoch": 0, "delivered_epoch": 0, "end_moved": 0},
 }
 """fields that came later, and what stands for them in a log that was written before"""
 KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in typing.get_args(AnyEvent)}

@@ -11,6 +11,7 @@ from fabricate import (
     batches_trained,
     chosen,
     decision_started,
+    ended_early,
     epoch_completed,
     finished_study,
     make_study,
@@ -248,14 +249,15 @@ def test_curves_of_one_and_of_twenty_runs(tmp_path: Path, runs: int) -> None:
 def test_the_delivered_epoch_is_marked_where_it_is_not_the_last(tmp_path: Path) -> None:
     for delivered in (2, 5):
         study = make_study(tmp_path / str(delivered), epochs=5, runs=1)
-        write_run(study, "optimized", 0, whole_run(epochs=5, delivered_epoch=delivered))
+        early = ended_early("optimized", 0, epochs=3, asked=5, delivered_epoch=delivered)
+        write_run(study, "optimized", 0, early if delivered == 2 else whole_run(epochs=5, delivered_epoch=delivered))
         panel = CurvesPanel()
 
         async def script(pilot: Pilot[None], panel: CurvesPanel = panel, study: Study = study) -> None:
             panel.show(make_scene(follow(study.directory)))
             await pilot.pause()
             text = "\n".join(screen(panel))
-            assert ("optimized-0 delivers ep. 2" in text) == ("◆" in text) == (study.name == "2")
+            assert ("optimized-0 delivers ep. 2, ended at 3 of 5" in text) == ("◆" in text) == (study.name == "2")
 
         piloted(panel, script)
 

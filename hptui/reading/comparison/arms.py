@@ -35,6 +35,10 @@ class ArmSummary(msgspec.Struct, frozen=True):
     cost: Summary
     """images of probes and training, as a multiple of one plain training"""
     seconds: Summary
+    epochs: Summary
+    """trained"""
+    asked: Summary
+    """epochs that they were to have"""
     measured: Summary
     """the metric that was asked for, of the model that was asked for"""
     thresholds: list[float]
@@ -65,6 +69,8 @@ def summarize_arm(runs: Sequence[FollowedRun], strategy: str, by_seed: Mapping[i
         balanced_accuracy=summarize(_balanced_accuracy(run) for run in tested),
         cost=summarize(end.cost for end in ends),
         seconds=summarize(end.seconds for end in ends),
+        epochs=summarize(end.epoch for end in ends),
+        asked=summarize(end.asked for end in ends),
         measured=summarize(measurement.value for measurement in measurements),
         thresholds=[measurement.threshold for measurement in measurements if measurement.threshold is not None],
         intervals=intervals if any(intervals) else [],

@@ -151,7 +151,7 @@ def _score_verdict(followed: FollowedStudy, metric: str) -> Verdict | None:
 
 def _how_far(run: FollowedRun) -> str:
     state = run.state
-    return f"{run.name} ({run.status}, {state.epochs_completed} of {state.epochs_planned} epochs)"
+    return f"{run.name} ({run.status}, {state.epochs_completed} of {state.end} epochs)"
 
 
 def measure_arm(
@@ -170,7 +170,7 @@ def equally_long(
     followed: FollowedStudy, baseline: Mapping[int, float], optimized: Mapping[int, float]
 ) -> tuple[dict[int, float], dict[int, float]]:
     """Both arms, by seed, without pairs of which one run goes on with added epochs and the other one does not yet."""
-    epochs = {arm: {run.seed: run.state.epochs_completed for run in followed.completed_runs(arm)} for arm in ARMS}
+    epochs = {arm: {run.seed: run.state.epochs_planned for run in followed.completed_runs(arm)} for arm in ARMS}
     other = {seed for seed, done in epochs["baseline"].items() if epochs["optimized"].get(seed, done) != done}
     kept = [{seed: value for seed, value in arm.items() if seed not in other} for arm in (baseline, optimized)]
     return kept[0], kept[1]

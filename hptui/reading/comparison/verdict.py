@@ -132,9 +132,9 @@ def verdict_so_far(followed: FollowedStudy) -> Verdict | None:
 
 
 def paired_seeds(followed: FollowedStudy) -> list[int]:
-    """Seeds of which both runs are completed, tested, and equally long: added epochs come to one after the other."""
+    """Seeds of which both runs are completed and tested, and had as many epochs to come: added ones come one by one."""
     epochs = [
-        {run.seed: run.state.epochs_completed for run in followed.tested_runs(arm)} for arm in ("baseline", "optimized")
+        {run.seed: run.state.epochs_planned for run in followed.tested_runs(arm)} for arm in ("baseline", "optimized")
     ]
     return [seed for seed, done in sorted(epochs[0].items()) if epochs[1].get(seed) == done]
 

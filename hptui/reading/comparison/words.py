@@ -141,6 +141,7 @@ def comparison_lines(comparison: Comparison) -> tuple[str, ...]:
         difference_words(comparison),
         other_statistics(comparison.difference),
         sampling_words(comparison.sampling, comparison.metric),
+        epochs_words(comparison),
         comparison.conclusion,
         *verdict_lines(comparison),
         unfinished_words(comparison),
@@ -150,6 +151,23 @@ def comparison_lines(comparison: Comparison) -> tuple[str, ...]:
         *comparison.by_hand,
     )
     return tuple(line for line in lines if line)
+
+
+def epochs_words(comparison: Comparison) -> str:
+    """Words for how many epochs the runs of each arm trained; empty where all have those that were asked for."""
+    arms = {"baseline": comparison.baseline, "optimized": comparison.optimized}
+    if all(arm.epochs.values == arm.asked.values for arm in arms.values()):
+        return ""
+    return "epochs trained: " + "; ".join(f"{name} {_epochs(arm)}" for name, arm in arms.items() if arm.n)
+
+
+def _epochs(arm: ArmSummary) -> str:
+    trained, asked = arm.epochs.mean, arm.asked.mean
+    assert trained is not None
+    assert asked is not None
+    share = 1 - trained / asked
+    moved = f", {abs(share):.0%} {'saved' if share > 0 else 'more'}" if trained != asked else ""
+    return f"{mean_sd(arm.epochs, 1, 1)} of {asked:.3g} asked for{moved}"
 
 
 def verdict_lines(comparison: Comparison) -> tuple[str, ...]:

@@ -35,6 +35,7 @@ class EpochTrainer:
         if at.batch == 0 and state.order.batches_left(1) == 0:
             state.order.start_epoch()
         batches = at.batch + state.order.batches_left(state.values.batch_size)
+        length = at.schedule_end(self.config.epochs)
         losses = LossSum(state.device)
         losses.restore(at.unlogged_loss, at.unlogged_images)
         at.unlogged_loss, at.unlogged_images = 0.0, 0
@@ -43,7 +44,7 @@ class EpochTrainer:
                 self.control.check()
                 if self.autosave.is_due():
                     self._save(losses)
-                state.values.scale_rate(self.schedule((epoch - 1 + batch / batches) / self.config.epochs))
+                state.values.scale_rate(self.schedule((epoch - 1 + batch / batches) / length))
                 losses.add(*self.trainer.step())
                 self.autosave.stepped()
                 at.batch = batch + 1

@@ -34,11 +34,11 @@ class Foresight:
     ledger: Ledger
     told: Plan | None = field(default=None, init=False)
     _for: object = field(default=None, init=False)
-    """settings and number of decisions that the plan was made for: without a change of these it stays what it is"""
+    """settings, number of decisions and end that the plan was made for: without a change of these it stays the same"""
 
     def tell(self, config: StudyConfig) -> None:
         """Record what is planned now, between a decision and the training that follows, or before a decision."""
-        now = config, self.ledger.progress.decisions
+        now = config, self.ledger.progress.decisions, self.ledger.progress.end_moved
         if self.ledger.progress.by_hand:  # nothing is planned; when the strategy chooses again, that is told anew
             self._for = self.told = None
             return
@@ -62,6 +62,12 @@ class Foresight:
             )
         )
 
+    def decides_after(self, config: StudyConfig, epoch: int) -> bool:
+        """Whether the strategy plans a decision after `epoch` was completed."""
+        if not self.strategy.searches:
+            return False
+        return bool(asked_plan(self.strategy, self._outlook(config)).after(epoch).stages)
+
     def _outlook(self, config: StudyConfig) -> Outlook:
         at, state = self.ledger.progress, self.trainer.state
         before = self.ledger.pending or at  # candidates of a decision that is gone on with are part of the plan
@@ -73,7 +79,7 @@ class Foresight:
             images_per_epoch=images,
             images_trained=at.images_trained,
             images_probed=before.images_probed - before.images_checked,
-            left=config.epochs - at.epoch - position / images,
+            left=at.end(config.epochs) - at.epoch - position / images,
             values=state.values.chosen(),
             space=config.space,
             horizon=config.horizon,

@@ -38,6 +38,18 @@ class Progress:
     delivered: str = "last"
     results: dict[str, tuple[float, float]] = field(default_factory=dict)
     """(loss, accuracy) of the delivered weights after the last epoch, by split"""
+    chosen_for: int = 0
+    """last epoch that values were chosen for; 0: none"""
+    end_moved: int = 0
+    """by how many epochs the run ends later than it was asked to; below 0: earlier"""
+
+    def end(self, asked: int) -> int:
+        """Epochs that the run is to have now, of so many asked for."""
+        return asked + self.end_moved
+
+    def schedule_end(self, asked: int) -> int:
+        """Epochs that its schedule of the learning rate goes over: one that ends early leaves off within it."""
+        return asked + max(self.end_moved, 0)
 
 
 class Ledger:

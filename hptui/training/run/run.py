@@ -17,6 +17,7 @@ from hptui.record.checkpoint_names import Moment
 from hptui.record.events import (
     AnyEvent,
     CheckpointSaved,
+    EndMoved,
     EpochCompleted,
     RunCompleted,
     RunResumed,
@@ -34,6 +35,7 @@ from hptui.training.run.checkpoints import keep_newest, require_plain, restore_n
 from hptui.training.run.control import Control, StopRequested
 from hptui.training.run.decision import DecisionMaker
 from hptui.training.run.delivery import Delivery, remove_predictions
+from hptui.training.run.ending import Ending
 from hptui.training.run.epoch import EpochTrainer
 from hptui.training.run.epoch_evaluation import EpochResult, evaluate_epoch
 from hptui.training.run.foresight import Foresight
@@ -80,6 +82,9 @@ class Run:
         self.directory = directory
         self.ledger = Ledger(emit, control.clock)
         self.delivery = Delivery(config.deliver)
+        self.ending = Ending(config.longest)
+        self.last_epoch: int | None = None
+        """of a run that is trained again: where it came to its end"""
         self.kept = KeptStates()
         self.autosave = Autosave(config.checkpoint_every, self.save_checkpoint)
         self._checkpoint: Moment | None = None
@@ -135,10 +140,14 @@ class Run:
 
     def _goes_on(self) -> bool:
         """Whether there is another epoch; in the last moment some may be added."""
-        if self.ledger.progress.epoch >= self.config.epochs:
+        if self._is_over():
             self.control.check(now=True)
             self._obey(self.ledger.progress.epoch + 1)
-        return self.ledger.progress.epoch < self.config.epochs
+        return not self._is_over()
+
+    def _is_over(self) -> bool:
+        at = self.ledger.progress
+        return at.epoch >= at.end(self.config.epochs) or at.epoch == self.last_epoch
 
     def _obey(self, epoch: int) -> None:
         """Do what was asked for meanwhile, before the decision for `epoch`."""
@@ -176,13 +185,16 @@ class Run:
     def _decide(self, epoch: int) -> None:
         """The decision before `epoch`, if there is one."""
         progress, maker = self.ledger.progress, self._decision_maker()
+        before = progress.decisions
         if progress.by_hand:
             maker.use_by_hand(epoch)
         elif self.strategy.decides(epoch, progress.scored_loss):
             # probes train with the factor that the epoch begins with, whatever the last step before had
-            self.state.values.scale_rate(self._schedule((epoch - 1) / self.config.epochs))
+            self.state.values.scale_rate(self._schedule((epoch - 1) / progress.schedule_end(self.config.epochs)))
             maker.give_up_other_factor()
             maker.decide(epoch)
+        if progress.decisions > before:
+            progress.chosen_for = epoch
 
     def _decision_maker(self) -> DecisionMaker:
         return DecisionMaker(
@@ -202,6 +214,7 @@ class Run:
         at.scored_loss = result.losses[self.config.score_weights]
         calibrated = self.delivery.epoch_completed(self.state, epoch, result, self.trainer.data.validation_weights())
         assert self.delivery.chosen is not None
+        before, at.end_moved = at.end_moved, self._end_moved(result, epoch)
         self.ledger.emit(
             EpochCompleted(
                 epoch=epoch,
@@ -214,8 +227,30 @@ class Run:
                 seconds=at.seconds,
                 calibrated_loss=calibrated,
                 deliverable=self.delivery.chosen.epoch,
+                end_moved=at.end_moved,
             )
         )
+        if at.end_moved != before:
+            asked, deliverable = self.config.epochs, self.delivery.chosen.epoch
+            moved = EndMoved(epoch=epoch, epochs=at.end(asked), asked=asked, deliverable=deliverable)
+            self.ledger.emit(moved)
+
+    def _end_moved(self, result: EpochResult, epoch: int) -> int:
+        """By how many epochs the losses up to `epoch` move the end of the run."""
+        at, asked = self.ledger.progress, self.config.epochs
+        # one that has ended early goes on only because somebody added epochs
+        if self.config.stop == "never" or self.config.deliver == "last" or at.end_moved < 0:
+            return at.end_moved
+        groups = result.predictions["validation"].groups
+        since = max(0, at.chosen_for - 1)  # what other values come to, nobody knows before
+        end = self.ending.moved(self.delivery, epoch, asked, at.end(asked), self._schedule, since=since, groups=groups)
+        if end == epoch and self._decides_later(epoch):
+            return at.end_moved
+        return end - asked
+
+    def _decides_later(self, epoch: int) -> bool:
+        """Whether values may still change, and with them what is delivered."""
+        return not self.ledger.progress.by_hand and self._foresight.decides_after(self.config, epoch)
 
     def _complete(self) -> None:
         at = self.ledger.progress
@@ -241,6 +276,7 @@ class Run:
                 seconds=at.seconds,
                 best_epoch=self.delivery.best.epoch,
                 delivered_epoch=chosen.epoch,
+                end_moved=at.epoch - self.config.epochs,
             )
         )
 
@@ -265,6 +301,7 @@ class Run:
                 decisions=at.decisions,
                 candidates=len(self.ledger.pending.own.measured) if self.ledger.pending is not None else None,
                 batch=at.batch,
+                end_moved=at.end_moved,
                 by_hand=at.by_hand,
                 device=describe_device(self.inputs.device),
                 threads=torch.get_num_threads(),
@@ -290,6 +327,7 @@ class Run:
         if known != self.config.space:  # changed after this checkpoint, and kept for the study at once
             self.strategy.ranges_changed(known, self.config.space)
         self.delivery = Delivery.from_plain(self.config.deliver, saved)
+        self.ending = Ending.from_plain(self.config.longest, saved)
 
     def save_checkpoint(self) -> None:
         """Write all that it takes to go on from here; nothing without a directory."""
@@ -308,6 +346,7 @@ class Run:
             "kept": self.kept.plain(),
             "search": dict(self.config.search),
             **self.delivery.state(),
+            **self.ending.state(),
         }
         self._checkpoint = save_checkpoint(self.directory, snapshot["step"], content, self._checkpoint)
         file = f"{CHECKPOINTS}/{self._checkpoint.file}"

@@ -108,7 +108,7 @@ class Helm:
             raise ConfigError(f"values for {request.run}, but {name} is trained now.")
         if self.arm == "baseline":
             raise ConfigError("a baseline run keeps its values, or it would be none.")
-        if self.ledger.progress.epoch >= config.epochs:
+        if self.ledger.progress.epoch >= self.ledger.progress.end(config.epochs):
             raise ConfigError(f"{name} has no decision left.")
 
     def _checked(self, values: Values) -> Values:

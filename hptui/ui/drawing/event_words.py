@@ -7,7 +7,7 @@ import time
 from hptui.plan import plan_lines
 from hptui.reading.changes import ranges_words
 from hptui.reading.failed_candidates import failed_candidate_words
-from hptui.reading.run_result import RULE
+from hptui.reading.run_result import RULE, end_words
 from hptui.record.events import (
     AnyEvent,
     CandidateScored,
@@ -16,6 +16,7 @@ from hptui.record.events import (
     DecisionRepeated,
     DecisionsPlanned,
     DecisionStarted,
+    EndMoved,
     EpochCompleted,
     EpochsAdded,
     Evaluated,
@@ -66,6 +67,8 @@ def _what(event: AnyEvent) -> str:  # noqa: PLR0911, PLR0912 (one line per kind 
             is_own = event.deliverable in (0, event.epoch)
             what = f"delivers {event.delivered} weights" if is_own else f"delivers those of epoch {event.deliverable}"
             return f"epoch {event.epoch} completed, {what}, {event.seconds:.0f} s"
+        case EndMoved():
+            return end_words(event)
         case CheckpointSaved():
             return f"checkpoint {event.file}"
         case LogMended():

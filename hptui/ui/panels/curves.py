@@ -138,7 +138,9 @@ class CurvesPanel(Panel):
     def _delivered(self, scene: Scene, measure: CurveMeasure) -> list[Series]:
         """The epoch that this run delivers, or would if it ended now, where that is not its newest."""
         points = delivered_points([scene.run.state], measure, self.split)
-        words = [f"{scene.run.name} delivers ep. {epoch:.0f}" for epoch, _ in points]
+        state, name = scene.run.state, scene.run.name
+        ended = f", ended at {state.end} of {state.epochs_planned}" if state.end_moved < 0 else ""
+        words = [f"{name} delivers ep. {epoch:.0f}{ended}" for epoch, _ in points]
         return [Series(word, points, "dots", None, "◆") for word in words]
 
     def _words(self, measure: CurveMeasure, arm: str, curve: Sequence[CurvePoint]) -> str:

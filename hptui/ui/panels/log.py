@@ -15,6 +15,7 @@ from hptui.record.events import (
     AnyEvent,
     CandidateScored,
     CommandRefused,
+    EndMoved,
     HyperparametersChosen,
     RunCompleted,
     RunFailed,
@@ -32,7 +33,7 @@ KEYS = "/ filter, j k scroll"
 STYLES: tuple[tuple[tuple[type[AnyEvent], ...], str], ...] = (
     ((RunFailed,), "log--failed"),
     ((CandidateScored, CommandRefused, RunStopped), "log--refused"),
-    ((HyperparametersChosen, RunCompleted), "log--chosen"),
+    ((HyperparametersChosen, EndMoved, RunCompleted), "log--chosen"),
 )
 """kinds of events that stand out"""
 

@@ -7,7 +7,7 @@ import textwrap
 from rich.text import Text
 
 from hptui.reading.plan import coming_lines
-from hptui.reading.run_result import delivery_words, search_words
+from hptui.reading.run_result import delivery_words, length_words, search_words
 from hptui.reading.run_state import RunState
 from hptui.reading.studies import FollowedRun
 from hptui.ui.drawing.literal import literal
@@ -55,7 +55,8 @@ def _lines(scene: Scene) -> list[str]:
     """
     first, *later = coming_lines(scene.study, scene.run) or _nothing(scene)
     newest, before = _why(scene.run.state)[:1], _why(scene.run.state)[1:]
-    result = (delivery_words(scene.run.state, scene.study.study.config.deliver), search_words(scene.run.state))
+    state, rule = scene.run.state, scene.study.study.config.deliver
+    result = (length_words(state), delivery_words(state, rule), search_words(state))
     return [first, *_given_back(scene.run), *filter(None, result), *newest, *later, *before]
 
 

@@ -136,7 +136,7 @@ class TablePanel(Panel, can_focus=False):
             before = self._seen.get(run.name)
             same = before is not None and (before.time, before.notable) == (run.state.time, run.notable_total)
             status = before.status if before is not None and same and not due else run.status
-            seen = Seen(run.state.time, run.notable_total, status, run is scene.run, planned)
+            seen = Seen(run.state.time, run.notable_total, status, run is scene.run, planned + run.state.end_moved)
             if seen != before:
                 self._seen[run.name] = seen
                 self._update(run.name, _row(run, seen))

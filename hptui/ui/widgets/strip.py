@@ -10,7 +10,7 @@ from textual.widgets import Static
 
 from hptui.reading.plan import candidate_words, under_way
 from hptui.reading.progress import StudyProgress, seconds_left, study_progress
-from hptui.reading.run_result import delivery_mark
+from hptui.reading.run_result import delivery_mark, end_mark
 from hptui.reading.run_state import RunState
 from hptui.reading.studies import AT_WORK, FollowedRun, FollowedStudy, Status
 from hptui.ui.drawing.charts import BASELINE, OPTIMIZED
@@ -108,9 +108,9 @@ class StatusStrip(Static):
         standing = Standing(
             state=f"{MARKS[status]} {status}",
             run=_which(study, run, status),
-            place=_place(run.state, study.epochs),
+            place=_place(run.state, study.epochs + run.state.end_moved),
             held=HELD if run.state.by_hand and run.status in AT_WORK else "",
-            delivered=delivery_mark(run.state),
+            delivered=", ".join(filter(None, (delivery_mark(run.state), end_mark(run.state)))),
             name=study.study.name,
             parts=_parts(study, progress),
             done=progress.share,
