@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,14 +16,16 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
-from fabricate import environment, finished_study
+from fabricate import environment, finished_study, make_study, run_started, write_run
 from test_terminal import PATIENCE_SECONDS, Terminal, events, hptui, open_terminal  # noqa: F401 (a fixture)
 
 from hptui.__main__ import main
+from hptui.cli import background
 from hptui.cli.detaching import COMMAND, Job
 from hptui.cli.stopping import stop_study
 from hptui.config import StudyConfig
 from hptui.errors import RunDirectoryError
+from hptui.record.command_inbox import CommandInbox
 from hptui.record.commands import CommandSender, Continue, Pause
 from hptui.record.events import CheckpointSaved, EpochCompleted, RunCompleted, RunResumed, RunStopped
 from hptui.record.presence import Presence, is_written, read_heartbeat
@@ -217,6 +220,33 @@ def test_who_trains_already_is_told(study: Path, capsys: pytest.CaptureFixture[s
     with Presence(study):
         assert main(["resume", str(study), "--detach"]) == 2
     assert "is being written by process" in capsys.readouterr().err
+
+
+def test_jobs_whose_study_has_lost_its_process_are_stopped(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stopped = RunStopped(reason="by me", epoch=0, step=0)
+    run = write_run(make_study(study), "baseline", 0, [run_started(), stopped])
+    inbox, began = CommandInbox(study), threading.Event()
+
+    def work() -> None:
+        with Presence(run):
+            began.set()
+            wait_until(inbox.receive)
+
+    job = threading.Thread(target=work)
+    job.start()
+    assert began.wait(PATIENCE_SECONDS)
+    stop_study(open_study(study))
+    job.join()
+    assert f"process {os.getpid()} on " in capsys.readouterr().err
+
+
+def test_a_study_whose_jobs_are_queued_has_begun(study: Path) -> None:
+    make_study(study)
+    here, there = StudyConfig(), StudyConfig(engine="slurm")
+    assert not background._has_begun(study, 0.0, there)
+    with Presence(study):
+        assert background._has_begun(study, 0.0, there)
+        assert not background._has_begun(study, 0.0, here)
 
 
 def test_a_study_that_nobody_trains_cannot_be_stopped(study: Path) -> None:

@@ -19,10 +19,12 @@ from hptui.cli.notify import Notify
 from hptui.cli.preparing import NewStudyPreparation, resumption_preparation
 from hptui.cli.session import Preparation, Session
 from hptui.cli.stop_signals import on_signals
+from hptui.config import StudyConfig
 from hptui.errors import RunDirectoryError
 from hptui.record.events import RunFailed
 from hptui.record.files import open_to_append
 from hptui.record.log_backwards import last_event
+from hptui.record.presence import is_written
 from hptui.record.study_directory import OUTPUT_FILE, open_study
 
 
@@ -46,7 +48,7 @@ def train_detached() -> int:
     notifier = notify_without_screen(session, Notify.of())
     on_signals(session)
     line = HeadwayLine()
-    while session.alive and not _has_begun(session.study, began):
+    while session.alive and not _has_begun(session.study, began, job.config):
         line.show(session.doing)
         time.sleep(POLL_SECONDS)
     if session.study is not None and session.failure is None:
@@ -68,10 +70,15 @@ def _preparation(job: Job) -> Preparation:
     return resumption_preparation(open_study(Path(job.study)), job.config)
 
 
-def _has_begun(directory: Path | None, since: float) -> bool:
-    """Whether a run wrote a fact after this moment, and not that it failed: then the reason is about to come."""
+def _has_begun(directory: Path | None, since: float, config: StudyConfig) -> bool:
+    """Whether a run wrote a fact after this moment, and not that it failed: then the reason is about to come.
+
+    Jobs of a cluster may be queued for hours: there it is enough that they are waited for.
+    """
     if directory is None:
         return False
+    if config.runs_go_on:
+        return is_written(directory)
     return any(_is_begun(folder, since) for _, _, folder in open_study(directory).runs())
 
 

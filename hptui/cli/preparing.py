@@ -50,5 +50,5 @@ def prepare_resumption(directory: Path) -> PreparedStudy:
     refuse_if_written(directory)
     study = open_study(directory)
     config = localized(study)
-    mend_logs(study)
+    mend_logs(study, runs_go_on=config.runs_go_on)
     return resumption_preparation(study, config)()

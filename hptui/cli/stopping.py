@@ -26,13 +26,14 @@ def stop_study(study: Study) -> None:
         TrainingError: who trained it ended in another way than by stopping.
     """
     directory = study.directory
-    beat = read_heartbeat(directory)
-    if beat is None or not is_written(directory):
+    places = [directory, *(run for _, _, run in study.runs())]  # jobs of a cluster go on without the study's process
+    beat = next((beat for place in places if (beat := read_heartbeat(place)) is not None and is_written(place)), None)
+    if beat is None:
         raise RunDirectoryError(f"nobody trains {shown(directory)}: {_state(study)[1]}.")
     CommandSender(directory).send(StopStudy())
     print_to_stderr(f"{beat.writer} is asked to stop with a checkpoint ...")
     told = time.monotonic() + PATIENCE_SECONDS
-    while is_written(directory):
+    while any(map(is_written, places)):
         if time.monotonic() > told:
             told = float("inf")
             print_to_stderr(

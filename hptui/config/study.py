@@ -230,6 +230,11 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         """The plug-in that trains the runs."""
         return self.engine or ("thread" if self.parallel == "1" else "processes")
 
+    @property
+    def runs_go_on(self) -> bool:
+        """Whether runs go on where the process that trains the study has gone: the file of its engine says so."""
+        return registry.constant("engines", self.engine_name, "RUNS_GO_ON") is True
+
     def strategy_of(self, arm: Arm) -> str:
         return self.baseline if arm == "baseline" else self.strategy
 

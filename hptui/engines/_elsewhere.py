@@ -19,11 +19,11 @@ from hptui.engines import RunEnd, RunPlan, Trainer
 from hptui.errors import RunDirectoryError
 from hptui.record.command_inbox import CommandInbox
 from hptui.record.commands import CommandSender, StopStudy
-from hptui.record.events import RunCompleted, RunFailed
+from hptui.record.events import AnyEvent, RunCompleted, RunFailed
 from hptui.record.log_backwards import last_event
 from hptui.record.presence import is_written
 
-__all__ = ["StudyStop", "cores_of", "decoded", "encoded", "end_of_gone", "train_when_free", "with_threads"]
+__all__ = ["StudyStop", "cores_of", "decoded", "encoded", "end_of_gone", "is_done", "train_when_free", "with_threads"]
 
 POLL_SECONDS = 0.25
 MOST_THREADS = 4
@@ -57,6 +57,12 @@ def train_when_free(trainer: Trainer, plan: RunPlan, stopped: Callable[[], str] 
     return trainer.train(plan)
 
 
+def is_done(plan: RunPlan) -> bool:
+    """Whether a run has come to its end already: nothing need be begun for it."""
+    last = _last(plan)
+    return isinstance(last, RunCompleted) and last.epoch >= plan.config.epochs
+
+
 def end_of_gone(plan: RunPlan, words: str) -> RunEnd:
     """How a run ended whose process has gone without an answer: its log may have it, else it is a failure.
 
@@ -64,14 +70,17 @@ def end_of_gone(plan: RunPlan, words: str) -> RunEnd:
         plan: of the run.
         words: what has become of the process, without a full stop.
     """
-    last = None
-    with suppress(RunDirectoryError):
-        last = last_event(Path(plan.directory))
-    if isinstance(last, RunCompleted) and last.epoch >= plan.config.epochs:
+    if is_done(plan):
         return RunEnd(plan.name)
-    if isinstance(last, RunFailed):
+    if isinstance(last := _last(plan), RunFailed):
         return RunEnd(plan.name, failure=f"{plan.name} failed: {last.error}")
     return RunEnd(plan.name, failure=f"{plan.name}: {words}; hptui resume goes on from its last checkpoint.")
+
+
+def _last(plan: RunPlan) -> AnyEvent | None:
+    with suppress(RunDirectoryError):
+        return last_event(Path(plan.directory))
+    return None
 
 
 class StudyStop:

@@ -57,7 +57,6 @@ def parameters(config: StudyConfig) -> dict[str, Any]:
     if delay >= 60 * minutes:
         raise ConfigError(f"engine_args signal_delay = {delay}: it is seconds before the limit of {minutes} minutes.")
     asked: dict[str, Any] = {
-        "job_name": "hptui",
         "time": minutes,
         "signal_delay_s": delay,
         "cpus_per_task": _whole("cpus", arguments.pop("cpus", cores_of(config)), least=1),

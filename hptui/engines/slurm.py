@@ -11,6 +11,7 @@ import contextlib
 import importlib
 import importlib.util
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -21,17 +22,17 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import platformdirs
 
 from hptui.config import StudyConfig
 from hptui.engines import Engine, RunEnd, RunPlan, Work
 from hptui.engines import _slurm_queue as queue
-from hptui.engines._elsewhere import StudyStop, encoded, end_of_gone, with_threads
+from hptui.engines._elsewhere import StudyStop, encoded, end_of_gone, is_done, with_threads
 from hptui.engines._slurm_settings import MOST_AT_ONCE, options, parameters, setup_lines
 from hptui.errors import TrainingError, UsageError, first_line
 from hptui.opening import read_file
 from hptui.parsing import parse_json
 from hptui.record.files import replace_file
+from hptui.record.machine_paths import jobs_folder
 from hptui.record.study_directory import open_study
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["Slurm"]
 
 TAKES_ARGUMENTS = True
+RUNS_GO_ON = True
 POLL_SECONDS = 0.2
 ASK_SECONDS = 10.0
 """between two questions to SLURM, which serves others too; that a run has ended by itself, its folder tells at once"""
@@ -48,6 +50,7 @@ GRACE_SECONDS = 5.0
 MOST_LIMITS = 1000
 """times that a run may come to the time limit of its job"""
 SIGNAL = "USR1"
+RULE = "\n----------------------\n"
 JOBS_FILE = "jobs.json"
 """which job has which run, for a later process of the study"""
 
@@ -68,6 +71,9 @@ class Slurm(Engine):
         queue.require_taken(asked)
 
     def train(self, plans: Sequence[RunPlan], work: Work) -> Iterator[RunEnd]:
+        done = [plan for plan in plans if is_done(plan)]
+        yield from (RunEnd(plan.name) for plan in done)
+        plans = [plan for plan in plans if plan not in done]
         if not plans:
             return
         folder = _folder(plans[0])
@@ -190,7 +196,9 @@ def _submitted(plans: Sequence[RunPlan], work: Work, folder: Path) -> dict[str, 
 def _executor(plan: RunPlan, folder: Path) -> SlurmExecutor:
     executor: SlurmExecutor = _submitit().SlurmExecutor(folder, max_num_timeout=MOST_LIMITS, python=_python())
     same_signal = f"export SUBMITIT_PREEMPT_SIGNAL={_submitit().JobEnvironment.USR_SIG}"
-    executor.update_parameters(**parameters(plan.config), setup=[same_signal, *setup_lines(plan.config)])
+    name = re.sub(r"[^\w.-]", "_", f"hptui-{Path(plan.directory).parent.name}", flags=re.ASCII)
+    setup = [same_signal, *setup_lines(plan.config)]
+    executor.update_parameters(**parameters(plan.config), job_name=name, setup=setup)
     return executor
 
 
@@ -219,9 +227,8 @@ def _outside_of_a_job() -> Iterator[None]:
 
 def _folder(plan: RunPlan) -> Path:
     """Where scripts and output of a study's jobs lie."""
-    given = plan.config.engine_args.get("folder")
-    above = Path(str(given)).expanduser() if given else platformdirs.user_state_path("hptui") / "jobs"
-    folder = above.resolve() / open_study(Path(plan.directory).parent).id
+    study, given = open_study(Path(plan.directory).parent), plan.config.engine_args.get("folder")
+    folder = Path(str(given)).expanduser().resolve() / study.id if given else jobs_folder(study.id).resolve()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # jobs unpickle what lies there: it is nobody else's
     return folder
 
@@ -250,9 +257,9 @@ def _remember(folder: Path, numbers: dict[str, str]) -> None:
 def _answer(plan: RunPlan, job: SlurmJob[RunEnd]) -> RunEnd:
     try:
         return job.result()
-    except Exception as error:
-        last = str(error).strip().splitlines()
-        return RunEnd(plan.name, failure=f"{plan.name}: its job {job.job_id} failed: {last[-1] if last else error!r}")
+    except Exception as error:  # submitit puts the traceback of the job between two rules
+        said = str(error).partition(RULE)[2].rpartition(RULE)[0] or str(error) or repr(error)
+        return RunEnd(plan.name, failure=f"{plan.name}: its job {job.job_id} failed: {said.strip().splitlines()[-1]}")
 
 
 def _last_line(path: Path) -> str:

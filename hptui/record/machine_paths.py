@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,13 @@ def recall_paths(study_id: str) -> dict[str, str]:
     return places
 
 
+def jobs_folder(study_id: str) -> Path:
+    """Where scripts and output of a study's jobs lie, which a scheduler trains."""
+    return platformdirs.user_state_path("hptui") / "jobs" / study_id
+
+
 def forget_paths(study_id: str) -> None:
     """Keep nothing of a study that is no more."""
     with contextlib.suppress(OSError):
         _places_file(study_id).unlink(missing_ok=True)
+        shutil.rmtree(jobs_folder(study_id), ignore_errors=True)

@@ -21,7 +21,7 @@ from hptui.opening import open_regular
 from hptui.record.checkpoint_names import checkpoints
 from hptui.record.events import LogMended, decode, encode
 from hptui.record.files import replace_file, require_sole
-from hptui.record.presence import Presence
+from hptui.record.presence import Presence, is_written
 from hptui.record.run_directory import (
     DAMAGED_EVENTS_FILE,
     EVENTS_FILE,
@@ -115,15 +115,19 @@ def mend_log(run: Path) -> bool:
     return True
 
 
-def mend_logs(study: Study) -> None:
+def mend_logs(study: Study, *, runs_go_on: bool = False) -> None:
     """Mend the logs of all runs of a study that is gone on with, before any screen reads them.
+
+    Args:
+        study: that nobody trains.
+        runs_go_on: whether runs may be at work all the same; these are left alone.
 
     Raises:
         RunDirectoryError: another process writes it, or a run is of another version.
     """
-    with Presence(study.directory):
+    with Presence(study.directory, with_runs=not runs_go_on):
         for _, _, run in study.runs():
-            if run.exists():
+            if run.exists() and not (runs_go_on and is_written(run)):
                 read_run_file(run)
                 with Presence(run):  # nobody trains this run by itself, and no heartbeat of a killed one stays
                     mend_log(run)

@@ -71,8 +71,9 @@ class Presence:
         RunDirectoryError: on entry, if another process holds it or the directory cannot be written.
     """
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
+    def __init__(self, directory: Path, *, with_runs: bool = True) -> None:
+        """`with_runs`: of a study, nobody may write its runs either."""
+        self._directory, self._with_runs = directory, with_runs
         self._lock = DirectoryLock(directory)
         self._sign = Heartbeat(os.getpid(), socket.gethostname(), time.time(), boot_id(), secrets.token_hex(8))
         self._successor = ""
@@ -85,7 +86,7 @@ class Presence:
     def __enter__(self) -> Presence:
         _acquire(self._lock, self._directory)
         try:
-            await_silence(self._directory)
+            await_silence(self._directory, with_runs=self._with_runs)
             self._begin()
         except BaseException:
             self._lock.release()
@@ -195,17 +196,18 @@ def is_written(directory: Path) -> bool:
     return beats(directory)
 
 
-def await_silence(directory: Path, tell: Callable[[str], object] | None = None) -> None:
+def await_silence(directory: Path, tell: Callable[[str], object] | None = None, *, with_runs: bool = True) -> None:
     """Wait until it is sure that no heartbeat of another machine changes, in a study or in its runs.
 
     Args:
         directory: of a study or of a run.
         tell: called with one line if it is going to take a while.
+        with_runs: of a study; else its runs may be at work.
 
     Raises:
         RunDirectoryError: one does.
     """
-    places = [place for place in places_of(directory) if _is_doubtful(place)]
+    places = [place for place in (places_of(directory) if with_runs else [directory]) if _is_doubtful(place)]
     if places and tell is not None:
         beat = read_heartbeat(places[0])
         whose = beat.writer if beat is not None else "another process"

@@ -118,9 +118,11 @@ def train_study(prepared: PreparedStudy, control: Control, engine: Engine | None
     check_strategies(config)  # of a study that is gone on with, own code may have changed
     require_same(inputs, study)
     engine = engine or load_engine(config.engine_name)
-    with Presence(study.directory) as presence:
-        remove_left_overs_of_study(study.directory)
-        _await_former_runs(study, control)
+    with Presence(study.directory, with_runs=not config.runs_go_on) as presence:
+        if not config.runs_go_on:
+            _await_former_runs(study, control)
+        if not any(is_written(directory) for _, _, directory in study.runs()):  # they write in the study's folder too
+            remove_left_overs_of_study(study.directory)
         if _train_runs(prepared, control, engine, presence):
             return False
         completed = all(isinstance(last_event(directory), RunCompleted) for _, _, directory in study.runs())

@@ -73,9 +73,7 @@ def resume(
     if force:
         take_over(directory, print_to_stderr)
     refuse_if_written(directory)
-    await_silence(directory, print_to_stderr)
     allowed = allowed_code(study, trust=trust)
-    mend_logs(study)
     config = localized(study, data_dir, allowed)
     given = given_settings({"device": device} | {name: told[name] for name in ("parallel", "engine", "engine_args")})
     if "engine_args" in given and told["engine"] is None:  # one of them is changed, the others are as they were
@@ -83,6 +81,8 @@ def resume(
     config = msgspec.structs.replace(config, **given)
     if given:
         check(config)
+    await_silence(directory, print_to_stderr, with_runs=not config.runs_go_on)
+    mend_logs(study, runs_go_on=config.runs_go_on)
     if detach:
         return train_apart(config, notify, headless=headless, as_json=as_json, resumes=study.directory)
     preparation = resumption_preparation(study, config)
