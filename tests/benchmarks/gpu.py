@@ -3,6 +3,7 @@
     python tests/benchmarks/gpu.py run results.jsonl --data DIR --seconds 300    # a GPU; goes on where it was ended
     python tests/benchmarks/gpu.py run tiny.jsonl --tiny                          # any machine: whether it works at all
     python tests/benchmarks/gpu.py report results.jsonl                           # the tables
+    python tests/benchmarks/gpu.py cpu --data DIR                                 # one core: whether stacks pay
 
 What is measured, the most valuable first, each in blocks of about 60 ms (of a decision: each as it is):
 
@@ -53,8 +54,8 @@ from hptui.training.engine.replicas.moments import Moments
 from hptui.training.engine.replicas.stack import Skeleton, Stack
 from hptui.training.run.run import Run
 
-BATCH, REPETITIONS, PROBE = 100, 7, 0.05
-"""images of a step, blocks, epochs of a probe"""
+BATCH, REPETITIONS, PROBE, PAIRS = 100, 7, 0.05, 7
+"""images of a step, blocks, epochs of a probe, pairs on a CPU"""
 KINDS = ("one", "stacked")
 NETWORKS = ("dtu_cnn", "lenet", "small_resnet", "resnet18")
 
@@ -488,6 +489,28 @@ def line(results: Results, entry: dict[str, Any]) -> str:
     return f"{head} {spread} | {rate:,.0f} | {' | '.join(ratios)} | {entry['peak_gb']:.2f} | {share} |{warm}"
 
 
+def on_cpu(options: argparse.Namespace) -> None:
+    """Print how many times the CPU time of plain steps one of as many replicas takes: interleaved pairs, one thread."""
+    torch.set_num_threads(1)
+    inputs, config = prepare("cpu", options.data, options.data is None)
+
+    def seconds(step: Callable[[], object], times: int) -> float:
+        began = time.process_time()
+        for _ in range(times):
+            step()
+        return time.process_time() - began
+
+    for name in NETWORKS[:3]:
+        own = with_network(inputs, name, tiny=False)
+        for count in (2, 9, 25):
+            plain, stacked = (build(Job(name, form, count, "torch"), own, config)[1] for form in ("trainer", "stacked"))
+            seconds(plain, 2)
+            seconds(stacked, 1)
+            found = sorted(seconds(stacked, 1) / seconds(plain, count) for _ in range(PAIRS))
+            spread = f"{found[0]:.2f} to {found[-1]:.2f}, n = {PAIRS}"
+            print(f"| {name} | {count} | {statistics.median(found):.2f} ({spread}) |", flush=True)
+
+
 def report(options: argparse.Namespace) -> None:
     """Print all rows, network by network."""
     results = Results(options.results)
@@ -515,6 +538,9 @@ def main() -> None:
     runs.add_argument("--only", help="only measurements with these words in their key, as `network=lenet`")
     runs.add_argument("--tiny", action="store_true")
     runs.set_defaults(command=run)
+    cpu = commands.add_parser("cpu")
+    cpu.add_argument("--data", help="as above")
+    cpu.set_defaults(command=on_cpu)
     reports = commands.add_parser("report")
     reports.add_argument("results", type=Path)
     reports.set_defaults(command=report)

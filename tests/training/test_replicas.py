@@ -92,7 +92,8 @@ def in_double(prepare: Make, small_dataset: ImageDataset) -> Make:
 
     def make(network: str, **settings: Any) -> Prepared:
         splits = {name: padded(getattr(small_dataset, name)) for name in ("train", "validation", "test")}
-        made = prepare(dataset=replace(small_dataset, **splits), **settings)
+        short = {} if settings.get("strategy") in ("adaptive", "pbt") else {"horizon": 0.25}
+        made = prepare(dataset=replace(small_dataset, **splits), **short, **settings)
         data = replace(made.data, mean=made.data.mean.double(), std=made.data.std.double())
         return replace(made, inputs=replace(made.inputs, data=data, factory=InDouble(NETWORKS[network])))
 
@@ -166,7 +167,7 @@ def assert_agree(made: Prepared, stacked: int, **options: Any) -> None:
     assert difference(one.state.snapshot(), other.state.snapshot()) < CLOSE
 
 
-SEARCH = {"lr": "1e-3:1e-2:log:2", "weight_decay": "1e-4:1e-1:log:2", "dropout": "0:0.5:lin:3"}
+SEARCH = {"lr": "1e-3:1e-2:log:2", "weight_decay": "1e-4:1e-1:log:2", "dropout": "0:0.5:lin:2"}
 OTHERS = {
     "momentum": "0.5:0.9:lin:2",
     "augmentation": "0:0.5:lin:2",
@@ -180,12 +181,11 @@ OTHERS = {
 )
 def test_both_ways_decide_the_same(in_double: Make, network: str, optimizer: str) -> None:
     """Of each candidate an own rate, decay and dropout."""
-    assert_agree(in_double(network, optimizer=optimizer, search=SEARCH), stacked=12)
+    assert_agree(in_double(network, optimizer=optimizer, search=SEARCH), stacked=8)
 
 
-@pytest.mark.parametrize("network", ["own", "small_resnet"])
-def test_each_has_momentum_smoothing_and_changed_images_of_its_own(in_double: Make, network: str) -> None:
-    assert_agree(in_double(network, search=OTHERS), stacked=16)
+def test_each_has_momentum_smoothing_and_changed_images_of_its_own(in_double: Make) -> None:
+    assert_agree(in_double("own", search=OTHERS), stacked=16)
 
 
 @pytest.mark.parametrize(
@@ -218,8 +218,7 @@ def test_as_many_at_a_time_as_fit_the_memory(in_double: Make, monkeypatch: pytes
     assert set(sizes) == ({5, 2} if most else {12, 6, 3})
 
 
-@pytest.mark.parametrize("strategy", ["pbt", "adaptive"])
-@pytest.mark.parametrize("network", ["own", "dtu_cnn"])
+@pytest.mark.parametrize(("network", "strategy"), [("own", "pbt"), ("own", "adaptive"), ("small_resnet", "pbt")])
 def test_the_state_that_a_winner_leaves_is_the_same(in_double: Make, network: str, strategy: str) -> None:
     """At every decision of a run: it goes on from the ends of probes, and so do some candidates."""
     search = {"lr": "1e-3:1e-2:log", "dropout": "0.1:0.5:lin", "augmentation": "0.1:1:lin"}
@@ -292,7 +291,7 @@ class Killed(BaseException):
 
 
 @pytest.mark.parametrize("name", RESUMED)
-@pytest.mark.parametrize("steps", [3, 9, 20])
+@pytest.mark.parametrize("steps", [3, 14])
 def test_a_kill_within_a_stack_and_resume_gives_the_same_bits(
     prepare: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, steps: int
 ) -> None:
@@ -333,7 +332,7 @@ def test_a_decision_of_replicas_leaves_no_trace(prepare: Make) -> None:
     decide(run, 1)
     after = run.state.snapshot()
     (chosen,) = of(HyperparametersChosen, events)
-    assert chosen.stacked == 24
+    assert chosen.stacked == 16
     for one in (before, after):  # the choice itself
         one["values"] = one["optimizer"]["param_groups"] = None
     assert difference(before, after) == 0.0
