@@ -26,7 +26,7 @@ from hptui.record.events import DecisionStarted
 from hptui.record.log_backwards import last_of_kind
 from hptui.record.notes import NOTE_FILE, read_note
 from hptui.record.presence import HEARTBEAT, is_written
-from hptui.record.run_directory import CHECKPOINTS, EVENTS_FILE
+from hptui.record.run_directory import CHECKPOINTS, EVENTS_FILE, MODEL_FILE
 from hptui.record.study_directory import STEERING_FILE, Study, open_study
 from hptui.record.study_folders import STUDY_FILE
 from hptui.record.study_names import study_directories
@@ -119,6 +119,8 @@ class StudyLine:
 
 
 Sizes = dict[Path, tuple[object, int]]
+Glances = dict[Path, tuple[object, RunGlance]]
+"""by run, with what its files were like"""
 
 
 class StudyReader:
@@ -127,6 +129,8 @@ class StudyReader:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._lines: dict[Path, tuple[object, StudyLine]] = {}
+        self._glances: dict[Path, Glances] = {}
+        """by study"""
         self._sizes: Sizes = {}
 
     def read(
@@ -172,7 +176,7 @@ class StudyReader:
         before, line = self._lines.get(directory, (None, None))
         if line is not None and stamp == before and line.state not in LIVING:
             return line
-        line = replace(read_line(directory), size=known.size)
+        line = replace(read_line(directory, self._glances.setdefault(directory, {})), size=known.size)
         self._lines[directory] = (stamp, line)
         return line
 
@@ -188,10 +192,15 @@ class StudyReader:
         return line
 
 
-def read_line(directory: Path) -> StudyLine:
-    """One study, whatever is wrong with it; without its size."""
+def read_line(directory: Path, glances: Glances | None = None) -> StudyLine:
+    """One study, whatever is wrong with it; without its size.
+
+    Args:
+        directory: of the study.
+        glances: what was seen of its runs before; those that have ended, and are as they were, are not read again.
+    """
     try:
-        return _line_of(directory, open_study(directory))
+        return _line_of(directory, open_study(directory), {} if glances is None else glances)
     except Exception as error:  # one damaged study must not hide the others
         created = 0.0
         with contextlib.suppress(OSError):
@@ -199,8 +208,8 @@ def read_line(directory: Path) -> StudyLine:
         return StudyLine(directory, created, UNREADABLE, problem=told(error), note=read_note(directory))
 
 
-def _line_of(directory: Path, study: Study) -> StudyLine:
-    runs = [Glanced(arm, seed, path, glance(path)) for arm, seed, path in study.runs()]
+def _line_of(directory: Path, study: Study, glances: Glances) -> StudyLine:
+    runs = [Glanced(arm, seed, path, _seen(path, glances)) for arm, seed, path in study.runs()]
     progress = StudyProgress(study, tuple(run.seen.progress for run in runs), None)
     if not progress.is_over:
         progress = replace(progress, newest=_newest_decision(runs))
@@ -222,6 +231,17 @@ def _line_of(directory: Path, study: Study) -> StudyLine:
         kept=len(runs) * study.disk.kept if study.disk is not None else 0,
         task=task,
     )
+
+
+def _seen(run: Path, glances: Glances) -> RunGlance:
+    """A glance at a run, or at what was seen of it before it ended: in a large study most of them have."""
+    stamp = _stamp_of([run / name for name in (".", EVENTS_FILE, MODEL_FILE)])
+    before, seen = glances.get(run, (None, None))
+    if seen is None or stamp != before:
+        seen = glance(run)
+        if seen.status == "finished":
+            glances[run] = stamp, seen
+    return seen
 
 
 class Glanced(NamedTuple):
@@ -271,6 +291,10 @@ def _stamp(directory: Path) -> list[tuple[str, int, int]]:
     with contextlib.suppress(OSError), os.scandir(directory) as entries:
         runs = sorted(entry.path for entry in entries if entry.is_dir())
         paths += [Path(run, name) for run in runs for name in (".", EVENTS_FILE, HEARTBEAT, CHECKPOINTS)]
+    return _stamp_of(paths)
+
+
+def _stamp_of(paths: Iterable[Path]) -> list[tuple[str, int, int]]:
     stamp = []
     for path in paths:
         with contextlib.suppress(OSError):

@@ -71,12 +71,13 @@ class StudyProgress:
         ranges may have been changed; another strategy keeps to what it planned for the whole run.
         """
         space, newest = self.study.config.space.values(), self.newest
-        cells = _cells(newest.axes if newest is not None else space)
+        planned_cells = _cells(space)
+        cells = _cells(newest.axes) if newest is not None else planned_cells
         through_grid = newest is not None and newest.planned == cells
         epochs = self.epochs
         found = []
         for run, (arm, _, _) in zip(self.runs, self.study.runs(), strict=True):
-            probes = (self.study.planned_cost.get(arm, 1.0) - 1) * cells / _cells(space)
+            probes = (self.study.planned_cost.get(arm, 1.0) - 1) * cells / planned_cells
             found.append(self._expected(run, arm, epochs, probes, through_grid=through_grid))
         return tuple(found)
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -40,7 +43,7 @@ def is_notable(event: AnyEvent) -> bool:
     return not isinstance(event, (BatchesTrained, LandscapePredicted))
 
 
-@dataclass
+@dataclass(eq=False)
 class FollowedRun:
     """One run of a study, followed while it is written.
 
@@ -59,8 +62,10 @@ class FollowedRun:
     """how many there were, also those that `notable` has forgotten"""
     _read_again: Decision | None = None
     """the earlier decision that was asked for last, with its candidates"""
+    _held: list[Status] | None = None
+    """none or one: what it was found to be at the moment that is held; None: none is, see `FollowedStudy.held`"""
 
-    @property
+    @cached_property
     def name(self) -> str:
         return self.directory.name
 
@@ -102,6 +107,13 @@ class FollowedRun:
     @property
     def status(self) -> Status:
         """State of the run. Lost: the log has no end, or not its own, and nobody writes it any more."""
+        if self._held is None:
+            return self._look()
+        if not self._held:
+            self._held.append(self._look())
+        return self._held[0]
+
+    def _look(self) -> Status:
         if self.state.completed is not None:
             return "finished"
         if is_written(self.directory):
@@ -129,6 +141,17 @@ class FollowedStudy:
         """Read on in every run."""
         for run in self.runs:
             run.refresh()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """While the block lasts, a run's state is looked up once: that takes files, maybe over a network."""
+        for run in self.runs:
+            run._held = []
+        try:
+            yield
+        finally:
+            for run in self.runs:
+                run._held = None
 
     def completed_runs(self, arm: Arm) -> list[FollowedRun]:
         """The runs of one arm that have come to their end, by seed."""

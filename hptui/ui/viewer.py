@@ -14,6 +14,9 @@ from hptui.record.study_directory import open_study
 from hptui.ui.drawing.colours import Palette
 from hptui.ui.panels import Scene
 
+ENDED_SECONDS = 1.0
+"""between two looks at runs that have ended: only epochs that are added let them go on"""
+
 
 class Viewer:
     """Follows all runs of a study; the run and the decision looked at are the newest until somebody chooses."""
@@ -27,6 +30,8 @@ class Viewer:
         self._decision: int | None = None
         self._next = 0
         """the run whose turn it is to be read, after the one that is looked at"""
+        self._look_at_ended = 0.0
+        """when runs that have ended are to be looked at again"""
         self._damaged: set[str] = set()
         """runs that are read no further"""
         self.problems: dict[str, str] = {}
@@ -70,6 +75,10 @@ class Viewer:
         until = time.monotonic() + seconds
         runs, looked_at, behind = self.followed.runs, self.run, False
         turns = [looked_at, *(run for run in runs[self._next :] + runs[: self._next] if run is not looked_at)]
+        if time.monotonic() < self._look_at_ended:
+            turns = [run for run in turns if run.state.completed is None or run.reader.behind]
+        else:
+            self._look_at_ended = time.monotonic() + ENDED_SECONDS
         for run in turns:
             if run.name not in self._damaged:
                 self._refresh(run, until - time.monotonic())

@@ -307,6 +307,25 @@ def test_what_is_known_is_shown_at_once_then_results_then_sizes(
     assert UNREAD not in {line.state for lines in shown for line in lines}
 
 
+def test_of_a_study_that_goes_on_runs_that_have_ended_are_not_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = finished_study(tmp_path / "s", [0.5], [0.6], runs=2)
+    write_run(study, "baseline", 1, [run_started(arm="baseline", seed=1)])
+    glanced: list[str] = []
+    monkeypatch.setattr("hptui.reading.listing.glance", lambda path: glanced.append(path.name) or glance(path))
+    reader = StudyReader(tmp_path)
+    with Presence(study.directory):
+        (before,) = reader.read()
+        glanced.clear()
+        assert reader.read() == [before]
+        assert sorted(glanced) == ["baseline-1", "optimized-1"]
+        with (study.directory / "optimized-0" / EVENTS_FILE).open("ab") as file:
+            file.write(b"\n")
+        (damaged,) = reader.read()
+        assert "optimized-0" in damaged.problem
+
+
 def test_a_note_and_a_cleaned_study_show_at_the_next_look(tmp_path: Path) -> None:
     study = finished_study(tmp_path / "s", [0.5], [0.6])
     file = study.directory / "baseline-0" / "checkpoints" / "step-000000010.pt"

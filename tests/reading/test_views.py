@@ -13,12 +13,14 @@ from fabricate import (
     epoch_completed,
     evaluated,
     run_started,
+    trained_epoch,
     values,
     whole_run,
 )
 
 from hptui.reading.run_state import Decision, replay
-from hptui.reading.views.curves import learning_curve
+from hptui.reading.views import curves
+from hptui.reading.views.curves import CURVE_MEASURES, LearningCurves, learning_curve
 from hptui.reading.views.heatmap import heatmap
 from hptui.reading.views.trajectories import trajectories
 from hptui.record.events import AnyEvent, Axis, LandscapePredicted
@@ -187,8 +189,24 @@ def test_learning_curves_average_what_is_there() -> None:
     assert [(point.epoch, point.n) for point in losses] == [(1, 3), (2, 1)]
     assert learning_curve(runs, "sensitivity", "test")[0].mean == pytest.approx((45 / 50 + 32 / 40 + 8 / 10) / 3)
     assert learning_curve(runs, "specificity", "test")[0].mean == pytest.approx((46 / 50 + 53 / 60 + 86 / 90) / 3)
+    kept = LearningCurves()
+    for measure in CURVE_MEASURES:
+        for _ in range(2):
+            assert kept.curve(runs, measure, "test") == learning_curve(runs, measure, "test")
     whole = [replay(whole_run())]
     assert learning_curve(whole, "loss", "validation") != learning_curve(whole, "accuracy", "validation")
+
+
+def test_curves_of_runs_that_have_completed_no_epoch_since_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[int] = []
+    monkeypatch.setattr(curves, "_evaluated", lambda evaluation, measure: looked.append(1) or evaluation.accuracy)
+    runs, kept = [replay(whole_run(epochs=3)), replay(whole_run(epochs=3))], LearningCurves()
+    kept.curve(runs, "accuracy", "test")
+    assert len(looked) == 6
+    for event in trained_epoch(4):
+        runs[1].apply(event)
+    assert [point.n for point in kept.curve(runs, "accuracy", "test")] == [2, 2, 2, 1]
+    assert len(looked) == 10
 
 
 def test_sensitivity_and_specificity_curves_leave_out_what_is_not_defined() -> None:

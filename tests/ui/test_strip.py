@@ -33,6 +33,7 @@ from hptui.record.events import Axis, DecisionsPlanned, ValuesRequested
 from hptui.record.presence import Presence
 from hptui.record.run_writer import RunWriter
 from hptui.record.study_directory import Steering, save_steering
+from hptui.space import Range
 from hptui.ui.drawing.colours import Palette
 from hptui.ui.load import GIB, Gauge, MachineLoad
 from hptui.ui.widgets.strip import Rate, StatusStrip, clock
@@ -367,6 +368,14 @@ def test_what_is_left_counts_added_epochs_and_the_newest_grid(tmp_path: Path) ->
             writer.append(event)
     followed.refresh()
     assert study_progress(followed).expected()[1] == pytest.approx(1.6 + 0.2 + 3 * 2.2 - 0.2)
+
+
+def test_the_cells_of_a_search_are_counted_once_for_all_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    progress = study_progress(follow(make_study(tmp_path / "study", runs=20).directory))
+    counted, values = list[Range](), Range.values
+    monkeypatch.setattr(Range, "values", lambda entry: counted.append(entry) or values(entry))
+    assert len(progress.expected()) == 40
+    assert len(counted) == 1
 
 
 def test_the_strip_names_the_candidate_that_is_measured_as_the_plan_does(tmp_path: Path) -> None:

@@ -19,13 +19,13 @@ from fabricate import (
     write_run,
 )
 
-from hptui.reading.studies import FollowedRun
+from hptui.reading.studies import FollowedRun, follow
 from hptui.record.events import encode
 from hptui.record.run_directory import EVENTS_FILE
 from hptui.record.run_writer import RunWriter
 from hptui.ui.drawing.colours import Palette
 from hptui.ui.pace import LEAST_SECONDS, MOST_SECONDS, Pace
-from hptui.ui.viewer import Viewer
+from hptui.ui.viewer import ENDED_SECONDS, Viewer
 
 
 def test_the_run_that_was_written_last_is_looked_at_until_somebody_chooses(tmp_path: Path) -> None:
@@ -158,6 +158,34 @@ def test_on_a_slow_disk_every_run_has_its_turn(tmp_path: Path, monkeypatch: pyte
     assert 4 <= looks <= 9
     viewer.read_on(0.015)  # nothing is behind any more: the next look can wait
     assert not viewer.read_on(0.015)
+
+
+def test_runs_that_have_ended_are_looked_at_less_often(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = finished_study(tmp_path / "study", [0.5], [0.7], runs=2)
+    write_run(study, "baseline", 1, [run_started(arm="baseline", seed=1)])
+    viewer, read = Viewer(study.directory), list[str]()
+    clock = [100.0]
+    monkeypatch.setattr("hptui.ui.viewer.time.monotonic", lambda: clock[0])
+    assert not viewer.read_on(10)
+    refresh = FollowedRun.refresh
+    monkeypatch.setattr(FollowedRun, "refresh", lambda run, seconds: read.append(run.name) or refresh(run, seconds))
+    viewer.read_on(10)
+    assert sorted(read) == ["baseline-1", "optimized-1"]
+    clock[0] += ENDED_SECONDS
+    viewer.read_on(10)
+    assert sorted(read[2:]) == ["baseline-0", "baseline-1", "optimized-0", "optimized-1"]
+
+
+def test_at_a_moment_that_is_held_a_run_is_looked_up_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    followed = follow(make_study(tmp_path / "study", runs=2).directory)
+    looked: list[Path] = []
+    monkeypatch.setattr("hptui.reading.studies.is_written", lambda path: looked.append(path) or False)
+    with followed.held():
+        assert followed.status == "waiting"
+        assert [run.status for run in followed.runs] == ["waiting"] * 4
+    assert len(looked) == 5
+    assert followed.runs[0].status == "waiting"
+    assert len(looked) == 6
 
 
 def test_a_log_that_grows_is_followed(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +13,7 @@ from hptui.record.events import Evaluated
 from hptui.record.run_directory import run_name
 
 CurveMeasure = Literal["accuracy", "loss", "sensitivity", "specificity"]
+Values = Sequence[tuple[int, float]]
 CURVE_MEASURES: tuple[CurveMeasure, ...] = ("accuracy", "loss", "sensitivity", "specificity")
 
 
@@ -30,13 +31,49 @@ class CurvePoint:
 
 def learning_curve(runs: Iterable[RunState], measure: CurveMeasure, split: str) -> tuple[CurvePoint, ...]:
     """Points, one per epoch, of one measure of the weights that would be delivered, where it is finite and defined."""
+    return _points(_values(run, measure, split) for run in runs)
+
+
+class LearningCurves:
+    """The same again and again, while runs go on: of those that have completed no epoch since, the values are kept."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[int, CurveMeasure, str], tuple[RunState, object, Values]] = {}
+
+    def curve(self, runs: Iterable[RunState], measure: CurveMeasure, split: str) -> tuple[CurvePoint, ...]:
+        """See `learning_curve`."""
+        return _points(self._values(run, measure, split) for run in runs)
+
+    def _values(self, run: RunState, measure: CurveMeasure, split: str) -> Values:
+        key, now = (id(run), measure, split), last_completed(run)
+        kept = self._kept.get(key)
+        if kept is None or kept[0] is not run or kept[1] != now:
+            kept = self._kept[key] = run, now, _values(run, measure, split)
+        return kept[2]
+
+
+def last_completed(run: RunState) -> object:
+    """Changes with every completed epoch; as cheap as a look at the last one."""
+    completed = run.epochs[-1].completed if run.epochs else None
+    return len(run.epochs), completed and (completed.time, completed.step)
+
+
+def _values(run: RunState, measure: CurveMeasure, split: str) -> Values:
+    """(Epoch, measure), where it is finite and defined."""
+    found = []
+    for epoch in run.epochs:
+        evaluation = epoch.validation if split == "validation" else epoch.test
+        value = _evaluated(evaluation, measure) if evaluation is not None else None
+        if value is not None:
+            found.append((epoch.number, value))
+    return found
+
+
+def _points(runs: Iterable[Values]) -> tuple[CurvePoint, ...]:
     values: dict[int, list[float]] = {}
-    for run in runs:
-        for epoch in run.epochs:
-            evaluation = epoch.validation if split == "validation" else epoch.test
-            value = _evaluated(evaluation, measure) if evaluation is not None else None
-            if value is not None:
-                values.setdefault(epoch.number, []).append(value)
+    for of_run in runs:
+        for epoch, value in of_run:
+            values.setdefault(epoch, []).append(value)
     return tuple(
         CurvePoint(epoch, len(of_runs), math.fsum(of_runs) / len(of_runs), min(of_runs), max(of_runs))
         for epoch, of_runs in sorted(values.items())

@@ -11,13 +11,13 @@ from textual.binding import Binding, BindingType
 from textual.reactive import Reactive, reactive
 
 from hptui.metrics.classification import metric_title
-from hptui.reading.run_state import RunState
 from hptui.reading.views.curves import (
     CURVE_MEASURES,
     CurveMeasure,
     CurvePoint,
+    LearningCurves,
     delivered_points,
-    learning_curve,
+    last_completed,
     spread,
     training_losses,
 )
@@ -56,8 +56,12 @@ class CurvesPanel(Panel):
     measure: Reactive[CurveMeasure] = reactive[CurveMeasure]("accuracy")
     split: Reactive[Split] = reactive[Split]("validation")
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._curves = LearningCurves()
+
     def change_key(self, scene: Scene) -> object:
-        epochs = [_progress(run) for arm, *_ in ARMS for run in scene.arm(arm)]
+        epochs = [last_completed(run) for arm, *_ in ARMS for run in scene.arm(arm)]
         batches = scene.run.state.last_batches if "loss" in self._measures else None
         return (id(scene.study), scene.run.name, scene.palette, epochs, batches and batches.step)
 
@@ -108,7 +112,7 @@ class CurvesPanel(Panel):
 
     def _picture(self, scene: Scene, measure: CurveMeasure, width: int, height: int) -> list[Text]:
         """One chart with its legend."""
-        curves = {arm: learning_curve(scene.arm(arm), measure, self.split) for arm, *_ in ARMS}
+        curves = {arm: self._curves.curve(scene.arm(arm), measure, self.split) for arm, *_ in ARMS}
         bands = [Band("", _area(curves[arm]), colour, band) for arm, colour, _, band in ARMS if spread(curves[arm])]
         means = [
             Series(self._words(measure, arm, curves[arm]), _means(curves[arm]), "line", colour, marker)
@@ -155,12 +159,6 @@ class CurvesPanel(Panel):
 
 def _training_words(scene: Scene, trained: Sequence[tuple[float, float]]) -> str:
     return f"training loss of {scene.run.name} {trained[-1][1]:.4g}" if trained else ""
-
-
-def _progress(run: RunState) -> object:
-    """Changes with every completed epoch; as cheap as a look at the last one."""
-    completed = run.epochs[-1].completed if run.epochs else None
-    return len(run.epochs), completed and (completed.time, completed.step)
 
 
 def _area(curve: Sequence[CurvePoint]) -> tuple[tuple[float, float, float], ...]:

@@ -35,7 +35,9 @@ from hptui.ui.widgets.strip import StatusStrip
 READ_SECONDS = 0.05
 """of a long log at a time: keys are answered in between"""
 BEHIND_SECONDS = 1.0
-"""between two pictures of a log that is still being read: drawing takes longer than reading"""
+"""between two pictures of a log that is still being read, at least: drawing takes longer than reading"""
+READ_BETWEEN = 4.0
+"""times what a picture took for which is read before the next one: the more runs, the longer both take"""
 SIGNS_SECONDS = 0.8
 """between two looks at heartbeats and machine load"""
 
@@ -91,6 +93,9 @@ class Dashboard(HelpedScreen[None]):
         self._panels = [panel() for panel in PANELS]
         self._pace = Pace(share)
         self._looked_for_signs = self._shown = 0.0
+        self._since = time.thread_time()
+        """when the last picture was begun, in time of the processor, and what was spent on reading since"""
+        self._read = 0.0
         self._status: Status = "running"
         """of the study, when it was looked at last"""
         self._behind = True
@@ -129,17 +134,30 @@ class Dashboard(HelpedScreen[None]):
 
     def _look_again(self) -> None:
         """Read what is new and show it, then wait; while a long log is read, go on at once and show it now and then."""
+        began = time.thread_time()
         behind = self.viewer.read_on(READ_SECONDS)
+        self._read += time.thread_time() - began
         self._notices.show_new(behind=behind)
-        if not behind or time.monotonic() - self._shown >= BEHIND_SECONDS:
+        if not behind or self._is_due():
             if self._behind and not behind:  # the strip belongs to the same picture as the panels
                 self._looked_for_signs = 0.0
             self._behind = behind
+            self._read, self._since = 0.0, time.thread_time()
             self.show_scene(reading=behind)
         self.set_timer(0.001 if behind else self._pace.seconds(), self._look_again)
 
+    def _is_due(self) -> bool:
+        """Whether, while old logs are read, it is time for another picture; for the first one at once."""
+        drawing = time.thread_time() - self._since - self._read
+        is_read = self._read >= READ_BETWEEN * drawing
+        return not self._shown or (is_read and time.monotonic() - self._shown >= BEHIND_SECONDS)
+
     def show_scene(self, *, reading: bool = False) -> None:
         """Bring strip and panels up to date."""
+        with self.followed.held():
+            self._show_scene(reading=reading)
+
+    def _show_scene(self, *, reading: bool) -> None:
         self._shown = time.monotonic()
         scene = self.viewer.scene(self.palette)
         if not reading:

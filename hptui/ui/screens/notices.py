@@ -68,7 +68,8 @@ class Notices:
     def _show_refusals(self, behind: bool) -> None:
         """What was refused since the screen was opened; the log panel has them all."""
         for run in self._viewer.followed.runs:
-            refused = run.state.refused
+            if not (refused := run.state.refused):  # of most runs nothing was, and this is looked at again and again
+                continue
             for event in refused[self._looked_through.get(run.name, 0) :]:
                 self._refusals[run.name, event.by, event.reason] += 1
                 is_new = self._refusals[run.name, event.by, event.reason] > self._told[event.by, event.reason]
