@@ -21,7 +21,9 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
+import tomli_w
 from fabricate import (
     PATIENCE_SECONDS,
     batches_trained,
@@ -36,6 +38,7 @@ from fabricate import (
     run_completed,
     run_started,
     trained_epoch,
+    two_class_study,
     values,
     whole_run,
 )
@@ -48,11 +51,15 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from hptui.config import StudyConfig
+from hptui.metrics.wrong import most_wrong_images
+from hptui.record.data_summary import DataSummary, SplitSummary
 from hptui.record.events import AnyEvent, Axis, LandscapePredicted, RunFailed, RunPaused, RunStopped, encode
+from hptui.record.predictions import read_predictions
 from hptui.record.presence import Presence
 from hptui.record.run_directory import EVENTS_FILE
 from hptui.record.study_directory import Study
 from hptui.record.study_folders import STUDY_FILE
+from hptui.record.wrong_images import WrongPixels, write_wrong_images
 from hptui.ui.app import HptuiApp
 from hptui.ui.appearance import Settings, save_settings
 from hptui.ui.drawing.strip_lines import Watched
@@ -294,6 +301,26 @@ def several(stack: ExitStack) -> HptuiApp:
     return HptuiApp()
 
 
+def clinic(stack: ExitStack) -> HptuiApp:
+    """A finished study of two classes, with what was read, and the test images that are most wrong."""
+    study = two_class_study(EXAMPLE)
+    splits = {name: SplitSummary([count, 40], 9) for name, count in (("train", 400), ("validation", 60), ("test", 30))}
+    files = "610 of 512 x 512 pixels, 8 bits, grey; brought to 28 x 28"
+    notes = ["left out, hidden: 1 (.thumbs)", "no validation images of its own: 100 of 540 were taken from training"]
+    data = DataSummary(
+        "lungs", ["benign", "malignant"], splits, 1, 28, 28, "uint8", 0, 255, 90, 60, 256, 2, 1, notes, files
+    )
+    edit_study(EXAMPLE, lambda text: f"{text}\n{tomli_w.dumps({'data': msgspec.to_builtins(data)})}")
+    for arm, seed, run in study.runs():
+        answers = read_predictions(run)
+        assert answers is not None
+        wrong = most_wrong_images(answers, 8)
+        shades = np.add.outer(np.arange(28), np.arange(28)) * 4 + 5 * seed + (arm == "optimized")
+        pixels = np.stack([(shades[None] + 9 * number).astype(np.uint8) for number in range(len(wrong))])
+        write_wrong_images(run, WrongPixels(wrong, pixels))
+    return HptuiApp(watch=EXAMPLE)
+
+
 class FakeTraining:
     """It prepares for ever."""
 
@@ -349,6 +376,11 @@ def panel(number: int, *seen: str) -> Place:
     )
 
 
+def whole_screen(number: int, *seen: str) -> Place:
+    """A panel that has no place on the grid."""
+    return Place(clinic, (*seen, "finished", HELP), (((), "finished"), ((), ADVICE), ((str(number),), seen[0])))
+
+
 def epochs(app: HptuiApp) -> Row:
     (row,) = [row for row in app.screen.query(Row) if row.setting == "epochs"]
     return row
@@ -396,6 +428,8 @@ PLACES = {
     "panel-3": panel(3, "lowest to highest"),
     "panel-4": panel(4, "spec %", "optimized-2", "95 %"),
     "panel-5": panel(5, "/ filter", "decision 3 for epoch 3"),
+    "panel-7": whole_screen(7, "Most wrong", "called"),
+    "panel-8": whole_screen(8, "lungs: 610 images", "malignant", "taken from training"),
     "ranges": over("r", "Apply (ctrl+s)", "Cancel (esc)", "5 x 3 = 15 cells"),
     "ranges-error": over(
         "r", "Apply (ctrl+s)", "Cancel (esc)", "to mend: lr", more=((("tab", *"2"), "has to be less than high"),)
