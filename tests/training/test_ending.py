@@ -45,6 +45,11 @@ def end_of(lowest: Sequence[float], chosen: Sequence[int], *, longest: float = 1
     return end
 
 
+def warm_up(progress: float) -> float:
+    """Rises for a quarter of the run, and stays."""
+    return min(1.0, 4 * progress)
+
+
 FALLING, LAST = [1 - 0.03 * epoch for epoch in range(24)], [*range(1, 25)]
 
 
@@ -56,7 +61,9 @@ FALLING, LAST = [1 - 0.03 * epoch for epoch in range(24)], [*range(1, 25)]
         ({"lowest": [1.0] * 24, "chosen": [1, 2, 3, 4, 5, 6] + [6] * 18}, 9),
         ({"lowest": [1.0] * 24, "chosen": [1, 2, 2, 2, 2, 6, *range(7, 25)]}, 5),
         ({"lowest": [1.0] * 24, "chosen": [1] * 24, "schedule": cosine}, ASKED),
-        ({"lowest": [1.0] * 24, "chosen": [1] * 24, "schedule": late_decay}, ASKED),
+        ({"lowest": [1.0] * 24, "chosen": [1] * 24, "schedule": late_decay}, 4),
+        ({"lowest": [1.0] * 24, "chosen": [1, 2, 3, 4, 5] + [5] * 19, "schedule": late_decay}, ASKED),
+        ({"lowest": [1.0] * 24, "chosen": [1] * 24, "schedule": warm_up}, 4),
         ({"longest": 1.0}, ASKED),
         ({"longest": 1.5}, 18),
         ({"longest": 1.6}, 19),

@@ -8,7 +8,8 @@ Both follow from the losses that the delivered epoch is chosen by (`delivery`), 
   before it by more than MARGIN standard errors, paired over the images.
 
 The learning rate has to allow it: a rate that falls towards the end, as with `cosine`, needs the end where it was. So a
-run goes on only where the rate is the same with the new end, and ends early only where it would not fall any more.
+run goes on only where the rate is the same with the new end, and ends early only while it has not begun to fall: as it
+falls, losses may come down once more.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ class Ending:
         if epoch == end - quarter:
             self.before = delivery.lowest
         waited = epoch - max(delivery.chosen.epoch, since)
-        if waited >= max(LEAST_PATIENCE, PATIENCE * epoch) and schedule(epoch / end) == schedule(1.0):
+        if waited >= max(LEAST_PATIENCE, PATIENCE * epoch) and not _has_fallen(schedule, epoch, end):
             return epoch
         return end
 
@@ -100,3 +101,8 @@ class Ending:
         """Inverse of `state`."""
         before = saved.get("before_last_quarter")
         return cls(longest, before.cpu().numpy() if before is not None else None)
+
+
+def _has_fallen(schedule: Schedule, epoch: int, end: int) -> bool:
+    """Whether the learning rate is smaller after `epoch` than it was before."""
+    return schedule(epoch / end) < max(schedule(before / end) for before in range(epoch))
