@@ -266,6 +266,7 @@ def test_every_setting_comes_back_as_it_was() -> None:
         score_weights="last",
         average_window=0.25,
         precision="bfloat16",
+        replicas="stacked",
         model_args={"depth": 3, "norm": "batch", "wide": True},
         weights="weights.pt",
         normalisation="imagenet",

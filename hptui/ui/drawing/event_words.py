@@ -60,7 +60,9 @@ def _what(event: AnyEvent) -> str:  # noqa: PLR0911, PLR0912 (one line per kind 
             outcome = f"would choose {describe(event.values, event.changed)}" if event.changed else "chooses the same"
             return f"greed check: a probe {event.times:g} times as long {outcome}"
         case HyperparametersChosen():
-            return f"chosen for epoch {event.epoch}: {event.reason}"
+            beside = f"; {event.stacked} side by side" if event.stacked else ""
+            alone = f"; not side by side: {event.not_stacked}" if event.not_stacked else ""
+            return f"chosen for epoch {event.epoch}: {event.reason}{beside}{alone}"
         case Evaluated():
             return f"epoch {event.epoch} {event.split} {event.accuracy:.2%} ({event.weights} weights)"
         case EpochCompleted():
