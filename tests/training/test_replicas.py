@@ -28,6 +28,7 @@ from hptui.training.run import side_by_side
 from hptui.training.run.checkpoints import load_file
 from hptui.training.run.control import Control, StopRequested
 from hptui.training.run.run import Run
+from hptui.training.run.side_by_side import SideBySide
 from hptui.ui.drawing.event_words import event_words
 
 from .conftest import Prepared, decide, make_run, train_run, train_steps
@@ -407,3 +408,26 @@ def test_auto_is_one_after_another_on_a_cpu_and_says_nothing(prepare: Make) -> N
     decide(run, 1)
     (chosen,) = of(HyperparametersChosen, events)
     assert (run.config.replicas, chosen.stacked, chosen.not_stacked) == ("auto", 0, "")
+
+
+@pytest.mark.parametrize("faster", [True, False])
+def test_auto_measures_both_ways_where_stacks_may_pay(
+    in_double: Make, monkeypatch: pytest.MonkeyPatch, faster: bool
+) -> None:
+    """And leaves no trace of what it trained for that; what it found slower is told."""
+    made, measure = in_double("own", search={"lr": "1e-3:1e-2:log:4"}), SideBySide._milliseconds
+    clock = iter([1.0, 3.0 if faster else 5.0])
+
+    def measured(self: SideBySide, step: Callable[[], object]) -> float:
+        assert measure(self, step) > 0
+        return next(clock)
+
+    _, others, _ = decided(made, "one")
+    monkeypatch.setattr(SideBySide, "is_asked", True)
+    monkeypatch.setattr(SideBySide, "_milliseconds", measured)
+    _, events, _ = decided(made, "auto")
+    (chosen,) = of(HyperparametersChosen, events)
+    told = "" if faster else "a step of 4 takes 4 ms one after another, and 5 ms stacked"
+    assert (chosen.stacked, chosen.not_stacked) == (4 if faster else 0, told)
+    for one, other in zip(of(CandidateScored, events), of(CandidateScored, others), strict=True):
+        assert one.loss == pytest.approx(other.loss, abs=CLOSE if faster else 0, rel=0)

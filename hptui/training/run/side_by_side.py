@@ -76,14 +76,18 @@ class SideBySide:
     _pays: dict[int, str] = field(default_factory=dict)
     """why not, or nothing, by the size of a stack as a power of two"""
 
+    @property
+    def is_asked(self) -> bool:
+        """Whether to try: on a CPU it never paid (RESULTS.md), and the last bits are others."""
+        return self.wanted == "stacked" or (self.wanted == "auto" and self.trainer.state.device.type == "cuda")
+
     def train(self, planned: Sequence[Planned], course: Course) -> int:
         """Train those of the next candidates that can be, and leave them in the course; how many were looked at.
 
         Raises:
             StopRequested: the course has them as far as they have come.
         """
-        asked = self.wanted == "stacked" or (self.wanted == "auto" and self.trainer.state.device.type == "cuda")
-        if not asked or len(planned) < 2:
+        if not self.is_asked or len(planned) < 2:
             return len(planned)
         problems = (values_problem(one.candidate.values) for one in planned)
         self.why_not = self._broken or training_problem(self.trainer) or next(filter(None, problems), "")
