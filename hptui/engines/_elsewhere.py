@@ -60,7 +60,7 @@ def train_when_free(trainer: Trainer, plan: RunPlan, stopped: Callable[[], str] 
 def is_done(plan: RunPlan) -> bool:
     """Whether a run has come to its end already: nothing need be begun for it."""
     last = _last(plan)
-    return isinstance(last, RunCompleted) and last.epoch >= plan.config.epochs
+    return isinstance(last, RunCompleted) and last.asked >= plan.config.epochs
 
 
 def end_of_gone(plan: RunPlan, words: str) -> RunEnd:
