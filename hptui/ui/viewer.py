@@ -73,7 +73,7 @@ class Viewer:
     def read_on(self, seconds: float) -> bool:
         """Read what is new, the run that is looked at first, for about so long; whether one has more to read."""
         until = time.monotonic() + seconds
-        runs, looked_at, behind = self.followed.runs, self.run, False
+        runs, looked_at = self.followed.runs, self.run
         turns = [looked_at, *(run for run in runs[self._next :] + runs[: self._next] if run is not looked_at)]
         if time.monotonic() < self._look_at_ended:
             turns = [run for run in turns if run.state.completed is None or run.reader.behind]
@@ -82,11 +82,11 @@ class Viewer:
         for run in turns:
             if run.name not in self._damaged:
                 self._refresh(run, until - time.monotonic())
-                behind = behind or run.reader.behind
             if time.monotonic() > until:  # a slow disk: the others have their turn at the next look
                 self._next = (runs.index(run) + 1) % len(runs)
                 break
-        return behind or not all(run.name in self._damaged or run.reader.asked for run in runs)
+        readable = (run.reader for run in runs if run.name not in self._damaged)
+        return any(reader.behind or not reader.asked for reader in readable)
 
     def _refresh(self, run: FollowedRun, seconds: float) -> None:
         try:

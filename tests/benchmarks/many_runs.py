@@ -3,11 +3,11 @@
     python tests/benchmarks/many_runs.py                      # 1,000 runs of 100 epochs, 64 of them being written
     python tests/benchmarks/many_runs.py --table              # a tenth of that, then runs, epochs and cells times 10
 
-The logs are fabricated: all but the last runs are complete, and one process holds the others as 64 writers do, a fact
-each per second. Looked at by processes of their own: the list (`StudyReader`, first and again), the command
-`hptui list`, and the dashboard, from the start of the app until all logs are read, and then from a fact that is
-written to the picture that shows it. Seconds are of the processor and, beside them, of the clock: on a machine that
-does other things only the former mean anything.
+The logs are fabricated: all but the last runs are complete, and one process holds the others as 64 writers do, and adds
+a fact to each when it is told. Looked at by processes of their own: the list (`StudyReader`, first and again), the
+command `hptui list`, and the dashboard, from the start of the app until all logs are read, and then from such facts
+until all of them are taken in, which are shown in the same turn. Seconds are of the processor and, beside them, of the
+clock: on a machine that does other things only the former mean anything.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def decision(epoch: int, axis: Axis) -> list[Any]:
 
 
 def write_on(directory: Path) -> None:
-    """Hold the last runs, and add a fact to each of them per second, until stdin ends; a line there: one at once."""
+    """Hold the last runs until stdin ends; for each line there add a fact to each of them, and say when."""
     study = open_study(directory)
     shape = Shape(2 * study.config.runs, study.config.epochs, 0)
     half = shape.epochs // 2
@@ -183,21 +183,18 @@ async def _look(directory: Path) -> dict[str, Any]:
             follows.append((clocks.read()[0], time.time() - written))
         found["dashboard, a fact seen"] = tuple(map(statistics.mean, zip(*follows, strict=True)))
         found["dashboard, a fact seen, longest"] = tuple(map(max, zip(*follows, strict=True)))
-        clocks = Clocks()
-        await asyncio.sleep(5)
-        found["dashboard, share of a core at rest"] = (clocks.read()[0] / 5, 0.0)
     return found
 
 
-def _steps(screen: Any) -> list[int]:
+def _steps(screen: Any) -> dict[str, int]:
     """How far those that are written have come, as far as the screen knows."""
-    batches = [run.state.last_batches for run in screen.followed.runs if run.state.completed is None]
-    return [one.step if one is not None else 0 for one in batches]
+    batches = {run.name: run.state.last_batches for run in screen.followed.runs if run.state.completed is None}
+    return {name: one.step if one is not None else 0 for name, one in batches.items()}
 
 
-def _has_seen(screen: Any, steps: list[int]) -> bool:
-    """Whether a fact of each was taken in since, and drawn."""
-    return all(now > before for now, before in zip(_steps(screen), steps, strict=True))
+def _has_seen(screen: Any, steps: dict[str, int]) -> bool:
+    """Whether a fact of each was taken in since."""
+    return all(now > steps[name] for name, now in _steps(screen).items())
 
 
 def command(directory: Path) -> dict[str, Any]:

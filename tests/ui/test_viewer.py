@@ -160,6 +160,15 @@ def test_on_a_slow_disk_every_run_has_its_turn(tmp_path: Path, monkeypatch: pyte
     assert not viewer.read_on(0.015)
 
 
+def test_a_long_log_that_had_its_turn_is_still_to_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = finished_study(tmp_path / "study", [0.5, 0.6, 0.7], [0.7, 0.8, 0.9])
+    monkeypatch.setattr("hptui.record.run_reader.SKIM_BYTES", 2000)
+    viewer = Viewer(study.directory)
+    while viewer.read_on(0):  # a piece of one log at a time
+        pass
+    assert all(run.state.completed for run in viewer.followed.runs)
+
+
 def test_runs_that_have_ended_are_looked_at_less_often(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     study = finished_study(tmp_path / "study", [0.5], [0.7], runs=2)
     write_run(study, "baseline", 1, [run_started(arm="baseline", seed=1)])
