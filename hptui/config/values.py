@@ -22,6 +22,8 @@ from hptui.space import parse_range
 
 INTERVAL = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) ?(s|m|h|steps)")
 EXAMPLES = {"search": "lr=1e-4:1e-1:log:7", "set": "weight_decay=5e-4", "column": "image=file_name"}
+NEXT_ARGUMENT = re.compile(r"\s+(?=\w+=)")
+"""what lies between two arguments of one text; a value may have blanks, as lines of a shell have"""
 SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -71,8 +73,10 @@ def _arguments(field: str, raw: object) -> dict[str, Any]:
 
 
 def _split_arguments(field: str, raw: object) -> list[tuple[str, str]]:
-    parts = raw.split() if isinstance(raw, str) else list(raw) if isinstance(raw, (list, tuple)) else [str(raw)]
-    pairs = [str(part).partition("=") for part in parts]
+    parts = (
+        NEXT_ARGUMENT.split(raw.strip()) if isinstance(raw, str) else raw if isinstance(raw, (list, tuple)) else [raw]
+    )
+    pairs = [str(part).partition("=") for part in parts if part != ""]
     for name, equals, value in pairs:
         if not (name and equals and value):
             example = "depth=28" if field == "model_args" else "partition=gpu"
