@@ -1,9 +1,10 @@
 """Processes of hptui that begin where torch is imported: four of the five seconds that a short study takes are imports.
 
-A process that has imported what every training imports waits beside the tests, and forks one that runs `hptui` as
-`python -m hptui` would, or another program that trains: with its own session, streams, environment and folder. The
-tests are its parent, and wait for it as for any other. Where the environment says how to import, or something has to be
-done before the program begins, a new Python is started; trainers that hptui starts by itself begin so anyway.
+A process that has imported what every training and its screen import waits beside the tests, and forks one that runs
+`hptui` as `python -m hptui` would, or another program that trains: with its own session, streams, environment and
+folder. The tests are its parent, and wait for it as for any other. Where the environment says how to import, or
+something has to be done before the program begins, a new Python is started; trainers that hptui starts by itself begin
+so anyway. Of hptui a process begins without what it has imported where other packages come before all others.
 """
 
 from __future__ import annotations
@@ -30,12 +31,26 @@ PATHS = (str(REPOSITORY), os.environ.get("PYTHONPATH", str(REPOSITORY)))
 """where packages are looked for, if no test says otherwise"""
 is_open = False
 """whether it is used: by tests, not by what measures a start"""
-BEFORE_IMPORTS = ("PYTHON", "OMP_", "MKL_", "OPENBLAS_", "TORCH", "LD_", "LC_", "LANG")
-"""beginnings of variables that are looked at while a Python starts, or torch is imported"""
+BEFORE_IMPORTS = ("PYTHON", "OMP_", "MKL_", "OPENBLAS_", "TORCH", "TEXTUAL", "LD_", "LC_", "LANG")
+"""beginnings of variables that are looked at while a Python starts, or torch or Textual is imported"""
 OF_IMPORTS = ("TORCHINDUCTOR_CACHE_DIR", "OMP_WAIT_POLICY")
 """variables that torch and hptui write themselves when they are imported, here in the tests' own process: no wish"""
-IMPORTED = ("torch._dynamo", "torchvision", "sklearn.gaussian_process", "scipy.stats")
-"""by every training or its search; not hptui itself, nor Textual: they look at their environment when imported"""
+IMPORTED = (
+    "torch._dynamo",
+    "torchvision",
+    "sklearn.gaussian_process",
+    "scipy.stats",
+    "hptui.cli.commands.beginning",
+    "hptui.cli.headless",
+    "hptui.cli.preparing",
+    "hptui.cli.screen",
+    "hptui.cli.tables",
+    "hptui.training.study",
+    "hptui.ui.screens.dashboard",
+    "hptui.ui.screens.new_study",
+    "hptui.ui.screens.study_list",
+)
+"""by every training, its search or its screen; and of hptui nothing that looks at the environment when imported"""
 OF_A_NEW_PYTHON = inspect.signature(subprocess.Popen._execute_child)  # type: ignore[attr-defined]
 PIPES = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
 PR_SET_CHILD_SUBREAPER = 36  # of <sys/prctl.h>
@@ -194,8 +209,11 @@ def become(words: dict[str, Any], streams: list[int]) -> None:
         setattr(sys, name, new)
         setattr(sys, f"__{name}__", new)
     first = words["folder"] if words["arguments"][0] == "-m" else str(Path(words["arguments"][0]).parent)
-    packages = words["environment"].get("PYTHONPATH", str(REPOSITORY)).split(os.pathsep)
-    sys.path[:2] = [first, *packages]  # in place of the folder of this file, and of the repository
+    path = words["environment"].get("PYTHONPATH", str(REPOSITORY))
+    sys.path[:2] = [first, *path.split(os.pathsep)]  # in place of the folder of this file, and of the repository
+    if path not in PATHS:  # it may have plug-ins, for which hptui looks once
+        for name in [name for name in sys.modules if name.partition(".")[0] == "hptui"]:
+            del sys.modules[name]
 
 
 def execute(arguments: list[str]) -> None:
