@@ -240,6 +240,7 @@ def test_every_setting_comes_back_as_it_was() -> None:
         horizon=0.125,
         budget=2.5,
         deliver="last",
+        stop="never",
         score="accuracy",
         loss="losses.py:Focal",
         schedule="cosine",
@@ -279,7 +280,7 @@ def test_every_setting_comes_back_as_it_was() -> None:
     posted = started(nothing, given)
     assert posted == given
     changed = {name for name in given.__struct_fields__ if getattr(given, name) != getattr(StudyConfig(), name)}
-    assert {*StudyConfig.__struct_fields__} - changed == {"decide_every", "group_pattern"}
+    assert {*StudyConfig.__struct_fields__} - changed == {"decide_every", "group_pattern", "longest"}  # those follow
     assert {*SHOWN, *MORE, "search"} == {*StudyConfig.__struct_fields__}
 
 
@@ -290,6 +291,10 @@ def test_a_pattern_of_groups() -> None:
 
 def test_a_decision_every_so_many_epochs() -> None:
     assert started(fill(decide_every="3")) == resolve([Layer("test", {"decide_every": 3})]).config
+
+
+def test_a_run_that_may_go_on() -> None:
+    assert started(fill(longest="1.5")) == resolve([Layer("test", {"longest": 1.5})]).config
 
 
 def test_what_one_types_is_what_is_started() -> None:
