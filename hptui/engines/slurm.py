@@ -77,17 +77,23 @@ class Slurm(Engine):
         if not plans:
             return
         folder = _folder(plans[0])
-        jobs = _Jobs(_former(folder, plans))
-        jobs.add(_submitted([plan for plan in plans if plan.name not in jobs.names], work, folder))
+        former = _former(folder, plans)
+        jobs = _Jobs(former)
+        jobs.add(_submitted([plan for plan in plans if plan.name not in former], work, folder))
         _remember(folder, jobs.numbers)
-        stop, reason, failed = StudyStop(plans[0]), "", False
+        stop, reason, failed, may_be_void = StudyStop(plans[0]), "", False, set(former)
         while jobs.names:
-            if not reason and (reason := work.stopped() or stop.asked()):
+            ended = list(jobs.ended())
+            if not reason and (reason := work.stopped() or stop.asked()):  # looked at later than what ended by it
                 stop.ask()
                 jobs.stop(reason)
-            ended = list(jobs.ended())
+            void = set() if reason else may_be_void & {end.run for end in ended if end.stopped == "study"}
+            if void:  # jobs of a training before have read a stop of that time: this one was asked by nobody
+                may_be_void -= void
+                jobs.add(_submitted([plan for plan in plans if plan.name in void], work, folder))
+                _remember(folder, jobs.numbers)
             failed = failed or any(end.failure for end in ended)
-            yield from ended
+            yield from (end for end in ended if end.run not in void)
             if not ended:
                 time.sleep(POLL_SECONDS)
         (folder / JOBS_FILE).unlink(missing_ok=True)
@@ -234,7 +240,10 @@ def _folder(plan: RunPlan) -> Path:
 
 
 def _former(folder: Path, plans: Sequence[RunPlan]) -> dict[str, tuple[RunPlan, SlurmJob[RunEnd]]]:
-    """Jobs that an earlier process of the study left queued, or at work: they are waited for."""
+    """Jobs that an earlier process of the study left queued, or at work: they are waited for.
+
+    One that has its answer already has ended for that process, whatever SLURM still does about it.
+    """
     try:
         numbers: dict[str, str] = parse_json(read_file(folder / JOBS_FILE), dict[str, str])
     except (OSError, msgspec.DecodeError):
@@ -244,9 +253,10 @@ def _former(folder: Path, plans: Sequence[RunPlan]) -> dict[str, tuple[RunPlan, 
     if states is None:
         raise TrainingError("SLURM gives no answer, and jobs of this study may be at work; try again when it does.")
     working = {run for run, number in numbers.items() if states.get(number) in queue.WORKING}
-    return {
+    jobs = {
         plan.name: (plan, _submitit().SlurmJob(folder, numbers[plan.name])) for plan in plans if plan.name in working
     }
+    return {run: (plan, job) for run, (plan, job) in jobs.items() if not job.paths.result_pickle.exists()}
 
 
 def _remember(folder: Path, numbers: dict[str, str]) -> None:

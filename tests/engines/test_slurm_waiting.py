@@ -221,12 +221,51 @@ def test_a_later_process_waits_for_the_jobs_that_there_are_and_queues_the_others
     (folder / JOBS_FILE).write_bytes(msgspec.json.encode({names[0]: "7_0", names[1]: "7_1", "optimized-9": "7_9"}))
     cluster.states = {"7_1": "CANCELLED"}
     write_run(study, "optimized", 1, [run_started(), run_completed(epoch=study.config.epochs)])
-    Pretended(folder, "7_0").answer(RunEnd(names[0], stopped="run", reason="by me"))
-    after_submission(cluster, monkeypatch, lambda: answer_all(cluster))
+
+    def go() -> None:
+        Pretended(folder, "7_0").answer(RunEnd(names[0], stopped="run", reason="by me"))
+        answer_all(cluster)
+
+    after_submission(cluster, monkeypatch, go)
     ends = {end.run: end for end in trained(open_study(study.directory))}
     assert set(cluster.jobs) == {names[1], names[2]}
     assert ends.pop(names[0]).reason == "by me"
     assert ends == {name: RunEnd(name) for name in names[1:]}
+
+
+def test_former_jobs_that_obey_a_former_stop_are_queued_anew(
+    cluster: Cluster, study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    CommandSender(study.directory).send(StopStudy())  # after the study's process had gone
+    folder, names = state_folder(cluster, study), [plan.name for plan in plans_of(study)]
+    (folder / JOBS_FILE).write_bytes(msgspec.json.encode({names[0]: "7_0", names[1]: "7_1"}))
+    Pretended(folder, "7_1").answer(RunEnd(names[1], stopped="study", reason="by me"))  # SLURM still calls it at work
+    queued: list[set[str]] = []
+
+    def go() -> None:
+        queued.append(set(cluster.jobs))
+        Pretended(folder, "7_0").answer(RunEnd(names[0], stopped="study", reason="by me"))
+        answer_all(cluster)
+
+    after_submission(cluster, monkeypatch, go)
+    assert sorted(trained(study), key=lambda end: end.run) == [RunEnd(name) for name in sorted(names)]
+    assert queued == [set(names[1:]), set(names)]
+    assert not cluster.cancelled
+
+
+def test_former_jobs_that_obey_a_stop_of_this_training_end_it(
+    cluster: Cluster, study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, names = state_folder(cluster, study), [plan.name for plan in plans_of(study)]
+    (folder / JOBS_FILE).write_bytes(msgspec.json.encode({names[0]: "7_0"}))
+
+    def go() -> None:
+        CommandSender(study.directory).send(StopStudy())
+        Pretended(folder, "7_0").answer(RunEnd(names[0], stopped="study", reason="by me"))
+
+    after_submission(cluster, monkeypatch, go)
+    assert {end.stopped for end in trained(study)} == {"study"}
+    assert set(cluster.jobs) == set(names[1:])
 
 
 def test_where_slurm_does_not_say_whether_jobs_are_left_none_is_queued_twice(cluster: Cluster, study: Study) -> None:
