@@ -32,7 +32,7 @@ from hptui.errors import TrainingError, UsageError, first_line
 from hptui.opening import read_file
 from hptui.parsing import parse_json
 from hptui.record.files import replace_file
-from hptui.record.machine_paths import jobs_folder
+from hptui.record.machine_paths import jobs_folder, make_private
 from hptui.record.study_directory import open_study
 
 if TYPE_CHECKING:
@@ -232,10 +232,17 @@ def _outside_of_a_job() -> Iterator[None]:
 
 
 def _folder(plan: RunPlan) -> Path:
-    """Where scripts and output of a study's jobs lie."""
+    """Where scripts and output of a study's jobs lie.
+
+    Raises:
+        UsageError: others may write there.
+    """
     study, given = open_study(Path(plan.directory).parent), plan.config.engine_args.get("folder")
-    folder = Path(str(given)).expanduser().resolve() / study.id if given else jobs_folder(study.id).resolve()
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # jobs unpickle what lies there: it is nobody else's
+    try:
+        folder = jobs_folder(study.id, study.directory, Path(str(given)) if given else None)
+    except OSError as error:
+        raise TrainingError(f"{study.directory} has {error.strerror}; no jobs can be kept for it.") from None
+    make_private(folder)  # jobs unpickle what lies there, and so does this process: it is nobody else's
     return folder
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,9 +17,11 @@ from hptui.config import StudyConfig
 from hptui.engines import RunEnd, RunPlan, Work, slurm
 from hptui.engines import _slurm_queue as queue
 from hptui.engines.slurm import JOBS_FILE, Slurm
-from hptui.errors import TrainingError
+from hptui.errors import TrainingError, UsageError
 from hptui.record.command_inbox import CommandInbox
 from hptui.record.commands import CommandSender, StopStudy
+from hptui.record.housekeeping import delete_study
+from hptui.record.machine_paths import jobs_folder
 from hptui.record.study_directory import Study, open_study
 
 
@@ -102,8 +106,9 @@ def answer_all(cluster: Cluster) -> None:
 
 
 def state_folder(cluster: Cluster, study: Study) -> Path:
-    folder = cluster.folder / "state" / "hptui" / "jobs" / study.id
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = jobs_folder(study.id, study.directory)
+    assert cluster.folder / "state" in folder.parents
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     return folder
 
 
@@ -274,6 +279,51 @@ def test_where_slurm_does_not_say_whether_jobs_are_left_none_is_queued_twice(clu
     with pytest.raises(TrainingError, match=r"^SLURM gives no answer, and jobs of this study may be at work"):
         list(trained(study))
     assert not cluster.jobs
+
+
+def test_a_copy_of_a_study_has_jobs_of_its_own(cluster: Cluster, study: Study, tmp_path: Path) -> None:
+    copy = open_study(shutil.copytree(study.directory, tmp_path / "copy"))
+    assert copy.id == study.id
+    kept, gone = state_folder(cluster, study), state_folder(cluster, copy)
+    delete_study(copy.directory)
+    assert kept.is_dir()
+    assert not gone.exists()
+
+
+def as_link(folder: Path) -> None:
+    folder.with_name("elsewhere").mkdir(mode=0o700)
+    folder.symlink_to(folder.with_name("elsewhere"))
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (as_link, "is no folder"),
+        (Path.touch, "cannot be made: File exists"),
+        (lambda folder: folder.mkdir() or folder.chmod(0o770), "can be written by others"),
+        (lambda folder: folder.mkdir() or folder.chmod(0o702), "can be written by others"),
+    ],
+)
+def test_a_folder_of_jobs_in_which_others_may_write_is_not_taken(
+    cluster: Cluster, study: Study, tmp_path: Path, make: Callable[[Path], object], told: str
+) -> None:
+    folder = jobs_folder(study.id, study.directory, tmp_path)
+    make(folder)
+    with pytest.raises(UsageError, match=f"^{folder} {told}"):
+        slurm._folder(in_folder(study, tmp_path))
+    assert not cluster.jobs
+
+
+def test_a_folder_of_another_user_is_not_taken(study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert slurm._folder(in_folder(study, tmp_path)).parent == tmp_path
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    with pytest.raises(UsageError, match="is another user's"):
+        slurm._folder(in_folder(study, tmp_path))
+
+
+def in_folder(study: Study, folder: Path) -> RunPlan:
+    config = msgspec.structs.replace(study.config, engine="slurm", engine_args={"folder": str(folder)})
+    return msgspec.structs.replace(plans_of(study)[0], config=config)
 
 
 def test_runs_of_slurm_go_on_alone() -> None:
