@@ -267,7 +267,9 @@ def _former(folder: Path, plans: Sequence[RunPlan]) -> dict[str, tuple[RunPlan, 
 
 
 def _remember(folder: Path, numbers: dict[str, str]) -> None:
-    with contextlib.suppress(OSError):  # a later process then queues them again: they wait for each other
+    with contextlib.suppress(
+        OSError
+    ):  # a later process then queues those runs again: the jobs of a run wait for each other
         replace_file(folder / JOBS_FILE, msgspec.json.encode(numbers))
 
 
