@@ -49,8 +49,11 @@ def reach(config: StudyConfig) -> Cluster:
         ConfigError: Ray is not installed, or the cluster does not answer.
     """
     _check_names(config)
+    address = str(config.engine_args.get("address") or os.environ.get("RAY_ADDRESS") or LOCAL)
+    if _reached and _reached[0].address != address:
+        close()
     if not _reached:
-        _reached.append(Cluster(str(config.engine_args.get("address") or os.environ.get("RAY_ADDRESS") or LOCAL)))
+        _reached.append(Cluster(address))
     return _reached[0]
 
 

@@ -42,7 +42,8 @@ def states_of(jobs: Iterable[str]) -> dict[str, str] | None:
 
 def cancel_waiting(jobs: Sequence[str]) -> None:
     """Cancel those that have not begun."""
-    _run(["scancel", "--state=PENDING", *jobs])
+    if jobs:  # without a number scancel means all of the user's
+        _run(["scancel", "--state=PENDING", *jobs])
 
 
 def require_taken(options: Sequence[str]) -> None:

@@ -32,7 +32,7 @@ from hptui.errors import TrainingError, UsageError, first_line
 from hptui.opening import read_file
 from hptui.parsing import parse_json
 from hptui.record.files import replace_file
-from hptui.record.machine_paths import jobs_folder
+from hptui.record.machine_paths import jobs_folder, make_private
 from hptui.record.study_directory import open_study
 
 if TYPE_CHECKING:
@@ -77,17 +77,23 @@ class Slurm(Engine):
         if not plans:
             return
         folder = _folder(plans[0])
-        jobs = _Jobs(_former(folder, plans))
-        jobs.add(_submitted([plan for plan in plans if plan.name not in jobs.names], work, folder))
+        former = _former(folder, plans)
+        jobs = _Jobs(former)
+        jobs.add(_submitted([plan for plan in plans if plan.name not in former], work, folder))
         _remember(folder, jobs.numbers)
-        stop, reason, failed = StudyStop(plans[0]), "", False
+        stop, reason, failed, may_be_void = StudyStop(plans[0]), "", False, set(former)
         while jobs.names:
-            if not reason and (reason := work.stopped() or stop.asked()):
+            ended = list(jobs.ended())
+            if not reason and (reason := work.stopped() or stop.asked()):  # looked at later than what ended by it
                 stop.ask()
                 jobs.stop(reason)
-            ended = list(jobs.ended())
+            void = set() if reason else may_be_void & {end.run for end in ended if end.stopped == "study"}
+            if void:  # jobs of a training before have read a stop of that time: this one was asked by nobody
+                may_be_void -= void
+                jobs.add(_submitted([plan for plan in plans if plan.name in void], work, folder))
+                _remember(folder, jobs.numbers)
             failed = failed or any(end.failure for end in ended)
-            yield from ended
+            yield from (end for end in ended if end.run not in void)
             if not ended:
                 time.sleep(POLL_SECONDS)
         (folder / JOBS_FILE).unlink(missing_ok=True)
@@ -226,15 +232,25 @@ def _outside_of_a_job() -> Iterator[None]:
 
 
 def _folder(plan: RunPlan) -> Path:
-    """Where scripts and output of a study's jobs lie."""
+    """Where scripts and output of a study's jobs lie.
+
+    Raises:
+        UsageError: others may write there.
+    """
     study, given = open_study(Path(plan.directory).parent), plan.config.engine_args.get("folder")
-    folder = Path(str(given)).expanduser().resolve() / study.id if given else jobs_folder(study.id).resolve()
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # jobs unpickle what lies there: it is nobody else's
+    try:
+        folder = jobs_folder(study.id, study.directory, Path(str(given)) if given else None)
+    except OSError as error:
+        raise TrainingError(f"{study.directory} has {error.strerror}; no jobs can be kept for it.") from None
+    make_private(folder)  # jobs unpickle what lies there, and so does this process: it is nobody else's
     return folder
 
 
 def _former(folder: Path, plans: Sequence[RunPlan]) -> dict[str, tuple[RunPlan, SlurmJob[RunEnd]]]:
-    """Jobs that an earlier process of the study left queued, or at work: they are waited for."""
+    """Jobs that an earlier process of the study left queued, or at work: they are waited for.
+
+    One that has its answer already has ended for that process, whatever SLURM still does about it.
+    """
     try:
         numbers: dict[str, str] = parse_json(read_file(folder / JOBS_FILE), dict[str, str])
     except (OSError, msgspec.DecodeError):
@@ -244,13 +260,16 @@ def _former(folder: Path, plans: Sequence[RunPlan]) -> dict[str, tuple[RunPlan, 
     if states is None:
         raise TrainingError("SLURM gives no answer, and jobs of this study may be at work; try again when it does.")
     working = {run for run, number in numbers.items() if states.get(number) in queue.WORKING}
-    return {
+    jobs = {
         plan.name: (plan, _submitit().SlurmJob(folder, numbers[plan.name])) for plan in plans if plan.name in working
     }
+    return {run: (plan, job) for run, (plan, job) in jobs.items() if not job.paths.result_pickle.exists()}
 
 
 def _remember(folder: Path, numbers: dict[str, str]) -> None:
-    with contextlib.suppress(OSError):  # a later process then queues them again: they wait for each other
+    with contextlib.suppress(
+        OSError
+    ):  # a later process then queues those runs again: the jobs of a run wait for each other
         replace_file(folder / JOBS_FILE, msgspec.json.encode(numbers))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from hptui.errors import RunDirectoryError
 from hptui.opening import open_regular
 from hptui.record.contents import contents, needless
-from hptui.record.machine_paths import forget_paths
+from hptui.record.machine_paths import forget_jobs, forget_paths
 from hptui.record.presence import LOCK, kept_from_writers, refuse_if_written
 from hptui.record.study_directory import Study, open_study
 from hptui.record.study_folders import STUDY_FILE, shown
@@ -46,7 +46,9 @@ def delete_study(directory: Path) -> list[Path]:
     """
     with _held(directory):
         with contextlib.suppress(RunDirectoryError):  # a damaged one has no identity
-            forget_paths(open_study(directory).id)
+            identity = open_study(directory).id
+            forget_paths(identity)
+            forget_jobs(identity, directory)
         found = contents(directory)
         last = [directory / STUDY_FILE, directory / LOCK]
         _remove(path for path in found.own if path not in last)

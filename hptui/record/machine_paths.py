@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
+import os
 import re
 import shutil
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ import platformdirs
 
 from hptui import registry
 from hptui.config import LOCAL, PLUG_INS, StudyConfig
+from hptui.errors import UsageError
 from hptui.opening import read_file
 from hptui.parsing import parse_json
 from hptui.record.files import replace_file
@@ -78,11 +82,16 @@ def path_of(dataset: str) -> str:
     return argument if registry.is_known("datasets", name) else ""
 
 
-def _places_file(study_id: str) -> Path:
+def _identity(study_id: str) -> str:
     """Raise OSError for what is no identity: a study that was received must not name a file of its own choice."""
     if re.fullmatch("[0-9a-f]{32}", study_id) is None:
         raise FileNotFoundError(errno.ENOENT, "no study's identity", study_id)
-    return platformdirs.user_state_path("hptui") / "places" / f"{study_id}.json"
+    return study_id
+
+
+def _places_file(study_id: str) -> Path:
+    """Raise OSError for what is no identity."""
+    return platformdirs.user_state_path("hptui") / "places" / f"{_identity(study_id)}.json"
 
 
 def remember_paths(study_id: str, places: dict[str, str]) -> None:
@@ -104,13 +113,51 @@ def recall_paths(study_id: str) -> dict[str, str]:
     return places
 
 
-def jobs_folder(study_id: str) -> Path:
-    """Where scripts and output of a study's jobs lie, which a scheduler trains."""
-    return platformdirs.user_state_path("hptui") / "jobs" / study_id
+def jobs_folder(study_id: str, directory: Path, above: Path | None = None) -> Path:
+    """Where scripts and output of a study's jobs lie, which a scheduler trains.
+
+    Args:
+        study_id: its identity, which copies of it share.
+        directory: of the study; a copy has jobs of its own.
+        above: the folder that was chosen for it; else the user's state.
+
+    Raises:
+        OSError: that is no identity.
+    """
+    place = hashlib.sha256(os.fsencode(directory.resolve())).hexdigest()[:12]
+    above = above or platformdirs.user_state_path("hptui") / "jobs"
+    return above.expanduser().resolve() / f"{_identity(study_id)}-{place}"
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder that nobody else may write in, or see that the one which is there is such.
+
+    Raises:
+        UsageError: it is somebody else's, others may write in it, it is no folder, or it cannot be made.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = folder.lstat()
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be made: {error.strerror or error}.") from None
+    if not stat.S_ISDIR(found.st_mode):
+        problem = "is no folder"
+    elif found.st_uid != os.geteuid():
+        problem = "is another user's"
+    elif found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        problem = "can be written by others"
+    else:
+        return
+    raise UsageError(f"{folder} {problem}, and what lies there is run; remove it, or choose another folder.")
 
 
 def forget_paths(study_id: str) -> None:
-    """Keep nothing of a study that is no more."""
+    """Keep nothing of where the data of a study lie, which is no more."""
     with contextlib.suppress(OSError):
         _places_file(study_id).unlink(missing_ok=True)
-        shutil.rmtree(jobs_folder(study_id), ignore_errors=True)
+
+
+def forget_jobs(study_id: str, directory: Path) -> None:
+    """Keep nothing of the jobs of the study in this folder; those of its copies stay."""
+    with contextlib.suppress(OSError):
+        shutil.rmtree(jobs_folder(study_id, directory), ignore_errors=True)

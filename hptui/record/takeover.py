@@ -30,7 +30,7 @@ from hptui.record.write_errors import cannot_write
 POLL_SECONDS = 0.25
 
 
-def take_over(directory: Path, tell: Callable[[str], object]) -> None:
+def take_over(directory: Path, tell: Callable[[str], object], *, with_runs: bool = True) -> None:
     """Make a study and its runs free for a new writer, whoever holds them now, and say who that is.
 
     A writer that lives notices, and leaves; that is waited for, but not for ever.
@@ -38,13 +38,14 @@ def take_over(directory: Path, tell: Callable[[str], object]) -> None:
     Args:
         directory: of the study.
         tell: called with a line for each of them.
+        with_runs: of a study; else its runs may be at work, and are left alone.
 
     Raises:
         RunDirectoryError: the directory cannot be written.
     """
     sign = Heartbeat(os.getpid(), socket.gethostname(), time.time(), boot_id(), secrets.token_hex(8))
     left: list[tuple[Path, int | None, float]] = []
-    for place in places_of(directory):
+    for place in places_of(directory) if with_runs else [directory]:
         locked = is_locked(place)
         if read_heartbeat(place) is None and not locked:
             continue

@@ -17,7 +17,7 @@ from fabricate import finished_study, make_study, python, run_started, write_run
 from hptui import __version__
 from hptui.__main__ import main
 from hptui.cli.doctor import examine
-from hptui.config import FIELDS
+from hptui.config import FIELDS, StudyConfig
 from hptui.errors import TrainingError
 from hptui.record import takeover
 from hptui.record.presence import Heartbeat, Presence
@@ -179,6 +179,30 @@ def test_force_takes_a_study_from_a_machine_that_is_gone(
     (said,) = capsys.readouterr().err.splitlines()
     assert re.fullmatch(r"taking over done from process 7 on gone \(last sign of life \d+ s ago\)", said)
     assert not (here / "done" / "heartbeat.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "arguments", "with_runs"),
+    [
+        ("", {"gpus": 1}, False),
+        ("--engine slurm --engine-args cpus=2", {"gpus": 1, "cpus": 2}, False),
+        ("--engine thread", {}, True),
+        ("--engine ray --engine-args cpus=2", {"cpus": 2}, True),
+    ],
+)
+def test_what_is_left_of_an_engine_where_another_goes_on(
+    here: Path, monkeypatch: pytest.MonkeyPatch, given: str, arguments: dict[str, int], with_runs: bool
+) -> None:
+    make_study(here / "s", engine="slurm", engine_args={"gpus": 1})
+    configs: list[StudyConfig] = []
+    taken: list[bool] = []
+    of_resume = "hptui.cli.commands.training"
+    monkeypatch.setattr(f"{of_resume}.resumption_preparation", lambda _, config: configs.append(config))
+    monkeypatch.setattr(f"{of_resume}.train", lambda *_, **__: 0)
+    monkeypatch.setattr(f"{of_resume}.take_over", lambda *_, with_runs: taken.append(with_runs))
+    assert main(["resume", "s", "--force", *given.split()]) == 0
+    assert [config.engine_args for config in configs] == [arguments]
+    assert taken == [with_runs]  # jobs at work are left to go on, unless they are to be trained elsewhere
 
 
 @pytest.mark.parametrize(

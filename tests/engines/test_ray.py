@@ -206,6 +206,22 @@ def test_a_cluster_that_is_not_there_is_told_at_once(monkeypatch: pytest.MonkeyP
         Ray().check(configured(engine_args="address=localhost:2"))
 
 
+def test_another_address_is_another_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    def reached(address: str) -> Pretended:
+        made = Pretended()
+        made.address = address
+        return made
+
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(_ray_cluster, "_reached", [])
+    monkeypatch.setattr(_ray_cluster, "Cluster", reached)
+    here: Any = _ray_cluster.reach(configured())
+    assert _ray_cluster.reach(configured()) is here
+    there = _ray_cluster.reach(configured(engine_args="address=head:1"))
+    assert (there.address, here.is_left) == ("head:1", True)
+    assert _ray_cluster._reached == [there]
+
+
 def test_the_engine_is_known_without_ray_and_loads_it_late() -> None:
     done = python("import sys, hptui.engines.ray\nprint(*sys.modules)")
     assert done.returncode == 0, done.stderr

@@ -161,6 +161,14 @@ def test_a_command_that_hangs_is_no_answer(commands: Callable[..., Path], monkey
     cancel_waiting(["7_0"])
 
 
+def test_where_no_job_is_left_none_is_cancelled(commands: Callable[..., Path]) -> None:
+    calls = commands(scancel="")
+    cancel_waiting([])
+    assert not calls.exists()  # it would cancel all of the user's
+    cancel_waiting(["7_0"])
+    assert "--state=PENDING 7_0" in calls.read_text("utf-8")
+
+
 class Pretended:
     """Trains until it is stopped, or told to end."""
 

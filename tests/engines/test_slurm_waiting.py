@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,9 +17,11 @@ from hptui.config import StudyConfig
 from hptui.engines import RunEnd, RunPlan, Work, slurm
 from hptui.engines import _slurm_queue as queue
 from hptui.engines.slurm import JOBS_FILE, Slurm
-from hptui.errors import TrainingError
+from hptui.errors import TrainingError, UsageError
 from hptui.record.command_inbox import CommandInbox
 from hptui.record.commands import CommandSender, StopStudy
+from hptui.record.housekeeping import delete_study
+from hptui.record.machine_paths import jobs_folder
 from hptui.record.study_directory import Study, open_study
 
 
@@ -102,8 +106,9 @@ def answer_all(cluster: Cluster) -> None:
 
 
 def state_folder(cluster: Cluster, study: Study) -> Path:
-    folder = cluster.folder / "state" / "hptui" / "jobs" / study.id
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = jobs_folder(study.id, study.directory)
+    assert cluster.folder / "state" in folder.parents
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     return folder
 
 
@@ -221,12 +226,51 @@ def test_a_later_process_waits_for_the_jobs_that_there_are_and_queues_the_others
     (folder / JOBS_FILE).write_bytes(msgspec.json.encode({names[0]: "7_0", names[1]: "7_1", "optimized-9": "7_9"}))
     cluster.states = {"7_1": "CANCELLED"}
     write_run(study, "optimized", 1, [run_started(), run_completed(epoch=study.config.epochs)])
-    Pretended(folder, "7_0").answer(RunEnd(names[0], stopped="run", reason="by me"))
-    after_submission(cluster, monkeypatch, lambda: answer_all(cluster))
+
+    def go() -> None:
+        Pretended(folder, "7_0").answer(RunEnd(names[0], stopped="run", reason="by me"))
+        answer_all(cluster)
+
+    after_submission(cluster, monkeypatch, go)
     ends = {end.run: end for end in trained(open_study(study.directory))}
     assert set(cluster.jobs) == {names[1], names[2]}
     assert ends.pop(names[0]).reason == "by me"
     assert ends == {name: RunEnd(name) for name in names[1:]}
+
+
+def test_former_jobs_that_obey_a_former_stop_are_queued_anew(
+    cluster: Cluster, study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    CommandSender(study.directory).send(StopStudy())  # after the study's process had gone
+    folder, names = state_folder(cluster, study), [plan.name for plan in plans_of(study)]
+    (folder / JOBS_FILE).write_bytes(msgspec.json.encode({names[0]: "7_0", names[1]: "7_1"}))
+    Pretended(folder, "7_1").answer(RunEnd(names[1], stopped="study", reason="by me"))  # SLURM still calls it at work
+    queued: list[set[str]] = []
+
+    def go() -> None:
+        queued.append(set(cluster.jobs))
+        Pretended(folder, "7_0").answer(RunEnd(names[0], stopped="study", reason="by me"))
+        answer_all(cluster)
+
+    after_submission(cluster, monkeypatch, go)
+    assert sorted(trained(study), key=lambda end: end.run) == [RunEnd(name) for name in sorted(names)]
+    assert queued == [set(names[1:]), set(names)]
+    assert not cluster.cancelled
+
+
+def test_former_jobs_that_obey_a_stop_of_this_training_end_it(
+    cluster: Cluster, study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, names = state_folder(cluster, study), [plan.name for plan in plans_of(study)]
+    (folder / JOBS_FILE).write_bytes(msgspec.json.encode({names[0]: "7_0"}))
+
+    def go() -> None:
+        CommandSender(study.directory).send(StopStudy())
+        Pretended(folder, "7_0").answer(RunEnd(names[0], stopped="study", reason="by me"))
+
+    after_submission(cluster, monkeypatch, go)
+    assert {end.stopped for end in trained(study)} == {"study"}
+    assert set(cluster.jobs) == set(names[1:])
 
 
 def test_where_slurm_does_not_say_whether_jobs_are_left_none_is_queued_twice(cluster: Cluster, study: Study) -> None:
@@ -235,6 +279,51 @@ def test_where_slurm_does_not_say_whether_jobs_are_left_none_is_queued_twice(clu
     with pytest.raises(TrainingError, match=r"^SLURM gives no answer, and jobs of this study may be at work"):
         list(trained(study))
     assert not cluster.jobs
+
+
+def test_a_copy_of_a_study_has_jobs_of_its_own(cluster: Cluster, study: Study, tmp_path: Path) -> None:
+    copy = open_study(shutil.copytree(study.directory, tmp_path / "copy"))
+    assert copy.id == study.id
+    kept, gone = state_folder(cluster, study), state_folder(cluster, copy)
+    delete_study(copy.directory)
+    assert kept.is_dir()
+    assert not gone.exists()
+
+
+def as_link(folder: Path) -> None:
+    folder.with_name("elsewhere").mkdir(mode=0o700)
+    folder.symlink_to(folder.with_name("elsewhere"))
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (as_link, "is no folder"),
+        (Path.touch, "cannot be made: File exists"),
+        (lambda folder: folder.mkdir() or folder.chmod(0o770), "can be written by others"),
+        (lambda folder: folder.mkdir() or folder.chmod(0o702), "can be written by others"),
+    ],
+)
+def test_a_folder_of_jobs_in_which_others_may_write_is_not_taken(
+    cluster: Cluster, study: Study, tmp_path: Path, make: Callable[[Path], object], told: str
+) -> None:
+    folder = jobs_folder(study.id, study.directory, tmp_path)
+    make(folder)
+    with pytest.raises(UsageError, match=f"^{folder} {told}"):
+        slurm._folder(in_folder(study, tmp_path))
+    assert not cluster.jobs
+
+
+def test_a_folder_of_another_user_is_not_taken(study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert slurm._folder(in_folder(study, tmp_path)).parent == tmp_path
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    with pytest.raises(UsageError, match="is another user's"):
+        slurm._folder(in_folder(study, tmp_path))
+
+
+def in_folder(study: Study, folder: Path) -> RunPlan:
+    config = msgspec.structs.replace(study.config, engine="slurm", engine_args={"folder": str(folder)})
+    return msgspec.structs.replace(plans_of(study)[0], config=config)
 
 
 def test_runs_of_slurm_go_on_alone() -> None:

@@ -460,6 +460,16 @@ def test_force_takes_over_from_a_machine_that_is_known_to_be_gone(tmp_path: Path
         pass
 
 
+def test_force_leaves_runs_alone_that_go_on_without_the_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(takeover, "BEAT_SECONDS", 0.01)
+    (tmp_path / "baseline-0").mkdir()
+    write_heartbeat(tmp_path, pid=7)
+    with Presence(tmp_path / "baseline-0") as run:
+        takeover.take_over(tmp_path, str, with_runs=False)
+        assert run._is_mine()
+    assert read_heartbeat(tmp_path) is None
+
+
 def test_nothing_is_taken_over_where_nobody_is(tmp_path: Path) -> None:
     with Presence(tmp_path):
         pass

@@ -25,13 +25,16 @@ from hptui.cli.preparing import resumption_preparation
 from hptui.cli.screen import has_terminal, show_screen
 from hptui.cli.study_arguments import study_argument
 from hptui.cli.trusting import allowed_code, trust_option
-from hptui.config import check
+from hptui.config import StudyConfig, check
 from hptui.errors import UsageError
 from hptui.record.localizing import localized
+from hptui.record.machine_paths import of_this_machine
 from hptui.record.mending import mend_logs
 from hptui.record.presence import await_silence, refuse_if_written
 from hptui.record.study_directory import open_study
 from hptui.record.takeover import take_over
+
+OF_THE_ENGINE = ("parallel", "engine", "engine_args")
 
 
 @click.command()
@@ -70,23 +73,32 @@ def resume(
     """
     notify = Notify.of(told["bell"], told["notify_command"])
     study = open_study(directory)
-    if force:
-        take_over(directory, print_to_stderr)
-    refuse_if_written(directory)
+    if not force:
+        refuse_if_written(directory)
     allowed = allowed_code(study, trust=trust)
-    config = localized(study, data_dir, allowed)
-    given = given_settings({"device": device} | {name: told[name] for name in ("parallel", "engine", "engine_args")})
-    if "engine_args" in given and told["engine"] is None:  # one of them is changed, the others are as they were
-        given["engine_args"] = config.engine_args | given["engine_args"]
-    config = msgspec.structs.replace(config, **given)
-    if given:
-        check(config)
+    before = localized(study, data_dir, allowed)
+    config = _changed(before, given_settings({"device": device} | {name: told[name] for name in OF_THE_ENGINE}))
+    if force:  # jobs at work outlive the process that queued them: they are no part of what has gone
+        take_over(directory, print_to_stderr, with_runs=not (before.runs_go_on and config.runs_go_on))
+        refuse_if_written(directory)
     await_silence(directory, print_to_stderr, with_runs=not config.runs_go_on)
     mend_logs(study, runs_go_on=config.runs_go_on)
     if detach:
         return train_apart(config, notify, headless=headless, as_json=as_json, resumes=study.directory)
     preparation = resumption_preparation(study, config)
     return train(preparation, notify, headless=headless, as_json=as_json, resumes=study.directory)
+
+
+def _changed(config: StudyConfig, given: dict[str, Any]) -> StudyConfig:
+    """The settings with what was given. Arguments change one by one, but those of another engine mean nothing to it."""
+    if not given:
+        return config
+    engine = msgspec.structs.replace(config, engine=given.get("engine", config.engine))
+    is_same = of_this_machine(engine).get("engine") == of_this_machine(config).get("engine")
+    arguments = (config.engine_args if is_same else {}) | given.get("engine_args", {})
+    changed = msgspec.structs.replace(config, **given | {"engine_args": arguments})
+    check(changed)
+    return changed
 
 
 @click.command()
