@@ -1,10 +1,13 @@
-"""What this process may use of its machine: cores and memory, within the limits of its container (cgroup v2)."""
+"""What this process may use of its machine: cores and memory, within the limits of its container.
+
+Those are of its control groups: of version 2 of them, and of version 1 that of memory alone.
+"""
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import psutil
@@ -26,22 +29,26 @@ def usable_cores() -> int:
 
 def free_memory() -> int:
     """Bytes of main memory that this process could still take."""
-    left = (_left(group) for group in _groups())
+    left = [*map(_left, _groups()), *map(_left_of_v1, _groups("memory"))]
     free: int = psutil.virtual_memory().available
     return max(0, min([free, *(one for one in left if one is not None)]))
 
 
-def _groups() -> Iterator[Path]:
-    """The group of this process, and those around it; each may be limited."""
+def _groups(controller: str = "") -> Iterator[Path]:
+    """The group of this process, and those around it; each may be limited.
+
+    Args:
+        controller: whose own tree of groups is meant, of cgroup v1; empty: the one tree of v2.
+    """
     try:
         lines = OWN.read_text("utf-8").splitlines()
     except (OSError, ValueError):
         return
-    own = next((line.removeprefix("0::/") for line in lines if line.startswith("0::/")), None)
-    if own is None or ".." in own:  # of a machine without, or beyond what is seen from here
-        own = ""
-    group = ROOT / own
-    yield from (group, *(parent for parent in group.parents if parent.is_relative_to(ROOT)))
+    named = (line.split(":", 2) for line in lines if line.count(":") > 1)
+    own = next((path.removeprefix("/") for _, names, path in named if controller in names.split(",")), "")
+    root = ROOT / controller
+    group = root if ".." in own else root / own  # beyond what is seen from here
+    yield from (group, *(parent for parent in group.parents if parent.is_relative_to(root)))
 
 
 def _cores(group: Path) -> float | None:
@@ -53,13 +60,25 @@ def _cores(group: Path) -> float | None:
 
 
 def _left(group: Path) -> int | None:
-    """Bytes that a group may still take; None: there is no limit. Cached files are given up where room is short."""
-    limit, used = _words(group / "memory.max"), _words(group / "memory.current")
+    """Bytes that a group may still take; None: there is no limit."""
+    given_up = ("inactive_file", "active_file", "slab_reclaimable")
+    return _difference(group, "memory.max", "memory.current", given_up)
+
+
+def _left_of_v1(group: Path) -> int | None:
+    given_up = ("total_inactive_file", "total_active_file")
+    return _difference(group, "memory.limit_in_bytes", "memory.usage_in_bytes", given_up)
+
+
+def _difference(group: Path, most: str, now: str, given_up: Sequence[str]) -> int | None:
+    """Bytes between two files of a group, and what is given up where room is short: cached files, and the like."""
+    limit, used = _words(group / most), _words(group / now)
     if len(limit) != 1 or not limit[0].isdecimal() or len(used) != 1 or not used[0].isdecimal():
         return None
-    stat = _words(group / "memory.stat")
-    cached = dict(zip(stat[::2], stat[1::2], strict=False)).get("inactive_file", "0")
-    return int(limit[0]) - int(used[0]) + (int(cached) if cached.isdecimal() else 0)
+    words = _words(group / "memory.stat")
+    stat = dict(zip(words[::2], words[1::2], strict=False))
+    cached = sum(int(stat[name]) for name in given_up if stat.get(name, "").isdecimal())
+    return int(limit[0]) - int(used[0]) + cached
 
 
 def _words(file: Path) -> list[str]:

@@ -12,8 +12,9 @@ from hptui.datasets import Images
 _FEW = 20
 """folders in a class, of which more are hardly classes"""
 _NO_CLASSES = {"thumbnail", "thumbnails", "thumbs", "preview", "previews", "overlay", "overlays", "heatmaps", "backup"}
-_NO_CLASSES |= {"unknown", "unlabeled", "unlabelled", "unsorted", "unclassified", "misc", "tmp", "temp", "old", "raw"}
-_NO_CLASSES |= {"augmented", "output", "outputs", "results", "sample", "samples", "example", "examples", "todo"}
+_NO_CLASSES |= {"unknown", "unlabeled", "unlabelled", "unsorted", "unclassified", "misc", "tmp", "temp", "todo"}
+_NO_CLASSES |= {"augmented", "output", "outputs", "results", "sample", "samples", "example", "examples"}
+_NO_CLASSES |= {"oldimages", "olddata", "oldfiles", "rawimages", "rawdata", "rawfiles"}
 """what folders beside those of the classes are called, in small letters"""
 _EFFECTS = {
     "train": "it is never learned, and every image of it is taken for another class",
@@ -41,7 +42,7 @@ def class_notes(given: Mapping[str, Images | None], class_names: Sequence[str]) 
             f"every class has the same folders in it ({', '.join(shared)}): if these are the classes, and "
             f"{', '.join(class_names)} are places or parts, sort the images by them, or name a table with the labels"
         )
-    if odd := [repr(name) for name in class_names if re.sub(r"[^a-z]", "", name.lower()) in _NO_CLASSES]:
+    if odd := [repr(name) for name in class_names if re.sub(r"[^a-z0-9]", "", name.lower()) in _NO_CLASSES]:
         yield f"{', '.join(odd)} is taken as a class: if it says nothing of what is in the images, take it out"
     for one, other in _twins(class_names):
         yield f"classes {one!r} and {other!r} differ in case or blanks alone: if they are one, give them one name"
@@ -50,7 +51,8 @@ def class_notes(given: Mapping[str, Images | None], class_names: Sequence[str]) 
 def _folders_of_all(splits: Mapping[str, Images], class_names: Sequence[str]) -> list[str]:
     """Folders that all images are in, below those of their classes, if each class has the same few; else none.
 
-    Those with a number are most often patients, who are counted anew in each class, unless there are many "classes".
+    Those with a number are most often patients, who are counted anew in each class, unless there are many "classes";
+    those of one word and a number (s1 to s4) always are.
     """
     found: dict[str, set[str]] = {name: set() for name in class_names}
     for images in splits.values():
@@ -67,6 +69,8 @@ def _folders_of_all(splits: Mapping[str, Images], class_names: Sequence[str]) ->
         return []
     if not all(any(sign.isdigit() for sign in name) for name in every):
         return every if whole == len(found) else []
+    if all(re.match(r"[^\W\d_]+", name) for name in every) and len({re.sub(r"\d+$", "", name) for name in every}) == 1:
+        return []
     many = len(found) > 2 * len(every)  # of places: not all of them have images of each class
     return every if many and 2 * whole > len(found) else []
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hptui.datasets._image_files import LeftOut, images_below, visible
 from hptui.datasets._no_classes import refuse_no_classes, without_masks
-from hptui.datasets._split_names import Split, split_meant, split_named
+from hptui.datasets._split_names import Split, speaks_of_split, split_meant, split_named
 from hptui.errors import DatasetError
 
 Files = dict[str, list[Path]]  # class name -> its image files; both sorted, so that no file system decides
@@ -155,11 +155,16 @@ def _refuse_unlabelled(root: Path, folders: list[Path]) -> None:
 
 
 def _refuse_half_named(root: Path, folders: list[Path]) -> None:
-    """Refuse a split beside folders with the same classes in them, whose names say nothing: train and holdout."""
+    """Refuse a split beside parts with the same classes in them, of which nobody knows what they are for: holdout.
+
+    Other names may be classes with the same folders in each (train and car by day and night), which a note tells.
+    """
+    named = [path.name for path in folders if split_named(path.name)]
+    if not named or len(folders) < 2 or not all(speaks_of_split(path.name) for path in folders):
+        return
     inside = {path: {one.name for one in visible(path, LeftOut(path)) if one.is_dir()} for path in folders}
     classes = next(iter(inside.values()), set())
-    named = [path.name for path in folders if split_named(path.name)]
-    if named and len(folders) > 1 and len(classes) > 1 and all(found == classes for found in inside.values()):
+    if len(classes) > 1 and all(found == classes for found in inside.values()):
         others = [path.name for path in folders if path.name not in named]
         raise DatasetError(
             f"{root}: {named[0]} names a split, and {' and '.join(others)} {'has' if len(others) == 1 else 'have'} the "

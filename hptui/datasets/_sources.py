@@ -17,7 +17,7 @@ from hptui.datasets._image_header import ImageHeader
 from hptui.errors import DatasetError
 
 _LOOKED_AT, _FEWEST = 20, 5
-"""files of a class that are looked at, spread over it; with fewer than these nothing is said"""
+"""files of a class that are looked at, spread over it; with fewer than these, a class says nothing"""
 _FEW = 2
 """sizes or kinds that a class has at most, where it is told by them"""
 _Seen = tuple[Path, ImageHeader]
@@ -43,19 +43,22 @@ def source_notes(files: Sequence[Path], labels: Labels, class_names: Sequence[st
         seen = {name: _looked_at(files, some) for name, some in zip(class_names, places, strict=True)}
     except DatasetError:  # it is told where the files are read
         return
+    large = {name for name, some in seen.items() if len(some) >= _FEWEST}
     for look in _LOOKS:
         looks = {name: {look(one) for one in some} for name, some in seen.items()}
         odd = [
             name
             for name, found in looks.items()
-            if len(seen[name]) >= _FEWEST
+            if name in large
+            and len(large) > 1
             and len(found) <= _FEW
             and not any(found & other for others, other in looks.items() if others != name)
         ]
         if odd:
             more = f" ({len(odd)} of {len(class_names)} classes are told apart so)" if len(odd) > 1 else ""
             yield (
-                f"image files of {odd[0]!r} are {' or '.join(sorted(looks[odd[0]]))}, and of no other class{more}: "
+                f"of the image files looked at, those of {odd[0]!r} are {' or '.join(sorted(looks[odd[0]]))}, "
+                f"and of no other class{more}: "
                 "the network may learn that instead of what the images show. Do the classes come from one source?"
             )
 

@@ -12,6 +12,8 @@ _NAMES: dict[Split, tuple[str, ...]] = {
     "test": ("test", "testing", "tst"),
 }
 _WORDS = {word: split for split, words in _NAMES.items() for word in words}
+_OTHERS = {"holdout", "heldout", "eval", "evaluation", "external", "internal", "unseen", "independent", "trainval"}
+"""words of parts of a data set that do not say which"""
 
 
 def split_named(word: str) -> Split | None:
@@ -23,3 +25,9 @@ def split_meant(name: str) -> Split | None:
     """The split that a name speaks of, also among other words (train_images, seg-test); None: of none, or of two."""
     meant = {_WORDS[word] for word in re.split(r"[^a-z]+", name.lower()) if word in _WORDS}
     return meant.pop() if len(meant) == 1 else None
+
+
+def speaks_of_split(name: str) -> bool:
+    """Whether a name speaks of a part of a data set, also without saying which (hold-out, external_2, train_val)."""
+    words = re.split(r"[^a-z]+", name.lower())
+    return any(word in _WORDS or word in _OTHERS for word in (*words, "".join(words)))

@@ -40,9 +40,10 @@ class _Entry:
 def table(request: DatasetRequest) -> ImageDataset:
     """Read the files that a table names: by their path beside it, or by their name anywhere below its folder.
 
-    A row is an image: its file with or without ending, its label (`A|B`, or several columns of 0 and 1: any number of
-    labels), and where the table says so its split and its group (patient). Columns are named by --column, or known by
-    their usual names. Without test images, 20 % of the images become test images.
+    A row is an image: its file with or without ending, its label (`A|B`: any number of labels; so are several columns
+    of 0 and 1, which are classes where each row has exactly one 1), and where the table says so its split and its group
+    (patient). Columns are named by --column, or known by their usual names. Without test images, 20 % of the images
+    become test images.
 
     Raises:
         DatasetError: a column is not clear, files are missing, or an image has two labels.
@@ -143,15 +144,19 @@ def _elsewhere(
 ) -> list[Path | None]:
     """Files of rows whose paths begin with the same folders that are not here, as in a table of another machine.
 
-    A folder has to be left, unless that of the table was named: test/0.png is not the 0.png of train.
+    A folder has to be left, unless that of the table was named, and no split is dropped but the one that the table
+    lies in: test/0.png is not the 0.png of train.
     """
     names = [row.image.replace("\\", "/") for row in rows]
+    own = path.resolve().parent.name
     dropped: list[str] = []
     while all("/" in name for name in names) and len({name.partition("/")[0] for name in names}) == 1:
         dropped.append(names[0].partition("/")[0])
+        if split_named(dropped[-1]) and dropped[-1] != own:
+            break
         names = [name.partition("/")[2] for name in names]
         found = [_file(path, replace(row, image=name), [], known) for row, name in zip(rows, names, strict=True)]
-        if any(found) and ("/" in names[0] or dropped[-1] == path.resolve().parent.name):
+        if any(found) and ("/" in names[0] or dropped[-1] == own):
             left_out.add("folders with which all paths of the table begin", path.parent / "/".join(dropped).lstrip("/"))
             return found
     return [None] * len(rows)

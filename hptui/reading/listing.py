@@ -9,7 +9,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -18,7 +18,7 @@ from hptui.errors import told
 from hptui.reading.comparison.arms import Summary, summarize
 from hptui.reading.comparison.differences import Difference, student_difference
 from hptui.reading.glance import RunGlance, glance
-from hptui.reading.main_scores import main_scores
+from hptui.reading.main_scores import Measured, main_scores
 from hptui.reading.progress import StudyProgress
 from hptui.reading.studies import Status, status_of
 from hptui.record.contents import size_of
@@ -119,8 +119,15 @@ class StudyLine:
 
 
 Sizes = dict[Path, tuple[object, int]]
-Glances = dict[Path, tuple[object, RunGlance]]
-"""by run, with what its files were like"""
+
+
+@dataclass(frozen=True)
+class Glances:
+    """What was seen of the runs of a study, kept from one look to the next."""
+
+    runs: dict[Path, tuple[object, RunGlance]] = field(default_factory=dict)
+    """with what the files of each were like"""
+    measured: Measured = field(default_factory=dict)
 
 
 class StudyReader:
@@ -176,7 +183,7 @@ class StudyReader:
         before, line = self._lines.get(directory, (None, None))
         if line is not None and stamp == before and line.state not in LIVING:
             return line
-        line = replace(read_line(directory, self._glances.setdefault(directory, {})), size=known.size)
+        line = replace(read_line(directory, self._glances.setdefault(directory, Glances())), size=known.size)
         self._lines[directory] = (stamp, line)
         return line
 
@@ -200,7 +207,7 @@ def read_line(directory: Path, glances: Glances | None = None) -> StudyLine:
         glances: what was seen of its runs before; those that have ended, and are as they were, are not read again.
     """
     try:
-        return _line_of(directory, open_study(directory), {} if glances is None else glances)
+        return _line_of(directory, open_study(directory), Glances() if glances is None else glances)
     except Exception as error:  # one damaged study must not hide the others
         created = 0.0
         with contextlib.suppress(OSError):
@@ -226,7 +233,7 @@ def _line_of(directory: Path, study: Study, glances: Glances) -> StudyLine:
         epochs=sum(run.seen.epochs for run in runs),
         done=progress.share,
         goes_on=goes_on,
-        results=_results(runs, study.config.runs, task),
+        results=_results(runs, study.config.runs, task, glances.measured),
         note=read_note(directory),
         kept=len(runs) * study.disk.kept if study.disk is not None else 0,
         task=task,
@@ -236,11 +243,11 @@ def _line_of(directory: Path, study: Study, glances: Glances) -> StudyLine:
 def _seen(run: Path, glances: Glances) -> RunGlance:
     """A glance at a run, or at what was seen of it before it ended: in a large study most of them have."""
     stamp = _stamp_of([run / name for name in (".", EVENTS_FILE, MODEL_FILE)])
-    before, seen = glances.get(run, (None, None))
+    before, seen = glances.runs.get(run, (None, None))
     if seen is None or stamp != before:
         seen = glance(run)
         if seen.status == "finished":
-            glances[run] = stamp, seen
+            glances.runs[run] = stamp, seen
     return seen
 
 
@@ -261,9 +268,9 @@ def _newest_decision(runs: Sequence[Glanced]) -> DecisionStarted | None:
     return None
 
 
-def _results(runs: Sequence[Glanced], planned: int, task: Task) -> StudyResults:
+def _results(runs: Sequence[Glanced], planned: int, task: Task, measured: Measured) -> StudyResults:
     tested = {run[:2]: (run.path, run.seen.test_accuracy) for run in runs if run.seen.test_accuracy is not None}
-    metric, scores = main_scores(tested, task)
+    metric, scores = main_scores(tested, task, measured)
     done: dict[Arm, dict[int, RunGlance]] = {"baseline": {}, "optimized": {}}
     for run in runs:
         if run[:2] in scores:

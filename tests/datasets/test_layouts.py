@@ -277,6 +277,8 @@ def test_grades_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
         (("2019", "2020"), ("benign", "malignant"), True),
         (("benign", "malignant"), ("p1", "p2"), False),  # patients, counted anew in each class
         (("benign", "malignant"), ("left",), False),
+        (tuple("abcdefghij"), ("s1", "s2", "s3", "s4"), False),  # gestures, made by the same four people
+        (tuple("abcdefghij"), ("1", "2", "3", "4"), True),
     ],
 )
 def test_classes_below_folders_of_something_else_are_told(
@@ -288,7 +290,7 @@ def test_classes_below_folders_of_something_else_are_told(
     lines = [note for note in notes if note.startswith("every class has the same folders in it")]
     assert len(lines) == told
     if told:
-        assert "(benign, malignant): if these are the classes, and" in lines[0]
+        assert f"({', '.join(below)}): if these are the classes, and" in lines[0]
 
 
 def test_patients_with_folders_of_classes_in_them_are_told_though_these_are_numbers(tmp_path: Path) -> None:
@@ -299,10 +301,22 @@ def test_patients_with_folders_of_classes_in_them_are_told_though_these_are_numb
     assert any(note.startswith("every class has the same folders in it (0, 1): if these are the") for note in notes)
 
 
-def test_a_split_beside_a_folder_of_the_same_classes_is_no_class(tmp_path: Path) -> None:
-    for position, name in enumerate(("train", "holdout")):
+@pytest.mark.parametrize("other", ["holdout", "Hold-out", "external_2", "train_val"])
+def test_a_split_beside_a_folder_of_the_same_classes_is_no_class(tmp_path: Path, other: str) -> None:
+    for position, name in enumerate(("train", other)):
         fill(tmp_path / name, 4, first=100 * position)
-    assert "train names a split, and holdout has the same folders (benign, malignant)" in refusal(tmp_path)
+    assert f"train names a split, and {other} has the same folders (benign, malignant)" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("classes", "inside"), [(("train", "car", "boat"), ("day", "night")), (("control", "test"), ("left", "right"))]
+)
+def test_a_class_may_be_called_like_a_split_though_all_have_the_same_folders(
+    tmp_path: Path, classes: tuple[str, ...], inside: tuple[str, ...]
+) -> None:
+    for position, name in enumerate(classes):
+        fill(tmp_path / name, 4, first=100 * position, classes=inside)
+    assert read(tmp_path).class_names == tuple(sorted(classes))
 
 
 @pytest.mark.parametrize("name", ["Thumbnails", "unknown", "un-labelled"])
@@ -310,6 +324,13 @@ def test_folders_that_are_hardly_classes_are_told(tmp_path: Path, name: str) -> 
     fill(tmp_path, 6, classes=("benign", "malignant", name))
     notes = prepare(read(tmp_path), train_size=None, validation_size=None, split_seed=0).notes
     assert f"{name!r} is taken as a class: if it says nothing of what is in the images, take it out" in notes
+
+
+@pytest.mark.parametrize("classes", [("old", "young"), ("raw", "cooked"), ("sample 1", "sample 2")])
+def test_ordinary_classes_are_not_told(tmp_path: Path, classes: tuple[str, ...]) -> None:
+    fill(tmp_path, 6, classes=classes)
+    notes = prepare(read(tmp_path), train_size=None, validation_size=None, split_seed=0).notes
+    assert not [note for note in notes if "taken as a class" in note]
 
 
 @pytest.mark.parametrize(
@@ -331,12 +352,24 @@ def test_what_tells_classes_apart_and_is_not_in_the_images_is_told(tmp_path: Pat
         other.resize((20, 20) if kind == "size" else (12, 12)).save(path)
     told = [note for note in read(tmp_path).notes if "Do the classes come from one source?" in note]
     assert len(told) == (kind != "no")
-    assert all(note.startswith(f"image files of {says}, and of no other class (2 of 2") for note in told)
+    assert all(
+        note.startswith(f"of the image files looked at, those of {says}, and of no other class (2 of 2")
+        for note in told
+    )
     if kind == "size":  # of natural sizes, each its own, nothing follows
         for index in range(8):
             for place, name in enumerate(("benign", "malignant")):
                 Image.new("L", (10 + 2 * index + place, 12), 9 * index + place).save(tmp_path / name / f"{index}.png")
         assert not any("one source" in note for note in read(tmp_path).notes)
+
+
+@pytest.mark.parametrize("others", [4, 5])
+def test_a_class_is_not_told_apart_from_a_few_files(tmp_path: Path, others: int) -> None:
+    for index in range(8 + others):
+        name, size = ("benign", 12) if index < 8 else ("malignant", 20)
+        (tmp_path / name).mkdir(exist_ok=True)
+        Image.new("L", (size, size), 9 * index).save(tmp_path / name / f"{index}.png")
+    assert any("come from one source?" in note for note in read(tmp_path).notes) == (others == 5)
 
 
 def test_an_alpha_channel_is_told(tmp_path: Path) -> None:

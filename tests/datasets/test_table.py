@@ -341,6 +341,16 @@ def test_paths_may_begin_with_the_folder_of_the_table(tmp_path: Path) -> None:
     assert dataset.notes[1] == "left out, folders with which all paths of the table begin: 1 (study_7)"
 
 
+@pytest.mark.parametrize(("before", "there"), [("test", False), ("data/test", False), ("data/train", True)])
+def test_images_of_another_split_than_that_of_the_table_are_missing(tmp_path: Path, before: str, there: bool) -> None:
+    rows = [f"{before}/cat/{index:03}.png,{index % 2}" for index in range(40)]
+    path = write(folder(tmp_path / "train", below="cat"), ["path,label", *rows])
+    if there:
+        assert len(by_name(read(path))) == 40
+    else:
+        assert "40 of 40 images are not there" in refusal(path)
+
+
 def test_one_path_that_begins_otherwise_is_missing(tmp_path: Path) -> None:
     rows = [f"{'a' if index else 'b'}/images/{index:03}.png,{index % 2}" for index in range(40)]
     assert refusal(write(folder(tmp_path), ["path,label", *rows])).startswith("40 of 40 images are not there")

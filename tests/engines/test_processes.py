@@ -258,7 +258,7 @@ def test_the_second_waits_until_the_memory_of_the_first_is_known(
 def test_a_container_has_fewer_cores_and_less_memory_than_its_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two cores and a half of 16, and 3 GiB of 10: that of the group around its own, of which half is cached files."""
+    """Two cores and a half of 16, and 3 GiB of 10: of the group around its own, which gives half of it up."""
     room = rooms(monkeypatch, 16, parallel="auto")
     monkeypatch.setattr("psutil.virtual_memory", type("Memory", (), {"available": 10 * GIB}))
     assert (room.most, free_memory()) == (16, 10 * GIB)
@@ -270,7 +270,9 @@ def test_a_container_has_fewer_cores_and_less_memory_than_its_machine(
     (tmp_path / "pod" / "cpu.max").write_text("max 100000\n")
     (tmp_path / "pod" / "memory.max").write_text(f"{4 * GIB}\n")
     (tmp_path / "pod" / "memory.current").write_text(f"{2 * GIB}\n")
-    (tmp_path / "pod" / "memory.stat").write_text(f"anon {GIB}\ninactive_file {GIB}\n")
+    (tmp_path / "pod" / "memory.stat").write_text(
+        f"anon {GIB}\ninactive_file {GIB // 2}\nactive_file {GIB // 4}\nslab_reclaimable {GIB // 4}\n"
+    )
     monkeypatch.setattr("hptui.machine.OWN", tmp_path / "own")
     monkeypatch.setattr("hptui.machine.ROOT", tmp_path)
     assert (usable_cores(), free_memory()) == (2, 3 * GIB)
@@ -281,6 +283,22 @@ def test_a_container_has_fewer_cores_and_less_memory_than_its_machine(
     assert (usable_cores(), free_memory()) == (1, 2 * GIB)
     (tmp_path / "own").write_text("0::/../..\n")  # seen from within: its own limits lie at the root
     assert (usable_cores(), free_memory()) == (16, 10 * GIB)
+
+
+@pytest.mark.parametrize("own", ["/box", "/docker/of/the/host"])  # a container may see its own limits at the root
+def test_memory_of_a_container_of_cgroup_v1_is_limited_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: str
+) -> None:
+    monkeypatch.setattr("psutil.virtual_memory", type("Memory", (), {"available": 10 * GIB}))
+    monkeypatch.setattr("hptui.machine.OWN", tmp_path / "own")
+    monkeypatch.setattr("hptui.machine.ROOT", tmp_path)
+    (tmp_path / "own").write_text(f"12:pids:{own}\n4:cpuset,memory:{own}\n1:name=systemd:/init\n")
+    group = tmp_path / "memory" / ("box" if own == "/box" else ".")
+    group.mkdir(parents=True)
+    (group / "memory.limit_in_bytes").write_text(f"{4 * GIB}\n")
+    (group / "memory.usage_in_bytes").write_text(f"{3 * GIB}\n")
+    (group / "memory.stat").write_text(f"active_file 1\ntotal_inactive_file {GIB}\ntotal_active_file {GIB}\n")
+    assert free_memory() == 3 * GIB
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from pathlib import Path
@@ -51,7 +52,7 @@ from hptui.record.events import (
 )
 from hptui.record.log_backwards import events_backwards, last_event, last_of_kind
 from hptui.record.notes import write_note
-from hptui.record.predictions import Predictions, read_predictions, write_predictions
+from hptui.record.predictions import PREDICTIONS_FILE, Predictions, read_predictions, write_predictions
 from hptui.record.presence import Presence
 from hptui.record.run_directory import EVENTS_FILE
 from hptui.record.run_reader import RunReader
@@ -443,6 +444,27 @@ def test_of_several_labels_the_mean_auc_is_shown_and_named(tmp_path: Path) -> No
     assert BY_NAME["optimized"].text(line) == f"AUC {100 * mean:.2f}"
     assert BY_NAME["difference"].text(line).startswith("+")
     assert details(line)[-1].startswith("test mean AUC %: baseline ")
+
+
+def test_of_a_study_that_goes_on_predictions_are_read_again_only_once_written_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels_study(tmp_path / "s")
+    read: list[str] = []
+    monkeypatch.setattr(
+        "hptui.reading.main_scores.read_predictions", lambda run: read.append(run.name) or read_predictions(run)
+    )
+    reader, run = StudyReader(tmp_path), tmp_path / "s" / "optimized-1"
+    with Presence(tmp_path / "s"):
+        (run / "events.jsonl").write_bytes(b"".join((run / "events.jsonl").read_bytes().splitlines(True)[:-1]))
+        (before,) = reader.read()
+        assert before.state == "running"
+        assert read == ["baseline-0", "optimized-0", "baseline-1"]
+        assert reader.read() == [before]
+        assert len(read) == 3
+        os.utime(tmp_path / "s" / "baseline-0" / PREDICTIONS_FILE, ns=(1, 1))
+        reader.read()
+        assert read[3:] == ["baseline-0"]
 
 
 def test_of_several_labels_without_predictions_the_accuracy_is_named(tmp_path: Path) -> None:
