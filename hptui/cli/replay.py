@@ -16,7 +16,15 @@ from hptui.cli.trusting import allowed_code
 from hptui.config import StudyConfig
 from hptui.config.former import as_of_today
 from hptui.errors import RunDirectoryError
-from hptui.record.events import AnyEvent, EpochCompleted, RunCompleted, RunFailed, RunResumed, RunStarted
+from hptui.record.events import (
+    AnyEvent,
+    EpochCompleted,
+    HyperparametersChosen,
+    RunCompleted,
+    RunFailed,
+    RunResumed,
+    RunStarted,
+)
 from hptui.record.localizing import localized
 from hptui.record.run_directory import MODEL_FILE, RunFile, create_run, read_run_file
 from hptui.record.run_reader import RunReader, check_format
@@ -34,7 +42,8 @@ class ReplayResult:
     equal: bool
     """to the bit"""
     comparable: bool
-    """whether they have to be: both on a CPU with as many threads all along; else the order of additions differs"""
+    """whether they have to be: both on a CPU, with as many threads all along, and no candidates side by side that the
+    run went on from; else the order of additions differs"""
     lines: tuple[str, ...]
     """what was compared, for people"""
 
@@ -89,7 +98,9 @@ def replay_run(
 
         train_again(config, inputs, recipe, recorded.arm, recorded.seed, directory=again, emit=emit)
         on_cpu = started.device.startswith("cpu") and inputs.device.type == "cpu"
-        return _compared(run, again, comparable=on_cpu and not _moved(started, events))
+        return _compared(
+            run, again, comparable=on_cpu and not _moved(started, events) and not _goes_on_from_stacks(events)
+        )
 
 
 def _inputs(study: Study, run: Path, config: StudyConfig) -> StudyInputs:
@@ -125,6 +136,12 @@ def _read_completed(run: Path) -> tuple[RunFile, list[AnyEvent]]:
     return recorded, events
 
 
+def _goes_on_from_stacks(events: Iterable[AnyEvent]) -> bool:
+    """Whether weights are of a candidate that may have been trained beside others, whose last bits are others."""
+    chosen = (event for event in events if isinstance(event, HyperparametersChosen))
+    return any(event.stacked and event.start is not None for event in chosen)
+
+
 def _compared(run: Path, again: Path, *, comparable: bool) -> ReplayResult:
     from hptui.training.run.checkpoints import largest_difference
 
@@ -133,7 +150,7 @@ def _compared(run: Path, again: Path, *, comparable: bool) -> ReplayResult:
         weights = f"final weights: equal to the bit in {tensors} tensors"
     else:
         weights = f"final weights: different, by {difference:.3g} at most (in {name})"
-        weights += "" if comparable else "; on a GPU, or resumed with other threads, they may be"
+        weights += "" if comparable else "; on a GPU, resumed with other threads, or side by side, they may be"
     before, now = _end(run), _end(again)
     split = "validation" if before.test_accuracy is None else "test"
     accuracies = f"{split} accuracy: recorded {_accuracy(before):.6f}, now {_accuracy(now):.6f}"

@@ -159,7 +159,7 @@ def train_again(
     """
     strategy = Replayed(new_strategy(config, arm, seed), recipe)
     # values that were chosen within ranges that were changed since are not to be refused, and nothing is checked twice
-    config = msgspec.structs.replace(config, search={}, greed_check=0, stop="never")
+    config = msgspec.structs.replace(config, search={}, greed_check=0, stop="never", replicas="one")
     for index, (_, epochs) in enumerate(recipe.epochs):
         config = msgspec.structs.replace(config, epochs=epochs)
         strategy.epochs = epochs

@@ -10,12 +10,24 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hptui.record.events import AnyEvent, DecisionStarted, EndMoved, EpochCompleted, EpochsAdded, RunCompleted
+from hptui.plan import Plan
+from hptui.record.commands import UseValues
+from hptui.record.events import (
+    AnyEvent,
+    BatchesTrained,
+    DecisionStarted,
+    EndMoved,
+    EpochCompleted,
+    EpochsAdded,
+    RunCompleted,
+)
 from hptui.record.run_directory import RunFile, create_run
 from hptui.record.run_reader import RunReader
 from hptui.schedules.constant import constant
 from hptui.schedules.cosine import cosine
 from hptui.schedules.late_decay import late_decay
+from hptui.strategies import Outlook
+from hptui.strategies.grid import Grid
 from hptui.training.run.control import Control
 from hptui.training.run.ending import Ending
 
@@ -184,6 +196,33 @@ def test_a_moved_end_is_replayed(prepare: Make, tmp_path: Path, settings: dict[s
     assert train_as_recorded(made, tmp_path / "run", tmp_path / "again") == 0
     again = RunReader(tmp_path / "again").read()
     assert of(again, RunCompleted)[0].epoch == of(events, RunCompleted)[0].epoch != made.config.epochs
+
+
+class CannotTell(Grid):
+    """Its plan has a mistake."""
+
+    def plan(self, outlook: Outlook) -> Plan:
+        raise ZeroDivisionError
+
+
+def test_decisions_that_cannot_be_foretold_are_waited_for(prepare: Make) -> None:
+    made = prepare(**WORSE | {"strategy": "grid", "search": {"lr": "0.15:0.16:lin:2"}, "decide_at": [1, 11]})
+    run, events = make_run(made)
+    run.strategy = run._foresight.strategy = CannotTell(12, (1, 11))
+    assert run.execute().completed
+    assert [event.epoch for event in of(events, DecisionStarted)] == [1, 11]
+
+
+def test_a_run_does_not_end_while_something_is_asked_of_it(prepare: Make, tmp_path: Path) -> None:
+    straight, events = make_run(prepare(**WORSE))
+    assert straight.execute().completed
+    ended = of(events, RunCompleted)[0].epoch
+    asked = UseValues(run=straight.name, values={"lr": 1e-4})
+    control = Scripted(tmp_path, {lambda event: isinstance(event, BatchesTrained) and event.epoch == ended: asked})
+    run, _ = make_run(prepare(**WORSE), emit=control.emit, control=control)
+    assert run.execute().completed
+    (end,) = control.of(RunCompleted)
+    assert end.epoch > ended
 
 
 def test_epochs_that_somebody_adds_are_trained(prepare: Make, tmp_path: Path) -> None:

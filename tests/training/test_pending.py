@@ -255,6 +255,24 @@ def test_a_strategy_that_wants_other_candidates_decides_anew(prepare: Make, tmp_
     assert second.ledger.progress.images_probed == sum(one.images for one in decision.candidates)
 
 
+@pytest.mark.parametrize("replicas", ["one", "stacked"])
+def test_a_candidate_in_training_is_not_taken_for_another(prepare: Make, tmp_path: Path, replicas: str) -> None:
+    """Stopped within its probe, with nothing measured yet; of a stack all are in training."""
+    made, run = prepare(strategy="grid", epochs=1, replicas=replicas), new_run(tmp_path / "run")
+    with RunWriter(run) as writer:
+        first, _ = make_run(made, emit=writer.append, directory=run, control=StopAfter(2))
+        first.strategy = Unsteady(1, (1,))
+        assert not first.execute().completed
+    with RunWriter(run) as writer:
+        second, _ = make_run(made, emit=writer.append, directory=run)
+        second.strategy = Unsteady(1, (1,))
+        assert second.execute(resume=True).completed
+    (decision,) = replay(RunReader(run).read()).decisions
+    assert second.ledger.progress.images_probed == sum(one.images for one in decision.candidates)
+    assert decision.chosen is not None
+    assert decision.chosen.values["lr"] == decision.candidates[0].values["lr"]
+
+
 def test_ranges_that_change_while_it_is_stopped_begin_the_decision_anew(prepare: Make, tmp_path: Path) -> None:
     run = new_run(tmp_path / "run")
     assert not train_run(run, prepare(strategy="grid"), "optimized", 0, StopAfter(30))

@@ -100,6 +100,11 @@ class Control:
         """Seconds that stand still while the training is paused."""
         return time.perf_counter() - self._paused_seconds
 
+    @property
+    def has_requests(self) -> bool:
+        """Whether something is to change at the next decision."""
+        return bool(self._requests)
+
     def take_requests(self) -> list[Request]:
         """What is to change at the next decision, each once."""
         requests, self._requests = self._requests, []

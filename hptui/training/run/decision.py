@@ -99,6 +99,7 @@ class DecisionMaker:
         self.trainer.state.values.begin(self.config.space)  # a range may be new
         home, progress = self.trainer.state.snapshot(), self.ledger.progress
         start = Scoring(self.config.score, self.config.score_weights).evaluate_start(self.trainer)
+        self.side_by_side.why_not = ""
         pending = PendingDecision(
             home=home,
             losses=start.losses,

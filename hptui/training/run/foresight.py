@@ -15,13 +15,17 @@ from hptui.training.run.ledger import Ledger
 
 def asked_plan(strategy: Strategy, outlook: Outlook) -> Plan:
     """The plan of a strategy; a mistake in it is no reason to end a training, so it is told in the plan's place."""
+    plan = _plan_or_mistake(strategy, outlook)
+    return plan if isinstance(plan, Plan) else Plan(otherwise=plan)
+
+
+def _plan_or_mistake(strategy: Strategy, outlook: Outlook) -> Plan | str:
     try:
         plan = strategy.plan(outlook)
         if not isinstance(plan, Plan):
             raise TypeError(f"plan() gave a {type(plan).__name__}")
     except Exception as error:
-        words = f"{type(strategy).__name__} cannot say what comes: {type(error).__name__}: {first_line(error)}"
-        return Plan(otherwise=words)
+        return f"{type(strategy).__name__} cannot say what comes: {type(error).__name__}: {first_line(error)}"
     return plan
 
 
@@ -63,10 +67,13 @@ class Foresight:
         )
 
     def decides_after(self, config: StudyConfig, epoch: int) -> bool:
-        """Whether the strategy plans a decision after `epoch` was completed."""
+        """Whether the strategy plans a decision after `epoch` was completed, or may have one and cannot say so."""
         if not self.strategy.searches:
             return False
-        return bool(asked_plan(self.strategy, self._outlook(config)).after(epoch).stages)
+        plan = _plan_or_mistake(self.strategy, self._outlook(config))
+        if isinstance(plan, Plan):
+            return bool(plan.after(epoch).stages)
+        return any(later > epoch for later in self.strategy.decision_epochs)
 
     def _outlook(self, config: StudyConfig) -> Outlook:
         at, state = self.ledger.progress, self.trainer.state

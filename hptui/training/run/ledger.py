@@ -42,6 +42,8 @@ class Progress:
     """last epoch that values were chosen for; 0: none"""
     end_moved: int = 0
     """by how many epochs the run ends later than it was asked to; below 0: earlier"""
+    ended_early: bool = False
+    """whether its losses have ended it before its end of then; it goes on only because somebody added epochs"""
 
     def end(self, asked: int) -> int:
         """Epochs that the run is to have now, of so many asked for."""

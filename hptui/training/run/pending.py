@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,10 +40,18 @@ class PartialProbe:
     state: Snapshot
     stacked: bool = False
     """beside others, as one of the replicas of a stack"""
+    candidate: Candidate | None = None
+    """None: an older hptui did not keep it"""
 
     def plain(self) -> dict[str, Any]:
         """Plain data for a checkpoint."""
-        return vars(self)
+        return vars(self) | {"candidate": self.candidate and vars(self.candidate)}
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any]) -> PartialProbe:
+        """Inverse of `plain`."""
+        candidate = plain.get("candidate")
+        return cls(**plain | {"candidate": candidate and Candidate(**candidate)})
 
 
 @dataclass
@@ -79,6 +88,17 @@ class Course:
         self.asked += 1
         return dataclasses.replace(measurement, candidate=candidate)
 
+    def require_same(self, candidates: Sequence[Candidate]) -> None:
+        """Make sure that what is in training is of the next candidates, each at its place.
+
+        Raises:
+            DecidesDifferently: another candidate is.
+        """
+        for number, candidate in enumerate(candidates, len(self.measured)):
+            partial = self.partials.get(number)
+            if partial is not None and partial.candidate not in (None, candidate):
+                raise DecidesDifferently
+
     def add(self, measurement: Measurement, seconds: float) -> None:
         """Take in a new measurement, and how long it took."""
         partial = self.partials.pop(len(self.measured), None)
@@ -110,7 +130,7 @@ class Course:
             KeptStates.from_plain(plain["kept"]),
             measured,
             plain["seconds"],
-            {number: PartialProbe(**one) for number, one in partials.items()},
+            {number: PartialProbe.from_plain(one) for number, one in partials.items()},
             plain.get("window", 0),
             plain.get("stacked", 0),
         )

@@ -202,6 +202,7 @@ class Prober:
                 measurement = course.known(candidate)
                 if measurement is None:
                     if index >= ahead:
+                        course.require_same(candidates[index:])
                         ahead = index + self._train_ahead(candidates[index:], course, horizon)
                     probe = self._probe(candidate, course, horizon(candidate))
                     measurement = probe.measurement
@@ -225,7 +226,7 @@ class Prober:
         steps = done
         try:
             for steps in range(done, batches := trainer.batches(epochs)):
-                self._safe_point(course, steps, losses, began)
+                self._safe_point(candidate, course, steps, losses, began)
                 with failing():
                     losses.add(*trainer.step())
                 self.autosave.stepped()
@@ -256,25 +257,26 @@ class Prober:
             with failing():
                 return self.scoring.measure(self.trainer, candidate, losses.read(), self.pending.loss)
         except StopRequested:
-            self._leave(course, batches, losses, began)
+            self._leave(candidate, course, batches, losses, began)
             raise
 
-    def _safe_point(self, course: Course, batches: int, losses: LossSum, began: float) -> None:
+    def _safe_point(self, candidate: Candidate, course: Course, batches: int, losses: LossSum, began: float) -> None:
         """Between two steps: where the probe is stopped or saved, it is gone on with later."""
         try:
             self.control.check()
             if not self.autosave.is_due():
                 return
         except StopRequested:
-            self._leave(course, batches, losses, began)
+            self._leave(candidate, course, batches, losses, began)
             raise
-        self._leave(course, batches, losses, began)
+        self._leave(candidate, course, batches, losses, began)
         self.autosave.save()
         del course.partials[len(course.measured)]
 
-    def _leave(self, course: Course, batches: int, losses: LossSum, began: float) -> None:
+    def _leave(self, candidate: Candidate, course: Course, batches: int, losses: LossSum, began: float) -> None:
         """Keep the candidate in training as far as it has come."""
         seconds, snapshot, number = self.control.clock() - began, self.trainer.state.snapshot(), len(course.measured)
         former = course.partials.get(number)
         stacked = former is not None and former.stacked
-        course.partials[number] = PartialProbe(batches, losses.total(), losses.images, seconds, snapshot, stacked)
+        done = losses.total(), losses.images
+        course.partials[number] = PartialProbe(batches, *done, seconds, snapshot, stacked, candidate)

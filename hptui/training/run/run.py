@@ -238,14 +238,15 @@ class Run:
     def _end_moved(self, result: EpochResult, epoch: int) -> int:
         """By how many epochs the losses up to `epoch` move the end of the run."""
         at, asked = self.ledger.progress, self.config.epochs
-        # one that has ended early goes on only because somebody added epochs
-        if self.config.stop == "never" or self.config.deliver == "last" or at.end_moved < 0:
+        if self.config.stop == "never" or self.config.deliver == "last" or at.ended_early:
             return at.end_moved
         groups = result.predictions["validation"].groups
         since = max(0, at.chosen_for - 1)  # what other values come to, nobody knows before
         end = self.ending.moved(self.delivery, epoch, asked, at.end(asked), self._schedule, since=since, groups=groups)
-        if end == epoch and self._decides_later(epoch):
-            return at.end_moved
+        if end == epoch < at.end(asked):
+            if self.control.has_requests or self._decides_later(epoch):
+                return at.end_moved
+            at.ended_early = True
         return end - asked
 
     def _decides_later(self, epoch: int) -> bool:

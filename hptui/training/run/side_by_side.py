@@ -48,6 +48,7 @@ class Probing:
     """A candidate before a step of its probe."""
 
     number: int
+    candidate: Candidate
     moment: Snapshot
     """shares tensors with others, and none of them is changed"""
     batches: int
@@ -118,7 +119,7 @@ class SideBySide:
                 key = (kinship(probing.moment, self.trainer, digests), probing.batches, probing.done.batches)
                 families.setdefault(key, []).append(probing)
         stacks = [family for family in families.values() if len(family) > 1]
-        if families and not stacks and not self.why_not:
+        if not stacks and not self.why_not and sum(map(len, families.values())) > 1:
             self.why_not = "no two of them see the same images and draw the same random numbers"
         for family in stacks:
             if self._pay(family):
@@ -130,13 +131,17 @@ class SideBySide:
         if (done := course.partials.get(number)) is not None:
             moments.at(done.state)
             batches = self.trainer.batches(planned.epochs)
-            return Probing(number, done.state, batches, done, kept=True) if done.batches < batches else None
+            return (
+                Probing(number, planned.candidate, done.state, batches, done, kept=True)
+                if done.batches < batches
+                else None
+            )
         try:
             moment = moments.begun(planned.start(), planned.candidate.values)
         except HptuiError:  # it is told where the candidate's turn comes
             return None
         none = PartialProbe(0, 0.0, 0, 0.0, moment, stacked=True)
-        return Probing(number, moment, self.trainer.batches(planned.epochs), none, kept=False)
+        return Probing(number, planned.candidate, moment, self.trainer.batches(planned.epochs), none, kept=False)
 
     def _stack(self, family: Sequence[Probing]) -> Stack:
         self._skeleton = self._skeleton or Skeleton(self.trainer.state.network)
@@ -180,7 +185,13 @@ class SideBySide:
             for index, one in enumerate(family):
                 done, total = one.done, totals[index]
                 course.partials[one.number] = PartialProbe(
-                    batches, total, done.images + images, done.seconds + seconds, stack.snapshot(index), stacked=True
+                    batches,
+                    total,
+                    done.images + images,
+                    done.seconds + seconds,
+                    stack.snapshot(index),
+                    True,
+                    one.candidate,
                 )
 
         for batches in range(family[0].done.batches, family[0].batches):

@@ -30,6 +30,8 @@ def optimizer_problem(optimizer: Optimizer) -> str:
             return f"steps of {kind.__name__} are stacked where they are fused alone"
         if group.get("amsgrad"):
             return "steps of Adam with amsgrad are not stacked"
+        if kind is Adam and group.get("decoupled_weight_decay"):
+            return "steps of Adam with decoupled_weight_decay are not stacked, those of AdamW are"
     return ""
 
 

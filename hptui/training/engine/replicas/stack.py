@@ -128,7 +128,9 @@ class Stack:
         values, device = [one["values"] for one in self._members], self._trainer.state.device
         self._held: list[Values] = [one["held"] for one in values]
         self._dropout = self._skeleton.set_rates([one["own"]["dropout"] for one in values], device)
-        self._alike, images = _grouped([changes_images(held) for held in self._held], self._images)
+        drawn = [one["augmentation"].cpu().numpy().tobytes() for one in self._members]
+        alike = [(changes_images(held), own) for held, own in zip(self._held, drawn, strict=True)]
+        self._alike, images = _grouped(alike, self._images)
         self._images_of, self._images_index = images, torch.tensor(images, device=device)
         reads = self._trainer.state.values.loss_reads
         keys = [(own, *(held.get(name) for name in reads)) for own, held in zip(images, self._held, strict=True)]
