@@ -41,7 +41,7 @@ OWN = {"schedule_free": "AdamWScheduleFree", "prodigy": "Prodigy"}
 
 @pytest.mark.parametrize("name", OWN)
 def test_it_trains_in_place_of_the_study_s_optimizer_and_learns(prepare: Make, name: str) -> None:
-    run, events = make_run(prepare(PlainNet, strategy="fixed", optimizer=name, epochs=30))
+    run, events = make_run(prepare(PlainNet, strategy="fixed", optimizer=name, epochs=30, stop="never"))
     assert type(run.state.optimizer).__name__ == OWN[name]
     assert run.execute().completed
     started, end = events[0], events[-1]

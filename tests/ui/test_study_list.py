@@ -612,9 +612,9 @@ def test_names_are_there_before_anything_is_read(tmp_path: Path, monkeypatch: py
         (tmp_path / f"s{number:03}" / STUDY_FILE).touch()
     held, read = threading.Event(), listing.read_line
 
-    def slow(directory: Path) -> StudyLine:
+    def slow(*arguments: Any) -> StudyLine:
         held.wait(PATIENCE_SECONDS)
-        return read(directory)
+        return read(*arguments)
 
     monkeypatch.setattr(listing, "read_line", slow)
 
