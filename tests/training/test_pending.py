@@ -28,6 +28,7 @@ from hptui.training.engine.plug_ins import load_schedule
 from hptui.training.run.autosave import Autosave
 from hptui.training.run.checkpoints import load_file
 from hptui.training.run.control import Control, Request, StopRequested
+from hptui.training.run.run import Run
 
 from .conftest import Prepared, make_run, train_run, train_study
 from .test_damage import facts
@@ -237,16 +238,22 @@ class Unsteady(Strategy):
         return Choice(measured[0].candidate.values, "the first", candidate=0)
 
 
-def test_a_strategy_that_wants_other_candidates_decides_anew(prepare: Make, tmp_path: Path) -> None:
-    made, run = prepare(strategy="grid", epochs=1), new_run(tmp_path / "run")
+def stopped_unsteady(made: Prepared, run: Path, steps: int) -> Run:
+    """A run that was stopped after so many steps of its decision, and resumed to its end."""
     with RunWriter(run) as writer:
-        first, _ = make_run(made, emit=writer.append, directory=run, control=StopAfter(12))
+        first, _ = make_run(made, emit=writer.append, directory=run, control=StopAfter(steps))
         first.strategy = Unsteady(1, (1,))
         assert not first.execute().completed
     with RunWriter(run) as writer:
         second, _ = make_run(made, emit=writer.append, directory=run)
         second.strategy = Unsteady(1, (1,))
         assert second.execute(resume=True).completed
+    return second
+
+
+def test_a_strategy_that_wants_other_candidates_decides_anew(prepare: Make, tmp_path: Path) -> None:
+    run = new_run(tmp_path / "run")
+    second = stopped_unsteady(prepare(strategy="grid", epochs=1), run, steps=12)
     events = RunReader(run).read()
     (decision,) = replay(events).decisions
     (resumed,) = [event for event in events if isinstance(event, RunResumed)]
@@ -258,15 +265,8 @@ def test_a_strategy_that_wants_other_candidates_decides_anew(prepare: Make, tmp_
 @pytest.mark.parametrize("replicas", ["one", "stacked"])
 def test_a_candidate_in_training_is_not_taken_for_another(prepare: Make, tmp_path: Path, replicas: str) -> None:
     """Stopped within its probe, with nothing measured yet; of a stack all are in training."""
-    made, run = prepare(strategy="grid", epochs=1, replicas=replicas), new_run(tmp_path / "run")
-    with RunWriter(run) as writer:
-        first, _ = make_run(made, emit=writer.append, directory=run, control=StopAfter(2))
-        first.strategy = Unsteady(1, (1,))
-        assert not first.execute().completed
-    with RunWriter(run) as writer:
-        second, _ = make_run(made, emit=writer.append, directory=run)
-        second.strategy = Unsteady(1, (1,))
-        assert second.execute(resume=True).completed
+    run = new_run(tmp_path / "run")
+    second = stopped_unsteady(prepare(strategy="grid", epochs=1, replicas=replicas), run, steps=2)
     (decision,) = replay(RunReader(run).read()).decisions
     assert second.ledger.progress.images_probed == sum(one.images for one in decision.candidates)
     assert decision.chosen is not None

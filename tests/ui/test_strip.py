@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -332,7 +333,10 @@ def test_the_delivered_epoch_is_never_cut(
     events = [run_started(epochs=100), *(event for epoch in range(1, 101) for event in trained_epoch(epoch))]
     write_run(study, "optimized", 9, [*events, run_completed(100, delivered_epoch=4)])
     monkeypatch.setattr(MachineLoad, "measure", made_up(Gauge("GPU", 1.0, "100%"), Gauge("mem", 0.5, memory)))
-    assert says in strip_lines(follow(study.directory), width, "finished", ascii=ascii_only)[0]
+    followed = follow(study.directory)
+    assert says in strip_lines(followed, width, "finished", ascii=ascii_only)[0]
+    for cells in range(75, 150):  # also where it fits to the last cell, and what follows is cut
+        assert re.search(r" ep\. 4(\s|$)", strip_lines(followed, cells, "finished", ascii=ascii_only)[0]), cells
 
 
 def test_before_any_work_is_done_nobody_knows_what_is_left(tmp_path: Path) -> None:

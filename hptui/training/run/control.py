@@ -100,9 +100,9 @@ class Control:
         """Seconds that stand still while the training is paused."""
         return time.perf_counter() - self._paused_seconds
 
-    @property
     def has_requests(self) -> bool:
-        """Whether something is to change at the next decision."""
+        """Look whether something is to change at the next decision."""
+        self._look(now=True)
         return bool(self._requests)
 
     def take_requests(self) -> list[Request]:

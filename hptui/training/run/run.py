@@ -244,7 +244,7 @@ class Run:
         since = max(0, at.chosen_for - 1)  # what other values come to, nobody knows before
         end = self.ending.moved(self.delivery, epoch, asked, at.end(asked), self._schedule, since=since, groups=groups)
         if end == epoch < at.end(asked):
-            if self.control.has_requests or self._decides_later(epoch):
+            if self.control.has_requests() or self._decides_later(epoch):
                 return at.end_moved
             at.ended_early = True
         return end - asked

@@ -72,7 +72,9 @@ def strip_lines(standing: Standing, width: int, palette: Palette, state_style: S
 
 def _first(standing: Standing, room: int, palette: Palette, state_style: Style) -> Text:
     rest = next((words for words in _orders(standing, palette) if cell_len(standing.state + words) <= room), "")
-    rest = GAP.join([rest or [*_orders(standing, palette)][-1], literal(standing.name)])
+    rest = rest or [*_orders(standing, palette)][-1]
+    if cell_len(standing.state + rest + GAP) + 1 < room:  # of less of the name its ellipsis would cut what is before it
+        rest = GAP.join([rest, literal(standing.name)])
     line = Text.assemble((standing.state, state_style), rest)
     line.truncate(room, overflow="crop" if palette.ascii else "ellipsis")
     return line
