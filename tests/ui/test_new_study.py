@@ -310,7 +310,7 @@ def test_what_one_types_is_what_is_started() -> None:
         app.row("search.weight_decay").query_one(Check).value = False
         app.row("search.augmentation").query_one(Check).value = False
         app.row("search.batch_size").query_one(Check).value = True
-        await until(pilot, lambda: app.row("search.batch_size").query(Input))
+        await until(pilot, lambda: app.row("search.batch_size").query("SelectCurrent #label"))  # made last
         app.field("search.batch_size", "low").value = "50"
         app.field("search.batch_size", "high").value = "200"
         app.field("search.batch_size", "steps").value = "2"
