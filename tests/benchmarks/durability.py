@@ -1,7 +1,7 @@
 """What a kill or a stop loses, and what it costs that they lose so little; not a test, run by hand:
 
     python tests/benchmarks/durability.py lost --checkpoint-every 5steps
-    python tests/benchmarks/durability.py costs --before DIR --pairs 7
+    python tests/benchmarks/durability.py costs --before DIR --pairs 7 [--data FOLDER]
 
 - lost: a study (digits, lenet) is killed, or stopped and gone on with, once, at moments spread evenly over all its
   steps. How many steps were trained twice, in plain epochs, and how many candidates were measured twice. To measure an
@@ -10,6 +10,9 @@
   and every ten minutes. CPU time of the training and bytes of the folder (without checkpoints, which a finished study
   does not keep), as ratios within the pair.
 - pieces: of the same study, CPU time that checkpoints and lines of the log take, each and as a share of the training's.
+
+With --data, a folder with MNIST/raw/*.gz, `costs` and `pieces` train on 10,000 of its images: epochs of seconds instead
+of tenths of one.
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ STRATEGIES: dict[str, dict[str, Any]] = {
     "grid": {"epochs": 3, "horizon": 0.2, "search": {"lr": "1e-3:1e-1:log:5", "weight_decay": "1e-5:1e-2:log:3"}},
     "adaptive": {"epochs": 8, "budget": 2.0, "search": {"lr": "1e-3:1e-1:log:5", "weight_decay": "1e-5:1e-2:log:3"}},
 }
+MNIST = {"dataset": "mnist", "train_size": 10_000, "validation_size": 2_000, "epochs": 4}
 RUN = "optimized-0"
 
 
@@ -101,12 +105,17 @@ def _train(settings: dict[str, Any], folder: Path, end: str = "", at: int = 0) -
     return steps, sum(isinstance(event, CandidateScored) for event in events), -(-images // 100)
 
 
-def costs(before: Path, pairs: int) -> None:
+def job(strategy: str, data: str) -> dict[str, Any]:
+    """Settings of a study of digits, or of images in `data`."""
+    return JOB | STRATEGIES[strategy] | {"strategy": strategy} | (MNIST | {"data_dir": data} if data else {})
+
+
+def costs(before: Path, pairs: int, data: str) -> None:
     """Print ratios of CPU time and bytes, with their spread; the first pair warms up, and does not count."""
     for strategy in STRATEGIES:
         ratios: dict[str, list[float]] = {"CPU time": [], "bytes": []}
         sources = [before, REPOSITORY]
-        processes = {source: _in_turns(source, strategy) for source in sources}
+        processes = {source: _in_turns(source, strategy, data) for source in sources}
         for pair in range(pairs + 1):
             taken = {source: _turn(processes[source]) for source in (sources if pair % 2 else sources[::-1])}
             for name, now, then in zip(ratios, taken[REPOSITORY], taken[before], strict=True):
@@ -124,9 +133,9 @@ def _spread(values: Sequence[float]) -> str:
     )
 
 
-def _in_turns(source: Path, strategy: str) -> subprocess.Popen[str]:
+def _in_turns(source: Path, strategy: str, data: str) -> subprocess.Popen[str]:
     """A process of this source that trains the study again and again, once it is asked to."""
-    command = [sys.executable, __file__, "turns", "--strategy", strategy]
+    command = [sys.executable, __file__, "turns", "--strategy", strategy, "--data", data]
     environment = os.environ | {"PYTHONPATH": str(source)}
     return subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
@@ -141,15 +150,14 @@ def _turn(process: subprocess.Popen[str]) -> tuple[float, int]:
     return seconds, size
 
 
-def turns(strategy: str) -> None:
+def turns(strategy: str, data: str) -> None:
     """Train a study for each line of the input, and print CPU seconds and bytes."""
     from hptui.config import Layer, resolve
     from hptui.training import Control, start_study, train_study
 
     for _ in sys.stdin:
         with tempfile.TemporaryDirectory() as folder:
-            settings = JOB | STRATEGIES[strategy] | {"strategy": strategy}
-            prepared = start_study(resolve([Layer("benchmark", settings)]).config, Path(folder, "study"))
+            prepared = start_study(resolve([Layer("benchmark", job(strategy, data))]).config, Path(folder, "study"))
             began = time.process_time()
             assert train_study(prepared, Control())
             seconds = time.process_time() - began
@@ -158,7 +166,7 @@ def turns(strategy: str) -> None:
             print(json.dumps([seconds, size]), flush=True)
 
 
-def pieces(times: int) -> None:
+def pieces(times: int, data: str) -> None:
     """Print what checkpoints and lines cost, within the training; the first one warms up."""
     from hptui.config import Layer, resolve
     from hptui.record.run_writer import RunWriter
@@ -178,12 +186,11 @@ def pieces(times: int) -> None:
 
     run.save_checkpoint = timed("checkpoint", run.save_checkpoint)  # type: ignore[attr-defined]
     RunWriter.append = timed("line", RunWriter.append)  # type: ignore[method-assign]
-    for strategy, own in STRATEGIES.items():
+    for strategy in STRATEGIES:
         shares: dict[str, list[float]] = {}
         for turn in range(times + 1):
             with tempfile.TemporaryDirectory() as folder:
-                settings = JOB | own | {"strategy": strategy}
-                prepared = start_study(resolve([Layer("benchmark", settings)]).config, Path(folder, "study"))
+                prepared = start_study(resolve([Layer("benchmark", job(strategy, data))]).config, Path(folder, "study"))
                 spent.clear()
                 began = time.process_time()
                 assert train_study(prepared, Control())
@@ -202,17 +209,18 @@ def main() -> None:
     parser.add_argument("--moments", type=int, default=12)
     parser.add_argument("--checkpoint-every", default="", help="as of the setting; an older source may have none")
     parser.add_argument("--before", type=Path)
+    parser.add_argument("--data", default="", help="folder with MNIST; without: digits")
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--strategy", choices=list(STRATEGIES), help="of `turns`, which `costs` calls")
     options = parser.parse_args()
     if options.what == "lost":
         lost(options.moments, options.checkpoint_every)
     elif options.what == "pieces":
-        pieces(options.pairs)
+        pieces(options.pairs, options.data)
     elif options.what == "turns":
-        turns(options.strategy)
+        turns(options.strategy, options.data)
     else:
-        costs(options.before.resolve(), options.pairs)
+        costs(options.before.resolve(), options.pairs, options.data)
 
 
 if __name__ == "__main__":
