@@ -10,7 +10,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -22,6 +22,9 @@ ROUNDING = 1e-9
 """epochs"""
 MOST_EPOCHS = 6
 """more of them are not named one by one"""
+Remainder = Literal["joined", "even"]
+"""what becomes of the images at the end of an epoch that fill half a batch or less: they join the batch before them,
+which is then larger than the batch size; or both together are halved, so that no batch is larger than was probed"""
 
 
 @dataclass(frozen=True)
@@ -90,14 +93,14 @@ class Length:
     images: int = 0
     """of an epoch; 0: nobody has counted them"""
     batch_size: int = 1
+    remainder: Remainder = "joined"
 
     def of_probe(self, epochs: float) -> float:
         """Epochs that a probe of so many trains, in whole batches; the last one of an epoch has another size."""
         if not self.images:
             return epochs
-        batches = batches_per_epoch(self.images, self.batch_size)
-        whole, part = divmod(max(1, round(epochs * batches)), batches)
-        return whole + part * self.batch_size / self.images
+        batches = batches_per_epoch(self.images, self.batch_size, self.remainder)
+        return self._images_of(max(1, round(epochs * batches)), batches) / self.images
 
     def in_whole_batches(self, plan: Plan) -> Plan:
         """The plan with probes as long as they will be; as it is where nobody has counted the images.
@@ -108,7 +111,7 @@ class Length:
         return replace(plan, stages=tuple(map(self._in_whole_batches, plan.stages))) if self.images else plan
 
     def _in_whole_batches(self, stage: Stage) -> Stage:
-        batches, trained, rounds = batches_per_epoch(self.images, self.batch_size), 0, []
+        batches, trained, rounds = batches_per_epoch(self.images, self.batch_size, self.remainder), 0, []
         for one in stage.rounds:
             steps = max(1, round(one.epochs * batches))
             end = self._images_of(trained + steps, batches)
@@ -120,12 +123,36 @@ class Length:
     def _images_of(self, steps: int, batches: int) -> int:
         """Images of the first so many steps of a run."""
         whole, part = divmod(steps, batches)
-        return whole * self.images + part * self.batch_size
+        images = part * self.batch_size
+        if 0 < part == batches - 1:  # the last but one may be smaller too
+            before = images - self.batch_size
+            images = before + next_batch(self.images - before, self.batch_size, self.remainder)
+        return whole * self.images + images
 
 
-def batches_per_epoch(images: int, batch_size: int) -> int:
-    """A remainder of half a batch or less joins the batch before it."""
-    return max(1, math.ceil((2 * images - batch_size) / (2 * batch_size)))
+def next_batch(left: int, batch_size: int, remainder: Remainder) -> int:
+    """Images of the next batch, where so many are left of the epoch; a batch of one is none for BatchNorm."""
+    if left <= batch_size or 2 * left > 3 * batch_size:
+        return min(left, batch_size)
+    return left if _joins(batch_size, remainder) else (left + 1) // 2
+
+
+def batches_per_epoch(images: int, batch_size: int, remainder: Remainder) -> int:
+    """Batches of so many images, at least one."""
+    if _joins(batch_size, remainder):
+        return max(1, math.ceil((2 * images - batch_size) / (2 * batch_size)))
+    return max(1, math.ceil(images / batch_size))
+
+
+def largest_batch(images: int, batch_size: int, remainder: Remainder) -> int:
+    """Images of the largest batch of an epoch: the last one, where a remainder joins it."""
+    last = images - (batches_per_epoch(images, batch_size, remainder) - 1) * batch_size
+    return max(last, next_batch(images, batch_size, remainder))
+
+
+def _joins(batch_size: int, remainder: Remainder) -> bool:
+    """Whether a remainder makes a batch larger; three images in batches of two would leave one alone."""
+    return remainder == "joined" or batch_size == 2
 
 
 def planned_cost(plan: Plan, length: Length, *, greed_check: int = 0, decided: int = 0) -> float | None:

@@ -130,7 +130,7 @@ def plan_arm(config: StudyConfig, arm: Arm, images: int = 0) -> ArmPlan:
         space=config.space,
         horizon=config.horizon,
     )
-    length = Length(config.epochs, images, round(values["batch_size"]))
+    length = Length(config.epochs, images, round(values["batch_size"]), config.remainder)
     try:
         plan = strategy.plan(outlook)
         _check_lengths(plan)

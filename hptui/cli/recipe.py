@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,18 +40,20 @@ def recipe_of(events: Sequence[AnyEvent], run: Path) -> Recipe:
             "it cannot be replayed."
         )
     probes = _needed_probes(state)
-    decisions = {
-        decision.chosen.epoch: RecordedDecision(
-            number=decision.chosen.decision,
-            values=decision.chosen.values,
-            start=decision.chosen.start,
-            probes={name[1]: probe for name, probe in probes.items() if name[0] == decision.chosen.decision},
+    decisions: dict[int, RecordedDecision] = {}
+    for chosen in (decision.chosen for decision in state.decisions if decision.chosen is not None):
+        if chosen.epoch in decisions:  # its batches were too large; from where it began, it went on with others
+            decisions[chosen.epoch] = replace(decisions[chosen.epoch], values=chosen.values)
+            continue
+        decisions[chosen.epoch] = RecordedDecision(
+            number=chosen.decision,
+            values=chosen.values,
+            start=chosen.start,
+            probes={name[1]: probe for name, probe in probes.items() if name[0] == chosen.decision},
         )
-        for decision in state.decisions
-        if decision.chosen is not None
-    }
     assert state.completed is not None
-    return Recipe(decisions, epochs_by_position(events), state.completed.epoch)
+    begun = [event.remainder for event in events if isinstance(event, (RunStarted, RunResumed)) and event.remainder]
+    return Recipe(decisions, epochs_by_position(events), state.completed.epoch, begun[-1])
 
 
 def _needed_probes(state: RunState) -> dict[StateName, RecordedProbe]:

@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from hptui import registry
 from hptui.hyperparameters import Values, default_values, hyperparameters
+from hptui.plan import Remainder
 from hptui.space import SearchSpace, parse_range
 
 Arm = Literal["baseline", "optimized"]
@@ -219,6 +220,11 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     def start_values(self) -> Values:
         """Values in force before any decision; without `dropout` unless the user set it."""
         return default_values() | self.set
+
+    @property
+    def remainder(self) -> Remainder:
+        """What becomes of a short last batch: where its size is searched, none may be larger than what was probed."""
+        return "even" if "batch_size" in self.search else "joined"
 
     @property
     def columns(self) -> dict[str, str]:

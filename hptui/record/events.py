@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from hptui.parsing import decode_json
-from hptui.plan import Plan, Stage
+from hptui.plan import Plan, Remainder, Stage
 from hptui.record.class_counts import ClassCounts, Count, class_counts
 from hptui.record.seals import check_line, seal_line
 from hptui.record.task import Task
@@ -87,6 +87,8 @@ class RunStarted(Event, frozen=True, kw_only=True):
     """of the learning rate; empty: an older hptui had it as part of the strategy"""
     task: Task = "single-label"
     """whether an image is of one of `class_names`, or has any number of them as labels"""
+    remainder: Remainder = "joined"
+    """what becomes of a short last batch of an epoch, in training and probes"""
 
 
 class RunResumed(Event, frozen=True, kw_only=True):
@@ -113,6 +115,10 @@ class RunResumed(Event, frozen=True, kw_only=True):
     """batches done in the epoch that follows; None: an older hptui did not record it"""
     end_moved: MoreEpochs = 0
     """by how many epochs its own losses have moved its end"""
+    remainder: Remainder | None = None
+    """what becomes of a short last batch from here on; None: as before"""
+    failed: str = ""
+    """why the run went back, in words, without an interruption; empty: it had been stopped, or killed"""
 
 
 class DecisionsPlanned(Event, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ import msgspec
 
 from hptui.errors import TrainingError
 from hptui.hyperparameters import Values
-from hptui.plan import batches_per_epoch
+from hptui.plan import Remainder, batches_per_epoch
 from hptui.planning import new_strategy
 from hptui.strategies import Candidate, Choice, DecisionCourse, Situation, StateName, Strategy
 from hptui.training.run.control import Control, StopRequested
@@ -66,6 +66,8 @@ class Recipe:
     """how many the run was to have in all, from which position on; a schedule of the rate depends on it"""
     last_epoch: int
     """with which it came to its end, which may be earlier"""
+    remainder: Remainder = "joined"
+    """what became of a short last batch"""
 
 
 class Replayed(Strategy):
@@ -109,7 +111,8 @@ class Replayed(Strategy):
 
     def _candidate(self, probe: RecordedProbe, situation: Situation) -> Candidate:
         # steps as a share of an epoch, whose batches the engine counts: it rounds it back to the same whole number
-        horizon = probe.steps / batches_per_epoch(situation.images_per_epoch, round(probe.values["batch_size"]))
+        batch_size, images = round(probe.values["batch_size"]), situation.images_per_epoch
+        horizon = probe.steps / batches_per_epoch(images, batch_size, self._recipe.remainder)
         start = None if probe.start is None else self._ends[probe.start]
         return Candidate(probe.values, horizon, start, keep=True)
 
@@ -167,6 +170,7 @@ def train_again(
         control = StopAtPosition(None if is_last else recipe.epochs[index + 1][0])
         run = Run(config, inputs, strategy, arm, seed, emit=emit, control=control, directory=directory)
         control.watch(run.ledger)
+        run.state.order.remainder = recipe.remainder  # that of the log, whatever the settings make of it today
         run.last_epoch = recipe.last_epoch if is_last else None
         if run.execute(resume=index > 0).completed != is_last:
             raise TrainingError(f"{run.name} ended in epoch {run.ledger.progress.epoch}, before its log does.")

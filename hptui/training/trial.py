@@ -10,6 +10,7 @@ import torch
 from hptui.config import StudyConfig
 from hptui.errors import ConfigError, HptuiError, ModelError, failure_words, first_line
 from hptui.hyperparameters import Values
+from hptui.plan import largest_batch
 from hptui.registry import without_folder
 from hptui.training.engine.building import StudyInputs, build_network, new_state
 from hptui.training.engine.contract import too_small_to_train
@@ -58,6 +59,7 @@ def _try_step(inputs: StudyInputs, config: StudyConfig, values: Values, batch_si
             state.values.require(name)
         state.values.set(values | {"batch_size": float(batch_size)})
         trainer = Trainer(state, inputs.data, inputs.loss, average_window=1.0, precision=config.precision)
+        state.order.go_to_largest(batch_size)
         LossSum(inputs.device).add(*trainer.step())
         validation = inputs.data.validation
         for averaged in (False, True):
@@ -67,14 +69,20 @@ def _try_step(inputs: StudyInputs, config: StudyConfig, values: Values, batch_si
     except (Exception, SystemExit) as error:
         if is_out_of_memory(error):
             raise _TooLargeError(
-                f"model {without_folder(config.model)!r}: batches of {batch_size} images of {inputs.data.name} do not "
-                f"fit into the memory of {inputs.device} ({first_line(error)}); set a smaller batch_size, or a smaller "
-                "range of it."
+                f"model {without_folder(config.model)!r}: batches of {batch_size}{_last(inputs, config, batch_size)} "
+                f"images of {inputs.data.name} do not fit into the memory of {inputs.device} ({first_line(error)}); "
+                "set a smaller batch_size, or a smaller range of it."
             ) from error
         raise ModelError(
             f"model {config.model!r} cannot be trained with batches of {batch_size}{_as_words(values)}: "
             f"{failure_words(error)}{_size_advice(inputs, config)}"
         ) from error
+
+
+def _last(inputs: StudyInputs, config: StudyConfig, batch_size: int) -> str:
+    """Words on the last batch of an epoch, where that is larger than the others."""
+    largest = largest_batch(len(inputs.data.train), batch_size, config.remainder)
+    return f" (the last of an epoch: {largest})" if largest > batch_size else ""
 
 
 def _size_advice(inputs: StudyInputs, config: StudyConfig) -> str:

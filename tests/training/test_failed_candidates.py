@@ -64,7 +64,7 @@ def test_a_candidate_that_fails_is_recorded_and_not_chosen_and_the_training_goes
     failed = [one for one in scored(events) if one.failed]
     assert failed
     for one in failed:
-        assert 1.5 * one.values["batch_size"] > full.fits  # half a batch at the end of an epoch joins the one before
+        assert one.values["batch_size"] > full.fits
         assert type(error).__name__ in one.failed
         assert "test_failed_candidates.py, line" in one.failed
         assert (one.score, one.diverged, one.loss) == (float("inf"), True, float("inf"))
@@ -177,6 +177,17 @@ def test_a_batch_size_of_the_range_that_does_not_fit_is_told_and_no_reason_to_re
     assert "will fail, and not be chosen" in line
     with pytest.raises(ModelError, match=r"batches of 80 images of stripes do not fit.*set a smaller batch_size"):
         prepare(full, set={"batch_size": 80}, search={"lr": "1e-3:1e-2:log:2"})
+    # 240 images are 5 batches of 44 and 20 images more: the last batch does not fit, though the others do
+    with pytest.raises(ModelError, match=r"batches of 44 \(the last of an epoch: 64\) images of stripes do not fit"):
+        prepare(full, set={"batch_size": 44}, search={"lr": "1e-3:1e-2:log:2"})
+
+
+def test_a_batch_size_that_was_probed_fits_to_the_end_of_the_epoch(prepare: Make, full: type[Full]) -> None:
+    """Where it is searched, the 20 images that 5 batches of 44 leave make none larger."""
+    run, events = make_run(prepare(full, set={"batch_size": 44}, search={"batch_size": "44:80:lin:2"}))
+    full.tried = 100
+    assert run.execute().completed
+    assert [one.values["batch_size"] for one in scored(events) if not one.failed] == [44, 44]
 
 
 def test_what_is_out_of_memory() -> None:

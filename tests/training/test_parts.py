@@ -20,6 +20,7 @@ from hptui.errors import ConfigError, ModelError
 from hptui.hyperparameters import default_values
 from hptui.hyperparameters.augmentation import augment
 from hptui.models._layers import Dropout
+from hptui.plan import Length, Remainder
 from hptui.record.predictions import read_predictions
 from hptui.training.engine.averaging import AveragedWeights
 from hptui.training.engine.building import build_network
@@ -178,7 +179,37 @@ def test_a_constant_channel_does_not_divide_by_zero() -> None:
     ],
 )
 def test_an_epoch_uses_every_image_once_and_has_no_tiny_batch(images: int, size: int, expected: list[int]) -> None:
-    order = BatchOrder(images, seed=0, device=CPU)
+    look_at_batches(images, size, expected, "joined")
+
+
+@pytest.mark.parametrize(
+    ("images", "size", "expected"),
+    [
+        (12, 4, [4, 4, 4]),
+        (10, 4, [4, 3, 3]),
+        (9, 4, [4, 3, 2]),
+        (11, 4, [4, 4, 3]),
+        (4, 3, [2, 2]),
+        (5, 4, [3, 2]),
+        (7, 4, [4, 3]),
+        (3, 99, [3]),
+        (5, 2, [2, 3]),  # one image alone is no batch for BatchNorm
+        (3, 1, [1, 1, 1]),
+    ],
+)
+def test_where_its_size_is_searched_no_batch_is_larger(images: int, size: int, expected: list[int]) -> None:
+    look_at_batches(images, size, expected, "even")
+
+
+def look_at_batches(images: int, size: int, expected: list[int], remainder: Remainder) -> None:
+    order = BatchOrder(images, seed=0, device=CPU, remainder=remainder)
+    assert order.largest(size) == max(expected)
+    length = Length(1, images, size, remainder)
+    for steps in range(1, len(expected) + 1):
+        assert length.of_probe(steps / len(expected)) == pytest.approx(sum(expected[:steps]) / images)
+    order.go_to_largest(size)
+    assert len(order.next_batch(size)) == max(expected)
+    order.start_epoch()
     for _ in range(3):
         left, batches = order.batches_left(size), []
         for remaining in range(left, 0, -1):

@@ -13,6 +13,7 @@ import torch
 
 from hptui.cli.recipe import epochs_by_position, recipe_of
 from hptui.cli.replay import _moved
+from hptui.config import StudyConfig
 from hptui.errors import RunDirectoryError
 from hptui.record.command_inbox import CommandInbox
 from hptui.record.commands import AddEpochs, ChangeRanges, CommandSender, StopStudy, UseValues
@@ -310,3 +311,25 @@ def test_differences_are_found_wherever_they_are(tmp_path: Path) -> None:
     assert largest_difference(one, written("four", w=a))[2] == float("inf")
     assert largest_difference(one, written("five", w=nan, steps=torch.tensor(3)))[2] == float("inf")
     assert largest_difference(tmp_path / "five", tmp_path / "five")[2] == 0
+
+
+@pytest.mark.parametrize("remainder", ["even", "joined"])
+@pytest.mark.parametrize("strategy", ["grid", "pbt"])
+def test_a_short_last_batch_is_replayed_as_it_was(
+    prepare: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, strategy: str, remainder: str
+) -> None:
+    """Also that of a log in which it joined the one before although the size was searched, as it always did once."""
+    search = {"batch_size": "69:70:lin:2", "lr": "1e-3:1e-2:log:2"}
+    made = prepare(strategy=strategy, set={"batch_size": 70}, search=search)
+    with monkeypatch.context() as older:
+        older.setattr(StudyConfig, "remainder", remainder)
+        assert train(made, tmp_path / "run")
+    begun = RunReader(tmp_path / "run").read()[0]
+    assert isinstance(begun, RunStarted)
+    assert begun.remainder == remainder
+    largest = max(event.images / event.steps for event in of(tmp_path / "run", CandidateScored))
+    assert largest <= 70 or remainder == "joined"
+    assert train_as_recorded(made, tmp_path / "run", tmp_path / "again") == 0
+    recipe = recipe_of(RunReader(tmp_path / "run").read(), tmp_path)
+    other = dataclasses.replace(recipe, remainder="even" if remainder == "joined" else "joined")
+    assert train_as_recorded(made, tmp_path / "run", tmp_path / "other", other) > 0

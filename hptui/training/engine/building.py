@@ -98,7 +98,7 @@ def new_state(inputs: StudyInputs, config: StudyConfig, seed: int) -> TrainingSt
         split_pretrained(optimizer, [weight for name, weight in network.named_parameters() if name in taken])
     values = ValuesInForce(network, optimizer, given, inputs.loss.reads)
     values.begin(config.space)
-    order = BatchOrder(len(inputs.data.train), seed, inputs.data.train.index_device)
+    order = BatchOrder(len(inputs.data.train), seed, inputs.data.train.index_device, config.remainder)
     augmentation = torch.Generator().manual_seed(seed)  # on the CPU, so that a checkpoint goes to any device
     seed_all(seed)  # whatever building the network drew, training draws the same
     return TrainingState(network, optimizer, values, order, augmentation, inputs.device)

@@ -12,7 +12,7 @@ from torch import Tensor
 from hptui.datasets import ImageDataset, Images, Names
 from hptui.datasets._intensity import FittedIntensity, Statistic, fit_intensity
 from hptui.errors import ConfigError
-from hptui.plan import batches_per_epoch
+from hptui.plan import Remainder, batches_per_epoch, largest_batch, next_batch
 from hptui.record.intensity import BYTES, Intensity
 from hptui.record.task import Task, guessing_loss, task_of
 from hptui.training.engine.host_pixels import HostPixels
@@ -178,8 +178,10 @@ class BatchOrder:
     order whatever their strategies draw.
     """
 
-    def __init__(self, images: int, seed: int, device: torch.device) -> None:
+    def __init__(self, images: int, seed: int, device: torch.device, remainder: Remainder = "joined") -> None:
         self._images = images
+        self.remainder: Remainder = remainder
+        """what becomes of a short last batch"""
         self._device = device
         self._generator = torch.Generator().manual_seed(seed)
         self._order = self._permute()
@@ -190,10 +192,7 @@ class BatchOrder:
         return torch.randperm(self._images, generator=self._generator).to(self._device)
 
     def next_batch(self, batch_size: int) -> Tensor:
-        """Indices (B,) int64 of the next batch; every image is used exactly once in an epoch.
-
-        A remainder of half a batch or less joins the batch before it: BatchNorm cannot use a batch of one.
-        """
+        """Indices (B,) int64 of the next batch; every image is used exactly once in an epoch."""
         if self.position == self._images:
             self._order = self._permute()
             self.position = 0
@@ -206,14 +205,25 @@ class BatchOrder:
         return self._batch_here(batch_size) if self.position < self._images else None
 
     def _batch_here(self, batch_size: int) -> Tensor:
-        left = self._images - self.position
-        size = left if 2 * left <= 3 * batch_size else batch_size
+        size = next_batch(self._images - self.position, batch_size, self.remainder)
         return self._order[self.position : self.position + size]
 
     def batches_left(self, batch_size: int) -> int:
         """Batches left of this epoch."""
         left = self._images - self.position
-        return batches_per_epoch(left, batch_size) if left else 0
+        return batches_per_epoch(left, batch_size, self.remainder) if left else 0
+
+    def batches_of_epoch(self, batch_size: int) -> int:
+        """Batches of a whole epoch."""
+        return batches_per_epoch(self._images, batch_size, self.remainder)
+
+    def largest(self, batch_size: int) -> int:
+        """Images of the largest batch of an epoch."""
+        return largest_batch(self._images, batch_size, self.remainder)
+
+    def go_to_largest(self, batch_size: int) -> None:
+        """Move to where the largest batch of this epoch begins."""
+        self.position = self._images - size if (size := self.largest(batch_size)) > batch_size else 0
 
     def start_epoch(self) -> None:
         """Begin a new permutation unless the current one is untouched."""
@@ -222,7 +232,9 @@ class BatchOrder:
             self.position = 0
 
     def state(self) -> dict[str, object]:
-        return {"generator": self._generator.get_state(), "order": self._order, "position": self.position}
+        return {"generator": self._generator.get_state(), "order": self._order, "position": self.position} | {
+            "remainder": self.remainder
+        }
 
     def restore(self, state: dict[str, object]) -> None:
         generator, order, position = state["generator"], state["order"], state["position"]
@@ -232,3 +244,4 @@ class BatchOrder:
         self._generator.set_state(generator.cpu())  # a checkpoint may have been loaded to the GPU
         self._order = order.to(self._device)  # never written in place, so sharing it is safe
         self.position = position
+        self.remainder = "even" if state.get("remainder") == "even" else "joined"  # an older hptui knew no other

@@ -15,7 +15,6 @@ from torch import Tensor
 
 from hptui.hyperparameters import Batch
 from hptui.losses import Loss
-from hptui.plan import batches_per_epoch
 from hptui.training.engine.batch_changes import training_batch
 from hptui.training.engine.device_data import DeviceDataset, DeviceImages
 from hptui.training.engine.evaluation import Evaluation, evaluate, forward_precision, full_precision
@@ -71,7 +70,7 @@ class Trainer:
 
     def batches(self, epochs: float) -> int:
         """Steps in `epochs` with the batch size in force, at least one; of whole batches, as an epoch has them."""
-        return max(1, round(epochs * batches_per_epoch(len(self.data.train), self.state.values.batch_size)))
+        return max(1, round(epochs * self.state.order.batches_of_epoch(self.state.values.batch_size)))
 
     def step(self) -> tuple[Tensor, int]:
         """Train one step; its mean loss, still on the device, and its number of images."""

@@ -61,8 +61,8 @@ class TrainingState:
             with torch.no_grad():
                 torch._foreach_copy_(weights, trained)  # there and back leaves a rounding error
 
-    def snapshot(self) -> Snapshot:
-        """A copy that shares no memory with the training."""
+    def snapshot(self, *, on_host: bool = False) -> Snapshot:
+        """A copy that shares no memory with the training; where it is, or in main memory."""
         live = {
             "network": self.network.state_dict(),
             "unsaved_buffers": self._unsaved_buffers(),
@@ -74,7 +74,7 @@ class TrainingState:
             "random": random_state(self.device),
             "step": self.step,
         }
-        copied: Snapshot = copy_tree(live)
+        copied: Snapshot = copy_tree(live, torch.device("cpu") if on_host else None)
         return copied
 
     def _unsaved_buffers(self) -> dict[str, Tensor]:
@@ -97,12 +97,12 @@ class TrainingState:
         self.step = snapshot["step"]
 
 
-def copy_tree(tree: Any) -> Any:
-    """A copy that shares no tensor with `tree`."""
+def copy_tree(tree: Any, device: torch.device | None = None) -> Any:
+    """A copy that shares no tensor with `tree`, on another device where one is given."""
     if isinstance(tree, Tensor):
-        return tree.detach().clone()  # keeps the strides: channels_last stays channels_last
+        return tree.detach().to(device, copy=True)  # keeps the strides: channels_last stays channels_last
     if isinstance(tree, dict):
-        return {key: copy_tree(value) for key, value in tree.items()}
+        return {key: copy_tree(value, device) for key, value in tree.items()}
     if isinstance(tree, (list, tuple)):
-        return type(tree)(copy_tree(value) for value in tree)
+        return type(tree)(copy_tree(value, device) for value in tree)
     return copy.deepcopy(tree)

@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable
 
 from hptui.config import StudyConfig
+from hptui.hyperparameters import Values
 from hptui.plan import LONGER
 from hptui.record.events import (
     CandidateScored,
@@ -155,11 +156,14 @@ class DecisionMaker:
         self.give_up()
         progress, values = self.ledger.progress, self.trainer.state.values
         in_force = values.chosen()
-        if all(in_force.get(name) == value for name, value in progress.by_hand.items()):
-            return
+        if not all(in_force.get(name) == value for name, value in progress.by_hand.items()):
+            self.use(progress.by_hand, epoch, "chosen by hand")
+
+    def use(self, values: Values, epoch: int, reason: str) -> None:
+        """A decision without candidates: put values in force, for `epoch` and what follows."""
         self.ledger.emit(self._announcement(epoch))
-        values.set(progress.by_hand)
-        self._record_choice(epoch, Choice({}, "chosen by hand"), self.ledger.lap())
+        self.trainer.state.values.set(values)
+        self._record_choice(epoch, Choice({}, reason), self.ledger.lap())
 
     def _situation(self, epoch: int, pending: PendingDecision) -> Situation:
         progress = self.ledger.progress

@@ -58,7 +58,7 @@ class Foresight:
         self.ledger.emit(
             DecisionsPlanned(
                 epoch=outlook.epoch,
-                stages=list(_length(outlook, config).in_whole_batches(plan).stages),
+                stages=list(self._length(outlook, config).in_whole_batches(plan).stages),
                 left_out=list(plan.left_out),
                 otherwise=plan.otherwise,
                 cost=self._cost(plan, outlook, config),
@@ -95,12 +95,14 @@ class Foresight:
     def _cost(self, plan: Plan, outlook: Outlook, config: StudyConfig) -> float | None:
         """Of the whole run, with what is done."""
         at, images = self.ledger.progress, outlook.images_per_epoch
-        to_come = planned_cost(plan, _length(outlook, config), greed_check=config.greed_check, decided=at.decisions)
+        to_come = planned_cost(
+            plan, self._length(outlook, config), greed_check=config.greed_check, decided=at.decisions
+        )
         if to_come is None:
             return None
         assert outlook.left is not None
         return to_come - 1 + ((at.images_trained + at.images_probed) / images + outlook.left) / config.epochs
 
-
-def _length(outlook: Outlook, config: StudyConfig) -> Length:
-    return Length(config.epochs, outlook.images_per_epoch, round(outlook.values["batch_size"]))
+    def _length(self, outlook: Outlook, config: StudyConfig) -> Length:
+        size, remainder = round(outlook.values["batch_size"]), self.trainer.state.order.remainder
+        return Length(config.epochs, outlook.images_per_epoch, size, remainder)

@@ -42,6 +42,8 @@ class Progress:
     """last epoch that values were chosen for; 0: none"""
     end_moved: int = 0
     """by how many epochs the run ends later than it was asked to; below 0: earlier"""
+    trained_with: dict[str, float] = field(default_factory=dict)
+    """values of the last epoch, or of the start"""
     ended_early: bool = False
     """whether its losses have ended it before its end of then; it goes on only because somebody added epochs"""
 

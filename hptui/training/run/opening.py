@@ -1,4 +1,4 @@
-"""The first fact of a run: what was trained, on what, with which versions."""
+"""The first fact of a run, and of each time it goes on: what is trained, on what, with which versions."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import torch
 
 import hptui
 from hptui.config import Arm, StudyConfig
-from hptui.record.events import SCHEMA, Axis, RunStarted
+from hptui.record.events import SCHEMA, Axis, RunResumed, RunStarted
 from hptui.registry import without_folder
 from hptui.space import SearchSpace
 from hptui.strategies import Strategy
 from hptui.training.engine.building import StudyInputs
 from hptui.training.engine.state import TrainingState
+from hptui.training.run.ledger import Ledger
 
 
 def run_started(
@@ -43,7 +44,30 @@ def run_started(
         searched=axes(config.space) if strategy.searches else [],
         values=state.values.read(),
         threads=torch.get_num_threads(),
+        remainder=state.order.remainder,
         versions={"python": platform.python_version(), "torch": str(torch.__version__)},
+    )
+
+
+def run_resumed(config: StudyConfig, ledger: Ledger, state: TrainingState, failed: str = "") -> RunResumed:
+    """Describe where a run goes on, after an interruption or because it `failed` in an epoch that is trained anew."""
+    at, pending = ledger.progress, ledger.pending
+    return RunResumed(
+        epoch=at.epoch,
+        epochs=config.epochs,
+        step=state.step,
+        images_trained=at.images_trained,
+        images_probed=at.images_probed,
+        seconds=at.seconds,
+        decisions=at.decisions,
+        candidates=len(pending.own.measured) if pending is not None else None,
+        batch=at.batch,
+        end_moved=at.end_moved,
+        by_hand=at.by_hand,
+        device=describe_device(state.device),
+        threads=torch.get_num_threads(),
+        remainder=state.order.remainder,
+        failed=failed,
     )
 
 

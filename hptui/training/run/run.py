@@ -7,11 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from hptui.config import Arm, StudyConfig
-from hptui.errors import TrainingError
+from hptui.errors import TrainingError, failure_words
 from hptui.hyperparameters import Values, default_values
 from hptui.record.checkpoint_names import Moment
 from hptui.record.events import (
@@ -20,13 +19,13 @@ from hptui.record.events import (
     EndMoved,
     EpochCompleted,
     RunCompleted,
-    RunResumed,
     RunStopped,
 )
 from hptui.record.run_directory import CHECKPOINTS, EVENTS_FILE, MODEL_FILE, run_name
 from hptui.space import parse_range
 from hptui.strategies import Strategy
 from hptui.training.engine.building import StudyInputs, build_optimizer, new_state
+from hptui.training.engine.failures import is_out_of_memory
 from hptui.training.engine.loop import Trainer
 from hptui.training.engine.plug_ins import load_schedule
 from hptui.training.engine.state import TrainingState
@@ -38,11 +37,13 @@ from hptui.training.run.delivery import Delivery, remove_predictions
 from hptui.training.run.ending import Ending
 from hptui.training.run.epoch import EpochTrainer
 from hptui.training.run.epoch_evaluation import EpochResult, evaluate_epoch
+from hptui.training.run.failing import free_memory
 from hptui.training.run.foresight import Foresight
 from hptui.training.run.kept import KeptStates
 from hptui.training.run.ledger import Ledger, Progress
-from hptui.training.run.opening import describe_device, run_started
+from hptui.training.run.opening import run_resumed, run_started
 from hptui.training.run.pending import PendingDecision
+from hptui.training.run.retreat import EpochBeginning, smaller_batches
 from hptui.training.run.side_by_side import SideBySide
 from hptui.training.run.steering import Helm
 
@@ -166,21 +167,57 @@ class Run:
 
     def _epoch(self, epoch: int) -> None:
         at, state = self.ledger.progress, self.state
+        at.trained_with = at.trained_with or state.values.chosen()
         if at.decided < epoch:
             self.control.check(now=True)  # a pause after an epoch comes before the next decision
             self._obey(epoch)
             self._decide(epoch)
             at.decided = epoch
             self._foresight.tell(self.config)
-        schedule, autosave = self._schedule, self.autosave
-        EpochTrainer(self.trainer, self.ledger, self.control, self.config, schedule, autosave).train(epoch)
+        self._train(epoch)
+        at = self.ledger.progress
         result = evaluate_epoch(self.trainer, self.inputs.test, epoch, self.ledger)  # stopped in it, it is done again
         train_loss = at.epoch_loss / max(at.epoch_images, 1)
         state.order.start_epoch()
         at.epoch, at.batch, at.epoch_loss, at.epoch_images = epoch, 0, 0.0, 0
+        at.trained_with = state.values.chosen()
         self._record_epoch(result, epoch, train_loss)
         self.save_checkpoint()
         self.control.epoch_completed()
+
+    def _train(self, epoch: int) -> None:
+        """Train what is left of an epoch; anew with smaller batches where those that were chosen do not fit."""
+        at, searched = self.ledger.progress, "batch_size" in self.config.search and self.strategy.searches
+        begun = EpochBeginning.of(self.state, at) if searched and at.batch == 0 else None
+        while failure := self._failure(epoch, begun):
+            assert begun is not None
+            self._go_back(begun, failure, epoch)
+
+    def _failure(self, epoch: int, begun: EpochBeginning | None) -> str:
+        """Train what is left of an epoch; why it ran out of memory, where it can be trained anew."""
+        schedule, autosave = self._schedule, self.autosave
+        trainer = EpochTrainer(self.trainer, self.ledger, self.control, self.config, schedule, autosave)
+        try:
+            trainer.train(epoch)
+        except Exception as error:
+            if begun is None or not is_out_of_memory(error) or not self._smaller(begun):
+                raise
+            return failure_words(error)
+        return ""
+
+    def _smaller(self, begun: EpochBeginning) -> Values:
+        return smaller_batches(self.state.values.chosen(), begun.progress.trained_with, self.config.space)
+
+    def _go_back(self, begun: EpochBeginning, failure: str, epoch: int) -> None:
+        """Go back to the beginning of the epoch, and on from there with smaller batches."""
+        values, size = self._smaller(begun), round(self.state.values.batch_size)
+        free_memory(self.state)  # not while the error is handled: it holds on to the tensors
+        self.ledger.lap()
+        self.ledger.progress = begun.return_to(self.state, self.ledger.progress)
+        self._record_return(f"batches of {size} ran out of memory: {failure}")
+        smaller = "the values before it" if len(values) > 1 else "half as many images"
+        self._decision_maker().use(values, epoch, f"batches of {size} ran out of memory; {smaller}")
+        self.save_checkpoint()  # those within the epoch are void
 
     def _decide(self, epoch: int) -> None:
         """The decision before `epoch`, if there is one."""
@@ -290,24 +327,11 @@ class Run:
                 f"put its {EVENTS_FILE} back from a copy, or remove {self.directory} to train it anew."
             )
         remove_predictions(self.directory)  # of a completed run that goes on; not before it is sure that it can
-        at = self.ledger.progress
-        self.ledger.emit(
-            RunResumed(
-                epoch=at.epoch,
-                epochs=self.config.epochs,
-                step=self.state.step,
-                images_trained=at.images_trained,
-                images_probed=at.images_probed,
-                seconds=at.seconds,
-                decisions=at.decisions,
-                candidates=len(self.ledger.pending.own.measured) if self.ledger.pending is not None else None,
-                batch=at.batch,
-                end_moved=at.end_moved,
-                by_hand=at.by_hand,
-                device=describe_device(self.inputs.device),
-                threads=torch.get_num_threads(),
-            )
-        )
+        self._record_return()
+
+    def _record_return(self, failed: str = "") -> None:
+        """Record where the run goes on, so that what the log has beyond that is void."""
+        self.ledger.emit(run_resumed(self.config, self.ledger, self.state, failed))
 
     def _restore(self, saved: dict[str, Any]) -> None:
         """Take everything from a checkpoint."""

@@ -47,6 +47,8 @@ def _what(event: AnyEvent) -> str:  # noqa: PLR0911, PLR0912 (one line per kind 
     match event:
         case RunStarted():
             return f"started {event.arm} seed {event.seed}: {event.strategy} on {event.dataset}, {event.device}"
+        case RunResumed() if event.failed:
+            return f"epoch {event.epoch + 1} failed, and is trained anew: {event.failed}"
         case RunResumed():
             return f"resumed after epoch {event.epoch}, step {event.step}"
         case DecisionsPlanned():
