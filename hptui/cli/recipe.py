@@ -53,7 +53,8 @@ def recipe_of(events: Sequence[AnyEvent], run: Path) -> Recipe:
         )
     assert state.completed is not None
     begun = [event.remainder for event in events if isinstance(event, (RunStarted, RunResumed)) and event.remainder]
-    return Recipe(decisions, epochs_by_position(events), state.completed.epoch, begun[-1])
+    end, delivered = state.completed.epoch, state.completed.delivered_epoch or None
+    return Recipe(decisions, epochs_by_position(events), end, begun[-1], delivered)
 
 
 def _needed_probes(state: RunState) -> dict[StateName, RecordedProbe]:

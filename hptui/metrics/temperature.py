@@ -3,6 +3,11 @@
 A network that overfits grows more certain: its loss rises while what it tells apart does not get worse. One number by
 which all logits are divided, the temperature that makes the loss lowest, takes that out (Guo, Pleiss, Sun and
 Weinberger 2017, arXiv 1706.04599).
+
+Of images that are all told apart that temperature is 0, and their loss too, however few they are. So it is fitted on
+labels that are softened, as Platt (1999) did: all N images being right, the next one is with a chance of
+(N + 1) / (N + 2) (Laplace's rule of succession), and no network is taken to be surer than that on the whole. Of images
+of patients N is the number of these. Of 78 images that changes a loss by about a hundredth, of 6 it is 0.13 at least.
 """
 
 from __future__ import annotations
@@ -21,7 +26,7 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float64]
 
 LEAST_SLOPE, MOST_SLOPE = 0.01, 100.0
-"""of 1 / temperature; images that are all told apart would make it infinite"""
+"""of 1 / temperature"""
 
 
 def calibrated_losses(predictions: Predictions, weights: Floats | None = None) -> Floats:
@@ -55,13 +60,16 @@ def calibrated_losses(predictions: Predictions, weights: Floats | None = None) -
 def _of_classes(
     predictions: Predictions, weights: Floats | None
 ) -> tuple[Callable[[float], Floats], Callable[[float], float]]:
-    """Losses (N,) by slope, and the derivative of their mean, which rises with the slope."""
+    """Losses (N,) by slope, and the derivative of their mean of softened labels, which rises with the slope."""
     import numpy as np
     from scipy.special import log_softmax, softmax
 
     logits = logarithms(predictions)
     own = (np.arange(len(logits)), predictions.labels)
     each = np.ones(len(logits)) if weights is None else weights
+    doubt = _doubt(predictions)
+    others = (logits.sum(1) - logits[own]) / (predictions.classes - 1)
+    wanted = (1 - doubt) * logits[own] + doubt * others
 
     def losses(slope: float) -> Floats:
         found: Floats = -log_softmax(slope * logits, axis=1)[own] * each
@@ -69,7 +77,7 @@ def _of_classes(
 
     def derivative(slope: float) -> float:
         expected = (softmax(slope * logits, axis=1) * logits).sum(1)
-        return float(((expected - logits[own]) * each).mean())
+        return float(((expected - wanted) * each).mean())
 
     return losses, derivative
 
@@ -85,15 +93,22 @@ def _of_labels(
     logits = np.log(shares) - np.log1p(-shares)
     signs = np.where(predictions.labels == 1, 1.0, -1.0)
     each = np.ones_like(logits) if weights is None else weights
+    doubt = _doubt(predictions)
 
     def losses(slope: float) -> Floats:
         found: Floats = (-log_expit(signs * slope * logits) * each).mean(1)
         return found
 
     def derivative(slope: float) -> float:
-        return float((-expit(-signs * slope * logits) * signs * logits * each).mean())
+        return float(((doubt - expit(-signs * slope * logits)) * signs * logits * each).mean())
 
     return losses, derivative
+
+
+def _doubt(predictions: Predictions) -> float:
+    """Chance that the next one is called wrong, where all of these are called right."""
+    seen = len(predictions) if predictions.groups is None else len(set(predictions.groups.tolist()))
+    return 1 / (seen + 2)
 
 
 def is_within_error(

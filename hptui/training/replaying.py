@@ -68,6 +68,8 @@ class Recipe:
     """with which it came to its end, which may be earlier"""
     remainder: Remainder = "joined"
     """what became of a short last batch"""
+    delivered_epoch: int | None = None
+    """None: it is not recorded"""
 
 
 class Replayed(Strategy):
@@ -172,5 +174,6 @@ def train_again(
         control.watch(run.ledger)
         run.state.order.remainder = recipe.remainder  # that of the log, whatever the settings make of it today
         run.last_epoch = recipe.last_epoch if is_last else None
+        run.recorded_epoch = recipe.delivered_epoch
         if run.execute(resume=index > 0).completed != is_last:
             raise TrainingError(f"{run.name} ended in epoch {run.ledger.progress.epoch}, before its log does.")

@@ -72,6 +72,27 @@ def test_the_latest_that_is_no_worse(prepare: Make, right: tuple[float, ...], ru
     assert delivery.best.epoch == 1 + int(np.argmax(right))
 
 
+def of_six(margins: list[float]) -> EpochResult:
+    """Six images, all of them called right; a margin between the logits of the two classes for each."""
+    labels = np.arange(6) % 2
+    own = 1 / (1 + np.exp(-np.array(margins)))
+    shares = np.where(labels[:, None] == np.arange(2), own[:, None], 1 - own[:, None])
+    found = Predictions(labels.astype(np.int64), shares.astype(np.float32))
+    evaluation = Evaluation(-np.log(own), confusion(found), found)
+    return EpochResult("last", evaluation, evaluation, {"last": evaluation.loss})
+
+
+def test_of_a_few_images_that_are_all_called_right_losses_say_no_more_than_they_can(prepare: Make) -> None:
+    """Six images right are a chance of one eighth that the next one is wrong, and an epoch like it is as good."""
+    run, _ = make_run(prepare())
+    delivery = Delivery("one-se")
+    even, uneven = of_six([4.0, 4.0, 4.0, 4.0, 4.0, 3.0]), of_six([4.0, 4.0, 4.0, 4.0, 4.0, 2.9])
+    losses = [delivery.epoch_completed(run.state, epoch, one) for epoch, one in enumerate((even, uneven), 1)]
+    assert delivery.chosen is not None
+    assert delivery.chosen.epoch == 2
+    assert all(loss is not None and 0.12 < loss < 0.2 for loss in losses)
+
+
 def diverged() -> EpochResult:
     found = replace(answers(0.9, 0), probabilities=np.full((200, 2), np.nan, np.float32))
     evaluation = Evaluation(np.full(200, np.inf, np.float32), np.eye(2, dtype=np.int64), found)

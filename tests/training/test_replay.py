@@ -333,3 +333,14 @@ def test_a_short_last_batch_is_replayed_as_it_was(
     recipe = recipe_of(RunReader(tmp_path / "run").read(), tmp_path)
     other = dataclasses.replace(recipe, remainder="even" if remainder == "joined" else "joined")
     assert train_as_recorded(made, tmp_path / "run", tmp_path / "other", other) > 0
+
+
+def test_the_recorded_epoch_is_delivered_whatever_the_rule_is_today(prepare: Make, tmp_path: Path) -> None:
+    made = prepare(strategy="fixed", epochs=3)
+    assert train(made, tmp_path / "run")
+    recipe = recipe_of(RunReader(tmp_path / "run").read(), tmp_path)
+    (end,) = of(tmp_path / "run", RunCompleted)
+    assert recipe.delivered_epoch == end.delivered_epoch == 3
+    train_as_recorded(made, tmp_path / "run", tmp_path / "again", dataclasses.replace(recipe, delivered_epoch=2))
+    (end,) = of(tmp_path / "again", RunCompleted)
+    assert (end.epoch, end.delivered_epoch) == (3, 2)

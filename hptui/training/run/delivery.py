@@ -85,7 +85,13 @@ class Delivery:
     """of both networks, once the run is completed"""
 
     def epoch_completed(
-        self, state: TrainingState, epoch: int, result: EpochResult, image_weights: Floats | None = None
+        self,
+        state: TrainingState,
+        epoch: int,
+        result: EpochResult,
+        image_weights: Floats | None = None,
+        *,
+        recorded: int | None = None,
     ) -> float | None:
         """Take in one more epoch.
 
@@ -94,6 +100,7 @@ class Delivery:
             epoch: counted from 1.
             result: its evaluation.
             image_weights: of the validation images, (N,) or (N, labels), where they count differently.
+            recorded: the epoch to deliver, where a log says which; an older hptui may have had another rule.
 
         Returns:
             its mean calibrated loss; None if it is not finite, or the last epoch is delivered anyway.
@@ -108,7 +115,8 @@ class Delivery:
             self.chosen = now
             return None
         losses = calibrated_losses(result.predictions["validation"], image_weights)
-        if self._is_good_enough(losses, result.predictions["validation"].groups):
+        good_enough = self._is_good_enough(losses, result.predictions["validation"].groups)
+        if good_enough if recorded is None else epoch <= recorded:
             self.chosen = now
         mean = float(losses.mean())
         return mean if math.isfinite(mean) else None

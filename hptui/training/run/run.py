@@ -86,6 +86,8 @@ class Run:
         self.ending = Ending(config.longest)
         self.last_epoch: int | None = None
         """of a run that is trained again: where it came to its end"""
+        self.recorded_epoch: int | None = None
+        """of a run that is trained again: which one it delivered"""
         self.kept = KeptStates()
         self.autosave = Autosave(config.checkpoint_every, self.save_checkpoint)
         self._checkpoint: Moment | None = None
@@ -249,7 +251,8 @@ class Run:
         at = self.ledger.progress
         at.delivered, at.results = result.delivered, result.results
         at.scored_loss = result.losses[self.config.score_weights]
-        calibrated = self.delivery.epoch_completed(self.state, epoch, result, self.trainer.data.validation_weights())
+        weights, recorded = self.trainer.data.validation_weights(), self.recorded_epoch
+        calibrated = self.delivery.epoch_completed(self.state, epoch, result, weights, recorded=recorded)
         assert self.delivery.chosen is not None
         before, at.end_moved = at.end_moved, self._end_moved(result, epoch)
         self.ledger.emit(
