@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 from hptui.config import StudyConfig
+from hptui.errors import failure_words
 from hptui.hyperparameters import hyperparameter
 from hptui.registry import without_folder
 from hptui.training.engine.building import StudyInputs, new_state
@@ -27,6 +28,8 @@ NOTHING, NEARLY_ALL = 0.0, 0.9
 """dropout with which a network has to answer differently in training, if it uses its layers"""
 UNSTEADY = 1e-3
 """relative difference of two answers to the same images; a GPU's sums differ by less"""
+ALONE = 1e-2
+"""relative difference of two answers to an image, alone and among others; a GPU may sum in another precision"""
 SUMS_TO_ONE = 1e-5
 PASSED_ON = (
     *("View", "UnsafeView", "ReshapeAlias", "Squeeze", "Unsqueeze", "Select", "Slice", "Stack", "Cat", "Clone"),
@@ -56,11 +59,13 @@ class NetworkTrial:
     def __init__(self, network: nn.Module, values: ValuesInForce, images: Tensor, config: StudyConfig) -> None:
         self._network, self._values, self._images, self._config = network, values, images, config
         self._model = f"model {without_folder(config.model)!r}"
+        self._is_finite = True
+        """whether its first answer was"""
 
     def found(self) -> list[str]:
         """Sentences on what should make its owner look at its code."""
         self._network.eval()
-        lines = [*self._last_activation(), *self._unsteady()]
+        lines = [*self._last_activation(), *(list(self._unsteady()) or self._alone())]
         self._network.train()
         lines += self._dropout()
         return [*adapter_of(self._network).words, *lines]
@@ -71,7 +76,8 @@ class NetworkTrial:
 
     def _last_activation(self) -> Iterator[str]:
         output = self._answer()
-        if not output.isfinite().all():
+        self._is_finite = bool(output.isfinite().all())
+        if not self._is_finite:
             yield (
                 f"{self._model} answers training images with numbers that are not finite (NaN or infinity) before any "
                 "training: nothing can be learned from them"
@@ -102,11 +108,35 @@ class NetworkTrial:
                 "(F.dropout without training=self.training)?"
             )
 
+    def _alone(self) -> Iterator[str]:
+        """What is wrong with the answer to a single image: the last of a split, or one that is predicted."""
+        with torch.no_grad():
+            among = self._answer()[:1]
+            try:
+                alone: Tensor = self._network(self._images[:1].clone())
+            except Exception as error:
+                yield (
+                    f"{self._model} cannot answer a single image ({failure_words(error)}), which the last of a split "
+                    "or one that is predicted may be: does it squeeze (x.squeeze() takes the batch too; x.flatten(1))?"
+                )
+                return
+        if float((among - alone).abs().max()) > ALONE * max(float(among.abs().max()), 1e-6):
+            yield (
+                f"what {self._model} answers in evaluation depends on the other images of a batch: alone, an image "
+                "gets another answer, so what is told of validation and test images holds for their batches only (a "
+                "mean over the batch, or nn.BatchNorm with track_running_stats=False?)"
+            )
+
     def _dropout(self) -> Iterator[str]:
         reachable = not hyperparameter("dropout").problem(self._values)
         if reachable:
             self._values.set({"dropout": NOTHING})
         without, rates = self._trained_answer()
+        if not without.isfinite().all() and self._is_finite:
+            yield (
+                f"{self._model} answers training images with numbers that are not finite (NaN or infinity) in training "
+                "alone: nothing can be learned from them"
+            )
         if rates:
             shown = ", ".join(f"{rate:g}" for rate in sorted(rates))
             yield (

@@ -75,7 +75,7 @@ def _try_step(inputs: StudyInputs, config: StudyConfig, values: Values, batch_si
             ) from error
         raise ModelError(
             f"model {config.model!r} cannot be trained with batches of {batch_size}{_as_words(values)}: "
-            f"{failure_words(error)}{_size_advice(inputs, config)}"
+            f"{failure_words(error)}{_gradient_advice(error)}{_size_advice(inputs, config)}"
         ) from error
 
 
@@ -83,6 +83,13 @@ def _last(inputs: StudyInputs, config: StudyConfig, batch_size: int) -> str:
     """Words on the last batch of an epoch, where that is larger than the others."""
     largest = largest_batch(len(inputs.data.train), batch_size, config.remainder)
     return f" (the last of an epoch: {largest})" if largest > batch_size else ""
+
+
+def _gradient_advice(error: BaseException) -> str:
+    """What to look for where no gradient leads from the loss to the weights."""
+    if "does not require grad" not in str(error):
+        return ""
+    return ". No gradient leads from its answer to its weights: is there a detach() or torch.no_grad() in its forward?"
 
 
 def _size_advice(inputs: StudyInputs, config: StudyConfig) -> str:

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from hptui import registry
 from hptui.datasets import ImageDataset, Images
+from hptui.errors import ModelError
 from hptui.training.network_trial import DROPOUTS
 
 from .conftest import NormDropNet, Prepared, make_run
@@ -100,6 +101,37 @@ class Always(NeverCalled):
         return self.output(F.dropout(self.features(x), 0.5))
 
 
+class Squeezes(NeverCalled):
+    """Of a batch of one it takes the batch too."""
+
+    def features(self, x: Tensor) -> Tensor:
+        return super().features(x)[..., None, None].squeeze()
+
+
+class MeanOfBatch(NeverCalled):
+    def features(self, x: Tensor) -> Tensor:
+        return super().features(x - x.mean(0))
+
+
+class NormOfBatch(NeverCalled):
+    def __init__(self, in_channels: int, num_classes: int) -> None:
+        super().__init__(in_channels, num_classes)
+        self.norm = nn.BatchNorm2d(in_channels, track_running_stats=False)
+
+    def features(self, x: Tensor) -> Tensor:
+        return super().features(self.norm(x))
+
+
+class NothingInTraining(NeverCalled):
+    def features(self, x: Tensor) -> Tensor:
+        return super().features(x) / (0 if self.training else 1)
+
+
+class Detached(NeverCalled):
+    def forward(self, x: Tensor) -> Any:
+        return super().forward(x).detach()
+
+
 @pytest.mark.parametrize("factory", [Softmax, OwnSoftmax, Reshaped, Hidden])
 def test_a_softmax_at_the_end_is_told(prepare: Make, factory: Any) -> None:
     lines = prepare(factory, search=LR).inputs.warnings
@@ -133,6 +165,28 @@ def test_an_evaluation_that_is_not_repeatable_is_told(prepare: Make) -> None:
     assert "evaluation of model" in first
     assert "not repeatable" in first
     assert "drops by a function" in second
+
+
+@pytest.mark.parametrize("factory", [MeanOfBatch, NormOfBatch])
+def test_an_answer_that_depends_on_the_other_images_is_told(prepare: Make, factory: Any) -> None:
+    (line,) = prepare(factory, search=LR).inputs.warnings
+    assert "depends on the other images of a batch" in line
+
+
+def test_a_network_that_cannot_answer_a_single_image_is_told(prepare: Make) -> None:
+    (line,) = prepare(Squeezes, search=LR).inputs.warnings
+    assert "cannot answer a single image" in line
+    assert "x.flatten(1)" in line
+
+
+def test_numbers_that_are_not_finite_in_training_alone_are_told(prepare: Make) -> None:
+    (line,) = prepare(NothingInTraining, search=LR).inputs.warnings
+    assert "not finite (NaN or infinity) in training alone" in line
+
+
+def test_where_no_gradient_leads_to_the_weights_is_told(prepare: Make) -> None:
+    with pytest.raises(ModelError, match=r"No gradient leads from its answer to its weights: is there a detach\(\)"):
+        prepare(Detached, search=LR)
 
 
 @pytest.mark.parametrize("factory", [Body, LogSoftmax, Gated, Reads, NormDropNet])
