@@ -91,7 +91,10 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ] = None
     group_pattern: Annotated[
         str | None,
-        Meta(description="regular expression; what its brackets find in an image's path is whom the image is of"),
+        Meta(
+            description="regular expression; what its brackets find in an image's path is whom the image is of; dicom: "
+            "the patient that the header of each DICOM file names"
+        ),
     ] = None
     allow_overlap: Annotated[
         bool, Meta(description="take a data set that has the same images, or groups, in two splits")

@@ -162,7 +162,13 @@ def _check_name(field: str, value: Any, *, installed: bool) -> None:
         raise ConfigError(f"unknown device {value!r}. It takes auto, cpu, cuda or cuda:INDEX.")
 
 
+BY_HEADER = "dicom"
+"""instead of an expression for groups: the patient that the header of each DICOM file names"""
+
+
 def _check_pattern(field: str, value: str) -> None:
+    if value == BY_HEADER:
+        return
     try:
         with warnings.catch_warnings(action="error"):  # of what a later Python will read otherwise
             found = re.compile(value)

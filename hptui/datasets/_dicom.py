@@ -69,10 +69,24 @@ def dicom_header(path: Path, *, own_window: bool) -> ImageHeader:
             path, f"is a DICOM file without an image (its kind is {kind or 'unknown'}); take it out."
         )
     colour = _is_colour(dataset)
+    if not colour and _rescale(dataset).slope == 0:
+        raise UnreadableImageError(
+            path, "has a rescale slope of 0, which makes all of its pixels equal; mend or remove it."
+        )
+    inverted = dataset.get("PhotometricInterpretation") == "MONOCHROME1"
     depth: Depth = "uint16" if own_window and not colour else "uint8" if colour else _rescale(dataset).depth
     frames = int(dataset.get("NumberOfFrames") or 1)
     padded = not colour and "PixelPaddingValue" in dataset
-    return ImageHeader(depth, 3 if colour else 1, int(dataset.Rows), int(dataset.Columns), frames, "dicom", padded)
+    channels, sides = 3 if colour else 1, (int(dataset.Rows), int(dataset.Columns))
+    return ImageHeader(depth, channels, *sides, frames, "dicom", padded, inverted=inverted)
+
+
+def patient_id(path: Path) -> str:
+    """Whom a DICOM file is of, by its header; empty if that does not say."""
+    from pydicom import dcmread
+
+    found = dcmread(path, force=True, stop_before_pixels=True, specific_tags=["PatientID"]).get("PatientID")
+    return str(found or "").strip()
 
 
 def read_dicom(path: Path, frames: list[int], *, own_window: bool) -> list[Values]:

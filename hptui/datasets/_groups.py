@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from hptui.config.values import BY_HEADER
 from hptui.datasets import Images, Names
 from hptui.datasets._split_names import split_meant
 from hptui.errors import DatasetError
@@ -34,6 +35,8 @@ def grouped(images: Images, pattern: str | None) -> Images:
     """
     if pattern is None or images.groups is not None:
         return images
+    if pattern == BY_HEADER:
+        raise DatasetError(f"--group-pattern {BY_HEADER} looks at the headers of DICOM files, and there are none here.")
     if images.names is None:
         raise DatasetError("--group-pattern looks at the paths of images, and these have none.")
     found = _found(images.names, pattern)

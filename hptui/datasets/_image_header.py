@@ -25,6 +25,8 @@ class ImageHeader:
     """whether a number stands for pixels beside the image"""
     transparent: bool = False
     """whether parts of it may be, as of PNG with an alpha channel"""
+    inverted: bool = False
+    """whether it is stored bright to dark (MONOCHROME1)"""
 
 
 @dataclass(frozen=True)

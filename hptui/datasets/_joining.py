@@ -113,6 +113,8 @@ def file_notes(headers: Sequence[ImageHeader], form: ImageForm) -> Iterator[str]
     if grey_dicom := sum(header.decoder == "dicom" and header.channels == 1 for header in headers):
         window = "each within its own VOI window" if form.own_window else "in the units of their rescale"
         yield f"{grey_dicom:,} of {total:,} image files are DICOM, {window}"
+    if inverted := sum(header.inverted for header in headers):
+        yield f"{inverted:,} of {total:,} image files are stored bright to dark (MONOCHROME1), and were turned round"
     if colour := sum(_is_colour_dicom(header) for header in headers):
         yield (
             f"{colour:,} of {total:,} image files are DICOM in colour (RGB, YBR or a palette): red, green and blue of "

@@ -24,6 +24,7 @@ _Seen = tuple[Path, ImageHeader]
 _LOOKS: tuple[Callable[[_Seen], str], ...] = (
     lambda seen: f"{seen[1].height} x {seen[1].width} pixels",
     lambda seen: {1: "grey", 3: "RGB"}.get(seen[1].channels, f"of {seen[1].channels} channels"),
+    lambda seen: "stored bright to dark (MONOCHROME1)" if seen[1].inverted else "stored dark to bright",
     lambda seen: f"{seen[0].suffix.lower() or 'nameless'} files",
 )
 

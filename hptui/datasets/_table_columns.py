@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from hptui.datasets._request import one_line
-from hptui.datasets._split_names import split_named
+from hptui.datasets._split_names import speaks_of_split, split_named
 from hptui.errors import DatasetError, nearest
 from hptui.opening import read_file
 
@@ -40,7 +40,10 @@ _CASES = {"group", "groups", "groupid", "case", "caseid", "study", "studyid", "e
 _USUAL: Mapping[Role, tuple[set[str], ...]] = {
     "image": (_FILES, _IDENTITIES),
     "label": (_LABELS,),
-    "split": ({"split", "set", "subset", "partition", "phase", "fold", "datasplit", "usage"},),
+    "split": (
+        {"split", "set", "subset", "partition", "phase", "fold", "datasplit", "usage"},
+        {"istest"},
+    ),
     "group": (_PATIENTS, _CASES),
 }
 
@@ -108,10 +111,21 @@ def read_table(path: Path, named: Mapping[str, str]) -> Table:
     )
     ignored = ""
     if "split" in columns and "split" not in named and not all(split_named(row.split) for row in rows):
+        _refuse_half_a_split(path, columns["split"], {row.split for row in rows})
         ignored = f"; {columns.pop('split')} holds other words than train, validation and test, and is no split"
         rows = tuple(replace(row, split="") for row in rows)
     what = ", ".join(f"{role} = {column}" for role, column in columns.items())
     return Table(rows, columns, label_columns, f"columns of {path.name}: {what}{ignored}")
+
+
+def _refuse_half_a_split(path: Path, column: str, words: set[str]) -> None:
+    """Raise DatasetError where a column names some parts of the data, and others in words that do not say which."""
+    known = sorted(word for word in words if split_named(word))
+    if known and (odd := sorted(word for word in words if not split_named(word) and speaks_of_split(word))):
+        raise DatasetError(
+            f"{path}: column {column!r} holds {known[0]!r} and {odd[0]!r}, which does not say what it is for: write "
+            "train, validation or test."
+        )
 
 
 def _lines(path: Path) -> list[tuple[int, list[str]]]:

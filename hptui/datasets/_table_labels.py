@@ -1,4 +1,5 @@
-"""Labels of a table: one class a row, a list of labels (`Edema|Effusion`), or several columns of 0 and 1.
+"""Labels of a table: one class a row, a list of labels (`Edema|Effusion` or `['Edema', 'Effusion']`), or several
+columns of 0 and 1.
 
 Several columns are classes where every row has exactly one 1 (one-hot), else labels of which an image may have several.
 """
@@ -8,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,9 @@ _NAMED = 5
 """columns in a line"""
 _NONE = {"no finding", "no findings", "none"}
 """words of a list that stand for no label at all (NIH ChestX-ray14 has the first)"""
+_IN_BRACKETS = re.compile(r"\[(.*)\]", re.DOTALL)
+"""a list as Python, NumPy and JSON write it"""
+_ITEM = re.compile(r"""'([^']*)'|"([^"]*)"|([^\s,'"][^,]*)""")
 _PRESENCE = {"0": 0, "0.0": 0, "false": 0, "no": 0, "1": 1, "1.0": 1, "true": 1, "yes": 1}
 
 
@@ -43,6 +47,8 @@ def read_labels(path: Path, columns: Sequence[str], rows: Sequence[Row]) -> Tabl
     """
     if len(columns) > 1:
         return _several_columns(path, columns, rows)
+    if rows and all(_IN_BRACKETS.fullmatch(row.label) for row in rows):
+        return _bracketed(path, columns[0], rows)
     if any(_BETWEEN in row.label for row in rows):
         return _lists(path, columns[0], rows)
     classes = _class_names(path, columns[0], [row.label for row in rows])
@@ -112,7 +118,24 @@ def _enumerated(names: Sequence[str]) -> str:
     return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if names[_NAMED:] else "")
 
 
-def _lists(path: Path, column: str, rows: Sequence[Row]) -> TableLabels:
+def _bracketed(path: Path, column: str, rows: Sequence[Row]) -> TableLabels:
+    """Lists in brackets: labels, or classes where each row has exactly one."""
+    plain = [_without_brackets(row) for row in rows]
+    if all(len(_words(row)) == 1 for row in plain):
+        found = read_labels(path, (column,), plain)
+    else:
+        found = _lists(path, column, plain, "in brackets")
+    return replace(found, of=lambda some: found.of([_without_brackets(row) for row in some]))
+
+
+def _without_brackets(row: Row) -> Row:
+    """The same as a list with bars between."""
+    inside = _IN_BRACKETS.fullmatch(row.label)
+    items = ("".join(item).strip() for item in _ITEM.findall(inside[1])) if inside else ()
+    return replace(row, labels=(_BETWEEN.join(filter(None, items)),))
+
+
+def _lists(path: Path, column: str, rows: Sequence[Row], form: str = f"with {_BETWEEN} between") -> TableLabels:
     """A label for each word that occurs between the bars."""
     words = {word for row in rows for word in _words(row)}
     names = tuple(sorted(word for word in words if word.lower() not in _NONE))
@@ -131,7 +154,7 @@ def _lists(path: Path, column: str, rows: Sequence[Row]) -> TableLabels:
             labels[index, [place[word] for word in _words(row) if word in place]] = 1
         return labels
 
-    note = f"{column} holds lists with {_BETWEEN} between: an image may have several of {len(names)} labels, or none"
+    note = f"{column} holds lists {form}: an image may have several of {len(names)} labels, or none"
     return TableLabels(names, of, (note,))
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from hptui.datasets import DatasetRequest, ImageDataset, Images
+from hptui.datasets._dicom_patients import patient_note, patients
 from hptui.datasets._files import decode_files
 from hptui.datasets._groups import grouped
 from hptui.datasets._image_files import LeftOut, below
@@ -38,18 +39,22 @@ def folder(request: DatasetRequest) -> ImageDataset:
     files = [file for classes in splits.values() for of_class in classes.values() for file in of_class]
     decoded = decode_files(files, request)
     names = np.array([below(root, file) for file in files])
+    known = patients(files, request)
+    groups = np.array(known) if known is not None else None
     images: dict[Split, Images] = {}
     begin = 0
     for split, classes in splits.items():  # slices, which need no memory of their own
         counts = [len(of_class) for of_class in classes.values()]
         end = begin + sum(counts)
         labels = np.repeat(np.arange(len(classes), dtype=np.int64), counts)
-        part = Images(decoded.pixels[begin:end], labels, names=names[begin:end], keys=decoded.keys[begin:end])
+        whom = groups[begin:end] if groups is not None else None
+        part = Images(decoded.pixels[begin:end], labels, whom, names[begin:end], keys=decoded.keys[begin:end])
         images[split] = grouped(part, request.group_pattern)
         begin = end
     title, class_names = root.resolve().name or "folder", tuple(splits["train"])
     labels = np.concatenate([part.labels for part in images.values()])
-    notes = (*left_out.notes, *decoded.notes, *source_notes(files, labels, class_names))
+    sources = (*source_notes(files, labels, class_names), *patient_note(files, request, grouped=False))
+    notes = (*left_out.notes, *decoded.notes, *sources)
     if "test" in images:
         return ImageDataset(title, class_names, images["train"], images["test"], images.get("validation"), notes)
     train, test, taken = take_test(images["train"], request, class_names)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from hptui.datasets import DatasetRequest, ImageDataset, Images, Labels, Pixels
+from hptui.datasets._dicom_patients import patient_note, patients
 from hptui.datasets._files import decode_files
 from hptui.datasets._groups import grouped
 from hptui.datasets._image_files import LeftOut, below, images_below
@@ -66,7 +67,8 @@ def table(request: DatasetRequest) -> ImageDataset:
         begin = end
     names = labels.names
     files, every = [entry.file for entry in ordered], labels.of([entry.row for entry in ordered])
-    sources = source_notes(files, every, names)
+    has_groups = "group" in content.columns
+    sources = (*source_notes(files, every, names), *patient_note(files, request, grouped=has_groups))
     notes = (content.note, *labels.notes, *notes, *left_out.notes, *decoded.notes, *sources)
     if "test" in images:
         return ImageDataset(path.stem, names, images["train"], images["test"], images.get("validation"), notes)
@@ -77,7 +79,8 @@ def table(request: DatasetRequest) -> ImageDataset:
 def _images(path: Path, entries: Sequence[_Entry], pixels: Pixels, labels: Labels, request: DatasetRequest) -> Images:
     """Images of one split, with labels, names and groups."""
     names = np.array([below(path.parent, entry.file) for entry in entries])
-    groups = None
+    known = patients([entry.file for entry in entries], request)
+    groups = np.array(known) if known is not None else None
     if request.group_pattern is None and any(entry.row.group for entry in entries):
         alone = names.tolist()  # an image of nobody in particular is a group of its own
         groups = np.array([entry.row.group or name for entry, name in zip(entries, alone, strict=True)])

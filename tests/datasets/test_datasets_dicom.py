@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,13 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from hptui.datasets import DatasetRequest, Pixels
+from hptui.datasets import DatasetRequest, ImageDataset, Images, Pixels
 from hptui.datasets._decode import is_image_file
 from hptui.datasets._files import decode_files
+from hptui.datasets._groups import grouped
 from hptui.datasets._joining import without_files
+from hptui.datasets.folder import folder
+from hptui.datasets.table import table
 from hptui.errors import DatasetError
 
 
@@ -228,3 +232,69 @@ def test_dicom_is_told_and_not_mixed_with_pictures_of_it(tmp_path: Path) -> None
     preview = write_dicom(tmp_path / "preview.dcm", (SOFT_TISSUE - 1040).astype(np.uint8))
     with pytest.raises(DatasetError, match=r"1 of 16 bits .* and 1 of 8 bits"):
         read(deep, preview)
+
+
+def test_a_rescale_that_makes_all_pixels_equal_is_named(tmp_path: Path) -> None:
+    flat = write_dicom(tmp_path / "flat.dcm", SOFT_TISSUE, RescaleSlope="0", RescaleIntercept="0")
+    with pytest.raises(DatasetError, match=r"flat\.dcm has a rescale slope of 0"):
+        read(flat)
+
+
+def scans(where: Path, whom: Callable[[int], str], **of_ill: Any) -> Path:
+    """Six files in each of two classes, called as an export calls them; `whom` each is of."""
+    for number in range(12):
+        name, elements = ("well", {}) if number % 2 else ("ill", of_ill)
+        values = SOFT_TISSUE + np.roll(np.eye(8, dtype=np.uint16) * (7 * number), number, 1)
+        write_dicom(where / name / f"IM{number:04}", values, PatientID=whom(number), **elements)
+    return where
+
+
+def load(where: Path, **wishes: Any) -> ImageDataset:
+    return folder(DatasetRequest(argument=str(where), **wishes))
+
+
+def test_patients_of_headers_are_told_and_kept_together_if_asked(tmp_path: Path) -> None:
+    where = scans(tmp_path / "set", lambda number: f"P{number // 3}")
+    (told,) = (note for note in load(where).notes if "PatientID" in note)
+    assert told.startswith("the headers of 12 DICOM files name 4 patients (PatientID): keep each in one split with")
+    kept = load(where, group_pattern="dicom")
+    assert not any("PatientID" in note for note in kept.notes)
+    assert kept.test is not None
+    assert kept.train.groups is not None
+    assert kept.test.groups is not None
+    assert {*kept.train.groups, *kept.test.groups} == {"P0", "P1", "P2", "P3"}
+    assert not {*kept.train.groups} & {*kept.test.groups}
+    for name, group in zip(kept.train.names.tolist(), kept.train.groups.tolist(), strict=True):  # type: ignore[union-attr]
+        assert group == f"P{int(name[-4:]) // 3}"
+
+
+def test_patients_of_a_table_come_from_headers_if_asked(tmp_path: Path) -> None:
+    scans(tmp_path, lambda number: f"P{number // 3}")
+    rows = [f"{name}/IM{number:04},{name}" for number in range(12) for name in [("ill", "well")[number % 2]]]
+    (tmp_path / "labels.csv").write_text("\n".join(["image,label", *rows]))
+    found = table(DatasetRequest(argument=str(tmp_path / "labels.csv"), group_pattern="dicom"))
+    assert found.train.groups is not None
+    assert {*found.train.groups} < {"P0", "P1", "P2", "P3"}
+    assert any("PatientID" in note for note in table(DatasetRequest(argument=str(tmp_path / "labels.csv"))).notes)
+
+
+@pytest.mark.parametrize("whom", [lambda number: "anonymous", lambda number: f"P{number}", lambda number: ""])
+def test_headers_that_tell_no_patients_apart_are_not_told(tmp_path: Path, whom: Callable[[int], str]) -> None:
+    assert not any("PatientID" in note for note in load(scans(tmp_path, whom)).notes)
+
+
+def test_patients_that_no_header_names_are_refused(tmp_path: Path) -> None:
+    where = scans(tmp_path, lambda number: "P1" if number else "")
+    with pytest.raises(DatasetError, match=r"--group-pattern dicom: 1 of 12 files have no PatientID .*ill/IM0000"):
+        load(where, group_pattern="dicom")
+    images = Images(np.zeros((2, 1, 4, 4), np.uint8), np.array([0, 1]), names=np.array(["a.png", "b.png"]))
+    with pytest.raises(DatasetError, match="there are none here"):
+        grouped(images, "dicom")
+
+
+def test_files_that_are_turned_round_are_told_also_where_a_class_is_known_by_it(tmp_path: Path) -> None:
+    notes = load(scans(tmp_path, lambda number: "P1", PhotometricInterpretation="MONOCHROME1")).notes
+    assert "6 of 12 image files are stored bright to dark (MONOCHROME1), and were turned round" in notes
+    assert any(
+        "those of 'ill' are stored bright to dark (MONOCHROME1), and of no other class" in note for note in notes
+    )

@@ -152,6 +152,29 @@ def test_lists_of_findings_are_labels_and_no_finding_is_none(tmp_path: Path) -> 
     assert "Finding Labels holds lists with | between: an image may have several of 3 labels, or none" in dataset.notes
 
 
+@pytest.mark.parametrize(
+    ("both", "one", "none"),
+    [
+        ("\"['Edema', 'Mass']\"", "['Mass']", "[]"),  # as pandas writes a column of lists
+        ("['Edema' 'Mass']", "['Mass']", "[]"),  # of NumPy
+        ('"[""Edema"", ""Mass""]"', '"[""Mass""]"', "[ ]"),  # of JSON
+        ('"[Edema, Mass]"', "[Mass]", '"[""No Finding""]"'),
+    ],
+)
+def test_lists_in_brackets_are_labels(tmp_path: Path, both: str, one: str, none: str) -> None:
+    dataset = read(write(tmp_path, "image,labels", [both, one, none] * 6))
+    assert dataset.class_names == ("Edema", "Mass")
+    found = by_name(dataset)
+    assert [found[f"i{index}.png"] for index in range(3)] == [["Edema", "Mass"], ["Mass"], []]
+    assert "labels holds lists in brackets: an image may have several of 2 labels, or none" in dataset.notes
+
+
+def test_lists_in_brackets_of_one_label_each_are_classes(tmp_path: Path) -> None:
+    dataset = read(write(tmp_path, "image,labels", ["['ill']", "['well']"] * 6))
+    assert dataset.class_names == ("ill", "well")
+    assert dataset.train.labels.ndim == 1
+
+
 def test_no_finding_beside_a_finding_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path, "Image Index,Finding Labels", ["Edema|Mass", "No Finding|Mass"])
     with pytest.raises(DatasetError, match=r"line 3 has 'No Finding\|Mass'"):

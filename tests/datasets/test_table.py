@@ -164,6 +164,21 @@ def test_other_words_are_no_splits(tmp_path: Path) -> None:
     assert refusal(path, column={"split": "fold"}) == "line 2 has the split '0'; write train, validation or test."
 
 
+def test_a_column_that_marks_test_images_is_said_to_be_no_split(tmp_path: Path) -> None:
+    rows = [f"{index:03}.png,{'ab'[index % 2]},{index // 32}" for index in range(40)]
+    path = write(folder(tmp_path), ["path,class,is_test", *rows])
+    assert "is_test holds other words than train, validation and test, and is no split" in read(path).notes[0]
+
+
+def test_a_part_that_a_split_does_not_name_is_refused_beside_one_that_it_does(tmp_path: Path) -> None:
+    """It may be what is to be kept for the end; to draw all splits anew would train on it."""
+    rows = [f"{index:03}.png,{'ab'[index % 2]},{('train', 'Hold-out')[index // 32]}" for index in range(40)]
+    told = refusal(write(folder(tmp_path), ["path,class,split", *rows]))
+    assert told.startswith(
+        "column 'split' holds 'train' and 'Hold-out', which does not say what it is for: write train"
+    )
+
+
 def test_groups_of_a_table_in_two_splits_are_refused(tmp_path: Path) -> None:
     rows = [f"{index:03}.png,{index % 2},{'train' if index < 30 else 'test'},p{index // 4}" for index in range(40)]
     message = refusal(write(folder(tmp_path), ["file,label,split,patient", *rows]))
