@@ -9,13 +9,13 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from hptui.reading.cautions import cautions
 from hptui.reading.comparison.verdict import paired_seeds, verdict_so_far
-from hptui.reading.failed_candidates import failed_candidate_words
+from hptui.reading.failed_candidates import failed_candidate_words, failed_epoch_words
 from hptui.reading.plan import candidate_words, under_way
 from hptui.reading.progress import study_progress
 from hptui.reading.run_result import delivery_mark, delivery_words, length_words, search_words
 from hptui.reading.run_state import RunState
 from hptui.reading.studies import AT_WORK, FollowedRun, FollowedStudy
-from hptui.record.events import CandidateScored, RunFailed
+from hptui.record.events import CandidateScored, RunFailed, RunResumed
 from hptui.space import describe
 
 POLL_SECONDS = 0.2
@@ -78,6 +78,8 @@ class ProgressReport:
             words = ""
             if isinstance(event, CandidateScored):
                 words = failed_candidate_words(event)
+            elif isinstance(event, RunResumed):
+                words = failed_epoch_words(event)
             elif isinstance(event, RunFailed) and event is run.state.failed and self._others_at_work(run):
                 words = f"failed: {event.error}"  # where nobody goes on, the end says it
             if words:

@@ -112,3 +112,8 @@ class DatasetRequest:
     brought to it, whose values are in units whatever their depth, and other files of another depth refused"""
     allow_overlap: bool = False
     """--allow-overlap: images are drawn and taken without a look at which are equal"""
+
+    @property
+    def least_classes(self) -> int:
+        """Of which there have to be images: one is enough for a trained network, which knows the others."""
+        return 2 if self.trained_depth is None else 1

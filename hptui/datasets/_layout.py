@@ -13,15 +13,20 @@ Files = dict[str, list[Path]]  # class name -> its image files; both sorted, so 
 _SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 
-def find_splits(root: Path, left_out: LeftOut) -> dict[Split, Files]:
+def find_splits(root: Path, left_out: LeftOut, least: int = 2) -> dict[Split, Files]:
     """Image files by split: training alone, or with the other splits that the user made.
 
+    Args:
+        root: the data set's folder.
+        left_out: takes in what is no part of it.
+        least: classes that there have to be.
+
     Raises:
-        DatasetError: there are fewer than two classes, one has no images, or splits disagree.
+        DatasetError: there are fewer classes, one has no images, or splits disagree.
     """
     folders = _folders(root, left_out)
     if len(folders) == 1 and folders[0].name == root.name:  # an archive that was unpacked into its own name
-        return find_splits(folders[0], left_out)
+        return find_splits(folders[0], left_out, least)
     if made := _made_splits(root, folders):
         for path in folders:
             if path not in made.values():
@@ -32,7 +37,7 @@ def find_splits(root: Path, left_out: LeftOut) -> dict[Split, Files]:
     _refuse_unlabelled(root, folders)
     _refuse_half_named(root, folders)
     refuse_no_classes(root, folders)
-    return {"train": _files(root, folders, left_out)}
+    return {"train": _files(root, folders, left_out, least)}
 
 
 def _made_splits(root: Path, folders: list[Path]) -> dict[Split, Path]:
@@ -120,9 +125,9 @@ def _by_split(within: dict[Path, dict[Split, Path]], left_out: LeftOut) -> dict[
     return {split: _of_classes({path.name: made[split] for path, made in within.items()}, left_out) for split in splits}
 
 
-def _files(parent: Path, folders: list[Path], left_out: LeftOut) -> Files:
+def _files(parent: Path, folders: list[Path], left_out: LeftOut, least: int = 2) -> Files:
     """Image files of each class."""
-    if len(folders) < 2:
+    if len(folders) < least:
         found = f"only {folders[0].name!r}" if folders else "none"
         raise DatasetError(
             f"{parent} needs a sub-folder for each of at least two classes; it has {found}."

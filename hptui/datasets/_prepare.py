@@ -91,6 +91,7 @@ def request_dataset(
             group_pattern=request.group_pattern,
             allow_overlap=request.allow_overlap,
             known_keys=built_in,
+            least_classes=request.least_classes,
         )
     except DatasetError as error:
         raise DatasetError(f"{spec}: {error}") from error
@@ -101,7 +102,12 @@ def request_dataset(
 
 
 def check(
-    dataset: object, *, group_pattern: str | None = None, allow_overlap: bool = False, known_keys: bool = False
+    dataset: object,
+    *,
+    group_pattern: str | None = None,
+    allow_overlap: bool = False,
+    known_keys: bool = False,
+    least_classes: int = 2,
 ) -> ImageDataset:
     """Check a data set; return it with arrays as documented: pixels (N, C, H, W), int64 labels, contiguous, writable.
 
@@ -112,6 +118,7 @@ def check(
         group_pattern: names the group of images that have names but no groups.
         allow_overlap: whether two splits may have the same images or groups.
         known_keys: whether those that images bring along are theirs; own code may have changed the pixels since.
+        least_classes: of which there have to be training images.
 
     Raises:
         DatasetError: something does not fit the documented layout (says which split), or two splits overlap.
@@ -120,7 +127,7 @@ def check(
     names: Any = dataset.class_names
     if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
         raise DatasetError("class_names must be a tuple of strings.")
-    if len(names) < 2:
+    if len(names) < least_classes:
         raise DatasetError(f"there must be at least two classes; class_names has {len(names)}.")
     if len(set(names)) < len(names) or not all(name.strip() for name in names):
         raise DatasetError(f"class_names have to be different, and none empty: {', '.join(map(repr, names))}.")
@@ -142,7 +149,7 @@ def check(
     for split, images in splits.items():
         if tasks[split] == "multi-label" and not are_told_apart(images.labels):
             raise DatasetError(f"of no label are there {split} images with and without it.")
-    if not are_told_apart(splits["train"].labels):
+    if least_classes > 1 and not are_told_apart(splits["train"].labels):
         raise DatasetError("all train images are of one class; there must be at least two.")
     splits = {split: with_keys(grouped(images, group_pattern)) for split, images in splits.items()}
     told = check_overlap(splits, published=bool(dataset.published), allowed=allow_overlap)

@@ -39,8 +39,8 @@ class TableLabels:
     notes: tuple[str, ...] = ()
 
 
-def read_labels(path: Path, columns: Sequence[str], rows: Sequence[Row]) -> TableLabels:
-    """Look at the labels of all rows, none of which is without.
+def read_labels(path: Path, columns: Sequence[str], rows: Sequence[Row], least: int = 2) -> TableLabels:
+    """Look at the labels of all rows, none of which is without; of classes there have to be at least so many.
 
     Raises:
         DatasetError: a column holds what is no label, or the rows do not differ.
@@ -48,10 +48,10 @@ def read_labels(path: Path, columns: Sequence[str], rows: Sequence[Row]) -> Tabl
     if len(columns) > 1:
         return _several_columns(path, columns, rows)
     if rows and all(_IN_BRACKETS.fullmatch(row.label) for row in rows):
-        return _bracketed(path, columns[0], rows)
+        return _bracketed(path, columns[0], rows, least)
     if any(_BETWEEN in row.label for row in rows):
         return _lists(path, columns[0], rows)
-    classes = _class_names(path, columns[0], [row.label for row in rows])
+    classes = _class_names(path, columns[0], [row.label for row in rows], least)
     numbers = {name: number for number, name in enumerate(dict.fromkeys(classes.values()))}
     return TableLabels(
         tuple(numbers),
@@ -118,11 +118,11 @@ def _enumerated(names: Sequence[str]) -> str:
     return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if names[_NAMED:] else "")
 
 
-def _bracketed(path: Path, column: str, rows: Sequence[Row]) -> TableLabels:
+def _bracketed(path: Path, column: str, rows: Sequence[Row], least: int) -> TableLabels:
     """Lists in brackets: labels, or classes where each row has exactly one."""
     plain = [_without_brackets(row) for row in rows]
     if all(len(_words(row)) == 1 for row in plain):
-        found = read_labels(path, (column,), plain)
+        found = read_labels(path, (column,), plain, least)
     else:
         found = _lists(path, column, plain, "in brackets")
     return replace(found, of=lambda some: found.of([_without_brackets(row) for row in some]))
@@ -162,11 +162,12 @@ def _words(row: Row) -> list[str]:
     return [word for part in row.label.split(_BETWEEN) if (word := part.strip())]
 
 
-def _class_names(path: Path, column: str, labels: Sequence[str]) -> dict[str, str]:
+def _class_names(path: Path, column: str, labels: Sequence[str], least: int) -> dict[str, str]:
     """Name of the class by what stands in the table: numbers in their order (2.0 is 2), other words in theirs.
 
     Raises:
-        DatasetError: the column holds fractions, a single class, or so many different words that they are no classes.
+        DatasetError: the column holds fractions, fewer than `least` classes, or so many different words that they are
+            no classes.
     """
     words = sorted(set(labels))
     try:
@@ -178,7 +179,7 @@ def _class_names(path: Path, column: str, labels: Sequence[str]) -> dict[str, st
             raise DatasetError(f"{path}: column {column!r} holds {broken[0]!r}, which is no class.")
         names = {word: str(int(numbers[word])) for word in sorted(words, key=numbers.__getitem__)}
     count = len(set(names.values()))
-    if count < 2:
+    if count < least:
         what = f"only {words[0]!r}" if words else "no label"
         raise DatasetError(f"{path}: column {column!r} has {what}; there must be at least two classes.")
     if count > max(2, len(labels) // 2):

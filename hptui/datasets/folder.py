@@ -35,7 +35,7 @@ def folder(request: DatasetRequest) -> ImageDataset:
     """
     root = locate("folder", request, below=PATH_BELOW, is_right=Path.is_dir, what=PATH_IS)
     left_out = LeftOut(root)
-    splits = find_splits(root, left_out)
+    splits = find_splits(root, left_out, request.least_classes)
     files = [file for classes in splits.values() for of_class in classes.values() for file in of_class]
     decoded = decode_files(files, request)
     names = np.array([below(root, file) for file in files])

@@ -53,7 +53,8 @@ def table(request: DatasetRequest) -> ImageDataset:
     content = read_table(path, request.column)
     left_out = LeftOut(path.parent)
     entries, notes = _entries(path, content, request, left_out)
-    labels = read_labels(path, content.label_columns, [entry.row for entry in entries])
+    rows = [entry.row for entry in entries]
+    labels = read_labels(path, content.label_columns, rows, request.least_classes)
     splits = _by_split(path, entries)
     ordered = [entry for split in splits.values() for entry in split]
     decoded = decode_files([entry.file for entry in ordered], request)

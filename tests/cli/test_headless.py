@@ -171,6 +171,18 @@ def test_several_runs_at_work_are_told_and_one_that_fails_meanwhile(tmp_path: Pa
     assert "no disk" not in report(followed)  # the last words of the study say it
 
 
+def test_an_epoch_that_is_trained_anew_is_told_and_an_interruption_is_not(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "s", baseline="none")
+    followed = unread(study)
+    back = run_resumed(failed="batches of 80 ran out of memory: RuntimeError: full")
+    write_run(study, "optimized", 0, [run_started(), run_resumed(), back])
+    shown = report(followed)
+    assert shown.count("epoch 1 failed") == 1
+    assert (
+        "optimized-0  epoch 1 failed, and is trained anew: batches of 80 ran out of memory: RuntimeError: full" in shown
+    )
+
+
 def test_names_are_shown_as_they_are(tmp_path: Path) -> None:
     """Whatever names runs may get one day: brackets are not markup."""
     study = make_study(tmp_path / "s", baseline="none")

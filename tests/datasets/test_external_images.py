@@ -12,6 +12,7 @@ from deep_files import write_dicom
 from PIL import Image
 
 from hptui.config import Layer, resolve
+from hptui.datasets._reading import read_dataset
 from hptui.errors import DatasetError
 from hptui.record.intensity import Depth, Intensity
 from hptui.training.evaluating import ExternalImages, read_external
@@ -54,6 +55,29 @@ def test_dicom_of_another_rescale_is_brought_to_the_depth_of_the_training(
     expected = units if limits is None else np.rint(units).clip(limits.min, limits.max)
     assert images.names is not None
     assert np.array_equal(images.pixels[images.names.tolist().index("0.dcm"), 0], expected)
+
+
+def test_all_images_may_be_of_one_class(tmp_path: Path) -> None:
+    """Of ill people alone, say: the network knows the other class, and sensitivity needs none. A study is refused."""
+    for index in range(4):
+        (tmp_path / "set" / "well").mkdir(parents=True, exist_ok=True)
+        values = np.random.default_rng(index).integers(0, 256, (8, 8), np.uint8)
+        Image.fromarray(values).save(tmp_path / "set" / "well" / f"{index}.png")
+    (tmp_path / "set" / "labels.csv").write_text(
+        "\n".join(["image,label", *(f"{index}.png,well" for index in range(4))])
+    )
+    predictor: Any = SimpleNamespace(
+        task="single-label",
+        image_shape=(1, 8, 8),
+        intensity=Intensity("full", 0.0, 255.0, "uint8"),
+        class_names=("ill", "well"),
+    )
+    study: Any = SimpleNamespace(fingerprint="of other images", data=None)
+    config = resolve([Layer("test", {})]).config
+    for spec in (f"folder:{tmp_path / 'set'}", f"table:{tmp_path / 'set' / 'labels.csv'}"):
+        assert read_external(spec, config, predictor, study).images.labels.tolist() == [1, 1, 1, 1]
+        with pytest.raises(DatasetError, match="at least two classes"):
+            read_dataset(resolve([Layer("test", {"dataset": spec})]).config)
 
 
 def test_a_network_of_labels_takes_a_table_in_which_each_image_happens_to_have_one(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import time
 
 from hptui.plan import plan_lines
 from hptui.reading.changes import ranges_words
-from hptui.reading.failed_candidates import failed_candidate_words
+from hptui.reading.failed_candidates import failed_candidate_words, failed_epoch_words
 from hptui.reading.run_result import RULE, end_words
 from hptui.record.events import (
     AnyEvent,
@@ -47,10 +47,8 @@ def _what(event: AnyEvent) -> str:  # noqa: PLR0911, PLR0912 (one line per kind 
     match event:
         case RunStarted():
             return f"started {event.arm} seed {event.seed}: {event.strategy} on {event.dataset}, {event.device}"
-        case RunResumed() if event.failed:
-            return f"epoch {event.epoch + 1} failed, and is trained anew: {event.failed}"
         case RunResumed():
-            return f"resumed after epoch {event.epoch}, step {event.step}"
+            return failed_epoch_words(event) or f"resumed after epoch {event.epoch}, step {event.step}"
         case DecisionsPlanned():
             return f"plan: {'; '.join(plan_lines(event.plan, decided=event.epoch - 1))}"
         case DecisionStarted():
