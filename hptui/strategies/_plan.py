@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from hptui.hyperparameters import Values, hyperparameter
-from hptui.plan import Plan, Round, Stage
+from hptui.plan import ONE_BATCH, Plan, Round, Stage
 from hptui.space import Range, SearchSpace
 from hptui.strategies import Outlook
+from hptui.strategies._race import MARGIN, NO_RACE, Race, branches_of, coming_race, ends, race_of, raced
 
 LEAST_STEPS = 10
 """of the shortest probe; a budget that allows fewer does without a stage"""
@@ -30,6 +31,7 @@ class Shape(Protocol):
     length: float
     longest_unit: float
     levels: tuple[float, ...]
+    races: tuple[int, ...]
 
 
 class Standing(Protocol):
@@ -76,16 +78,20 @@ def plan(strategy: Shape, situation: Outlook) -> dict[str, Any]:
     first, space = situation.epoch, situation.space
     shares = {"survey": 0.0, "screen": strategy.screen_at}
     step = largest_batch(situation)
+    legs = ends(first, situation.epochs, strategy.decision_epochs)
+    most = len(branches_of(raced(space), space, situation.values)) if legs else 0
     # what matters least is left out first
-    for rates, positions, left_out in (
-        (strategy.rates, strategy.levels, ()),
-        (strategy.rates, ONE_LEVEL, ()),
-        (strategy.finalists, ONE_LEVEL, ()),
-        (strategy.rates, (), ("screen",)),
-        (strategy.finalists, (), ("screen",)),
-        (0, (), ("survey", "screen")),
+    for rates, positions, left_out, branches in (
+        *((strategy.rates, strategy.levels, (), size) for size in strategy.races if size <= most),
+        (strategy.rates, strategy.levels, (), 0),
+        (strategy.rates, ONE_LEVEL, (), 0),
+        (strategy.finalists, ONE_LEVEL, (), 0),
+        (strategy.rates, (), ("screen",), 0),
+        (strategy.finalists, (), ("screen",), 0),
+        (0, (), ("survey", "screen"), 0),
     ):
-        others = [levels(searched, positions) for name, searched in space.items() if name != "lr"]
+        names = raced(space) if branches else []
+        others = [levels(searched, positions) for name, searched in space.items() if name not in ("lr", *names)]
         sizes = {"survey": rates if "lr" in space else 0, "screen": 1 + sum(map(len, others)) if others else 0}
         kept = {name: size for name, size in sizes.items() if size and name not in left_out}
         stages = []
@@ -93,16 +99,25 @@ def plan(strategy: Shape, situation: Outlook) -> dict[str, Any]:
             wanted = first + round(shares[name] * (situation.epochs - first + 1))
             allowed = (epoch for epoch in sorted(strategy.decision_epochs) if epoch >= wanted)
             stages.append((next(allowed, max(strategy.decision_epochs)), name, size))
-        unit = longest(strategy, stages, (strategy.budget - 1) * situation.epochs, step)
+        race = Race(branches, first, MARGIN * step, tuple(legs)) if branches else NO_RACE
+        spare = (strategy.budget - 1) * situation.epochs - race.expense(step) - (step if branches else 0.0)
+        unit = longest(strategy, stages, spare, step, branches)
         unit = min(unit, max(LEAST_STEPS * step, strategy.longest_unit * situation.epochs))
         if unit >= LEAST_STEPS * step:
             break
+    # branches begin from what a survey chose, and a leg ends before a screen takes the run further
+    race_due = [[first, "race"], *([at, "leg"] for at in legs)] if branches else []
+    due = {name: [[epoch, name]] for epoch, name, _ in stages}
     return {
-        "due": [[epoch, name] for epoch, name, _ in stages],
+        "due": [*due.get("survey", []), *race_due, *due.get("screen", [])],
         "unit": unit,
         "rates": kept.get("survey", 0),
         "levels": list(positions or ONE_LEVEL),
-        "left_out": [name for name in space if ("survey" if name == "lr" else "screen") not in kept],
+        "branches": branches,
+        "raced": names,
+        "left_out": [
+            name for name in space if name not in names and ("survey" if name == "lr" else "screen") not in kept
+        ],
     }
 
 
@@ -125,26 +140,33 @@ def largest_batch(situation: Outlook) -> float:
     return largest / situation.images_per_epoch
 
 
-def affordable(strategy: Shape, stage: Standing, candidates: int, wanted: float) -> float:
-    """How long the probes of a screen may be at this moment, at most `wanted`; 0: too short to tell anything.
-
-    Ranges and epochs may have been changed since it was planned.
-    """
-    situation, length = stage.situation, wanted
-    step = largest_batch(situation)
+def room_of(strategy: Shape, stage: Standing) -> float:
+    """Epochs that may still be probed at this moment, as ranges and epochs are now."""
+    situation = stage.situation
     images = situation.images_trained + situation.images_probed
     done = (images / situation.images_per_epoch if images else 0.0) + stage.wasted
     left = situation.epochs - situation.epoch + 1 if situation.left is None else situation.left
-    room = strategy.budget * situation.epochs - done - left
+    return strategy.budget * situation.epochs - done - left
+
+
+def affordable(strategy: Shape, stage: Standing, candidates: int, wanted: float, race: Race = NO_RACE) -> float:
+    """How long the probes of a screen may be at this moment, at most `wanted`; 0: too short to tell anything.
+
+    Ranges and epochs may have been changed since it was planned. The branches of a `race` have to follow the run.
+    """
+    step, length = largest_batch(stage.situation), wanted
+    room = room_of(strategy, stage) - race.expense(step)
     while length > 0 and length >= LEAST_STEPS * step:
         waste = candidates * (length + step) + 2 * step + math.floor(stage.ahead + 2 * length + 2 * step)
-        if waste <= room:
+        if waste + race.count * math.ceil(3 * length + 2 * step) <= room:
             return length
         length *= 0.95
     return 0.0
 
 
-def longest(strategy: Shape, stages: Sequence[tuple[int, str, int]], spare: float, step: float) -> float:
+def longest(
+    strategy: Shape, stages: Sequence[tuple[int, str, int]], spare: float, step: float, branches: int = 0
+) -> float:
     """The length of a survey's probe, in epochs, with which all stages waste no more than `spare` epochs.
 
     What the winner of a stage was trained is no waste, except that the run does one epoch more for each end of an epoch
@@ -155,6 +177,7 @@ def longest(strategy: Shape, stages: Sequence[tuple[int, str, int]], spare: floa
         stages: epoch, name and number of candidates of each.
         spare: epochs that may be wasted.
         step: a batch in epochs, by which a probe may be rounded.
+        branches: of a race, which follow the run as far as it comes on by a screen.
     """
 
     def waste(unit: float) -> float:
@@ -169,7 +192,9 @@ def longest(strategy: Shape, stages: Sequence[tuple[int, str, int]], spare: floa
                 ahead += 3 * unit + 2 * step
             else:  # and the best of each hyperparameter alone are tried together
                 total += size * strategy.length * unit + 2 * step
-                ahead += 2 * (strategy.length * unit + step)
+                gained = 2 * (strategy.length * unit + step)
+                ahead += gained
+                total += branches * math.ceil(gained)
         return total + math.floor(ahead)
 
     low, high = 0.0, max(spare, step)
@@ -202,31 +227,67 @@ def coming_stages(strategy: Shape, memory: Mapping[str, Any], outlook: Outlook, 
         allowed: epochs for which there may still be a decision, ascending, at least one.
     """
     stages, left_out = [], [name for name in memory["left_out"] if name in outlook.space]
-    standing = Ahead(outlook)
+    standing, race = Ahead(outlook), race_of(memory)
     for due, name in sorted(memory["due"], key=lambda entry: max(entry[0], allowed[0])):
         epoch = next((epoch for epoch in allowed if epoch >= due), None)
         if epoch is None:
             continue
+        if epoch != standing.epoch:
+            race = race.after(standing.ahead)
         standing = standing.at(epoch)
-        for kind, names in _searched_in(name, outlook.space, memory.get("changed", ())):
-            stage = _coming(strategy, kind, names, memory, standing, anew=name == "changed")
+        if name in ("race", "leg"):
+            stage, race = _of_race(strategy, name, memory, standing, race)
+            if stage is not None:
+                stages.append(stage)
+                standing = standing.after(probed(stage), 0.0)
+            if race.count or name == "leg":
+                continue
+        for kind, names in _searched_in(name, outlook.space, memory):
+            stage = _coming(strategy, kind, names, memory, standing, race, anew=name == "changed")
             left_out = [other for other in left_out if other not in names] + (names if stage is None else [])
             if stage is not None:
                 stages.append(stage)
-                standing = standing.after(sum(one.candidates * one.epochs for one in stage.rounds), stage.gained)
+                standing = standing.after(probed(stage), stage.gained)
     return Plan(tuple(stages), tuple(left_out))
 
 
-def _searched_in(stage: str, space: SearchSpace, changed: Sequence[str]) -> list[tuple[str, list[str]]]:
+def probed(stage: Stage) -> float:
+    """Epochs of all its probes."""
+    return sum(one.candidates * one.epochs for one in stage.rounds)
+
+
+def _of_race(
+    strategy: Shape, name: str, memory: Mapping[str, Any], standing: Ahead, race: Race
+) -> tuple[Stage | None, Race]:
+    """The beginning of a race, or a leg, and the race after it; no stage where nothing is left of it."""
+    step, begins = largest_batch(standing.situation), name == "race"
+    if not begins and race.at == standing.epoch:
+        return None, race  # it has only begun, or this one is for two
+    race = coming_race(memory, standing.epoch, standing.ahead, step) if begins else race.ending(standing.epoch)
+    race = race.within(room_of(strategy, standing), step)
+    if not race.count or (begins and standing.ahead):  # branches begin from the state that a survey chose
+        return None, race
+    rounds = (Round(1, ONE_BATCH), *([] if begins else [Round(race.count, race.gap)]))
+    names = tuple(name for name in standing.situation.space if name in memory["raced"])
+    stage = Stage((standing.epoch,), names, rounds, "race", at_most=True)
+    return stage, race if begins else race.next_leg(standing.ahead)
+
+
+def _searched_in(stage: str, space: SearchSpace, memory: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
     """Survey and screen, with the hyperparameters that this stage searches with each."""
     names = {kind: [name for name in space if (name == "lr") == (kind == "survey")] for kind in ("survey", "screen")}
     if stage == "changed":
+        changed = memory.get("changed", ())
         names = {kind: [name for name in found if name in changed] for kind, found in names.items()}
+    else:  # a race that cannot begin any more is a screen
+        raced = memory.get("raced", ())
+        names["screen"] = [name for name in names["screen"] if (name in raced) == (stage == "race")]
+        stage = "screen" if stage == "race" else stage
     return [(kind, found) for kind, found in names.items() if found and stage in (kind, "changed")]
 
 
 def _coming(
-    strategy: Shape, kind: str, names: list[str], memory: Mapping[str, Any], standing: Ahead, *, anew: bool
+    strategy: Shape, kind: str, names: list[str], memory: Mapping[str, Any], standing: Ahead, race: Race, *, anew: bool
 ) -> Stage | None:
     """A survey or screen that is to come, `anew` after a change of ranges; None where the budget does not reach it."""
     outlook, unit, rates = standing.situation, float(memory["unit"]), int(memory["rates"])
@@ -235,11 +296,11 @@ def _coming(
     if kind == "survey":
         if anew:
             rates = strategy.rates
-            unit = affordable(strategy, standing, rates + 2 * strategy.finalists, unit)
+            unit = affordable(strategy, standing, rates + 2 * strategy.finalists, unit, race)
         rounds, gained = (Round(rates, unit), Round(min(strategy.finalists, rates), 2 * unit)), 3 * unit
     else:
         changes = changes_of(names, outlook.space, outlook.values, memory["levels"])
-        length = affordable(strategy, standing, 1 + len(changes), strategy.length * unit)
+        length = affordable(strategy, standing, 1 + len(changes), strategy.length * unit, race)
         rounds, gained = (Round(1 + len(changes), length), Round(2, length)), 2 * length
     if gained == 0:
         return None
