@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from hptui.hyperparameters import Values, hyperparameter
-from hptui.plan import ONE_BATCH, Plan, Round, Stage
 from hptui.space import Range, SearchSpace
 from hptui.strategies import Outlook
-from hptui.strategies._race import MARGIN, NO_RACE, Race, branches_of, coming_race, ends, race_of, raced
+from hptui.strategies._race import MARGIN, NO_RACE, Race, branches_of, ends, raced
 
 LEAST_STEPS = 10
 """of the shortest probe; a budget that allows fewer does without a stage"""
@@ -50,75 +49,74 @@ class Standing(Protocol):
         """Epochs that the run came on by going on from the winners."""
 
 
-class Ahead(NamedTuple):
-    """How far a decision that is still to come will have come, in a plan."""
+class Way(NamedTuple):
+    """One way to spend a budget."""
 
-    situation: Outlook
-    """now"""
-    wasted: float = 0.0
-    """in all decisions until then"""
-    ahead: float = 0.0
-    """in that decision"""
-    epoch: int = 0
-    """that it is for"""
-
-    def after(self, probed: float, gained: float) -> Ahead:
-        """How far once a stage is over that probes for so many epochs, and gains some of them."""
-        return self._replace(wasted=self.wasted + probed - gained, ahead=self.ahead + gained)
-
-    def at(self, epoch: int) -> Ahead:
-        """How far at the decision for `epoch`: an epoch that the run came into has been trained to its end."""
-        if epoch == self.epoch:
-            return self
-        return self._replace(wasted=self.wasted + math.floor(self.ahead), ahead=0.0, epoch=epoch)
+    rates: int
+    """of the survey"""
+    positions: tuple[float, ...]
+    """of the levels of a screen"""
+    left_out: tuple[str, ...] = ()
+    """stages"""
+    branches: int = 0
+    """of a race of the regularisers; 0: they are screened"""
 
 
 def plan(strategy: Shape, situation: Outlook) -> dict[str, Any]:
     """Which stage comes before which epoch, the length of a survey's probe in epochs, and its number of rates."""
-    first, space = situation.epoch, situation.space
-    shares = {"survey": 0.0, "screen": strategy.screen_at}
-    step = largest_batch(situation)
-    legs = ends(first, situation.epochs, strategy.decision_epochs)
+    step, space = largest_batch(situation), situation.space
+    legs = ends(situation.epoch, situation.epochs, strategy.decision_epochs)
     most = len(branches_of(raced(space), space, situation.values)) if legs else 0
-    # what matters least is left out first
-    for rates, positions, left_out, branches in (
-        *((strategy.rates, strategy.levels, (), size) for size in strategy.races if size <= most),
-        (strategy.rates, strategy.levels, (), 0),
-        (strategy.rates, ONE_LEVEL, (), 0),
-        (strategy.finalists, ONE_LEVEL, (), 0),
-        (strategy.rates, (), ("screen",), 0),
-        (strategy.finalists, (), ("screen",), 0),
-        (0, (), ("survey", "screen"), 0),
-    ):
-        names = raced(space) if branches else []
-        others = [levels(searched, positions) for name, searched in space.items() if name not in ("lr", *names)]
-        sizes = {"survey": rates if "lr" in space else 0, "screen": 1 + sum(map(len, others)) if others else 0}
-        kept = {name: size for name, size in sizes.items() if size and name not in left_out}
-        stages = []
-        for name, size in kept.items():
-            wanted = first + round(shares[name] * (situation.epochs - first + 1))
-            allowed = (epoch for epoch in sorted(strategy.decision_epochs) if epoch >= wanted)
-            stages.append((next(allowed, max(strategy.decision_epochs)), name, size))
-        race = Race(branches, first, MARGIN * step, tuple(legs)) if branches else NO_RACE
-        spare = (strategy.budget - 1) * situation.epochs - race.expense(step) - (step if branches else 0.0)
-        unit = longest(strategy, stages, spare, step, branches)
+    for way in _ways(strategy, most):
+        stages = _stages(strategy, situation, way)
+        race = Race(way.branches, situation.epoch, MARGIN * step, tuple(legs)) if way.branches else NO_RACE
+        spare = (strategy.budget - 1) * situation.epochs - race.expense(step) - (step if way.branches else 0.0)
+        unit = longest(strategy, stages, spare, step, way.branches)
         unit = min(unit, max(LEAST_STEPS * step, strategy.longest_unit * situation.epochs))
         if unit >= LEAST_STEPS * step:
             break
+    names = raced(space) if way.branches else []
     # branches begin from what a survey chose, and a leg ends before a screen takes the run further
-    race_due = [[first, "race"], *([at, "leg"] for at in legs)] if branches else []
+    race_due = [[situation.epoch, "race"], *([at, "leg"] for at in legs)] if way.branches else []
     due = {name: [[epoch, name]] for epoch, name, _ in stages}
     return {
         "due": [*due.get("survey", []), *race_due, *due.get("screen", [])],
         "unit": unit,
-        "rates": kept.get("survey", 0),
-        "levels": list(positions or ONE_LEVEL),
-        "branches": branches,
+        "rates": way.rates if "survey" in due else 0,
+        "levels": list(way.positions or ONE_LEVEL),
+        "branches": way.branches,
         "raced": names,
         "left_out": [
-            name for name in space if name not in names and ("survey" if name == "lr" else "screen") not in kept
+            name for name in space if name not in names and ("survey" if name == "lr" else "screen") not in due
         ],
     }
+
+
+def _ways(strategy: Shape, most: int) -> Iterator[Way]:
+    """From the largest to the smallest: what matters least is left out first. `most`: branches that there are."""
+    yield from (Way(strategy.rates, strategy.levels, branches=size) for size in strategy.races if size <= most)
+    yield Way(strategy.rates, strategy.levels)
+    yield Way(strategy.rates, ONE_LEVEL)
+    yield Way(strategy.finalists, ONE_LEVEL)
+    yield Way(strategy.rates, (), ("screen",))
+    yield Way(strategy.finalists, (), ("screen",))
+    yield Way(0, (), ("survey", "screen"))
+
+
+def _stages(strategy: Shape, situation: Outlook, way: Way) -> list[tuple[int, str, int]]:
+    """Epoch, name and number of candidates of survey and screen."""
+    first, space = situation.epoch, situation.space
+    elsewhere = ["lr", *(raced(space) if way.branches else [])]
+    others = [levels(searched, way.positions) for name, searched in space.items() if name not in elsewhere]
+    sizes = {"survey": way.rates if "lr" in space else 0, "screen": 1 + sum(map(len, others)) if others else 0}
+    stages = []
+    for name, size in sizes.items():
+        share = strategy.screen_at if name == "screen" else 0.0
+        wanted = first + round(share * (situation.epochs - first + 1))
+        allowed = (epoch for epoch in sorted(strategy.decision_epochs) if epoch >= wanted)
+        if size and name not in way.left_out:
+            stages.append((next(allowed, max(strategy.decision_epochs)), name, size))
+    return stages
 
 
 def longer(decision_epochs: tuple[int, ...], epochs: int, later: int) -> tuple[int, ...]:
@@ -215,93 +213,3 @@ def changes_of(
     """What a screen tries of these hyperparameters beside the values that it begins with, one at a time."""
     in_force = {name: space[name].inside(values[name]) for name in names if name in values}
     return [{name: value} for name in names for value in levels(space[name], positions) if value != in_force.get(name)]
-
-
-def coming_stages(strategy: Shape, memory: Mapping[str, Any], outlook: Outlook, allowed: Sequence[int]) -> Plan:
-    """The surveys and screens that `memory` has as due, and what the budget does not reach.
-
-    Args:
-        strategy: whose they are.
-        memory: of the strategy, or what `plan` makes of an empty one.
-        outlook: what is known now.
-        allowed: epochs for which there may still be a decision, ascending, at least one.
-    """
-    stages, left_out = [], [name for name in memory["left_out"] if name in outlook.space]
-    standing, race = Ahead(outlook), race_of(memory)
-    for due, name in sorted(memory["due"], key=lambda entry: max(entry[0], allowed[0])):
-        epoch = next((epoch for epoch in allowed if epoch >= due), None)
-        if epoch is None:
-            continue
-        if epoch != standing.epoch:
-            race = race.after(standing.ahead)
-        standing = standing.at(epoch)
-        if name in ("race", "leg"):
-            stage, race = _of_race(strategy, name, memory, standing, race)
-            if stage is not None:
-                stages.append(stage)
-                standing = standing.after(probed(stage), 0.0)
-            if race.count or name == "leg":
-                continue
-        for kind, names in _searched_in(name, outlook.space, memory):
-            stage = _coming(strategy, kind, names, memory, standing, race, anew=name == "changed")
-            left_out = [other for other in left_out if other not in names] + (names if stage is None else [])
-            if stage is not None:
-                stages.append(stage)
-                standing = standing.after(probed(stage), stage.gained)
-    return Plan(tuple(stages), tuple(left_out))
-
-
-def probed(stage: Stage) -> float:
-    """Epochs of all its probes."""
-    return sum(one.candidates * one.epochs for one in stage.rounds)
-
-
-def _of_race(
-    strategy: Shape, name: str, memory: Mapping[str, Any], standing: Ahead, race: Race
-) -> tuple[Stage | None, Race]:
-    """The beginning of a race, or a leg, and the race after it; no stage where nothing is left of it."""
-    step, begins = largest_batch(standing.situation), name == "race"
-    if not begins and race.at == standing.epoch:
-        return None, race  # it has only begun, or this one is for two
-    race = coming_race(memory, standing.epoch, standing.ahead, step) if begins else race.ending(standing.epoch)
-    race = race.within(room_of(strategy, standing), step)
-    if not race.count or (begins and standing.ahead):  # branches begin from the state that a survey chose
-        return None, race
-    rounds = (Round(1, ONE_BATCH), *([] if begins else [Round(race.count, race.gap)]))
-    names = tuple(name for name in standing.situation.space if name in memory["raced"])
-    stage = Stage((standing.epoch,), names, rounds, "race", at_most=True)
-    return stage, race if begins else race.next_leg(standing.ahead)
-
-
-def _searched_in(stage: str, space: SearchSpace, memory: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
-    """Survey and screen, with the hyperparameters that this stage searches with each."""
-    names = {kind: [name for name in space if (name == "lr") == (kind == "survey")] for kind in ("survey", "screen")}
-    if stage == "changed":
-        changed = memory.get("changed", ())
-        names = {kind: [name for name in found if name in changed] for kind, found in names.items()}
-    else:  # a race that cannot begin any more is a screen
-        raced = memory.get("raced", ())
-        names["screen"] = [name for name in names["screen"] if (name in raced) == (stage == "race")]
-        stage = "screen" if stage == "race" else stage
-    return [(kind, found) for kind, found in names.items() if found and stage in (kind, "changed")]
-
-
-def _coming(
-    strategy: Shape, kind: str, names: list[str], memory: Mapping[str, Any], standing: Ahead, race: Race, *, anew: bool
-) -> Stage | None:
-    """A survey or screen that is to come, `anew` after a change of ranges; None where the budget does not reach it."""
-    outlook, unit, rates = standing.situation, float(memory["unit"]), int(memory["rates"])
-    if anew:
-        unit = max(unit, LEAST_STEPS * largest_batch(outlook))
-    if kind == "survey":
-        if anew:
-            rates = strategy.rates
-            unit = affordable(strategy, standing, rates + 2 * strategy.finalists, unit, race)
-        rounds, gained = (Round(rates, unit), Round(min(strategy.finalists, rates), 2 * unit)), 3 * unit
-    else:
-        changes = changes_of(names, outlook.space, outlook.values, memory["levels"])
-        length = affordable(strategy, standing, 1 + len(changes), strategy.length * unit, race)
-        rounds, gained = (Round(1 + len(changes), length), Round(2, length)), 2 * length
-    if gained == 0:
-        return None
-    return Stage((standing.epoch,), tuple(names), rounds, kind, at_most=True, gained=gained)

@@ -62,11 +62,9 @@ def leg(memory: Memory, stage: Stage, room: float, step: float, evidence: float)
         kept = [(change, one.end) for change, one in order[: race.next_leg(0.0).count]]
         return _go_on(memory, stage, kept, -stage.ahead, f"race, {words}")
     end(memory)
-    return (
-        stage.choice(best, f"race, {words}", found, "")
-        if ahead > evidence
-        else Choice({}, f"race: the run stays; {words}")
-    )
+    if ahead > evidence:
+        return stage.choice(best, f"race, {words}", found, "")
+    return Choice({}, f"race: the run stays; {words}")
 
 
 def _go_on(memory: Memory, stage: Stage, left: Sequence[Branch], lag: float, reason: str) -> Choice:

@@ -39,11 +39,11 @@ from dataclasses import replace
 from hptui.plan import Plan
 from hptui.space import Range, SearchSpace, describe
 from hptui.strategies import Choice, DecisionCourse, Measurement, Outlook, Situation, StateName, Strategy, _racing
+from hptui.strategies._coming import coming_stages
 from hptui.strategies._plan import (
     LEAST_STEPS,
     affordable,
     changes_of,
-    coming_stages,
     largest_batch,
     longer,
     plan,
