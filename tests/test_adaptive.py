@@ -12,6 +12,7 @@ from deciding import run_decision
 
 from hptui.hyperparameters import Values, default_values
 from hptui.metrics.evidence import Evidence
+from hptui.plan import ONE_BATCH
 from hptui.space import parse_range
 from hptui.strategies import Candidate, Choice, Measurement, Situation
 from hptui.strategies._plan import LEAST_STEPS, levels, longest, plan
@@ -75,6 +76,13 @@ def decide(strategy: Adaptive, at: Situation, loss: Loss) -> tuple[list[list[Can
 def adaptive(epochs: int = 10, budget: float = 1.5) -> Adaptive:
     strategy = Adaptive(epochs, tuple(range(1, epochs + 1)))
     strategy.budget = budget
+    return strategy
+
+
+def screening(epochs: int = 10, budget: float = 1.5) -> Adaptive:
+    """One that has no race, whatever its budget."""
+    strategy = adaptive(epochs, budget)
+    strategy.races = ()
     return strategy
 
 
@@ -232,7 +240,7 @@ def test_ranges_that_were_changed_hold_at_once() -> None:
 
 
 def test_a_range_that_came_or_changed_after_its_stage_is_searched_at_the_next_decision() -> None:
-    strategy = adaptive(budget=4)
+    strategy = screening(budget=4)
     decide(strategy, situation(), basin)
     decide(strategy, situation(3, lr=0.05), basin)
     assert not strategy.decides(4, 0.1)
@@ -252,7 +260,7 @@ def test_a_range_that_came_or_changed_after_its_stage_is_searched_at_the_next_de
 def test_a_new_range_of_the_rate_is_surveyed_and_one_without_budget_holds_all_the_same() -> None:
     narrow = BOTH | {"lr": "1e-3:1e-2:log:3"}
     for budget, searched in ((6, 7), (1.5, 0)):
-        strategy = adaptive(budget=budget)
+        strategy = screening(budget=budget)
         decide(strategy, situation(), basin)
         decide(strategy, situation(3, lr=0.05), basin)
         strategy.ranges_changed(situation().space, situation(search=narrow).space)
@@ -356,7 +364,7 @@ def test_what_the_survey_found_stays_where_all_levels_of_the_screen_diverge() ->
     def brittle(found: Values) -> float:
         return basin(found) if found["dropout"] == 0.0 and strategy.memory.get("due") else math.inf
 
-    strategy = adaptive(epochs=2, budget=4)
+    strategy = screening(epochs=2, budget=4)
     search = LR | {"dropout": "0:0.6:lin:4"}
     rounds, choice = decide(strategy, situation(search=search, epochs=2), brittle)
     assert len(rounds) == 3
@@ -401,9 +409,10 @@ def test_the_whole_costs_no_more_than_the_budget(
                     for one, size in zip(candidates, sizes, strict=True)
                 ]
                 shares = [count * size / images for count, size in zip(steps, sizes, strict=True)]
-                assert min(steps) >= LEAST_STEPS - 1
+                raced = any(one.horizon == ONE_BATCH for one in candidates)
+                assert raced or min(steps) >= LEAST_STEPS - 1
                 probed += sum(shares)
-                place += max(shares)
+                place += min(shares) if raced else max(shares)
         trained += 1 - place % 1  # a winner that ends with an epoch is followed by a whole one
     assert (probed + trained) / epochs <= budget + 1e-9
 
@@ -418,7 +427,7 @@ def test_of_a_large_budget_no_more_is_spent_than_pays(budget: float) -> None:
             probed += sum(one.horizon or 0.0 for candidates in rounds for one in candidates)
             ahead += sum(candidates[0].horizon or 0.0 for candidates in rounds)
     assert ahead <= 11 / 24 * epochs + 1
-    assert probed <= 2.5 * epochs
+    assert probed <= 3.2 * epochs
 
 
 def test_a_budget_that_allows_little_does_without_the_later_stages() -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from hptui.hyperparameters import Values, hyperparameter
-from hptui.plan import Plan, Round, Stage
 from hptui.space import Range, SearchSpace
 from hptui.strategies import Outlook
+from hptui.strategies._race import MARGIN, NO_RACE, Race, branches_of, ends, raced
 
 LEAST_STEPS = 10
 """of the shortest probe; a budget that allows fewer does without a stage"""
@@ -30,6 +30,7 @@ class Shape(Protocol):
     length: float
     longest_unit: float
     levels: tuple[float, ...]
+    races: tuple[int, ...]
 
 
 class Standing(Protocol):
@@ -48,62 +49,74 @@ class Standing(Protocol):
         """Epochs that the run came on by going on from the winners."""
 
 
-class Ahead(NamedTuple):
-    """How far a decision that is still to come will have come, in a plan."""
+class Way(NamedTuple):
+    """One way to spend a budget."""
 
-    situation: Outlook
-    """now"""
-    wasted: float = 0.0
-    """in all decisions until then"""
-    ahead: float = 0.0
-    """in that decision"""
-    epoch: int = 0
-    """that it is for"""
-
-    def after(self, probed: float, gained: float) -> Ahead:
-        """How far once a stage is over that probes for so many epochs, and gains some of them."""
-        return self._replace(wasted=self.wasted + probed - gained, ahead=self.ahead + gained)
-
-    def at(self, epoch: int) -> Ahead:
-        """How far at the decision for `epoch`: an epoch that the run came into has been trained to its end."""
-        if epoch == self.epoch:
-            return self
-        return self._replace(wasted=self.wasted + math.floor(self.ahead), ahead=0.0, epoch=epoch)
+    rates: int
+    """of the survey"""
+    positions: tuple[float, ...]
+    """of the levels of a screen"""
+    left_out: tuple[str, ...] = ()
+    """stages"""
+    branches: int = 0
+    """of a race of the regularisers; 0: they are screened"""
 
 
 def plan(strategy: Shape, situation: Outlook) -> dict[str, Any]:
     """Which stage comes before which epoch, the length of a survey's probe in epochs, and its number of rates."""
-    first, space = situation.epoch, situation.space
-    shares = {"survey": 0.0, "screen": strategy.screen_at}
-    step = largest_batch(situation)
-    # what matters least is left out first
-    for rates, positions, left_out in (
-        (strategy.rates, strategy.levels, ()),
-        (strategy.rates, ONE_LEVEL, ()),
-        (strategy.finalists, ONE_LEVEL, ()),
-        (strategy.rates, (), ("screen",)),
-        (strategy.finalists, (), ("screen",)),
-        (0, (), ("survey", "screen")),
-    ):
-        others = [levels(searched, positions) for name, searched in space.items() if name != "lr"]
-        sizes = {"survey": rates if "lr" in space else 0, "screen": 1 + sum(map(len, others)) if others else 0}
-        kept = {name: size for name, size in sizes.items() if size and name not in left_out}
-        stages = []
-        for name, size in kept.items():
-            wanted = first + round(shares[name] * (situation.epochs - first + 1))
-            allowed = (epoch for epoch in sorted(strategy.decision_epochs) if epoch >= wanted)
-            stages.append((next(allowed, max(strategy.decision_epochs)), name, size))
-        unit = longest(strategy, stages, (strategy.budget - 1) * situation.epochs, step)
+    step, space = largest_batch(situation), situation.space
+    legs = ends(situation.epoch, situation.epochs, strategy.decision_epochs)
+    most = len(branches_of(raced(space), space, situation.values)) if legs else 0
+    for way in _ways(strategy, most):
+        stages = _stages(strategy, situation, way)
+        race = Race(way.branches, situation.epoch, MARGIN * step, tuple(legs)) if way.branches else NO_RACE
+        spare = (strategy.budget - 1) * situation.epochs - race.expense(step) - (step if way.branches else 0.0)
+        unit = longest(strategy, stages, spare, step, way.branches)
         unit = min(unit, max(LEAST_STEPS * step, strategy.longest_unit * situation.epochs))
         if unit >= LEAST_STEPS * step:
             break
+    names = raced(space) if way.branches else []
+    # branches begin from what a survey chose, and a leg ends before a screen takes the run further
+    race_due = [[situation.epoch, "race"], *([at, "leg"] for at in legs)] if way.branches else []
+    due = {name: [[epoch, name]] for epoch, name, _ in stages}
     return {
-        "due": [[epoch, name] for epoch, name, _ in stages],
+        "due": [*due.get("survey", []), *race_due, *due.get("screen", [])],
         "unit": unit,
-        "rates": kept.get("survey", 0),
-        "levels": list(positions or ONE_LEVEL),
-        "left_out": [name for name in space if ("survey" if name == "lr" else "screen") not in kept],
+        "rates": way.rates if "survey" in due else 0,
+        "levels": list(way.positions or ONE_LEVEL),
+        "branches": way.branches,
+        "raced": names,
+        "left_out": [
+            name for name in space if name not in names and ("survey" if name == "lr" else "screen") not in due
+        ],
     }
+
+
+def _ways(strategy: Shape, most: int) -> Iterator[Way]:
+    """From the largest to the smallest: what matters least is left out first. `most`: branches that there are."""
+    yield from (Way(strategy.rates, strategy.levels, branches=size) for size in strategy.races if size <= most)
+    yield Way(strategy.rates, strategy.levels)
+    yield Way(strategy.rates, ONE_LEVEL)
+    yield Way(strategy.finalists, ONE_LEVEL)
+    yield Way(strategy.rates, (), ("screen",))
+    yield Way(strategy.finalists, (), ("screen",))
+    yield Way(0, (), ("survey", "screen"))
+
+
+def _stages(strategy: Shape, situation: Outlook, way: Way) -> list[tuple[int, str, int]]:
+    """Epoch, name and number of candidates of survey and screen."""
+    first, space = situation.epoch, situation.space
+    elsewhere = ["lr", *(raced(space) if way.branches else [])]
+    others = [levels(searched, way.positions) for name, searched in space.items() if name not in elsewhere]
+    sizes = {"survey": way.rates if "lr" in space else 0, "screen": 1 + sum(map(len, others)) if others else 0}
+    stages = []
+    for name, size in sizes.items():
+        share = strategy.screen_at if name == "screen" else 0.0
+        wanted = first + round(share * (situation.epochs - first + 1))
+        allowed = (epoch for epoch in sorted(strategy.decision_epochs) if epoch >= wanted)
+        if size and name not in way.left_out:
+            stages.append((next(allowed, max(strategy.decision_epochs)), name, size))
+    return stages
 
 
 def longer(decision_epochs: tuple[int, ...], epochs: int, later: int) -> tuple[int, ...]:
@@ -125,26 +138,33 @@ def largest_batch(situation: Outlook) -> float:
     return largest / situation.images_per_epoch
 
 
-def affordable(strategy: Shape, stage: Standing, candidates: int, wanted: float) -> float:
-    """How long the probes of a screen may be at this moment, at most `wanted`; 0: too short to tell anything.
-
-    Ranges and epochs may have been changed since it was planned.
-    """
-    situation, length = stage.situation, wanted
-    step = largest_batch(situation)
+def room_of(strategy: Shape, stage: Standing) -> float:
+    """Epochs that may still be probed at this moment, as ranges and epochs are now."""
+    situation = stage.situation
     images = situation.images_trained + situation.images_probed
     done = (images / situation.images_per_epoch if images else 0.0) + stage.wasted
     left = situation.epochs - situation.epoch + 1 if situation.left is None else situation.left
-    room = strategy.budget * situation.epochs - done - left
+    return strategy.budget * situation.epochs - done - left
+
+
+def affordable(strategy: Shape, stage: Standing, candidates: int, wanted: float, race: Race = NO_RACE) -> float:
+    """How long the probes of a screen may be at this moment, at most `wanted`; 0: too short to tell anything.
+
+    Ranges and epochs may have been changed since it was planned. The branches of a `race` have to follow the run.
+    """
+    step, length = largest_batch(stage.situation), wanted
+    room = room_of(strategy, stage) - race.expense(step)
     while length > 0 and length >= LEAST_STEPS * step:
         waste = candidates * (length + step) + 2 * step + math.floor(stage.ahead + 2 * length + 2 * step)
-        if waste <= room:
+        if waste + race.count * math.ceil(3 * length + 2 * step) <= room:
             return length
         length *= 0.95
     return 0.0
 
 
-def longest(strategy: Shape, stages: Sequence[tuple[int, str, int]], spare: float, step: float) -> float:
+def longest(
+    strategy: Shape, stages: Sequence[tuple[int, str, int]], spare: float, step: float, branches: int = 0
+) -> float:
     """The length of a survey's probe, in epochs, with which all stages waste no more than `spare` epochs.
 
     What the winner of a stage was trained is no waste, except that the run does one epoch more for each end of an epoch
@@ -155,6 +175,7 @@ def longest(strategy: Shape, stages: Sequence[tuple[int, str, int]], spare: floa
         stages: epoch, name and number of candidates of each.
         spare: epochs that may be wasted.
         step: a batch in epochs, by which a probe may be rounded.
+        branches: of a race, which follow the run as far as it comes on by a screen.
     """
 
     def waste(unit: float) -> float:
@@ -169,7 +190,9 @@ def longest(strategy: Shape, stages: Sequence[tuple[int, str, int]], spare: floa
                 ahead += 3 * unit + 2 * step
             else:  # and the best of each hyperparameter alone are tried together
                 total += size * strategy.length * unit + 2 * step
-                ahead += 2 * (strategy.length * unit + step)
+                gained = 2 * (strategy.length * unit + step)
+                ahead += gained
+                total += branches * math.ceil(gained)
         return total + math.floor(ahead)
 
     low, high = 0.0, max(spare, step)
@@ -190,57 +213,3 @@ def changes_of(
     """What a screen tries of these hyperparameters beside the values that it begins with, one at a time."""
     in_force = {name: space[name].inside(values[name]) for name in names if name in values}
     return [{name: value} for name in names for value in levels(space[name], positions) if value != in_force.get(name)]
-
-
-def coming_stages(strategy: Shape, memory: Mapping[str, Any], outlook: Outlook, allowed: Sequence[int]) -> Plan:
-    """The surveys and screens that `memory` has as due, and what the budget does not reach.
-
-    Args:
-        strategy: whose they are.
-        memory: of the strategy, or what `plan` makes of an empty one.
-        outlook: what is known now.
-        allowed: epochs for which there may still be a decision, ascending, at least one.
-    """
-    stages, left_out = [], [name for name in memory["left_out"] if name in outlook.space]
-    standing = Ahead(outlook)
-    for due, name in sorted(memory["due"], key=lambda entry: max(entry[0], allowed[0])):
-        epoch = next((epoch for epoch in allowed if epoch >= due), None)
-        if epoch is None:
-            continue
-        standing = standing.at(epoch)
-        for kind, names in _searched_in(name, outlook.space, memory.get("changed", ())):
-            stage = _coming(strategy, kind, names, memory, standing, anew=name == "changed")
-            left_out = [other for other in left_out if other not in names] + (names if stage is None else [])
-            if stage is not None:
-                stages.append(stage)
-                standing = standing.after(sum(one.candidates * one.epochs for one in stage.rounds), stage.gained)
-    return Plan(tuple(stages), tuple(left_out))
-
-
-def _searched_in(stage: str, space: SearchSpace, changed: Sequence[str]) -> list[tuple[str, list[str]]]:
-    """Survey and screen, with the hyperparameters that this stage searches with each."""
-    names = {kind: [name for name in space if (name == "lr") == (kind == "survey")] for kind in ("survey", "screen")}
-    if stage == "changed":
-        names = {kind: [name for name in found if name in changed] for kind, found in names.items()}
-    return [(kind, found) for kind, found in names.items() if found and stage in (kind, "changed")]
-
-
-def _coming(
-    strategy: Shape, kind: str, names: list[str], memory: Mapping[str, Any], standing: Ahead, *, anew: bool
-) -> Stage | None:
-    """A survey or screen that is to come, `anew` after a change of ranges; None where the budget does not reach it."""
-    outlook, unit, rates = standing.situation, float(memory["unit"]), int(memory["rates"])
-    if anew:
-        unit = max(unit, LEAST_STEPS * largest_batch(outlook))
-    if kind == "survey":
-        if anew:
-            rates = strategy.rates
-            unit = affordable(strategy, standing, rates + 2 * strategy.finalists, unit)
-        rounds, gained = (Round(rates, unit), Round(min(strategy.finalists, rates), 2 * unit)), 3 * unit
-    else:
-        changes = changes_of(names, outlook.space, outlook.values, memory["levels"])
-        length = affordable(strategy, standing, 1 + len(changes), strategy.length * unit)
-        rounds, gained = (Round(1 + len(changes), length), Round(2, length)), 2 * length
-    if gained == 0:
-        return None
-    return Stage((standing.epoch,), tuple(names), rounds, kind, at_most=True, gained=gained)

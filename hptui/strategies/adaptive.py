@@ -1,11 +1,14 @@
-"""Survey, screen, decay: the values of one training, for the images that its budget allows.
+"""Survey, race, screen, decay: the values of one training, for the images that its budget allows.
 
 1. *Survey*, at the beginning: learning rates over the whole range are tried from the same weights, the best few go on
    twice as long from where they are (successive halving, Jamieson and Talwalkar 2016, arXiv 1502.07943).
-2. *Screen*, a little later: of every other hyperparameter a few levels, one at a time. Not at once, because nothing can
-   be told from a network that knows nothing yet; and not late, because in one that overfits already every regulariser
-   that acts at once looks good.
-3. From the middle on the rate falls linearly to zero (warm-up, stable, decay). The number of epochs is known, and a
+2. *Race*, of the regularisers, where the budget allows it: from what the survey chose branches begin beside the run,
+   with stronger regularisation and weights of their own, over half of the epochs (`_race`, `_racing`). The best takes
+   the run's place if it leads on evidence.
+3. *Screen*, a little later than the survey, of all others, and of the regularisers where there is no race: a few
+   levels, one at a time. Not at once, because nothing can be told from a network that knows nothing yet; and not late,
+   because in one that overfits already every regulariser that acts at once looks good.
+4. From the middle on the rate falls linearly to zero (warm-up, stable, decay). The number of epochs is known, and a
    search by short probes must not be what finds it (short-horizon bias, Wu et al. 2018, arXiv 1803.02021).
 
 The run goes on with the weights of each winner, so that the images of its probe are not lost. What is in force is left
@@ -35,8 +38,18 @@ from dataclasses import replace
 
 from hptui.plan import Plan
 from hptui.space import Range, SearchSpace, describe
-from hptui.strategies import Choice, DecisionCourse, Measurement, Outlook, Situation, StateName, Strategy
-from hptui.strategies._plan import LEAST_STEPS, affordable, changes_of, coming_stages, largest_batch, longer, plan
+from hptui.strategies import Choice, DecisionCourse, Measurement, Outlook, Situation, StateName, Strategy, _racing
+from hptui.strategies._coming import coming_stages
+from hptui.strategies._plan import (
+    LEAST_STEPS,
+    affordable,
+    changes_of,
+    largest_batch,
+    longer,
+    plan,
+    room_of,
+)
+from hptui.strategies._race import branches_of, coming_race, race_of
 from hptui.strategies._remedy import Terms, remedy
 from hptui.strategies._stage import Stage, changed, lead, rate, standing, strength
 
@@ -79,15 +92,20 @@ class Adaptive(Strategy):
     winners, and what they go through may be the best of it, but no epoch that can be delivered"""
     levels: tuple[float, ...] = (1 / 3, 2 / 3)
     """of each further hyperparameter: positions in its range"""
+    races: tuple[int, ...] = (4, 2)
+    """branches of a race, the first number that the budget allows; where it allows none, regularisers are screened"""
     ties = 1.0
     """standard errors within which one that is stronger than the best goes first"""
     evidence = 1.0
     """how much has to speak for leaving what is in force: 1 is what luck makes of the best of as many equal ones"""
+    race_evidence = 1.0
+    """standard errors by which the best branch of a race has to lead the run"""
     returns = 2
     """times that it goes back, at most, from where the epochs after a choice went wrong"""
 
     def needed(self) -> list[StateName]:
-        return [self.memory["home"]] if "home" in self.memory else []
+        home = [self.memory["home"]] if "home" in self.memory else []
+        return [*home, *_racing.starts(self.memory)]
 
     def plan(self, outlook: Outlook) -> Plan:
         """The stages that are due, as long as their probes will be if nothing is changed meanwhile."""
@@ -130,17 +148,16 @@ class Adaptive(Strategy):
     def ranges_changed(self, old: SearchSpace, new: SearchSpace) -> None:
         if "due" not in self.memory:
             return  # everything is still to come
-        to_come = [stage for _, stage in self.memory["due"] if stage != "changed"]
+        others = [entry for entry in self.memory["due"] if entry[1] != "changed"]
+        to_come = [stage for _, stage in others]
         names = [
-            name
-            for name, searched in new.items()
-            if searched != old.get(name) and ("survey" if name == "lr" else "screen") not in to_come
+            name for name, searched in new.items() if searched != old.get(name) and self._stage_of(name) not in to_come
         ]
         if names:
-            others = [entry for entry in self.memory["due"] if entry[1] != "changed"]
             known = self.memory.get("changed", [])
+            over = max((at for at, stage in others if stage == "leg"), default=0)  # a race goes on within them first
             self.memory |= {
-                "due": [*others, [0, "changed"]],
+                "due": [*others, [over, "changed"]],
                 "changed": [*known, *(n for n in names if n not in known)],
             }
 
@@ -151,14 +168,17 @@ class Adaptive(Strategy):
             self.memory |= plan(self, situation)
         stages: dict[str, Callable[[Stage], DecisionCourse]] = {
             "survey": self._survey,
+            "race": self._begin_race,
+            "leg": self._leg,
             "screen": self._screen,
             "changed": self._search_changed,
         }
         stage = Stage(situation)
-        for name in [name for at, name in self.memory["due"] if at <= situation.epoch]:
-            self.memory["due"] = [entry for entry in self.memory["due"] if entry[1] != name]
+        for name in dict.fromkeys(name for at, name in self.memory["due"] if at <= situation.epoch):
+            self.memory["due"] = [[at, due] for at, due in self.memory["due"] if due != name or at > situation.epoch]
             if any(self._concerns(name, searched) for searched in situation.space):  # it may be gone since
                 stage.go_on_from((yield from stages[name](stage)))
+        _racing.follow(self.memory, stage.ahead)
         choice = stage.concluded(self._nothing(situation))
         if left_out := tuple(name for name in self.memory["left_out"] if name in situation.space):
             reason = f"{choice.reason}; no budget to search {', '.join(left_out)}"
@@ -182,6 +202,7 @@ class Adaptive(Strategy):
     def _go_back(self, situation: Situation) -> Choice:
         home, before = self.memory.pop("home"), self.memory["loss"]
         del self.memory["watched"]
+        _racing.begin_anew(self.memory, situation.epoch)  # its branches have the rate that went wrong
         values = Stage(situation).values
         searched, now = situation.space.get("lr"), situation.values["lr"]
         why = f"the loss rose from {before:.3g} to {situation.loss:.3g}: back to where the last choice was made"
@@ -195,14 +216,20 @@ class Adaptive(Strategy):
 
     def _concerns(self, stage: str, name: str) -> bool:
         """Whether a stage searches this hyperparameter."""
-        return name in self.memory["changed"] if stage == "changed" else (stage == "survey") == (name == "lr")
+        if stage == "changed":
+            return name in self.memory["changed"]
+        return self._stage_of(name) == ("race" if stage == "leg" else stage)
+
+    def _stage_of(self, name: str) -> str:
+        """Which stage searches this hyperparameter."""
+        return "survey" if name == "lr" else "race" if name in self.memory.get("raced", ()) else "screen"
 
     def _search_changed(self, stage: Stage) -> DecisionCourse:
         """What got another range after its own stage, as far as the budget goes."""
         names = [name for name in self.memory.pop("changed") if name in stage.space]
         unit = max(self.memory["unit"], LEAST_STEPS * largest_batch(stage.situation))
         if "lr" in names:
-            length = affordable(self, stage, self.rates + 2 * self.finalists, unit)
+            length = affordable(self, stage, self.rates + 2 * self.finalists, unit, race_of(self.memory))
             self._searched(["lr"], length > 0)
             if length > 0:
                 self.memory |= {"unit": length, "rates": self.rates}
@@ -238,9 +265,10 @@ class Adaptive(Strategy):
 
     def _screen(self, stage: Stage, names: Sequence[str] = ()) -> DecisionCourse:
         """Levels of these, or of all but the learning rate."""
-        names = names or [name for name in stage.space if name != "lr"]
+        names = names or [name for name in stage.space if self._stage_of(name) == "screen"]
         changes = changes_of(names, stage.space, stage.values, self.memory["levels"])
-        length = affordable(self, stage, 1 + len(changes), self.length * float(self.memory["unit"]))
+        wanted = self.length * float(self.memory["unit"])
+        length = affordable(self, stage, 1 + len(changes), wanted, race_of(self.memory))
         self._searched(names, length > 0)
         if length == 0:
             return Choice({}, "")
@@ -266,6 +294,22 @@ class Adaptive(Strategy):
         return stage.choice(
             best, f"screen of {len(changes)} levels", among, "what is in force, then all changes together, first"
         )
+
+    def _begin_race(self, stage: Stage) -> DecisionCourse:
+        """Branches with stronger regularisation; a screen where there is no time or budget for them any more."""
+        names = [name for name in stage.space if self._stage_of(name) == "race"]
+        step = largest_batch(stage.situation)
+        race = coming_race(self.memory, stage.situation.epoch, stage.ahead, step).within(room_of(self, stage), step)
+        if changes := branches_of(names, stage.space, stage.values)[: race.count]:
+            return (yield from _racing.begin(self.memory, stage, changes, race.lag))
+        _racing.end(self.memory)
+        return (yield from self._screen(stage, names))
+
+    def _leg(self, stage: Stage) -> DecisionCourse:
+        if race_of(self.memory).at in (0, stage.situation.epoch):
+            return Choice({}, "")  # it is over, or has only begun
+        room, step = room_of(self, stage), largest_batch(stage.situation)
+        return (yield from _racing.leg(self.memory, stage, room, step, self.race_evidence))
 
     def _careful(
         self, stage: Stage, measurements: Sequence[Measurement], strong: Callable[[Measurement], float], tried: int

@@ -31,7 +31,7 @@ SEARCH = {
     "augmentation": "0:1:lin:5",
 }
 RACED = {name: SEARCH[name] for name in ("dropout", "augmentation")}
-RACE = Path(__file__).with_name("race.py")
+SCREENED = Path(__file__).with_name("screened.py")
 METHODS: dict[str, dict[str, Any]] = {
     "last": {"strategy": "fixed", "deliver": "last"},
     "one-se": {"strategy": "fixed", "deliver": "one-se"},
@@ -42,8 +42,13 @@ METHODS: dict[str, dict[str, Any]] = {
     "3 times the epochs": {"strategy": "fixed", "deliver": "one-se", "times": 3},
     "adaptive 1.5": {"strategy": "adaptive", "deliver": "one-se", "budget": 1.5, "search": SEARCH},
     "adaptive 3": {"strategy": "adaptive", "deliver": "one-se", "budget": 3.0, "search": SEARCH},
-    "race": {"strategy": f"{RACE}:Race", "deliver": "one-se", "search": RACED},
-    "strict race": {"strategy": f"{RACE}:StrictRace", "deliver": "one-se", "search": RACED},
+    "adaptive 3, no race": {
+        "strategy": f"{SCREENED}:Screened",
+        "deliver": "one-se",
+        "budget": 3.0,
+        "search": SEARCH,
+    },
+    "race": {"strategy": "adaptive", "deliver": "one-se", "budget": 3.0, "search": RACED},
 }
 MEASURES = ("auc", "accuracy")
 Line = dict[str, Any]

@@ -232,7 +232,7 @@ def test_where_nothing_is_decided_what_it_takes_is_said_and_is_true(epochs: int)
         (40, "for lr alone --budget 48.6"),
         (
             300,
-            "it takes --budget 21, or --set batch_size=3; for lr alone --epochs 63, or --budget 7.3, or --set "
+            "it takes --budget 11.5, or --set batch_size=3; for lr alone --epochs 63, or --budget 7.3, or --set "
             "batch_size=6",
         ),
     ],
@@ -256,7 +256,7 @@ def test_the_remedy_and_the_falling_rate_are_told_wherever_nothing_is_decided(ca
     left_out, nothing, schedule, *_ = capsys.readouterr().out.splitlines()
     assert nothing == "nothing will be decided"
     assert left_out.startswith(
-        "no budget to search lr, weight_decay, augmentation: it takes --epochs 47, or --budget 9.2, or "
+        "no budget to search lr, weight_decay, augmentation: it takes --epochs 47, or --budget 5.9, or "
     )
     assert schedule == (
         "schedule late_decay: from epoch 2 on the learning rate falls, at the end of the run to 0, "

@@ -58,6 +58,11 @@ def test_the_rounding_to_whole_batches_and_the_members_of_a_population_make_no_r
     assert len(probe_rounds(decision([AXIS], *batches))) == 1
     members = [scored(0, 0, 0.5, images=20), *(scored(0, n, 0.5, images=100, start=(7, n)) for n in (1, 2))]
     assert len(probe_rounds(decision([AXIS], *members))) == 1
+    beside = [
+        msgspec.structs.replace(scored(0, n, 0.5, images=100), steps=5) for n in (3, 4)
+    ]  # a screen after the leg of a race
+    both = probe_rounds(decision([AXIS], *members, *beside))
+    assert [[one.candidate for one in found.candidates] for found in both] == [[0, 1, 2], [3, 4]]
     one_by_one = [scored(0, n, 0.5, lr=0.01 / (n + 1)) for n in range(3)]
     assert len(probe_rounds(decision([AXIS], *one_by_one))) == 1
     twice = [scored(0, 0, 0.5, images=20), scored(0, 1, 0.5, images=40)]  # halving, always from the run's own weights

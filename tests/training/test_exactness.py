@@ -188,12 +188,13 @@ def test_stopped_and_resumed_equals_uninterrupted_where_winners_go_on(
     prepare: Make, undisturbed: Undisturbed, tmp_path: Path, share: float
 ) -> None:
     """A strategy that keeps states of the training in its memory, in each of its stages and between them."""
-    made = prepare(strategy="adaptive", epochs=8, budget=6.0)
+    search = {"lr": "1e-4:1e-1:log:5", "dropout": "0:0.4:lin:3", "momentum": "0.5:0.9:lin:3"}
+    made = prepare(strategy="adaptive", epochs=8, budget=9.0, search=search)
     straight, events = undisturbed(made)
-    reasons = [event.reason for event in events if isinstance(event, HyperparametersChosen)]
-    assert [reason.split()[0] for reason in reasons] == ["survey", "screen"]
+    reasons = "; ".join(event.reason for event in events if isinstance(event, HyperparametersChosen))
+    assert [words in reasons for words in ("survey of", "branches begin", "race, best", "screen of")] == [True] * 4
     total = straight.ledger.progress.images_trained + straight.ledger.progress.images_probed
-    assert 2 * 8 * 240 < total <= 6.0 * 8 * 240
+    assert 2 * 8 * 240 < total <= 9.0 * 8 * 240
     stop_and_resume(made, tmp_path, straight, StopAfter(round(share * total / 20)))
 
 

@@ -34,6 +34,11 @@ CASES: dict[str, dict[str, Any]] = {
     "pbt": {"strategy": "pbt", "search": THREE},
     "pbt, now and then": {"strategy": "pbt", "search": THREE, "decide_at": [2, 3, 5]},
     "adaptive": {"strategy": "adaptive", "search": THREE, "budget": 6.0},
+    "adaptive, a screen beside a race": {
+        "strategy": "adaptive",
+        "search": LR | {"dropout": "0:0.4:lin:3", "momentum": "0.5:0.9:lin:3"},
+        "budget": 9.0,
+    },
     "adaptive, one range": {"strategy": "adaptive", "search": LR, "budget": 3.0},
     "adaptive, at once": {"strategy": "adaptive", "search": THREE, "budget": 6.0, "decide_at": [1]},
     "fixed": {"strategy": "fixed"},

@@ -122,6 +122,7 @@ def test_going_back_to_an_earlier_state_is_replayed(
 ) -> None:
     """The second time after stops in between, so that the state gone back to comes from a checkpoint."""
     made = prepare(**SETTINGS["adaptive"])
+    monkeypatch.setattr(Adaptive, "races", ())
     monkeypatch.setattr(Adaptive, "_went_wrong", lambda self, epoch, loss: self.memory.get("watched") == epoch)
     for place in ("run", "stopped"):
         while place == "stopped" and not train(made, tmp_path / place, StopWhileWatched(tmp_path / place)):

@@ -6,7 +6,7 @@ score is another number, whatever the values are.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from hptui.plan import length_number, length_words
@@ -47,16 +47,21 @@ def probe_rounds(decision: Decision) -> tuple[ProbeRound, ...]:
     """Rounds in the order in which they began; none where nothing was measured.
 
     Members of a population, which begin where an earlier decision left them, are compared as they are, however long
-    each was trained since.
+    each was trained since; the run itself is one of them, and needs a batch at most to be measured.
     """
     own, reach = decision.started.decision, dict[int, _Reach]()
-    population = any(one.start is not None and one.start[0] != own for one in decision.candidates)
+    begun = [one.start is not None and one.start[0] != own for one in decision.candidates]
+    members = {
+        one.candidate
+        for one, earlier in zip(decision.candidates, begun, strict=True)
+        if earlier or (any(begun) and one.start is None and one.steps <= 1)
+    }
     grouped: list[list[CandidateScored]] = []
     for one in decision.candidates:
         reach[one.candidate] = _reach(one, own, reach)
         # how far one that failed was to come is not known: it was tried with those before it
         order = reversed(grouped) if one.failed else grouped
-        fitting = (group for group in order if _belongs(one, group, reach, population=population))
+        fitting = (group for group in order if _belongs(one, group, reach, members))
         if (group := next(fitting, None)) is not None:
             group.append(one)
         else:
@@ -65,15 +70,17 @@ def probe_rounds(decision: Decision) -> tuple[ProbeRound, ...]:
 
 
 def _belongs(
-    one: CandidateScored, group: Sequence[CandidateScored], reach: dict[int, _Reach], *, population: bool
+    one: CandidateScored, group: Sequence[CandidateScored], reach: dict[int, _Reach], members: Collection[int]
 ) -> bool:
     """Whether it was trained from as far, and as far, as those of a group."""
     first = next((other for other in group if not other.failed), group[0])
     mine, other = reach[one.candidate], reach[first.candidate]
     if mine.probes != other.probes:
         return False
+    if {one.candidate, first.candidate} & set(members):
+        return one.candidate in members and first.candidate in members
     as_far = abs(mine.images - other.images) < max(mine.batch, other.batch) * mine.probes
-    return as_far or population or bool(one.failed or first.failed)
+    return as_far or bool(one.failed or first.failed)
 
 
 def _reach(one: CandidateScored, decision: int, reach: dict[int, _Reach]) -> _Reach:

@@ -1,0 +1,99 @@
+"""A race as decisions of the adaptive strategy: where it begins, what its legs find, and how it ends.
+
+`memory` is the strategy's own; of a race under way it has "race": its branches with what they change and where they
+are, and since when the run goes on without them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from hptui.hyperparameters import Values
+from hptui.plan import ONE_BATCH
+from hptui.space import describe
+from hptui.strategies import Candidate, Choice, DecisionCourse, StateName
+from hptui.strategies._race import followed, race_of
+from hptui.strategies._stage import Stage, lead, standing
+
+Memory = dict[str, Any]
+Branch = tuple[Values, StateName | None]
+"""what it changes, and where it is; None: it failed"""
+
+
+def begin(memory: Memory, stage: Stage, changes: Sequence[Values], lag: float) -> DecisionCourse:
+    """Branches that change these values, at least one, from the state that the decision came to, or from the run's own.
+
+    `lag`: epochs that they have to be trained more than the run is from the next epoch on.
+    """
+    start = stage.start
+    if start is None:  # the run's own state has no name
+        (own,) = yield stage.candidates([{}], ONE_BATCH)
+        stage.record([own], ONE_BATCH)
+        start = own.end
+    return _go_on(memory, stage, [(change, start) for change in changes], lag, f"{len(changes)} branches begin")
+
+
+def leg(memory: Memory, stage: Stage, room: float, step: float, evidence: float) -> DecisionCourse:
+    """Branches trained as far as the run: all but the worst go on, or at the end the best, if it leads the run.
+
+    Args:
+        memory: with a race under way.
+        stage: the decision.
+        room: epochs that may still be probed.
+        step: a batch in epochs.
+        evidence: standard errors by which the best has to lead the run in the end.
+    """
+    race = race_of(memory).ending(stage.situation.epoch).within(room, step)
+    left = [(followed(one["values"], stage.space), one["start"]) for one in memory["race"]["branches"]][: race.count]
+    if not left:
+        return end(memory, "no budget to race on: the run stays")
+    own = Candidate(stage.values, ONE_BATCH, stage.start)
+    found = yield [own, *(Candidate(stage.values | change, race.gap, start, keep=True) for change, start in left)]
+    stage.record(found, ONE_BATCH)
+    order = sorted(zip((change for change, _ in left), found[1:], strict=True), key=lambda one: standing(one[1]))
+    (change, best), run = order[0], found[0]
+    if not math.isfinite(best.score):
+        return end(memory, "race: all branches diverged; the run stays")
+    ahead = lead(best, run) if math.isfinite(run.score) else math.inf
+    words = f"best of {len(left)} branches: {describe(change)}, {ahead:+.1f} standard errors ahead of the run"
+    if len(race.ends) > 1:
+        kept = [(change, one.end) for change, one in order[: race.next_leg(0.0).count]]
+        return _go_on(memory, stage, kept, -stage.ahead, f"race, {words}")
+    end(memory)
+    if ahead > evidence:
+        return stage.choice(best, f"race, {words}", found, "")
+    return Choice({}, f"race: the run stays; {words}")
+
+
+def _go_on(memory: Memory, stage: Stage, left: Sequence[Branch], lag: float, reason: str) -> Choice:
+    """Remember the branches that go on; none where all of them failed."""
+    kept = [{"values": change, "start": start} for change, start in left if start is not None]
+    memory["race"] = {"branches": kept, "at": stage.situation.epoch, "lag": lag}
+    return Choice({}, reason) if kept else end(memory, "race: all branches failed; the run stays")
+
+
+def end(memory: Memory, reason: str = "") -> Choice:
+    """Forget the branches, and the legs that were due."""
+    memory.pop("race", None)
+    memory["due"] = [entry for entry in memory["due"] if entry[1] != "leg"]
+    return Choice({}, reason)
+
+
+def begin_anew(memory: Memory, epoch: int) -> None:
+    """Let a race that is under way begin once more, at the next decision after `epoch`: the run went back."""
+    if "race" in memory:
+        del memory["race"]
+        memory["due"] = [[epoch, "race"], *memory["due"]]
+
+
+def follow(memory: Memory, ahead: float) -> None:
+    """Remember that the run came on so far in a decision that is over; branches have to follow."""
+    if "race" in memory:
+        memory["race"]["lag"] += math.floor(ahead)
+
+
+def starts(memory: Memory) -> list[StateName]:
+    """Where the branches are."""
+    return [branch["start"] for branch in memory["race"]["branches"]] if "race" in memory else []
