@@ -106,8 +106,7 @@ def heatmap_page(
         subplot.set_visible(False)
     if handles := legend_handles([panel.grid for panel in (*shown, *beside)]):
         figure.legend(handles=handles, loc="outside lower center", ncols=legend_columns(handles, width))
-    figure.draw_without_rendering()  # lays it out, so that the room in the cells is known
-    figure.set_layout_engine("none")
+    figure.lay_out()  # so that the room in the cells is known
     for one in drawn:
         write_numbers(one)
         mark_cells(one)

@@ -17,9 +17,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import matplotlib.style
+from matplotlib.backend_bases import RendererBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.layout_engine import LayoutEngine, PlaceHolderLayoutEngine
 
 from hptui.export.formats import ThemeName
 from hptui.hyperparameters import title
@@ -154,9 +156,42 @@ def titled() -> bool:
     return _titled.get()
 
 
-def new_figure(width: float, height: float, title: str, subtitle: str) -> Figure:
+class Drawing(Figure):
+    """A figure that is drawn once: `savefig` draws one twice that lays itself out, the first time into nothing."""
+
+    def draw(self, renderer: RendererBase) -> None:
+        """Draw, or, where savefig asks for it before it has switched the layout off, lay out alone."""
+        engine = self.get_layout_engine()
+        if self.canvas.is_saving() and engine is not None and not isinstance(engine, PlaceHolderLayoutEngine):
+            self._place(engine)
+        else:
+            super().draw(renderer)
+
+    def lay_out(self) -> None:
+        """Lay out for good, so that the room that everything has is known."""
+        engine = self.get_layout_engine()
+        assert engine is not None
+        self._place(engine)
+        self.set_layout_engine(_Settled())
+
+    def _place(self, engine: LayoutEngine) -> None:
+        for subplot in self.axes:
+            subplot.apply_aspect()
+        engine.execute(self)
+
+
+class _Settled(LayoutEngine):
+    """Moves nothing any more."""
+
+    _adjust_compatible = _colorbar_gridspec = False
+
+    def execute(self, fig: Figure) -> None:
+        """Leave everything where it is."""
+
+
+def new_figure(width: float, height: float, title: str, subtitle: str) -> Drawing:
     """An empty picture, in inches, with the study's name and what n is. Without pyplot: safe in any thread."""
-    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+    figure = Drawing(figsize=(width, height), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
     if titled():
         figure.suptitle("\n".join(_heading(title, subtitle, width)))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from hptui.metrics.classification import predicted_classes
 from hptui.metrics.group_areas import group_auc_interval, group_precision_interval, resampled_precisions
-from hptui.metrics.groups import effective_size, is_grouped
+from hptui.metrics.groups import effective_size, is_grouped, number_of_groups
 from hptui.metrics.score_intervals import Ends, auc_interval, f1_of_share, share_interval, wilson
 from hptui.metrics.several_labels import labels_alone
 from hptui.record.predictions import Predictions
@@ -70,7 +70,7 @@ def per_class(
     found = areas_under_curve(predictions) if areas else none
     averages = _average_precisions(predictions, resamples) if areas else none
     rows = []
-    groups = predictions.groups if is_grouped(predictions) else None
+    groups = predictions.group_numbers if is_grouped(predictions) else None
     for index, (area, average) in enumerate(zip(found, averages, strict=True)):
         true, said = predictions.labels == index, called == index
         rows.append(
@@ -84,7 +84,7 @@ def per_class(
                 ppv=share_of(predictions, said, true),
                 npv=share_of(predictions, ~said, ~true),
                 average_precision=average,
-                groups=0 if groups is None else len(set(groups[true].tolist())),
+                groups=0 if groups is None else number_of_groups(groups[true]),
             )
         )
     return rows
@@ -104,9 +104,8 @@ def share_of(predictions: Predictions, among: Mask, hit: Mask) -> Estimate | Non
     part = int((among & hit).sum())
     if not is_grouped(predictions):
         return Estimate(part / whole, wilson(part, whole))
-    assert predictions.groups is not None
     influence = among * (hit - part / whole) * (len(among) / whole)
-    size = effective_size(part / whole, influence, predictions.groups, among, whole)
+    size = effective_size(part / whole, influence, predictions.group_numbers, among, whole)
     return Estimate(part / whole, share_interval(part / whole, size))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hptui.metrics.groups import drawn_weights, expanded_percentiles
+from hptui.metrics.groups import drawn_weights, expanded_percentiles, number_of_groups
 from hptui.metrics.influence import class_influence, influence_of_groups, standard_error
 from hptui.metrics.resampling import ROUNDING, TAILS
 from hptui.metrics.score_intervals import NORMAL, Ends, auc_error, auc_interval, share_interval
@@ -69,22 +69,18 @@ def _counts(predictions: Predictions, index: int) -> tuple[int, int]:
 
 def _groups(predictions: Predictions, index: int) -> tuple[int, int]:
     """Groups that have images of a class, and of others."""
-    import numpy as np
-
-    assert predictions.groups is not None
-    inside = predictions.labels == index
-    return len(np.unique(predictions.groups[inside])), len(np.unique(predictions.groups[~inside]))
+    inside, numbers = predictions.labels == index, predictions.group_numbers
+    return number_of_groups(numbers[inside]), number_of_groups(numbers[~inside])
 
 
 def _variance(predictions: Predictions, index: int, metric: str) -> float:
     """Squared standard error of a metric of one class, over groups."""
     import numpy as np
 
-    assert predictions.groups is not None
     true, score = predictions.labels == index, predictions.probabilities[:, index].astype(np.float64)
     influence = class_influence(metric, true, true, score)
     assert influence is not None  # the metric is defined
-    return standard_error(influence_of_groups(influence, predictions.groups)) ** 2
+    return standard_error(influence_of_groups(influence, predictions.group_numbers)) ** 2
 
 
 def _effect(variance: float, independent: float, groups: int) -> float:

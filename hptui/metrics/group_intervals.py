@@ -53,7 +53,7 @@ def group_interval(
         influence = image_influence(name, predictions)
         error = standard_error(influence)
         most = value * (1 - value) / error**2 if error else len(predictions)
-        return share_interval(value, effective_size(value, influence, predictions.groups, every, most))
+        return share_interval(value, effective_size(value, influence, predictions.group_numbers, every, most))
     if predictions.classes == 2 and name not in ("balanced_accuracy", *OF_NO_CLASS):
         areas = name in ("auc", "average_precision")
         positive = getattr(per_class(predictions, threshold, areas=areas, resamples=resamples)[1], name)
@@ -73,8 +73,7 @@ def group_interval(
 def _calibration(value: float, predictions: Predictions, resampled: Floats) -> Ends | None:
     from scipy.special import stdtrit
 
-    assert predictions.groups is not None
-    influence = influence_of_groups(image_influence("calibration_error", predictions), predictions.groups)
+    influence = influence_of_groups(image_influence("calibration_error", predictions), predictions.group_numbers)
     error = standard_error(influence)
     quantile = float(stdtrit(max(len(influence) - 1, 1), TAILS[1]))
     return calibration_interval(value, resampled.tolist(), error, quantile) if error else None

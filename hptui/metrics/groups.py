@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     Floats = npt.NDArray[np.float64]
     Names = npt.NDArray[np.str_]
+    Numbers = npt.NDArray[np.int64]
     Mask = npt.NDArray[np.bool_]
 
 
@@ -36,9 +37,14 @@ class OfGroups:
 
 def is_grouped(predictions: Predictions) -> bool:
     """Whether some images are of one group."""
+    return predictions.groups is not None and number_of_groups(predictions.group_numbers) < len(predictions)
+
+
+def number_of_groups(groups: Numbers) -> int:
+    """How many groups some images (N,) are of."""
     import numpy as np
 
-    return predictions.groups is not None and len(np.unique(predictions.groups)) < len(predictions)
+    return int(np.count_nonzero(np.bincount(groups)))
 
 
 def of_groups(predictions: Predictions) -> OfGroups:
@@ -58,7 +64,7 @@ def of_groups(predictions: Predictions) -> OfGroups:
     return OfGroups(found, tuple(map(str, names[~one])))
 
 
-def effective_size(share: float, influence: Floats, groups: Names, among: Mask, most: float) -> float:
+def effective_size(share: float, influence: Floats, groups: Numbers, among: Mask, most: float) -> float:
     """Number of independent images that would tell a share as well as these images of groups do.
 
     From the spread over groups (Rao and Scott 1992), with Student's quantile for as few groups, and never more than
@@ -67,14 +73,13 @@ def effective_size(share: float, influence: Floats, groups: Names, among: Mask, 
     Args:
         share: what is known of the images.
         influence: (N,) of each image on it.
-        groups: (N,).
+        groups: (N,) their numbers.
         among: (N,) images that the share is of.
         most: as many as would do if the images were independent.
     """
-    import numpy as np
     from scipy.special import stdtrit
 
-    count = len(np.unique(groups[among]))
+    count = number_of_groups(groups[among])
     if count < 2:
         return 1.0
     error = standard_error(influence_of_groups(influence[among], groups[among])) * int(among.sum()) / len(among)
@@ -122,9 +127,9 @@ def fewest_groups(predictions: Predictions, *, by_class: bool) -> int:
 
     assert predictions.groups is not None
     if not by_class:
-        return len(np.unique(predictions.groups))
+        return number_of_groups(predictions.group_numbers)
     occurring = np.unique(predictions.labels)
-    return min(len(np.unique(predictions.groups[predictions.labels == label])) for label in occurring)
+    return min(number_of_groups(predictions.group_numbers[predictions.labels == label]) for label in occurring)
 
 
 def one_for_each(predictions: Predictions) -> Predictions:
@@ -135,7 +140,7 @@ def one_for_each(predictions: Predictions) -> Predictions:
     import numpy as np
 
     assert predictions.groups is not None
-    _, inside = np.unique(predictions.groups, return_inverse=True)
+    inside = predictions.group_numbers
     _, first = np.unique(np.column_stack((inside, predictions.labels)), axis=0, return_index=True)
     chosen = predictions.take(first)
     return Predictions(chosen.labels, chosen.probabilities)

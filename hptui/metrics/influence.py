@@ -70,16 +70,15 @@ def _of_labels(metric: str, predictions: Predictions, threshold: float | None) -
     return total
 
 
-def influence_of_groups(influence: Numbers, groups: NDArray[np.str_]) -> Numbers:
-    """Influence of each of G groups, in alphabetic order, from that of its images (N,).
+def influence_of_groups(influence: Numbers, groups: NDArray[np.int64]) -> Numbers:
+    """Influence of each of G groups, in the order of their numbers (N,), from that of its images (N,).
 
     The metric's standard error is sqrt(sum of squares) / G as for images; it has the factor G / (G - 1) that makes up
     for the mean, which was estimated from as few groups.
     """
     import numpy as np
 
-    _, inside = np.unique(groups, return_inverse=True)
-    sums: Numbers = np.bincount(inside, influence).astype(np.float64)
+    sums: Numbers = np.bincount(groups, influence)[np.bincount(groups) > 0].astype(np.float64)
     count = len(sums)
     of_groups: Numbers = sums * (count / len(influence)) * math.sqrt(count / max(count - 1, 1))
     return of_groups

@@ -71,6 +71,6 @@ def _area_with_ends(predictions: Predictions) -> tuple[float, float, float] | No
         return None
     influence = image_influence("auc", predictions)
     if predictions.groups is not None:
-        influence = influence_of_groups(influence, predictions.groups)
+        influence = influence_of_groups(influence, predictions.group_numbers)
     reach = NORMAL * standard_error(influence)
     return value, max(value - reach, 0.0), min(value + reach, 1.0)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -59,6 +60,14 @@ class Predictions:
     @property
     def task(self) -> Task:
         return task_of(self.labels)
+
+    @cached_property
+    def group_numbers(self) -> npt.NDArray[np.int64]:
+        """(N,) number of each image's group, in alphabetic order from 0: every metric of a group asks for it."""
+        import numpy as np
+
+        assert self.groups is not None
+        return np.unique(self.groups, return_inverse=True)[1].astype(np.int64, copy=False)
 
     def take(self, indices: npt.NDArray[np.int64]) -> Predictions:
         """The images at `indices` (n,), in that order."""

@@ -18,6 +18,7 @@ from hptui.training.engine.device_data import DeviceImages
 from hptui.training.engine.failures import is_out_of_memory
 from hptui.training.engine.loop import LossSum, Trainer
 from hptui.training.engine.pretrained import load_weights
+from hptui.training.engine.state import TrainingState
 from hptui.training.network_trial import network_warnings
 
 
@@ -36,22 +37,24 @@ def try_out(inputs: StudyInputs, config: StudyConfig) -> Iterator[str]:
     if inputs.pretrained is not None:
         network = build_network(inputs.factory, config.model, inputs.data, config.seed)
         yield from load_weights(network, inputs.pretrained).lines
-    _try_checkpoint(inputs, config)
     start = round((inputs.optimizer.start_values | config.start_values)["batch_size"])
     sizes = {start, round(low.get("batch_size", start)), round(high.get("batch_size", start))}
     for size in sorted(sizes):
         try:
-            _try_step(inputs, config, high, size)
+            state = _try_step(inputs, config, high, size)
         except _TooLargeError as error:
             if size == start:
                 raise
             yield f"{error} Candidates with such batches will fail, and not be chosen."
+        else:
+            if size == start:
+                _try_checkpoint(state, config)
     if low:
         _try_step(inputs, config, low, start)
     yield from network_warnings(inputs, config)
 
 
-def _try_step(inputs: StudyInputs, config: StudyConfig, values: Values, batch_size: int) -> None:
+def _try_step(inputs: StudyInputs, config: StudyConfig, values: Values, batch_size: int) -> TrainingState:
     """A step and a look at two images, on a throwaway state with `values`, and so with all that the study may use."""
     try:
         state = new_state(inputs, config, config.seed)
@@ -64,6 +67,7 @@ def _try_step(inputs: StudyInputs, config: StudyConfig, values: Values, batch_si
         validation = inputs.data.validation
         for averaged in (False, True):
             trainer.evaluate(DeviceImages(validation.pixels[:2], validation.labels[:2]), averaged=averaged)
+        return state
     except HptuiError:
         raise
     except (Exception, SystemExit) as error:
@@ -104,19 +108,13 @@ class _TooLargeError(ModelError):
     """Batches need more memory than there is."""
 
 
-def _try_checkpoint(inputs: StudyInputs, config: StudyConfig) -> None:
+def _try_checkpoint(state: TrainingState, config: StudyConfig) -> None:
     """Keep a state and take it back, as a checkpoint does: own code may have one that only pickle could hold."""
-    state = new_state(inputs, config, config.seed)
-    trainer = Trainer(state, inputs.data, inputs.loss, average_window=1.0, precision=config.precision)
-    try:
-        trainer.step()  # the optimizer has no state before
-    except (Exception, SystemExit):
-        return  # told better by `_try_step`
     try:
         file = io.BytesIO()
         torch.save(state.snapshot(), file)
         file.seek(0)
-        state.restore(torch.load(file, map_location=inputs.device, weights_only=True))
+        state.restore(torch.load(file, map_location=state.device, weights_only=True))
     except (Exception, SystemExit) as error:
         raise ConfigError(
             f"the state of model {config.model!r} with optimizer {config.optimizer!r} cannot be kept in a checkpoint "

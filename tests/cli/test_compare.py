@@ -408,7 +408,7 @@ def test_where_images_are_of_groups_these_are_what_was_drawn(here: Path, capsys:
     assert (asked["sampling"]["images"], asked["sampling"]["groups"]) == (200, 40)
     runs = [read_predictions(run.directory) for run in follow(here / "s").runs]
     expected = [
-        standard_error(influence_of_groups(image_influence("auc", one), one.groups))
+        standard_error(influence_of_groups(image_influence("auc", one), one.group_numbers))
         for one in runs
         if one is not None and one.groups is not None
     ]

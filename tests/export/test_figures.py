@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import sys
 import threading
@@ -35,12 +36,12 @@ from readable import assert_readable
 import hptui.export
 from hptui.__main__ import main
 from hptui.errors import RunDirectoryError
-from hptui.export import export, missing
+from hptui.export import METADATA, export, missing
 from hptui.export.accuracies import accuracies_figure
 from hptui.export.heatmaps import heatmap_page, heatmap_panels
 from hptui.export.pictures import pictures
 from hptui.export.scales import edges, is_to_scale, legend_columns, number, ticks
-from hptui.export.style import literal, look
+from hptui.export.style import Drawing, literal, look, new_figure
 from hptui.export.trajectories import trajectories_figure
 from hptui.reading.comparison import compare
 from hptui.reading.run_state import Decision, RunState, replay
@@ -375,6 +376,27 @@ def test_it_works_in_a_worker_thread_and_leaves_settings_alone(tmp_path: Path) -
     assert len(files) == 7
     assert "matplotlib.pyplot" not in sys.modules
     assert [matplotlib.rcParams[key] for key in looks] == before
+
+
+@pytest.mark.parametrize("kind", ["png", "svg", "pdf"])
+def test_a_picture_is_drawn_once_and_as_matplotlib_would(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which draws it twice, the first time for the layout alone."""
+    drawn, draw = [], Text.draw
+    monkeypatch.setattr(Text, "draw", lambda text, renderer: drawn.append(text) or draw(text, renderer))
+    contents, times = [], []
+    for whole in (False, True):
+        if whole:
+            monkeypatch.setattr(Drawing, "draw", Figure.draw)
+        with look():
+            figure = new_figure(3.5, 2.0, "study", "n = 3")
+            figure.subplots(1, 2)[0].set_title("a title", fontsize=6)
+            file = io.BytesIO()
+            drawn.clear()
+            figure.savefig(file, format=kind, metadata=METADATA[kind])
+        contents.append(file.getvalue())
+        times.append(len(drawn))
+    assert contents[0] == contents[1]
+    assert times[1] == 2 * times[0] > 0
 
 
 def test_it_stops_between_pictures(tmp_path: Path) -> None:

@@ -80,7 +80,8 @@ def test_the_error_of_an_auc_is_obuchowskis() -> None:
         of_ill = (wins[here[positive]].mean(1) - area).sum() / len(ill)
         total += (of_ill + (wins[:, here[~positive]].mean(0) - area).sum() / len(healthy)) ** 2
     expected = math.sqrt(total * len(names) / (len(names) - 1))
-    assert standard_error(influence_of_groups(image_influence("auc", found), found.groups)) == pytest.approx(expected)
+    of_groups_alone = influence_of_groups(image_influence("auc", found), found.group_numbers)
+    assert standard_error(of_groups_alone) == pytest.approx(expected)
 
 
 def test_whole_groups_are_drawn() -> None:

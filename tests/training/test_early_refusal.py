@@ -147,7 +147,7 @@ class Pickled(nn.Module):
 
 def test_a_model_whose_state_no_checkpoint_gives_back_is_refused(prepare: Make) -> None:
     with pytest.raises(ConfigError, match="cannot be kept in a checkpoint"):
-        prepare(Pickled, strategy="fixed")
+        prepare(Pickled, strategy="fixed", search={})
 
 
 def test_a_schedule_that_fails_late_is_refused_early(prepare: Make, own: Path) -> None:

@@ -94,6 +94,8 @@ def in_double(prepare: Make, small_dataset: ImageDataset) -> Make:
 
     def make(network: str, **settings: Any) -> Prepared:
         splits = {name: padded(getattr(small_dataset, name)) for name in ("train", "validation", "test")}
+        if network == "small_resnet":  # a step of it takes ten times as long as one of the others
+            splits["train"] = splits["train"].take(np.arange(80))
         short = {} if settings.get("strategy") in ("adaptive", "pbt") else {"horizon": 0.25}
         made = prepare(dataset=replace(small_dataset, **splits), **short, **settings)
         data = replace(made.data, mean=made.data.mean.double(), std=made.data.std.double())

@@ -22,7 +22,7 @@ JOB: dict[str, Any] = {
     "dataset": "digits",
     "model": "lenet",
     "epochs": 2,
-    "train_size": 400,
+    "train_size": 200,
     "threads": 1,
     "strategy": "grid",
     "search": {"lr": "1e-3:1e-2:log:2"},
@@ -70,11 +70,16 @@ def a_prediction(folder: Path) -> object:
     return load_predictor(folder / "model.pt", "lenet", device="cpu")
 
 
+@pytest.fixture(scope="module")
+def alone() -> TrainingResult:
+    """What nobody disturbs."""
+    return train(**JOB)
+
+
 @pytest.mark.parametrize("second", [a_script, a_form, a_run, a_prediction])
 def test_a_second_one_is_refused_and_the_first_keeps_its_weights(
-    tmp_path: Path, second: Callable[[Path], object]
+    tmp_path: Path, alone: TrainingResult, second: Callable[[Path], object]
 ) -> None:
-    alone = train(**JOB)
     with training_in_a_thread() as results:
         with pytest.raises(TrainingError, match=r"this process trains a network already, .*; wait until"):
             second(tmp_path)

@@ -240,7 +240,7 @@ def test_those_without_momentum_refuse_a_search_of_it(prepare: Make) -> None:
 @pytest.mark.parametrize("name", OWN)
 def test_it_learns_with_a_network_that_comes_along(prepare: Make, name: str) -> None:
     """Its filters lie channels last in memory."""
-    settings = {"factory": load_factory("small_resnet"), "optimizer": name, "strategy": "fixed", "epochs": 8}
+    settings = {"factory": load_factory("small_resnet"), "optimizer": name, "strategy": "fixed", "epochs": 4}
     rate = {"adadelta": 1.0, "adafactor": 0.1, "lion": 1e-3, "sgd": 0.1}.get(name, 0.01)
     run, events = make_run(prepare(**settings, set={"lr": rate, "batch_size": 20}))
     assert run.execute().completed

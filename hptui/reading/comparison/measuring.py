@@ -132,7 +132,7 @@ def measure(run: FollowedRun, question: Question, *, with_interval: bool = False
         interval(question.metric, known, cut, resamples=_resamples(known)) if with_interval else None,
         len(known),
         len(set(known.groups.tolist())) if grouped and known.groups is not None else 0,
-        influence_of_groups(influence, known.groups) if grouped and known.groups is not None else influence,
+        influence_of_groups(influence, known.group_numbers) if grouped else influence,
         rightly_called(saved, cut) if saved is not None else None,
         images_behind(question.metric, known, cut),
         classes_behind(question.metric, known),

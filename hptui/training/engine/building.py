@@ -22,7 +22,7 @@ from hptui.training.engine.groups import note_shares, split_pretrained
 from hptui.training.engine.outputs import OutputAdapter
 from hptui.training.engine.plug_ins import ModelFactory
 from hptui.training.engine.pretrained import Pretrained, load_weights
-from hptui.training.engine.random_state import seed_all
+from hptui.training.engine.random_state import seed_all, seed_torch
 from hptui.training.engine.state import TrainingState
 from hptui.training.engine.values_in_force import ValuesInForce
 
@@ -54,7 +54,7 @@ def build_network(factory: ModelFactory, name: str, data: DeviceDataset, seed: i
     Raises:
         ModelError: the factory fails, or the network does not map these images to one logit per class.
     """
-    torch.manual_seed(seed)
+    seed_torch(seed)
     try:
         network = factory(**offered(factory, name, data))
     except HptuiError:

@@ -15,12 +15,17 @@ import torch
 
 def seed_all(seed: int) -> None:
     """Seed torch (all devices), Python and NumPy."""
+    seed_torch(seed)
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+
+
+def seed_torch(seed: int) -> None:
+    """Seed torch on all devices."""
     if torch.cuda.is_available():
         torch.manual_seed(seed)
     else:  # which would keep for absent devices, as text, whence it was called: hundreds of times the work
         torch.default_generator.manual_seed(seed)
-    random.seed(seed)
-    np.random.seed(seed % 2**32)
 
 
 def random_state(device: torch.device) -> dict[str, Any]:
