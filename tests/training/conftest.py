@@ -153,6 +153,25 @@ def prepare(small_dataset: ImageDataset) -> Callable[..., Prepared]:
     return make
 
 
+Once = Callable[[str, Prepared, Callable[[Path], object]], Path]
+
+
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
+    """`once(name, made, train)`: the folder that `train(folder)` left; once for all tests with these settings."""
+    done: dict[tuple[str, bytes], Path] = {}
+
+    def folder(name: str, made: Prepared, train: Callable[[Path], object]) -> Path:
+        key = name, msgspec.json.encode(made.config)
+        if key not in done:
+            new = tmp_path_factory.mktemp("once") / "once"
+            train(new)
+            done[key] = new
+        return done[key]
+
+    return folder
+
+
 def newest_checkpoint(run: Path) -> dict[str, Any] | None:
     """Content of the newest checkpoint that can be used; None if there is none."""
     taken: list[dict[str, Any]] = []

@@ -41,7 +41,7 @@ from hptui.training import Control, start_study
 from hptui.training.planned_run import train_run as train_planned_run
 from hptui.training.run.checkpoints import load_file, save_file
 
-from .conftest import Prepared, newest_checkpoint, train_run
+from .conftest import Once, Prepared, newest_checkpoint, train_run
 from .test_exactness import StopAfter, assert_same, timeless
 
 Make = Callable[..., Prepared]
@@ -201,12 +201,16 @@ def test_a_folder_in_the_place_of_a_checkpoint_is_the_same_case(prepare: Make, t
     assert train_run(tmp_path, made, "optimized", 0, Control())
 
 
-def stopped_and_whole(made: Prepared, folder: Path) -> tuple[Path, Path]:
+def stopped_and_whole(once: Once, made: Prepared, folder: Path) -> tuple[Path, Path]:
     """A run that was stopped after 50 batches, and the same without a stop."""
-    for name in ("stopped", "whole"):
-        create_run(folder / name, RunFile(1, "0", "optimized", 0, {}))
-    assert not train_run(folder / "stopped", made, "optimized", 0, StopAfter(50))
-    assert train_run(folder / "whole", made, "optimized", 0, Control())
+
+    def both(new: Path) -> None:
+        for name in ("stopped", "whole"):
+            create_run(new / name, RunFile(1, "0", "optimized", 0, {}))
+        assert not train_run(new / "stopped", made, "optimized", 0, StopAfter(50))
+        assert train_run(new / "whole", made, "optimized", 0, Control())
+
+    shutil.copytree(once("both", made, both), folder, dirs_exist_ok=True)
     return folder / "stopped", folder / "whole"
 
 
@@ -220,9 +224,9 @@ def facts(run: Path) -> list[Any]:
     return [timeless(event) for event in [*decisions, *epochs]]
 
 
-def test_a_log_that_is_cut_before_a_checkpoint_is_put_back(prepare: Make, tmp_path: Path) -> None:
+def test_a_log_that_is_cut_before_a_checkpoint_is_put_back(prepare: Make, once: Once, tmp_path: Path) -> None:
     made = prepare(epochs=3, strategy="grid", log_every=20, decide_at=[2], search={"lr": "1e-3:1e-1:log:2"})
-    stopped, whole = stopped_and_whole(made, tmp_path)
+    stopped, whole = stopped_and_whole(once, made, tmp_path)
     log = (stopped / EVENTS_FILE).read_bytes()
     lines = log.splitlines(keepends=True)
     for cut in range(len(lines) - 2):
@@ -236,9 +240,11 @@ def test_a_log_that_is_cut_before_a_checkpoint_is_put_back(prepare: Make, tmp_pa
 
 
 @pytest.mark.parametrize("lose", ["remove", "empty", "holes", "bad line", "bad last line"])
-def test_a_log_that_is_lost_or_damaged_begins_nothing_anew(prepare: Make, tmp_path: Path, lose: str) -> None:
+def test_a_log_that_is_lost_or_damaged_begins_nothing_anew(
+    prepare: Make, once: Once, tmp_path: Path, lose: str
+) -> None:
     made = prepare(epochs=3)
-    run, whole = stopped_and_whole(made, tmp_path)
+    run, whole = stopped_and_whole(once, made, tmp_path)
     log = run / EVENTS_FILE
     damaged = log.read_bytes()
     lines = damaged.splitlines(keepends=True)
@@ -262,9 +268,9 @@ def test_a_log_that_is_lost_or_damaged_begins_nothing_anew(prepare: Make, tmp_pa
         assert (run / DAMAGED_EVENTS_FILE).read_bytes() == damaged
 
 
-def test_a_whole_log_is_left_as_it_is(prepare: Make, tmp_path: Path) -> None:
+def test_a_whole_log_is_left_as_it_is(prepare: Make, once: Once, tmp_path: Path) -> None:
     made = prepare(epochs=3)
-    run, _ = stopped_and_whole(made, tmp_path)
+    run, _ = stopped_and_whole(once, made, tmp_path)
     log = (run / EVENTS_FILE).read_bytes()
     assert train_run(run, made, "optimized", 0, Control())
     assert (run / EVENTS_FILE).read_bytes().startswith(log)

@@ -22,7 +22,7 @@ from hptui.training.run.control import Control
 from hptui.training.run.delivery import Delivery
 from hptui.training.run.epoch_evaluation import EpochResult
 
-from .conftest import NormDropNet, Prepared, make_run, newest_checkpoint, train_run
+from .conftest import NormDropNet, Once, Prepared, make_run, newest_checkpoint, train_run
 from .test_exactness import StopAfter, assert_same
 
 Make = Callable[..., Prepared]
@@ -135,38 +135,42 @@ def evaluation_on_test(events: list[AnyEvent], epoch: int) -> Evaluated:
     return found
 
 
-def test_network_predictions_and_result_are_of_the_delivered_epoch(prepare: Make, tmp_path: Path) -> None:
-    made = prepare(**GETS_WORSE)
-    events = trained(made, tmp_path)
+def undisturbed(once: Once, made: Prepared) -> tuple[Path, list[AnyEvent]]:
+    """A run from its start to its end, and its events."""
+    run = once("undisturbed", made, lambda folder: trained(made, folder))
+    return run, RunReader(run).read()
+
+
+def test_network_predictions_and_result_are_of_the_delivered_epoch(prepare: Make, once: Once) -> None:
+    run, events = undisturbed(once, prepare(**GETS_WORSE))
     epochs, end = ends(events)
     assert end.delivered_epoch == epochs[-1].deliverable < end.epoch == 8
     test = evaluation_on_test(events, end.delivered_epoch)
     assert (end.test_loss, end.test_accuracy, end.delivered) == (test.loss, test.accuracy, test.weights)
-    saved = torch.load(tmp_path / "model.pt", weights_only=True)
+    saved = torch.load(run / "model.pt", weights_only=True)
     assert (saved["epoch"], saved["delivered"]) == (end.delivered_epoch, end.delivered)
-    found = read_predictions(tmp_path)
+    found = read_predictions(run)
     assert found is not None
     assert confusion(found).tolist() == test.confusion
     assert all(epoch.calibrated_loss is not None for epoch in epochs)
 
 
-def test_the_rule_changes_nothing_but_what_is_delivered(prepare: Make, tmp_path: Path) -> None:
+def test_the_rule_changes_nothing_but_what_is_delivered(prepare: Make, once: Once) -> None:
     made = prepare(**GETS_WORSE)
-    trained(made, tmp_path / "one-se")
-    events = trained(made.changed(deliver="last"), tmp_path / "last")
+    (one_se, _), (last, events) = (undisturbed(once, made.changed(deliver=rule)) for rule in ("one-se", "last"))
     epochs, end = ends(events)
     assert end.delivered_epoch == end.epoch == 8
     assert [epoch.deliverable for epoch in epochs] == [*range(1, 9)]
     assert {epoch.calibrated_loss for epoch in epochs} == {None}
-    saved = [newest_checkpoint(tmp_path / rule) for rule in ("one-se", "last")]
+    saved = [newest_checkpoint(run) for run in (one_se, last)]
     assert_same(*(one["snapshot"]["network"] for one in saved if one is not None))
 
 
 @pytest.mark.parametrize("stop_after", [100, 270, 350])
-def test_a_run_that_was_stopped_delivers_the_same(prepare: Make, tmp_path: Path, stop_after: int) -> None:
+def test_a_run_that_was_stopped_delivers_the_same(prepare: Make, once: Once, tmp_path: Path, stop_after: int) -> None:
     made = prepare(**GETS_WORSE)
-    straight, stopped = tmp_path / "straight", tmp_path / "stopped"
-    epochs, end = ends(trained(made, straight))
+    straight, events = undisturbed(once, made)
+    stopped, (epochs, end) = tmp_path / "stopped", ends(events)
     create_run(stopped, RunFile(1, "0", "optimized", 0, {}))
     assert not train_run(stopped, made, "optimized", 0, StopAfter(stop_after))
     again, end_again = ends(trained(made, stopped))

@@ -31,7 +31,7 @@ from hptui.strategies.grid import Grid
 from hptui.training.run.control import Control
 from hptui.training.run.ending import Ending
 
-from .conftest import Prepared, delivered, make_run, train_run
+from .conftest import Once, Prepared, delivered, make_run, train_run
 from .test_delivered_epoch import GETS_WORSE
 from .test_exactness import StopAfter, assert_same, timeless
 from .test_replay import train_as_recorded
@@ -102,6 +102,12 @@ def trained(made: Prepared, directory: Path, control: Control | None = None) -> 
         create_run(directory, RunFile(1, "0", "optimized", 0, {}))
     train_run(directory, made, "optimized", 0, control or Control())
     return RunReader(directory).read()
+
+
+def undisturbed(once: Once, made: Prepared) -> tuple[Path, list[AnyEvent]]:
+    """A run from its start to its end, and its events."""
+    run = once("undisturbed", made, lambda folder: trained(made, folder))
+    return run, RunReader(run).read()
 
 
 def of(events: list[AnyEvent], kind: type) -> list[Any]:
@@ -178,10 +184,10 @@ def test_a_run_does_not_end_before_its_last_decision(prepare: Make) -> None:
 
 @pytest.mark.parametrize(("settings", "stops"), [(WORSE, (440, 400)), (FALLS, (80, 24, 10))])
 def test_a_stopped_run_comes_to_the_same_end(
-    prepare: Make, tmp_path: Path, settings: dict[str, Any], stops: tuple[int, ...]
+    prepare: Make, once: Once, tmp_path: Path, settings: dict[str, Any], stops: tuple[int, ...]
 ) -> None:
     made = prepare(**settings)
-    straight = trained(made, tmp_path / "straight")
+    _, straight = undisturbed(once, made)
     for stop in stops:
         trained(made, tmp_path / "stopped", StopAfter(stop))
     again = trained(made, tmp_path / "stopped")
@@ -190,10 +196,10 @@ def test_a_stopped_run_comes_to_the_same_end(
 
 
 @pytest.mark.parametrize("settings", [WORSE, FALLS])
-def test_a_moved_end_is_replayed(prepare: Make, tmp_path: Path, settings: dict[str, Any]) -> None:
+def test_a_moved_end_is_replayed(prepare: Make, once: Once, tmp_path: Path, settings: dict[str, Any]) -> None:
     made = prepare(**settings)
-    events = trained(made, tmp_path / "run")
-    assert train_as_recorded(made, tmp_path / "run", tmp_path / "again") == 0
+    run, events = undisturbed(once, made)
+    assert train_as_recorded(made, run, tmp_path / "again") == 0
     again = RunReader(tmp_path / "again").read()
     assert of(again, RunCompleted)[0].epoch == of(events, RunCompleted)[0].epoch != made.config.epochs
 
@@ -213,11 +219,10 @@ def test_decisions_that_cannot_be_foretold_are_waited_for(prepare: Make) -> None
     assert [event.epoch for event in of(events, DecisionStarted)] == [1, 11]
 
 
-def test_a_run_does_not_end_while_something_is_asked_of_it(prepare: Make, tmp_path: Path) -> None:
-    straight, events = make_run(prepare(**WORSE))
-    assert straight.execute().completed
+def test_a_run_does_not_end_while_something_is_asked_of_it(prepare: Make, once: Once, tmp_path: Path) -> None:
+    _, events = undisturbed(once, prepare(**WORSE))
     ended = of(events, RunCompleted)[0].epoch
-    asked = UseValues(run=straight.name, values={"lr": 1e-4})
+    asked = UseValues(run="optimized-0", values={"lr": 1e-4})
     control = Scripted(tmp_path, {lambda event: isinstance(event, BatchesTrained) and event.epoch == ended: asked})
     run, _ = make_run(prepare(**WORSE), emit=control.emit, control=control)
     assert run.execute().completed
@@ -225,10 +230,9 @@ def test_a_run_does_not_end_while_something_is_asked_of_it(prepare: Make, tmp_pa
     assert end.epoch > ended
 
 
-def test_epochs_that_somebody_adds_are_trained(prepare: Make, tmp_path: Path) -> None:
+def test_epochs_that_somebody_adds_are_trained(prepare: Make, once: Once, tmp_path: Path) -> None:
     """Also to a run that has ended early: it trains so many more, whatever its losses say."""
-    straight, events = make_run(prepare(**WORSE))
-    assert straight.execute().completed
+    _, events = undisturbed(once, prepare(**WORSE))
     ended = of(events, RunCompleted)[0].epoch
     control = Scripted(tmp_path, {epoch_done(ended): AddEpochs(epochs=5)})
     run, _ = make_run(prepare(**WORSE), emit=control.emit, control=control)

@@ -23,7 +23,7 @@ from hptui.record.study_directory import Study, create_study, open_study
 from hptui.training import Control
 from hptui.training.run.checkpoints import load_file
 
-from .conftest import Prepared, train_run, train_study
+from .conftest import Once, Prepared, train_run, train_study
 from .test_damage import facts
 from .test_exactness import StopAfter, assert_same
 
@@ -62,11 +62,13 @@ def says_finished(study: Path) -> bool:
 
 @pytest.mark.parametrize("lost", ["one line", "the rest"])
 @pytest.mark.parametrize("ends", ["stopped", "completed", "over"])
-def test_lines_that_are_missing_are_told_or_put_back(prepare: Make, tmp_path: Path, ends: str, lost: str) -> None:
+def test_lines_that_are_missing_are_told_or_put_back(
+    prepare: Make, once: Once, tmp_path: Path, ends: str, lost: str
+) -> None:
     made = prepare(**SETTINGS)
-    begun(tmp_path / "whole", made, "over")
-    wanted, weights = facts(tmp_path / "whole" / RUN), load_file(tmp_path / "whole" / RUN / MODEL_FILE)
-    begun(tmp_path / "study", made, ends)
+    whole = once("over", made, lambda folder: begun(folder, made, "over"))
+    wanted, weights = facts(whole / RUN), load_file(whole / RUN / MODEL_FILE)
+    shutil.copytree(once(ends, made, lambda folder: begun(folder, made, ends)), tmp_path / "study")
     lines = (tmp_path / "study" / RUN / EVENTS_FILE).read_bytes().splitlines(keepends=True)
     assert says_finished(tmp_path / "study") == (ends != "stopped")
     for cut in range(len(lines)):
