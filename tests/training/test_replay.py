@@ -38,7 +38,7 @@ from hptui.training.replaying import Recipe, train_again
 from hptui.training.run.checkpoints import largest_difference
 from hptui.training.run.control import Control
 
-from .conftest import Prepared, train_run
+from .conftest import Once, Prepared, train_run
 from .test_exactness import StopAfter
 
 Make = Callable[..., Prepared]
@@ -57,6 +57,11 @@ def train(made: Prepared, run: Path, control: Control | None = None) -> bool:
     return train_run(run, made, "optimized", 0, control or Control())
 
 
+def undisturbed(once: Once, made: Prepared) -> Path:
+    """A run from its start to its end."""
+    return once("undisturbed", made, lambda folder: train(made, folder))
+
+
 def of(run: Path, kind: type) -> list[Any]:
     return [event for event in RunReader(run).read() if isinstance(event, kind)]
 
@@ -71,11 +76,11 @@ def train_as_recorded(made: Prepared, run: Path, to: Path, recipe: Recipe | None
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_a_replay_ends_at_the_same_weights(prepare: Make, tmp_path: Path, name: str) -> None:
+def test_a_replay_ends_at_the_same_weights(prepare: Make, once: Once, tmp_path: Path, name: str) -> None:
     made = prepare(**SETTINGS[name])
-    assert train(made, tmp_path / "run")
-    assert train_as_recorded(made, tmp_path / "run", tmp_path / "again") == 0
-    before, now = (RunReader(tmp_path / place).read()[-1] for place in ("run", "again"))
+    run = undisturbed(once, made)
+    assert train_as_recorded(made, run, tmp_path / "again") == 0
+    before, now = (RunReader(folder).read()[-1] for folder in (run, tmp_path / "again"))
     assert isinstance(before, RunCompleted)
     assert isinstance(now, RunCompleted)
     assert before.test_accuracy == now.test_accuracy
@@ -87,33 +92,31 @@ def test_a_replay_ends_at_the_same_weights(prepare: Make, tmp_path: Path, name: 
         assert 0 < now.images_probed < before.images_probed
 
 
-def test_another_choice_ends_at_other_weights(prepare: Make, tmp_path: Path) -> None:
+def test_another_choice_ends_at_other_weights(prepare: Make, once: Once, tmp_path: Path) -> None:
     """The comparison can fail, and a replay does obey what it is given."""
     made = prepare(**SETTINGS["grid"])
-    assert train(made, tmp_path / "run")
-    recipe = recipe_of(RunReader(tmp_path / "run").read(), tmp_path)
+    run = undisturbed(once, made)
+    recipe = recipe_of(RunReader(run).read(), tmp_path)
     last = recipe.decisions[2]
     other = dataclasses.replace(last, values=last.values | {"lr": last.values["lr"] * 1.01})
     changed = dataclasses.replace(recipe, decisions={**recipe.decisions, 2: other})
-    assert train_as_recorded(made, tmp_path / "run", tmp_path / "again", changed) > 1e-6
+    assert train_as_recorded(made, run, tmp_path / "again", changed) > 1e-6
 
 
 @pytest.mark.parametrize("name", ["adaptive", "pbt"])
-def test_only_ancestors_are_probed_again(prepare: Make, tmp_path: Path, name: str) -> None:
+def test_only_ancestors_are_probed_again(prepare: Make, once: Once, tmp_path: Path, name: str) -> None:
     made = prepare(**SETTINGS[name])
-    assert train(made, tmp_path / "run")
-    scored = of(tmp_path / "run", CandidateScored)
-    recipe = recipe_of(RunReader(tmp_path / "run").read(), tmp_path)
+    run = undisturbed(once, made)
+    scored = of(run, CandidateScored)
+    recipe = recipe_of(RunReader(run).read(), tmp_path)
     probes = {(d.number, number): probe for d in recipe.decisions.values() for number, probe in d.probes.items()}
     assert 0 < len(probes) < len(scored)
-    followed = {event.start for event in of(tmp_path / "run", HyperparametersChosen)} | {
-        p.start for p in probes.values()
-    }
+    followed = {event.start for event in of(run, HyperparametersChosen)} | {p.start for p in probes.values()}
     assert followed - {None} == set(probes)
     assert any(probe.start is not None for probe in probes.values())  # some began at the end of another
     assert sum(event.steps for event in scored if event.steps) > 0
     assert all(event.images <= 1.5 * event.steps * event.values["batch_size"] for event in scored)
-    train_as_recorded(made, tmp_path / "run", tmp_path / "again")
+    train_as_recorded(made, run, tmp_path / "again")
     assert len(of(tmp_path / "again", CandidateScored)) == len(probes)
 
 
