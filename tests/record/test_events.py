@@ -20,9 +20,10 @@ from hptui.record.events import AnyEvent, Axis, DecisionRepeated, Evaluated, Eve
 
 FORMAT = {
     "RunStarted": "schema hptui arm seed strategy epochs images_per_epoch validation_images test_images class_names "
-    "task dataset model parameters optimizer device searched values versions threads loss schedule",
+    "task dataset model parameters optimizer device searched values versions threads loss schedule "
+    "remainder",
     "RunResumed": "epoch epochs step images_trained images_probed seconds decisions by_hand device threads candidates "
-    "batch end_moved",
+    "batch end_moved remainder failed",
     "DecisionsPlanned": "epoch stages left_out otherwise cost remedy",
     "DecisionStarted": "decision epoch step axes values loss accuracy score_name score_weights planned planned_most",
     "CandidateScored": "decision candidate values score loss accuracy raw_loss raw_accuracy diverged classes images "
@@ -51,11 +52,25 @@ FORMAT = {
 }
 """a change of this table is a change of the format: old logs have to stay readable, or SCHEMA is raised"""
 ABSENT_FROM_OLD_LOGS = {
-    "RunStarted": {"threads": 0, "loss": "cross_entropy", "schedule": "", "task": "single-label"},
+    "RunStarted": {
+        "threads": 0,
+        "loss": "cross_entropy",
+        "schedule": "",
+        "task": "single-label",
+        "remainder": "joined",
+    },
     "Evaluated": {"by_label": None},
     "DecisionsPlanned": {"left_out": [], "otherwise": "", "cost": None, "remedy": ""},
     "DecisionStarted": {"planned": None, "planned_most": None},
-    "RunResumed": {"device": "", "threads": 0, "candidates": None, "batch": None, "end_moved": 0},
+    "RunResumed": {
+        "device": "",
+        "threads": 0,
+        "candidates": None,
+        "batch": None,
+        "end_moved": 0,
+        "remainder": None,
+        "failed": "",
+    },
     "CandidateScored": {"start": None, "steps": 0, "failed": "", "loss_error": None, "score_error": None},
     "HyperparametersChosen": {
         "start": None,
