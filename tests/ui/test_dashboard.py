@@ -535,7 +535,7 @@ def test_rounds_of_a_decision_are_gone_through_with_the_reason_beside_them(
 
     async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
         await until(pilot, lambda: "round 2 of 2: 2 for 0.8 epochs more (1.6 in all)" in words(app))
-        assert f"chosen: {SCREEN_REASON}" in words(app)
+        await until(pilot, lambda: f"chosen: {SCREEN_REASON}" in words(app))
         await pilot.press("h")
         await until(pilot, lambda: shown(app) == ["decision 2/2", "round 1 of 2"])
         assert "round 1 of 2: 5 candidates for 0.8 epochs" in words(app)

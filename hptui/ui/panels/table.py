@@ -116,8 +116,12 @@ class TablePanel(Panel, can_focus=False):
         return (self._words,) if self._words and compared else ()
 
     def on_resize(self) -> None:
-        """Keep the cursor in sight."""
-        self.call_after_refresh(self.table.move_cursor, row=self.table.cursor_row, animate=False)
+        """Keep the cursor in sight, and its bar as wide as the table is now."""
+        self.call_after_refresh(self._draw_at_size)
+
+    def _draw_at_size(self) -> None:
+        self.table.refresh()  # a row that was drawn before the table knew its width is kept as wide as it was
+        self.table.move_cursor(row=self.table.cursor_row, animate=False)
 
     def on_mount(self) -> None:
         super().on_mount()

@@ -25,6 +25,8 @@ class HelpedScreen(Screen[Result]):
     """
 
     _was_styled = False
+    _has_first_size = True
+    """whether the terminal has not changed its size since it opened"""
 
     @on(events.Compose)
     def _know_size(self) -> None:
@@ -41,6 +43,18 @@ class HelpedScreen(Screen[Result]):
             self._was_styled = True
             event.refresh_styles = False
             self.app.stylesheet.update_nodes([self])
+
+    @on(events.Resize)
+    def _arrange_once(self, event: events.Resize) -> None:
+        """Leave it at what was done when it came into sight, until the terminal changes its size.
+
+        Textual tells a new screen the size for which it has just arranged it, and the app the one with which it began:
+        each time all was arranged again, a fifth of the work of opening the first screen.
+        """
+        if self.outer_size:  # else it was not arranged yet
+            self._has_first_size = self._has_first_size and event.size == self.outer_size
+            if self._has_first_size:
+                event.prevent_default()
 
     @property
     def active_bindings(self) -> dict[str, ActiveBinding]:

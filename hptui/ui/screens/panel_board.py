@@ -91,6 +91,12 @@ class PanelBoard(Vertical):
         """whether somebody said which panel takes the first place, or a small terminal's screen"""
 
     def compose(self) -> ComposeResult:
+        """Know the places of all panels before they are there, so that each is styled once."""
+        self.fit(self.app.size, update=False)
+        for number, panel in enumerate(self._panels, 1):
+            panel.border_title = f"{number} {panel.heading}"
+            panel.add_class("-alone" if panel.alone else _place(self._placed.index(panel)), update=False)
+        self._panels[0].add_class("-shown", update=False)
         yield Tabs(
             *(
                 Tab(f"{n} {panel.short_heading or panel.heading}", id=f"tab-{n}")
@@ -102,10 +108,6 @@ class PanelBoard(Vertical):
 
     def on_mount(self) -> None:
         """Begin with the first panel."""
-        for number, panel in enumerate(self._panels, 1):
-            panel.border_title = f"{number} {panel.heading}"
-            panel.add_class("-alone" if panel.alone else _place(self._placed.index(panel)))
-        self._panels[0].add_class("-shown")
         self._panels[0].focus_target.focus()
 
     @property
@@ -122,17 +124,22 @@ class PanelBoard(Vertical):
     def _focused(self) -> Panel | None:
         return next((panel for panel in self._panels if panel.has_focus or panel.has_focus_within), None)
 
-    def fit(self, screen: Size) -> None:
-        """Arrange the panels for a screen of this size; the one that has the focus stays in sight."""
+    def fit(self, screen: Size, *, update: bool = True) -> None:
+        """Arrange the panels for a screen of this size; the one that has the focus stays in sight.
+
+        Args:
+            screen: of the terminal, in cells.
+            update: whether there are panels already, which look different then.
+        """
         small = screen.width < ROOM[0] or screen.height < ROOM[1]
         if small and not self.is_small and self._focused is not None:  # before it would be hidden, and lose the focus
             self._mark(self._focused)
-        self.set_class(screen.width >= WIDE_COLUMNS, "-wide")
-        self.set_class(small, "-tabs")
-        self._show_one_or_all()
+        self.set_class(screen.width >= WIDE_COLUMNS, "-wide", update=update)
+        self.set_class(small, "-tabs", update=update)
+        self._show_one_or_all(update=update)
 
-    def _show_one_or_all(self) -> None:
-        self.set_class(self.is_small or self.is_zoomed, "-one")
+    def _show_one_or_all(self, *, update: bool = True) -> None:
+        self.set_class(self.is_small or self.is_zoomed, "-one", update=update)
 
     def lead(self, scene: Scene) -> None:
         """Give the first place to the first panel that has anything to show, until somebody chooses another one."""
