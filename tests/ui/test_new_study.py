@@ -153,10 +153,28 @@ def kept_form() -> Iterator[KeptForm]:
     form.close()
 
 
-def started(change: Callable[[Host, Pilot[None]], Awaitable[None]], config: StudyConfig | None = None) -> StudyConfig:
-    """What Start posts after `change`."""
+def show_of_size(
+    test: Callable[[Host, Pilot[None]], Awaitable[None]], size: tuple[int, int], kept_form: KeptForm
+) -> None:
+    """Do it with the kept form where that has the size."""
+    if size == SIZES[0]:
+        kept_form.show(test)
+    else:
+        show(test, size)
+
+
+def started(
+    change: Callable[[Host, Pilot[None]], Awaitable[None]],
+    config: StudyConfig | None = None,
+    kept: KeptForm | None = None,
+) -> StudyConfig:
+    """What Start posts after `change`; of a form that is `kept`, if one is given."""
     posted: list[StudyConfig] = []
-    show(starting(change, posted), config=config)
+    test = starting(change, posted)
+    if kept is None:
+        show(test, config=config)
+    else:
+        kept.show(test)
     return posted[0]
 
 
@@ -284,20 +302,23 @@ def test_every_setting_comes_back_as_it_was() -> None:
     assert {*SHOWN, *MORE, "search"} == {*StudyConfig.__struct_fields__}
 
 
-def test_a_pattern_of_groups() -> None:
+def test_a_pattern_of_groups(kept_form: KeptForm) -> None:
     pattern = r"(patient[0-9]+)_"
-    assert started(fill(group_pattern=pattern)) == resolve([Layer("test", {"group_pattern": pattern})]).config
+    assert (
+        started(fill(group_pattern=pattern), kept=kept_form)
+        == resolve([Layer("test", {"group_pattern": pattern})]).config
+    )
 
 
-def test_a_decision_every_so_many_epochs() -> None:
-    assert started(fill(decide_every="3")) == resolve([Layer("test", {"decide_every": 3})]).config
+def test_a_decision_every_so_many_epochs(kept_form: KeptForm) -> None:
+    assert started(fill(decide_every="3"), kept=kept_form) == resolve([Layer("test", {"decide_every": 3})]).config
 
 
-def test_a_run_that_may_go_on() -> None:
-    assert started(fill(longest="1.5")) == resolve([Layer("test", {"longest": 1.5})]).config
+def test_a_run_that_may_go_on(kept_form: KeptForm) -> None:
+    assert started(fill(longest="1.5"), kept=kept_form) == resolve([Layer("test", {"longest": 1.5})]).config
 
 
-def test_what_one_types_is_what_is_started() -> None:
+def test_what_one_types_is_what_is_started(kept_form: KeptForm) -> None:
     chosen = {"model": "lenet", "optimizer": "sgd", "strategy": "grid", "baseline": "none", "score": "accuracy"}
 
     async def change(app: Host, pilot: Pilot[None]) -> None:
@@ -319,7 +340,7 @@ def test_what_one_types_is_what_is_started() -> None:
     expected = {**chosen, "epochs": 4, "runs": 2}
     expected |= {"seed": 5, "decide_at": [1, 3], "horizon": 0.5, "device": "cpu", "threads": 2, "data_dir": "/data"}
     expected |= {"set": {"weight_decay": 0.1}, "search": {"lr": "1e-4:1e-2:log:5", "batch_size": "50:200:lin:2"}}
-    assert started(change) == resolve([Layer("test", expected)]).config
+    assert started(change, kept=kept_form) == resolve([Layer("test", expected)]).config
 
 
 @pytest.mark.usefixtures("own_files")
@@ -332,7 +353,7 @@ def test_what_one_types_is_what_is_started() -> None:
         (OWN, "my/data.py:load", "my/data.py:load"),
     ],
 )
-def test_the_data_set_is_built_in_a_path_or_ones_own(word: str, typed: str, expected: str) -> None:
+def test_the_data_set_is_built_in_a_path_or_ones_own(word: str, typed: str, expected: str, kept_form: KeptForm) -> None:
     async def change(app: Host, pilot: Pilot[None]) -> None:
         app.row("dataset").query_one(Select).value = word
         await until(pilot, lambda: app.field("dataset").display == bool(typed))
@@ -340,7 +361,7 @@ def test_the_data_set_is_built_in_a_path_or_ones_own(word: str, typed: str, expe
             app.field("dataset").focus()
             await pilot.press(*typed)
 
-    assert started(change).dataset == expected
+    assert started(change, kept=kept_form).dataset == expected
 
 
 async def type_path(app: Host, pilot: Pilot[None], word: str, path: str) -> None:
@@ -352,7 +373,7 @@ async def type_path(app: Host, pilot: Pilot[None], word: str, path: str) -> None
 
 @pytest.mark.parametrize("size", SIZES)
 def test_a_path_that_is_not_there_is_marked_once_its_field_is_left(
-    size: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    size: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept_form: KeptForm
 ) -> None:
     monkeypatch.chdir(tmp_path)
 
@@ -374,7 +395,7 @@ def test_a_path_that_is_not_there_is_marked_once_its_field_is_left(
         await pilot.press("tab")
         await until(pilot, lambda: "there is no folder nowhere" in app.problem("data_dir"))
 
-    show(test, size)
+    show_of_size(test, size, kept_form)
 
 
 @pytest.mark.parametrize("place", ["data/", "data/MedMNIST/", "cache/hptui/datasets/MedMNIST/", ""])
@@ -461,10 +482,7 @@ def test_what_is_wrong_stands_beside_its_field_and_start_waits(
         await until(pilot, lambda: app.can_start)
         assert app.problem(setting) in ("", "not used by adaptive")
 
-    if size == SIZES[0]:
-        kept_form.show(test)
-    else:
-        show(test, size)
+    show_of_size(test, size, kept_form)
 
 
 @pytest.mark.parametrize(
@@ -640,7 +658,7 @@ def test_enter_and_arrows_go_from_field_to_field_and_space_searches() -> None:
     show(test, config=GRID)
 
 
-def test_a_choice_is_made_with_keys_and_esc_only_closes_its_menu() -> None:
+def test_a_choice_is_made_with_keys_and_esc_only_closes_its_menu(kept_form: KeptForm) -> None:
     async def test(app: Host, pilot: Pilot[None]) -> None:
         choice = app.row("optimizer").query_one(Select)
         choice.focus()
@@ -655,7 +673,7 @@ def test_a_choice_is_made_with_keys_and_esc_only_closes_its_menu() -> None:
         await until(pilot, lambda: app.answers)
         assert isinstance(app.answers[0], LeaveForm)
 
-    show(test)
+    kept_form.show(test)
 
 
 def test_the_mouse_ticks_chooses_and_starts() -> None:
@@ -696,14 +714,14 @@ def test_start_is_grey_in_the_footer_while_anything_is_wrong(kept_form: KeptForm
     kept_form.show(test)
 
 
-def test_what_was_typed_a_moment_ago_is_checked_before_the_start() -> None:
+def test_what_was_typed_a_moment_ago_is_checked_before_the_start(kept_form: KeptForm) -> None:
     async def test(app: Host, pilot: Pilot[None]) -> None:
         app.field("epochs").value = "x"
         app.form.action_start()  # before the change has been looked at
         await pilot.pause()
         assert app.answers == []
 
-    show(test)
+    kept_form.show(test)
 
 
 def test_the_environment_sets_the_form_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -929,7 +947,7 @@ def test_why_a_study_did_not_start_stands_beside_its_field() -> None:
     show_measured(test, clock, config=config, problem="folder:/nowhere: there is no such folder (looked for /nowhere).")
 
 
-def test_what_was_typed_is_handed_on_when_the_form_is_left_and_is_there_again() -> None:
+def test_what_was_typed_is_handed_on_when_the_form_is_left_and_is_there_again(kept_form: KeptForm) -> None:
     drafts: list[Any] = []
 
     async def leave(app: Host, pilot: Pilot[None]) -> None:
@@ -955,9 +973,9 @@ def test_what_was_typed_is_handed_on_when_the_form_is_left_and_is_there_again() 
         await until(pilot, lambda: app.answers)
         assert app.answers[0].draft is None
 
-    show(leave)
+    kept_form.show(leave)
     show_measured(again, Clock(SPEED), draft=drafts[0])
-    show(untouched)
+    kept_form.show(untouched)
 
 
 def in_view(app: Host, setting: str) -> bool:
@@ -1159,13 +1177,13 @@ def test_who_scrolls_by_hand_is_left_alone(kept_form: KeptForm) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_no_line_is_wider_than_the_terminal(size: tuple[int, int]) -> None:
+def test_no_line_is_wider_than_the_terminal(size: tuple[int, int], kept_form: KeptForm) -> None:
     async def test(app: Host, pilot: Pilot[None]) -> None:
         for row in app.form.query(Row):
             for part in row.query("Input, Select, Check"):
                 assert part.region.right <= size[0] - 1
 
-    show(test, size)
+    show_of_size(test, size, kept_form)
 
 
 @pytest.mark.parametrize(
