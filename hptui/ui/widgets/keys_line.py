@@ -43,8 +43,3 @@ class KeysLine(Footer):
     def bindings_changed(self, screen: Screen[object]) -> None:
         if not self.is_current:
             super().bindings_changed(screen)
-
-    async def recompose(self) -> None:
-        """Do it once for all that has changed since the screen was drawn."""
-        if not self.is_current:
-            await super().recompose()
