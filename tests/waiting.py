@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from typing import Any
 
 from fabricate import PATIENCE_SECONDS
 from textual.app import App
 from textual.pilot import Pilot
+from textual.widget import Widget
 
 
 def screen_text(app: App[object]) -> str:
@@ -25,3 +27,9 @@ async def until(pilot: Pilot[None], condition: Callable[[], object], what: str =
     while not condition():
         assert time.monotonic() < end, f"waited too long for {what}; the screen shows:\n{screen_text(pilot.app)}"
         await asyncio.sleep(0.01)
+
+
+async def click(pilot: Pilot[None], target: str | type[Widget] | Widget, **how: Any) -> None:
+    """Click where it is once everything has its place: Pilot looks where it is before it waits for that."""
+    await pilot.pause()
+    await pilot.click(target, **how)

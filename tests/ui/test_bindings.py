@@ -39,6 +39,8 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import DataTable, Input, OptionList, RichLog
+from textual.widgets._footer import FooterKey
+from waiting import click
 
 import hptui.ui
 from hptui.config import StudyConfig
@@ -71,6 +73,7 @@ from hptui.ui.screens.ranges_dialog import RangesDialog
 from hptui.ui.screens.study_list import StudyListScreen
 from hptui.ui.screens.text_dialog import TextDialog
 from hptui.ui.widgets.form import Check, Row
+from hptui.ui.widgets.keys_line import KeysLine
 
 LR = Axis(name="lr", low=0.001, high=0.1, scale="log", values=[0.001, 0.01, 0.1])
 DROPOUT = Axis(name="dropout", low=0.0, high=0.5, scale="linear", values=[0.0, 0.5])
@@ -1234,7 +1237,7 @@ def test_a_click_on_a_cell_puts_the_cursor_there() -> None:
 
 def test_a_click_on_a_tab_goes_to_its_panel() -> None:
     async def script(at: At) -> None:
-        await at.pilot.click("#tab-3")
+        await click(at.pilot, "#tab-3")
         await at.sees("validation accuracy")
         await at.goes_to(lambda widget: widget is at.app.screen._panels[2], "the curves")
 
@@ -1243,8 +1246,12 @@ def test_a_click_on_a_tab_goes_to_its_panel() -> None:
 
 def test_a_click_on_an_entry_of_the_footer_does_what_its_key_does() -> None:
     async def script(at: At) -> None:
-        (entry,) = [entry for entry in at.app.screen.query("FooterKey") if entry.description == "Pause"]
-        await at.pilot.click(entry)
+        def entries() -> list[FooterKey]:
+            keys = at.app.screen.query(FooterKey)
+            return [entry for entry in keys if entry.description == "Pause" and entry.region]
+
+        await at.until(lambda: at.app.screen.query_one(KeysLine).is_current and entries(), "a footer that stays")
+        await click(at.pilot, entries()[0])
         await at.gets(Pause)
 
     play(trained, SMALL, script)

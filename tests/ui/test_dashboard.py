@@ -24,7 +24,7 @@ from fabricate import (
 )
 from textual.pilot import Pilot
 from textual.widgets import Input, Tab, Tabs
-from waiting import until
+from waiting import click, until
 
 from hptui.record.command_inbox import CommandInbox
 from hptui.record.commands import (
@@ -174,7 +174,7 @@ def test_the_cursor_shows_exact_values_and_enter_uses_them(study: Study) -> None
 def test_a_click_puts_the_cursor_on_a_cell(study: Study) -> None:
     async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
         await until(pilot, lambda: "decision 3/3" in heatmap(app))
-        await pilot.click(HeatmapPanel, offset=(14, 4))
+        await click(pilot, HeatmapPanel, offset=(14, 4))
         await until(pilot, lambda: "not measured | dropout 0, lr 0.1" in heatmap(app))
 
     show(study.directory, script)
@@ -204,7 +204,7 @@ def test_every_steering_key_sends_its_command(study: Study) -> None:
             for choice, kind in (("run", StopRun), ("study", StopStudy)):
                 await pilot.press("x")
                 await until(pilot, lambda: isinstance(app.screen, ChoiceDialog))
-                await pilot.click(f"#{choice}")
+                await click(pilot, f"#{choice}")
                 await sent(kind)
             await pilot.press("x")
             await until(pilot, lambda: isinstance(app.screen, ChoiceDialog))
@@ -566,7 +566,7 @@ def test_a_click_finds_its_cell_below_the_words(adaptive_study: Study) -> None:
         await until(pilot, lambda: heatmap(app).split("\n")[1].startswith("round 1 of 2"))
         lines = heatmap(app).split("\n")
         y = next(n for n, line in enumerate(lines) if "0.1900" in line)
-        await pilot.click(HeatmapPanel, offset=(lines[y].index("0.1900") + 1, y + 1))  # a border is around it
+        await click(pilot, HeatmapPanel, offset=(lines[y].index("0.1900") + 1, y + 1))  # a border is around it
         await until(pilot, lambda: "score 0.19 | lr 0.01, dropout 0.266667, weight_decay 1e-06" in heatmap(app))
 
     show(adaptive_study.directory, script)

@@ -12,7 +12,7 @@ from textual.app import App
 from textual.pilot import Pilot
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Select, Static
-from waiting import until
+from waiting import click, until
 
 from hptui.hyperparameters import hyperparameter, hyperparameters
 from hptui.space import SearchSpace, parse_range
@@ -86,7 +86,7 @@ def pressing(*keys: str) -> Callable[[Host, Pilot[None]], Awaitable[None]]:
 
 def clicking(selector: str) -> Callable[[Host, Pilot[None]], Awaitable[None]]:
     async def script(app: Host, pilot: Pilot[None]) -> None:
-        await pilot.click(selector)
+        await click(pilot, selector)
 
     return script
 
@@ -140,7 +140,7 @@ def test_a_number_that_makes_no_sense_is_told_and_not_taken(typed: str) -> None:
         assert "How many epochs [more]?" in app.text
         assert app.dialog.query_one("#ok", Button).disabled
         await pilot.press("enter")
-        await pilot.click("#ok")
+        await click(pilot, "#ok")
         await pilot.pause()
         assert app.answers == []
         await pilot.press("ctrl+u", "7")
@@ -233,14 +233,14 @@ def test_ranges_are_edited_with_keys() -> None:
 
 def test_ranges_are_edited_with_the_mouse() -> None:
     async def script(app: Host, pilot: Pilot[None]) -> None:
-        await pilot.click(app.row("augmentation").query_one(Check))
+        await click(pilot, app.row("augmentation").query_one(Check))
         await until(pilot, lambda: app.grid[0] == "3 x 5 x 3 = 45 cells")
-        await pilot.click(app.row("lr").query_one(Check))
+        await click(pilot, app.row("lr").query_one(Check))
         await until(pilot, lambda: app.grid[0] == "3 x 3 = 9 cells")
-        await pilot.click(app.field("augmentation", "high"))
+        await click(pilot, app.field("augmentation", "high"))
         await pilot.press("home", "delete", *"0.5")
         await until(pilot, lambda: app.grid[-1] == "augmentation 0 0.25 0.5")
-        await pilot.click("#apply")
+        await click(pilot, "#apply")
 
     (answer,) = ask(RangesDialog(two(), VALUES), script)
     assert answer == {"weight_decay": "1e-06:0.01:log:3", "augmentation": "0.0:0.5:lin:3"}
@@ -276,7 +276,7 @@ def test_what_is_wrong_stands_below_its_range_and_cannot_be_applied(case: str) -
         assert app.grid == ["to mend: lr"]
         await until(pilot, lambda: message[:14] in app.text)
         await pilot.press("ctrl+s")
-        await pilot.click("#apply")
+        await click(pilot, "#apply")
         await pilot.pause()
         assert app.answers == []
         app.row("lr").query_one(Check).value = False  # a range that is not searched may hold anything

@@ -18,7 +18,7 @@ from textual.message import Message
 from textual.pilot import Pilot
 from textual.widget import Widget
 from textual.widgets import Button, Input, Select, Static
-from waiting import until
+from waiting import click, until
 
 from hptui.config import Layer, StudyConfig, resolve
 from hptui.hyperparameters import hyperparameter, hyperparameters
@@ -686,14 +686,14 @@ def test_the_mouse_ticks_chooses_and_starts() -> None:
             return len(regions) > STILL_LOOKS and len(set(regions[-STILL_LOOKS:])) == 1
 
         await until(pilot, stands_still)
-        await pilot.click(check)
+        await click(pilot, check)
         await until(pilot, lambda: "5 x 3 x 4 grid" in app.planned)
-        await pilot.click("#start")
+        await click(pilot, "#start")
         await until(pilot, lambda: app.answers)
         (answer,) = app.answers
         assert isinstance(answer, StartStudy)
         assert answer.config.search["dropout"] == "0.0:0.6:lin:4"
-        await pilot.click("#back")
+        await click(pilot, "#back")
         await until(pilot, lambda: len(app.answers) == 2)
 
     show(test, (160, 48), config=GRID)
@@ -915,7 +915,7 @@ def test_what_the_measurement_finds_stands_beside_its_field_and_the_start_may_tr
     clock.released.set()
 
     async def test(app: Host, pilot: Pilot[None]) -> None:
-        await pilot.click("#estimate")
+        await click(pilot, "#estimate")
         await until(pilot, lambda: "there is no such file" in app.problem("dataset"))
         assert app.can_start  # it may be there by now
         app.row("dataset").query_one(Select).value = "digits"

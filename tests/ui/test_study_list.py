@@ -27,7 +27,7 @@ from textual.app import App
 from textual.message import Message
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
-from waiting import until
+from waiting import click, until
 
 from hptui.config import StudyConfig
 from hptui.errors import RunDirectoryError
@@ -334,10 +334,10 @@ def test_one_click_opens(tmp_path: Path) -> None:
     studies(tmp_path, "a", "b", "c")
 
     async def test(app: Host, pilot: Pilot[None]) -> None:
-        await pilot.click(app.list.table, offset=(3, 3))
+        await click(pilot, app.list.table, offset=(3, 3))
         await until(pilot, lambda: app.asked)
-        await pilot.click(app.list.table, offset=(3, 0))  # the headings open nothing
-        await pilot.click(app.list.table, offset=(3, 12))  # nor does the empty part
+        await click(pilot, app.list.table, offset=(3, 0))  # the headings open nothing
+        await click(pilot, app.list.table, offset=(3, 12))  # nor does the empty part
         await pilot.pause()
         (opened,) = app.asked
         assert isinstance(opened, OpenStudy)
@@ -640,11 +640,11 @@ def test_a_click_on_a_heading_sorts_and_another_one_turns_it_round(tmp_path: Pat
     async def test(app: Host, pilot: Pilot[None]) -> None:
         await until(pilot, lambda: "90.00" in app.text)
         x = next(line for line in app.text.splitlines() if "opt %" in line).index("opt %")
-        await pilot.click(app.list.table, offset=(x, 0))
+        await click(pilot, app.list.table, offset=(x, 0))
         await until(pilot, lambda: app.names == ["b", "c", "a"])
         assert "opt % ▼" in app.text
         x = next(line for line in app.text.splitlines() if "opt %" in line).index("opt %")
-        await pilot.click(app.list.table, offset=(x, 0))
+        await click(pilot, app.list.table, offset=(x, 0))
         await until(pilot, lambda: app.names == ["a", "c", "b"])
         assert app.asked == []
 
@@ -655,7 +655,7 @@ def test_marks_stay_on_their_studies_whatever_is_sorted_or_read(tmp_path: Path) 
     studies(tmp_path, "a", "b", "c")
 
     async def test(app: Host, pilot: Pilot[None]) -> None:
-        await pilot.click(app.list.table, offset=(0, 2))  # the first column marks, and opens nothing
+        await click(pilot, app.list.table, offset=(0, 2))  # the first column marks, and opens nothing
         await pilot.press("g", "j", "j", "space")
         await until(pilot, lambda: [line.directory.name for line in app.list.table.marked] == ["b", "a"])
         assert app.current == "a"

@@ -9,7 +9,7 @@ import pytest
 from fabricate import two_class_study
 from textual.binding import Binding
 from textual.pilot import Pilot
-from waiting import until
+from waiting import click, until
 
 from hptui.metrics.wrong import most_wrong_images
 from hptui.reading.studies import FollowedStudy, follow
@@ -135,9 +135,9 @@ def test_keys_go_from_image_to_image_and_enter_shows_one(followed: FollowedStudy
         assert "image 5 of 5" in "".join(screen(panel))
         await pilot.press("k")
         assert "image 4 of 5" in "".join(screen(panel))
-        await pilot.click(panel, offset=(5, 5))
+        await click(pilot, panel, offset=(5, 5))
         assert not panel.view.alone
-        await pilot.click(panel, offset=(30, 5))
+        await click(pilot, panel, offset=(30, 5))
         assert panel.view.selected == 4
         panel.show(make_scene(followed, "baseline-0"))
         await until(pilot, lambda: "kept no pictures" in " ".join("".join(screen(panel)).split()))
