@@ -14,7 +14,7 @@ from hptui.hyperparameters import Values, default_values, hyperparameter
 from hptui.plan import ONE_BATCH
 from hptui.space import SearchSpace, parse_range
 from hptui.strategies import Candidate, Choice, Measurement
-from hptui.strategies._race import branches_of, ends, raced
+from hptui.strategies._race import LEGS, branches_of, ends, last_end, raced
 from hptui.strategies.adaptive import Adaptive
 
 TWO = LR | {"dropout": "0:0.6:lin:4", "augmentation": "0:1:lin:5"}
@@ -114,16 +114,68 @@ def test_the_run_goes_on_as_the_best_branch_with_its_weights_and_values() -> Non
     assert strategy.needed() == [choice.start]  # to go back to, for one epoch
 
 
-def test_the_run_is_left_for_more_than_one_standard_error_alone() -> None:
-    for better_by, taken in ((3e-4, False), (3e-3, True)):  # 0.0007 is one
-        gain = better_by
+def gain_of(augmentation: float) -> Loss:
+    """A loss that augmentation lowers by so much, however strong it is; 0.0007 is a standard error."""
 
-        def known(found: Values, gain: float = gain) -> float:
-            return basin(found) - gain * (found["augmentation"] > 0)
+    def known(found: Values) -> float:
+        return basin(found) - augmentation * (found["augmentation"] > 0)
 
-        _, choice = race(adaptive(budget=4), known)[6]
-        assert (choice.values["augmentation"] > 0, choice.start is not None) == (taken, taken)
-        assert ("the run stays" in choice.reason) == (not taken)
+    return known
+
+
+@pytest.mark.parametrize(("gain", "taken"), [(3e-4, False), (3e-3, True)])
+def test_the_run_is_left_for_more_than_one_standard_error_alone_where_no_last_leg_is_to_come(
+    gain: float, taken: bool
+) -> None:
+    strategy = adaptive(budget=4)
+    strategy.decision_epochs = tuple(range(1, 8))
+    _, choice = race(strategy, gain_of(gain))[6]
+    assert (choice.values["augmentation"] > 0, choice.start is not None) == (taken, taken)
+    assert ("the run stays" in choice.reason) == (not taken)
+
+
+@pytest.mark.parametrize(("gain", "taken"), [(3e-4, True), (-3e-4, False)])
+def test_where_run_and_branches_are_level_the_best_goes_on_while_the_rate_falls(gain: float, taken: bool) -> None:
+    strategy = adaptive(budget=4)
+    decided = race(strategy, gain_of(gain))
+    assert list(decided) == [1, 3, 4, 6, 9]
+    rounds, level = decided[6]
+    assert (level.start, "the run stays" in level.reason) == (None, False)
+    (own, branch), choice = decided[9][0][-1], decided[9][1]
+    assert (own.along, branch.along) == (None, (5.0, 8.0))
+    assert (own.values, branch.horizon) == (decided[1][1].values, pytest.approx(3))
+    best = min(rounds[-1][1:], key=lambda one: gain_of(gain)(default_values() | one.values))
+    assert (branch.values, branch.start) == (best.values, {"reached by": best.values, "from": best.start})
+    assert (choice.values == branch.values, choice.start is not None) == (taken, taken)
+    assert ("the run stays" in choice.reason) == (not taken)
+    assert strategy.memory["due"] == []
+
+
+def test_a_last_leg_that_the_budget_does_not_allow_is_none() -> None:
+    def decided_with(probed: float) -> Decided:
+        strategy = adaptive(budget=4)
+        race(strategy, gain_of(3e-4), until=6)
+        return race(strategy, gain_of(3e-4), since=6, probed=probed, lr=0.05)
+
+    assert list(decided_with(20.0)) == [6, 9]
+    late = decided_with(24.0)
+    assert list(late) == [6]
+    assert "the run stays" in late[6][1].reason
+
+
+def test_a_leg_that_was_missed_is_the_last_one_s() -> None:
+    strategy = adaptive(budget=4)
+    race(strategy, gain_of(3e-4), until=6)
+    ((own, *branches),) = (rounds[-1] for rounds, _ in [race(strategy, gain_of(3e-4), since=9, lr=0.05)[9]])
+    assert [one.along for one in branches] == [(3.0, 8.0)] * 2
+    assert (own.horizon, strategy.memory["due"]) == (ONE_BATCH, [])
+
+
+@pytest.mark.parametrize(
+    ("allowed", "found"), [(range(1, 31), 25), ((1, 9, 14, 20, 28), 28), ((1, 15), 0), ((1, 29), 0)]
+)
+def test_the_last_leg_ends_late(allowed: tuple[int, ...], found: int) -> None:
+    assert last_end(1, 30, tuple(allowed)) == found
 
 
 def test_where_no_branch_leads_the_run_stays_as_it_is() -> None:
@@ -190,7 +242,7 @@ def test_what_is_no_regulariser_is_screened_beside_and_the_branches_follow_it() 
     assert decided[6][1].values["momentum"] == momentum
 
 
-@pytest.mark.parametrize(("budget", "branches", "later"), [(3.0, 4, {"leg"}), (2.2, 2, {"leg"}), (1.5, 0, {"screen"})])
+@pytest.mark.parametrize(("budget", "branches", "later"), [(3.0, 4, {*LEGS}), (2.2, 2, {*LEGS}), (1.5, 0, {"screen"})])
 def test_where_the_budget_is_too_small_for_a_race_regularisers_are_screened(
     budget: float, branches: int, later: set[str]
 ) -> None:
@@ -306,8 +358,8 @@ def test_the_plan_says_what_happens() -> None:
     search = TWO | {"weight_decay": "1e-6:1e-2:log:5"}
     strategy = adaptive(budget=6)
     plan = strategy.plan(situation(search=search))
-    decided = race(strategy, strong_helps, search)
-    assert list(plan.decisions()) == list(decided)
+    decided = race(strategy, gain_of(3e-4), search)  # neither is ahead before the last leg
+    assert list(plan.decisions()) == list(decided) == [1, 3, 4, 6, 9]
     for epoch, stages in plan.decisions().items():
         told = [(one.candidates, pytest.approx(one.epochs)) for stage in stages for one in stage.rounds]
         found = [(len(part), part[0].horizon) for candidates in decided[epoch][0] for part in equally_long(candidates)]

@@ -62,9 +62,9 @@ def _needed_probes(state: RunState) -> dict[StateName, RecordedProbe]:
     from hptui.training.replaying import RecordedProbe
 
     every = {
-        (candidate.decision, candidate.candidate): RecordedProbe(candidate.values, candidate.steps, candidate.start)
+        (one.decision, one.candidate): RecordedProbe(one.values, one.steps, one.start, one.along)
         for decision in state.decisions
-        for candidate in decision.candidates
+        for one in decision.candidates
     }
     wanted = {decision.chosen.start for decision in state.decisions if decision.chosen is not None}
     for name in reversed(every):  # a probe begins at an earlier one

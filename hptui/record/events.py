@@ -189,6 +189,8 @@ class CandidateScored(Event, frozen=True, kw_only=True):
     """(decision, candidate) at whose end the probe began; null: at the run's own state"""
     steps: Count = 0
     """optimizer steps of this probe; 0: an older hptui recorded neither these nor where a probe began"""
+    along: tuple[Amount, Amount] | None = None
+    """epochs of the run, from and to, along which its rate followed the schedule; null: the factor stayed"""
     failed: str = ""
     """why it came to no score, in words; its counts are then zeros, and its images those that it came to"""
     loss_error: Amount | None = None

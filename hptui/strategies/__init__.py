@@ -43,6 +43,9 @@ class Candidate:
     """where the probe starts; None: the run's own state at the decision"""
     keep: bool = False
     """keep the state after the probe (`Measurement.end`) until the decision is over, and as long as `needed` has it"""
+    along: tuple[float, float] | None = None
+    """epochs of the run, from and to, along which its rate follows the schedule; None: the factor stays what it is
+    where the probe starts"""
 
 
 @dataclass(frozen=True)

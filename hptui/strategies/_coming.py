@@ -10,7 +10,7 @@ from hptui.plan import ONE_BATCH, Plan, Round, Stage
 from hptui.space import SearchSpace
 from hptui.strategies import Outlook
 from hptui.strategies._plan import LEAST_STEPS, Shape, affordable, changes_of, largest_batch, room_of
-from hptui.strategies._race import Race, coming_race, race_of
+from hptui.strategies._race import LEGS, Race, coming_race, race_of
 
 
 class Ahead(NamedTuple):
@@ -54,12 +54,12 @@ def coming_stages(strategy: Shape, memory: Mapping[str, Any], outlook: Outlook, 
         if epoch != standing.epoch:
             race = race.after(standing.ahead)
         standing = standing.at(epoch)
-        if name in ("race", "leg"):
+        if name in ("race", *LEGS):
             stage, race = _of_race(strategy, name, memory, standing, race)
             if stage is not None:
                 stages.append(stage)
                 standing = standing.after(probed(stage), 0.0)
-            if race.count or name == "leg":
+            if race.count or name in LEGS:
                 continue
         for kind, names in _searched_in(name, outlook.space, memory):
             stage = _coming(strategy, kind, names, memory, standing, race, anew=name == "changed")

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 from hptui.hyperparameters import Values, hyperparameter
 from hptui.space import Range, SearchSpace
 from hptui.strategies import Outlook
-from hptui.strategies._race import MARGIN, NO_RACE, Race, branches_of, ends, raced
+from hptui.strategies._race import MARGIN, NO_RACE, Race, branches_of, ends, last_end, raced
 
 LEAST_STEPS = 10
 """of the shortest probe; a budget that allows fewer does without a stage"""
@@ -60,6 +60,8 @@ class Way(NamedTuple):
     """stages"""
     branches: int = 0
     """of a race of the regularisers; 0: they are screened"""
+    last: bool = False
+    """whether it has a last leg"""
 
 
 def plan(strategy: Shape, situation: Outlook) -> dict[str, Any]:
@@ -67,9 +69,11 @@ def plan(strategy: Shape, situation: Outlook) -> dict[str, Any]:
     step, space = largest_batch(situation), situation.space
     legs = ends(situation.epoch, situation.epochs, strategy.decision_epochs)
     most = len(branches_of(raced(space), space, situation.values)) if legs else 0
+    last = last_end(situation.epoch, situation.epochs, strategy.decision_epochs)
     for way in _ways(strategy, most):
         stages = _stages(strategy, situation, way)
-        race = Race(way.branches, situation.epoch, MARGIN * step, tuple(legs)) if way.branches else NO_RACE
+        at = situation.epoch
+        race = Race(way.branches, at, MARGIN * step, tuple(legs), last * way.last) if way.branches else NO_RACE
         spare = (strategy.budget - 1) * situation.epochs - race.expense(step) - (step if way.branches else 0.0)
         unit = longest(strategy, stages, spare, step, way.branches)
         unit = min(unit, max(LEAST_STEPS * step, strategy.longest_unit * situation.epochs))
@@ -78,6 +82,7 @@ def plan(strategy: Shape, situation: Outlook) -> dict[str, Any]:
     names = raced(space) if way.branches else []
     # branches begin from what a survey chose, and a leg ends before a screen takes the run further
     race_due = [[situation.epoch, "race"], *([at, "leg"] for at in legs)] if way.branches else []
+    race_due += [[last, "last leg"]] if way.last and last else []
     due = {name: [[epoch, name]] for epoch, name, _ in stages}
     return {
         "due": [*due.get("survey", []), *race_due, *due.get("screen", [])],
@@ -94,7 +99,8 @@ def plan(strategy: Shape, situation: Outlook) -> dict[str, Any]:
 
 def _ways(strategy: Shape, most: int) -> Iterator[Way]:
     """From the largest to the smallest: what matters least is left out first. `most`: branches that there are."""
-    yield from (Way(strategy.rates, strategy.levels, branches=size) for size in strategy.races if size <= most)
+    sizes = [size for size in strategy.races if size <= most]
+    yield from (Way(strategy.rates, strategy.levels, branches=n, last=last) for n in sizes for last in (True, False))
     yield Way(strategy.rates, strategy.levels)
     yield Way(strategy.rates, ONE_LEVEL)
     yield Way(strategy.finalists, ONE_LEVEL)

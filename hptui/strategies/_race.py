@@ -3,7 +3,8 @@
 Regularisers act early and show late (Golatkar et al. 2019, arXiv 1905.13277): a probe of a fraction of an epoch cannot
 judge them, and of one that was introduced late there is little to see. So branches begin with other values while the
 run is young, and are trained as far as the run leg by leg, after each of which the worst is dropped. Not the worse
-half: after the first leg what is strong is behind.
+half: after the first leg what is strong is behind. Where the two that are left are level, and the budget allows it, the
+better one goes on beside the run while the rate falls, for what a regulariser brings shows last.
 """
 
 from __future__ import annotations
@@ -20,11 +21,15 @@ ENDS = (1 / 6, 1 / 3, 1 / 2)
 """of the epochs that are left where it begins: where its legs end, before the rate falls"""
 LATEST = 2 / 3
 """of them: a leg that ends later, because no decision is allowed before, is none"""
+LAST = 0.8
+"""of them: where the leg ends that the best branch has alone if none is ahead by then, nor the run"""
 MARGIN = 2.0
 """batches that branches come further than the run: however the probes of a survey were rounded, it goes on as one of
 them from behind the end of an epoch; from before it, it would train the next epoch with a batch alone"""
 WEAK, STRONG = 1 / 3, 2 / 3
 """of the way from what is in force to the strong end of a range"""
+LEGS = ("leg", "last leg")
+"""what they are called among the stages of the strategy"""
 ROOM = 0.8
 """position in a range above which the strong end is so near that the way goes to the other one"""
 
@@ -41,14 +46,28 @@ class Race:
     """epochs that the run has come on since, beside those that it trained from then on"""
     ends: tuple[int, ...]
     """epochs before which the legs to come end"""
+    last: int = 0
+    """epoch before which one more ends, of the best branch alone; 0: there is none"""
+
+    @property
+    def end(self) -> int:
+        """Epoch before which the next leg ends."""
+        return self.ends[0] if self.ends else self.last
 
     @property
     def gap(self) -> float:
         """Epochs that the branches are behind where the next leg ends."""
-        return self.ends[0] - self.at + self.lag
+        return self.end - self.at + self.lag
 
-    def ending(self, epoch: int) -> Race:
+    @property
+    def along(self) -> tuple[float, float]:
+        """Epochs of the run, over which its next leg goes."""
+        return self.at - 1.0, self.end - 1.0
+
+    def ending(self, epoch: int, *, last: bool = False) -> Race:
         """With a leg that ends before `epoch`, instead of all that should have ended by then."""
+        if last or 0 < self.last <= epoch:
+            return replace(self, ends=(), last=epoch)
         return replace(self, ends=(epoch, *(end for end in self.ends if end > epoch)))
 
     def after(self, ahead: float) -> Race:
@@ -57,20 +76,23 @@ class Race:
 
     def next_leg(self, ahead: float) -> Race:
         """Once a leg is over, at a decision in which the run had come on so far."""
-        return Race(max(self.count - 1, min(self.count, 1)), self.ends[0], -ahead, self.ends[1:])
+        later, last = self.ends[1:], self.last if self.ends else 0
+        count = max(self.count - 1, 1) if later else 1
+        return Race(min(self.count, count), self.end, -ahead, later, last)
 
     def expense(self, step: float) -> float:
         """Epochs that all legs to come take, each probe rounded up to whole batches of `step` epochs."""
         total, race = 0.0, self
-        while race.count and race.ends:
+        while race.count and race.end:
             total += race.count * (race.gap + step) + step  # and a batch of the run, to compare with
             race = race.next_leg(0.0)
         return total
 
     def within(self, room: float, step: float) -> Race:
-        """With as many of its branches as so many epochs allow."""
-        sizes = range(self.count, 0, -1)
-        return next((race for race in (replace(self, count=n) for n in sizes) if race.expense(step) <= room), NO_RACE)
+        """With as many of its branches as so many epochs allow, and its last leg if they allow that too."""
+        ways = ((size, last) for size in range(self.count, 0, -1) for last in dict.fromkeys((self.last, 0)))
+        races = (replace(self, count=size, last=last) for size, last in ways if self.ends or last)
+        return next((race for race in races if race.expense(step) <= room), NO_RACE)
 
 
 NO_RACE = Race(0, 0, 0.0, ())
@@ -81,14 +103,19 @@ def race_of(memory: Mapping[str, Any]) -> Race:
     if "race" not in memory:
         return NO_RACE
     known = memory["race"]
-    ends = tuple(sorted(at for at, name in memory["due"] if name == "leg"))
-    return Race(len(known["branches"]), known["at"], known["lag"], ends)
+    return Race(len(known["branches"]), known["at"], known["lag"], *_due_legs(memory, 0))
 
 
 def coming_race(memory: Mapping[str, Any], epoch: int, ahead: float, step: float) -> Race:
     """One that is to begin before `epoch`, where the run has come on so far in the same decision; `step`: a batch."""
-    ends = tuple(sorted(at for at, name in memory["due"] if name == "leg" and at > epoch))
-    return Race(memory["branches"] if ends else 0, epoch, MARGIN * step - ahead, ends)
+    ends, last = _due_legs(memory, epoch)
+    return Race(memory["branches"] if ends else 0, epoch, MARGIN * step - ahead, ends, last)
+
+
+def _due_legs(memory: Mapping[str, Any], epoch: int) -> tuple[tuple[int, ...], int]:
+    """Epochs after `epoch` before which legs end, and the one before which the last does."""
+    at = {kind: sorted(due for due, name in memory["due"] if name == kind and due > epoch) for kind in LEGS}
+    return tuple(at["leg"]), (at["last leg"] or [0])[0]
 
 
 def raced(space: SearchSpace) -> list[str]:
@@ -99,9 +126,20 @@ def raced(space: SearchSpace) -> list[str]:
 def ends(first: int, epochs: int, allowed: Sequence[int]) -> list[int]:
     """Epochs before which the legs of a race end that begins before `first`, among those that are `allowed`."""
     left = epochs - first + 1
-    wanted = [first + round(share * left) for share in ENDS]
-    found = (next((epoch for epoch in sorted(allowed) if epoch >= max(at, first + 1)), math.inf) for at in wanted)
-    return sorted({int(epoch) for epoch in found if epoch - first <= LATEST * left})
+    found = (_allowed(max(first + round(share * left), first + 1), allowed) for share in ENDS)
+    return sorted({epoch for epoch in found if epoch and epoch - first <= LATEST * left})
+
+
+def last_end(first: int, epochs: int, allowed: Sequence[int]) -> int:
+    """Epoch before which the last leg of such a race ends; 0 where it has none."""
+    others = ends(first, epochs, allowed)
+    found = _allowed(first + round(LAST * (epochs - first + 1)), allowed)
+    return found if others and found > others[-1] else 0
+
+
+def _allowed(wanted: int, allowed: Sequence[int]) -> int:
+    """The first of the `allowed` epochs from `wanted` on; 0 where there is none."""
+    return min((epoch for epoch in allowed if epoch >= wanted), default=0)
 
 
 def branches_of(names: Sequence[str], space: SearchSpace, values: Values) -> list[Values]:

@@ -8,18 +8,31 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from hptui.hyperparameters import Values
 from hptui.plan import ONE_BATCH
 from hptui.space import describe
 from hptui.strategies import Candidate, Choice, DecisionCourse, StateName
-from hptui.strategies._race import followed, race_of
+from hptui.strategies._race import LEGS, Race, followed
 from hptui.strategies._stage import Stage, lead, standing
 
 Memory = dict[str, Any]
 Branch = tuple[Values, StateName | None]
 """what it changes, and where it is; None: it failed"""
+
+
+class Evidence(NamedTuple):
+    """Standard errors by which the best branch has to lead the run, to take its place."""
+
+    before: float
+    """while the rate stands still; as many behind, and it is given up"""
+    after: float
+    """at the end of the last leg"""
+
+    def needed(self, race: Race) -> float:
+        """At the end of the next leg."""
+        return self.before if race.ends else self.after
 
 
 def begin(memory: Memory, stage: Stage, changes: Sequence[Values], lag: float) -> DecisionCourse:
@@ -35,22 +48,23 @@ def begin(memory: Memory, stage: Stage, changes: Sequence[Values], lag: float) -
     return _go_on(memory, stage, [(change, start) for change in changes], lag, f"{len(changes)} branches begin")
 
 
-def leg(memory: Memory, stage: Stage, room: float, step: float, evidence: float) -> DecisionCourse:
+def leg(memory: Memory, stage: Stage, race: Race, evidence: Evidence) -> DecisionCourse:
     """Branches trained as far as the run: all but the worst go on, or at the end the best, if it leads the run.
 
     Args:
         memory: with a race under way.
         stage: the decision.
-        room: epochs that may still be probed.
-        step: a batch in epochs.
-        evidence: standard errors by which the best has to lead the run in the end.
+        race: with a leg that ends here, and as many branches as the budget allows.
+        evidence: what it takes to leave the run.
     """
-    race = race_of(memory).ending(stage.situation.epoch).within(room, step)
     left = [(followed(one["values"], stage.space), one["start"]) for one in memory["race"]["branches"]][: race.count]
     if not left:
         return end(memory, "no budget to race on: the run stays")
     own = Candidate(stage.values, ONE_BATCH, stage.start)
-    found = yield [own, *(Candidate(stage.values | change, race.gap, start, keep=True) for change, start in left)]
+    found = yield [
+        own,
+        *(Candidate(stage.values | change, race.gap, start, keep=True, along=race.along) for change, start in left),
+    ]
     stage.record(found, ONE_BATCH)
     order = sorted(zip((change for change, _ in left), found[1:], strict=True), key=lambda one: standing(one[1]))
     (change, best), run = order[0], found[0]
@@ -58,11 +72,12 @@ def leg(memory: Memory, stage: Stage, room: float, step: float, evidence: float)
         return end(memory, "race: all branches diverged; the run stays")
     ahead = lead(best, run) if math.isfinite(run.score) else math.inf
     words = f"best of {len(left)} branches: {describe(change)}, {ahead:+.1f} standard errors ahead of the run"
-    if len(race.ends) > 1:
+    needed = evidence.needed(race)
+    if len(race.ends) > 1 or (race.ends and race.last and abs(ahead) <= needed):
         kept = [(change, one.end) for change, one in order[: race.next_leg(0.0).count]]
         return _go_on(memory, stage, kept, -stage.ahead, f"race, {words}")
     end(memory)
-    if ahead > evidence:
+    if ahead > needed:
         return stage.choice(best, f"race, {words}", found, "")
     return Choice({}, f"race: the run stays; {words}")
 
@@ -77,7 +92,7 @@ def _go_on(memory: Memory, stage: Stage, left: Sequence[Branch], lag: float, rea
 def end(memory: Memory, reason: str = "") -> Choice:
     """Forget the branches, and the legs that were due."""
     memory.pop("race", None)
-    memory["due"] = [entry for entry in memory["due"] if entry[1] != "leg"]
+    memory["due"] = [entry for entry in memory["due"] if entry[1] not in LEGS]
     return Choice({}, reason)
 
 

@@ -4,7 +4,7 @@
    twice as long from where they are (successive halving, Jamieson and Talwalkar 2016, arXiv 1502.07943).
 2. *Race*, of the regularisers, where the budget allows it: from what the survey chose branches begin beside the run,
    with stronger regularisation and weights of their own, over half of the epochs (`_race`, `_racing`). The best takes
-   the run's place if it leads on evidence.
+   the run's place if it leads on evidence; where neither does, it goes on beside the run while the rate falls.
 3. *Screen*, a little later than the survey, of all others, and of the regularisers where there is no race: a few
    levels, one at a time. Not at once, because nothing can be told from a network that knows nothing yet; and not late,
    because in one that overfits already every regulariser that acts at once looks good.
@@ -35,6 +35,7 @@ import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from hptui.plan import Plan
 from hptui.space import Range, SearchSpace, describe
@@ -49,7 +50,7 @@ from hptui.strategies._plan import (
     plan,
     room_of,
 )
-from hptui.strategies._race import branches_of, coming_race, race_of
+from hptui.strategies._race import LEGS, branches_of, coming_race, race_of
 from hptui.strategies._remedy import Terms, remedy
 from hptui.strategies._stage import Stage, changed, lead, rate, standing, strength
 
@@ -98,8 +99,8 @@ class Adaptive(Strategy):
     """standard errors within which one that is stronger than the best goes first"""
     evidence = 1.0
     """how much has to speak for leaving what is in force: 1 is what luck makes of the best of as many equal ones"""
-    race_evidence = 1.0
-    """standard errors by which the best branch of a race has to lead the run"""
+    race_evidence = _racing.Evidence(1.0, 0.0)
+    """how much has to speak for leaving the run for a branch"""
     returns = 2
     """times that it goes back, at most, from where the epochs after a choice went wrong"""
 
@@ -170,6 +171,7 @@ class Adaptive(Strategy):
             "survey": self._survey,
             "race": self._begin_race,
             "leg": self._leg,
+            "last leg": partial(self._leg, last=True),
             "screen": self._screen,
             "changed": self._search_changed,
         }
@@ -218,7 +220,7 @@ class Adaptive(Strategy):
         """Whether a stage searches this hyperparameter."""
         if stage == "changed":
             return name in self.memory["changed"]
-        return self._stage_of(name) == ("race" if stage == "leg" else stage)
+        return self._stage_of(name) == ("race" if stage in LEGS else stage)
 
     def _stage_of(self, name: str) -> str:
         """Which stage searches this hyperparameter."""
@@ -305,11 +307,12 @@ class Adaptive(Strategy):
         _racing.end(self.memory)
         return (yield from self._screen(stage, names))
 
-    def _leg(self, stage: Stage) -> DecisionCourse:
-        if race_of(self.memory).at in (0, stage.situation.epoch):
+    def _leg(self, stage: Stage, *, last: bool = False) -> DecisionCourse:
+        race, epoch = race_of(self.memory), stage.situation.epoch
+        if race.at in (0, epoch):
             return Choice({}, "")  # it is over, or has only begun
-        room, step = room_of(self, stage), largest_batch(stage.situation)
-        return (yield from _racing.leg(self.memory, stage, room, step, self.race_evidence))
+        race = race.ending(epoch, last=last).within(room_of(self, stage), largest_batch(stage.situation))
+        return (yield from _racing.leg(self.memory, stage, race, self.race_evidence))
 
     def _careful(
         self, stage: Stage, measurements: Sequence[Measurement], strong: Callable[[Measurement], float], tried: int

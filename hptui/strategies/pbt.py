@@ -66,7 +66,8 @@ class Pbt(Strategy):
             values = within(member["values"], situation.space, random)
             behind = gap > 0 and index != self.memory["own"]
             start, horizon = (member["start"], float(gap)) if behind else (None, ONE_BATCH)
-            candidates.append(Candidate(values, horizon, start, keep=True))
+            along = (situation.epoch - 1.0 - gap, situation.epoch - 1.0) if behind else None
+            candidates.append(Candidate(values, horizon, start, keep=True, along=along))
         return candidates
 
     def needed(self) -> list[StateName]:

@@ -42,6 +42,8 @@ class RecordedProbe:
     values: Values
     steps: int
     start: StateName | None
+    along: tuple[float, float] | None
+    """epochs of the run, along which its rate followed the schedule"""
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ class Replayed(Strategy):
         batch_size, images = round(probe.values["batch_size"]), situation.images_per_epoch
         horizon = probe.steps / batches_per_epoch(images, batch_size, self._recipe.remainder)
         start = None if probe.start is None else self._ends[probe.start]
-        return Candidate(probe.values, horizon, start, keep=True)
+        return Candidate(probe.values, horizon, start, keep=True, along=probe.along)
 
     def _needed_after(self, epoch: int) -> set[StateName]:
         """Names of ends, as in the log, that a later decision goes on from."""

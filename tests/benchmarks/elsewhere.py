@@ -42,6 +42,8 @@ METHODS: dict[str, dict[str, Any]] = {
     "3 times the epochs": {"strategy": "fixed", "deliver": "one-se", "times": 3},
     "adaptive 1.5": {"strategy": "adaptive", "deliver": "one-se", "budget": 1.5, "search": SEARCH},
     "adaptive 3": {"strategy": "adaptive", "deliver": "one-se", "budget": 3.0, "search": SEARCH},
+    "adaptive 6": {"strategy": "adaptive", "deliver": "one-se", "budget": 6.0, "search": SEARCH},
+    "pbt": {"strategy": "pbt", "deliver": "one-se", "search": SEARCH},
     "adaptive 3, no race": {
         "strategy": f"{SCREENED}:Screened",
         "deliver": "one-se",

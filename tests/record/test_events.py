@@ -27,7 +27,7 @@ FORMAT = {
     "DecisionsPlanned": "epoch stages left_out otherwise cost remedy",
     "DecisionStarted": "decision epoch step axes values loss accuracy score_name score_weights planned planned_most",
     "CandidateScored": "decision candidate values score loss accuracy raw_loss raw_accuracy diverged classes images "
-    "seconds start steps failed loss_error score_error",
+    "seconds start steps along failed loss_error score_error",
     "LandscapePredicted": "decision scores",
     "DecisionRepeated": "decision times values changed images seconds",
     "HyperparametersChosen": "decision epoch step candidate values reason images_probed seconds start left_out "
@@ -71,7 +71,14 @@ ABSENT_FROM_OLD_LOGS = {
         "remainder": None,
         "failed": "",
     },
-    "CandidateScored": {"start": None, "steps": 0, "failed": "", "loss_error": None, "score_error": None},
+    "CandidateScored": {
+        "start": None,
+        "steps": 0,
+        "along": None,
+        "failed": "",
+        "loss_error": None,
+        "score_error": None,
+    },
     "HyperparametersChosen": {
         "start": None,
         "left_out": [],

@@ -175,6 +175,36 @@ def test_candidates_may_start_from_a_kept_state_and_a_choice_may_go_on_from_it(p
     assert isinstance(run.state, TrainingState)
 
 
+class Ahead(Strategy):
+    """Trains what the run is going to train before it does, once as the schedule will have it, and once as it is."""
+
+    searches = True
+
+    ahead: tuple[Measurement, ...] = ()
+    came: Any = None
+    """losses of the run where it has come so far"""
+
+    def decide(self, situation: Any) -> Any:
+        if situation.epoch == 1:
+            self.ahead = yield [Candidate({}, 2.0, along=(0.0, 2.0)), Candidate({}, 2.0)]
+        if situation.epoch == 3:
+            self.came = situation.losses
+        return Choice({}, "nothing")
+
+
+def test_a_candidate_may_follow_the_schedule_as_the_run_does(prepare: Make) -> None:
+    run, events = make_run(prepare(epochs=3, schedule="cosine", replicas="stacked"))
+    run.strategy = strategy = Ahead(3, (1, 2, 3))
+    assert run.execute().completed
+    followed, stood_still = strategy.ahead
+    assert np.array_equal(followed.losses, strategy.came)
+    assert not np.array_equal(stood_still.losses, strategy.came)
+    assert [event.along for event in events if isinstance(event, CandidateScored)] == [(0.0, 2.0), None]
+    assert followed.values["lr"] == stood_still.values["lr"]  # as chosen: before the factor
+    chosen = next(event for event in events if isinstance(event, HyperparametersChosen))
+    assert chosen.not_stacked == "their learning rates follow the schedule"
+
+
 class Predicting(Strategy):
     """Probes nothing, but has an opinion on every cell."""
 

@@ -104,6 +104,8 @@ class Answers(Strategy):
         ([Candidate({"lr": 0.01}, horizon=math.nan)], "probe of nan epochs"),
         ([Candidate({"lr": 0.01}, horizon=math.inf)], "probe of inf epochs"),
         ([Candidate({"lr": 0.01}, horizon=-1)], "probe of -1 epochs"),
+        ([Candidate({"lr": 0.01}, along=(2.0, 1.0))], "two numbers of epochs, the first one not the larger"),
+        ([Candidate({"lr": 0.01}, along="start")], "two numbers of epochs"),  # type: ignore[arg-type]
         ([Candidate({"lr": 0.01}, horizon="long")], "probe of 'long' epochs"),  # type: ignore[arg-type]
     ],
 )

@@ -49,6 +49,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "greed": {"strategy": "adaptive", "epochs": 4, "budget": 6.0, "greed_check": 1},
     "adaptive": {"strategy": "adaptive", "epochs": 8, "budget": 6.0},
     "pbt": {"strategy": "pbt", "epochs": 4},
+    "pbt, cosine": {"strategy": "pbt", "epochs": 3, "schedule": "cosine"},
 }
 
 
@@ -88,7 +89,7 @@ def test_a_replay_ends_at_the_same_weights(prepare: Make, once: Once, tmp_path: 
     assert before.images_trained == now.images_trained
     if name == "grid":
         assert now.images_probed == 0 < before.images_probed
-    if name in ("adaptive", "greed", "pbt"):
+    if name in ("adaptive", "greed", "pbt", "pbt, cosine"):
         assert 0 < now.images_probed < before.images_probed
 
 

@@ -32,6 +32,7 @@ def checked_candidates(request: Any, situation: Situation, strategy: Strategy) -
             None if entry.horizon is None else _horizon(entry.horizon, name),
             None if entry.start is None else _state_name(entry.start, name),
             bool(entry.keep),
+            None if entry.along is None else _along(entry.along, name),
         )
         for entry in request
     ]
@@ -90,6 +91,19 @@ def _horizon(epochs: Any, strategy: str) -> float:
     if not 0 < checked < math.inf:
         raise TrainingError(f"strategy {strategy} wants a probe of {epochs!r:.80} epochs; it has to be more than 0.")
     return checked
+
+
+def _along(span: Any, strategy: str) -> tuple[float, float]:
+    try:
+        begin, end = map(float, span)
+    except (TypeError, ValueError):
+        begin = end = math.nan
+    if not 0 <= begin <= end < math.inf:
+        raise TrainingError(
+            f"strategy {strategy} wants a rate that follows the schedule along {span!r:.80}; that has to be two "
+            "numbers of epochs, the first one not the larger."
+        )
+    return begin, end
 
 
 def _state_name(name: Any, strategy: str) -> StateName:

@@ -22,6 +22,7 @@ from hptui.record.events import (
     HyperparametersChosen,
     LandscapePredicted,
 )
+from hptui.schedules import Schedule
 from hptui.strategies import Candidate, Choice, Situation, Strategy
 from hptui.training.engine.evaluation import Evaluation
 from hptui.training.engine.loop import Trainer
@@ -50,6 +51,7 @@ class DecisionMaker:
     config: StudyConfig
     autosave: Autosave
     side_by_side: SideBySide
+    schedule: Schedule
 
     def decide(self, epoch: int) -> None:
         """Choose values for `epoch` and what follows, or go on with the choice that a checkpoint was in.
@@ -71,6 +73,7 @@ class DecisionMaker:
             self.autosave,
             type(self.strategy).__name__,
             self.side_by_side,
+            self._factor_at,
         )
         situation = self._situation(epoch, pending)
         twin = self._twin() if self._is_checked() else None
@@ -208,6 +211,10 @@ class DecisionMaker:
             candidates = checked_candidates(request, situation, strategy)
             measurements = prober.probe(candidates, course, horizon, on_probe)
 
+    def _factor_at(self, epochs: float) -> float:
+        """That of the schedule where the run has come so far."""
+        return self.schedule(min(1.0, epochs / self.ledger.progress.schedule_end(self.config.epochs)))
+
     def _record_candidate(self, probe: Probe) -> None:
         self.ledger.progress.images_probed += probe.images
         measured = probe.measurement
@@ -227,6 +234,7 @@ class DecisionMaker:
                 seconds=probe.seconds,
                 start=measured.candidate.start,
                 steps=probe.steps,
+                along=measured.candidate.along,
                 failed=measured.failed,
                 loss_error=measured.error() if self.config.score == "loss" else Scoring.loss_error(measured),
                 score_error=measured.error() if self.config.score != "loss" else None,

@@ -175,6 +175,8 @@ class Prober:
     strategy: str
     """its name, for messages"""
     side_by_side: SideBySide
+    factor_at: Callable[[float], float]
+    """of the schedule, where the run has come so many epochs"""
 
     def probe(
         self,
@@ -227,6 +229,8 @@ class Prober:
         try:
             for steps in range(done, batches := trainer.batches(epochs)):
                 self._safe_point(candidate, course, steps, losses, began)
+                if candidate.along is not None:
+                    trainer.state.values.scale_rate(self._factor(candidate.along, steps, batches))
                 with failing():
                     losses.add(*trainer.step())
                 self.autosave.stepped()
@@ -244,8 +248,23 @@ class Prober:
     def _train_ahead(
         self, candidates: Sequence[Candidate], course: Course, horizon: Callable[[Candidate], float]
     ) -> int:
+        if self.side_by_side.is_asked and any(self._rate_moves(one, horizon(one)) for one in candidates):
+            self.side_by_side.why_not = "their learning rates follow the schedule"
+            return len(candidates)
         planned = [Planned(one, partial(self._start, one, course), horizon(one)) for one in candidates]
         return self.side_by_side.train(planned, course)
+
+    def _rate_moves(self, candidate: Candidate, epochs: float) -> bool:
+        """Whether the schedule changes it in the course of the probe."""
+        if candidate.along is None:
+            return False
+        batches = self.trainer.batches(epochs)
+        return len({self._factor(candidate.along, batch, batches) for batch in range(batches)}) > 1
+
+    def _factor(self, along: tuple[float, float], done: int, batches: int) -> float:
+        """That of the schedule for the next step of a probe."""
+        begin, end = along
+        return self.factor_at(begin + (end - begin) * done / batches)
 
     def _start(self, candidate: Candidate, course: Course) -> Snapshot:
         return self.pending.home if candidate.start is None else course.kept.state(candidate.start, self.strategy)

@@ -245,6 +245,7 @@ class Run:
             self.config,
             self.autosave,
             self.side_by_side,
+            self._schedule,
         )
 
     def _record_epoch(self, result: EpochResult, epoch: int, train_loss: float) -> None:
