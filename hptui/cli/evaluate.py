@@ -12,11 +12,13 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from hptui import registry
 from hptui.cli.answer_cells import answer_cells, listed
 from hptui.cli.headway_line import showing_headway
 from hptui.cli.predict import load_network
 from hptui.cli.tables import left_table
 from hptui.config import StudyConfig, convert_field
+from hptui.config.layers import contradictions
 from hptui.errors import ConfigError
 from hptui.export.csv_lines import csv_lines
 from hptui.reading.comparison.number_words import percent
@@ -28,8 +30,8 @@ from hptui.record.study_directory import Study
 if TYPE_CHECKING:
     from hptui.datasets import Images
 
-COLUMNS = ("column", "group_column")
-"""settings that only a table has"""
+NAMES = ("column", "group_column", "group_pattern")
+"""settings that speak of the names in a data set: of columns, and of files"""
 FEW_WRONG = 10
 """images named on a terminal"""
 FEW_IMAGES = 10
@@ -74,7 +76,7 @@ def evaluate(
 
     config = _reading(network.study, dataset, read_as)
     with showing_headway():
-        external = read_external(dataset, config, network.predictor, network.study)
+        external = read_external(dataset, config, network.predictor, network.study, _offered(network.study, read_as))
     names = network.predictor.class_names
     found = evaluate_answers(
         external_answers(network.predictor, external.images),
@@ -89,20 +91,32 @@ def evaluate(
 
 
 def _reading(study: Study, dataset: str, read_as: Mapping[str, object]) -> StudyConfig:
-    """The study's settings with those that are others for this data set; columns hold for its own kind alone."""
+    """The study's settings with those that are others for this data set, without what speaks of names in its own."""
     config = study.config
     if study.data is None:  # its splits were made without a look at equal images: only so are its own known again
         config = msgspec.structs.replace(config, allow_overlap=True)
-    same_kind = dataset.partition(":")[0] == config.dataset.partition(":")[0]
-    changes: dict[str, Any] = {}
-    if not same_kind:
-        changes = {name: getattr(StudyConfig(), name) for name in COLUMNS if hasattr(config, name)}
+    changes: dict[str, Any] = {name: getattr(StudyConfig(), name) for name in NAMES}
+    if dataset.partition(":")[0] == config.dataset.partition(":")[0] and registry.is_own(dataset):
+        del changes["column"]  # another function of the same file
     for name, value in read_as.items():
         try:
             changes[name] = convert_field(name, value)
         except ConfigError as error:
             raise ConfigError(f"--{name.replace('_', '-')}: {error}") from None
-    return msgspec.structs.replace(config, **changes)
+    config = msgspec.structs.replace(config, **changes)
+    for fields, problem in contradictions(config, installed=False):
+        if "group_column" in fields:
+            raise ConfigError(problem)
+    return config
+
+
+def _offered(study: Study, read_as: Mapping[str, object]) -> StudyConfig:
+    """The study's own settings, whose columns and pattern are taken where they fit and the user says nothing else."""
+    given = convert_field("column", read_as["column"]) if "column" in read_as else {}
+    if not ({"group_column", "group_pattern"} & set(read_as) or "group" in given):
+        return study.config
+    column = {role: name for role, name in study.config.column.items() if role != "group"}
+    return msgspec.structs.replace(study.config, column=column, group_column=None, group_pattern=None)
 
 
 def evaluation_text(evaluated: EvaluatedRun) -> RenderableType:

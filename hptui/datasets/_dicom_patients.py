@@ -16,15 +16,18 @@ _LOOKED_AT, _FEWEST, _LEAST_EACH = 1_000, 3, 1.5
 
 
 def patients(files: Sequence[Path], request: DatasetRequest) -> list[str] | None:
-    """The PatientID of each file, where that was asked for.
+    """The PatientID of each file, where that was asked for, or is what a run went by and all files have one.
 
     Raises:
-        DatasetError: a file is not DICOM, or does not say whom it is of.
+        DatasetError: it was asked for, and a file is not DICOM, or does not say whom it is of.
     """
-    if request.group_pattern != BY_HEADER:
+    offered = request.group_pattern is None and request.run_pattern == BY_HEADER
+    if request.group_pattern != BY_HEADER and not offered:
         return None
     found = [patient_id(file) if _is_dicom(file) else "" for file in files]
     if others := [file for file, patient in zip(files, found, strict=True) if not patient]:
+        if offered:
+            return None
         raise DatasetError(
             f"--group-pattern {BY_HEADER}: {len(others)} of {len(files)} files have no PatientID in a DICOM header, "
             f"for example {others[0]}."
@@ -32,8 +35,23 @@ def patients(files: Sequence[Path], request: DatasetRequest) -> list[str] | None
     return found
 
 
-def patient_note(files: Sequence[Path], request: DatasetRequest, *, grouped: bool) -> Iterator[str]:
-    """A line where headers name patients of several images each, and nobody has said how images are grouped."""
+def patient_note(
+    files: Sequence[Path], request: DatasetRequest, known: Sequence[str] | None, *, grouped: bool
+) -> Iterator[str]:
+    """A line on the patients that headers name: which of them a run's pattern makes groups, or that some could be.
+
+    Args:
+        files: of all images.
+        request: with what was said of groups.
+        known: see `patients`.
+        grouped: whether images have groups by something else.
+    """
+    if known is not None and request.group_pattern is None and not grouped:
+        yield (
+            f"the run's --group-pattern {BY_HEADER} fits here: {len(set(known)):,} groups such as {known[0]!r} for "
+            f"{len(known):,} images."
+        )
+        return
     if grouped or request.group_pattern is not None or not files or not _is_dicom(files[0]):
         return
     looked_at = files[:_LOOKED_AT]

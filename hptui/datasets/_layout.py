@@ -27,7 +27,7 @@ def find_splits(root: Path, left_out: LeftOut, least: int = 2) -> dict[Split, Fi
     folders = _folders(root, left_out)
     if len(folders) == 1 and folders[0].name == root.name:  # an archive that was unpacked into its own name
         return find_splits(folders[0], left_out, least)
-    if made := _made_splits(root, folders):
+    if made := _made_splits(root, folders, least):
         for path in folders:
             if path not in made.values():
                 left_out.add("a folder that is no split", path)
@@ -40,8 +40,10 @@ def find_splits(root: Path, left_out: LeftOut, least: int = 2) -> dict[Split, Fi
     return {"train": _files(root, folders, left_out, least)}
 
 
-def _made_splits(root: Path, folders: list[Path]) -> dict[Split, Path]:
+def _made_splits(root: Path, folders: list[Path], least: int = 2) -> dict[Split, Path]:
     """Folders of the splits, training first; empty: the folders are classes.
+
+    Where one class will do, all images count alike: then one split is enough, and the first stands for training.
 
     Raises:
         DatasetError: two folders are the same split, or there is none to train on.
@@ -59,9 +61,11 @@ def _made_splits(root: Path, folders: list[Path]) -> dict[Split, Path]:
             return {}  # a positive test and a negative test are classes
         raise DatasetError(f"{root} has both {several[0].name} and {several[1].name}; keep one of them.")
     made = {split: paths[0] for split, paths in candidates.items()}
-    if len(made) < 2:
+    if len(made) < 2 and not (least == 1 and all(_has_folders(path) for path in made.values())):
         return {}  # a class may be called so
-    if "train" not in made:
+    if made and "train" not in made and least == 1:
+        made["train"] = made.pop(next(split for split in _SPLITS if split in made))
+    if made and "train" not in made:
         names = " and ".join(path.name for path in made.values())
         raise DatasetError(f"{root} has {names}, but no folder of images to train on, such as train.")
     return {split: made[split] for split in _SPLITS if split in made}

@@ -20,7 +20,7 @@ from hptui.datasets._class_notes import class_notes
 from hptui.datasets._classes import are_told_apart, fewest
 from hptui.datasets._duplicates import check_overlap, with_keys
 from hptui.datasets._given import as_dataset, as_images, as_labels, check_labels, layout_advice
-from hptui.datasets._groups import grouped, grouping_note
+from hptui.datasets._groups import grouped, grouped_as_run, grouping_note
 from hptui.datasets._joining import without_files
 from hptui.datasets._near import near_notes
 from hptui.datasets._request import one_line
@@ -89,6 +89,7 @@ def request_dataset(
         checked = check(
             dataset,
             group_pattern=request.group_pattern,
+            run_pattern=request.run_pattern if request.group_pattern is None else None,
             allow_overlap=request.allow_overlap,
             known_keys=built_in,
             least_classes=request.least_classes,
@@ -105,6 +106,7 @@ def check(
     dataset: object,
     *,
     group_pattern: str | None = None,
+    run_pattern: str | None = None,
     allow_overlap: bool = False,
     known_keys: bool = False,
     least_classes: int = 2,
@@ -116,6 +118,7 @@ def check(
     Args:
         dataset: whatever a function returned.
         group_pattern: names the group of images that have names but no groups.
+        run_pattern: does so where it fits all of them.
         allow_overlap: whether two splits may have the same images or groups.
         known_keys: whether those that images bring along are theirs; own code may have changed the pixels since.
         least_classes: of which there have to be training images.
@@ -152,6 +155,9 @@ def check(
     if least_classes > 1 and not are_told_apart(splits["train"].labels):
         raise DatasetError("all train images are of one class; there must be at least two.")
     splits = {split: with_keys(grouped(images, group_pattern)) for split, images in splits.items()}
+    as_run = ""
+    if run_pattern is not None:
+        splits, as_run = grouped_as_run(splits, run_pattern, names)
     told = check_overlap(splits, published=bool(dataset.published), allowed=allow_overlap)
     notes, files = without_files(dataset.notes)
     return ImageDataset(
@@ -160,7 +166,7 @@ def check(
         splits["train"],
         splits.get("test"),
         splits.get("validation"),
-        (*notes, *told, *grouping_note(splits)),
+        (*notes, *told, *[as_run] * bool(as_run), *grouping_note(splits)),
         bool(dataset.published),
         files or str(dataset.files),
     )

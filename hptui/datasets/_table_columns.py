@@ -78,12 +78,13 @@ class Table:
     """which column was taken for what"""
 
 
-def read_table(path: Path, named: Mapping[str, str]) -> Table:
+def read_table(path: Path, named: Mapping[str, str], run: Mapping[str, str] | None = None) -> Table:
     """Read a table with a line of names, and commas, semicolons or tabs between the columns.
 
     Args:
         path: of the table.
         named: columns that the user named, by role; the others are guessed.
+        run: columns of the table of a run, which are taken as if they were named where this table has them.
 
     Raises:
         DatasetError: it cannot be read, or it is not clear which column is what.
@@ -92,6 +93,7 @@ def read_table(path: Path, named: Mapping[str, str]) -> Table:
     if len(lines) < 2:
         raise DatasetError(f"{path} needs a line with the names of its columns, and a line for each image.")
     header = [cell.strip() for cell in lines[0][1]]
+    named, as_run = _with_those_of_run(header, named, run or {})
     columns: dict[Role, str] = {}
     for role in _USUAL:
         if (column := _column(path, header, role, named.get(role), [cells for _, cells in lines[1:]])) is not None:
@@ -115,7 +117,23 @@ def read_table(path: Path, named: Mapping[str, str]) -> Table:
         ignored = f"; {columns.pop('split')} holds other words than train, validation and test, and is no split"
         rows = tuple(replace(row, split="") for row in rows)
     what = ", ".join(f"{role} = {column}" for role, column in columns.items())
-    return Table(rows, columns, label_columns, f"columns of {path.name}: {what}{ignored}")
+    return Table(rows, columns, label_columns, f"columns of {path.name}: {what}{ignored}{as_run}")
+
+
+def _with_those_of_run(
+    header: list[str], named: Mapping[str, str], run: Mapping[str, str]
+) -> tuple[dict[str, str], str]:
+    """Columns that are named here, or else by the run where they are there, and words on the latter."""
+    offered = {role: column for role, column in run.items() if role not in named}
+    fitting = {
+        role: column
+        for role, column in offered.items()
+        if all(header.count(name) == 1 for name in (_label_columns(header, column) if role == "label" else (column,)))
+    }
+    lacking = [f"{role} = {column}" for role, column in offered.items() if role not in fitting]
+    words = f"; {', '.join(fitting)} as in the run's table" if fitting else ""
+    words += f"; there is no {', '.join(lacking)} as in the run's" if lacking else ""
+    return {**fitting, **named}, words
 
 
 def _refuse_half_a_split(path: Path, column: str, words: set[str]) -> None:

@@ -53,7 +53,7 @@ def folder(request: DatasetRequest) -> ImageDataset:
         begin = end
     title, class_names = root.resolve().name or "folder", tuple(splits["train"])
     labels = np.concatenate([part.labels for part in images.values()])
-    sources = (*source_notes(files, labels, class_names), *patient_note(files, request, grouped=False))
+    sources = (*source_notes(files, labels, class_names), *patient_note(files, request, known, grouped=False))
     notes = (*left_out.notes, *decoded.notes, *sources)
     if "test" in images:
         return ImageDataset(title, class_names, images["train"], images["test"], images.get("validation"), notes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from hptui.config import StudyConfig
 from hptui.datasets import DatasetRequest, ImageDataset, Images, Labels, Pixels
+from hptui.datasets._groups import grouped_as_run
 from hptui.datasets._intensity import outside
 from hptui.datasets._prepare import fingerprint
 from hptui.datasets._reading import read_dataset, split_dataset
@@ -41,7 +43,9 @@ class ExternalImages:
     notes: tuple[str, ...]
 
 
-def read_external(spec: str, config: StudyConfig, predictor: Predictor, study: Study) -> ExternalImages:
+def read_external(
+    spec: str, config: StudyConfig, predictor: Predictor, study: Study, run: StudyConfig | None = None
+) -> ExternalImages:
     """Read a data set as the run's study reads its own.
 
     Args:
@@ -49,6 +53,7 @@ def read_external(spec: str, config: StudyConfig, predictor: Predictor, study: S
         config: of the study, with what is wished otherwise for this data set.
         predictor: whose classes, channels and size the images have to have.
         study: whose images the network was trained on.
+        run: settings whose columns and pattern of groups are taken where they fit these images.
 
     Raises:
         ConfigError: there is no such data set.
@@ -56,8 +61,9 @@ def read_external(spec: str, config: StudyConfig, predictor: Predictor, study: S
     """
     channels, height, width = predictor.image_shape
     side = config.image_size or (height if height == width else None)
-    dataset = _read(msgspec.structs.replace(config, dataset=spec, image_size=side), predictor.intensity.dtype)
-    if _is_own(dataset, config, study.fingerprint):
+    config = msgspec.structs.replace(config, dataset=spec, image_size=side)
+    dataset = _read(config, predictor.intensity.dtype, run)
+    if any(_is_own(one, config, study.fingerprint) for one in _readings(dataset, run)):
         raise DatasetError(
             f"{spec} holds the images that this run was trained on, so they say nothing about others; name another "
             "data set (hptui compare and hptui report have the run's own test images)."
@@ -80,6 +86,11 @@ def read_external(spec: str, config: StudyConfig, predictor: Predictor, study: S
     notes += _range_notes(spec, pixels, predictor.intensity) or _other_intensities(pixels, study.data)
     notes.append(f"all {len(pixels)} images count, whatever their split.")
     groups, names = (_joined(splits, what) for what in ("groups", "names"))
+    if groups is None and run is not None and "group" in run.columns:
+        notes.append(
+            f"the run has groups by its column {run.columns['group']!r}, and these images have none: they count one by "
+            "one (--group-column or --group-pattern says whom they are of)."
+        )
     return ExternalImages(dataset.name, Images(pixels, labels, groups, names), tuple(notes))
 
 
@@ -108,16 +119,27 @@ def external_answers(predictor: Predictor, images: Images) -> Predictions:
     return Predictions(images.labels, shares, images.groups, images.names)
 
 
-def _read(config: StudyConfig, depth: Depth) -> ImageDataset:
+def _read(config: StudyConfig, depth: Depth, run: StudyConfig | None) -> ImageDataset:
     """The data set, read as a study with these settings would, so that its own images are drawn as they were.
 
     One that a study would refuse, for images or groups in two splits, is taken: all splits are joined, and none can
     leak into another.
     """
     try:
-        return read_dataset(config, trained_depth=depth)
+        return read_dataset(config, trained_depth=depth, run=run)
     except DatasetError:
-        return read_dataset(msgspec.structs.replace(config, allow_overlap=True), trained_depth=depth)
+        return read_dataset(msgspec.structs.replace(config, allow_overlap=True), trained_depth=depth, run=run)
+
+
+def _readings(dataset: ImageDataset, run: StudyConfig | None) -> Iterator[ImageDataset]:
+    """The data set, and as the run may have read it: its pattern counted there, whatever column a table has."""
+    yield dataset
+    if run is None or run.group_pattern is None or dataset.train.groups is None:
+        return
+    given = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
+    alone = {split: replace(images, groups=None) for split, images in given.items() if images is not None}
+    splits, _ = grouped_as_run(alone, run.group_pattern, dataset.class_names)
+    yield replace(dataset, train=splits["train"], validation=splits.get("validation"), test=splits.get("test"))
 
 
 def _is_own(dataset: ImageDataset, config: StudyConfig, trained_on: str) -> bool:

@@ -170,6 +170,7 @@ def test_pictures_are_drawn(here: Path, capsys: Captured) -> None:
 @pytest.mark.parametrize(
     ("data", "told"),
     [
+        ("own.py:other --group-pattern (x) --group-column y", "group_pattern and a column both name the groups"),
         ("own.py:sick", "has a class 'sick', which this run does not know ('healthy', 'ill')"),
         ("own.py:data", "holds the images that this run was trained on"),
         ("own.py:larger", "has images of 14 x 14"),
@@ -178,7 +179,7 @@ def test_pictures_are_drawn(here: Path, capsys: Captured) -> None:
 )
 def test_what_cannot_be_measured_is_refused_in_one_line(here: Path, capsys: Captured, data: str, told: str) -> None:
     capsys.readouterr()
-    assert main(["evaluate", "--trust", RUN, data]) == 2
+    assert main(["evaluate", "--trust", RUN, *data.split()]) == 2
     (said,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("hptui:")]
     assert told in said
 
