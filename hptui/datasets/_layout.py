@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hptui.datasets._class_notes import same_spelling
 from hptui.datasets._image_files import LeftOut, images_below, visible
 from hptui.datasets._no_classes import refuse_no_classes, without_masks
 from hptui.datasets._split_names import Split, speaks_of_split, split_meant, split_named
@@ -93,11 +94,11 @@ def _refuse_other_classes(train: Path, classes: set[str], path: Path, found: set
     """Refuse a split whose class folders are not those of the training images, and say how they differ."""
     if found == classes:
         return
-    if {name.casefold() for name in found} == {name.casefold() for name in classes}:
+    if {same_spelling(name) for name in found} == {same_spelling(name) for name in classes}:
         raise DatasetError(
             f"{train} and {path} must have the same class folders; "
             f"{', '.join(map(repr, sorted(found - classes)))} and {', '.join(map(repr, sorted(classes - found)))} "
-            "differ in case: rename them."
+            "differ in case, or in how an accent is stored: rename them."
         )
     differences = ((train, found - classes), (path, classes - found))
     lacking = "; ".join(f"{place} lacks {', '.join(map(repr, sorted(names)))}" for place, names in differences if names)

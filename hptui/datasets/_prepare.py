@@ -16,7 +16,7 @@ import numpy as np
 from hptui import registry
 from hptui.datasets import MOST_CHANNELS, DatasetRequest, ImageDataset, Images, Names
 from hptui.datasets._arrays import known_pixels
-from hptui.datasets._class_notes import class_notes
+from hptui.datasets._class_notes import class_notes, refuse_other_spelling
 from hptui.datasets._classes import are_told_apart, fewest
 from hptui.datasets._duplicates import check_overlap, with_keys
 from hptui.datasets._given import as_dataset, as_images, as_labels, check_labels, layout_advice
@@ -154,6 +154,8 @@ def check(
             raise DatasetError(f"of no label are there {split} images with and without it.")
     if least_classes > 1 and not are_told_apart(splits["train"].labels):
         raise DatasetError("all train images are of one class; there must be at least two.")
+    if least_classes > 1:
+        refuse_other_spelling(splits, names)
     splits = {split: with_keys(grouped(images, group_pattern)) for split, images in splits.items()}
     as_run = ""
     if run_pattern is not None:
