@@ -1,4 +1,5 @@
-"""Mistakes of a user's own network that no error tells: a softmax too many, dropout out of reach, an unsteady answer.
+"""Mistakes of a user's own network that no error tells: a softmax too many, dropout out of reach, an unsteady answer,
+one that says nothing of the image.
 
 Each is found by what the network does with a few images, on a throwaway copy, before anything is trained.
 """
@@ -18,6 +19,7 @@ from hptui.config import StudyConfig
 from hptui.errors import failure_words
 from hptui.hyperparameters import hyperparameter
 from hptui.registry import without_folder
+from hptui.training.constant_answer import never_depends
 from hptui.training.engine.building import StudyInputs, new_state
 from hptui.training.engine.outputs import adapter_of
 from hptui.training.engine.random_state import seed_all
@@ -67,7 +69,7 @@ class NetworkTrial:
         self._network.eval()
         lines = [*self._last_activation(), *(list(self._unsteady()) or self._alone())]
         self._network.train()
-        lines += self._dropout()
+        lines += [*self._dropout(), *self._constant()]
         return [*adapter_of(self._network).words, *lines]
 
     def _answer(self) -> Tensor:
@@ -99,7 +101,7 @@ class NetworkTrial:
 
     def _unsteady(self) -> Iterator[str]:
         with torch.no_grad():
-            first, second = self._answer(), self._answer()
+            first, second = self._answer().detach(), self._answer().detach()
         difference = float((first - second).abs().max())
         if difference > UNSTEADY * max(float(first.abs().max()), 1e-6):
             yield (
@@ -111,9 +113,9 @@ class NetworkTrial:
     def _alone(self) -> Iterator[str]:
         """What is wrong with the answer to a single image: the last of a split, or one that is predicted."""
         with torch.no_grad():
-            among = self._answer()[:1]
+            among = self._answer()[:1].detach()
             try:
-                alone: Tensor = self._network(self._images[:1].clone())
+                alone: Tensor = self._network(self._images[:1].clone()).detach()
             except Exception as error:
                 yield (
                     f"{self._model} cannot answer a single image ({failure_words(error)}), which the last of a split "
@@ -148,6 +150,15 @@ class NetworkTrial:
             with_much, _ = self._trained_answer()
             if torch.equal(without, with_much):
                 yield f"dropout changes nothing: {self._model} has layers of it (nn.Dropout), and does not use them"
+
+    def _constant(self) -> Iterator[str]:
+        """An answer that says nothing of the image; last, because the network is no longer what it was."""
+        if self._is_finite and never_depends(self._network, self._images):
+            yield (
+                f"{self._model} gives every image the same answer, before and after a few steps of training: nothing "
+                "can be learned. Does its forward use the image, and does each layer let it through (a ReLU that is "
+                "always at zero, a weight that is and stays zero, a bias alone)?"
+            )
 
     def _trained_answer(self) -> tuple[Tensor, set[float]]:
         """The answer in training, with the same random numbers each time, and the rates of functional dropout."""
