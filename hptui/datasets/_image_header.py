@@ -27,6 +27,8 @@ class ImageHeader:
     """whether parts of it may be, as of PNG with an alpha channel"""
     inverted: bool = False
     """whether it is stored bright to dark (MONOCHROME1)"""
+    patient: str = ""
+    """whom it is of (PatientID), where it is DICOM and says so"""
 
 
 @dataclass(frozen=True)

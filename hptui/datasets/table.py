@@ -57,9 +57,9 @@ def table(request: DatasetRequest) -> ImageDataset:
     labels = read_labels(path, content.label_columns, rows, request.least_classes)
     splits = _by_split(path, entries, request.least_classes)
     ordered = [entry for split in splits.values() for entry in split]
-    decoded = decode_files([entry.file for entry in ordered], request)
     files = [entry.file for entry in ordered]
-    known = patients(files, request)
+    decoded = decode_files(files, request)
+    known = patients(files, decoded.headers, request)
     images: dict[str, Images] = {}
     begin = 0
     for split, part in splits.items():
@@ -71,8 +71,8 @@ def table(request: DatasetRequest) -> ImageDataset:
         begin = end
     names = labels.names
     every = labels.of([entry.row for entry in ordered])
-    whose = patient_note(files, request, known, grouped="group" in content.columns)
-    sources = (*source_notes(files, every, names), *whose)
+    whose = patient_note(decoded.headers, request, known, grouped="group" in content.columns)
+    sources = (*source_notes(files, decoded.headers, every, names), *whose)
     notes = (content.note, *labels.notes, *notes, *left_out.notes, *decoded.notes, *sources)
     if "test" in images:
         return ImageDataset(path.stem, names, images["train"], images["test"], images.get("validation"), notes)
