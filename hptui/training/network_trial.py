@@ -38,6 +38,8 @@ PASSED_ON = (
     *("Alias", "ToCopy", "Unbind", "Permute", "T", "Transpose", "Expand"),
 )
 """operations of autograd that leave numbers as they are"""
+BOUNDS = {"Relu": "ReLU", "Hardtanh": "a ReLU with an upper end, or hardtanh", "Tanh": "tanh"}
+"""operations of autograd after which not every logit is possible"""
 DROPOUTS: tuple[Callable[..., Any], ...] = (
     *(F.dropout, F.dropout1d, F.dropout2d, F.dropout3d, F.alpha_dropout, F.feature_alpha_dropout),
     *(torch.dropout, torch.dropout_, torch.feature_dropout, torch.alpha_dropout, torch.feature_alpha_dropout),
@@ -83,6 +85,11 @@ class NetworkTrial:
             yield (
                 f"{self._model} answers training images with numbers that are not finite (NaN or infinity) before any "
                 "training: nothing can be learned from them"
+            )
+        elif kind := _bound(output):
+            yield (
+                f"{self._model} ends in {kind}, and the loss has a softmax or sigmoid of its own: no answer can be as "
+                "sure as it should, so it learns worse than it could: return what comes before it (logits)"
             )
         elif kind := _activation(output):
             self._network.train()
@@ -197,6 +204,12 @@ def _activation(output: Tensor) -> str:
     values = output.detach().double()
     adds_up = bool((values >= 0).all()) and bool((values.sum(1) - 1).abs().max() < SUMS_TO_ONE)
     return (kinds or ["softmax"])[0] if kinds or adds_up else ""
+
+
+def _bound(output: Tensor) -> str:
+    """What keeps all logits above zero, or within bounds; empty: nothing does."""
+    names = set(_last_operations(output.grad_fn))
+    return next((words for operation, words in BOUNDS.items() if names and names <= {f"{operation}Backward0"}), "")
 
 
 def _last_operations(node: Node | None) -> Iterator[str]:

@@ -66,6 +66,23 @@ class Sigmoid(Body):
         return super().forward(x).sigmoid()
 
 
+class EndsInReLU(Body):
+    def forward(self, x: Tensor) -> Any:
+        return F.relu(super().forward(x))
+
+
+class EndsInTanh(Body):
+    def forward(self, x: Tensor) -> Any:
+        return super().forward(x).tanh()
+
+
+class PooledReLU(Body):
+    """As SqueezeNet: the mean of what a ReLU lets through."""
+
+    def forward(self, x: Tensor) -> Any:
+        return F.relu(super().forward(x)[..., None, None]).mean((2, 3))
+
+
 class LogSoftmax(Body):
     """Harmless: the logarithm of a softmax is its own."""
 
@@ -145,6 +162,12 @@ def test_a_sigmoid_at_the_end_is_told(prepare: Make) -> None:
     assert "ends in sigmoid" in line
 
 
+@pytest.mark.parametrize(("factory", "end"), [(EndsInReLU, "ReLU"), (EndsInTanh, "tanh")])
+def test_an_end_that_leaves_logits_out_of_reach_is_told(prepare: Make, factory: Any, end: str) -> None:
+    (line,) = prepare(factory, search=LR).inputs.warnings
+    assert f"ends in {end}, and the loss has a softmax or sigmoid of its own" in line
+
+
 def test_functional_dropout_is_told(prepare: Make) -> None:
     first, second = prepare(Functional, search=WITH_DROPOUT).inputs.warnings
     assert "drops by a function (F.dropout, 0.5), which a value of dropout does not reach" in first
@@ -190,7 +213,7 @@ def test_where_no_gradient_leads_to_the_weights_is_told(prepare: Make) -> None:
         prepare(Detached, search=LR)
 
 
-@pytest.mark.parametrize("factory", [Body, LogSoftmax, Gated, Reads, NormDropNet])
+@pytest.mark.parametrize("factory", [Body, LogSoftmax, Gated, Reads, NormDropNet, PooledReLU])
 def test_nothing_is_told_of_a_sound_network(prepare: Make, factory: Any) -> None:
     assert prepare(factory, search=WITH_DROPOUT).inputs.warnings == ()
 
