@@ -16,6 +16,7 @@ from hptui.datasets._intensity import outside
 from hptui.datasets._prepare import fingerprint
 from hptui.datasets._reading import read_dataset, split_dataset
 from hptui.datasets._rows import PixelRows, joined, pieces
+from hptui.datasets._shifts import are_others
 from hptui.datasets._split import take_test
 from hptui.datasets._summary import sampled_intensities
 from hptui.errors import DatasetError, HptuiError, nearest
@@ -28,8 +29,6 @@ from hptui.training.predicting import Predictor
 
 AT_ONCE = 500
 """images put to the network at once"""
-SHIFTED, STRETCHED = 0.5, 1.5
-"""deviations of the training images, and times theirs, by which other images may differ before it is told"""
 LUMA = (0.299, 0.587, 0.114)
 """shares of red, green and blue in grey (ITU-R BT.601, as Pillow has it)"""
 
@@ -209,11 +208,10 @@ def _with_channels(spec: str, pixels: Pixels, channels: int) -> Pixels:
 
 def _other_intensities(pixels: Pixels | PixelRows, trained: DataSummary | None) -> list[str]:
     """A sentence where these images are much brighter, darker, flatter or richer in contrast than those of training."""
-    if trained is None or trained.deviation == 0:
+    if trained is None:
         return []
     mean, deviation = sampled_intensities(pixels)
-    apart, ratio = abs(mean - trained.mean) / trained.deviation, deviation / trained.deviation
-    if apart <= SHIFTED and 1 / STRETCHED <= ratio <= STRETCHED:
+    if not are_others(mean, deviation, trained.mean, trained.deviation):
         return []
     return [
         f"intensities are other ones than in training: mean {mean:.4g} and deviation {deviation:.4g}, of the training "
