@@ -12,6 +12,7 @@ import numpy as np
 
 from hptui.config.values import BY_HEADER
 from hptui.datasets import Images, Names
+from hptui.datasets._class_notes import same_spelling
 from hptui.datasets._split_names import split_meant
 from hptui.errors import DatasetError
 
@@ -123,6 +124,31 @@ def grouping_note(splits: Mapping[str, Images]) -> Iterator[str]:
                 f"{crossing}. If these are {whom}, keep each in one split with --group-pattern {shlex.quote(pattern)}"
             )
             return
+
+
+def group_notes(splits: Mapping[str, Images]) -> Iterator[str]:
+    """Lines on groups that are known: such as may be one, written in two ways, and some that keep nothing together."""
+    by_split = [set(_listed(images.groups)) for images in splits.values()]
+    groups, images = set().union(*by_split), sum(map(len, splits.values()))
+    if len(groups) == images > 0 and all(part.groups is not None for part in splits.values()):
+        yield (
+            f"each of the {images:,} images is a group of its own, so that nothing is kept together: is that the "
+            "patient, or the image?"
+        )
+    spellings: dict[str, list[str]] = {}
+    for group in sorted(groups):
+        spellings.setdefault(_spelled(group), []).append(group)
+    if twins := [found for found in spellings.values() if len(found) > 1]:
+        across = sum(not any(set(found) <= part for part in by_split) for found in twins)
+        yield (
+            f"groups {twins[0][0]!r} and {twins[0][1]!r} differ in case, blanks or zeros before a number alone "
+            f"({len(twins):,} such, {across:,} of them in more than one split): if they are one patient, write them "
+            "alike, or the patient is trained on and tested"
+        )
+
+
+def _spelled(group: str) -> str:
+    return re.sub(r"(?<![0-9])0+(?=[0-9])", "", "".join(same_spelling(group).split()))
 
 
 def _largest(groups: Counter[str]) -> str:

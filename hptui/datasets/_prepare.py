@@ -20,7 +20,7 @@ from hptui.datasets._class_notes import class_notes, refuse_other_spelling
 from hptui.datasets._classes import are_told_apart, fewest
 from hptui.datasets._duplicates import check_overlap, with_keys
 from hptui.datasets._given import as_dataset, as_images, as_labels, check_labels, layout_advice
-from hptui.datasets._groups import grouped, grouped_as_run, grouping_note
+from hptui.datasets._groups import group_notes, grouped, grouped_as_run, grouping_note
 from hptui.datasets._joining import without_files
 from hptui.datasets._near import near_notes
 from hptui.datasets._request import one_line
@@ -168,7 +168,7 @@ def check(
         splits["train"],
         splits.get("test"),
         splits.get("validation"),
-        (*notes, *told, *[as_run] * bool(as_run), *grouping_note(splits)),
+        (*notes, *told, *[as_run] * bool(as_run), *grouping_note(splits), *group_notes(splits)),
         bool(dataset.published),
         files or str(dataset.files),
     )

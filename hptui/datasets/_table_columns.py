@@ -111,6 +111,7 @@ def read_table(path: Path, named: Mapping[str, str], run: Mapping[str, str] | No
         )
         for line, cells in lines[1:]
     )
+    rows = _with_whole_groups(rows)
     ignored = ""
     if "split" in columns and "split" not in named and not all(split_named(row.split) for row in rows):
         _refuse_half_a_split(path, columns["split"], {row.split for row in rows})
@@ -118,6 +119,14 @@ def read_table(path: Path, named: Mapping[str, str], run: Mapping[str, str] | No
         rows = tuple(replace(row, split="") for row in rows)
     what = ", ".join(f"{role} = {column}" for role, column in columns.items())
     return Table(rows, columns, label_columns, f"columns of {path.name}: {what}{ignored}{as_run}")
+
+
+def _with_whole_groups(rows: tuple[Row, ...]) -> tuple[Row, ...]:
+    """Rows in which a group 7.0 is 7, if all are numbers: what a program made of them where some cells are empty."""
+    numbers = [re.fullmatch(r"([0-9]+)(?:\.0+)?", row.group) for row in rows]
+    if not all(number or not row.group for number, row in zip(numbers, rows, strict=True)):
+        return rows
+    return tuple(replace(row, group=number[1] if number else "") for number, row in zip(numbers, rows, strict=True))
 
 
 def _with_those_of_run(
