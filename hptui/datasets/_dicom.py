@@ -78,8 +78,23 @@ def dicom_header(path: Path, *, own_window: bool) -> ImageHeader:
     frames = int(dataset.get("NumberOfFrames") or 1)
     padded = not colour and "PixelPaddingValue" in dataset
     channels, sides = 3 if colour else 1, (int(dataset.Rows), int(dataset.Columns))
-    patient = str(dataset.get("PatientID") or "").strip()
-    return ImageHeader(depth, channels, *sides, frames, "dicom", padded, inverted=inverted, patient=patient)
+    return ImageHeader(
+        depth,
+        channels,
+        *sides,
+        frames,
+        "dicom",
+        padded,
+        inverted=inverted,
+        modality=_text(dataset, "Modality"),
+        rescaled=any(name in dataset for name in ("RescaleSlope", "RescaleIntercept", "ModalityLUTSequence")),
+        patient=_text(dataset, "PatientID"),
+    )
+
+
+def _text(dataset: Dataset, keyword: str) -> str:
+    """An element as text; empty if it is not there, or says nothing."""
+    return str(dataset.get(keyword) or "").strip()
 
 
 def read_dicom(path: Path, frames: list[int], *, own_window: bool) -> list[Values]:

@@ -23,6 +23,8 @@ _LOOKS: tuple[Callable[[_Seen], str], ...] = (
     lambda seen: f"{seen[1].height} x {seen[1].width} pixels",
     lambda seen: {1: "grey", 3: "RGB"}.get(seen[1].channels, f"of {seen[1].channels} channels"),
     lambda seen: "stored bright to dark (MONOCHROME1)" if seen[1].inverted else "stored dark to bright",
+    lambda seen: f"of modality {seen[1].modality or 'unknown'}" if seen[1].decoder == "dicom" else "no DICOM",
+    lambda seen: "with a rescale" if seen[1].rescaled else "without a rescale",
     lambda seen: f"{seen[0].suffix.lower() or 'nameless'} files",
 )
 
