@@ -24,6 +24,7 @@ from hptui.training.engine.building import StudyInputs, new_state
 from hptui.training.engine.outputs import adapter_of
 from hptui.training.engine.random_state import seed_all
 from hptui.training.engine.values_in_force import ValuesInForce
+from hptui.training.unregistered import changing_attributes, untrained_weights
 
 IMAGES = 16
 NOTHING, NEARLY_ALL = 0.0, 0.9
@@ -32,6 +33,8 @@ UNSTEADY = 1e-3
 """relative difference of two answers to the same images; a GPU's sums differ by less"""
 ALONE = 1e-2
 """relative difference of two answers to an image, alone and among others; a GPU may sum in another precision"""
+NAMED = 3
+"""weights or tensors in a sentence"""
 SUMS_TO_ONE = 1e-5
 PASSED_ON = (
     *("View", "UnsafeView", "ReshapeAlias", "Squeeze", "Unsqueeze", "Select", "Slice", "Stack", "Cat", "Clone"),
@@ -71,7 +74,7 @@ class NetworkTrial:
         self._network.eval()
         lines = [*self._last_activation(), *(list(self._unsteady()) or self._alone())]
         self._network.train()
-        lines += [*self._dropout(), *self._constant()]
+        lines += [*self._dropout(), *self._unregistered(), *self._constant()]
         return [*adapter_of(self._network).words, *lines]
 
     def _answer(self) -> Tensor:
@@ -157,6 +160,21 @@ class NetworkTrial:
             with_much, _ = self._trained_answer()
             if torch.equal(without, with_much):
                 yield f"dropout changes nothing: {self._model} has layers of it (nn.Dropout), and does not use them"
+
+    def _unregistered(self) -> Iterator[str]:
+        if weights := untrained_weights(self._answer(), self._values.optimizer):
+            shapes = ", ".join(" x ".join(map(str, weight.shape)) for weight in weights[:NAMED])
+            yield (
+                f"the answer of {self._model} depends on {len(weights)} weights that are not trained, and may be in no "
+                f"file of it ({shapes}): are layers in a plain list, which nn.ModuleList should hold, or tensors "
+                "that are no nn.Parameter?"
+            )
+        if names := changing_attributes(self._network, self._answer):
+            yield (
+                f"{self._model} changes a tensor of its own in forward ({', '.join(names[:NAMED])}) that is in no "
+                "checkpoint and no file of it, so it answers otherwise after resume and in predict: make it a buffer "
+                "(register_buffer)"
+            )
 
     def _constant(self) -> Iterator[str]:
         """An answer that says nothing of the image; last, because the network is no longer what it was."""

@@ -333,6 +333,76 @@ def test_an_answer_that_never_depends_on_the_image_is_told(prepare: Make, factor
     assert "gives every image the same answer, before and after a few steps of training" in line
 
 
+class Listed(NeverCalled):
+    """Layers in a list that torch does not look into."""
+
+    def __init__(self, in_channels: int, num_classes: int) -> None:
+        super().__init__(in_channels, num_classes)
+        self.more = [nn.Linear(8, 8, bias=False)]
+
+    def features(self, x: Tensor) -> Tensor:
+        return self.more[0](super().features(x))
+
+
+class PlainTensor(NeverCalled):
+    def __init__(self, in_channels: int, num_classes: int) -> None:
+        super().__init__(in_channels, num_classes)
+        self.scale = torch.ones(8, requires_grad=True)
+
+    def features(self, x: Tensor) -> Tensor:
+        return super().features(x) * self.scale
+
+
+class MadeInForward(NeverCalled):
+    """Sound: an answer comes before the optimizer does."""
+
+    def features(self, x: Tensor) -> Tensor:
+        if not hasattr(self, "more"):
+            self.more = nn.Linear(8, 8, bias=False)
+        return self.more(super().features(x))
+
+
+class MeanOfItsOwn(NeverCalled):
+    """A running mean that no checkpoint has; a constant beside it is no state."""
+
+    def __init__(self, in_channels: int, num_classes: int) -> None:
+        super().__init__(in_channels, num_classes)
+        self.mean, self.one = torch.zeros(8), torch.ones(8)
+
+    def features(self, x: Tensor) -> Tensor:
+        x = super().features(x)
+        if self.training:
+            self.mean = 0.9 * self.mean + 0.1 * x.detach().mean(0)
+        return (x - self.mean) * self.one
+
+
+class PartlyFrozen(NeverCalled):
+    def __init__(self, in_channels: int, num_classes: int) -> None:
+        super().__init__(in_channels, num_classes)
+        self.convolution.requires_grad_(False)
+
+
+@pytest.mark.parametrize(("factory", "shape"), [(Listed, "8 x 8"), (PlainTensor, "(8)")])
+def test_weights_that_are_never_trained_are_told(prepare: Make, factory: Any, shape: str) -> None:
+    (line,) = prepare(factory, search=LR).inputs.warnings
+    assert "depends on 1 weights that are not trained, and may be in no file of it" in line
+    assert shape in line
+
+
+def test_a_layer_that_forward_makes_is_trained(prepare: Make) -> None:
+    assert prepare(MadeInForward, search=LR).inputs.warnings == ()
+
+
+def test_a_state_that_no_checkpoint_has_is_told(prepare: Make) -> None:
+    (line,) = prepare(MeanOfItsOwn, search=LR).inputs.warnings
+    assert "changes a tensor of its own in forward (mean) that is in no checkpoint" in line
+
+
+@pytest.mark.parametrize("optimizer", registry.names("optimizers"))
+def test_every_optimizer_has_the_weights_that_are_not_frozen(prepare: Make, optimizer: str) -> None:
+    assert prepare(PartlyFrozen, search=LR, optimizer=optimizer).inputs.warnings == ()
+
+
 @pytest.mark.parametrize("factory", [ZeroHead, ZeroScale, AliveInTraining])
 def test_an_answer_that_comes_to_depend_on_the_image_is_sound(prepare: Make, factory: Any) -> None:
     assert prepare(factory, search=LR).inputs.warnings == ()
