@@ -32,7 +32,7 @@ def find_splits(root: Path, left_out: LeftOut, least: int = 2) -> dict[Split, Fi
         for path in folders:
             if path not in made.values():
                 left_out.add("a folder that is no split", path)
-        return _classes_in_splits(root, made, left_out)
+        return _classes_in_splits(root, made, left_out, least if len(made) == 1 else 2)
     if len(folders) > 1 and (within := _splits_in_classes(root, folders)):
         return _by_split(within, left_out)
     _refuse_unlabelled(root, folders)
@@ -72,7 +72,7 @@ def _made_splits(root: Path, folders: list[Path], least: int = 2) -> dict[Split,
     return {split: made[split] for split in _SPLITS if split in made}
 
 
-def _classes_in_splits(root: Path, made: dict[Split, Path], left_out: LeftOut) -> dict[Split, Files]:
+def _classes_in_splits(root: Path, made: dict[Split, Path], left_out: LeftOut, least: int) -> dict[Split, Files]:
     """Files of PATH/train/CLASS and the like; a test folder that nobody has sorted has no labels, and is left out."""
     unsorted = [path for path in made.values() if not _has_folders(path)]
     if made["train"] in unsorted:
@@ -85,7 +85,7 @@ def _classes_in_splits(root: Path, made: dict[Split, Path], left_out: LeftOut) -
         inside = _folders(path, left_out)
         if len(inside) == 1 and inside[0].name == path.name:
             inside = _folders(inside[0], left_out)
-        splits[split] = _files(path, inside, left_out)
+        splits[split] = _files(path, inside, left_out, least)
         _refuse_other_classes(made["train"], set(splits["train"]), path, set(splits[split]))
     return splits
 

@@ -232,3 +232,5 @@ def test_external_images_may_be_of_one_split_alone(tmp_path: Path, split: str) -
     for spec in (f"folder:{tmp_path}", f"table:{tmp_path / 'own.csv'}"):
         labels = read(spec, "uint8").images.labels
         assert np.bincount(labels).tolist() == [6, 6]
+    files(tmp_path / "ill", [f"{split}/ill/{index}.png" for index in range(6)])
+    assert np.bincount(read(f"folder:{tmp_path / 'ill'}", "uint8").images.labels).tolist() == [6]
