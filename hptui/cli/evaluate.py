@@ -15,15 +15,16 @@ from rich.text import Text
 from hptui import registry
 from hptui.cli.answer_cells import answer_cells, listed
 from hptui.cli.headway_line import showing_headway
-from hptui.cli.predict import load_network
+from hptui.cli.predict import LoadedNetwork, load_network
 from hptui.cli.tables import left_table
 from hptui.config import StudyConfig, convert_field
 from hptui.config.layers import contradictions
-from hptui.errors import ConfigError
+from hptui.errors import ConfigError, HptuiError
 from hptui.export.csv_lines import csv_lines
 from hptui.reading.comparison.number_words import percent
 from hptui.reading.evaluation import Evaluated, Evaluation, Measured, Unit, Wanted, evaluate_answers
 from hptui.reading.wrong_images import HEADINGS, wrong_cells
+from hptui.record.localizing import localized
 from hptui.record.predictions import Model, read_predictions
 from hptui.record.study_directory import Study
 
@@ -76,7 +77,9 @@ def evaluate(
 
     config = _reading(network.study, dataset, read_as)
     with showing_headway():
-        external = read_external(dataset, config, network.predictor, network.study, _offered(network.study, read_as))
+        offered = _offered(network.study, read_as)
+        own, unknown = _here(network)
+        external = read_external(dataset, config, network.predictor, network.study, offered, own)
     names = network.predictor.class_names
     found = evaluate_answers(
         external_answers(network.predictor, external.images),
@@ -85,7 +88,7 @@ def evaluate(
         wanted,
         run=f"{run.parent.name}/{run.name}",
         dataset=dataset,
-        notes=external.notes,
+        notes=(*unknown, *external.notes),
     )
     return EvaluatedRun(found, external.images, names)
 
@@ -108,6 +111,21 @@ def _reading(study: Study, dataset: str, read_as: Mapping[str, object]) -> Study
         if "group_column" in fields:
             raise ConfigError(problem)
     return config
+
+
+def _here(network: LoadedNetwork) -> tuple[StudyConfig | None, tuple[str, ...]]:
+    """The study's settings with the paths of this machine; None, with a line, where its own images are not known here.
+
+    What it is trained with besides its images is not wanted.
+    """
+    from hptui.training.trained_on import UNKNOWN
+
+    study = network.study
+    images_alone = msgspec.structs.replace(study, config=msgspec.structs.replace(study.config, weights=None))
+    try:
+        return localized(images_alone, allowed=network.allowed), ()
+    except HptuiError as error:
+        return None, (f"{UNKNOWN}{error}",)
 
 
 def _offered(study: Study, read_as: Mapping[str, object]) -> StudyConfig:

@@ -26,6 +26,7 @@ from hptui.record.predictions import Predictions
 from hptui.record.study_directory import Study
 from hptui.record.task import Task
 from hptui.training.predicting import Predictor
+from hptui.training.trained_on import trained_on_notes
 
 AT_ONCE = 500
 """images put to the network at once"""
@@ -43,7 +44,12 @@ class ExternalImages:
 
 
 def read_external(
-    spec: str, config: StudyConfig, predictor: Predictor, study: Study, run: StudyConfig | None = None
+    spec: str,
+    config: StudyConfig,
+    predictor: Predictor,
+    study: Study,
+    run: StudyConfig | None = None,
+    own: StudyConfig | None = None,
 ) -> ExternalImages:
     """Read a data set as the run's study reads its own.
 
@@ -53,6 +59,7 @@ def read_external(
         predictor: whose classes, channels and size the images have to have.
         study: whose images the network was trained on.
         run: settings whose columns and pattern of groups are taken where they fit these images.
+        own: settings of the study with the paths of this machine, by which its own images are found here.
 
     Raises:
         ConfigError: there is no such data set.
@@ -75,7 +82,8 @@ def read_external(
             f"{spec} has pixels of {pixels.dtype}; the network was trained on {predictor.intensity.dtype}, whose range "
             "of intensities says nothing about them. Name images of the same depth."
         )
-    notes = [*dataset.notes]
+    trained_on = trained_on_notes(dataset, own, study.fingerprint) if own is not None else ()
+    notes = [*trained_on, *dataset.notes]
     if pixels.shape[1] != channels:
         pixels = _with_channels(spec, np.asarray(pixels), channels)
         notes.append(f"images of {spec} were made {'grey' if channels == 1 else 'colour'} ones, as the network takes.")
