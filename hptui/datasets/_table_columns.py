@@ -148,6 +148,11 @@ def _with_those_of_run(
 def _refuse_half_a_split(path: Path, column: str, words: set[str]) -> None:
     """Raise DatasetError where a column names some parts of the data, and others in words that do not say which."""
     known = sorted(word for word in words if split_named(word))
+    if known and "" in words and all(split_named(word) for word in words if word):
+        raise DatasetError(
+            f"{path}: column {column!r} says {known[0]!r} in some lines, and nothing in others: write train, "
+            "validation or test in each."
+        )
     if known and (odd := sorted(word for word in words if not split_named(word) and speaks_of_split(word))):
         raise DatasetError(
             f"{path}: column {column!r} holds {known[0]!r} and {odd[0]!r}, which does not say what it is for: write "

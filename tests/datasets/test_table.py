@@ -410,3 +410,12 @@ def test_a_patient_who_became_a_number_with_a_point_is_the_same(tmp_path: Path) 
     rows = [f"{index:03},{index % 2},{'train' if index < 8 else 'test'},{index % 4}" for index in range(12)]
     rows[8:] = [*(f"{row}.0" for row in rows[8:11]), "011,1,test,"]
     assert "group" in refusal(write(tmp_path, ["file,label,split,patient", *rows]))
+
+
+def test_a_split_that_some_lines_lack_is_refused(tmp_path: Path) -> None:
+    """Not left out as a whole, with the test images that it names."""
+    folder(tmp_path, 12)
+    splits = ["train"] * 6 + ["test"] * 4 + [""] * 2
+    rows = [f"{index:03},{index % 2},{split}" for index, split in enumerate(splits)]
+    said = refusal(write(tmp_path, ["file,label,split", *rows]))
+    assert "column 'split' says 'test' in some lines, and nothing in others: write train, validation or test" in said
