@@ -27,6 +27,7 @@ from hptui.datasets._request import one_line
 from hptui.datasets._rows import PixelRows, pieces
 from hptui.datasets._several_labels import unknown_labels
 from hptui.datasets._split import NONE, Purpose, percent, sample, split_off, taken_words
+from hptui.datasets._turned import turned_notes
 from hptui.errors import ConfigError, DatasetError, HptuiError, own_place
 from hptui.headway import tell
 from hptui.record.task import task_of
@@ -216,7 +217,7 @@ def prepare(
     given = {"train": train, "validation": validation, "test": dataset.test}
     splits = {split: images for split, images in given.items() if images is not None}
     if not (dataset.published or allow_overlap):
-        notes = (*notes, *near_notes(splits))
+        notes = (*notes, *near_notes(splits), *turned_notes(splits))
     notes = (*notes, *class_notes(splits, dataset.class_names), *unknown_labels(splits, dataset.class_names))
     return replace(dataset, train=train, validation=validation, notes=notes)
 
