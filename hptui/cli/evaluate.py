@@ -12,24 +12,27 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from hptui import registry
 from hptui.cli.answer_cells import answer_cells, listed
 from hptui.cli.headway_line import showing_headway
-from hptui.cli.predict import load_network
+from hptui.cli.predict import LoadedNetwork, load_network
 from hptui.cli.tables import left_table
 from hptui.config import StudyConfig, convert_field
-from hptui.errors import ConfigError
+from hptui.config.layers import contradictions
+from hptui.errors import ConfigError, HptuiError
 from hptui.export.csv_lines import csv_lines
 from hptui.reading.comparison.number_words import percent
 from hptui.reading.evaluation import Evaluated, Evaluation, Measured, Unit, Wanted, evaluate_answers
 from hptui.reading.wrong_images import HEADINGS, wrong_cells
+from hptui.record.localizing import localized
 from hptui.record.predictions import Model, read_predictions
 from hptui.record.study_directory import Study
 
 if TYPE_CHECKING:
     from hptui.datasets import Images
 
-COLUMNS = ("column", "group_column")
-"""settings that only a table has"""
+NAMES = ("column", "group_column", "group_pattern")
+"""settings that speak of the names in a data set: of columns, and of files"""
 FEW_WRONG = 10
 """images named on a terminal"""
 FEW_IMAGES = 10
@@ -74,7 +77,9 @@ def evaluate(
 
     config = _reading(network.study, dataset, read_as)
     with showing_headway():
-        external = read_external(dataset, config, network.predictor, network.study)
+        offered = _offered(network.study, read_as)
+        own, unknown = _here(network)
+        external = read_external(dataset, config, network.predictor, network.study, offered, own)
     names = network.predictor.class_names
     found = evaluate_answers(
         external_answers(network.predictor, external.images),
@@ -83,26 +88,53 @@ def evaluate(
         wanted,
         run=f"{run.parent.name}/{run.name}",
         dataset=dataset,
-        notes=external.notes,
+        notes=(*unknown, *external.notes),
     )
     return EvaluatedRun(found, external.images, names)
 
 
 def _reading(study: Study, dataset: str, read_as: Mapping[str, object]) -> StudyConfig:
-    """The study's settings with those that are others for this data set; columns hold for its own kind alone."""
+    """The study's settings with those that are others for this data set, without what speaks of names in its own."""
     config = study.config
     if study.data is None:  # its splits were made without a look at equal images: only so are its own known again
         config = msgspec.structs.replace(config, allow_overlap=True)
-    same_kind = dataset.partition(":")[0] == config.dataset.partition(":")[0]
-    changes: dict[str, Any] = {}
-    if not same_kind:
-        changes = {name: getattr(StudyConfig(), name) for name in COLUMNS if hasattr(config, name)}
+    changes: dict[str, Any] = {name: getattr(StudyConfig(), name) for name in NAMES}
+    if dataset.partition(":")[0] == config.dataset.partition(":")[0] and registry.is_own(dataset):
+        del changes["column"]  # another function of the same file
     for name, value in read_as.items():
         try:
             changes[name] = convert_field(name, value)
         except ConfigError as error:
             raise ConfigError(f"--{name.replace('_', '-')}: {error}") from None
-    return msgspec.structs.replace(config, **changes)
+    config = msgspec.structs.replace(config, **changes)
+    for fields, problem in contradictions(config, installed=False):
+        if "group_column" in fields:
+            raise ConfigError(problem)
+    return config
+
+
+def _here(network: LoadedNetwork) -> tuple[StudyConfig | None, tuple[str, ...]]:
+    """The study's settings with the paths of this machine; None, with a line, where its own images are not known here.
+
+    What it is trained with besides its images is not wanted.
+    """
+    from hptui.training.trained_on import UNKNOWN
+
+    study = network.study
+    images_alone = msgspec.structs.replace(study, config=msgspec.structs.replace(study.config, weights=None))
+    try:
+        return localized(images_alone, allowed=network.allowed), ()
+    except HptuiError as error:
+        return None, (f"{UNKNOWN}{error}",)
+
+
+def _offered(study: Study, read_as: Mapping[str, object]) -> StudyConfig:
+    """The study's own settings, whose columns and pattern are taken where they fit and the user says nothing else."""
+    given = convert_field("column", read_as["column"]) if "column" in read_as else {}
+    if not ({"group_column", "group_pattern"} & set(read_as) or "group" in given):
+        return study.config
+    column = {role: name for role, name in study.config.column.items() if role != "group"}
+    return msgspec.structs.replace(study.config, column=column, group_column=None, group_pattern=None)
 
 
 def evaluation_text(evaluated: EvaluatedRun) -> RenderableType:

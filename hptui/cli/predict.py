@@ -223,6 +223,8 @@ class LoadedNetwork:
 
     study: Study
     predictor: Predictor
+    allowed: str
+    """checksum of its code, where somebody has allowed that a moment ago"""
 
 
 def load_network(run: Path, model: Model, *, device: str | None, trust: bool) -> LoadedNetwork:
@@ -248,7 +250,7 @@ def load_network(run: Path, model: Model, *, device: str | None, trust: bool) ->
         threads=config.threads,
         precision=config.precision,
     )
-    return LoadedNetwork(study, predictor)
+    return LoadedNetwork(study, predictor, allowed)
 
 
 def _threshold(run: Path, model: Model, wanted: str, grouping: Grouping | None) -> float:

@@ -107,6 +107,10 @@ class DatasetRequest:
     """--column: of a table, by what they are (image, label, split, group)"""
     group_pattern: str | None = None
     """--group-pattern: a regular expression on an image's path, whose first brackets hold the group"""
+    run_column: Mapping[str, str] = field(default_factory=dict)
+    """as `column`, of the table that a trained network's run had: each is taken where this table has it too"""
+    run_pattern: str | None = None
+    """as `group_pattern`, of that run: it is taken where it fits all of these images"""
     trained_depth: Depth | None = None
     """of a trained network that these images are put to: none are taken as test images, for all count; DICOM files are
     brought to it, whose values are in units whatever their depth, and other files of another depth refused"""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from hptui.datasets import Images
+from hptui.datasets._classes import members_of
+from hptui.errors import DatasetError
 
 _FEW = 20
 """folders in a class, of which more are hardly classes"""
@@ -45,7 +48,34 @@ def class_notes(given: Mapping[str, Images | None], class_names: Sequence[str]) 
     if odd := [repr(name) for name in class_names if re.sub(r"[^a-z0-9]", "", name.lower()) in _NO_CLASSES]:
         yield f"{', '.join(odd)} is taken as a class: if it says nothing of what is in the images, take it out"
     for one, other in _twins(class_names):
-        yield f"classes {one!r} and {other!r} differ in case or blanks alone: if they are one, give them one name"
+        has, too = (sum(_count(images, class_names.index(name)) for images in splits.values()) for name in (one, other))
+        yield (
+            f"classes {one!r} ({has:,} images) and {other!r} ({too:,}) differ in case, blanks or signs alone, and are "
+            "learned as two: if they are one, give them one name, in the folders or the table"
+        )
+
+
+def refuse_other_spelling(splits: Mapping[str, Images], class_names: Sequence[str]) -> None:
+    """Refuse a class of validation or test images that training images have in another spelling.
+
+    Raises:
+        DatasetError: no image of it could be right, and its images would count as errors of a network that knows them.
+    """
+    for names in _twins(class_names):
+        trained = {name: _count(splits["train"], class_names.index(name)) for name in names}
+        for split, images in splits.items():
+            for name, known in (names, names[::-1]):
+                if (count := _count(images, class_names.index(name))) and trained[known] and not trained[name]:
+                    raise DatasetError(
+                        f"{count:,} {split} images are of class {name!r}, of which there are no training images, but "
+                        f"{trained[known]:,} of {known!r}: the names differ in case, blanks or signs alone. Give them "
+                        "one name, in the folders or the table."
+                    )
+
+
+def _count(images: Images, index: int) -> int:
+    """Images of a class, or with a label."""
+    return len(members_of(images.labels, index))
 
 
 def _folders_of_all(splits: Mapping[str, Images], class_names: Sequence[str]) -> list[str]:
@@ -79,9 +109,14 @@ def _shown(split: str) -> str:
     return "training" if split == "train" else split
 
 
+def same_spelling(name: str) -> str:
+    """A name without what most people do not see: case, and a letter with its accent as one sign or as two (macOS)."""
+    return unicodedata.normalize("NFC", name.casefold())
+
+
 def _twins(class_names: Sequence[str]) -> Iterator[tuple[str, str]]:
     first: dict[str, str] = {}
     for name in class_names:
-        known = first.setdefault("".join(name.split()).replace("_", "").replace("-", "").casefold(), name)
+        known = first.setdefault("".join(same_spelling(name).split()).replace("_", "").replace("-", ""), name)
         if known != name:
             yield known, name

@@ -11,28 +11,46 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import platformdirs
 
 import hptui
 from hptui.datasets import Keys, Pixels
+from hptui.datasets._image_header import ImageHeader
 from hptui.datasets._pixel_file import PixelFile, is_abandoned, mapped
 from hptui.opening import open_regular, read_file
+from hptui.parsing import parse_json, ready
 from hptui.record.files import replace_file, replacing
 
 LARGE = 64 << 20
 """bytes of pixels: of fewer, decoding takes about as long as importing torch"""
 MOST = 40 << 30
 """bytes of all that is kept, unless a single set is larger; what was used longest ago goes first"""
-_FORMAT = 2
-"""of decoding: another number where the same files give other pixels than before"""
-_NOTE_BYTES = 1 << 20
+_FORMAT = 3
+"""of decoding: another number where the same files give other pixels than before, or more is kept of them"""
+_FACT_BYTES = 1 << 30
 _KEY = re.compile(r"\.?[0-9a-f]{64}\.")
 _SUFFIXES = (".npy", ".keys", ".json")
-"""of pixels, of what tells equal images, and of notes"""
+"""of pixels, of what tells equal images, and of headers and notes"""
 
-Kept = tuple[Pixels, Keys, tuple[str, ...]]
-Decode = Callable[[PixelFile], tuple[Keys, Sequence[str]]]
+Kept = tuple[Pixels, Keys, tuple[ImageHeader, ...], tuple[str, ...]]
+Decode = Callable[[PixelFile], tuple[Keys, Sequence[ImageHeader], Sequence[str]]]
+
+
+@ready
+class _Facts(msgspec.Struct):
+    """What is kept of the files beside their pixels; few headers are different."""
+
+    notes: list[str]
+    headers: list[ImageHeader]
+    header_of: list[int]
+    """(N,) which one each file has"""
+
+    @classmethod
+    def of(cls, headers: Sequence[ImageHeader], notes: Sequence[str]) -> _Facts:
+        places = {header: place for place, header in enumerate(dict.fromkeys(headers))}
+        return cls(list(notes), list(places), [places[header] for header in headers])
 
 
 class DecodedCache:
@@ -52,19 +70,20 @@ class DecodedCache:
         return digest.hexdigest()
 
     def load(self, key: str) -> Kept | None:
-        """Pixels, mapped copy on write, keys and notes; None where they are not kept, or damaged."""
-        pixels_file, keys_file, notes_file = self._files(key)
+        """Pixels, mapped copy on write, keys, headers and notes; None where they are not kept, or damaged."""
+        pixels_file, keys_file, facts_file = self._files(key)
         try:
-            notes = json.loads(read_file(notes_file, _NOTE_BYTES))
+            facts = parse_json(read_file(facts_file, _FACT_BYTES), _Facts)
+            headers = tuple(facts.headers[place] for place in facts.header_of)
             with open_regular(keys_file) as file:
                 keys: Keys = np.load(file, allow_pickle=False)
             pixels = mapped(pixels_file)
-            if keys.shape != pixels.shape[:1] or keys.dtype != np.uint64:
+            if keys.shape != pixels.shape[:1] or keys.dtype != np.uint64 or len(headers) != len(keys):
                 return None
             os.utime(pixels_file)  # it was used
-        except (OSError, ValueError, TypeError, EOFError):
+        except (OSError, ValueError, TypeError, EOFError, IndexError):
             return None
-        return pixels, keys, tuple(map(str, notes))
+        return pixels, keys, headers, tuple(facts.notes)
 
     def fill(self, key: str, shape: tuple[int, ...], depth: str, decode: Decode) -> Kept | None:
         """Have images decoded into a file, and map it; None where none can be kept, because there is no room for it.
@@ -75,9 +94,9 @@ class DecodedCache:
             key: see `key`.
             shape: (N, C, H, W)
             depth: of the pixels.
-            decode: puts every image into its place, and returns keys and notes.
+            decode: puts every image into its place, and returns keys, headers and notes.
         """
-        pixels_file, keys_file, notes_file = self._files(key)
+        pixels_file, keys_file, facts_file = self._files(key)
         size = int(np.prod(shape, dtype=np.int64)) * np.dtype(depth).itemsize
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -88,16 +107,16 @@ class DecodedCache:
                 if shutil.disk_usage(self.folder).free < 2 * size:
                     return None
                 file.claim(shape, depth)
-                keys, notes = decode(file)
+                keys, headers, notes = decode(file)
                 told = (*notes, self._note(size))
                 with replacing(keys_file) as beside:
                     np.save(beside, keys, allow_pickle=False)
-                replace_file(notes_file, json.dumps(list(notes)).encode())
+                replace_file(facts_file, msgspec.json.encode(_Facts.of(headers, notes)))
                 file.publish(pixels_file)  # last: now all is there
         except OSError:  # the disk; of images that cannot be read, decoding makes its own errors
             return None
         kept = self.load(key)
-        return None if kept is None else (*kept[:2], told)
+        return None if kept is None else (*kept[:3], told)
 
     def size(self) -> int:
         """Bytes of all that is kept, and of what is being decoded."""
@@ -125,8 +144,8 @@ class DecodedCache:
         return f"decoded images ({size >> 20:,} MB) are kept in {self.folder} for later starts (--keep-decoded never)"
 
     def _files(self, key: str) -> tuple[Path, Path, Path]:
-        pixels, keys, notes = (self.folder / f"{key}{suffix}" for suffix in _SUFFIXES)
-        return pixels, keys, notes
+        pixels, keys, facts = (self.folder / f"{key}{suffix}" for suffix in _SUFFIXES)
+        return pixels, keys, facts
 
     def _partial(self, key: str) -> Path:
         return self.folder / f".{key}.partial"

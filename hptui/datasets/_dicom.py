@@ -78,15 +78,23 @@ def dicom_header(path: Path, *, own_window: bool) -> ImageHeader:
     frames = int(dataset.get("NumberOfFrames") or 1)
     padded = not colour and "PixelPaddingValue" in dataset
     channels, sides = 3 if colour else 1, (int(dataset.Rows), int(dataset.Columns))
-    return ImageHeader(depth, channels, *sides, frames, "dicom", padded, inverted=inverted)
+    return ImageHeader(
+        depth,
+        channels,
+        *sides,
+        frames,
+        "dicom",
+        padded,
+        inverted=inverted,
+        modality=_text(dataset, "Modality"),
+        rescaled=any(name in dataset for name in ("RescaleSlope", "RescaleIntercept", "ModalityLUTSequence")),
+        patient=_text(dataset, "PatientID"),
+    )
 
 
-def patient_id(path: Path) -> str:
-    """Whom a DICOM file is of, by its header; empty if that does not say."""
-    from pydicom import dcmread
-
-    found = dcmread(path, force=True, stop_before_pixels=True, specific_tags=["PatientID"]).get("PatientID")
-    return str(found or "").strip()
+def _text(dataset: Dataset, keyword: str) -> str:
+    """An element as text; empty if it is not there, or says nothing."""
+    return str(dataset.get(keyword) or "").strip()
 
 
 def read_dicom(path: Path, frames: list[int], *, own_window: bool) -> list[Values]:

@@ -42,6 +42,8 @@ class DecodedFiles:
     """(N, C, H, W) of all files: a split of them is a slice, which needs no memory of its own"""
     keys: Keys
     """(N,) see `hptui.datasets.Images`"""
+    headers: Sequence[ImageHeader]
+    """(N,)"""
     notes: tuple[str, ...] = ()
     """what whoever reads the data set should know, one line each"""
 
@@ -65,13 +67,15 @@ def decode_files(paths: Sequence[Path], request: DatasetRequest) -> DecodedFiles
         return DecodedFiles(*kept)
     files = _Files(paths, request)
     if cache is not None and files.size >= decoded_cache.LARGE:
-        kept = cache.fill(key, files.shape, files.form.depth, lambda file: (files.decode(file.write), files.notes))
+        kept = cache.fill(
+            key, files.shape, files.form.depth, lambda file: (files.decode(file.write), files.headers, files.notes)
+        )
         if kept is not None:
             return DecodedFiles(*kept)
     _require_memory(files.size)
     pixels = np.empty(files.shape, files.form.depth)
     keys = files.decode(partial(pixels.__setitem__))
-    return DecodedFiles(pixels, keys, tuple(files.notes))
+    return DecodedFiles(pixels, keys, files.headers, tuple(files.notes))
 
 
 def _wishes(request: DatasetRequest) -> list[object]:
@@ -97,14 +101,14 @@ class _Files:
         size = request.image_size or _SIZE
         own_window = parse_intensity(request.intensity).kind == "voi"
         self._paths = paths
-        self._headers: list[ImageHeader] = _side_by_side(
+        self.headers: list[ImageHeader] = _side_by_side(
             lambda index: read_header(paths[index], own_window=own_window), len(paths), "looking at", "image files"
         )
         if own_window:
-            refuse_without_window(paths, self._headers)
-        channels = joint_channels(paths, self._headers, request.pages)
+            refuse_without_window(paths, self.headers)
+        channels = joint_channels(paths, self.headers, request.pages)
         self.form = ImageForm(
-            joint_depth(paths, self._headers, request.trained_depth),
+            joint_depth(paths, self.headers, request.trained_depth),
             channels,
             size,
             size,
@@ -118,13 +122,13 @@ class _Files:
 
     @property
     def notes(self) -> list[str]:
-        return list(file_notes(self._headers, self.form))
+        return list(file_notes(self.headers, self.form))
 
     def decode(self, put: Put) -> Keys:
         """Decode each image, and find its key while it is at hand."""
 
         def decode(index: int) -> Keys:
-            pixels = np.ascontiguousarray(read_pixels(self._paths[index], self._headers[index], self.form))
+            pixels = np.ascontiguousarray(read_pixels(self._paths[index], self.headers[index], self.form))
             put(index, pixels)
             return keys_of(pixels[np.newaxis])
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import shlex
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from hptui.config.values import BY_HEADER
 from hptui.datasets import Images, Names
+from hptui.datasets._class_notes import same_spelling
 from hptui.datasets._split_names import split_meant
 from hptui.errors import DatasetError
 
@@ -48,6 +49,57 @@ def grouped(images: Images, pattern: str | None) -> Images:
     return replace(images, groups=np.array(found, np.str_))
 
 
+def grouped_as_run(
+    splits: Mapping[str, Images], pattern: str, class_names: Sequence[str]
+) -> tuple[dict[str, Images], str]:
+    """Images with the groups that a run's pattern finds, and a line that says so; as they are, where it does not fit.
+
+    Those that have groups of their own keep them, without a line. It fits where it finds a group in every path, not
+    one for all images, nor their classes or splits: it was written for other folders.
+
+    Args:
+        splits: all images, of which some may have groups.
+        pattern: of the run.
+        class_names: which are no groups.
+    """
+    if any(images.groups is not None for images in splits.values()):
+        return dict(splits), ""
+    unfit = _does_not_fit([images.names for images in splits.values()], pattern, class_names)
+    words = f"the run's --group-pattern {shlex.quote(pattern)}"
+    if unfit:
+        return dict(splits), (
+            f"{words} does not fit here ({unfit}): images count one by one; if several are of one patient, name them "
+            "with a --group-pattern for these images."
+        )
+    with_groups = {split: grouped(images, pattern) for split, images in splits.items()}
+    groups = Counter(group for images in with_groups.values() for group in _listed(images.groups))
+    return with_groups, (
+        f"{words} fits here: {len(groups):,} groups such as {_largest(groups)!r} for {groups.total():,} images; if "
+        "these are no patients, give a --group-pattern for these images."
+    )
+
+
+def _does_not_fit(names: Sequence[Names | None], pattern: str, class_names: Sequence[str]) -> str:
+    """Why the groups that a pattern finds are none; empty: they may be."""
+    if pattern == BY_HEADER:
+        return "not every image has a PatientID in a DICOM header"
+    named = [name for part in names for name in _listed(part)]
+    if not named or any(part is None for part in names):
+        return "these images have no paths"
+    found = _found(np.array(named), pattern)
+    if lacking := [name for name, group in zip(named, found, strict=True) if not group]:
+        return f"it names no group in {len(lacking):,} of {len(named):,} paths, for example {lacking[0]!r}"
+    if len(set(found)) == 1:
+        return f"it finds {found[0]!r} in all paths"
+    if all(group in class_names or split_meant(group) for group in found):
+        return f"it finds {found[0]!r}, a class or a split"
+    return ""
+
+
+def _listed(names: Names | None) -> list[str]:
+    return [] if names is None else names.tolist()
+
+
 def _found(names: Names, pattern: str) -> list[str]:
     """What the first brackets of the pattern hold of each name; empty where it does not fit."""
     compiled = re.compile(pattern)
@@ -72,6 +124,31 @@ def grouping_note(splits: Mapping[str, Images]) -> Iterator[str]:
                 f"{crossing}. If these are {whom}, keep each in one split with --group-pattern {shlex.quote(pattern)}"
             )
             return
+
+
+def group_notes(splits: Mapping[str, Images]) -> Iterator[str]:
+    """Lines on groups that are known: such as may be one, written in two ways, and some that keep nothing together."""
+    by_split = [set(_listed(images.groups)) for images in splits.values()]
+    groups, images = set().union(*by_split), sum(map(len, splits.values()))
+    if len(groups) == images > 0 and all(part.groups is not None for part in splits.values()):
+        yield (
+            f"each of the {images:,} images is a group of its own, so that nothing is kept together: is that the "
+            "patient, or the image?"
+        )
+    spellings: dict[str, list[str]] = {}
+    for group in sorted(groups):
+        spellings.setdefault(_spelled(group), []).append(group)
+    if twins := [found for found in spellings.values() if len(found) > 1]:
+        across = sum(not any(set(found) <= part for part in by_split) for found in twins)
+        yield (
+            f"groups {twins[0][0]!r} and {twins[0][1]!r} differ in case, blanks or zeros before a number alone "
+            f"({len(twins):,} such, {across:,} of them in more than one split): if they are one patient, write them "
+            "alike, or the patient is trained on and tested"
+        )
+
+
+def _spelled(group: str) -> str:
+    return re.sub(r"(?<![0-9])0+(?=[0-9])", "", "".join(same_spelling(group).split()))
 
 
 def _largest(groups: Counter[str]) -> str:

@@ -27,6 +27,12 @@ class ImageHeader:
     """whether parts of it may be, as of PNG with an alpha channel"""
     inverted: bool = False
     """whether it is stored bright to dark (MONOCHROME1)"""
+    modality: str = ""
+    """of DICOM: CT, MR, DX, ...; empty: it does not say"""
+    rescaled: bool = False
+    """whether it says how stored numbers become units"""
+    patient: str = ""
+    """whom it is of (PatientID), where it is DICOM and says so"""
 
 
 @dataclass(frozen=True)

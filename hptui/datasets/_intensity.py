@@ -13,6 +13,7 @@ from hptui.config.intensity_rule import IntensityRule, parse_intensity
 from hptui.datasets import ImageDataset, Images, Pixels
 from hptui.datasets._levels import Levels, levels_of
 from hptui.datasets._rows import pieces
+from hptui.datasets._shifts import shift_notes
 from hptui.errors import ConfigError, DatasetError
 from hptui.record.intensity import Depth, Intensity
 
@@ -64,7 +65,12 @@ def fit_intensity(rule: str, dataset: ImageDataset) -> FittedIntensity:
         high = low + 1.0
     intensity = Intensity(name, float(low), float(high), depth)
     mean, std = levels.mean_and_std(intensity)
-    notes = [*_range_notes(rule, intensity, levels), *_scale_notes(dataset, intensity), *_constant_notes(dataset)]
+    notes = [
+        *_range_notes(rule, intensity, levels),
+        *_scale_notes(dataset, intensity),
+        *shift_notes(dataset),
+        *_constant_notes(dataset),
+    ]
     return FittedIntensity(intensity, mean, np.where(std == 0, 1.0, std), tuple(notes))
 
 

@@ -113,6 +113,7 @@ def file_notes(headers: Sequence[ImageHeader], form: ImageForm) -> Iterator[str]
     if grey_dicom := sum(header.decoder == "dicom" and header.channels == 1 for header in headers):
         window = "each within its own VOI window" if form.own_window else "in the units of their rescale"
         yield f"{grey_dicom:,} of {total:,} image files are DICOM, {window}"
+    yield from _unit_notes([header for header in headers if header.decoder == "dicom" and header.channels == 1])
     if inverted := sum(header.inverted for header in headers):
         yield f"{inverted:,} of {total:,} image files are stored bright to dark (MONOCHROME1), and were turned round"
     if colour := sum(_is_colour_dicom(header) for header in headers):
@@ -126,6 +127,20 @@ def file_notes(headers: Sequence[ImageHeader], form: ImageForm) -> Iterator[str]
         yield f"{clear:,} of {total:,} image files have an alpha channel: what is transparent there was taken as white"
     if any(header.height != header.width for header in headers):
         yield f"image files of {_sizes(headers)} pixels {_FITTED[form.resize]}"
+
+
+def _unit_notes(grey: Sequence[ImageHeader]) -> Iterator[str]:
+    """Lines where values of grey DICOM files are not in one unit: a number that is air in one is bone in another."""
+    kinds = Counter(header.modality or "unknown" for header in grey)
+    if len(kinds) > 1:
+        named = ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common())
+        yield f"the DICOM files are of several modalities ({named}), whose values have different units"
+    without = sum(not header.rescaled for header in grey)
+    if 0 < without < len(grey):
+        yield (
+            f"{without:,} of {len(grey):,} DICOM files do not say how numbers become units (no rescale), and the "
+            "others do: the values of both are taken for the same"
+        )
 
 
 def without_files(notes: Iterable[str]) -> tuple[tuple[str, ...], str]:

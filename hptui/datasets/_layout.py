@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hptui.datasets._class_notes import same_spelling
 from hptui.datasets._image_files import LeftOut, images_below, visible
 from hptui.datasets._no_classes import refuse_no_classes, without_masks
 from hptui.datasets._split_names import Split, speaks_of_split, split_meant, split_named
@@ -27,11 +28,11 @@ def find_splits(root: Path, left_out: LeftOut, least: int = 2) -> dict[Split, Fi
     folders = _folders(root, left_out)
     if len(folders) == 1 and folders[0].name == root.name:  # an archive that was unpacked into its own name
         return find_splits(folders[0], left_out, least)
-    if made := _made_splits(root, folders):
+    if made := _made_splits(root, folders, least):
         for path in folders:
             if path not in made.values():
                 left_out.add("a folder that is no split", path)
-        return _classes_in_splits(root, made, left_out)
+        return _classes_in_splits(root, made, left_out, least if len(made) == 1 else 2)
     if len(folders) > 1 and (within := _splits_in_classes(root, folders)):
         return _by_split(within, left_out)
     _refuse_unlabelled(root, folders)
@@ -40,8 +41,10 @@ def find_splits(root: Path, left_out: LeftOut, least: int = 2) -> dict[Split, Fi
     return {"train": _files(root, folders, left_out, least)}
 
 
-def _made_splits(root: Path, folders: list[Path]) -> dict[Split, Path]:
+def _made_splits(root: Path, folders: list[Path], least: int = 2) -> dict[Split, Path]:
     """Folders of the splits, training first; empty: the folders are classes.
+
+    Where one class will do, all images count alike: then one split is enough, and the first stands for training.
 
     Raises:
         DatasetError: two folders are the same split, or there is none to train on.
@@ -59,15 +62,17 @@ def _made_splits(root: Path, folders: list[Path]) -> dict[Split, Path]:
             return {}  # a positive test and a negative test are classes
         raise DatasetError(f"{root} has both {several[0].name} and {several[1].name}; keep one of them.")
     made = {split: paths[0] for split, paths in candidates.items()}
-    if len(made) < 2:
+    if len(made) < 2 and not (least == 1 and all(_has_folders(path) for path in made.values())):
         return {}  # a class may be called so
-    if "train" not in made:
+    if made and "train" not in made and least == 1:
+        made["train"] = made.pop(next(split for split in _SPLITS if split in made))
+    if made and "train" not in made:
         names = " and ".join(path.name for path in made.values())
         raise DatasetError(f"{root} has {names}, but no folder of images to train on, such as train.")
     return {split: made[split] for split in _SPLITS if split in made}
 
 
-def _classes_in_splits(root: Path, made: dict[Split, Path], left_out: LeftOut) -> dict[Split, Files]:
+def _classes_in_splits(root: Path, made: dict[Split, Path], left_out: LeftOut, least: int) -> dict[Split, Files]:
     """Files of PATH/train/CLASS and the like; a test folder that nobody has sorted has no labels, and is left out."""
     unsorted = [path for path in made.values() if not _has_folders(path)]
     if made["train"] in unsorted:
@@ -80,7 +85,7 @@ def _classes_in_splits(root: Path, made: dict[Split, Path], left_out: LeftOut) -
         inside = _folders(path, left_out)
         if len(inside) == 1 and inside[0].name == path.name:
             inside = _folders(inside[0], left_out)
-        splits[split] = _files(path, inside, left_out)
+        splits[split] = _files(path, inside, left_out, least)
         _refuse_other_classes(made["train"], set(splits["train"]), path, set(splits[split]))
     return splits
 
@@ -89,11 +94,11 @@ def _refuse_other_classes(train: Path, classes: set[str], path: Path, found: set
     """Refuse a split whose class folders are not those of the training images, and say how they differ."""
     if found == classes:
         return
-    if {name.casefold() for name in found} == {name.casefold() for name in classes}:
+    if {same_spelling(name) for name in found} == {same_spelling(name) for name in classes}:
         raise DatasetError(
             f"{train} and {path} must have the same class folders; "
             f"{', '.join(map(repr, sorted(found - classes)))} and {', '.join(map(repr, sorted(classes - found)))} "
-            "differ in case: rename them."
+            "differ in case, or in how an accent is stored: rename them."
         )
     differences = ((train, found - classes), (path, classes - found))
     lacking = "; ".join(f"{place} lacks {', '.join(map(repr, sorted(names)))}" for place, names in differences if names)

@@ -23,21 +23,21 @@ Integers = npt.NDArray[np.int64]
 Thumbnails = npt.NDArray[np.float32]
 
 _ROWS, _COLUMNS = 8, 9
-_SIDE = 16
+SIDE = 16
 """of the thumbnails that are compared, and the smallest image that is looked at"""
 _MARGIN = 0.1
 """standard deviations by which a place has to be brighter: noise in what is dark all over is no difference"""
-_ALIKE = 0.995
+ALIKE = 0.995
 """correlation of two thumbnails from which on images are nearly equal"""
 _POPULAR = 20
 """images with the same half from which on it says nothing: an empty corner"""
-_SAMPLED, _CHUNK = 64, 64
+_SAMPLED, CHUNK = 64, 64
 """pixels of a side that are looked at, about, and images at a time"""
 
 
 def near_notes(splits: Mapping[str, Images]) -> Iterator[str]:
     """A line for each pair of splits with nearly equal images; equal ones are not counted."""
-    if min(next(iter(splits.values())).pixels.shape[2:]) < _SIDE:
+    if min(next(iter(splits.values())).pixels.shape[2:]) < SIDE:
         return
     grouped = all(images.groups is not None for images in splits.values())
     question = "Their groups differ: are they the same images?" if grouped else "Are they of the same patient?"
@@ -58,18 +58,23 @@ def near_notes(splits: Mapping[str, Images]) -> Iterator[str]:
 
 def _near_pairs(one: Images, other: Images, left: Hashes, right: Hashes) -> Integers:
     """(n, 2) positions in `one` and `other`; every image of `other` at most once, with the one most like it."""
-    found = [_same(left[:, half], right[:, half]) for half in range(left.shape[1])]
-    pairs = np.unique(np.concatenate(found), axis=0)
+    pairs = pairs_alike(left, right)
     if len(pairs) == 0:
         return pairs
     alike = _correlation(one, other, pairs)
-    near = np.flatnonzero((alike >= _ALIKE) & np.isfinite(alike))  # few are, so that their copies are small
+    near = np.flatnonzero((alike >= ALIKE) & np.isfinite(alike))  # few are, so that their copies are small
     if len(near):
         near = near[pixel_keys(one.take(pairs[near, 0])) != pixel_keys(other.take(pairs[near, 1]))]
     best = near[np.lexsort((-alike[near], pairs[near, 1]))]
     _, first = np.unique(pairs[best, 1], return_index=True)
     likest: Integers = pairs[best[first]]
     return likest
+
+
+def pairs_alike(left: Hashes, right: Hashes) -> Integers:
+    """Pairs of positions, one of each, with a half in common; (n, 2)."""
+    found = [_same(left[:, half], right[:, half]) for half in range(left.shape[1])]
+    return np.unique(np.concatenate(found), axis=0)
 
 
 def _same(left: Hashes, right: Hashes) -> Integers:
@@ -85,25 +90,32 @@ def _same(left: Hashes, right: Hashes) -> Integers:
 def _correlation(one: Images, other: Images, pairs: Integers) -> Thumbnails:
     """(n,) correlations of the thumbnails of each pair; NaN of images without any contrast."""
     alike = np.empty(len(pairs), np.float32)
-    for begin in range(0, len(pairs), _CHUNK):
-        some = pairs[begin : begin + _CHUNK]
-        left, right = (_standard(_sampled(each.pixels, some[:, column])) for column, each in enumerate((one, other)))
-        alike[begin : begin + _CHUNK] = (left * right).mean((1, 2))
+    for begin in range(0, len(pairs), CHUNK):
+        some = pairs[begin : begin + CHUNK]
+        left, right = (
+            standard(sampled_pixels(each.pixels, some[:, column])) for column, each in enumerate((one, other))
+        )
+        alike[begin : begin + CHUNK] = (left * right).mean((1, 2))
     return alike
 
 
 def _hashes(pixels: Pixels | PixelRows) -> Hashes:
     """(N, 2) halves of the hash, 32 bits each."""
     parts = []
-    for begin in range(0, len(pixels), _CHUNK):
-        sampled = _sampled(pixels, slice(begin, begin + _CHUNK))
-        with np.errstate(invalid="ignore"):
-            brighter = np.diff(_standard(sampled, _ROWS, _COLUMNS), axis=2) > _MARGIN
-        parts.append(np.packbits(brighter.reshape(len(brighter), -1), axis=1).view(np.uint32))
+    for begin in range(0, len(pixels), CHUNK):
+        sampled = sampled_pixels(pixels, slice(begin, begin + CHUNK))
+        parts.append(hashes_of(sampled.mean(1, dtype=np.float32)))
     return np.concatenate(parts)
 
 
-def _sampled(pixels: Pixels | PixelRows, images: slice | Integers) -> Pixels:
+def hashes_of(grey: Thumbnails) -> Hashes:
+    """(N, 2) the same of grey images (N, height, width)."""
+    with np.errstate(invalid="ignore"):
+        brighter = np.diff(standard(grey[:, np.newaxis], _ROWS, _COLUMNS), axis=2) > _MARGIN
+    return np.packbits(brighter.reshape(len(brighter), -1), axis=1).view(np.uint32)
+
+
+def sampled_pixels(pixels: Pixels | PixelRows, images: slice | Integers) -> Pixels:
     """Some of (N, C, H, W) images, with about _SAMPLED pixels to a side; of files that are mapped no more is read."""
     height, width = pixels.shape[2:]
     lines, columns = (slice(None, None, max(1, side // _SAMPLED)) for side in (height, width))
@@ -111,7 +123,7 @@ def _sampled(pixels: Pixels | PixelRows, images: slice | Integers) -> Pixels:
     return found
 
 
-def _standard(pixels: Pixels, rows: int = _SIDE, columns: int = _SIDE) -> Thumbnails:
+def standard(pixels: Pixels, rows: int = SIDE, columns: int = SIDE) -> Thumbnails:
     """(n, rows, columns) means over areas of grey images, each image with mean 0 and standard deviation 1, or NaN."""
     grey = pixels.mean(1, dtype=np.float32)
     for axis, places in ((1, rows), (2, columns)):

@@ -16,17 +16,18 @@ import numpy as np
 from hptui import registry
 from hptui.datasets import MOST_CHANNELS, DatasetRequest, ImageDataset, Images, Names
 from hptui.datasets._arrays import known_pixels
-from hptui.datasets._class_notes import class_notes
+from hptui.datasets._class_notes import class_notes, refuse_other_spelling
 from hptui.datasets._classes import are_told_apart, fewest
 from hptui.datasets._duplicates import check_overlap, with_keys
 from hptui.datasets._given import as_dataset, as_images, as_labels, check_labels, layout_advice
-from hptui.datasets._groups import grouped, grouping_note
+from hptui.datasets._groups import group_notes, grouped, grouped_as_run, grouping_note
 from hptui.datasets._joining import without_files
 from hptui.datasets._near import near_notes
 from hptui.datasets._request import one_line
 from hptui.datasets._rows import PixelRows, pieces
 from hptui.datasets._several_labels import unknown_labels
 from hptui.datasets._split import NONE, Purpose, percent, sample, split_off, taken_words
+from hptui.datasets._turned import turned_notes
 from hptui.errors import ConfigError, DatasetError, HptuiError, own_place
 from hptui.headway import tell
 from hptui.record.task import task_of
@@ -89,6 +90,7 @@ def request_dataset(
         checked = check(
             dataset,
             group_pattern=request.group_pattern,
+            run_pattern=request.run_pattern if request.group_pattern is None else None,
             allow_overlap=request.allow_overlap,
             known_keys=built_in,
             least_classes=request.least_classes,
@@ -105,6 +107,7 @@ def check(
     dataset: object,
     *,
     group_pattern: str | None = None,
+    run_pattern: str | None = None,
     allow_overlap: bool = False,
     known_keys: bool = False,
     least_classes: int = 2,
@@ -116,6 +119,7 @@ def check(
     Args:
         dataset: whatever a function returned.
         group_pattern: names the group of images that have names but no groups.
+        run_pattern: does so where it fits all of them.
         allow_overlap: whether two splits may have the same images or groups.
         known_keys: whether those that images bring along are theirs; own code may have changed the pixels since.
         least_classes: of which there have to be training images.
@@ -151,7 +155,12 @@ def check(
             raise DatasetError(f"of no label are there {split} images with and without it.")
     if least_classes > 1 and not are_told_apart(splits["train"].labels):
         raise DatasetError("all train images are of one class; there must be at least two.")
+    if least_classes > 1:
+        refuse_other_spelling(splits, names)
     splits = {split: with_keys(grouped(images, group_pattern)) for split, images in splits.items()}
+    as_run = ""
+    if run_pattern is not None:
+        splits, as_run = grouped_as_run(splits, run_pattern, names)
     told = check_overlap(splits, published=bool(dataset.published), allowed=allow_overlap)
     notes, files = without_files(dataset.notes)
     return ImageDataset(
@@ -160,7 +169,7 @@ def check(
         splits["train"],
         splits.get("test"),
         splits.get("validation"),
-        (*notes, *told, *grouping_note(splits)),
+        (*notes, *told, *[as_run] * bool(as_run), *grouping_note(splits), *group_notes(splits)),
         bool(dataset.published),
         files or str(dataset.files),
     )
@@ -208,7 +217,7 @@ def prepare(
     given = {"train": train, "validation": validation, "test": dataset.test}
     splits = {split: images for split, images in given.items() if images is not None}
     if not (dataset.published or allow_overlap):
-        notes = (*notes, *near_notes(splits))
+        notes = (*notes, *near_notes(splits), *turned_notes(splits))
     notes = (*notes, *class_notes(splits, dataset.class_names), *unknown_labels(splits, dataset.class_names))
     return replace(dataset, train=train, validation=validation, notes=notes)
 

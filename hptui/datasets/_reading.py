@@ -10,12 +10,15 @@ from hptui.datasets._prepare import prepare, request_dataset
 from hptui.record.intensity import Depth
 
 
-def read_dataset(config: StudyConfig, *, trained_depth: Depth | None = None) -> ImageDataset:
+def read_dataset(
+    config: StudyConfig, *, trained_depth: Depth | None = None, run: StudyConfig | None = None
+) -> ImageDataset:
     """The data set that the settings name, checked.
 
     Args:
         config: the settings.
         trained_depth: see `DatasetRequest`.
+        run: settings of the run whose columns and pattern are taken where they fit (see `DatasetRequest`).
 
     Raises:
         UsageError: see `request_dataset`.
@@ -32,6 +35,8 @@ def read_dataset(config: StudyConfig, *, trained_depth: Depth | None = None) -> 
         test_size=config.test_size,
         column=config.columns,
         group_pattern=config.group_pattern,
+        run_column=run.columns if run is not None else {},
+        run_pattern=run.group_pattern if run is not None else None,
         trained_depth=trained_depth,
         allow_overlap=config.allow_overlap,
     )

@@ -12,9 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from hptui.datasets import Labels
-from hptui.datasets._decode import read_header
 from hptui.datasets._image_header import ImageHeader
-from hptui.errors import DatasetError
 
 _LOOKED_AT, _FEWEST = 20, 5
 """files of a class that are looked at, spread over it; with fewer than these, a class says nothing"""
@@ -25,25 +23,28 @@ _LOOKS: tuple[Callable[[_Seen], str], ...] = (
     lambda seen: f"{seen[1].height} x {seen[1].width} pixels",
     lambda seen: {1: "grey", 3: "RGB"}.get(seen[1].channels, f"of {seen[1].channels} channels"),
     lambda seen: "stored bright to dark (MONOCHROME1)" if seen[1].inverted else "stored dark to bright",
+    lambda seen: f"of modality {seen[1].modality or 'unknown'}" if seen[1].decoder == "dicom" else "no DICOM",
+    lambda seen: "with a rescale" if seen[1].rescaled else "without a rescale",
     lambda seen: f"{seen[0].suffix.lower() or 'nameless'} files",
 )
 
 
-def source_notes(files: Sequence[Path], labels: Labels, class_names: Sequence[str]) -> Iterator[str]:
+def source_notes(
+    files: Sequence[Path], headers: Sequence[ImageHeader], labels: Labels, class_names: Sequence[str]
+) -> Iterator[str]:
     """A line for each outward property by which files of a class differ from those of every other.
 
     Args:
         files: of images (N,).
+        headers: of these.
         labels: (N,) their classes; of several labels per image nothing is said.
         class_names: in the order of the labels.
     """
     if labels.ndim != 1:
         return
-    try:
-        places = [np.flatnonzero(labels == index).tolist() for index in range(len(class_names))]
-        seen = {name: _looked_at(files, some) for name, some in zip(class_names, places, strict=True)}
-    except DatasetError:  # it is told where the files are read
-        return
+    every = list(zip(files, headers, strict=True))
+    places = [np.flatnonzero(labels == index).tolist() for index in range(len(class_names))]
+    seen = {name: _looked_at(every, some) for name, some in zip(class_names, places, strict=True)}
     large = {name for name, some in seen.items() if len(some) >= _FEWEST}
     for look in _LOOKS:
         looks = {name: {look(one) for one in some} for name, some in seen.items()}
@@ -64,6 +65,6 @@ def source_notes(files: Sequence[Path], labels: Labels, class_names: Sequence[st
             )
 
 
-def _looked_at(files: Sequence[Path], places: Sequence[int]) -> list[_Seen]:
+def _looked_at(every: Sequence[_Seen], places: Sequence[int]) -> list[_Seen]:
     chosen = np.linspace(0, len(places) - 1, min(_LOOKED_AT, len(places))).round().astype(int).tolist()
-    return [(files[places[at]], read_header(files[places[at]])) for at in chosen]
+    return [every[places[at]] for at in chosen]

@@ -78,12 +78,13 @@ class Table:
     """which column was taken for what"""
 
 
-def read_table(path: Path, named: Mapping[str, str]) -> Table:
+def read_table(path: Path, named: Mapping[str, str], run: Mapping[str, str] | None = None) -> Table:
     """Read a table with a line of names, and commas, semicolons or tabs between the columns.
 
     Args:
         path: of the table.
         named: columns that the user named, by role; the others are guessed.
+        run: columns of the table of a run, which are taken as if they were named where this table has them.
 
     Raises:
         DatasetError: it cannot be read, or it is not clear which column is what.
@@ -92,6 +93,7 @@ def read_table(path: Path, named: Mapping[str, str]) -> Table:
     if len(lines) < 2:
         raise DatasetError(f"{path} needs a line with the names of its columns, and a line for each image.")
     header = [cell.strip() for cell in lines[0][1]]
+    named, as_run = _with_those_of_run(header, named, run or {})
     columns: dict[Role, str] = {}
     for role in _USUAL:
         if (column := _column(path, header, role, named.get(role), [cells for _, cells in lines[1:]])) is not None:
@@ -109,18 +111,48 @@ def read_table(path: Path, named: Mapping[str, str]) -> Table:
         )
         for line, cells in lines[1:]
     )
+    rows = _with_whole_groups(rows)
     ignored = ""
     if "split" in columns and "split" not in named and not all(split_named(row.split) for row in rows):
         _refuse_half_a_split(path, columns["split"], {row.split for row in rows})
         ignored = f"; {columns.pop('split')} holds other words than train, validation and test, and is no split"
         rows = tuple(replace(row, split="") for row in rows)
     what = ", ".join(f"{role} = {column}" for role, column in columns.items())
-    return Table(rows, columns, label_columns, f"columns of {path.name}: {what}{ignored}")
+    return Table(rows, columns, label_columns, f"columns of {path.name}: {what}{ignored}{as_run}")
+
+
+def _with_whole_groups(rows: tuple[Row, ...]) -> tuple[Row, ...]:
+    """Rows in which a group 7.0 is 7, if all are numbers: what a program made of them where some cells are empty."""
+    numbers = [re.fullmatch(r"([0-9]+)(?:\.0+)?", row.group) for row in rows]
+    if not all(number or not row.group for number, row in zip(numbers, rows, strict=True)):
+        return rows
+    return tuple(replace(row, group=number[1] if number else "") for number, row in zip(numbers, rows, strict=True))
+
+
+def _with_those_of_run(
+    header: list[str], named: Mapping[str, str], run: Mapping[str, str]
+) -> tuple[dict[str, str], str]:
+    """Columns that are named here, or else by the run where they are there, and words on the latter."""
+    offered = {role: column for role, column in run.items() if role not in named}
+    fitting = {
+        role: column
+        for role, column in offered.items()
+        if all(header.count(name) == 1 for name in (_label_columns(header, column) if role == "label" else (column,)))
+    }
+    lacking = [f"{role} = {column}" for role, column in offered.items() if role not in fitting]
+    words = f"; {', '.join(fitting)} as in the run's table" if fitting else ""
+    words += f"; there is no {', '.join(lacking)} as in the run's" if lacking else ""
+    return {**fitting, **named}, words
 
 
 def _refuse_half_a_split(path: Path, column: str, words: set[str]) -> None:
     """Raise DatasetError where a column names some parts of the data, and others in words that do not say which."""
     known = sorted(word for word in words if split_named(word))
+    if known and "" in words and all(split_named(word) for word in words if word):
+        raise DatasetError(
+            f"{path}: column {column!r} says {known[0]!r} in some lines, and nothing in others: write train, "
+            "validation or test in each."
+        )
     if known and (odd := sorted(word for word in words if not split_named(word) and speaks_of_split(word))):
         raise DatasetError(
             f"{path}: column {column!r} holds {known[0]!r} and {odd[0]!r}, which does not say what it is for: write "

@@ -29,6 +29,10 @@ _ITEM = re.compile(r"""'([^']*)'|"([^"]*)"|([^\s,'"][^,]*)""")
 _PRESENCE = {"0": 0, "0.0": 0, "false": 0, "no": 0, "1": 1, "1.0": 1, "true": 1, "yes": 1}
 
 
+_COMMA = re.compile(r"[0-9]+,[0-9]{1,2}")
+"""a number as much of Europe writes it, where all are written so"""
+
+
 @dataclass(frozen=True)
 class TableLabels:
     """What the labels of a table are called, and how those of a row become numbers."""
@@ -51,13 +55,29 @@ def read_labels(path: Path, columns: Sequence[str], rows: Sequence[Row], least: 
         return _bracketed(path, columns[0], rows, least)
     if any(_BETWEEN in row.label for row in rows):
         return _lists(path, columns[0], rows)
+    if rows and all(_COMMA.fullmatch(row.label) for row in rows):
+        plain = read_labels(path, columns, [_with_point(row) for row in rows], least)
+        return replace(plain, of=lambda some: plain.of([_with_point(row) for row in some]))
     classes = _class_names(path, columns[0], [row.label for row in rows], least)
     numbers = {name: number for number, name in enumerate(dict.fromkeys(classes.values()))}
     return TableLabels(
         tuple(numbers),
         lambda some: np.array([numbers[classes[row.label]] for row in some], np.int64),
-        tuple(_joined_note(tuple(numbers))),
+        (*_joined_note(tuple(numbers)), *_two_words_note(columns[0], tuple(numbers))),
     )
+
+
+def _with_point(row: Row) -> Row:
+    return replace(row, labels=(row.label.replace(",", "."),))
+
+
+def _two_words_note(column: str, names: Sequence[str]) -> Iterator[str]:
+    """A line where there are more words for yes or no than these two: 1 and TRUE, no and FALSE."""
+    if len(names) > 2 and all(name.lower() in _PRESENCE for name in names):
+        yield (
+            f"{', '.join(map(repr, names))} of column {column!r} are taken as {len(names)} classes: where several of "
+            "them say the same (yes, or no), write them alike"
+        )
 
 
 def _joined_note(names: Sequence[str]) -> Iterator[str]:

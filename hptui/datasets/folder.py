@@ -39,7 +39,7 @@ def folder(request: DatasetRequest) -> ImageDataset:
     files = [file for classes in splits.values() for of_class in classes.values() for file in of_class]
     decoded = decode_files(files, request)
     names = np.array([below(root, file) for file in files])
-    known = patients(files, request)
+    known = patients(files, decoded.headers, request)
     groups = np.array(known) if known is not None else None
     images: dict[Split, Images] = {}
     begin = 0
@@ -53,7 +53,10 @@ def folder(request: DatasetRequest) -> ImageDataset:
         begin = end
     title, class_names = root.resolve().name or "folder", tuple(splits["train"])
     labels = np.concatenate([part.labels for part in images.values()])
-    sources = (*source_notes(files, labels, class_names), *patient_note(files, request, grouped=False))
+    sources = (
+        *source_notes(files, decoded.headers, labels, class_names),
+        *patient_note(decoded.headers, request, known, grouped=False),
+    )
     notes = (*left_out.notes, *decoded.notes, *sources)
     if "test" in images:
         return ImageDataset(title, class_names, images["train"], images["test"], images.get("validation"), notes)

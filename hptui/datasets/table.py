@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hptui.datasets import DatasetRequest, ImageDataset, Images, Labels, Pixels
+from hptui.datasets import DatasetRequest, ImageDataset, Images
 from hptui.datasets._dicom_patients import patient_note, patients
 from hptui.datasets._files import decode_files
 from hptui.datasets._groups import grouped
@@ -50,26 +50,29 @@ def table(request: DatasetRequest) -> ImageDataset:
         DatasetError: a column is not clear, files are missing, or an image has two labels.
     """
     path = locate("table", request, below=PATH_BELOW, is_right=Path.is_file, what=PATH_IS)
-    content = read_table(path, request.column)
+    content = read_table(path, request.column, _of_run(request))
     left_out = LeftOut(path.parent)
     entries, notes = _entries(path, content, request, left_out)
     rows = [entry.row for entry in entries]
     labels = read_labels(path, content.label_columns, rows, request.least_classes)
-    splits = _by_split(path, entries)
+    splits = _by_split(path, entries, request.least_classes)
     ordered = [entry for split in splits.values() for entry in split]
-    decoded = decode_files([entry.file for entry in ordered], request)
+    files = [entry.file for entry in ordered]
+    decoded = decode_files(files, request)
+    known = patients(files, decoded.headers, request)
     images: dict[str, Images] = {}
     begin = 0
     for split, part in splits.items():
         end = begin + len(part)
         pixels, keys = decoded.pixels[begin:end], decoded.keys[begin:end]
         numbers = labels.of([entry.row for entry in part])
-        images[split] = replace(_images(path, part, pixels, numbers, request), keys=keys)
+        whom = np.array(known[begin:end]) if known is not None else None
+        images[split] = replace(_images(path, part, Images(pixels, numbers, whom), request), keys=keys)
         begin = end
     names = labels.names
-    files, every = [entry.file for entry in ordered], labels.of([entry.row for entry in ordered])
-    has_groups = "group" in content.columns
-    sources = (*source_notes(files, every, names), *patient_note(files, request, grouped=has_groups))
+    every = labels.of([entry.row for entry in ordered])
+    whose = patient_note(decoded.headers, request, known, grouped="group" in content.columns)
+    sources = (*source_notes(files, decoded.headers, every, names), *whose)
     notes = (content.note, *labels.notes, *notes, *left_out.notes, *decoded.notes, *sources)
     if "test" in images:
         return ImageDataset(path.stem, names, images["train"], images["test"], images.get("validation"), notes)
@@ -77,15 +80,19 @@ def table(request: DatasetRequest) -> ImageDataset:
     return ImageDataset(path.stem, names, train, test, images.get("validation"), (*notes, *taken))
 
 
-def _images(path: Path, entries: Sequence[_Entry], pixels: Pixels, labels: Labels, request: DatasetRequest) -> Images:
-    """Images of one split, with labels, names and groups."""
-    names = np.array([below(path.parent, entry.file) for entry in entries])
-    known = patients([entry.file for entry in entries], request)
-    groups = np.array(known) if known is not None else None
+def _of_run(request: DatasetRequest) -> dict[str, str]:
+    """Columns of a run's table that may count here: not its splits, for all images do; and a pattern goes before."""
+    without = {"split", "group"} if request.group_pattern is not None else {"split"}
+    return {role: name for role, name in request.run_column.items() if role not in without}
+
+
+def _images(path: Path, entries: Sequence[_Entry], images: Images, request: DatasetRequest) -> Images:
+    """Images of one split with their names, and the groups of the table, or of a pattern."""
+    names, groups = np.array([below(path.parent, entry.file) for entry in entries]), images.groups
     if request.group_pattern is None and any(entry.row.group for entry in entries):
         alone = names.tolist()  # an image of nobody in particular is a group of its own
         groups = np.array([entry.row.group or name for entry, name in zip(entries, alone, strict=True)])
-    return grouped(Images(pixels, labels, groups, names), request.group_pattern)
+    return grouped(replace(images, groups=groups, names=names), request.group_pattern)
 
 
 def _entries(
@@ -193,8 +200,10 @@ def _file(path: Path, row: Row, roots: Sequence[Path], known: Mapping[str, list[
     return candidates[0] if candidates else None
 
 
-def _by_split(path: Path, entries: Sequence[_Entry]) -> dict[Split, list[_Entry]]:
-    """Rows by split, training first; all are training where the table does not say."""
+def _by_split(path: Path, entries: Sequence[_Entry], least: int) -> dict[Split, list[_Entry]]:
+    """Rows by split, training first; all are training where the table does not say, or where one class will do and
+    none is to be trained on.
+    """
     if not any(entry.row.split for entry in entries):
         return {"train": list(entries)}
     splits: dict[Split, list[_Entry]] = {"train": [], "validation": [], "test": []}
@@ -206,5 +215,7 @@ def _by_split(path: Path, entries: Sequence[_Entry]) -> dict[Split, list[_Entry]
             )
         splits[split].append(entry)
     if not splits["train"]:
+        if least == 1:
+            return {"train": list(entries)}
         raise DatasetError(f"{path} has no images to train on: no row has the split train.")
     return {split: part for split, part in splits.items() if part}

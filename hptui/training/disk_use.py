@@ -12,6 +12,8 @@ DELIVERED = 2
 COPIES = 5
 """of the weights in a checkpoint, at most: network, average, best, and two of the optimizer (Adam's moments); and what
 would be delivered, where that may be of an earlier epoch"""
+BEGINNING = 4
+"""of the weights as an epoch began, in a checkpoint within it, where its batches may prove too large"""
 FLOAT, INTEGER = 4, 8
 """bytes of a probability and of a label"""
 
@@ -24,5 +26,5 @@ def disk_use(inputs: StudyInputs, config: StudyConfig) -> DiskUse:
     predictions = images * (DELIVERED * classes * FLOAT + inputs.test.labels[:1].numel() * INTEGER)
     height, width = (min(side, SIDE) for side in inputs.data.image_shape)
     wrong = config.wrong_images * (3 if inputs.data.channels == 3 else 1) * height * width  # as if there were so many
-    copies = COPIES + (config.deliver != "last")
+    copies = COPIES + (config.deliver != "last") + BEGINNING * ("batch_size" in config.search)
     return DiskUse(kept=DELIVERED * weights + predictions + wrong, checkpoint=copies * weights)

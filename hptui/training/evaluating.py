@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,10 +11,12 @@ import numpy as np
 
 from hptui.config import StudyConfig
 from hptui.datasets import DatasetRequest, ImageDataset, Images, Labels, Pixels
+from hptui.datasets._groups import grouped_as_run
 from hptui.datasets._intensity import outside
 from hptui.datasets._prepare import fingerprint
 from hptui.datasets._reading import read_dataset, split_dataset
 from hptui.datasets._rows import PixelRows, joined, pieces
+from hptui.datasets._shifts import are_others
 from hptui.datasets._split import take_test
 from hptui.datasets._summary import sampled_intensities
 from hptui.errors import DatasetError, HptuiError, nearest
@@ -23,11 +26,10 @@ from hptui.record.predictions import Predictions
 from hptui.record.study_directory import Study
 from hptui.record.task import Task
 from hptui.training.predicting import Predictor
+from hptui.training.trained_on import trained_on_notes
 
 AT_ONCE = 500
 """images put to the network at once"""
-SHIFTED, STRETCHED = 0.5, 1.5
-"""deviations of the training images, and times theirs, by which other images may differ before it is told"""
 LUMA = (0.299, 0.587, 0.114)
 """shares of red, green and blue in grey (ITU-R BT.601, as Pillow has it)"""
 
@@ -41,7 +43,14 @@ class ExternalImages:
     notes: tuple[str, ...]
 
 
-def read_external(spec: str, config: StudyConfig, predictor: Predictor, study: Study) -> ExternalImages:
+def read_external(
+    spec: str,
+    config: StudyConfig,
+    predictor: Predictor,
+    study: Study,
+    run: StudyConfig | None = None,
+    own: StudyConfig | None = None,
+) -> ExternalImages:
     """Read a data set as the run's study reads its own.
 
     Args:
@@ -49,6 +58,8 @@ def read_external(spec: str, config: StudyConfig, predictor: Predictor, study: S
         config: of the study, with what is wished otherwise for this data set.
         predictor: whose classes, channels and size the images have to have.
         study: whose images the network was trained on.
+        run: settings whose columns and pattern of groups are taken where they fit these images.
+        own: settings of the study with the paths of this machine, by which its own images are found here.
 
     Raises:
         ConfigError: there is no such data set.
@@ -56,8 +67,9 @@ def read_external(spec: str, config: StudyConfig, predictor: Predictor, study: S
     """
     channels, height, width = predictor.image_shape
     side = config.image_size or (height if height == width else None)
-    dataset = _read(msgspec.structs.replace(config, dataset=spec, image_size=side), predictor.intensity.dtype)
-    if _is_own(dataset, config, study.fingerprint):
+    config = msgspec.structs.replace(config, dataset=spec, image_size=side)
+    dataset = _read(config, predictor.intensity.dtype, run)
+    if any(_is_own(one, config, study.fingerprint) for one in _readings(dataset, run)):
         raise DatasetError(
             f"{spec} holds the images that this run was trained on, so they say nothing about others; name another "
             "data set (hptui compare and hptui report have the run's own test images)."
@@ -70,7 +82,8 @@ def read_external(spec: str, config: StudyConfig, predictor: Predictor, study: S
             f"{spec} has pixels of {pixels.dtype}; the network was trained on {predictor.intensity.dtype}, whose range "
             "of intensities says nothing about them. Name images of the same depth."
         )
-    notes = [*dataset.notes]
+    trained_on = trained_on_notes(dataset, own, study.fingerprint) if own is not None else ()
+    notes = [*trained_on, *dataset.notes]
     if pixels.shape[1] != channels:
         pixels = _with_channels(spec, np.asarray(pixels), channels)
         notes.append(f"images of {spec} were made {'grey' if channels == 1 else 'colour'} ones, as the network takes.")
@@ -80,6 +93,11 @@ def read_external(spec: str, config: StudyConfig, predictor: Predictor, study: S
     notes += _range_notes(spec, pixels, predictor.intensity) or _other_intensities(pixels, study.data)
     notes.append(f"all {len(pixels)} images count, whatever their split.")
     groups, names = (_joined(splits, what) for what in ("groups", "names"))
+    if groups is None and run is not None and "group" in run.columns:
+        notes.append(
+            f"the run has groups by its column {run.columns['group']!r}, and these images have none: they count one by "
+            "one (--group-column or --group-pattern says whom they are of)."
+        )
     return ExternalImages(dataset.name, Images(pixels, labels, groups, names), tuple(notes))
 
 
@@ -108,16 +126,27 @@ def external_answers(predictor: Predictor, images: Images) -> Predictions:
     return Predictions(images.labels, shares, images.groups, images.names)
 
 
-def _read(config: StudyConfig, depth: Depth) -> ImageDataset:
+def _read(config: StudyConfig, depth: Depth, run: StudyConfig | None) -> ImageDataset:
     """The data set, read as a study with these settings would, so that its own images are drawn as they were.
 
     One that a study would refuse, for images or groups in two splits, is taken: all splits are joined, and none can
     leak into another.
     """
     try:
-        return read_dataset(config, trained_depth=depth)
+        return read_dataset(config, trained_depth=depth, run=run)
     except DatasetError:
-        return read_dataset(msgspec.structs.replace(config, allow_overlap=True), trained_depth=depth)
+        return read_dataset(msgspec.structs.replace(config, allow_overlap=True), trained_depth=depth, run=run)
+
+
+def _readings(dataset: ImageDataset, run: StudyConfig | None) -> Iterator[ImageDataset]:
+    """The data set, and as the run may have read it: its pattern counted there, whatever column a table has."""
+    yield dataset
+    if run is None or run.group_pattern is None or dataset.train.groups is None:
+        return
+    given = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
+    alone = {split: replace(images, groups=None) for split, images in given.items() if images is not None}
+    splits, _ = grouped_as_run(alone, run.group_pattern, dataset.class_names)
+    yield replace(dataset, train=splits["train"], validation=splits.get("validation"), test=splits.get("test"))
 
 
 def _is_own(dataset: ImageDataset, config: StudyConfig, trained_on: str) -> bool:
@@ -187,11 +216,10 @@ def _with_channels(spec: str, pixels: Pixels, channels: int) -> Pixels:
 
 def _other_intensities(pixels: Pixels | PixelRows, trained: DataSummary | None) -> list[str]:
     """A sentence where these images are much brighter, darker, flatter or richer in contrast than those of training."""
-    if trained is None or trained.deviation == 0:
+    if trained is None:
         return []
     mean, deviation = sampled_intensities(pixels)
-    apart, ratio = abs(mean - trained.mean) / trained.deviation, deviation / trained.deviation
-    if apart <= SHIFTED and 1 / STRETCHED <= ratio <= STRETCHED:
+    if not are_others(mean, deviation, trained.mean, trained.deviation):
         return []
     return [
         f"intensities are other ones than in training: mean {mean:.4g} and deviation {deviation:.4g}, of the training "

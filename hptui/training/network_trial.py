@@ -1,4 +1,5 @@
-"""Mistakes of a user's own network that no error tells: a softmax too many, dropout out of reach, an unsteady answer.
+"""Mistakes of a user's own network that no error tells: a softmax too many, dropout out of reach, an unsteady answer,
+one that says nothing of the image.
 
 Each is found by what the network does with a few images, on a throwaway copy, before anything is trained.
 """
@@ -18,10 +19,12 @@ from hptui.config import StudyConfig
 from hptui.errors import failure_words
 from hptui.hyperparameters import hyperparameter
 from hptui.registry import without_folder
+from hptui.training.constant_answer import never_depends
 from hptui.training.engine.building import StudyInputs, new_state
 from hptui.training.engine.outputs import adapter_of
 from hptui.training.engine.random_state import seed_all
 from hptui.training.engine.values_in_force import ValuesInForce
+from hptui.training.unregistered import changing_attributes, untrained_weights
 
 IMAGES = 16
 NOTHING, NEARLY_ALL = 0.0, 0.9
@@ -30,12 +33,16 @@ UNSTEADY = 1e-3
 """relative difference of two answers to the same images; a GPU's sums differ by less"""
 ALONE = 1e-2
 """relative difference of two answers to an image, alone and among others; a GPU may sum in another precision"""
+NAMED = 3
+"""weights or tensors in a sentence"""
 SUMS_TO_ONE = 1e-5
 PASSED_ON = (
     *("View", "UnsafeView", "ReshapeAlias", "Squeeze", "Unsqueeze", "Select", "Slice", "Stack", "Cat", "Clone"),
     *("Alias", "ToCopy", "Unbind", "Permute", "T", "Transpose", "Expand"),
 )
 """operations of autograd that leave numbers as they are"""
+BOUNDS = {"Relu": "ReLU", "Hardtanh": "a ReLU with an upper end, or hardtanh", "Tanh": "tanh"}
+"""operations of autograd after which not every logit is possible"""
 DROPOUTS: tuple[Callable[..., Any], ...] = (
     *(F.dropout, F.dropout1d, F.dropout2d, F.dropout3d, F.alpha_dropout, F.feature_alpha_dropout),
     *(torch.dropout, torch.dropout_, torch.feature_dropout, torch.alpha_dropout, torch.feature_alpha_dropout),
@@ -67,7 +74,7 @@ class NetworkTrial:
         self._network.eval()
         lines = [*self._last_activation(), *(list(self._unsteady()) or self._alone())]
         self._network.train()
-        lines += self._dropout()
+        lines += [*self._dropout(), *self._unregistered(), *self._constant()]
         return [*adapter_of(self._network).words, *lines]
 
     def _answer(self) -> Tensor:
@@ -81,6 +88,11 @@ class NetworkTrial:
             yield (
                 f"{self._model} answers training images with numbers that are not finite (NaN or infinity) before any "
                 "training: nothing can be learned from them"
+            )
+        elif kind := _bound(output):
+            yield (
+                f"{self._model} ends in {kind}, and the loss has a softmax or sigmoid of its own: no answer can be as "
+                "sure as it should, so it learns worse than it could: return what comes before it (logits)"
             )
         elif kind := _activation(output):
             self._network.train()
@@ -99,7 +111,7 @@ class NetworkTrial:
 
     def _unsteady(self) -> Iterator[str]:
         with torch.no_grad():
-            first, second = self._answer(), self._answer()
+            first, second = self._answer().detach(), self._answer().detach()
         difference = float((first - second).abs().max())
         if difference > UNSTEADY * max(float(first.abs().max()), 1e-6):
             yield (
@@ -111,9 +123,9 @@ class NetworkTrial:
     def _alone(self) -> Iterator[str]:
         """What is wrong with the answer to a single image: the last of a split, or one that is predicted."""
         with torch.no_grad():
-            among = self._answer()[:1]
+            among = self._answer()[:1].detach()
             try:
-                alone: Tensor = self._network(self._images[:1].clone())
+                alone: Tensor = self._network(self._images[:1].clone()).detach()
             except Exception as error:
                 yield (
                     f"{self._model} cannot answer a single image ({failure_words(error)}), which the last of a split "
@@ -148,6 +160,30 @@ class NetworkTrial:
             with_much, _ = self._trained_answer()
             if torch.equal(without, with_much):
                 yield f"dropout changes nothing: {self._model} has layers of it (nn.Dropout), and does not use them"
+
+    def _unregistered(self) -> Iterator[str]:
+        if weights := untrained_weights(self._answer(), self._values.optimizer):
+            shapes = ", ".join(" x ".join(map(str, weight.shape)) for weight in weights[:NAMED])
+            yield (
+                f"the answer of {self._model} depends on {len(weights)} weights that are not trained, and may be in no "
+                f"file of it ({shapes}): are layers in a plain list, which nn.ModuleList should hold, or tensors "
+                "that are no nn.Parameter?"
+            )
+        if names := changing_attributes(self._network, self._answer):
+            yield (
+                f"{self._model} changes a tensor of its own in forward ({', '.join(names[:NAMED])}) that is in no "
+                "checkpoint and no file of it, so it answers otherwise after resume and in predict: make it a buffer "
+                "(register_buffer)"
+            )
+
+    def _constant(self) -> Iterator[str]:
+        """An answer that says nothing of the image; last, because the network is no longer what it was."""
+        if self._is_finite and never_depends(self._network, self._images):
+            yield (
+                f"{self._model} gives every image the same answer, before and after a few steps of training: nothing "
+                "can be learned. Does its forward use the image, and does each layer let it through (a ReLU that is "
+                "always at zero, a weight that is and stays zero, a bias alone)?"
+            )
 
     def _trained_answer(self) -> tuple[Tensor, set[float]]:
         """The answer in training, with the same random numbers each time, and the rates of functional dropout."""
@@ -186,6 +222,12 @@ def _activation(output: Tensor) -> str:
     values = output.detach().double()
     adds_up = bool((values >= 0).all()) and bool((values.sum(1) - 1).abs().max() < SUMS_TO_ONE)
     return (kinds or ["softmax"])[0] if kinds or adds_up else ""
+
+
+def _bound(output: Tensor) -> str:
+    """What keeps all logits above zero, or within bounds; empty: nothing does."""
+    names = set(_last_operations(output.grad_fn))
+    return next((words for operation, words in BOUNDS.items() if names and names <= {f"{operation}Backward0"}), "")
 
 
 def _last_operations(node: Node | None) -> Iterator[str]:

@@ -15,12 +15,14 @@ from PIL import Image
 
 from hptui.__main__ import main
 from hptui.cli.evaluate import _reading
-from hptui.config import resolve
+from hptui.config import Layer, resolve
+from hptui.datasets import ImageDataset, Images
 from hptui.metrics.classification import metric
 from hptui.metrics.groups import of_groups
 from hptui.metrics.intervals import interval
 from hptui.metrics.thresholds import choose_threshold
 from hptui.record.predictions import Predictions, read_predictions
+from hptui.training.trained_on import trained_on_notes
 
 Captured = pytest.CaptureFixture[str]
 OWN = textwrap.dedent(
@@ -56,6 +58,19 @@ OWN = textwrap.dedent(
 
     def sick():
         return ImageDataset("C", ("healthy", "sick"), drawn(60, 4), drawn(40, 5))
+
+
+    def partly_own():
+        one, more = drawn(240, 1).take(np.arange(60)), drawn(40, 9)
+        both = [np.concatenate([getattr(one, what), getattr(more, what)]) for what in ("pixels", "labels")]
+        names = np.array([f"{index}.png" for index in range(100)])
+        return ImageDataset("F", ("healthy", "ill"), Images(*both, names=names), drawn(80, 2))
+
+
+    def followed():
+        later = drawn(60, 9)
+        patients = Images(later.pixels, later.labels, drawn(60, 1).groups)
+        return ImageDataset("G", ("healthy", "ill"), patients, drawn(80, 2))
 
 
     def larger():
@@ -167,9 +182,28 @@ def test_pictures_are_drawn(here: Path, capsys: Captured) -> None:
     assert "own data" not in said.out
 
 
+def test_images_that_the_run_was_trained_on_are_told(here: Path, capsys: Captured) -> None:
+    """As another split of the same public set has them; the run's own test images are no such."""
+    first = asked(capsys, "own.py:partly_own")["notes"][0]
+    assert first.startswith(
+        "60 of 180 images (such as '0.png') equal images that this run was trained on, or chosen by"
+    )
+    assert not any("trained on, or" in note for note in asked(capsys, "own.py:other")["notes"])
+    (line,) = [note for note in asked(capsys, "own.py:followed")["notes"] if "trained on, or" in note]
+    assert line.startswith("15 of 35 groups (such as '1-0') are called as groups that this run was trained on")
+
+
+def test_where_the_runs_own_images_have_gone_it_is_told() -> None:
+    images = Images(np.zeros((4, 1, 8, 8), np.uint8), np.arange(4) % 2)
+    config = resolve([Layer("test", {"dataset": "folder:gone"})]).config
+    (said,) = trained_on_notes(ImageDataset("x", ("a", "b"), images, None), config, "")
+    assert said.startswith("whether this run was trained on some of these images is not known: folder:gone")
+
+
 @pytest.mark.parametrize(
     ("data", "told"),
     [
+        ("own.py:other --group-pattern (x) --group-column y", "group_pattern and a column both name the groups"),
         ("own.py:sick", "has a class 'sick', which this run does not know ('healthy', 'ill')"),
         ("own.py:data", "holds the images that this run was trained on"),
         ("own.py:larger", "has images of 14 x 14"),
@@ -178,7 +212,7 @@ def test_pictures_are_drawn(here: Path, capsys: Captured) -> None:
 )
 def test_what_cannot_be_measured_is_refused_in_one_line(here: Path, capsys: Captured, data: str, told: str) -> None:
     capsys.readouterr()
-    assert main(["evaluate", "--trust", RUN, data]) == 2
+    assert main(["evaluate", "--trust", RUN, *data.split()]) == 2
     (said,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("hptui:")]
     assert told in said
 

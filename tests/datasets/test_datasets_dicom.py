@@ -298,3 +298,21 @@ def test_files_that_are_turned_round_are_told_also_where_a_class_is_known_by_it(
     assert any(
         "those of 'ill' are stored bright to dark (MONOCHROME1), and of no other class" in note for note in notes
     )
+
+
+@pytest.mark.parametrize(
+    ("of_ill", "told", "by_class"),
+    [
+        ({"Modality": "MR"}, "of several modalities (6 MR, 6 CT)", "those of 'ill' are of modality MR"),
+        (
+            {"RescaleIntercept": "-1024", "RescaleSlope": "1"},
+            "6 of 12 DICOM files do not say how",
+            "are with a rescale",
+        ),
+        ({}, "", ""),
+    ],
+)
+def test_values_of_different_units_are_told(tmp_path: Path, of_ill: dict[str, str], told: str, by_class: str) -> None:
+    notes = load(scans(tmp_path, lambda number: "P1", **of_ill)).notes
+    found = [note for note in notes if "modalit" in note or "rescale" in note.replace("of their rescale", "")]
+    assert [told in note or by_class in note for note in found] == [True] * (2 if told else 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ def write(path: Path, level: int, mode: str = "L") -> None:
     Image.new(mode, (12, 10), colour).save(path)
 
 
-def fill(root: Path, classes: str = "ab", count: int = 10) -> Path:
+def fill(root: Path, classes: Sequence[str] = "ab", count: int = 10) -> Path:
     """`count` grey images per class; the levels are 0, 1, 2, ... through all classes."""
     for position, name in enumerate(classes):
         for index in range(count):
@@ -130,7 +131,10 @@ def test_given_splits_must_have_the_same_classes(tmp_path: Path) -> None:
     assert f"{tmp_path / 'train'} lacks 'd'; {tmp_path / 'test'} lacks 'c'. Add images of it there" in message
     fill(tmp_path / "other" / "train", "ab")
     fill(tmp_path / "other" / "test", "AB")
-    assert "'A', 'B' and 'a', 'b' differ in case: rename them" in refusal(tmp_path / "other")
+    assert "'A', 'B' and 'a', 'b' differ in case, or in how an accent is stored: rename" in refusal(tmp_path / "other")
+    fill(tmp_path / "mac" / "train", ["M\u00fcll", "ok"])
+    fill(tmp_path / "mac" / "test", ["Mu\u0308ll", "ok"])
+    assert "differ in case, or in how an accent is stored: rename them" in refusal(tmp_path / "mac")
 
 
 def test_two_validation_folders_are_refused(tmp_path: Path) -> None:

@@ -175,3 +175,29 @@ def test_splits_of_different_scales_are_told_or_refused(rule: str) -> None:
 def test_a_rule_that_is_none_is_refused(text: str, reason: str) -> None:
     with pytest.raises(ConfigError, match=reason):
         parse_intensity(text)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda pixels: pixels, False),
+        (lambda pixels: pixels + 100, True),
+        (lambda pixels: pixels * 16, True),
+        (lambda pixels: pixels // 4, True),
+    ],
+    ids=["alike", "brighter", "12 bits in 16", "flat"],
+)
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+def test_a_split_of_other_intensities_is_told(change: Any, told: bool, depth: Any) -> None:
+    """Also of 8 bits, of which no rule is fitted, and where a part of them stays within the range."""
+
+    def noise(seed: int, count: int) -> Any:
+        return np.random.default_rng(seed).integers(0, 150, (count, 1, 8, 8)).astype(depth)
+
+    labels = np.arange(40) % 2
+    train, test = noise(0, 40), change(noise(1, 40)).astype(depth)
+    given = ImageDataset("own", ("a", "b"), Images(train, labels), Images(test, labels))
+    notes = fit_intensity("auto", given).notes
+    assert any(note.startswith("test images have other intensities than training images") for note in notes) is told
+    few = ImageDataset("own", ("a", "b"), Images(train, labels), Images(test[:4], labels[:4]))
+    assert not any("have other intensities" in note for note in fit_intensity("auto", few).notes)

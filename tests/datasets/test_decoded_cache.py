@@ -8,17 +8,22 @@ from mmap import mmap
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import platformdirs
+import pydicom
 import pytest
+from deep_files import write_dicom
 from PIL import Image
 
 from hptui import headway
-from hptui.datasets import DatasetRequest, Keys, _decoded_cache, _files, _pixel_file
+from hptui.datasets import DatasetRequest, ImageDataset, Keys, _decoded_cache, _files, _pixel_file
 from hptui.datasets._decoded_cache import DecodedCache, Kept
 from hptui.datasets._duplicates import keys_of
 from hptui.datasets._files import DecodedFiles, decode_files
+from hptui.datasets._image_header import ImageHeader
 from hptui.datasets._pixel_file import PixelFile
+from hptui.datasets._prepare import request_dataset
 from hptui.errors import DatasetError
 from hptui.headway import CalledOffError, listening
 
@@ -71,6 +76,36 @@ def test_a_second_start_maps_what_the_first_has_decoded(files: list[Path], decod
     assert np.array_equal(first.keys, keys_of(np.array(first.pixels)))
     second.pixels[:] = 0  # copy on write: what is kept stays
     assert np.array_equal(read(files).pixels, first.pixels)
+
+
+@pytest.mark.parametrize("kind", ["folder", "table"])
+@pytest.mark.parametrize("pattern", [None, "dicom"])
+def test_a_second_start_opens_no_file_for_what_headers_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, pattern: str | None
+) -> None:
+    """Whom the files are of, and what tells classes apart, was read with them."""
+    for number in range(12):
+        values = np.random.default_rng(number).integers(0, 400, (8 + number % 2, 8), dtype=np.uint16)
+        write_dicom(tmp_path / "ab"[number % 2] / f"IM{number}", values, PatientID=f"P{number // 3}")
+    rows = [f"{'ab'[number % 2]}/IM{number},{'ab'[number % 2]}" for number in range(12)]
+    (tmp_path / "labels.csv").write_text("\n".join(["image,label", *rows]))
+    spec = f"table:{tmp_path / 'labels.csv'}" if kind == "table" else f"folder:{tmp_path}"
+
+    def start() -> ImageDataset:
+        wishes: Any = {"keep_decoded": "large", "group_pattern": pattern}
+        return request_dataset(spec, data_dir=None, image_size=8, split_seed=0, **wishes)
+
+    first = start()
+    read: list[Any] = []
+    whole = pydicom.dcmread
+    monkeypatch.setattr(pydicom, "dcmread", lambda *given, **more: read.append(given) or whole(*given, **more))
+    second = start()
+    assert read == []
+    of_both = [[note for note in one.notes if "are kept in" not in note] for one in (first, second)]
+    assert of_both[0] == of_both[1]
+    assert any("8 x 8 pixels, and of no other class" in note for note in second.notes)
+    assert any("name 4 patients (PatientID)" in note for note in second.notes) is (pattern is None)
+    assert (second.train.groups is not None) is (pattern is not None)
 
 
 def test_nobody_else_may_read_it(files: list[Path]) -> None:
@@ -137,9 +172,9 @@ def test_a_cache_that_cannot_be_written_changes_nothing(files: list[Path]) -> No
 
 
 def fill(cache: DecodedCache, key: str) -> Kept | None:
-    def decode(file: PixelFile) -> tuple[Keys, list[str]]:
+    def decode(file: PixelFile) -> tuple[Keys, list[ImageHeader], list[str]]:
         file.write(0, np.zeros((1, 20, 40), np.uint8))
-        return np.zeros(1, np.uint64), []
+        return np.zeros(1, np.uint64), [ImageHeader("uint8", 1, 20, 40)], []
 
     return cache.fill(key, (1, 1, 20, 40), "uint8", decode)
 
@@ -217,7 +252,8 @@ def test_what_another_process_decodes_is_waited_for(files: list[Path], decoded: 
             other.write(index, np.full((1, 8, 8), 7 + index, np.uint16))
         with (folder() / f"{key}.keys").open("wb") as keys:
             np.save(keys, np.arange(3, dtype=np.uint64))
-        (folder() / f"{key}.json").write_text("[]", "utf-8")
+        header = ImageHeader("uint16", 1, 8, 10)
+        (folder() / f"{key}.json").write_bytes(msgspec.json.encode(_decoded_cache._Facts([], [header], [0, 0, 0])))
         other.publish(folder() / f"{key}.npy")
         other.__exit__(None, None, None)
 

@@ -7,6 +7,7 @@ import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from hptui.datasets._duplicates import overlaps
 from hptui.datasets._near import near_notes
 from hptui.datasets._prepare import check, prepare, request_dataset
 from hptui.datasets._split import split_off
+from hptui.datasets._turned import turned_notes
 from hptui.errors import DatasetError
 
 
@@ -205,6 +207,30 @@ def test_images_that_were_saved_anew_or_made_brighter_are_told() -> None:
     assert note.endswith("Their groups differ: are they the same images?")
     prepared = prepare(ImageDataset("own", ("a", "b"), train, test), train_size=None, validation_size=10, split_seed=0)
     assert any("test image 5 ~ " in note for note in prepared.notes)
+
+
+@pytest.mark.parametrize("turn", [lambda image: image[::-1], lambda image: image[:, ::-1], np.rot90, np.transpose])
+def test_images_that_were_turned_or_mirrored_before_they_were_split_are_told(turn: Any) -> None:
+    train, test = photographs(100, 0), photographs(40, 1)
+    assert not list(turned_notes({"train": train, "test": test}))
+    for index in range(4):
+        test.pixels[index, 0] = turn(train.pixels[50 + index, 0])
+    (note,) = turned_notes({"train": train, "test": test})
+    assert note.startswith(
+        "4 of 40 test images look like one of train, turned round or mirrored (such as test image 0 ~ train image 50)"
+    )
+    prepared = prepare(ImageDataset("own", ("a", "b"), train, test), train_size=None, validation_size=10, split_seed=0)
+    assert any("turned round or mirrored" in note for note in prepared.notes)
+
+
+def test_a_few_images_that_are_alike_when_turned_are_not_told() -> None:
+    """As digits are: one of 40 is chance; nor is an image that is its own mirror."""
+    train, test = photographs(100, 0), photographs(40, 1)
+    test.pixels[0, 0] = train.pixels[50, 0, ::-1]
+    symmetric = train.pixels[:20] // 2 + train.pixels[:20, :, ::-1] // 2
+    train.pixels[:20] = symmetric
+    test.pixels[20:] = symmetric[:, :, ::-1]
+    assert not list(turned_notes({"train": train, "test": test}))
 
 
 def test_empty_and_small_images_look_like_nothing() -> None:

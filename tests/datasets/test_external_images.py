@@ -18,7 +18,7 @@ from hptui.record.intensity import Depth, Intensity
 from hptui.training.evaluating import ExternalImages, read_external
 
 
-def read(spec: str, depth: Depth, *, trained: Any = None, **settings: Any) -> ExternalImages:
+def read(spec: str, depth: Depth, *, trained: Any = None, run: Any = None, **settings: Any) -> ExternalImages:
     """The images, as a network of 8 pixels that was trained at that depth gets them."""
     predictor: Any = SimpleNamespace(
         task="single-label",
@@ -27,7 +27,7 @@ def read(spec: str, depth: Depth, *, trained: Any = None, **settings: Any) -> Ex
         class_names=("ill", "well"),
     )
     study: Any = SimpleNamespace(fingerprint="of other images", data=trained)
-    return read_external(spec, resolve([Layer("test", settings)]).config, predictor, study)
+    return read_external(spec, resolve([Layer("test", settings)]).config, predictor, study, run)
 
 
 def hospital(folder: Path, slope: str, patients: int = 2) -> str:
@@ -125,3 +125,112 @@ def test_other_intensities_than_in_training_are_told(tmp_path: Path, mean: float
     trained = SimpleNamespace(mean=mean, deviation=deviation)
     notes = read(hospital(tmp_path, "1"), "int16", trained=trained).notes
     assert any(note.startswith("intensities are other ones than in training: mean ") for note in notes) is told
+
+
+def files(root: Path, names: list[str]) -> Path:
+    """Image files, all different, of these paths."""
+    for index, name in enumerate(names):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.random.default_rng(index).integers(0, 256, (8, 8), np.uint8)).save(root / name)
+    return root
+
+
+PATTERN = r"(p\d+)_"
+OF_PATIENTS = [f"{name}/p{index // 2}_{index}.png" for index in range(6) for name in ("ill", "well")]
+COUNTED = [f"{name}/{index}.png" for index in range(6) for name in ("ill", "well")]
+
+
+def settings(**given: Any) -> Any:
+    return resolve([Layer("test", given)]).config
+
+
+@pytest.mark.parametrize(
+    ("names", "pattern", "groups", "told"),
+    [
+        (OF_PATIENTS, PATTERN, 3, "fits here: 3 groups such as 'p0' for 12 images"),
+        (COUNTED, PATTERN, None, "does not fit here (it names no group in 12 of 12 paths, for example 'ill/0.png')"),
+        (["ill/p1_x.png", *COUNTED], PATTERN, None, "it names no group in 12 of 13 paths"),
+        (OF_PATIENTS, r"^([^/]+)/", None, "it finds 'ill', a class or a split"),
+        ([f"train/{name}" for name in OF_PATIENTS], r"^([^/]+)/", None, "it finds 'train' in all paths"),
+        ([f"well/2023_{index}.png" for index in range(6)], r"(\d{4})_", None, "it finds '2023' in all paths"),
+        (OF_PATIENTS, "dicom", None, "not every image has a PatientID in a DICOM header"),
+    ],
+)
+def test_a_runs_pattern_counts_where_it_fits_external_names(
+    tmp_path: Path, names: list[str], pattern: str, groups: int | None, told: str
+) -> None:
+    """It was written for other files: where it does not fit, images count one by one; either is told in one line."""
+    spec = f"folder:{files(tmp_path, names)}"
+    found = read(spec, "uint8", run=settings(group_pattern=pattern))
+    given = found.images.groups
+    assert (None if given is None else len(set(given.tolist()))) == groups
+    (line,) = [note for note in found.notes if "run's --group-pattern" in note]
+    assert told in line
+    assert ("images count one by one" in line) is (groups is None)
+
+
+def test_what_the_user_says_of_external_groups_goes_before_the_runs(tmp_path: Path) -> None:
+    spec = f"folder:{files(tmp_path, COUNTED)}"
+    found = read(spec, "uint8", group_pattern=r"/(\d)\.", run=settings(group_pattern=PATTERN))
+    assert found.images.groups is not None
+    assert len(set(found.images.groups.tolist())) == 6
+    assert not any("run's" in note for note in found.notes)
+    with pytest.raises(DatasetError, match="names no group"):
+        read(spec, "uint8", group_pattern="(nobody)")
+
+
+def test_the_patients_of_dicom_headers_are_the_groups_where_they_were_the_runs(tmp_path: Path) -> None:
+    for index in range(6):
+        path = tmp_path / ("ill", "well")[index % 2] / f"{index}.dcm"
+        path.parent.mkdir(exist_ok=True)
+        values = np.random.default_rng(index).integers(0, 400, (8, 8), dtype=np.uint16)
+        write_dicom(path, values, RescaleSlope="1", RescaleIntercept="-100", PatientID=f"P{index // 2}")
+    found = read(f"folder:{tmp_path}", "int16", run=settings(group_pattern="dicom"))
+    assert found.images.groups is not None
+    assert sorted(found.images.groups.tolist()) == ["P0", "P0", "P1", "P1", "P2", "P2"]
+    assert sum("run's --group-pattern dicom fits here: 3 groups" in note for note in found.notes) == 1
+
+
+@pytest.mark.parametrize(
+    ("header", "groups", "told"),
+    [
+        ("bild,befund,wer", 3, "; image, label, group as in the run's table"),
+        ("file,label,patient", 3, "; there is no image = bild, label = befund, group = wer as in the run's"),
+        ("bild,label,x", None, "; image as in the run's table; there is no label = befund, group = wer as in the"),
+    ],
+)
+def test_a_runs_columns_count_where_an_external_table_has_them(
+    tmp_path: Path, header: str, groups: int | None, told: str
+) -> None:
+    files(tmp_path, COUNTED)
+    rows = [f"{name},{name.partition('/')[0]},{index // 4}" for index, name in enumerate(COUNTED)]
+    (tmp_path / "own.csv").write_text("\n".join([header, *rows]))
+    column = {"image": "bild", "label": "befund", "group": "wer"}
+    found = read(f"table:{tmp_path / 'own.csv'}", "uint8", run=settings(column=column))
+    given = found.images.groups
+    assert (None if given is None else len(set(given.tolist()))) == groups
+    assert told in found.notes[0]
+    assert any("count one by one" in note for note in found.notes) is (groups is None)
+
+
+def test_a_table_with_patients_of_its_own_keeps_them(tmp_path: Path) -> None:
+    """Though the run's pattern would fit the paths."""
+    files(tmp_path, OF_PATIENTS)
+    rows = [f"{name},{name.partition('/')[0]},{index}" for index, name in enumerate(OF_PATIENTS)]
+    (tmp_path / "own.csv").write_text("\n".join(["file,label,patient", *rows]))
+    found = read(f"table:{tmp_path / 'own.csv'}", "uint8", run=settings(group_pattern=PATTERN))
+    assert found.images.groups is not None
+    assert len(set(found.images.groups.tolist())) == 12
+
+
+@pytest.mark.parametrize("split", ["test", "Validation", "train"])
+def test_external_images_may_be_of_one_split_alone(tmp_path: Path, split: str) -> None:
+    """A hospital that only tests has nothing to train on; a study refuses that."""
+    files(tmp_path, [f"{split}/{name}" for name in COUNTED])
+    rows = [f"{split}/{name},{name.partition('/')[0]},{split}" for name in COUNTED]
+    (tmp_path / "own.csv").write_text("\n".join(["file,label,split", *rows]))
+    for spec in (f"folder:{tmp_path}", f"table:{tmp_path / 'own.csv'}"):
+        labels = read(spec, "uint8").images.labels
+        assert np.bincount(labels).tolist() == [6, 6]
+    files(tmp_path / "ill", [f"{split}/ill/{index}.png" for index in range(6)])
+    assert np.bincount(read(f"folder:{tmp_path / 'ill'}", "uint8").images.labels).tolist() == [6]

@@ -133,7 +133,9 @@ def test_classes_that_a_split_lacks_are_told() -> None:
     assert not any(note.startswith("no training") or "differ in case" in note for note in whole.notes)
 
 
-@pytest.mark.parametrize("names", [("Benign", "benign", "ill"), ("no finding", "No_Finding", "mass")])
+@pytest.mark.parametrize(
+    "names", [("Benign", "benign", "ill"), ("no finding", "No_Finding", "mass"), ("M\u00fcll", "Mu\u0308ll", "x")]
+)
 def test_classes_that_are_one_in_two_spellings_are_told(names: tuple[str, ...]) -> None:
     labels = np.arange(16) % 3
     given = dataset(class_names=names, train=Images(pixels(0), labels), test=Images(pixels(1), labels))
@@ -142,7 +144,26 @@ def test_classes_that_are_one_in_two_spellings_are_told(names: tuple[str, ...]) 
         for note in prepare(check(given), train_size=None, validation_size=3, split_seed=0).notes
         if "differ" in note
     ]
-    assert (
-        note
-        == f"classes {names[0]!r} and {names[1]!r} differ in case or blanks alone: if they are one, give them one name"
+    assert note.startswith(
+        f"classes {names[0]!r} (12 images) and {names[1]!r} (10) differ in case, blanks or signs alone, and are "
+        "learned as two"
     )
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_class_that_training_images_have_in_another_spelling_is_refused(several: bool) -> None:
+    """As folders are: no image of it could be right. Without such a split, all is one spelling."""
+
+    def labelled(image: int, classes: list[int]) -> Images:
+        labels = np.array(classes)[np.arange(16) % len(classes)]
+        marks = np.eye(4, dtype=np.int64)[labels]
+        marks[:2] = marks[:2].max(0)  # labels of which an image may have several
+        return Images(pixels(image), marks if several else labels)
+
+    given = dataset(class_names=("No", "Yes", "no", "yes"), train=labelled(0, [0, 1]), test=labelled(1, [2, 1]))
+    with pytest.raises(
+        DatasetError, match=rf"^{8 + several} test images are of class 'no', of which there are no training images"
+    ):
+        check(given)
+    check(replace(given, test=labelled(1, [0, 1])))
+    check(replace(given, train=labelled(0, [0, 1, 2])))

@@ -255,3 +255,36 @@ def test_few_patients_with_many_images_can_be_split(ill: int) -> None:
     assert {0, 1} == set(labels[taken]) == set(np.delete(labels, taken))
     assert len(taken) == 10
     assert sample_whole(np.array([0, 0, 1, 1, 1]), np.array([0, 1, 2, 2, 2]), 2, [0]) is None
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "told"),
+    [
+        (
+            "p{}",
+            "P{}",
+            "groups 'P0' and 'p0' differ in case, blanks or zeros before a number alone (8 such, 8 of them in",
+        ),
+        (
+            "{:03}",
+            "{}",
+            "groups '0' and '000' differ in case, blanks or zeros before a number alone (8 such, 8 of them in",
+        ),
+        ("p{}", "q{}", ""),
+    ],
+)
+def test_one_patient_in_two_spellings_is_told(train: str, test: str, told: str) -> None:
+    """In two splits as in one: a split that is made would not keep them together either."""
+    labels, numbers = np.arange(16) % 2, np.arange(16) // 2
+    parts = [numbered(labels, np.array([form.format(number) for number in numbers])) for form in (train, test)]
+    other = replace(parts[1], pixels=parts[1].pixels + np.uint8(100))
+    notes = check(ImageDataset("own", ("a", "b"), parts[0], other)).notes
+    assert [note for note in notes if note.startswith("groups ")] == [note for note in notes if told and told in note]
+    assert any("differ" in note for note in notes) is bool(told)
+
+
+def test_groups_of_one_image_each_are_told(tmp_path: Path) -> None:
+    """A pattern that fits the image, and not the patient, keeps nothing together."""
+    root = patients(tmp_path, count=6, each=4)
+    assert any("each of the 24 images is a group of its own" in note for note in read(root, group_pattern="(.+)").notes)
+    assert not any("of its own, so" in note for note in read(root, group_pattern="(p[0-9]+)").notes)

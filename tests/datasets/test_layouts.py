@@ -379,3 +379,15 @@ def test_an_alpha_channel_is_told(tmp_path: Path) -> None:
         image.convert("LA").save(path)
     told = "1 of 10 image files have an alpha channel: what is transparent there was taken as white"
     assert told in read(tmp_path).notes
+
+
+@pytest.mark.parametrize("name", ["TestSet", "testset", "myTest", "DataTest1"])
+def test_a_split_is_known_where_a_capital_begins_the_word(tmp_path: Path, name: str) -> None:
+    """Its images are the test images; others would be taken from training without need."""
+    for index, split in enumerate(("TrainSet", name)):
+        fill(tmp_path / split, 8, 100 * index)
+    found = read(tmp_path)
+    assert found.test is not None
+    assert found.test.names is not None
+    assert all(one.startswith(f"{name}/") for one in found.test.names.tolist())
+    assert not any("left out" in note for note in found.notes)

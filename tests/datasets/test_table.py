@@ -380,3 +380,42 @@ def test_lists_with_another_sign_are_classes_and_said_to_be(tmp_path: Path, sign
         f"{labels[2]!r} is taken as a class of its own, beside 'Edema' and 'Mass': where an image may have several "
         "labels, write Edema|Mass"
     )
+
+
+def test_numbers_with_a_decimal_comma_are_numbers(tmp_path: Path) -> None:
+    """As much of Europe writes them, where all are written so; what is no whole number is no class."""
+    folder(tmp_path, 8)
+    for first, second in (("2,0", "10,0"), ("0,5", "1,5")):
+        path = write(tmp_path, ["file;label", *(f"{index:03};{(first, second)[index % 2]}" for index in range(8))])
+        if first == "2,0":
+            assert read(path).class_names == ("2", "10")
+        else:
+            assert "column 'label' holds '0.5', which is no class" in refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"), [(("TRUE", "FALSE", "1", "0"), True), (("TRUE", "FALSE"), False), (("0", "1", "2"), False)]
+)
+def test_several_words_for_yes_are_told(tmp_path: Path, words: tuple[str, ...], told: bool) -> None:
+    folder(tmp_path, 16)
+    rows = [f"{index:03},{words[index % len(words)]}" for index in range(16)]
+    notes = read(write(tmp_path, ["file,label", *rows])).notes
+    line = "'0', '1', 'FALSE', 'TRUE' of column 'label' are taken as 4 classes"
+    assert any(note.startswith(line) for note in notes) is told
+
+
+def test_a_patient_who_became_a_number_with_a_point_is_the_same(tmp_path: Path) -> None:
+    """Where a cell is empty, pandas writes all whole numbers so."""
+    folder(tmp_path, 12)
+    rows = [f"{index:03},{index % 2},{'train' if index < 8 else 'test'},{index % 4}" for index in range(12)]
+    rows[8:] = [*(f"{row}.0" for row in rows[8:11]), "011,1,test,"]
+    assert "group" in refusal(write(tmp_path, ["file,label,split,patient", *rows]))
+
+
+def test_a_split_that_some_lines_lack_is_refused(tmp_path: Path) -> None:
+    """Not left out as a whole, with the test images that it names."""
+    folder(tmp_path, 12)
+    splits = ["train"] * 6 + ["test"] * 4 + [""] * 2
+    rows = [f"{index:03},{index % 2},{split}" for index, split in enumerate(splits)]
+    said = refusal(write(tmp_path, ["file,label,split", *rows]))
+    assert "column 'split' says 'test' in some lines, and nothing in others: write train, validation or test" in said

@@ -12,7 +12,7 @@ from torch import nn
 from hptui.record.command_inbox import CommandInbox
 from hptui.record.commands import AddEpochs, CommandSender
 from hptui.record.contents import size_of
-from hptui.record.events import CommandRefused, EpochCompleted, RunCompleted
+from hptui.record.events import BatchesTrained, CommandRefused, EpochCompleted, RunCompleted
 from hptui.record.housekeeping import clean_study
 from hptui.record.log_backwards import last_event
 from hptui.record.run_reader import RunReader
@@ -99,6 +99,23 @@ def test_what_was_planned_is_about_what_is_kept(prepare: Make, tmp_path: Path) -
     kept = sum((run / name).stat().st_size for name in ("model.pt", "best.pt", "predictions.npz"))
     assert planned.kept == pytest.approx(kept, rel=0.25)
     assert size_of(run) > kept
+
+
+def test_a_checkpoint_within_an_epoch_has_its_beginning_where_batches_are_searched(
+    prepare: Make, tmp_path: Path
+) -> None:
+    made = prepare(factory=Wide, search={"batch_size": "20:40:log:2"}, set={}, epochs=2, runs=1, log_every=1)
+    the_study = begun(made, tmp_path / "large")
+    planned = open_study(the_study.directory).disk
+    assert planned is not None
+
+    class WithinTheSecond(StoppedAfter):
+        def check(self, *, now: bool = False) -> None:
+            self._left -= sum(isinstance(event, BatchesTrained) and event.epoch == 2 for event in self._log.read())
+            super().check(now=now)
+
+    assert not train_study(the_study, made, WithinTheSecond(the_study, "optimized-0", 1))
+    assert planned.checkpoint == pytest.approx(max(checkpoints(the_study)["optimized-0"]), rel=0.25)
 
 
 def test_no_epochs_are_added_where_a_completed_run_would_begin_anew(study: tuple[Study, Prepared]) -> None:

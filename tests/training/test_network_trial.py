@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -63,6 +64,23 @@ class Hidden(Softmax):
 class Sigmoid(Body):
     def forward(self, x: Tensor) -> Any:
         return super().forward(x).sigmoid()
+
+
+class EndsInReLU(Body):
+    def forward(self, x: Tensor) -> Any:
+        return F.relu(super().forward(x))
+
+
+class EndsInTanh(Body):
+    def forward(self, x: Tensor) -> Any:
+        return super().forward(x).tanh()
+
+
+class PooledReLU(Body):
+    """As SqueezeNet: the mean of what a ReLU lets through."""
+
+    def forward(self, x: Tensor) -> Any:
+        return F.relu(super().forward(x)[..., None, None]).mean((2, 3))
 
 
 class LogSoftmax(Body):
@@ -144,6 +162,12 @@ def test_a_sigmoid_at_the_end_is_told(prepare: Make) -> None:
     assert "ends in sigmoid" in line
 
 
+@pytest.mark.parametrize(("factory", "end"), [(EndsInReLU, "ReLU"), (EndsInTanh, "tanh")])
+def test_an_end_that_leaves_logits_out_of_reach_is_told(prepare: Make, factory: Any, end: str) -> None:
+    (line,) = prepare(factory, search=LR).inputs.warnings
+    assert f"ends in {end}, and the loss has a softmax or sigmoid of its own" in line
+
+
 def test_functional_dropout_is_told(prepare: Make) -> None:
     first, second = prepare(Functional, search=WITH_DROPOUT).inputs.warnings
     assert "drops by a function (F.dropout, 0.5), which a value of dropout does not reach" in first
@@ -189,7 +213,7 @@ def test_where_no_gradient_leads_to_the_weights_is_told(prepare: Make) -> None:
         prepare(Detached, search=LR)
 
 
-@pytest.mark.parametrize("factory", [Body, LogSoftmax, Gated, Reads, NormDropNet])
+@pytest.mark.parametrize("factory", [Body, LogSoftmax, Gated, Reads, NormDropNet, PooledReLU])
 def test_nothing_is_told_of_a_sound_network(prepare: Make, factory: Any) -> None:
     assert prepare(factory, search=WITH_DROPOUT).inputs.warnings == ()
 
@@ -231,3 +255,181 @@ def test_every_function_of_dropout_is_seen(prepare: Make) -> None:
             lines = prepare(Uses, search=LR).inputs.warnings
         assert any("drops by a function (F.dropout, 0.25)" in line for line in lines), function
     assert torch.dropout in DROPOUTS
+
+
+class IgnoresImages(NeverCalled):
+    def features(self, x: Tensor) -> Tensor:
+        return super().features(torch.ones_like(x))
+
+
+class Dead(NeverCalled):
+    """A ReLU at which no image arrives above zero."""
+
+    def features(self, x: Tensor) -> Tensor:
+        return F.relu(self.convolution(x) - 100).amax((2, 3))
+
+
+class DeadBehindNorm(Dead):
+    """Dropout before the end, which lets nothing through that is not there."""
+
+    def __init__(self, in_channels: int, num_classes: int) -> None:
+        super().__init__(in_channels, num_classes)
+        self.norm = nn.BatchNorm1d(8)
+
+    def features(self, x: Tensor) -> Tensor:
+        return self.drop(self.norm(super().features(x)))
+
+
+class BiasAlone(NeverCalled):
+    def forward(self, x: Tensor) -> Any:
+        return self.output.bias.expand(len(x), -1)
+
+
+class ZeroTwice(NeverCalled):
+    """Behind a layer of zeros no gradient is left for one before it, and there is none of it either."""
+
+    def __init__(self, in_channels: int, num_classes: int) -> None:
+        super().__init__(in_channels, num_classes)
+        self.output = nn.Sequential(nn.Linear(8, 8, bias=False), nn.ReLU(), nn.Linear(8, num_classes))
+        for parameter in self.output.parameters():
+            nn.init.zeros_(parameter)
+
+
+class ZeroHead(Body):
+    """As fine-tuning has it: the answer depends on the image after the first step."""
+
+    def __init__(self, in_channels: int, num_classes: int) -> None:
+        super().__init__(in_channels, num_classes)
+        nn.init.zeros_(self.output.weight)
+        nn.init.constant_(self.output.bias, 0.3)
+
+
+class ZeroScale(ZeroHead):
+    """A residual branch with a scale of zero, and nothing beside it, before a head of zeros."""
+
+    def __init__(self, in_channels: int, num_classes: int) -> None:
+        super().__init__(in_channels, num_classes)
+        self.scale = nn.Parameter(torch.zeros(8))
+        nn.init.ones_(self.output.weight[:1].data)
+
+    def features(self, x: Tensor) -> Tensor:
+        return super().features(x) * self.scale
+
+
+class AliveInTraining(NeverCalled):
+    """Batch norm has to get to know such numbers first: until then all that is behind it is dead in evaluation."""
+
+    def __init__(self, in_channels: int, num_classes: int) -> None:
+        super().__init__(in_channels, num_classes)
+        self.norm = nn.BatchNorm2d(8)
+
+    def features(self, x: Tensor) -> Tensor:
+        return F.relu(self.norm(self.convolution(x) - 100)).amax((2, 3))
+
+
+@pytest.mark.parametrize("factory", [IgnoresImages, Dead, DeadBehindNorm, BiasAlone, ZeroTwice])
+def test_an_answer_that_never_depends_on_the_image_is_told(prepare: Make, factory: Any) -> None:
+    (line,) = prepare(factory, search=LR).inputs.warnings
+    assert "gives every image the same answer, before and after a few steps of training" in line
+
+
+class Listed(NeverCalled):
+    """Layers in a list that torch does not look into."""
+
+    def __init__(self, in_channels: int, num_classes: int) -> None:
+        super().__init__(in_channels, num_classes)
+        self.more = [nn.Linear(8, 8, bias=False)]
+
+    def features(self, x: Tensor) -> Tensor:
+        return self.more[0](super().features(x))
+
+
+class PlainTensor(NeverCalled):
+    def __init__(self, in_channels: int, num_classes: int) -> None:
+        super().__init__(in_channels, num_classes)
+        self.scale = torch.ones(8, requires_grad=True)
+
+    def features(self, x: Tensor) -> Tensor:
+        return super().features(x) * self.scale
+
+
+class MadeInForward(NeverCalled):
+    """Sound: an answer comes before the optimizer does."""
+
+    def features(self, x: Tensor) -> Tensor:
+        if not hasattr(self, "more"):
+            self.more = nn.Linear(8, 8, bias=False)
+        return self.more(super().features(x))
+
+
+class MeanOfItsOwn(NeverCalled):
+    """A running mean that no checkpoint has; a constant beside it is no state."""
+
+    def __init__(self, in_channels: int, num_classes: int) -> None:
+        super().__init__(in_channels, num_classes)
+        self.mean, self.one = torch.zeros(8), torch.ones(8)
+
+    def features(self, x: Tensor) -> Tensor:
+        x = super().features(x)
+        if self.training:
+            self.mean = 0.9 * self.mean + 0.1 * x.detach().mean(0)
+        return (x - self.mean) * self.one
+
+
+class PartlyFrozen(NeverCalled):
+    def __init__(self, in_channels: int, num_classes: int) -> None:
+        super().__init__(in_channels, num_classes)
+        self.convolution.requires_grad_(False)
+
+
+@pytest.mark.parametrize(("factory", "shape"), [(Listed, "8 x 8"), (PlainTensor, "(8)")])
+def test_weights_that_are_never_trained_are_told(prepare: Make, factory: Any, shape: str) -> None:
+    (line,) = prepare(factory, search=LR).inputs.warnings
+    assert "depends on 1 weights that are not trained, and may be in no file of it" in line
+    assert shape in line
+
+
+def test_a_layer_that_forward_makes_is_trained(prepare: Make) -> None:
+    assert prepare(MadeInForward, search=LR).inputs.warnings == ()
+
+
+def test_a_state_that_no_checkpoint_has_is_told(prepare: Make) -> None:
+    (line,) = prepare(MeanOfItsOwn, search=LR).inputs.warnings
+    assert "changes a tensor of its own in forward (mean) that is in no checkpoint" in line
+
+
+@pytest.mark.parametrize("optimizer", registry.names("optimizers"))
+def test_every_optimizer_has_the_weights_that_are_not_frozen(prepare: Make, optimizer: str) -> None:
+    assert prepare(PartlyFrozen, search=LR, optimizer=optimizer).inputs.warnings == ()
+
+
+@pytest.mark.parametrize("factory", [ZeroHead, ZeroScale, AliveInTraining])
+def test_an_answer_that_comes_to_depend_on_the_image_is_sound(prepare: Make, factory: Any) -> None:
+    assert prepare(factory, search=LR).inputs.warnings == ()
+
+
+def test_images_that_are_all_alike_say_nothing_of_a_network(prepare: Make) -> None:
+    images = Images(np.full((40, 1, 12, 12), 7, np.uint8), np.arange(40) % 2)
+    made = prepare(Body, ImageDataset("flat", ("a", "b"), images, images, images), search=LR)
+    assert not any("gives every image" in line for line in made.inputs.warnings)
+
+
+@pytest.mark.parametrize("name", [name for name in registry.names("models") if ":" not in name])
+def test_a_head_of_zeros_is_sound_on_every_network_that_comes_with_hptui(prepare: Make, name: str) -> None:
+    def headless(**wanted: Any) -> nn.Module:
+        network = registry.load("models", name)(**wanted)
+        (*_, last) = [layer for layer in network.modules() if isinstance(layer, nn.Linear)]
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+        return network
+
+    def build(in_channels: int, num_classes: int, image_size: Any) -> nn.Module:
+        known = {"in_channels": in_channels, "num_classes": num_classes, "image_size": image_size}
+        taken = inspect.signature(registry.load("models", name)).parameters
+        return headless(**{key: value for key, value in known.items() if key in taken})
+
+    random = np.random.default_rng(0)
+    parts = [Images(random.integers(0, 256, (count, 1, 28, 28), np.uint8), np.arange(count) % 2) for count in (60, 20)]
+    data = ImageDataset("noise", ("a", "b"), *parts, parts[1])
+    for seed in range(3):
+        assert prepare(build, data, search=LR, seed=seed).inputs.warnings == ()

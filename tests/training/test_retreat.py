@@ -14,6 +14,7 @@ from hptui.reading.run_state import replay
 from hptui.record.events import (
     AnyEvent,
     BatchesTrained,
+    CandidateScored,
     EpochCompleted,
     HyperparametersChosen,
     RunCompleted,
@@ -176,3 +177,101 @@ def test_another_error_fails_the_run(
     monkeypatch.setattr(fills, "error", "shapes do not fit")
     with pytest.raises(RuntimeError, match="shapes"):
         train(prepare(fills, epochs=3, search=SEARCH), tmp_path / "run", IN_PROBE + 1)
+
+
+class TakesLargeAgain(TakesLarge):
+    """Chooses batches of 80 images before each of two epochs: those of a candidate, or of its own accord."""
+
+    def __init__(self, *, probes: bool, beside: bool = False) -> None:
+        Strategy.__init__(self, 3, (1, 2))
+        self._probes, self._beside = probes, beside
+
+    def decide(self, situation: Any) -> Any:
+        if situation.epoch > 1 and not self._probes:
+            return Choice({"batch_size": 80.0, "lr": 0.01}, "large again")
+        wanted = [Candidate({"batch_size": 80.0, "lr": 0.02})]
+        if situation.epoch > 1 and self._beside:
+            wanted.append(Candidate({"batch_size": 40.0, "lr": 0.01}))
+        measured = yield wanted
+        best = min(range(len(measured)), key=lambda index: measured[index].score)
+        return Choice(measured[best].candidate.values, "the best", candidate=best)
+
+
+def start(made: Prepared, where: Path, strategy: Strategy, control: Control | None = None) -> bool:
+    """Begin a run, or go on with it; whether it came to its end."""
+    resume = where.exists()
+    if not resume:
+        create_run(where, RunFile(1, "0", "optimized", 0, {}))
+    with RunWriter(where) as writer:
+        told: Any = {"emit": writer.append, "control": control or Control(), "directory": where}
+        return Run(made.config, made.inputs, strategy, "optimized", 0, **told).execute(resume=resume).completed
+
+
+def same_end(one: Path, other: Path) -> bool:
+    """Whether two runs have equal weights, and count the same images."""
+    ends = [RunReader(run).read()[-1] for run in (one, other)]
+    assert all(isinstance(end, RunCompleted) for end in ends)
+    counts = [(end.images_trained, end.images_probed) for end in ends if isinstance(end, RunCompleted)]
+    return counts[0] == counts[1] and largest_difference(one / "model.pt", other / "model.pt")[2] == 0
+
+
+def test_a_run_that_is_resumed_within_the_epoch_goes_back_too(
+    prepare: Make, fills: type[Fills], tmp_path: Path
+) -> None:
+    """The third batch does not fit; the process that began the epoch has trained one, and gone."""
+    made = prepare(fills, epochs=3, search=SEARCH, log_every=1)
+    assert train(made, tmp_path / "whole", IN_PROBE + 2)
+    once = StopsAt(tmp_path / "parts", lambda one: isinstance(one, BatchesTrained))
+    assert not train(made, tmp_path / "parts", IN_PROBE + 2, control=once)
+    saved = newest_checkpoint(tmp_path / "parts")
+    assert saved is not None
+    assert saved["progress"]["batch"] == 1
+    assert saved["epoch_beginning"]["progress"]["batch"] == 0
+    assert start(made, tmp_path / "parts", TakesLarge())
+    assert fills.large == IN_PROBE + 3
+    _, back = of(RunReader(tmp_path / "parts").read(), RunResumed)
+    assert back.failed.startswith("batches of 80 ran out of memory")
+    assert same_end(tmp_path / "whole", tmp_path / "parts")
+    last = newest_checkpoint(tmp_path / "parts")
+    assert last is not None
+    assert last["epoch_beginning"] is None
+    assert last["progress"]["too_large"] == 80
+
+
+@pytest.mark.parametrize(
+    ("strategy", "size", "reason"),
+    [
+        ({"probes": True}, 20, "all candidates failed, and some have batches that ran out of memory before"),
+        ({"probes": True, "beside": True}, 40, "the best"),
+        ({"probes": False}, 20, "large again; batches of 80 would run out of memory as those of 80 did: 20"),
+    ],
+)
+def test_what_ran_out_of_memory_is_not_tried_again(
+    prepare: Make, fills: type[Fills], tmp_path: Path, strategy: dict[str, bool], size: int, reason: str
+) -> None:
+    """Neither by a later decision, nor by one after the run was stopped; and it is replayed."""
+    made = prepare(fills, epochs=3, search=SEARCH, log_every=1)
+    fills.large, fills.fit = 0, IN_PROBE + 1
+    assert start(made, tmp_path / "whole", TakesLargeAgain(**strategy))
+    assert fills.large == IN_PROBE + 2, "after it failed no batch was as large"
+    events = RunReader(tmp_path / "whole").read()
+    last = of(events, HyperparametersChosen)[-1]
+    assert (last.epoch, last.values["batch_size"], last.reason) == (2, size, reason)
+    again = [one for one in of(events, CandidateScored) if one.decision == last.decision]
+    assert [one.failed for one in again if one.values["batch_size"] == 80] == [
+        "batches of 80 images ran out of memory in training before"
+    ] * strategy["probes"]
+    assert [one.values["batch_size"] for one in of(events, EpochCompleted)] == [20, size, size]
+
+    fills.large, fills.fit = 0, IN_PROBE + 1
+    once = StopsAt(tmp_path / "parts", lambda one: isinstance(one, BatchesTrained) and one.values["batch_size"] == 20)
+    assert not start(made, tmp_path / "parts", TakesLargeAgain(**strategy), once)
+    assert start(made, tmp_path / "parts", TakesLargeAgain(**strategy))
+    assert fills.large == IN_PROBE + 2
+    assert same_end(tmp_path / "whole", tmp_path / "parts")
+
+    create_run(tmp_path / "again", RunFile(1, "0", "optimized", 0, {}))
+    with RunWriter(tmp_path / "again") as writer:
+        recipe = recipe_of(events, tmp_path / "whole")
+        train_again(made.config, made.inputs, recipe, "optimized", 0, directory=tmp_path / "again", emit=writer.append)
+    assert largest_difference(tmp_path / "whole" / "model.pt", tmp_path / "again" / "model.pt")[2] == 0

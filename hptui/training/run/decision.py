@@ -36,6 +36,7 @@ from hptui.training.run.ledger import Ledger
 from hptui.training.run.opening import axes
 from hptui.training.run.pending import Course, DecidesDifferently, PendingDecision
 from hptui.training.run.probing import Probe, Prober, Scoring
+from hptui.training.run.retreat import SIZE, none_fits, size_that_fits
 from hptui.training.run.side_by_side import SideBySide
 
 
@@ -74,12 +75,16 @@ class DecisionMaker:
             type(self.strategy).__name__,
             self.side_by_side,
             self._factor_at,
+            self.ledger.progress.too_large,
         )
         situation = self._situation(epoch, pending)
         twin = self._twin() if self._is_checked() else None
         try:
             choice = self._choose(self.strategy, pending.own, prober, situation, 1.0, self._record_candidate)
-            refuse_failed(choice, pending.own.measured, type(self.strategy).__name__)
+            if none_fits(pending.own.measured, prober.too_large):
+                choice = Choice({}, "all candidates failed, and some have batches that ran out of memory before")
+            else:
+                refuse_failed(choice, pending.own.measured, type(self.strategy).__name__)
             if twin is not None:
                 self._check_greed(twin, pending, prober, situation, choice)
         except StopRequested:
@@ -284,12 +289,19 @@ class DecisionMaker:
     def _put_in_force(self, epoch: int, choice: Choice, pending: PendingDecision) -> None:
         """Go on with what was chosen, and record it."""
         state, progress, strategy = self.trainer.state, self.ledger.progress, type(self.strategy).__name__
+        before = state.values.batch_size
         if choice.predicted is not None:
             scores = checked_prediction(choice.predicted, self.config, strategy)
             self.ledger.emit(LandscapePredicted(decision=progress.decisions, scores=scores))
         if choice.start is not None:
             state.restore(self.kept.state(choice.start, strategy))
         state.values.set(choice.values)
+        chosen = state.values.batch_size
+        fitting = size_that_fits(chosen, before, progress.too_large)
+        if fitting != chosen:
+            state.values.set({SIZE: fitting})
+            words = f"batches of {chosen} would run out of memory as those of {progress.too_large} did: {fitting:g}"
+            choice = dataclasses.replace(choice, reason=f"{choice.reason}; {words}")
         self.ledger.lap()
         self._record_choice(epoch, choice, self.control.clock() - pending.began, pending.own)
 

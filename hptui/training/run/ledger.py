@@ -44,6 +44,8 @@ class Progress:
     """by how many epochs the run ends later than it was asked to; below 0: earlier"""
     trained_with: dict[str, float] = field(default_factory=dict)
     """values of the last epoch, or of the start"""
+    too_large: int = 0
+    """images of the smallest batch that ran out of memory in training; 0: none has"""
     ended_early: bool = False
     """whether its losses have ended it before its end of then; it goes on only because somebody added epochs"""
 

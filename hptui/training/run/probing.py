@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +27,7 @@ from hptui.training.run.autosave import Autosave
 from hptui.training.run.control import Control, StopRequested
 from hptui.training.run.failing import CandidateFailed, failing, free_memory
 from hptui.training.run.pending import Course, PartialProbe, PendingDecision
+from hptui.training.run.retreat import SIZE, is_too_large
 from hptui.training.run.side_by_side import Planned, SideBySide
 
 if TYPE_CHECKING:
@@ -177,6 +179,8 @@ class Prober:
     side_by_side: SideBySide
     factor_at: Callable[[float], float]
     """of the schedule, where the run has come so many epochs"""
+    too_large: int
+    """see `Progress`: candidates with such batches fail untrained"""
 
     def probe(
         self,
@@ -225,6 +229,10 @@ class Prober:
         else:
             trainer.state.restore(self._start(candidate, course))
             trainer.state.values.set(candidate.values)
+        if done == 0 and is_too_large(trainer.state.values.batch_size, self.too_large):
+            why = f"batches of {self.too_large} images ran out of memory in training before"
+            measurement, classes = self.scoring.without_score(trainer, candidate, why)
+            return Probe(number, measurement, classes, 0, self.control.clock() - began, 0)
         steps = done
         try:
             for steps in range(done, batches := trainer.batches(epochs)):
@@ -251,7 +259,8 @@ class Prober:
         if self.side_by_side.is_asked and any(self._rate_moves(one, horizon(one)) for one in candidates):
             self.side_by_side.why_not = "their learning rates follow the schedule"
             return len(candidates)
-        planned = [Planned(one, partial(self._start, one, course), horizon(one)) for one in candidates]
+        fitting = takewhile(lambda one: not is_too_large(one.values.get(SIZE, 0), self.too_large), candidates)
+        planned = [Planned(one, partial(self._start, one, course), horizon(one)) for one in fitting]
         return self.side_by_side.train(planned, course)
 
     def _rate_moves(self, candidate: Candidate, epochs: float) -> bool:

@@ -3,16 +3,25 @@
 A candidate is probed for a few batches; later the device may be fuller, or what is free on it more scattered. The epoch
 is then trained anew from its beginning, with the values of the epoch before, or, where its batches were no smaller,
 with batches of half the size. That is done only where their size is searched: whoever set it is told that it failed.
+
+What ran out of memory is remembered (`Progress.too_large`, in every checkpoint): no later decision of the run takes
+batches of that size or larger. Their candidates fail without being trained, and a choice without a candidate, or of a
+state that had such batches, goes on with smaller ones. Values that somebody chooses by hand are tried all the same.
 """
 
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import torch
 
 from hptui.hyperparameters import Values
 from hptui.space import SearchSpace
-from hptui.training.engine.state import Snapshot, TrainingState
+from hptui.strategies import Measurement
+from hptui.training.engine.state import Snapshot, TrainingState, copy_tree
 from hptui.training.run.ledger import Progress
 
 SIZE = "batch_size"
@@ -30,11 +39,23 @@ class EpochBeginning:
         """The moment before the first batch."""
         return cls(state.snapshot(on_host=True), copy.deepcopy(progress))
 
+    def plain(self) -> dict[str, Any]:
+        """Plain data for a checkpoint within the epoch."""
+        return {"snapshot": self.snapshot, "progress": asdict(self.progress)}
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any] | None) -> EpochBeginning | None:
+        """Inverse of `plain`, wherever its tensors are; None where there was none, or an older hptui kept none."""
+        if plain is None:
+            return None
+        return cls(copy_tree(plain["snapshot"], torch.device("cpu")), Progress(**plain["progress"]))
+
     def return_to(self, state: TrainingState, reached: Progress) -> Progress:
         """Put the training back, and give the progress that it has then.
 
         Images that were trained in vain count as cost, as those of greed checks do: no strategy has less for them.
         """
+        size = state.values.batch_size
         before, now = self.snapshot["order"]["position"], state.order.position
         in_vain = now - before if before < now else now  # a state at the end of an epoch begins the next one
         state.restore(self.snapshot)
@@ -43,8 +64,27 @@ class EpochBeginning:
             images_probed=reached.images_probed + in_vain,
             images_checked=reached.images_checked + in_vain,
             seconds=reached.seconds,
+            too_large=min(size, reached.too_large or size),
             by_hand={name: value for name, value in self.progress.by_hand.items() if name != SIZE},
         )
+
+
+def is_too_large(size: float, too_large: int) -> bool:
+    """Whether batches of so many images ran out of memory before, or smaller ones did."""
+    return 0 < too_large <= round(size)
+
+
+def none_fits(measured: Sequence[Measurement], too_large: int) -> bool:
+    """Whether all candidates failed, and some because of what was known before: the run goes on as it is."""
+    known = any(is_too_large(one.values.get(SIZE, 0), too_large) for one in measured)
+    return known and all(one.failed for one in measured)
+
+
+def size_that_fits(size: float, before: float, too_large: int) -> float:
+    """Images of a batch to go on with: as chosen, or, if that is too large, as before, or half of what was."""
+    if not is_too_large(size, too_large):
+        return size
+    return before if not is_too_large(before, too_large) else float(max(1, too_large // 2))
 
 
 def smaller_batches(now: Values, before: Values, space: SearchSpace) -> Values:

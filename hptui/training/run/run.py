@@ -90,6 +90,8 @@ class Run:
         """of a run that is trained again: which one it delivered"""
         self.kept = KeptStates()
         self.autosave = Autosave(config.checkpoint_every, self.save_checkpoint)
+        self._begun: EpochBeginning | None = None
+        """of the epoch that is trained now, where it may have to be trained anew"""
         self._checkpoint: Moment | None = None
         """that was written or restored last"""
         self._schedule = load_schedule(config.schedule or strategy.schedule)
@@ -190,19 +192,21 @@ class Run:
     def _train(self, epoch: int) -> None:
         """Train what is left of an epoch; anew with smaller batches where those that were chosen do not fit."""
         at, searched = self.ledger.progress, "batch_size" in self.config.search and self.strategy.searches
-        begun = EpochBeginning.of(self.state, at) if searched and at.batch == 0 else None
-        while failure := self._failure(epoch, begun):
-            assert begun is not None
-            self._go_back(begun, failure, epoch)
+        if at.batch == 0:
+            self._begun = EpochBeginning.of(self.state, at) if searched else None
+        while failure := self._failure(epoch):
+            assert self._begun is not None
+            self._go_back(self._begun, failure, epoch)
+        self._begun = None
 
-    def _failure(self, epoch: int, begun: EpochBeginning | None) -> str:
+    def _failure(self, epoch: int) -> str:
         """Train what is left of an epoch; why it ran out of memory, where it can be trained anew."""
         schedule, autosave = self._schedule, self.autosave
         trainer = EpochTrainer(self.trainer, self.ledger, self.control, self.config, schedule, autosave)
         try:
             trainer.train(epoch)
         except Exception as error:
-            if begun is None or not is_out_of_memory(error) or not self._smaller(begun):
+            if self._begun is None or not is_out_of_memory(error) or not self._smaller(self._begun):
                 raise
             return failure_words(error)
         return ""
@@ -348,6 +352,7 @@ class Run:
         self.ledger.progress = Progress(**saved["progress"])
         self.strategy.memory = saved["strategy_memory"]
         self.kept = KeptStates.from_plain(saved["kept"])
+        self._begun = EpochBeginning.from_plain(saved.get("epoch_beginning"))
         self.ledger.pending = None
         if saved.get("decision") is not None:
             pending = PendingDecision.from_plain(saved["decision"], saved["snapshot"], self.control.clock())
@@ -374,6 +379,7 @@ class Run:
             "decision": pending.plain(self.control.clock()) if pending is not None else None,
             "kept": self.kept.plain(),
             "search": dict(self.config.search),
+            "epoch_beginning": self._begun.plain() if self._begun is not None and self.ledger.progress.batch else None,
             **self.delivery.state(),
             **self.ending.state(),
         }
