@@ -7,6 +7,7 @@ Each is found by what the network does with a few images, on a throwaway copy, b
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -16,11 +17,11 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 from hptui.config import StudyConfig
-from hptui.errors import failure_words
+from hptui.errors import HptuiError, failure_words
 from hptui.hyperparameters import hyperparameter
 from hptui.registry import without_folder
 from hptui.training.constant_answer import never_depends
-from hptui.training.engine.building import StudyInputs, new_state
+from hptui.training.engine.building import StudyInputs, build_network, new_state
 from hptui.training.engine.outputs import adapter_of
 from hptui.training.engine.random_state import seed_all
 from hptui.training.engine.values_in_force import ValuesInForce
@@ -52,7 +53,9 @@ DROPOUTS: tuple[Callable[..., Any], ...] = (
 def network_warnings(inputs: StudyInputs, config: StudyConfig) -> Iterator[str]:
     """What is odd in a study's network, and what is taken of its outputs: one line each."""
     state = new_state(inputs, config, config.seed)
-    trial = NetworkTrial(state.network, state.values, inputs.data.normalise(inputs.data.train.pixels[:IMAGES]), config)
+    images = inputs.data.normalise(inputs.data.train.pixels[:IMAGES])
+    anew = partial(build_network, inputs.factory, config.model, inputs.data, config.seed + 1)
+    trial = NetworkTrial(state.network, state.values, images, config, anew)
     try:
         found = trial.found()
     except Exception:  # whatever is wrong for good is told by the steps of the trial, which are training as it will be
@@ -63,18 +66,26 @@ def network_warnings(inputs: StudyInputs, config: StudyConfig) -> Iterator[str]:
 class NetworkTrial:
     """One network with a few images."""
 
-    def __init__(self, network: nn.Module, values: ValuesInForce, images: Tensor, config: StudyConfig) -> None:
-        self._network, self._values, self._images, self._config = network, values, images, config
+    def __init__(
+        self,
+        network: nn.Module,
+        values: ValuesInForce,
+        images: Tensor,
+        config: StudyConfig,
+        anew: Callable[[], nn.Module],
+    ) -> None:
+        self._network, self._values, self._images, self._config, self._anew = network, values, images, config, anew
         self._model = f"model {without_folder(config.model)!r}"
         self._is_finite = True
         """whether its first answer was"""
+        self._is_steady = True
 
     def found(self) -> list[str]:
         """Sentences on what should make its owner look at its code."""
         self._network.eval()
         lines = [*self._last_activation(), *(list(self._unsteady()) or self._alone())]
         self._network.train()
-        lines += [*self._dropout(), *self._unregistered(), *self._constant()]
+        lines += [*self._dropout(), *(list(self._unregistered()) or self._rebuilt()), *self._constant()]
         return [*adapter_of(self._network).words, *lines]
 
     def _answer(self) -> Tensor:
@@ -114,6 +125,7 @@ class NetworkTrial:
             first, second = self._answer().detach(), self._answer().detach()
         difference = float((first - second).abs().max())
         if difference > UNSTEADY * max(float(first.abs().max()), 1e-6):
+            self._is_steady = False
             yield (
                 f"the evaluation of {self._model} is not repeatable: the same images get other answers the second time "
                 f"(up to {difference:.2g} apart), so scores are partly luck; does it draw random numbers in evaluation "
@@ -174,6 +186,28 @@ class NetworkTrial:
                 f"{self._model} changes a tensor of its own in forward ({', '.join(names[:NAMED])}) that is in no "
                 "checkpoint and no file of it, so it answers otherwise after resume and in predict: make it a buffer "
                 "(register_buffer)"
+            )
+
+    def _rebuilt(self) -> Iterator[str]:
+        """What the answer depends on that is in no file: predict builds the network anew, and has its weights alone."""
+        if not (self._is_finite and self._is_steady):
+            return
+        try:
+            other = self._anew()
+            other.load_state_dict(self._network.state_dict())
+        except (HptuiError, RuntimeError):  # its file says so where it is read
+            return
+        self._network.eval()
+        other.eval()
+        with torch.no_grad():
+            before, after = self._answer().detach(), other(self._images.clone()).detach()
+        self._network.train()
+        difference = float((before - after).abs().max())
+        if difference > UNSTEADY * max(float(before.abs().max()), 1e-6):
+            yield (
+                f"{self._model}, built anew with the same weights, answers otherwise (up to {difference:.2g} apart), "
+                "as it would in predict: something that its answer depends on is in no file of it (random numbers "
+                "drawn in __init__, or what forward changes, that are neither nn.Parameter nor in a persistent buffer)"
             )
 
     def _constant(self) -> Iterator[str]:

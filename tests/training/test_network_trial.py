@@ -389,6 +389,60 @@ def test_weights_that_are_never_trained_are_told(prepare: Make, factory: Any, sh
     assert shape in line
 
 
+class DrawnConstant(NeverCalled):
+    """Numbers that are drawn once, and that no file has."""
+
+    def __init__(self, in_channels: int, num_classes: int) -> None:
+        super().__init__(in_channels, num_classes)
+        self.constant = torch.randn(8)
+
+    def features(self, x: Tensor) -> Tensor:
+        return super().features(x) * self.constant
+
+
+class DrawnBuffer(DrawnConstant):
+    """The same where a file has them."""
+
+    def __init__(self, in_channels: int, num_classes: int) -> None:
+        super().__init__(in_channels, num_classes)
+        del self.constant
+        self.register_buffer("constant", torch.randn(8))
+
+
+class Counts(NeverCalled):
+    """A plain number that forward changes."""
+
+    share = 1.0
+
+    def features(self, x: Tensor) -> Tensor:
+        if self.training:
+            self.share *= 0.5
+        return super().features(x) * self.share
+
+
+class UnsavedMean(NeverCalled):
+    def __init__(self, in_channels: int, num_classes: int) -> None:
+        super().__init__(in_channels, num_classes)
+        self.register_buffer("mean", torch.zeros(8), persistent=False)
+
+    def features(self, x: Tensor) -> Tensor:
+        x = super().features(x)
+        if self.training:
+            self.mean += 0.5 * x.detach().mean(0)
+        return x - self.mean
+
+
+@pytest.mark.parametrize("factory", [DrawnConstant, Counts, UnsavedMean])
+def test_what_no_file_has_is_told(prepare: Make, factory: Any) -> None:
+    """predict would give other answers than those that were measured."""
+    (line,) = prepare(factory, search=LR).inputs.warnings
+    assert "built anew with the same weights, answers otherwise" in line
+
+
+def test_what_a_buffer_has_is_sound(prepare: Make) -> None:
+    assert prepare(DrawnBuffer, search=LR).inputs.warnings == ()
+
+
 def test_a_layer_that_forward_makes_is_trained(prepare: Make) -> None:
     assert prepare(MadeInForward, search=LR).inputs.warnings == ()
 
