@@ -58,7 +58,7 @@ def network_warnings(inputs: StudyInputs, config: StudyConfig) -> Iterator[str]:
     trial = NetworkTrial(state.network, state.values, images, config, anew)
     try:
         found = trial.found()
-    except (Exception, SystemExit):  # whatever is wrong for good is told by the steps of the trial, which are training as it will be
+    except (Exception, SystemExit):  # what is wrong for good the steps of the trial tell, which train as it will be
         found = []
     yield from found
 

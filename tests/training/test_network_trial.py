@@ -457,6 +457,19 @@ def test_every_optimizer_has_the_weights_that_are_not_frozen(prepare: Make, opti
     assert prepare(PartlyFrozen, search=LR, optimizer=optimizer).inputs.warnings == ()
 
 
+class LeavesOnOne(NeverCalled):
+    """As a script does where its input is not as it was meant."""
+
+    def forward(self, x: Tensor) -> Any:
+        if len(x) == 1:
+            raise SystemExit(1)
+        return super().forward(x)
+
+
+def test_a_network_that_leaves_the_program_in_the_trial_does_not_end_it(prepare: Make) -> None:
+    assert prepare(LeavesOnOne, search=LR).inputs.warnings == ()
+
+
 @pytest.mark.parametrize("factory", [ZeroHead, ZeroScale, AliveInTraining])
 def test_an_answer_that_comes_to_depend_on_the_image_is_sound(prepare: Make, factory: Any) -> None:
     assert prepare(factory, search=LR).inputs.warnings == ()

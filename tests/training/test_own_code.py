@@ -312,15 +312,16 @@ def test_a_mask_of_minus_infinity_does_not_spoil_the_averages(prepare: Make) -> 
 
 def test_a_failing_forward_pass_is_recorded(prepare: Make, tmp_path: Path) -> None:
     class LeavesLate(NormDropNet):
-        steps = 0
+        steps, last = 0, 10**9
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             LeavesLate.steps += self.training
-            if LeavesLate.steps > 5:
+            if LeavesLate.steps > LeavesLate.last:
                 raise SystemExit(7)
             return super().forward(x)
 
     made = prepare(factory=LeavesLate)
+    LeavesLate.last = LeavesLate.steps + 5
     create_run(tmp_path, RunFile(1, "0", "optimized", 0, {}))
     with pytest.raises(HptuiError, match="SystemExit"):
         train_run(tmp_path, made, "optimized", 0, Control())
