@@ -135,10 +135,7 @@ def group_notes(splits: Mapping[str, Images]) -> Iterator[str]:
             f"each of the {images:,} images is a group of its own, so that nothing is kept together: is that the "
             "patient, or the image?"
         )
-    spellings: dict[str, list[str]] = {}
-    for group in sorted(groups):
-        spellings.setdefault(_spelled(group), []).append(group)
-    if twins := [found for found in spellings.values() if len(found) > 1]:
+    if twins := _twins(by_split):
         across = sum(not any(set(found) <= part for part in by_split) for found in twins)
         yield (
             f"groups {twins[0][0]!r} and {twins[0][1]!r} differ in case, blanks or zeros before a number alone "
@@ -147,8 +144,15 @@ def group_notes(splits: Mapping[str, Images]) -> Iterator[str]:
         )
 
 
-def _spelled(group: str) -> str:
-    return re.sub(r"(?<![0-9])0+(?=[0-9])", "", "".join(same_spelling(group).split()))
+def _twins(by_split: Sequence[set[str]]) -> list[list[str]]:
+    """Groups that may be one; those of other zeros (P010, P10) only where no split has both, which counts otherwise."""
+    found: dict[str, list[list[str]]] = {}
+    for group in sorted(set().union(*by_split)):
+        plain = "".join(same_spelling(group).split())
+        found.setdefault(re.sub(r"(?<![0-9])0+(?=[0-9])", "", plain), []).append([plain, group])
+    alike = [pairs for pairs in found.values() if len(pairs) > 1]
+    names = [([group for _, group in pairs], len({plain for plain, _ in pairs}) == 1) for pairs in alike]
+    return [groups for groups, same in names if same or not any(set(groups) <= part for part in by_split)]
 
 
 def _largest(groups: Counter[str]) -> str:

@@ -283,6 +283,13 @@ def test_one_patient_in_two_spellings_is_told(train: str, test: str, told: str) 
     assert any("differ" in note for note in notes) is bool(told)
 
 
+def test_patients_of_which_some_have_a_zero_before_their_number_are_several() -> None:
+    """P010 and P10 of one split are of somebody who counts so."""
+    labels, groups = np.arange(24) % 2, np.array([f"P{index // 2:0{2 + index % 2}}" for index in range(24)])
+    notes = check(ImageDataset("own", ("a", "b"), numbered(labels, groups), None)).notes
+    assert not any(note.startswith("groups ") for note in notes)
+
+
 def test_groups_of_one_image_each_are_told(tmp_path: Path) -> None:
     """A pattern that fits the image, and not the patient, keeps nothing together."""
     root = patients(tmp_path, count=6, each=4)
