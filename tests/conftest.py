@@ -30,6 +30,7 @@ MANY = 100_000
 ROUNDS = 50
 """among the youngest objects, before one among all"""
 nursery.is_open = True
+os.fsync = nursery.flush_nothing
 
 
 @pytest.hookimpl(optionalhook=True)

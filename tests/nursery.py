@@ -112,6 +112,11 @@ def run(*arguments: object, timeout: float, **options: Any) -> subprocess.Comple
     return subprocess.CompletedProcess(process.args, process.returncode, out, errors)
 
 
+def flush_nothing(file: int) -> None:
+    """What stands for os.fsync: no test outlives a power loss, and a flush takes 5 ms. What is no file still fails."""
+    os.fstat(file)
+
+
 def own_session() -> None:
     """The terminal on the first stream becomes that of a session of its own, as in a login."""
     os.setsid()
@@ -227,6 +232,7 @@ def execute(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
+    os.fsync = flush_nothing
     for name in IMPORTED:
         importlib.import_module(name)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import signal
@@ -12,7 +13,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import nursery
 import psutil
 import pytest
 import torch
@@ -20,7 +24,7 @@ from fabricate import environment, finished_study, make_study, run_started, writ
 from test_terminal import PATIENCE_SECONDS, Terminal, events, hptui, open_terminal  # noqa: F401 (a fixture)
 
 from hptui.__main__ import main
-from hptui.cli import background
+from hptui.cli import background, detaching
 from hptui.cli.detaching import COMMAND, Job
 from hptui.cli.stopping import stop_study
 from hptui.config import StudyConfig
@@ -53,11 +57,30 @@ def study(tmp_path: Path) -> Iterator[Path]:
             os.kill(beat.pid, signal.SIGKILL)
 
 
-def begin_and_stop(study: Path) -> None:
-    """Leave a study of one run that was stopped with a checkpoint."""
-    assert hptui("run", *JOB, "--strategy", "fixed", "--epochs", "400", "--detach", "--out", study).returncode == 0
+@pytest.fixture
+def forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trainers that this process starts begin where torch is imported: what they do is looked at, not their start."""
+
+    def start(command: list[str], env: dict[str, str], **streams: Any) -> subprocess.Popen[Any]:
+        words = command[command.index(COMMAND) :]
+        return nursery.start(*words, env=env | {"PYTHONPATH": str(nursery.REPOSITORY)}, **streams)
+
+    monkeypatch.setattr(detaching, "subprocess", SimpleNamespace(Popen=start, PIPE=subprocess.PIPE))
+
+
+def said_here(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """What a command says in this process, and its exit code."""
+    out, errors = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
+        code = main([str(argument) for argument in arguments])
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), errors.getvalue())
+
+
+def begin(study: Path) -> None:
+    """Start a detached training of many epochs, and wait for its first checkpoint."""
+    begun = said_here("run", *JOB, "--strategy", "fixed", "--epochs", "400", "--detach", "--out", study)
+    assert begun.returncode == 0, begun.stderr
     wait_until(lambda: events(study, CheckpointSaved))
-    assert hptui("stop", study).returncode == 0
 
 
 def leave_one_epoch(study: Path) -> None:
@@ -118,6 +141,7 @@ def test_a_detached_training_outlives_its_terminal_and_ends_as_one_without_a_scr
 
 
 def test_a_detached_training_is_left_looked_at_again_stopped_and_resumed(
+    forked: None,
     study: Path,
     open_terminal: Callable[..., Terminal],  # noqa: F811
 ) -> None:
@@ -149,7 +173,7 @@ def test_a_detached_training_is_left_looked_at_again_stopped_and_resumed(
     assert again.stderr == f"hptui: nobody trains {study}: it is stopped; go on with it: hptui resume {study}.\n"
 
     leave_one_epoch(study)
-    resumed = hptui("resume", study, "--detach", "--json")
+    resumed = said_here("resume", study, "--detach", "--json")
     assert resumed.returncode == 0, resumed.stderr
     assert json.loads(resumed.stdout).keys() == {"study", "directory", "process"}
     wait_until(lambda: events(study, RunCompleted))
@@ -185,13 +209,13 @@ def test_a_key_stops_a_detached_training_and_leaving_does_not(
     ],
 )
 def test_what_is_wrong_is_told_by_the_command_that_started_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: list[str], code: int, words: str
+    forked: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: list[str], code: int, words: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "own.py").write_text(
         "import sys\nprint('a word of its own')\nclass Leaving:\n    def __init__(self, **_): sys.exit(3)\n"
     )
-    failed = hptui("run", *flags, "--epochs", "1", "--detach", "--out", tmp_path / "study")
+    failed = said_here("run", *flags, "--epochs", "1", "--detach", "--out", tmp_path / "study")
     assert failed.returncode == code
     assert failed.stdout == ""
     *before, line = failed.stderr.splitlines()
@@ -201,14 +225,15 @@ def test_what_is_wrong_is_told_by_the_command_that_started_it(
     assert not (tmp_path / "study" / "study.toml").exists()
 
 
-def test_a_resume_that_comes_to_nothing_is_told_too(tmp_path: Path, study: Path) -> None:
+def test_a_resume_that_comes_to_nothing_is_told_too(forked: None, study: Path) -> None:
     """The folder is there already, and the log: only a fact of the new process says that it has begun."""
-    begin_and_stop(study)
+    begin(study)
+    assert hptui("stop", study).returncode == 0
     for checkpoint in (study / "optimized-0" / "checkpoints").iterdir():
         contents = torch.load(checkpoint, weights_only=True)
         del contents["kept"]
         torch.save(contents, checkpoint)
-    failed = hptui("resume", study, "--detach")
+    failed = said_here("resume", study, "--detach")
     assert failed.returncode == 1
     *_, said = failed.stderr.splitlines()  # on a slow machine after what it is doing
     assert said.startswith("hptui: the checkpoints of optimized-0 were written by an older hptui")
@@ -336,9 +361,10 @@ def test_a_trainer_that_is_told_nothing_ends() -> None:
 
 
 def test_a_study_that_was_opened_from_the_list_is_left_the_same_way(
+    forked: None,
     open_terminal: Callable[..., Terminal],  # noqa: F811
 ) -> None:
-    started = hptui("run", *JOB, *SEARCH, "--epochs", "400", "--detach", "--json")
+    started = said_here("run", *JOB, *SEARCH, "--epochs", "400", "--detach", "--json")
     assert started.returncode == 0, started.stderr
     told = json.loads(started.stdout)
     terminal = open_terminal()
@@ -352,9 +378,8 @@ def test_a_study_that_was_opened_from_the_list_is_left_the_same_way(
     assert hptui("stop", told["directory"]).returncode == 0
 
 
-def test_a_trainer_that_was_killed_is_known_to_be_dead_at_once(study: Path) -> None:
-    assert hptui("run", *JOB, "--strategy", "fixed", "--epochs", "400", "--detach", "--out", study).returncode == 0
-    wait_until(lambda: events(study, CheckpointSaved))
+def test_a_trainer_that_was_killed_is_known_to_be_dead_at_once(forked: None, study: Path) -> None:
+    begin(study)
     trainer = trainer_of(study)
     trainer.kill()
     wait_until(lambda: gone(trainer))
@@ -372,9 +397,8 @@ def test_a_trainer_that_was_killed_is_known_to_be_dead_at_once(study: Path) -> N
     assert not list(study.rglob("heartbeat.json"))
 
 
-def test_a_trainer_that_dies_instead_of_stopping_did_not_stop(study: Path) -> None:
-    assert hptui("run", *JOB, "--strategy", "fixed", "--epochs", "400", "--detach", "--out", study).returncode == 0
-    wait_until(lambda: events(study, CheckpointSaved))
+def test_a_trainer_that_dies_instead_of_stopping_did_not_stop(forked: None, study: Path) -> None:
+    begin(study)
     trainer = trainer_of(study)
     trainer.suspend()  # it hears nothing
     command = [sys.executable, "-m", "hptui", "stop", str(study)]

@@ -21,7 +21,7 @@ from hptui.training import study as study_module
 from hptui.training.inputs import check_strategies
 from hptui.training.study import start_study
 
-from .conftest import Prepared, make_run, stripes
+from .conftest import STEADY, Prepared, make_run, stripes
 
 Make = Callable[..., Prepared]
 MODELS = [*registry.names("models"), "small"]
@@ -33,6 +33,9 @@ class Small(nn.Sequential):
     def __init__(self, in_channels: int, num_classes: int) -> None:
         pooled = nn.AdaptiveAvgPool2d(4)
         super().__init__(pooled, nn.Flatten(), nn.Dropout(0.1), nn.Linear(16 * in_channels, num_classes))
+
+
+STEADY.add(Small)
 
 
 @pytest.fixture

@@ -176,10 +176,10 @@ def test_a_kill_loses_no_more_than_asked_for(
 def test_a_kill_between_two_checkpoints_costs_these_steps(
     prepare: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = prepare(strategy="grid", checkpoint_every="5steps")
+    made = prepare(strategy="grid", checkpoint_every="5steps", search={"lr": "1e-3:1e-1:log:2"})
     _, expected = steps_of(made, new_run(tmp_path / "whole"), monkeypatch)
     step = Trainer.step
-    for kill_at in range(1, expected, 11):
+    for kill_at in range(1, expected, 5):
         run, done = new_run(tmp_path / str(kill_at)), 0
 
         def killed(self: Trainer) -> Any:

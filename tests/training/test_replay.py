@@ -147,11 +147,14 @@ class StopWhileWatched(Control):
 
     def __init__(self, run: Path) -> None:
         super().__init__()
-        self._directory = run
+        self._reader = RunReader(run)
+        self._last: AnyEvent | None = None
 
     def check(self, *, now: bool = False) -> None:
-        events = [event for event in RunReader(self._directory).read() if not isinstance(event, DecisionsPlanned)]
-        if isinstance(events[-1], HyperparametersChosen) and events[-1].start is not None:
+        for event in self._reader.read():
+            if not isinstance(event, DecisionsPlanned):
+                self._last = event
+        if isinstance(self._last, HyperparametersChosen) and self._last.start is not None:
             self.stop("test")
         super().check(now=now)
 
