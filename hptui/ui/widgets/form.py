@@ -30,7 +30,7 @@ from hptui.config import (
 )
 from hptui.errors import ConfigError
 from hptui.ui.widgets.choice import Choice
-from hptui.ui.widgets.field import Field
+from hptui.ui.widgets.field import Field, make_compact
 from hptui.ui.widgets.path_suggester import PathSuggester
 from hptui.ui.widgets.words import Words
 
@@ -55,6 +55,10 @@ class Check(Checkbox):
 
     DEFAULT_CSS = "Check > .toggle--button, Check.-on > .toggle--button { background: transparent; color: $text; }"
     BUTTON_LEFT, BUTTON_RIGHT = "", ""
+
+    def __init__(self, label: str, value: bool) -> None:
+        super().__init__(Text(label), value, classes="-on" if value else "")
+        make_compact(self)
 
     @property
     def BUTTON_INNER(self) -> str:  # type: ignore[override]
@@ -194,7 +198,7 @@ class SettingRow(Row):
     def _text_field(self, word: str) -> list[Field]:
         """The field for the text that belongs to `word`, made if it is not there; none where there is no text."""
         if self._field is None and self._takes_text(word):
-            self._field = Field(self._given[-1], placeholder=self._placeholder(word), compact=True)
+            self._field = Field(self._given[-1], placeholder=self._placeholder(word))
             self._field.suggester = self._suggester(word)
             return [self._field]
         return []

@@ -45,7 +45,7 @@ class RangeRow(Row):
             f"search.{name}", [searched, low, high, "log" if given.scale == "log" else "lin", str(given.steps)]
         )
         self._hyperparameter, self._fixed = name, fixed
-        self._check = Check(Text(name), value=searched, compact=True)
+        self._check = Check(name, searched)
         self._fields: list[Choice | Input] = []
         """while it is searched; twenty rows of fields that nobody can use would hold the form up by a second"""
         self._unused = Static(classes="unused")
@@ -61,10 +61,10 @@ class RangeRow(Row):
     def _make_fields(self) -> None:
         _, low, high, scale, steps = self._given
         self._fields = [
-            Field(low, placeholder="low", classes="low", compact=True),
-            Field(high, placeholder="high", classes="high", compact=True),
+            Field(low, placeholder="low", classes="low"),
+            Field(high, placeholder="high", classes="high"),
             Choice({"log": "log", "lin": "lin"}, scale),
-            Field(steps, placeholder="steps", classes="steps", compact=True),
+            Field(steps, placeholder="steps", classes="steps"),
         ]
 
     @property
