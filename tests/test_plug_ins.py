@@ -39,13 +39,13 @@ LOOK = """
 import asyncio, json, sys
 from pathlib import Path
 from textual.app import App
-from textual.widgets import Select
 from hptui.reading.studies import follow
 from hptui.record.study_directory import open_study
 from hptui.ui.app import HptuiApp
 from hptui.ui.panels import Panel
 from hptui.ui.screens.new_study import NewStudyScreen
 from hptui.ui.screens.ranges_dialog import RangesDialog
+from hptui.ui.widgets.choice import Choice
 from hptui.ui.widgets.form import SettingRow
 from hptui.ui.widgets.range_row import RangeRow
 
@@ -58,8 +58,8 @@ async def look() -> None:
         await pilot.pause()
         await pilot.app.screen.action_more()
         await pilot.pause()
-        seen["form"] = {row.setting: [str(value) for _, value in row.query_one(Select)._options]
-                        for row in pilot.app.screen.query(SettingRow) if row.query("Select")}
+        seen["form"] = {row.setting: [*row.query_one(Choice).labels]
+                        for row in pilot.app.screen.query(SettingRow) if row.query("Choice")}
         seen["form"]["ranges"] = [row.setting for row in pilot.app.screen.query(RangeRow)]
         await pilot.app.push_screen(RangesDialog(open_study(study).config.space, {}))
         await pilot.pause()

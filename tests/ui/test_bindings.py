@@ -10,8 +10,8 @@ import asyncio
 import importlib
 import pkgutil
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -72,6 +72,7 @@ from hptui.ui.screens.preparing import Preparing
 from hptui.ui.screens.ranges_dialog import RangesDialog
 from hptui.ui.screens.study_list import StudyListScreen
 from hptui.ui.screens.text_dialog import TextDialog
+from hptui.ui.widgets.choice import Choice
 from hptui.ui.widgets.form import Check, Row
 from hptui.ui.widgets.keys_line import KeysLine
 
@@ -255,6 +256,8 @@ class Case:
     start: Start
     size: tuple[int, int]
     play: Scenario
+    in_form: bool
+    """whether it begins in a form, and leaves it as it was"""
 
 
 SCENARIOS: dict[tuple[str, str], Case] = {}
@@ -263,12 +266,12 @@ ELSEWHERE = {"WrongPanel": "test_wrong_panel.py", "DataPanel": "test_data_panel.
 
 
 def scenario(
-    kind: str, *keys: str, start: Start = trained, size: tuple[int, int] = SMALL
+    kind: str, *keys: str, start: Start = trained, size: tuple[int, int] = SMALL, in_form: bool = False
 ) -> Callable[[Scenario], Scenario]:
     """What these keys of a class do; it is played once for each of them."""
 
     def add(play: Scenario) -> Scenario:
-        SCENARIOS.update({(kind, key): Case(start, size, play) for key in keys})
+        SCENARIOS.update({(kind, key): Case(start, size, play, in_form) for key in keys})
         return play
 
     return add
@@ -284,6 +287,55 @@ def play(start: Start, size: tuple[int, int], script: Callable[[At], Awaitable[N
                 await script(at)
 
     asyncio.run(main())
+
+
+class OpenForm:
+    """A form that stands open for one scenario after another: to open it is more work than a key in it."""
+
+    def __init__(self) -> None:
+        self._runner = asyncio.Runner()
+        self._end = AsyncExitStack()
+        self._at: At | None = None
+
+    def play(self, script: Callable[[At], Awaitable[None]]) -> None:
+        """As `play` does, with the cursor in the first field; after a failure the next one gets another form."""
+        try:
+            self._runner.run(self._play(script))
+        except BaseException:
+            self._at = None
+            raise
+
+    async def _play(self, script: Callable[[At], Awaitable[None]]) -> None:
+        if self._at is None:
+            await self._end.aclose()
+            app, _ = listed(self._end.enter_context(ExitStack()))
+            pilot = await self._end.enter_async_context(app.run_test(size=SMALL))
+            self._at = At(app, pilot, None)
+            await self._at.sees("three")
+            await form(self._at)
+            self._begun_with = self._typed(self._at)
+        at = self._at
+        first = at.app.screen.query(Row).first()
+        first.focus_first()
+        await at.goes_to(lambda widget: first in widget.ancestors, "the first field")
+        await script(at)
+        assert self._typed(at) == self._begun_with
+        assert not at.app.screen.query_one("#more").display
+
+    def _typed(self, at: At) -> dict[str, list[Any]]:
+        assert isinstance(at.app.screen, NewStudyScreen)
+        return at.app.screen.typed
+
+    def close(self) -> None:
+        self._runner.run(self._end.aclose())
+        self._runner.close()
+
+
+@pytest.fixture(scope="module")
+def open_form() -> Iterator[OpenForm]:
+    one = OpenForm()
+    yield one
+    one.close()
 
 
 @pytest.fixture(autouse=True)
@@ -933,16 +985,16 @@ async def _(at: At, key: str) -> None:
     await at.sees("no such file")
 
 
-@scenario("NewStudyScreen", "ctrl+o", start=listed)
+@scenario("NewStudyScreen", "ctrl+o", in_form=True)
 async def _(at: At, key: str) -> None:
-    await form(at)
     await at.press(key)
     await at.sees("image_size")
+    await at.press(key)
+    await at.sees_no("image_size")
 
 
-@scenario("NewStudyScreen", "ctrl+r", start=listed)
+@scenario("NewStudyScreen", "ctrl+r", in_form=True)
 async def _(at: At, key: str) -> None:
-    await form(at)
     epochs = row(at, "epochs").query_one(Input)
     epochs.value = "7"
     await at.sees("runs of 7 epochs")
@@ -977,9 +1029,8 @@ async def _(at: At, key: str) -> None:
     await at.until(lambda: at.app._exit, "the end")
 
 
-@scenario("Row", "down", "up", start=listed)
+@scenario("Row", "down", "up", in_form=True)
 async def _(at: At, key: str) -> None:
-    await form(at)
     row(at, "runs").focus_first()
     await at.goes_to(lambda widget: row(at, "runs") in widget.ancestors, "runs")
     await at.press(key)
@@ -987,16 +1038,26 @@ async def _(at: At, key: str) -> None:
     await at.goes_to(lambda widget: beside in widget.ancestors, beside.setting)
 
 
-@scenario("Row", "j", "k", start=listed)
+@scenario("Row", "j", "k", in_form=True)
 async def _(at: At, key: str) -> None:
     """Where no letter can be typed."""
-    await form(at)
     row(at, "search.dropout").query_one(Check).focus()
     await at.goes_to(lambda widget: row(at, "search.dropout") in widget.ancestors, "dropout")
     await at.press(key)
     # what is not searched has no fields to type in, so the next row is the next field
     beside = row(at, "search.label_smoothing" if key == "j" else "search.momentum")
     await at.goes_to(lambda widget: beside in widget.ancestors, beside.setting)
+
+
+@scenario("Choice", "enter", "down", "space", "up", in_form=True)
+async def _(at: At, key: str) -> None:
+    choice = row(at, "optimizer").query_one(Choice)
+    choice.focus()
+    await at.goes_to(lambda widget: widget is choice, "the optimizer")
+    await at.press(key)
+    await at.goes_to(lambda widget: choice in widget.ancestors and widget.region.height > 3, "its menu")
+    await at.press("escape")
+    await at.goes_to(lambda widget: widget is choice and not choice.expanded, "the optimizer, without a menu")
 
 
 # ---- dialogs
@@ -1074,11 +1135,14 @@ async def _(at: At, key: str) -> None:
 
 
 @pytest.mark.parametrize(("kind", "key"), [one for one in DECLARED if one[0] not in ELSEWHERE], ids=str)
-def test_every_key_does_what_it_says(kind: str, key: str) -> None:
+def test_every_key_does_what_it_says(kind: str, key: str, open_form: OpenForm) -> None:
     case = SCENARIOS.get((kind, key))
     words = DECLARED[kind, key].description
     assert case is not None, f"add a scenario for {key} ({words!r}) of {kind}, in {Path(__file__).name}"
-    play(case.start, case.size, lambda at: case.play(at, key))
+    if case.in_form:
+        open_form.play(lambda at: case.play(at, key))
+    else:
+        play(case.start, case.size, lambda at: case.play(at, key))
 
 
 def test_no_scenario_is_of_a_key_that_is_gone() -> None:

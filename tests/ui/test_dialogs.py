@@ -11,13 +11,14 @@ import pytest
 from textual.app import App
 from textual.pilot import Pilot
 from textual.screen import ModalScreen
-from textual.widgets import Button, Input, Select, Static
+from textual.widgets import Button, Input, Static
 from waiting import click, until
 
 from hptui.hyperparameters import hyperparameter, hyperparameters
 from hptui.space import SearchSpace, parse_range
 from hptui.ui.screens.dialogs import ChoiceDialog, NumberDialog
 from hptui.ui.screens.ranges_dialog import NOTHING, RangesDialog, grid_words, shortened
+from hptui.ui.widgets.choice import Choice
 from hptui.ui.widgets.form import Check, Row
 from hptui.ui.widgets.range_row import RangeRow
 
@@ -49,7 +50,7 @@ class Host(App[None]):
         return self.row(name).query_one(f".{part}", Input)
 
     def problem(self, name: str) -> str:
-        return str(self.row(name).query_one(".problem", Static).render())
+        return "".join(str(shown.render()) for shown in self.row(name).query(".problem").results(Static))
 
     @property
     def grid(self) -> list[str]:
@@ -214,7 +215,7 @@ def test_ranges_are_edited_with_keys() -> None:
         await pilot.press("tab")
         assert app.row("lr").query_one(Check).has_focus
         await pilot.press("tab", *"0.001", "enter", *"0.1", "enter")
-        choice = app.row("lr").query_one(Select)
+        choice = app.row("lr").query_one(Choice)
         assert choice.has_focus
         await pilot.press("enter")
         await until(pilot, lambda: choice.expanded)

@@ -11,7 +11,7 @@ import pytest
 from fabricate import PATIENCE_SECONDS, finished_study, make_study
 from textual import events
 from textual.pilot import Pilot
-from textual.widgets import DataTable, Input, Select
+from textual.widgets import DataTable, Input
 
 from hptui.record.notes import read_note
 from hptui.record.study_folders import studies_folder
@@ -21,6 +21,7 @@ from hptui.ui.panels.log import LogPanel
 from hptui.ui.screens.dashboard import Dashboard
 from hptui.ui.screens.new_study import NewStudyScreen
 from hptui.ui.screens.study_list import StudyListScreen
+from hptui.ui.widgets.choice import Choice
 from hptui.ui.widgets.form import Row
 
 CHARACTERS = {"slash": "/", "space": " "}
@@ -109,7 +110,7 @@ def test_a_choice_is_made_and_left_in_one_burst() -> None:
         at.burst("shift+tab", "enter", "down", "enter", "tab", "5")  # the choice of a baseline, and back to the epochs
         await at.until(lambda: "5" in at.field("epochs").value)
         (row,) = [row for row in at.app.screen.query(Row) if row.setting == "baseline"]
-        assert row.query_one(Select).value != "fixed"
+        assert row.query_one(Choice).value != "fixed"
 
     play(script)
 

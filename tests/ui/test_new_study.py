@@ -17,7 +17,7 @@ from textual.dom import DOMNode
 from textual.message import Message
 from textual.pilot import Pilot
 from textual.widget import Widget
-from textual.widgets import Button, Input, Select, Static
+from textual.widgets import Button, Input, Static
 from waiting import click, until
 
 from hptui.config import Layer, StudyConfig, resolve
@@ -29,6 +29,7 @@ from hptui.ui.messages import LeaveForm, StartStudy
 from hptui.ui.screens.new_study import FORM, MORE, SHOWN, NewStudyScreen
 from hptui.ui.screens.study_list import StudyListScreen
 from hptui.ui.themes import LOOKS
+from hptui.ui.widgets.choice import Choice
 from hptui.ui.widgets.form import OWN, Check, Row
 from hptui.ui.widgets.form_scroll import FormScroll
 from hptui.ui.widgets.range_row import RangeRow
@@ -70,8 +71,13 @@ class Host(App[None]):
     def field(self, setting: str, part: str = "") -> Input:
         return self.row(setting).query_one(f".{part}" if part else "Input", Input)
 
+    def shows_field(self, setting: str) -> bool:
+        """Whether a text can be typed there; not beside a choice that takes none."""
+        return any(field.display for field in self.row(setting).query(Input))
+
     def problem(self, setting: str) -> str:
-        return str(self.row(setting).query_one(".problem", Static).render())
+        """The message beside it, if there is one."""
+        return "".join(str(shown.render()) for shown in self.row(setting).query(".problem").results(Static))
 
     @property
     def planned(self) -> str:
@@ -324,18 +330,19 @@ def test_what_one_types_is_what_is_started(kept_form: KeptForm) -> None:
     async def change(app: Host, pilot: Pilot[None]) -> None:
         await pilot.press("tab", *"/data")  # data_dir comes after the data set
         for setting, word in chosen.items():
-            app.row(setting).query_one(Select).value = word
+            app.row(setting).query_one(Choice).value = word
         await fill(
             epochs="4", runs="2", seed="5", decide_at="1, 3", horizon="0.5", device="cpu", threads="2", set="wd=0.1"
         )(app, pilot)
         app.row("search.weight_decay").query_one(Check).value = False
         app.row("search.augmentation").query_one(Check).value = False
         app.row("search.batch_size").query_one(Check).value = True
-        await until(pilot, lambda: app.row("search.batch_size").query("SelectCurrent #label"))  # made last
+        batch_size = app.row("search.batch_size")
+        await until(pilot, lambda: len(batch_size.parts) > 1 and all(part.is_mounted for part in batch_size.parts))
         app.field("search.batch_size", "low").value = "50"
         app.field("search.batch_size", "high").value = "200"
         app.field("search.batch_size", "steps").value = "2"
-        app.row("search.batch_size").query_one(Select).value = "lin"
+        app.row("search.batch_size").query_one(Choice).value = "lin"
 
     expected = {**chosen, "epochs": 4, "runs": 2}
     expected |= {"seed": 5, "decide_at": [1, 3], "horizon": 0.5, "device": "cpu", "threads": 2, "data_dir": "/data"}
@@ -355,8 +362,8 @@ def test_what_one_types_is_what_is_started(kept_form: KeptForm) -> None:
 )
 def test_the_data_set_is_built_in_a_path_or_ones_own(word: str, typed: str, expected: str, kept_form: KeptForm) -> None:
     async def change(app: Host, pilot: Pilot[None]) -> None:
-        app.row("dataset").query_one(Select).value = word
-        await until(pilot, lambda: app.field("dataset").display == bool(typed))
+        app.row("dataset").query_one(Choice).value = word
+        await until(pilot, lambda: app.shows_field("dataset") == bool(typed))
         if typed:
             app.field("dataset").focus()
             await pilot.press(*typed)
@@ -365,8 +372,8 @@ def test_the_data_set_is_built_in_a_path_or_ones_own(word: str, typed: str, expe
 
 
 async def type_path(app: Host, pilot: Pilot[None], word: str, path: str) -> None:
-    app.row("dataset").query_one(Select).value = word
-    await until(pilot, lambda: app.field("dataset").display)
+    app.row("dataset").query_one(Choice).value = word
+    await until(pilot, lambda: app.shows_field("dataset"))
     app.field("dataset").focus()
     app.field("dataset").value = path
 
@@ -431,7 +438,7 @@ def test_a_form_that_is_filled_in_marks_a_missing_path_at_once(tmp_path: Path) -
 def test_what_the_strategy_does_not_use_is_said_beside_it(strategy: str, unused: set[str], kept_form: KeptForm) -> None:
     async def test(app: Host, pilot: Pilot[None]) -> None:
         await app.unfold()
-        app.row("strategy").query_one(Select).value = strategy
+        app.row("strategy").query_one(Choice).value = strategy
         await until(pilot, lambda: app.problem(max(unused)) == f"not used by {strategy}")
         noted = {row.setting for row in app.form.query(Row) if app.problem(row.setting)}
         assert noted == unused
@@ -508,8 +515,8 @@ def test_more_messages_of_the_configuration(kept_form: KeptForm, setting: str, t
 @pytest.mark.parametrize("setting", ["dataset", "model", "strategy", "baseline"])
 def test_an_own_file_needs_the_form_of_one(kept_form: KeptForm, setting: str) -> None:
     async def test(app: Host, pilot: Pilot[None]) -> None:
-        app.row(setting).query_one(Select).value = OWN
-        await until(pilot, lambda: app.field(setting).display)
+        app.row(setting).query_one(Choice).value = OWN
+        await until(pilot, lambda: app.shows_field(setting))
         for typed in ("", "no_such"):
             app.field(setting).value = typed
             await until(pilot, lambda typed=typed: f"unknown {setting} '{typed}'" in app.problem(setting))
@@ -524,7 +531,7 @@ def test_an_own_file_needs_the_form_of_one(kept_form: KeptForm, setting: str) ->
 
 def test_a_data_set_with_a_path_needs_one(kept_form: KeptForm) -> None:
     async def test(app: Host, pilot: Pilot[None]) -> None:
-        app.row("dataset").query_one(Select).value = "folder"
+        app.row("dataset").query_one(Choice).value = "folder"
         await until(pilot, lambda: app.problem("dataset") == "! write the path of your images.")
         assert not app.can_start
 
@@ -570,7 +577,7 @@ def test_without_a_range_a_searching_strategy_has_nothing_to_do(kept_form: KeptF
             app.row(f"search.{name}").query_one(Check).value = False
         await until(pilot, lambda: "nothing to search; name at least one range" in app.problem("strategy"))
         assert not app.can_start
-        app.row("strategy").query_one(Select).value = "fixed"
+        app.row("strategy").query_one(Choice).value = "fixed"
         await until(pilot, lambda: app.can_start)
         assert app.planned == "cost about 1.00 plain trainings; 10 + 10 runs of 10 epochs"
 
@@ -660,7 +667,7 @@ def test_enter_and_arrows_go_from_field_to_field_and_space_searches() -> None:
 
 def test_a_choice_is_made_with_keys_and_esc_only_closes_its_menu(kept_form: KeptForm) -> None:
     async def test(app: Host, pilot: Pilot[None]) -> None:
-        choice = app.row("optimizer").query_one(Select)
+        choice = app.row("optimizer").query_one(Choice)
         choice.focus()
         await pilot.press("enter")
         await until(pilot, lambda: choice.expanded)
@@ -803,7 +810,7 @@ def test_the_ranges_have_headings_above_their_columns() -> None:
         row = app.row("search.lr")
         for part in ("low", "high", "steps"):
             assert heading.find(part, heading.index("searched")) == row.query_one(f".{part}").region.x
-        assert heading.index("scale") == row.query_one(Select).region.x
+        assert heading.index("scale") == row.query_one(Choice).region.x
 
     show(test, (160, 48))
 
@@ -902,9 +909,9 @@ def test_the_time_is_told_beside_the_cost_once_it_was_measured_and_typing_goes_o
         assert len(clock.asked) == 1
         app.field("runs").value = "2"  # the speed does not depend on it
         await until(pilot, lambda: "about 1 h 30 min on this machine" in app.cost)
-        app.row("model").query_one(Select).value = "lenet"
+        app.row("model").query_one(Choice).value = "lenet"
         await until(pilot, lambda: "on this machine" not in app.planned)
-        app.row("model").query_one(Select).value = "dtu_cnn"
+        app.row("model").query_one(Choice).value = "dtu_cnn"
         await until(pilot, lambda: "on this machine" in app.planned)
 
     show_measured(test, clock, config=GRID)
@@ -918,7 +925,7 @@ def test_what_the_measurement_finds_stands_beside_its_field_and_the_start_may_tr
         await click(pilot, "#estimate")
         await until(pilot, lambda: "there is no such file" in app.problem("dataset"))
         assert app.can_start  # it may be there by now
-        app.row("dataset").query_one(Select).value = "digits"
+        app.row("dataset").query_one(Choice).value = "digits"
         await until(pilot, lambda: app.problem("dataset") == "")
 
     show_measured(test, clock)
@@ -952,7 +959,7 @@ def test_what_was_typed_is_handed_on_when_the_form_is_left_and_is_there_again(ke
 
     async def leave(app: Host, pilot: Pilot[None]) -> None:
         app.field("epochs").value = "ten"
-        app.row("dataset").query_one(Select).value = "folder"
+        app.row("dataset").query_one(Choice).value = "folder"
         app.row("search.dropout").query_one(Check).value = True
         await until(pilot, lambda: app.problem("epochs"))
         await pilot.press("escape")
@@ -962,7 +969,7 @@ def test_what_was_typed_is_handed_on_when_the_form_is_left_and_is_there_again(ke
     async def again(app: Host, pilot: Pilot[None]) -> None:
         await until(pilot, lambda: app.problem("epochs"))
         assert app.field("epochs").value == "ten"
-        assert app.row("dataset").query_one(Select).value == "folder"
+        assert app.row("dataset").query_one(Choice).value == "folder"
         assert app.row("search.dropout").query_one(Check).value
         await pilot.press("ctrl+r")
         await until(pilot, lambda: app.can_start)
@@ -1043,7 +1050,7 @@ def test_a_data_set_that_could_not_be_loaded_is_told_at_one_field_by_start_and_e
 @pytest.mark.parametrize(("keys", "word"), [("med", "medmnist"), ("fold", "folder"), ("your", OWN)])
 def test_a_choice_by_hand_of_what_takes_a_path_goes_on_to_the_path(keys: str, word: str, kept_form: KeptForm) -> None:
     async def test(app: Host, pilot: Pilot[None]) -> None:
-        choice = app.row("dataset").query_one(Select)
+        choice = app.row("dataset").query_one(Choice)
         choice.focus()
         await pilot.press("enter")
         await until(pilot, lambda: choice.expanded)
@@ -1057,10 +1064,10 @@ def test_a_choice_by_hand_of_what_takes_a_path_goes_on_to_the_path(keys: str, wo
 
 def test_a_choice_that_takes_no_path_or_is_filled_in_leaves_the_cursor(kept_form: KeptForm) -> None:
     async def test(app: Host, pilot: Pilot[None]) -> None:
-        choice = app.row("dataset").query_one(Select)
+        choice = app.row("dataset").query_one(Choice)
         choice.focus()
         choice.value = "folder"
-        await until(pilot, lambda: app.field("dataset").display)
+        await until(pilot, lambda: app.shows_field("dataset"))
         await pilot.pause(0.05)
         assert choice.has_focus
         await pilot.press("enter")
@@ -1180,7 +1187,7 @@ def test_who_scrolls_by_hand_is_left_alone(kept_form: KeptForm) -> None:
 def test_no_line_is_wider_than_the_terminal(size: tuple[int, int], kept_form: KeptForm) -> None:
     async def test(app: Host, pilot: Pilot[None]) -> None:
         for row in app.form.query(Row):
-            for part in row.query("Input, Select, Check"):
+            for part in row.query("Input, Choice, Check"):
                 assert part.region.right <= size[0] - 1
 
     show_of_size(test, size, kept_form)
@@ -1271,8 +1278,8 @@ def test_the_app_keeps_what_was_typed_and_says_beside_its_field_why_a_study_did_
             await pilot.press("n")
             await until(pilot, lambda: form(app) and field(app, "epochs").value == "ten")
             field(app, "epochs").value = "3"
-            app.screen.query(Row).first().query_one(Select).value = "folder"
-            await until(pilot, lambda: field(app, "dataset").display)
+            app.screen.query(Row).first().query_one(Choice).value = "folder"
+            await until(pilot, lambda: app.screen.query(Row).first().query(Input))
             field(app, "dataset").value = "/nowhere"
             await until(pilot, lambda: not app.screen.query_one("#start", Button).disabled)
             first = form(app)

@@ -78,7 +78,7 @@ class LogPanel(Panel):
         log = RichLog(max_lines=2000, wrap=True, markup=False, min_width=1)
         log.can_focus = False
         yield log
-        yield Field(placeholder="filter, Esc for all", compact=True)
+        yield Field(placeholder="filter, Esc for all")
 
     def show(self, scene: Scene) -> None:
         if self._width < 1:  # hidden: what is written now would be wrapped to nothing

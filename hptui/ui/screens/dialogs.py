@@ -124,7 +124,7 @@ class NumberDialog(ModalScreen[int | None]):
     def compose(self) -> ComposeResult:
         with Vertical():
             yield Label(Text(self._question))
-            yield Field("5", compact=True, id="number")
+            yield Field("5", id="number")
             yield Static("", classes="error", markup=False)
             with Horizontal():
                 yield Button("OK (enter)", id="ok", compact=True)

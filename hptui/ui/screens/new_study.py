@@ -184,6 +184,7 @@ class NewStudyScreen(HelpedScreen[None]):
         has_room = self.app.size.width >= WIDE and self.app.size.height >= ROOM_FOR_ALL
         await self._fold(is_open=is_changed or has_room)
         self._rows[0].focus_first()
+        self._check_soon()
 
     def on_resize(self) -> None:
         """Give the plan as many lines as there are now; of itself Textual leaves it at those it had before."""

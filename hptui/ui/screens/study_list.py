@@ -96,7 +96,7 @@ class StudyListScreen(HelpedScreen[Path | None]):
         yield StudyTable()
         yield Static(id="empty", markup=False)
         yield Static(id="about", markup=False)
-        yield Field(id="filter", placeholder="words in name, state, settings or note; Esc for all", compact=True)
+        yield Field(id="filter", placeholder="words in name, state, settings or note; Esc for all")
         yield KeysLine()
 
     def on_mount(self) -> None:

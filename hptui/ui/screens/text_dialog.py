@@ -40,7 +40,7 @@ class TextDialog(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical():
             yield Label(Text(self._question))
-            yield Field(self._text, compact=True, id="text", select_on_focus=False)
+            yield Field(self._text, id="text", select_on_focus=False)
             yield Static("", classes="error", markup=False)
             with Horizontal():
                 yield Button("OK (enter)", id="ok", compact=True)

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from textual import events
 from textual.binding import BindingsMap
-from textual.widgets import Input
+from textual.widgets import Checkbox, Input
 
 _ACTIONS = {key: bound[0].action for key, bound in BindingsMap(Input.BINDINGS).key_to_bindings.items()}
 """of an input alone, without those for scrolling that it inherits"""
+
+
+def make_compact(widget: Input | Checkbox) -> None:
+    """Do what `compact=True` does, for which Textual looks at all styles of a widget that nobody can see yet."""
+    widget.set_reactive(type(widget).compact, True)
+    widget.add_class("-textual-compact", update=False)
 
 
 class Field(Input):
@@ -20,6 +28,11 @@ class Field(Input):
     DEFAULT_CSS = """
     Field:nocolor > .input--suggestion, Field:nocolor > .input--placeholder { text-style: dim italic; }
     """
+
+    def __init__(self, value: str | None = None, *, classes: str = "", **options: Any) -> None:
+        """Begin with `value`; `options` are those of an Input."""
+        super().__init__(value, classes=f"{classes} -valid", **options)  # as Textual finds it in the end
+        make_compact(self)
 
     async def _on_key(self, event: events.Key) -> None:
         action = _ACTIONS.get(event.key)

@@ -13,8 +13,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
-from textual.widgets import Checkbox, Input, Select, Static
-from textual.widgets._select import SelectOverlay
+from textual.widgets import Checkbox, Input, Static
 
 from hptui import registry
 from hptui.config import (
@@ -30,7 +29,8 @@ from hptui.config import (
     takes_path,
 )
 from hptui.errors import ConfigError
-from hptui.ui.widgets.field import Field
+from hptui.ui.widgets.choice import Choice
+from hptui.ui.widgets.field import Field, make_compact
 from hptui.ui.widgets.path_suggester import PathSuggester
 from hptui.ui.widgets.words import Words
 
@@ -56,20 +56,16 @@ class Check(Checkbox):
     DEFAULT_CSS = "Check > .toggle--button, Check.-on > .toggle--button { background: transparent; color: $text; }"
     BUTTON_LEFT, BUTTON_RIGHT = "", ""
 
+    def __init__(self, label: str, value: bool) -> None:
+        super().__init__(Text(label), value, classes="-on" if value else "")
+        make_compact(self)
+
     @property
     def BUTTON_INNER(self) -> str:  # type: ignore[override]
         return "[X]" if self.value else "[ ]"
 
 
-class Choice(Select[str]):
-    """A menu that tells a choice made by hand from a value that was filled in."""
-
-    class Made(Message):
-        """Somebody has chosen something, maybe what stood there before."""
-
-    @on(SelectOverlay.UpdateSelection)
-    def _tell(self) -> None:
-        self.call_later(self.post_message, self.Made())  # after what the choice itself brings about
+Part = Check | Choice | Input
 
 
 class Row(Widget):
@@ -77,10 +73,6 @@ class Row(Widget):
 
     DEFAULT_CSS = """
     Row { height: auto; width: 1fr; }
-    Row Select:focus > SelectCurrent { background: $block-cursor-background; text-style: $block-cursor-text-style; }
-    Row Select:focus > SelectCurrent Static#label, Row Select:focus > SelectCurrent .arrow {
-        color: $block-cursor-foreground;
-    }
     Row Input:disabled { color: $text-disabled; }
     Row .problem { color: $text-error; height: auto; }
     Row .problem.-note { color: $text-muted; }
@@ -100,7 +92,8 @@ class Row(Widget):
         self.setting = setting
         """the field of the configuration, or search.NAME"""
         self._given = given
-        self._problem = Words(classes="problem", markup=False)
+        self._problem: Words | None = None
+        """made with the first message: most rows never have one"""
         self._words_shown = ""
 
     @property
@@ -119,11 +112,20 @@ class Row(Widget):
         if words != self._words_shown:
             self._words_shown = words
             self.set_class(bool(problem), "-wrong")
-            self._problem.set_class(not problem, "-note")
-            self._problem.update(Text(words))
+            shown = self._shown_problem()
+            shown.set_class(not problem, "-note")
+            shown.update(Text(words))
+
+    def _shown_problem(self) -> Words:
+        """The message's widget; in a row that is not composed yet, it comes with the others."""
+        if self._problem is None:
+            self._problem = Words(classes="problem", markup=False)
+            if self.children:
+                self.mount(self._problem)
+        return self._problem
 
     @property
-    def parts(self) -> list[Check | Select[str] | Input]:
+    def parts(self) -> list[Part]:
         """Its fields, in their order; none before it is shown."""
         raise NotImplementedError
 
@@ -157,7 +159,7 @@ class Row(Widget):
         event.stop()
         self.app.action_focus_next()
 
-    def on_select_changed(self, event: Select.Changed) -> None:
+    def on_choice_changed(self, event: Choice.Changed) -> None:
         event.stop()
         self.post_message(self.Changed())
 
@@ -168,7 +170,7 @@ class SettingRow(Row):
     DEFAULT_CSS = """
     SettingRow { layout: horizontal; }
     SettingRow .label { width: 17; }
-    SettingRow Vertical { width: 30; height: auto; margin-right: 1; }
+    SettingRow > Vertical, SettingRow > Field { width: 30; height: auto; margin-right: 1; }
     SettingRow .problem { width: 1fr; }
     SettingRow Input.-unused { display: none; }
     SettingRow.-long { layout: grid; grid-size: 2; grid-columns: 17 1fr; grid-rows: auto; }
@@ -179,39 +181,44 @@ class SettingRow(Row):
         super().__init__(field, [])
         self._options = _options(field)
         self._given = self._split(_as_text(value))
-        self._parts: list[Check | Select[str] | Input] = []
+        self._choice: Choice | None = None
+        self._field: Field | None = None
+        """not there beside a choice that takes no text, until one is chosen that does"""
 
     def compose(self) -> ComposeResult:
-        *words, text = self._given
-        for word in words:
-            self._parts.append(Choice(self._options, value=word, allow_blank=False, compact=True))
-        self._parts.append(Field(text, placeholder=self._placeholder(self._word), compact=True))
         yield Static(self.setting, classes="label", markup=False)
-        yield Vertical(*self._parts)
-        yield self._problem
+        if self._options:
+            self._choice = Choice(self._options, self._word)
+            yield Vertical(self._choice, *self._text_field(self._word))
+        else:
+            yield from self._text_field("")
+        if self._problem is not None:
+            yield self._problem
 
-    def on_mount(self) -> None:
-        self._show_input(self._word)
+    def _text_field(self, word: str) -> list[Field]:
+        """The field for the text that belongs to `word`, made if it is not there; none where there is no text."""
+        if self._field is None and self._takes_text(word):
+            self._field = Field(self._given[-1], placeholder=self._placeholder(word))
+            self._field.suggester = self._suggester(word)
+            return [self._field]
+        return []
+
+    def _takes_text(self, word: str) -> bool:
+        return not self._options or word == OWN or self._takes_path(word)
 
     @property
-    def parts(self) -> list[Check | Select[str] | Input]:
-        return self._parts
+    def parts(self) -> list[Part]:
+        return [part for part in (self._choice, self._field) if part is not None]
 
     def _split(self, text: str) -> list[Any]:
         """The value as a choice and the text that belongs to it; as the text alone, where there are no choices."""
-        known = [word for _, word in self._options]
+        known = self._options
         name, _, argument = text.partition(":")
         if not known:
             return [text]
         if text in known:
             return [text, ""]
         return [name, argument] if self._takes_path(name) and name in known else [OWN, text]
-
-    @property
-    def _field(self) -> Field:
-        field = self._parts[-1]
-        assert isinstance(field, Field)
-        return field
 
     @property
     def _word(self) -> str:
@@ -240,15 +247,15 @@ class SettingRow(Row):
         optional = getattr(DEFAULTS, self.setting) is None
         settings[self.setting] = convert_field(self.setting, self.text or (None if optional else ""))
 
-    def on_select_changed(self, event: Select.Changed) -> None:
-        self._show_input(str(event.value))
-        super().on_select_changed(event)
+    def on_choice_changed(self, event: Choice.Changed) -> None:
+        self._show_input(event.value)
+        super().on_choice_changed(event)
 
     @on(Choice.Made)
     def _go_on_to_path(self, event: Choice.Made) -> None:
         """Put the cursor where the path is typed, if the choice takes one."""
         event.stop()
-        if self._word == OWN or self._takes_path(self._word):
+        if self._field is not None and self._takes_text(self._word):
             self._field.focus()
 
     def show_problem(self, problem: str, note: str = "") -> None:
@@ -260,20 +267,20 @@ class SettingRow(Row):
 
     def _place_problem(self) -> None:
         """Put a message that has no room beside the field below it, in the whole width of the row."""
-        if not self._parts:
+        if not self.children:
             return
-        words = str(self._problem.content)
-        column = self._field.parent
-        assert isinstance(column, Widget)
-        room = self.size.width - column.virtual_region_with_margin.right
+        words = self._words_shown
+        room = self.size.width - self.children[1].virtual_region_with_margin.right
         has_room = not words or (room > 0 and Content(words).get_height({}, room) <= LINES_BESIDE)
         self.set_class(not has_room, "-long")
 
     def _show_input(self, word: str) -> None:
-        field = self._field
-        field.set_class(bool(self._options) and word != OWN and not self._takes_path(word), "-unused")
-        field.placeholder = self._placeholder(word)
-        field.suggester = self._suggester(word)
+        """Show the field for a text where `word` takes one, and say in it what that is."""
+        self.query_one(Vertical).mount_all(self._text_field(word))
+        if self._field is not None:
+            self._field.set_class(not self._takes_text(word), "-unused")
+            self._field.placeholder = self._placeholder(word)
+            self._field.suggester = self._suggester(word)
 
     def _suggester(self, word: str) -> PathSuggester | None:
         """Completion, where a path is typed."""
@@ -294,20 +301,20 @@ class SettingRow(Row):
         return f"({hint})" if hint else ""  # in brackets, so that it is no value where there is no colour
 
 
-def _options(field: str) -> list[tuple[Text, str]]:
-    """(what is shown, the word) of a field that takes one of a few; empty for other fields."""
+def _options(field: str) -> dict[str, str]:
+    """Words and what is shown of each, of a field that takes one of a few; empty for other fields."""
     if is_switch(field):
-        return [(Text(word), word) for word in SWITCH]
+        return {word: word for word in SWITCH}
     if choices(field):
-        return [(Text(word), word) for word in choices(field)]
+        return {word: word for word in choices(field)}
     if field not in PLUG_INS:
-        return []
+        return {}
     folder = PLUG_INS[field]
-    known = [(Text(f"{name}:" if takes_path(folder, name) else name), name) for name in registry.names(folder)]
-    first = [(Text(OF_NONE[field]), "")] if getattr(DEFAULTS, field) is None else []
-    last = [(Text("none"), "none")] if field == "baseline" else []
+    first = {"": OF_NONE[field]} if getattr(DEFAULTS, field) is None else {}
+    known = {name: f"{name}:" if takes_path(folder, name) else name for name in registry.names(folder)}
+    last = {"none": "none"} if field == "baseline" else {}
     other = "a library's, or own file" if folder == "models" else "your own file"
-    return [*first, *known, *last, (Text(other), OWN)]
+    return first | known | last | {OWN: other}
 
 
 def _as_text(value: Any) -> str:

@@ -6,14 +6,14 @@ from typing import Any
 
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.containers import Horizontal
-from textual.widgets import Checkbox, Input, Select, Static
+from textual.widgets import Checkbox, Input, Static
 
 from hptui.config import convert_field
 from hptui.hyperparameters import hyperparameter, title
 from hptui.space import parse_range
+from hptui.ui.widgets.choice import Choice
 from hptui.ui.widgets.field import Field
-from hptui.ui.widgets.form import Check, Row
+from hptui.ui.widgets.form import Check, Part, Row
 
 
 def column_headings(first: str) -> str:
@@ -25,16 +25,16 @@ class RangeRow(Row):
     """A hyperparameter: searched or not, from where to where, in which scale, in how many steps."""
 
     DEFAULT_CSS = """
-    RangeRow { layout: vertical; }
-    RangeRow Horizontal { height: 1; }
+    RangeRow { layout: horizontal; overflow: hidden; }
     RangeRow Check { width: 20; }
-    RangeRow Input, RangeRow Select { margin-right: 1; }
+    RangeRow Input, RangeRow Choice { margin-right: 1; }
     RangeRow Input { width: 10; }
     RangeRow Input.steps { width: 6; }
-    RangeRow Select { width: 10; }
-    RangeRow .unused { width: 1fr; color: $text-muted; }
+    RangeRow Choice { width: 10; }
+    RangeRow .unused { width: 1fr; height: 1; color: $text-muted; }
     RangeRow .problem { padding-left: 4; display: none; }
-    RangeRow.-wrong .problem { display: block; }
+    RangeRow.-wrong { layout: grid; grid-size: 6; grid-columns: 20 11 11 11 7 1fr; grid-rows: auto; }
+    RangeRow.-wrong .problem { display: block; column-span: 6; }
     """
 
     def __init__(self, name: str, text: str, *, searched: bool, fixed: str = "") -> None:
@@ -45,8 +45,8 @@ class RangeRow(Row):
             f"search.{name}", [searched, low, high, "log" if given.scale == "log" else "lin", str(given.steps)]
         )
         self._hyperparameter, self._fixed = name, fixed
-        self._check = Check(Text(name), value=searched, compact=True)
-        self._fields: list[Select[str] | Input] = []
+        self._check = Check(name, searched)
+        self._fields: list[Choice | Input] = []
         """while it is searched; twenty rows of fields that nobody can use would hold the form up by a second"""
         self._unused = Static(classes="unused")
 
@@ -54,16 +54,17 @@ class RangeRow(Row):
         if self._check.value:
             self._make_fields()
         self._unused.update(Text(self._unused_words))
-        yield Horizontal(self._check, *self._fields, self._unused)
-        yield self._problem
+        yield from (self._check, *self._fields, self._unused)
+        if self._problem is not None:
+            yield self._problem
 
     def _make_fields(self) -> None:
         _, low, high, scale, steps = self._given
         self._fields = [
-            Field(low, placeholder="low", classes="low", compact=True),
-            Field(high, placeholder="high", classes="high", compact=True),
-            Select([("log", "log"), ("lin", "lin")], value=scale, allow_blank=False, compact=True),
-            Field(steps, placeholder="steps", classes="steps", compact=True),
+            Field(low, placeholder="low", classes="low"),
+            Field(high, placeholder="high", classes="high"),
+            Choice({"log": "log", "lin": "lin"}, scale),
+            Field(steps, placeholder="steps", classes="steps"),
         ]
 
     @property
@@ -75,7 +76,7 @@ class RangeRow(Row):
         return f"{low:11}{high:11}{scale:11}{steps:7}{self._fixed}"
 
     @property
-    def parts(self) -> list[Check | Select[str] | Input]:
+    def parts(self) -> list[Part]:
         return [self._check, *self._fields]
 
     @property
@@ -94,9 +95,9 @@ class RangeRow(Row):
         event.stop()
         if self._check.value and not self._fields:
             self._make_fields()
-            await self.query_one(Horizontal).mount_all(self._fields, before=self._unused)
+            await self.mount_all(self._fields, before=self._unused)
         elif not self._check.value and self._fields:
             self._given, fields, self._fields = self.typed, self._fields, []
-            await self.query_one(Horizontal).remove_children(fields)
+            await self.remove_children(fields)
         self._unused.update(Text(self._unused_words))
         self.post_message(self.Changed())
