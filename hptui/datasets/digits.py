@@ -6,6 +6,7 @@ import importlib.util
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from hptui.datasets import DatasetRequest, ImageDataset, Images
@@ -18,6 +19,7 @@ TRAINING_IMAGES = 1223
 """of an epoch, where no size is set: what a plan counts on before the data are read"""
 
 _SIZE = 28  # pixels: that of MNIST, so that the same networks fit
+_PIECE = 200  # scans that are enlarged together: a third of the time that one by one takes, and little memory
 
 
 def digits(request: DatasetRequest) -> ImageDataset:
@@ -27,12 +29,26 @@ def digits(request: DatasetRequest) -> ImageDataset:
     size = request.image_size or _SIZE
     levels = np.round(scans * (255 / 16)).astype(np.uint8)
     pixels = np.empty((len(levels), 1, size, size), np.uint8)
-    for image, level in zip(pixels, levels, strict=True):  # about 20 microseconds each
-        image[0] = np.asarray(Image.fromarray(level).resize((size, size), Image.Resampling.BICUBIC))
+    for first in range(0, len(levels), _PIECE):
+        pixels[first : first + _PIECE, 0] = _enlarged(levels[first : first + _PIECE], size)
     images = Images(pixels, labels)
     class_names = tuple("0123456789")
     train, test, notes = take_test(images, request, class_names)
     return ImageDataset("digits", class_names, train, test, notes=notes, published=True)
+
+
+def _enlarged(scans: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
+    """Images (N, size, size) of scans (N, height, width), to the bit as Pillow makes each, in two calls for all.
+
+    It resizes rows first, and then the columns of what came of that: here all scans one below another get the first,
+    and all of these side by side the second.
+    """
+    count, height, width = scans.shape
+    below = Image.fromarray(scans.reshape(count * height, width))
+    rows = np.asarray(below.resize((size, count * height), Image.Resampling.BICUBIC))
+    beside = Image.fromarray(rows.reshape(count, height, size).swapaxes(0, 1).reshape(height, count * size))
+    both = np.asarray(beside.resize((count * size, size), Image.Resampling.BICUBIC))
+    return both.reshape(size, count, size).swapaxes(0, 1)
 
 
 def _scans() -> tuple[np.ndarray, np.ndarray]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from hptui.datasets import DatasetRequest
-from hptui.datasets.digits import digits
+from hptui.datasets.digits import _enlarged, digits
 from hptui.errors import DatasetError
 
 
@@ -21,6 +22,13 @@ def test_all_scans_are_there_split_80_to_20_by_class() -> None:
         assert images.labels.dtype == np.int64
     part = np.bincount(dataset.test.labels) / np.bincount([*dataset.train.labels, *dataset.test.labels])
     assert part == pytest.approx(0.2, abs=0.006)  # at most one of about 180 images beside
+
+
+@pytest.mark.parametrize("size", [4, 8, 28, 45])
+def test_scans_are_enlarged_together_as_each_by_itself(size: int) -> None:
+    scans = np.random.default_rng(0).integers(0, 256, (30, 8, 8), np.uint8)
+    alone = [Image.fromarray(scan).resize((size, size), Image.Resampling.BICUBIC) for scan in scans]
+    assert np.array_equal(_enlarged(scans, size), np.stack(alone))
 
 
 def test_pixels_use_the_whole_range_and_keep_the_scan() -> None:
