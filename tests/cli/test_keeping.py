@@ -163,7 +163,7 @@ def test_clean_removes_decoded_images_when_it_is_asked_to(monkeypatch: pytest.Mo
     cache = DecodedCache()
     assert f"nothing to clean: there are no decoded images in {cache.folder}" in said(capsys, "clean", "--decoded")
     shape = (1, 1, 1000, 1000)
-    cache.fill("0" * 64, shape, "uint8", lambda file: (np.zeros(1, np.uint64), []))
+    cache.fill("0" * 64, shape, "uint8", lambda file: (np.zeros(1, np.uint64), [], []))
     assert f"1.0 MB of at most 43 GB in {cache.folder}" in doctor._decoded_images()
     assert "nobody can be asked here; give --yes" in said(capsys, "clean", "--decoded", code=2)
     answering(monkeypatch, "n\n")
