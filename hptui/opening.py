@@ -14,6 +14,8 @@ from typing import BinaryIO
 
 SETTINGS_BYTES = 4 << 20
 """more than any file of settings has: decisions before each of 100,000 epochs take a quarter of it"""
+PIECE = 1 << 16
+"""bytes that are read at a time"""
 
 
 def open_regular(path: Path) -> BinaryIO:
@@ -51,10 +53,12 @@ def read_file(path: Path, most: int = SETTINGS_BYTES) -> bytes:
 
 
 def _bounded(file: BinaryIO, path: Path, most: int) -> bytes:
-    content = file.read(most + 1)
+    content = bytearray()  # one call to read so much would take the memory for it, however small the file is
+    while len(content) <= most and (piece := file.read(PIECE)):
+        content += piece
     if len(content) > most:
         raise OSError(errno.EFBIG, f"it is larger than {most >> 20} MB", str(path))
-    return content
+    return bytes(content)
 
 
 def read_text(path: Path, most: int = SETTINGS_BYTES) -> str:

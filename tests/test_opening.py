@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import threading
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,16 @@ def test_what_is_no_file_is_told_and_waited_for_by_nobody(
     with pytest.raises(OSError) as caught:
         read(tmp_path / "f")
     assert caught.value.strerror == words
+
+
+def test_a_small_file_takes_little_memory_whatever_is_allowed(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"small")
+    tracemalloc.start()
+    try:
+        assert read_file(tmp_path / "f", 1 << 30) == b"small"
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_lines_end_as_those_of_this_system_do(tmp_path: Path) -> None:
