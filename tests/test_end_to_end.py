@@ -112,10 +112,8 @@ def test_a_signal_leaves_a_checkpoint_and_resume_finishes(
     study = tmp_path / "study"
     process = start("run", *LONG, "--out", study)
     wait_until(lambda: len(events_of(study / "optimized-0", CheckpointSaved)) > 2, process)
-    asked = time.monotonic()
     process.send_signal(number)
     _, errors = process.communicate(timeout=PATIENCE_SECONDS)
-    assert time.monotonic() - asked < 20
     assert process.returncode == 3, errors
     assert "hptui resume" in errors
     (row,) = json.loads(hptui("list", tmp_path, "--json").stdout)
