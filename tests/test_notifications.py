@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from test_detach import JOB, begin_and_stop, leave_one_epoch, study, wait_until  # noqa: F401 (a fixture)
+from test_detach import JOB, begin, leave_one_epoch, study, wait_until  # noqa: F401 (a fixture)
 from test_terminal import Terminal, hptui, open_terminal  # noqa: F401 (a fixture)
 
 from hptui.record.presence import is_written
@@ -75,17 +75,18 @@ def test_a_failure_is_told_by_the_command(tmp_path: Path, study: Path) -> None: 
     assert environment["HPTUI_MESSAGE"].startswith("study failed: optimized-0 failed: ValueError: no idea")
 
 
-@pytest.mark.parametrize("begin", [["run", *SHORT, "--out"], ["resume"]], ids=["run", "resume"])
+@pytest.mark.parametrize("command", [["run", *SHORT, "--out"], ["resume"]], ids=["run", "resume"])
 def test_a_detached_training_runs_the_command_itself(
     tmp_path: Path,
     study: Path,  # noqa: F811
-    begin: list[str],
+    command: list[str],
 ) -> None:
     told = tmp_path / "told.json"
-    if begin == ["resume"]:
-        begin_and_stop(study)
+    if command == ["resume"]:
+        begin(study)
+        assert hptui("stop", study).returncode == 0
         leave_one_epoch(study)
-    started = hptui(*begin, study, "--detach", "--notify-command", keeping(told))
+    started = hptui(*command, study, "--detach", "--notify-command", keeping(told))
     assert started.returncode == 0, started.stderr
     wait_until(lambda: told.exists() and told.stat().st_size > 0 and not is_written(study))
     assert json.loads(told.read_text())["HPTUI_STATE"] == "finished"

@@ -61,7 +61,8 @@ def one(task: tuple[str, str, int, Path]) -> Line:
     setting, method, seed, data = task
     began = time.process_time()
     job = SETTINGS[setting].job(data, seed) | {"stop": "never", "allow_overlap": True} | METHODS[method]
-    job["epochs"] *= job.pop("times", 1)
+    times = job.pop("times", 1)
+    job["epochs"] *= times
     done = train(**job)
     end = done.events[-1]
     assert isinstance(end, RunCompleted)
@@ -72,7 +73,7 @@ def one(task: tuple[str, str, int, Path]) -> Line:
         "seed": seed,
         "delivered": end.delivered_epoch,
         "epochs": sum(isinstance(event, EpochCompleted) for event in done.events),
-        "cost": end.cost,
+        "cost": times * end.cost,
         "seconds": time.process_time() - began,
         **{name: metric(name, answers) for name in MEASURES},
     }
