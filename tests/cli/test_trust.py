@@ -226,7 +226,8 @@ def test_the_app_asks_in_a_dialog_once(received: Study, ran: Path, key: str, kin
                     await asyncio.sleep(0.01)
 
             await until(lambda: isinstance(app.screen, StudyListScreen) and app.screen.lines)
-            await until(lambda: app.screen.query_one("StudyTable").current is not None)
+            offered = ("resume",) if key == "R" else ("new_like",)
+            await until(lambda: app.screen.check_action("act", offered))  # its state is known a little later
             await pilot.press(key)
             await until(lambda: isinstance(app.screen, ChoiceDialog))
             words = str(app.screen.query_one(Label).render())
@@ -240,6 +241,7 @@ def test_the_app_asks_in_a_dialog_once(received: Study, ran: Path, key: str, kin
             assert app.asked == []
             await pilot.press(key)
             await until(lambda: isinstance(app.screen, ChoiceDialog))
+            await pilot.pause()
             await pilot.click("#run")
             await until(lambda: app.asked)
             await pilot.press(key)
