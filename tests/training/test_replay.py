@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ from hptui.record.events import (
 from hptui.record.run_directory import EVENTS_FILE, RunFile, create_run
 from hptui.record.run_reader import RunReader
 from hptui.record.run_writer import RunWriter
+from hptui.strategies._racing import Evidence
 from hptui.strategies.adaptive import Adaptive
 from hptui.training.replaying import Recipe, train_again
 from hptui.training.run.checkpoints import largest_difference
@@ -170,6 +172,37 @@ def test_a_run_that_was_stopped_and_resumed_is_replayed(
     assert train(made, tmp_path / "run")
     assert len(of(tmp_path / "run", RunResumed)) == len(stops)
     assert train_as_recorded(made, tmp_path / "run", tmp_path / "again") == 0
+
+
+def test_a_last_leg_is_resumed_and_replayed(prepare: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a run that goes on as the branch whose rate fell as its own did, stopped within that leg."""
+    monkeypatch.setattr(Adaptive, "race_evidence", Evidence(before=math.inf, after=-math.inf))
+    made = prepare(**SETTINGS["adaptive"])
+    assert train(made, tmp_path / "run")
+    *_, last = (event for event in of(tmp_path / "run", CandidateScored) if event.along is not None)
+    assert last.along is not None
+    assert last.along[1] > made.config.epochs / 2  # where the rate falls
+    *_, chosen = of(tmp_path / "run", HyperparametersChosen)
+    assert chosen.start == (last.decision, last.candidate)
+    assert train_as_recorded(made, tmp_path / "run", tmp_path / "again") == 0
+    assert not train(made, tmp_path / "stopped", StopWithin(tmp_path / "stopped", last.decision))
+    assert train(made, tmp_path / "stopped")
+    assert largest_difference(tmp_path / "run" / "model.pt", tmp_path / "stopped" / "model.pt")[2] == 0
+
+
+class StopWithin(Control):
+    """Stops a few steps into the last probe of a decision."""
+
+    def __init__(self, run: Path, decision: int) -> None:
+        super().__init__()
+        self._reader, self._decision, self._left = RunReader(run), decision, 5
+
+    def check(self, *, now: bool = False) -> None:
+        started = [event for event in self._reader.read() if isinstance(event, DecisionStarted)]
+        self._left -= any(event.decision == self._decision for event in started) or self._left < 5
+        if self._left == 0:
+            self.stop("test")
+        super().check(now=now)
 
 
 class Scripted(Control):
