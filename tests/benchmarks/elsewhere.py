@@ -14,7 +14,6 @@ import json
 import multiprocessing
 import statistics
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +54,6 @@ METHODS: dict[str, dict[str, Any]] = {
 }
 MEASURES = ("auc", "accuracy")
 Line = dict[str, Any]
-Do = Callable[[argparse.Namespace], None]
 
 
 def one(task: tuple[str, str, int, Path]) -> Line:
@@ -142,9 +140,8 @@ def row(setting: str, method: str, found: dict[int, float], base: dict[int, floa
     return f"| {setting} | {method} | {len(values)} | {mean_sd} | {min(values):.2f} | {cost:.2f} | {difference} |"
 
 
-def do(description: str | None, run: Do, report: Do, seeds: int, **others: dict[str, Any]) -> None:
-    """Do what the command line says: `run` with the flags that all have and those in `others`, or `report`."""
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True)
     training = commands.add_parser("run")
     training.set_defaults(do=run)
@@ -152,10 +149,9 @@ def do(description: str | None, run: Do, report: Do, seeds: int, **others: dict[
     training.add_argument("--out", type=Path, required=True)
     training.add_argument("--half", default="both", choices=["design", "judge", "both"])
     training.add_argument("--settings", nargs="*", choices=SETTINGS)
-    training.add_argument("--seeds", type=int, default=seeds)
+    training.add_argument("--methods", nargs="*", choices=METHODS)
+    training.add_argument("--seeds", type=int, default=10)
     training.add_argument("--workers", type=int, default=2)
-    for name, how in others.items():
-        training.add_argument(f"--{name}", **how)
     reporting = commands.add_parser("report")
     reporting.set_defaults(do=report)
     reporting.add_argument("out", type=Path)
@@ -164,4 +160,4 @@ def do(description: str | None, run: Do, report: Do, seeds: int, **others: dict[
 
 
 if __name__ == "__main__":
-    do(__doc__, run, report, 10, methods={"nargs": "*", "choices": METHODS})
+    main()

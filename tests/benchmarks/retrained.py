@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 from _elsewhere import SETTINGS
-from elsewhere import MEASURES, SEARCH, do, lines_of, row
+from elsewhere import MEASURES, SEARCH, lines_of, row
 
 from hptui.metrics.classification import metric
 from hptui.metrics.temperature import calibrated_losses
@@ -105,5 +105,24 @@ def best_of(trials: list[Line], count: int) -> Line:
     return min(trials[:count], key=lambda line: line["loss"] if math.isfinite(line["loss"]) else math.inf)
 
 
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(required=True)
+    training = commands.add_parser("run")
+    training.set_defaults(do=run)
+    training.add_argument("--data", type=Path, required=True)
+    training.add_argument("--out", type=Path, required=True)
+    training.add_argument("--half", default="both", choices=["design", "judge", "both"])
+    training.add_argument("--settings", nargs="*", choices=SETTINGS)
+    training.add_argument("--seeds", type=int, default=3)
+    training.add_argument("--trials", type=int, default=25)
+    training.add_argument("--workers", type=int, default=2)
+    reporting = commands.add_parser("report")
+    reporting.set_defaults(do=report)
+    reporting.add_argument("out", type=Path)
+    options = parser.parse_args()
+    options.do(options)
+
+
 if __name__ == "__main__":
-    do(__doc__, run, report, 3, trials={"type": int, "default": 25})
+    main()
