@@ -71,7 +71,8 @@ def leg(memory: Memory, stage: Stage, race: Race, evidence: Evidence) -> Decisio
     if not math.isfinite(best.score):
         return end(memory, "race: all branches diverged; the run stays")
     ahead = lead(best, run) if math.isfinite(run.score) else math.inf
-    words = f"best of {len(left)} branches: {describe(change)}, {ahead:+.1f} standard errors ahead of the run"
+    who = f"best of {len(left)} branches" if len(left) > 1 else "the branch that is left"
+    words = f"{who}: {describe(change)}, {ahead:+.1f} standard errors ahead of the run"
     needed = evidence.needed(race)
     if len(race.ends) > 1 or (race.ends and race.last and abs(ahead) <= needed):
         kept = [(change, one.end) for change, one in order[: race.next_leg(0.0).count]]
