@@ -378,6 +378,34 @@ def test_who_reads_earlier_lines_goes_on_reading_them(logged: FollowedStudy) -> 
     piloted(panel, script, (60, 10))
 
 
+def test_another_height_shows_the_newest_line_too_unless_somebody_looks_back(logged: FollowedStudy) -> None:
+    panel = LogPanel()
+    scene = make_scene(logged)
+    run = scene.run
+
+    async def script(pilot: Pilot[None]) -> None:
+        log = panel.query_one(RichLog)
+
+        async def resized(height: int) -> None:
+            await pilot.resize_terminal(60, height)
+            await pilot.pause()
+
+        run.notable.extend([RunPaused(by="me@here")] * 50)
+        run.notable_total += 50
+        panel.show(scene)
+        await pilot.pause()
+        for height in (10, 20, 8, 12):
+            await resized(height)
+            assert log.is_vertical_scroll_end, height
+        await pilot.press("k")
+        place = log.scroll_y
+        for height in (11, 7, 12):
+            await resized(height)
+            assert log.scroll_y == place, height
+
+    piloted(panel, script, (60, 24))
+
+
 def test_the_filter_holds_in_every_width_until_esc(logged: FollowedStudy) -> None:
     panel = LogPanel()
 

@@ -8,6 +8,7 @@ from rich.style import Style
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.events import Resize
 from textual.widgets import Input, RichLog
 
 from hptui.reading.studies import FollowedRun
@@ -36,6 +37,18 @@ STYLES: tuple[tuple[tuple[type[AnyEvent], ...], str], ...] = (
     ((HyperparametersChosen, EndMoved, RunCompleted), "log--chosen"),
 )
 """kinds of events that stand out"""
+
+
+class Lines(RichLog):
+    """Lines that stay at their end when their height changes: Textual keeps the first line that is seen."""
+
+    _height = 0
+
+    def on_resize(self, event: Resize) -> None:
+        followed = self.scroll_offset.y + max(self._height, event.size.height) >= self.virtual_size.height
+        self._height = event.size.height
+        if followed:
+            self.scroll_end(animate=False, immediate=True, x_axis=False)
 
 
 class LogPanel(Panel):
@@ -75,7 +88,7 @@ class LogPanel(Panel):
         """events so far, whether they pass the filter or not"""
 
     def compose(self) -> ComposeResult:
-        log = RichLog(max_lines=2000, wrap=True, markup=False, min_width=1)
+        log = Lines(max_lines=2000, wrap=True, markup=False, min_width=1)
         log.can_focus = False
         yield log
         yield Field(placeholder="filter, Esc for all")
