@@ -27,7 +27,9 @@ STUCK_TIMES = 10.0
 STUCK_SECONDS = 300.0
 """least silence that is called stuck: the first evaluation, or a slow disk, may take minutes"""
 EXPLODED = 3.0
-"""times the loss of guessing, as a mean over the training images of an epoch, from which on a run has diverged"""
+"""times the loss of guessing, as a mean over the training images of two epochs in a row, at which a run has diverged"""
+FALLING = 2.0
+"""times a loss is smaller than in the epoch before, from which on it finds its way back"""
 
 
 @dataclass(frozen=True)
@@ -133,14 +135,17 @@ def diverged_words(state: RunState) -> str:
     """How it shows that a run has diverged; empty if it does not."""
     if state.last_batches is not None and state.last_batches.loss is None:
         return f"the training loss of epoch {state.last_batches.epoch} is not finite"
-    epoch = next((epoch for epoch in reversed(state.epochs) if epoch.completed is not None), None)
-    if epoch is None or epoch.completed is None or state.started is None:
+    if state.started is None:
         return ""
-    loss, guessing = epoch.completed.train_loss, guessing_loss(state.started.task, len(state.started.class_names))
-    if loss is None:
-        return f"the training loss of epoch {epoch.number} is not finite"
-    if loss > EXPLODED * guessing:
-        return f"the training loss of epoch {epoch.number} is {loss:.3g}; guessing has {guessing:.3g}"
+    losses = {epoch.number: epoch.completed.train_loss for epoch in state.epochs if epoch.completed is not None}
+    last, *before = reversed(losses.items()) if losses else [(0, 0.0)]
+    if last[1] is None:
+        return f"the training loss of epoch {last[0]} is not finite"
+    guessing = guessing_loss(state.started.task, len(state.started.class_names))
+    # The first few steps of a small set may be far off, and the next epoch right: one epoch alone says nothing.
+    if before and before[0][1] is not None and last[1] > EXPLODED * guessing < before[0][1] < FALLING * last[1]:
+        words = f"the training loss is {before[0][1]:.3g} in epoch {before[0][0]} and {last[1]:.3g} in epoch {last[0]}"
+        return f"{words}; guessing has {guessing:.3g}"
     return ""
 
 

@@ -106,11 +106,31 @@ def test_a_divergence_that_was_there_before_is_of_old(followed: FollowedStudy) -
     assert finder.find("running") == []
 
 
-@pytest.mark.parametrize(("times", "diverged"), [(2.9, False), (3.1, True)])
-def test_a_loss_far_above_guessing_is_a_divergence(times: float, diverged: bool) -> None:
-    loss = times * math.log(3)  # of three classes
-    words = diverged_words(replay([run_started(), epoch_completed(1, train_loss=loss)]))
-    assert words == (f"the training loss of epoch 1 is {loss:.3g}; guessing has 1.1" if diverged else "")
+@pytest.mark.parametrize(
+    ("times", "diverged"),
+    [
+        ((3.1,), False),  # the first steps may be far off
+        ((3.1, 3.1), True),
+        ((2.9, 3.1), False),
+        ((3.1, 2.9), False),
+        ((1.0, 3.1), False),
+        ((1.0, 3.1, 40.0), True),
+        ((40.0, 3.1), False),  # on its way back
+        ((5.9, 3.1), True),
+    ],
+)
+def test_a_loss_that_stays_far_above_guessing_is_a_divergence(times: tuple[float, ...], diverged: bool) -> None:
+    losses = [time * math.log(3) for time in times]  # of three classes
+    epochs = [epoch_completed(number, train_loss=loss) for number, loss in enumerate(losses, start=1)]
+    words = diverged_words(replay([run_started(), *epochs]))
+    if not diverged:
+        assert words == ""
+        return
+    last = len(times)
+    assert words == (
+        f"the training loss is {losses[-2]:.3g} in epoch {last - 1} and {losses[-1]:.3g} in epoch {last};"
+        " guessing has 1.1"
+    )
 
 
 @pytest.mark.parametrize("gap", [1.0, 60.0])
