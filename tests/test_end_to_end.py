@@ -28,15 +28,19 @@ from hptui.record.run_reader import RunReader
 from hptui.record.study_directory import Steering, open_study, save_steering
 
 PATIENCE_SECONDS = 120
+AN_HOUR = 3600
+"""for a minute and a half of training: a machine may have other things to do"""
 QUICK = ["--dataset", "digits", "--model", "lenet", "--search", "lr=1e-3:1e-1:log:2", "--threads", "1"]
 QUICK += ["--strategy", "grid"]
 LONG = ["--dataset", "digits", "--baseline", "none", "--strategy", "fixed", "--runs", 1, "--epochs", 40]
 """one run of some 15 seconds, which a test interrupts after its third epoch"""
 
 
-def hptui(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
+def hptui(
+    *arguments: object, timeout: float = PATIENCE_SECONDS * 2, **options: Any
+) -> subprocess.CompletedProcess[str]:
     """Run the program to its end."""
-    return nursery.run(*arguments, timeout=PATIENCE_SECONDS * 2, **options)
+    return nursery.run(*arguments, timeout=timeout, **options)
 
 
 @pytest.fixture
@@ -378,14 +382,14 @@ def test_a_study_of_another_version_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.real_data
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(AN_HOUR)
 def test_all_of_mnist_with_a_grid_of_two_hyperparameters(real_data: Path, tmp_path: Path) -> None:
     study = tmp_path / "study"
     grid = ["--search", "lr=1e-4:1e-2:log:5", "--search", "weight_decay=1e-6:1e-2:log:3", "--horizon", "0.02"]
     grid += ["--strategy", "grid"]
     done = hptui(
         "run", "--dataset", "mnist", "--data-dir", real_data, "--runs", 1, "--epochs", 1, *grid, "--out", study,
-        "--json"
+        "--json", timeout=AN_HOUR
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
@@ -406,7 +410,7 @@ def test_all_of_mnist_with_a_grid_of_two_hyperparameters(real_data: Path, tmp_pa
 
 
 @pytest.mark.real_data
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(AN_HOUR)
 def test_pneumonia_mnist_with_batch_norm(real_data: Path, tmp_path: Path) -> None:
     file = real_data / "MedMNIST" / "pneumoniamnist.npz"
     if not file.is_file():
@@ -414,8 +418,9 @@ def test_pneumonia_mnist_with_batch_norm(real_data: Path, tmp_path: Path) -> Non
     study = tmp_path / "study"
     settings = ["--strategy", "grid", "--model", "small_resnet", "--search", "lr=1e-3:1e-2:log:2", "--horizon", "0.1"]
     done = hptui(
-        "run", "--dataset", f"medmnist:{file}", *settings, "--runs", 1, "--epochs", 1, "--out", study, "--json"
-    )
+        "run", "--dataset", f"medmnist:{file}", *settings, "--runs", 1, "--epochs", 1, "--out", study, "--json",
+        timeout=AN_HOUR
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     for arm in ("baseline", "optimized"):
