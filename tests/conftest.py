@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import os
 import shutil
 import signal
@@ -93,6 +94,14 @@ def real_data() -> Path:
     if not (folder / "MNIST" / "raw" / "train-images-idx3-ubyte.gz").is_file():
         pytest.skip(f"no real MNIST archives under {folder}; set HPTUI_TEST_DATA to the folder that has MNIST/raw")
     return folder
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_word_of_being_slow() -> Iterator[None]:
+    """Of what is done meanwhile nothing is told on stderr, however long it takes on this machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hptui.cli.headway_line.FIRST_SECONDS", math.inf)
+        yield
 
 
 @pytest.fixture(autouse=True)

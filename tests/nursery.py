@@ -15,6 +15,7 @@ import fcntl
 import importlib
 import inspect
 import json
+import math
 import os
 import runpy
 import socket
@@ -235,6 +236,7 @@ if __name__ == "__main__":
     os.fsync = flush_nothing
     for name in IMPORTED:
         importlib.import_module(name)
+    importlib.import_module("hptui.cli.headway_line").FIRST_SECONDS = math.inf  # as in the tests' own process
     try:
         command = serve(socket.socket(fileno=int(sys.argv[1])))
     except KeyboardInterrupt:

@@ -8,8 +8,13 @@ import threading
 import pytest
 
 from hptui.cli.detaching import DetachedTraining
-from hptui.cli.headway_line import HeadwayLine, showing_headway
+from hptui.cli.headway_line import FIRST_SECONDS, HeadwayLine, showing_headway
 from hptui.headway import tell
+
+
+@pytest.fixture(autouse=True)
+def lines_when_they_are_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hptui.cli.headway_line.FIRST_SECONDS", FIRST_SECONDS)
 
 
 class Clock:

@@ -60,7 +60,7 @@ class Host(App[None]):
         self.answers.append(message)
 
     def row(self, setting: str) -> Row:
-        (row,) = [row for row in self.form.query(Row) if row.setting == setting]
+        (row,) = [row for row in self.form._rows if row.setting == setting]
         return row
 
     async def unfold(self) -> None:
@@ -140,10 +140,10 @@ class KeptForm:
 
     async def _restore(self, app: Host) -> None:
         app.form.action_defaults()
-        app.form.query(Row).first().focus_first()
+        app.form._rows[0].focus_first()
         await self._pilot.wait_for_scheduled_animations()  # else the form may scroll under the next test
         await until(self._pilot, lambda: app.can_start and app.planned == self._planned)
-        assert [row.setting for row in app.form.query(Row) if row.has_class("-wrong")] == []
+        assert [row.setting for row in app.form._rows if row.has_class("-wrong")] == []
         assert app._exception is None
         app.answers.clear()
 
@@ -440,7 +440,7 @@ def test_what_the_strategy_does_not_use_is_said_beside_it(strategy: str, unused:
         await app.unfold()
         app.row("strategy").query_one(Choice).value = strategy
         await until(pilot, lambda: app.problem(max(unused)) == f"not used by {strategy}")
-        noted = {row.setting for row in app.form.query(Row) if app.problem(row.setting)}
+        noted = {row.setting for row in app.form._rows if app.problem(row.setting)}
         assert noted == unused
         assert {app.problem(setting) for setting in unused} == {f"not used by {strategy}"}
         assert app.can_start
@@ -479,7 +479,7 @@ def test_what_is_wrong_stands_beside_its_field_and_start_waits(
         await until(pilot, lambda: not app.can_start)
         assert message in app.problem(setting)
         assert app.planned == f"to mend: {setting}"
-        assert [row.setting for row in app.form.query(Row) if row.has_class("-wrong")] == [setting]
+        assert [row.setting for row in app.form._rows if row.has_class("-wrong")] == [setting]
         await pilot.pause()
         await until(pilot, lambda: message[:14] in app.text)
         await pilot.press("ctrl+s")
@@ -830,7 +830,7 @@ def test_a_large_terminal_has_sections_with_titles_all_in_view(lines: int, folde
         assert not any(heading.display for heading in app.form.query(".titled"))
         app.field("epochs").focus()
         await until(pilot, lambda: sections[1].styles.border_top != sections[0].styles.border_top)
-        lowest = max(row.region.bottom for row in app.form.query(Row))
+        lowest = max(row.region.bottom for row in app.form._rows)
         assert lowest <= app.form.query_one(FormScroll).region.bottom  # all of it is in view
         assert app.form.query_one("#plan").region.bottom == lines - 1
         assert app.form.query_one("#plan").region.height > 8  # no empty sea above it
@@ -1082,7 +1082,7 @@ def test_a_choice_that_takes_no_path_or_is_filled_in_leaves_the_cursor(kept_form
 
 def test_the_footer_offers_no_quit_by_a_letter(kept_form: KeptForm) -> None:
     async def test(app: Host, pilot: Pilot[None]) -> None:
-        app.form.query(Row).first().focus_first()
+        app.form._rows[0].focus_first()
         assert not app.screen.active_bindings["q"].binding.show
 
     kept_form.show(test)
@@ -1186,7 +1186,7 @@ def test_who_scrolls_by_hand_is_left_alone(kept_form: KeptForm) -> None:
 @pytest.mark.parametrize("size", SIZES)
 def test_no_line_is_wider_than_the_terminal(size: tuple[int, int], kept_form: KeptForm) -> None:
     async def test(app: Host, pilot: Pilot[None]) -> None:
-        for row in app.form.query(Row):
+        for row in app.form._rows:
             for part in row.query("Input, Choice, Check"):
                 assert part.region.right <= size[0] - 1
 

@@ -144,6 +144,10 @@ class NewStudyScreen(HelpedScreen[None]):
             *self._rarely_changed,
         ]
         """in their order on the screen"""
+        self._starting = (
+            Button("Start", id="start", variant="primary", compact=True, disabled=True),
+            Button("Detach", id="detach", compact=True, disabled=True, tooltip=DETACH),
+        )
         self._sections: list[Widget] = []
         self._check_is_due = False
         self._goes_to_problem = bool(problem)
@@ -166,8 +170,7 @@ class NewStudyScreen(HelpedScreen[None]):
                 yield _section("more settings", id="more")
         yield _titled(Words(id="about", markup=False), "about this field")
         with Horizontal(id="start-row"):
-            yield Button("Start", id="start", variant="primary", compact=True, disabled=True)
-            yield Button("Detach", id="detach", compact=True, disabled=True, tooltip=DETACH)
+            yield from self._starting
             yield self._estimate
             yield Button("Back", id="back", compact=True)
         yield _titled(Words(id="plan", markup=False), "plan and cost")
@@ -259,7 +262,7 @@ class NewStudyScreen(HelpedScreen[None]):
         shown = self.query_one("#plan", Words)
         shown.update(Text("\n".join(lines)))
         shown.set_class(config is None, "-wrong")
-        for button in self.query("#start, #detach"):
+        for button in self._starting:
             button.disabled = config is None
         self._estimate.disabled = config is None or self._estimate.measuring
         if self._ready != (config is not None):
