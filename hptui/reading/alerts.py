@@ -28,8 +28,8 @@ STUCK_SECONDS = 300.0
 """least silence that is called stuck: the first evaluation, or a slow disk, may take minutes"""
 EXPLODED = 3.0
 """times the loss of guessing, as a mean over the training images of two epochs in a row, at which a run has diverged"""
-FALLING = 2.0
-"""times a loss is smaller than in the epoch before, from which on it finds its way back"""
+FALLEN = 0.95
+"""share of the calibrated validation loss of the epoch before, below which a run finds its way"""
 
 
 @dataclass(frozen=True)
@@ -135,18 +135,24 @@ def diverged_words(state: RunState) -> str:
     """How it shows that a run has diverged; empty if it does not."""
     if state.last_batches is not None and state.last_batches.loss is None:
         return f"the training loss of epoch {state.last_batches.epoch} is not finite"
-    if state.started is None:
+    completed = [epoch.completed for epoch in state.epochs if epoch.completed is not None]
+    if state.started is None or not completed:
         return ""
-    losses = {epoch.number: epoch.completed.train_loss for epoch in state.epochs if epoch.completed is not None}
-    last, *before = reversed(losses.items()) if losses else [(0, 0.0)]
-    if last[1] is None:
-        return f"the training loss of epoch {last[0]} is not finite"
+    if completed[-1].train_loss is None:
+        return f"the training loss of epoch {completed[-1].epoch} is not finite"
     guessing = guessing_loss(state.started.task, len(state.started.class_names))
-    # The first few steps of a small set may be far off, and the next epoch right: one epoch alone says nothing.
-    if before and before[0][1] is not None and last[1] > EXPLODED * guessing < before[0][1] < FALLING * last[1]:
-        words = f"the training loss is {before[0][1]:.3g} in epoch {before[0][0]} and {last[1]:.3g} in epoch {last[0]}"
-        return f"{words}; guessing has {guessing:.3g}"
-    return ""
+    if len(completed) < 2 or any((epoch.train_loss or 0) <= EXPLODED * guessing for epoch in completed[-2:]):
+        return ""
+    before, last = completed[-2:]
+    if _falls(before.calibrated_loss, last.calibrated_loss):
+        return ""  # the first dozens of steps of a small set may be far off, and what they lead to is right
+    words = f"the training loss is {before.train_loss:.3g} in epoch {before.epoch} and {last.train_loss:.3g} in epoch"
+    return f"{words} {last.epoch}; guessing has {guessing:.3g}"
+
+
+def _falls(before: float | None, now: float | None) -> bool:
+    """Whether the calibrated validation loss gets better, by more than a little."""
+    return before is not None and now is not None and now < FALLEN * before
 
 
 def _is_under_way(run: FollowedRun) -> bool:

@@ -107,21 +107,26 @@ def test_a_divergence_that_was_there_before_is_of_old(followed: FollowedStudy) -
 
 
 @pytest.mark.parametrize(
-    ("times", "diverged"),
+    ("times", "calibrated", "diverged"),
     [
-        ((3.1,), False),  # the first steps may be far off
-        ((3.1, 3.1), True),
-        ((2.9, 3.1), False),
-        ((3.1, 2.9), False),
-        ((1.0, 3.1), False),
-        ((1.0, 3.1, 40.0), True),
-        ((40.0, 3.1), False),  # on its way back
-        ((5.9, 3.1), True),
+        ((3.1,), (1.0,), False),  # the first steps may be far off
+        ((3.1, 3.1), (1.0, 1.0), True),
+        ((3.1, 3.1), (None, None), True),  # of an earlier hptui
+        ((2.9, 3.1), (1.0, 1.0), False),
+        ((3.1, 2.9), (1.0, 1.0), False),
+        ((1.0, 3.1), (1.0, 1.0), False),
+        ((1.0, 3.1, 40.0), (0.5, 1.0, 0.97), True),
+        ((3.3, 6.7), (1.0, 0.9), False),  # on its way, as validation images see it
     ],
 )
-def test_a_loss_that_stays_far_above_guessing_is_a_divergence(times: tuple[float, ...], diverged: bool) -> None:
+def test_a_loss_that_stays_far_above_guessing_is_a_divergence(
+    times: tuple[float, ...], calibrated: tuple[float | None, ...], diverged: bool
+) -> None:
     losses = [time * math.log(3) for time in times]  # of three classes
-    epochs = [epoch_completed(number, train_loss=loss) for number, loss in enumerate(losses, start=1)]
+    epochs = [
+        epoch_completed(number, train_loss=loss, calibrated_loss=held)
+        for number, (loss, held) in enumerate(zip(losses, calibrated, strict=True), start=1)
+    ]
     words = diverged_words(replay([run_started(), *epochs]))
     if not diverged:
         assert words == ""
