@@ -1,9 +1,9 @@
 """What a search costs against what it brings, as a picture: hptui, retraining, successive halving, population, time.
 
-    python tests/benchmarks/costs.py results.jsonl retrained.jsonl --setting mnist-300 --out costs.png
+    python tests/benchmarks/costs.py results.jsonl retrained.jsonl --setting mnist-300 retina:auc --out costs.png
 
-`results.jsonl` is of `elsewhere.py`, `retrained.jsonl` of `retrained.py`. Means over the seeds that a method has, with
-standard errors. Successive halving (Jamieson and Talwalkar 2016, arXiv 1502.07943) is reckoned from the validation
+`results.jsonl` is of `elsewhere.py`, `retrained.jsonl` of `retrained.py`. Means over the seeds that were retrained,
+with standard errors. Successive halving (Jamieson and Talwalkar 2016, arXiv 1502.07943) is reckoned from the validation
 losses that the retrained trials had after each epoch: a third goes on to three times as many epochs, twice.
 """
 
@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-from elsewhere import MEASURES, lines_of
-from retrained import best_of, trials_of
+from elsewhere import lines_of
+from retrained import COUNTS, best_of, trials_of
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt
@@ -32,6 +32,7 @@ CURVES = {
     "default, 3 times the epochs": ("3 times the epochs",),
     "population of 4": ("pbt",),
 }
+MARKERS = "osD^.v"
 TITLES = {"auc": "AUC of test images, %", "accuracy": "accuracy of test images, %"}
 
 
@@ -63,43 +64,56 @@ def lowest(losses: list[float | None], share: float) -> float:
     return min(loss for loss in (*losses[: max(1, round(share * len(losses)))], float("inf")) if loss is not None)
 
 
-def draw(options: argparse.Namespace) -> None:
-    """Draw one setting."""
-    lines = [line for line in lines_of(options.results) if line["setting"] == options.setting]
-    seeds = [
-        one for one in trials_of(lines_of(options.retrained), options.setting).values() if len(one) >= HALVINGS[-1]
+def curves_of(options: argparse.Namespace, setting: str, measure: str) -> dict[str, Points]:
+    """Curves of one setting, over the seeds that were also retrained for it."""
+    trials = trials_of(lines_of(options.retrained), setting)
+    seeds = {seed: one for seed, one in trials.items() if len(one) >= HALVINGS[-1]}
+    lines = [line for line in lines_of(options.results) if line["setting"] == setting and line["seed"] in seeds]
+    whole = list(seeds.values())
+    curves = {name: measured(lines, methods, measure) for name, methods in CURVES.items()}
+    counts = [count for count in COUNTS if count <= min(map(len, whole), default=0)]
+    curves["random search, retrained"] = [
+        mean_point(count, [100 * best_of(one, count)[measure] for one in whole]) for count in counts
     ]
-    figure, axes = plt.subplots(figsize=(6.4, 4.0), layout="constrained")
-    curves = {name: measured(lines, methods, options.measure) for name, methods in CURVES.items()}
-    if seeds:
-        counts = range(1, min(map(len, seeds)) + 1)
-        curves["random search, retrained"] = [
-            mean_point(count, [100 * best_of(trials, count)[options.measure] for trials in seeds]) for count in counts
-        ]
-        curves["successive halving"] = [
-            mean_point(
-                halved(seeds[0], count)[0], [100 * halved(trials, count)[1][options.measure] for trials in seeds]
-            )
-            for count in HALVINGS
-        ]
-    for (name, points), marker in zip(curves.items(), "osD^.v", strict=False):
-        if points:
-            costs, means, errors = zip(*points, strict=True)
-            axes.errorbar(costs, means, errors, marker=marker, capsize=2, label=name, linewidth=1)
-            print(f"{name}: " + ", ".join(f"{mean:.2f} ± {error:.2f} at {cost:.2f}" for cost, mean, error in points))
-    axes.set(xscale="log", xlabel="cost, plain trainings", ylabel=TITLES[options.measure], title=options.setting)
-    axes.set_xticks([1, 2, 3, 5, 10, 25], ["1", "2", "3", "5", "10", "25"], minor=False)
-    axes.minorticks_off()
-    axes.legend(fontsize="small")
-    figure.savefig(options.out, dpi=150)
+    curves["successive halving, retrained"] = [
+        mean_point(halved(whole[0], count)[0], [100 * halved(one, count)[1][measure] for one in whole])
+        for count in HALVINGS
+        if whole
+    ]
+    print(f"{setting}: {measure}, n = {len(whole)}")
+    return curves
+
+
+def draw(options: argparse.Namespace) -> None:
+    """Draw a panel for each setting."""
+    mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "costs"})
+    figure, row = plt.subplots(1, len(options.setting), figsize=(4.2 * len(options.setting), 4.2), squeeze=False)
+    for axes, asked in zip(row[0], options.setting, strict=True):
+        setting, _, measure = asked.partition(":")
+        curves = curves_of(options, setting, measure or "accuracy")
+        for number, (name, points) in enumerate(curves.items()):
+            if points:
+                costs, means, errors = zip(*points, strict=True)
+                look = {"marker": MARKERS[number], "color": f"C{number}", "capsize": 2, "linewidth": 1}
+                axes.errorbar(costs, means, errors, label=name, **look)
+                told = ", ".join(f"{mean:.2f} ± {error:.2f} at {cost:.2f}" for cost, mean, error in points)
+                print(f"  {name}: {told}")
+        title = options.title.pop(0) if options.title else setting
+        axes.set(xscale="log", xlabel="cost, plain trainings", ylabel=TITLES[measure or "accuracy"], title=title)
+        axes.set_xticks([1, 2, 3, 5, 10, 25], ["1", "2", "3", "5", "10", "25"], minor=False)
+        axes.minorticks_off()
+    handles, labels = row[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, ncols=3, loc="lower center", fontsize="small", frameon=False)
+    figure.tight_layout(rect=(0, 0.1, 1, 1))
+    figure.savefig(options.out, dpi=150, metadata={"Date": None} if options.out.suffix == ".svg" else None)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", type=Path)
     parser.add_argument("retrained", type=Path)
-    parser.add_argument("--setting", required=True)
-    parser.add_argument("--measure", default="accuracy", choices=MEASURES)
+    parser.add_argument("--setting", nargs="+", required=True, help="NAME, or NAME:auc; a panel each")
+    parser.add_argument("--title", nargs="*", default=[], help="of each panel")
     parser.add_argument("--out", type=Path, required=True)
     draw(parser.parse_args())
 
