@@ -29,10 +29,11 @@ HALVINGS = (9, 25)
 CURVES = {
     "adaptive": ("adaptive 1.5", "adaptive 3", "adaptive 6"),
     "default": ("one-se",),
+    "default, the same decay": ("late_decay one-se",),
     "default, 3 times the epochs": ("3 times the epochs",),
     "population of 4": ("pbt",),
 }
-MARKERS = "osD^.v"
+MARKERS = "osPD^.v"
 TITLES = {"auc": "AUC of test images, %", "accuracy": "accuracy of test images, %"}
 
 
@@ -103,7 +104,7 @@ def draw(options: argparse.Namespace) -> None:
         axes.set_xticks([1, 2, 3, 5, 10, 25], ["1", "2", "3", "5", "10", "25"], minor=False)
         axes.minorticks_off()
     handles, labels = row[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, ncols=3, loc="lower center", fontsize="small", frameon=False)
+    figure.legend(handles, labels, ncols=4, loc="lower center", fontsize="small", frameon=False)
     figure.tight_layout(rect=(0, 0.1, 1, 1))
     figure.savefig(options.out, dpi=150, metadata={"Date": None} if options.out.suffix == ".svg" else None)
 
