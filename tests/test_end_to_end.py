@@ -23,13 +23,14 @@ from hptui.record.events import (
     EpochCompleted,
     HyperparametersChosen,
     RunCompleted,
+    RunStarted,
 )
 from hptui.record.run_reader import RunReader
 from hptui.record.study_directory import Steering, open_study, save_steering
 
 PATIENCE_SECONDS = 120
 AN_HOUR = 3600
-"""for a minute and a half of training: a machine may have other things to do"""
+"""for some seconds of training: a machine may have other things to do"""
 QUICK = ["--dataset", "digits", "--model", "lenet", "--search", "lr=1e-3:1e-1:log:2", "--threads", "1"]
 QUICK += ["--strategy", "grid"]
 LONG = ["--dataset", "digits", "--baseline", "none", "--strategy", "fixed", "--runs", 1, "--epochs", 40]
@@ -383,12 +384,14 @@ def test_a_study_of_another_version_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.real_data
 @pytest.mark.timeout(AN_HOUR)
-def test_all_of_mnist_with_a_grid_of_two_hyperparameters(real_data: Path, tmp_path: Path) -> None:
+def test_twenty_thousand_of_mnist_with_a_grid_of_two_hyperparameters(real_data: Path, tmp_path: Path) -> None:
+    """All 70,000 are read, and equal ones looked for among them; steps are small, so that one epoch is enough."""
     study = tmp_path / "study"
+    fewer = ["--model", "lenet", "--train-size", 20_000, "--validation-size", 1_000, "--set", "batch_size=32"]
     grid = ["--search", "lr=1e-4:1e-2:log:5", "--search", "weight_decay=1e-6:1e-2:log:3", "--horizon", "0.02"]
     grid += ["--strategy", "grid"]
     done = hptui(
-        "run", "--dataset", "mnist", "--data-dir", real_data, "--runs", 1, "--epochs", 1, *grid, "--out", study,
+        "run", "--dataset", "mnist", "--data-dir", real_data, "--runs", 1, "--epochs", 1, *fewer, *grid, "--out", study,
         "--json", timeout=AN_HOUR
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -396,7 +399,8 @@ def test_all_of_mnist_with_a_grid_of_two_hyperparameters(real_data: Path, tmp_pa
     assert result["baseline"]["test_accuracy"]["mean"] > 0.96
     assert result["optimized"]["test_accuracy"]["mean"] > 0.96
     run = study / "optimized-0"
-    (started,) = events_of(run, DecisionStarted)
+    (begun,), (started,) = events_of(run, RunStarted), events_of(run, DecisionStarted)
+    assert begun.images_per_epoch == 20_000
     scored = events_of(run, CandidateScored)
     lr, decay = (axis.values for axis in started.axes)
     cells = [(event.values["lr"], event.values["weight_decay"]) for event in scored]
@@ -417,6 +421,7 @@ def test_pneumonia_mnist_with_batch_norm(real_data: Path, tmp_path: Path) -> Non
         pytest.skip(f"no {file}")
     study = tmp_path / "study"
     settings = ["--strategy", "grid", "--model", "small_resnet", "--search", "lr=1e-3:1e-2:log:2", "--horizon", "0.1"]
+    settings += ["--train-size", "1000", "--set", "batch_size=16"]
     done = hptui(
         "run", "--dataset", f"medmnist:{file}", *settings, "--runs", 1, "--epochs", 1, "--out", study, "--json",
         timeout=AN_HOUR
