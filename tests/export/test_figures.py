@@ -34,6 +34,7 @@ from PIL import Image
 from readable import assert_readable
 
 import hptui.export
+import hptui.export.pictures
 from hptui.__main__ import main
 from hptui.errors import RunDirectoryError
 from hptui.export import METADATA, export, missing
@@ -145,10 +146,27 @@ CASES: dict[str, tuple[list[Axis], dict[str, Any]]] = {
 }
 DRAWN_RUNS = {"20 runs": 2}
 """of a case, those whose heatmaps are drawn: those of its other runs look alike"""
+LIKE_ANOTHER = {
+    "25 cells a side": "3 cells a side",
+    "missing and diverged": "3 cells a side",
+    "all diverged": "3 cells a side",
+    "one hyperparameter": "3 cells a side",
+    "one hyperparameter once": "one decision",
+}
+"""cases of which only what shows the search is drawn: the other pictures are those of a case with the same results"""
+
+
+def is_of_search(name: str) -> bool:
+    return name.startswith(("trajectories", "heatmaps"))
+
+
+def results(settings: dict[str, Any]) -> tuple[int, int]:
+    """What decides what `searching_study` makes of accuracies and losses: epochs and runs."""
+    return settings.get("epochs", 3), settings.get("runs", 1)
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_every_picture_of_a_study_is_sound(tmp_path: Path, case: str) -> None:
+def test_every_picture_of_a_study_is_sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str) -> None:
     axes, settings = CASES[case]
     study = searching_study(tmp_path / "study", axes, **settings)
     runs, decisions = settings.get("runs", 1), settings.get("epochs", 3)
@@ -156,12 +174,17 @@ def test_every_picture_of_a_study_is_sound(tmp_path: Path, case: str) -> None:
         {f"heatmaps-optimized-{seed}-page{page + 1}.png" for page in range(-(-decisions // 12))} for seed in range(runs)
     ]
     pages = set().union(*of_runs[: DRAWN_RUNS.get(case, runs)])
-    lines: list[str] = []
-    enough = len(PICTURES | pages)
     follower = follow(study.directory)
-    files = export(follower, tmp_path / "pictures", progress=lines.append, should_stop=lambda: len(lines) == enough)
-    assert lines[0].startswith(f"1/{len(PICTURES.union(*of_runs))} ")
-    assert {file.name for file in files} == PICTURES | pages
+    offered = list(pictures(follower))
+    assert {f"{picture.name}.png" for picture in offered} == PICTURES.union(*of_runs)
+    wanted = PICTURES | pages
+    if case in LIKE_ANOTHER:
+        wanted = {name for name in wanted if is_of_search(name)}
+        assert results(settings) == results(CASES[LIKE_ANOTHER[case]][1])
+    left = [picture for picture in offered if f"{picture.name}.png" in wanted]
+    monkeypatch.setattr(hptui.export.pictures, "pictures", lambda *_, **__: left)
+    files = export(follower, tmp_path / "pictures")
+    assert {file.name for file in files} == wanted
     assert sorted(tmp_path.joinpath("pictures").iterdir()) == sorted(files)
     assert_sound(files)
 
