@@ -28,7 +28,7 @@ from hptui.reading.studies import FollowedStudy, follow
 from hptui.reading.views.heatmap import heatmap
 from hptui.reading.views.trajectories import trajectories
 from hptui.record.run_reader import RunReader
-from hptui.report import page
+from hptui.report import page, pictures
 from hptui.ui.drawing.colours import Palette
 from hptui.ui.drawing.heatmap_lines import heatmap_lines
 from hptui.ui.drawing.heatmap_numbers import cell_number
@@ -107,13 +107,16 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Outputs:
             tables[path.stem] = list(csv.DictReader(file))
     console = Console(width=200, record=True, file=io.StringIO())
     console.print(comparison_table(compare(study)))
+    with pytest.MonkeyPatch.context() as patch:  # of the page its words are read
+        patch.setattr(pictures, "data_of", lambda picture: "data:image/svg+xml;base64,")
+        html = Page(page(study))
     return Outputs(
         study,
         said_by("compare", directory, "--json"),
         said_by("compare", directory, "--json", "--metric", "auc"),
         done.stdout,
         console.export_text(),
-        Page(page(study)),
+        html,
         tables,
     )
 

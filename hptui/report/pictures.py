@@ -64,10 +64,14 @@ def embedded_pictures(chosen: Sequence[Picture], progress: Callable[[str], None]
     embedded = []
     for index, picture in enumerate(chosen):
         progress(f"{index + 1}/{len(chosen)} {picture.name}")
-        kind: Format = "png" if picture.of_images or picture.cells > VECTOR_CELLS else "svg"
-        content = io.BytesIO()
-        with look(titles=False):  # the caption has the words
-            picture.draw().savefig(content, format=kind, metadata=METADATA[kind])
-        data = base64.b64encode(content.getvalue()).decode("ascii")
-        embedded.append(EmbeddedPicture(picture.name, picture.caption, f"data:{MEDIA[kind]};base64,{data}"))
+        embedded.append(EmbeddedPicture(picture.name, picture.caption, data_of(picture)))
     return embedded
+
+
+def data_of(picture: Picture) -> str:
+    """Draw a picture; its data URI."""
+    kind: Format = "png" if picture.of_images or picture.cells > VECTOR_CELLS else "svg"
+    content = io.BytesIO()
+    with look(titles=False):  # the caption has the words
+        picture.draw().savefig(content, format=kind, metadata=METADATA[kind])
+    return f"data:{MEDIA[kind]};base64,{base64.b64encode(content.getvalue()).decode('ascii')}"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -582,6 +585,23 @@ def test_doctor_says_what_this_machine_has(here: Path) -> None:
     assert all("\n" not in line for line in found.values())
 
 
+@pytest.fixture(scope="module")
+def sizes_written(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], dict[Path, int]]:
+    """Files that a command writes of a finished study, and their bytes; it runs once for all tests."""
+
+    @cache
+    def sizes(arguments: str, written: str) -> dict[Path, int]:
+        folder = tmp_path_factory.mktemp("read to the end")
+        finished_study(folder / "s", [0.5], [0.6])
+        with contextlib.chdir(folder):
+            assert main(arguments.split()) == 0
+        found = {path.relative_to(folder): path.stat().st_size for path in folder.glob(written)}
+        assert found
+        return found
+
+    return sizes
+
+
 @pytest.mark.parametrize("closed", ["stdout", "stderr", "both"])
 @pytest.mark.parametrize(
     ("arguments", "written"),
@@ -590,14 +610,12 @@ def test_doctor_says_what_this_machine_has(here: Path) -> None:
         ("report s", "s/report.html"),
     ],
 )
-def test_readers_that_have_gone_cost_no_work(arguments: str, written: str, closed: str, here: Path) -> None:
+def test_readers_that_have_gone_cost_no_work(
+    arguments: str, written: str, closed: str, here: Path, sizes_written: Callable[[str, str], dict[Path, int]]
+) -> None:
     """As in `hptui export s 2>&1 | head -1`: every file is written all the same."""
+    expected = sizes_written(arguments, written)
     finished_study(here / "s", [0.5], [0.6])
-    assert main(arguments.split()) == 0
-    expected = {path.relative_to(here): path.stat().st_size for path in here.glob(written)}
-    assert expected
-    for path in expected:
-        (here / path).unlink()
     numbers = {"stdout": (1,), "stderr": (2,), "both": (1, 2)}[closed]
     done = python(
         "import os, sys\nfrom hptui.__main__ import main\n"

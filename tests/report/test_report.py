@@ -39,6 +39,7 @@ from hptui.record.events import Axis, CommandRefused, RunFailed, RunStopped
 from hptui.record.predictions import PREDICTIONS_FILE, read_predictions, write_predictions
 from hptui.record.study_directory import Steering, create_study, save_steering
 from hptui.report import page
+from hptui.report import pictures as pictures_of_report
 from hptui.report.paths import without_folders
 from hptui.report.pictures import chosen_pictures
 
@@ -47,6 +48,12 @@ SCRIPT = "<script>alert('x')</script>"
 
 def read(directory: Path) -> Page:
     return Page(page(follow(directory)))
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures are empty: of pages that are looked at for their words, drawing is nine tenths of the work."""
+    monkeypatch.setattr(pictures_of_report, "data_of", lambda picture: "data:image/svg+xml;base64,")
 
 
 def test_the_page_is_whole_and_loads_nothing(tmp_path: Path) -> None:
@@ -127,7 +134,7 @@ def test_many_decisions_are_left_out_and_many_cells_are_a_png(tmp_path: Path) ->
     }
 
 
-def test_what_the_page_says_of_a_finished_study(tmp_path: Path) -> None:
+def test_what_the_page_says_of_a_finished_study(undrawn: None, tmp_path: Path) -> None:
     answered_study(tmp_path / "s", [1.0, 1.1, 0.9, 1.0], [1.8, 1.7, 2.0, 1.9], class_names=("healthy", "ill"))
     found = read(tmp_path / "s")
     headings = ["Result", "Metrics", "Figures", "Runs", "Decisions", "Configuration", "Versions", "Repeat it"]
@@ -147,7 +154,7 @@ def test_what_the_page_says_of_a_finished_study(tmp_path: Path) -> None:
     assert "Missing" not in found.text
 
 
-def test_the_images_that_were_read_have_a_section(tmp_path: Path) -> None:
+def test_the_images_that_were_read_have_a_section(undrawn: None, tmp_path: Path) -> None:
     splits = {"train": SplitSummary([1200, 34], 56), "validation": SplitSummary([20, 5]), "test": SplitSummary([40, 9])}
     data = DataSummary(
         *("cells", ["benign", "<b>malignant"], splits, 1, 64, 48, "uint16", 12, 4095, 800.5, 99),
@@ -229,7 +236,7 @@ def test_an_empty_study_has_a_page(tmp_path: Path) -> None:
     assert found.row("optimized-0")[1] == "waiting"
 
 
-def test_a_torn_last_line_is_not_there_yet(tmp_path: Path) -> None:
+def test_a_torn_last_line_is_not_there_yet(undrawn: None, tmp_path: Path) -> None:
     finished_study(tmp_path / "s", [0.5], [0.6])
     log = tmp_path / "s" / "optimized-0" / "events.jsonl"
     log.write_bytes(log.read_bytes()[:-20])
@@ -251,7 +258,7 @@ def test_damaged_and_diverged_predictions_are_told(tmp_path: Path) -> None:
     assert "-" not in found.row("accuracy")
 
 
-def test_no_place_of_this_machine_is_on_the_page(tmp_path: Path) -> None:
+def test_no_place_of_this_machine_is_on_the_page(undrawn: None, tmp_path: Path) -> None:
     study = two_class_study(tmp_path / "s", runs=2)
     (study.directory / "baseline-1" / PREDICTIONS_FILE).write_bytes(b"torn")
     failure = f"FileNotFoundError: [Errno 2] No such file: '{tmp_path}/my data/scan 1.png' (in {tmp_path}/own/net.py:3)"
@@ -281,7 +288,7 @@ def test_absolute_paths_are_cut_to_their_last_part(text: str, expected: str | No
     assert without_folders(text) == (text if expected is None else expected)
 
 
-def test_a_study_of_one_arm(tmp_path: Path) -> None:
+def test_a_study_of_one_arm(undrawn: None, tmp_path: Path) -> None:
     study = make_study(tmp_path / "s", baseline="none")
     write_run(study, "optimized", 0, whole_run())
     found = read(tmp_path / "s")
@@ -289,7 +296,7 @@ def test_a_study_of_one_arm(tmp_path: Path) -> None:
     assert [row for row in found.rows if row and row[0] == "baseline"] == [["baseline", "none", "set for this study"]]
 
 
-def test_what_was_changed_while_it_ran_and_what_lies_on_an_edge(tmp_path: Path) -> None:
+def test_what_was_changed_while_it_ran_and_what_lies_on_an_edge(undrawn: None, tmp_path: Path) -> None:
     study = make_study(tmp_path / "s", epochs=1, baseline="none")
     save_steering(study.directory, Steering(epochs=2, search={"lr": "0.001:0.01:log:3"}))
     low = chosen(lr=AXIS.low)

@@ -38,9 +38,10 @@ class Small(nn.Sequential):
 STEADY.add(Small)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def tiny() -> ImageDataset:
-    return ImageDataset("tiny", ("a", "b", "c"), large(45, 0), large(12, 1), large(12, 2))
+    """As if published, so that images are not looked at again and again for what is nearly equal."""
+    return ImageDataset("tiny", ("a", "b", "c"), large(45, 0), large(12, 1), large(12, 2), published=True)
 
 
 def large(count: int, seed: int) -> Images:
