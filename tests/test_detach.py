@@ -145,7 +145,7 @@ def test_a_detached_training_is_left_looked_at_again_stopped_and_resumed(
     study: Path,
     open_terminal: Callable[..., Terminal],  # noqa: F811
 ) -> None:
-    started = hptui("run", *JOB, *SEARCH, "--epochs", "400", "--detach", "--out", study)
+    started = said_here("run", *JOB, *SEARCH, "--epochs", "400", "--detach", "--out", study)
     assert started.returncode == 0, started.stderr
     trainer = trainer_of(study)
     assert started.stdout.splitlines() == [
