@@ -75,14 +75,14 @@ def test_the_error_of_an_auc_is_delongs() -> None:
 @pytest.mark.parametrize("classes", [2, 4])
 @pytest.mark.parametrize("name", [name for name in classification.METRICS if name != "calibration_error"])
 def test_the_error_is_how_much_other_test_sets_differ(name: str, classes: int) -> None:
-    """Standard deviation over 1,500 test sets drawn from the same images, of one metric and of a paired difference."""
+    """Standard deviation over 750 test sets drawn from the same images, of one metric and of a paired difference."""
     random = np.random.default_rng(2)
     labels = random.integers(0, classes, 400)
     pair = [made_up(random, labels, classes, skill) for skill in (1.0, 1.5)]
     found = np.array(
         [
             [classification.metric(name, drawn(one, rows)) for one in pair]
-            for rows in random.integers(0, len(labels), (1500, len(labels)))
+            for rows in random.integers(0, len(labels), (750, len(labels)))
         ],
         float,
     )
