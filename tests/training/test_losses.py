@@ -134,7 +134,7 @@ def test_an_image_that_is_right_beyond_doubt_costs_nothing_and_gives_finite_slop
 
 @EVERY
 def test_a_network_learns_by_it_also_with_balanced_classes(prepare: Make, name: str) -> None:
-    settings = {"strategy": "fixed", "loss": name, "epochs": 20, "set": {"lr": 0.03, "batch_size": 20}}
+    settings = {"strategy": "fixed", "loss": name, "epochs": 10, "set": {"lr": 0.03, "batch_size": 20}}
     for weights in ("none", "balanced"):
         run, events = make_run(prepare(**settings, class_weights=weights))
         assert run.execute().completed
