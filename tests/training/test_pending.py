@@ -103,11 +103,14 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Prepared]
 
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_however_often_it_is_stopped_no_step_is_trained_twice(
-    prepare: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    prepare: Make,
+    undisturbed: Callable[[Prepared], tuple[Path, int]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
 ) -> None:
     made = prepare(**STRATEGIES[name])
-    whole, stopped = new_run(tmp_path / "whole"), new_run(tmp_path / "stopped")
-    _, expected = steps_of(made, whole, monkeypatch)
+    (whole, expected), stopped = undisturbed(made), new_run(tmp_path / "stopped")
     completed, trained, stops = False, 0, 0
     while not completed:
         completed, steps = steps_of(made, stopped, monkeypatch, 29)
@@ -151,7 +154,7 @@ def test_a_kill_loses_no_more_than_asked_for(
     events: int,
 ) -> None:
     made = prepare(**STRATEGIES[name] | {"checkpoint_every": "19steps"})
-    whole, expected = undisturbed(made)
+    whole, expected = undisturbed(prepare(**STRATEGIES[name]))  # checkpoints change nothing of it
     killed = new_run(tmp_path / "killed")
     append, left = RunWriter.append, events
 
