@@ -31,7 +31,7 @@ from hptui.training.run.run import Run
 from hptui.training.run.side_by_side import SideBySide
 from hptui.ui.drawing.event_words import event_words
 
-from .conftest import Prepared, decide, make_run, train_run, train_steps
+from .conftest import Once, Prepared, decide, make_run, train_run, train_steps
 from .test_damage import facts
 from .test_exactness import assert_same
 
@@ -271,15 +271,25 @@ RESUMED: dict[str, dict[str, Any]] = {
 }
 
 
+def undisturbed(once: Once, made: Prepared) -> Path:
+    """A run that nobody stops; checkpoints change nothing of it."""
+
+    def train(folder: Path) -> None:
+        assert train_run(one_run(folder), made, "optimized", 0, Control())
+
+    return once("undisturbed", made, train)
+
+
 def without_measured_seconds(run: Path) -> list[dict[str, Any]]:
     return [fact for fact in facts(run) if fact["event"] not in ("EpochCompleted", "RunStopped", "RunResumed")]
 
 
 @pytest.mark.parametrize("name", RESUMED)
-def test_a_stop_within_a_stack_and_resume_gives_the_same_bits(prepare: Make, tmp_path: Path, name: str) -> None:
+def test_a_stop_within_a_stack_and_resume_gives_the_same_bits(
+    prepare: Make, once: Once, tmp_path: Path, name: str
+) -> None:
     made = prepare(**RESUMED[name], replicas="stacked")
-    whole, stopped = one_run(tmp_path / "whole"), one_run(tmp_path / "stopped")
-    assert train_run(whole, made, "optimized", 0, Control())
+    whole, stopped = undisturbed(once, made), one_run(tmp_path / "stopped")
     stops = 0
     while not train_run(stopped, made, "optimized", 0, StopsAfter(7)):
         stops += 1
@@ -297,12 +307,12 @@ class Killed(BaseException):
 @pytest.mark.parametrize("name", RESUMED)
 @pytest.mark.parametrize("steps", [3, 14])
 def test_a_kill_within_a_stack_and_resume_gives_the_same_bits(
-    prepare: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, steps: int
+    prepare: Make, once: Once, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, steps: int
 ) -> None:
     """It goes on from the checkpoint, which came within the stack, too."""
     made = prepare(**RESUMED[name], replicas="stacked", checkpoint_every="8steps")
-    whole, killed = one_run(tmp_path / "whole"), one_run(tmp_path / "killed")
-    assert train_run(whole, made, "optimized", 0, Control())
+    whole = undisturbed(once, prepare(**RESUMED[name], replicas="stacked"))
+    killed = one_run(tmp_path / "killed")
     step, left, begun = Stack.step, steps, Stack.__init__
     first: list[int] = []
 
