@@ -1,11 +1,19 @@
-"""What tests of screens share: a pilot that asks no widget which has nothing to do."""
+"""What tests of screens share: a pilot that asks no widget which has nothing to do, apps that draw when it matters.
+
+And one reading of each style sheet: every app would parse those of its widgets again.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from textual._compositor import Compositor
+from textual.app import App
+from textual.cache import LRUCache
+from textual.css.stylesheet import Stylesheet
 from textual.message_pump import MessagePump
 from textual.pilot import Pilot, WaitForScreenTimeout
 
@@ -31,6 +39,8 @@ async def wait_for_busy(pilot: Pilot[None], timeout: float = 30.0) -> bool:
         busy = [node for node in (app, *app.screen.walk_children(with_self=True)) if not is_idle(node)]
         answers = [answer for node in busy if node.call_later((answer := asyncio.Event()).set)]
         if not answers:
+            answers = drawing(app)
+        if not answers:
             return True
         if not await have_come(answers, app._exception_event, timeout):
             return False
@@ -49,9 +59,61 @@ async def have_come(answers: list[asyncio.Event], failure: asyncio.Event, timeou
     return not failure.is_set()
 
 
+RENDER = Compositor.render_update
+SHUT_DOWN = App._shutdown
+
+
+def render_later(compositor: Compositor, full: bool = False, **how: Any) -> object:
+    """Leave what has changed to `drawing`: without a terminal, Textual draws it too, and throws it away.
+
+    That was a quarter of a test of the dashboard. Whoever asks for all of the screen makes a picture of it.
+    """
+    return RENDER(compositor, full, **how) if full else None
+
+
+def drawing(app: App[Any]) -> list[asyncio.Event]:
+    """An answer to wait for, where something has changed since the screen was drawn; what fails there ends the app."""
+    screen = app.screen
+    if not screen._compositor._dirty_regions:
+        return []
+    drawn = asyncio.Event()
+
+    def draw() -> None:
+        RENDER(screen._compositor, screen_stack=app._background_screens)
+        drawn.set()
+
+    return [drawn] if screen.call_later(draw) else []
+
+
+async def shut_down(app: App[Any]) -> None:
+    """Draw what has changed last, then end the app."""
+    if app._running and app._exception is None and app._screen_stack:
+        await have_come(drawing(app), app._exception_event, 30.0)
+    await SHUT_DOWN(app)
+
+
+PARSE = Stylesheet.parse
+SHEETS = 1024
+PARSED: dict[frozenset[tuple[str, str]], LRUCache[tuple[Any, ...], Any]] = {}
+"""rules by the colours of a theme, and by their text and place"""
+
+
+def parse_once(sheet: Stylesheet) -> None:
+    """Take from an earlier app what it has parsed: rules are only read."""
+    own = sheet._parse_cache
+    sheet._parse_cache = PARSED.setdefault(frozenset(sheet._variables.items()), LRUCache(SHEETS))
+    try:
+        PARSE(sheet)
+    finally:
+        sheet._parse_cache = own
+
+
 @pytest.fixture(autouse=True, scope="session")
-def only_the_busy_answer() -> Iterator[None]:
-    """Wait for these alone, in all tests of screens."""
+def only_what_matters() -> Iterator[None]:
+    """Have the busy alone answer, draw when somebody waits for the screen, and parse once, in all tests of screens."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Pilot, "_wait_for_screen", wait_for_busy)
+        patch.setattr(Compositor, "render_update", render_later)
+        patch.setattr(App, "_shutdown", shut_down)
+        patch.setattr(Stylesheet, "parse", parse_once)
         yield
