@@ -10,21 +10,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from textual._compositor import Compositor
 from textual.app import App
 from textual.cache import LRUCache
 from textual.css.stylesheet import Stylesheet
-from textual.message_pump import MessagePump
 from textual.pilot import Pilot, WaitForScreenTimeout
+
+from .late_drawing import busy, draw_late, drawing
 
 ROUNDS = 10
 """of asking at most: what is drawn again and again is never idle"""
-
-
-def is_idle(node: MessagePump) -> bool:
-    """Whether it waits for a message, so that it has done all that came of the earlier ones."""
-    queue = node._message_queue
-    return queue.empty() and any(not waiting.done() for waiting in queue.ready_event._waiters)  # type: ignore[attr-defined]
 
 
 async def wait_for_busy(pilot: Pilot[None], timeout: float = 30.0) -> bool:
@@ -36,8 +30,7 @@ async def wait_for_busy(pilot: Pilot[None], timeout: float = 30.0) -> bool:
     for _ in range(ROUNDS):
         if not app._screen_stack:
             return False
-        busy = [node for node in (app, *app.screen.walk_children(with_self=True)) if not is_idle(node)]
-        answers = [answer for node in busy if node.call_later((answer := asyncio.Event()).set)]
+        answers = [answer for node in busy(app) if node.call_later((answer := asyncio.Event()).set)]
         if not answers:
             answers = drawing(app)
         if not answers:
@@ -59,30 +52,7 @@ async def have_come(answers: list[asyncio.Event], failure: asyncio.Event, timeou
     return not failure.is_set()
 
 
-RENDER = Compositor.render_update
 SHUT_DOWN = App._shutdown
-
-
-def render_later(compositor: Compositor, full: bool = False, **how: Any) -> object:
-    """Leave what has changed to `drawing`: without a terminal, Textual draws it too, and throws it away.
-
-    That was a quarter of a test of the dashboard. Whoever asks for all of the screen makes a picture of it.
-    """
-    return RENDER(compositor, full, **how) if full else None
-
-
-def drawing(app: App[Any]) -> list[asyncio.Event]:
-    """An answer to wait for, where something has changed since the screen was drawn; what fails there ends the app."""
-    screen = app.screen
-    if not screen._compositor._dirty_regions:
-        return []
-    drawn = asyncio.Event()
-
-    def draw() -> None:
-        RENDER(screen._compositor, screen_stack=app._background_screens)
-        drawn.set()
-
-    return [drawn] if screen.call_later(draw) else []
 
 
 async def shut_down(app: App[Any]) -> None:
@@ -113,7 +83,7 @@ def only_what_matters() -> Iterator[None]:
     """Have the busy alone answer, draw when somebody waits for the screen, and parse once, in all tests of screens."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Pilot, "_wait_for_screen", wait_for_busy)
-        patch.setattr(Compositor, "render_update", render_later)
+        draw_late(patch)
         patch.setattr(App, "_shutdown", shut_down)
         patch.setattr(Stylesheet, "parse", parse_once)
         yield
