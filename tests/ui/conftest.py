@@ -1,22 +1,24 @@
-"""What tests of screens share: a pilot that asks no widget which has nothing to do."""
+"""What tests of screens share: a pilot that asks no widget which has nothing to do, apps that draw when it matters.
+
+And one reading of each style sheet: every app would parse those of its widgets again.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from textual.message_pump import MessagePump
+from textual.app import App
+from textual.cache import LRUCache
+from textual.css.stylesheet import Stylesheet
 from textual.pilot import Pilot, WaitForScreenTimeout
+
+from .late_drawing import busy, draw_late, drawing
 
 ROUNDS = 10
 """of asking at most: what is drawn again and again is never idle"""
-
-
-def is_idle(node: MessagePump) -> bool:
-    """Whether it waits for a message, so that it has done all that came of the earlier ones."""
-    queue = node._message_queue
-    return queue.empty() and any(not waiting.done() for waiting in queue.ready_event._waiters)  # type: ignore[attr-defined]
 
 
 async def wait_for_busy(pilot: Pilot[None], timeout: float = 30.0) -> bool:
@@ -28,8 +30,9 @@ async def wait_for_busy(pilot: Pilot[None], timeout: float = 30.0) -> bool:
     for _ in range(ROUNDS):
         if not app._screen_stack:
             return False
-        busy = [node for node in (app, *app.screen.walk_children(with_self=True)) if not is_idle(node)]
-        answers = [answer for node in busy if node.call_later((answer := asyncio.Event()).set)]
+        answers = [answer for node in busy(app) if node.call_later((answer := asyncio.Event()).set)]
+        if not answers:
+            answers = drawing(app)
         if not answers:
             return True
         if not await have_come(answers, app._exception_event, timeout):
@@ -49,9 +52,38 @@ async def have_come(answers: list[asyncio.Event], failure: asyncio.Event, timeou
     return not failure.is_set()
 
 
+SHUT_DOWN = App._shutdown
+
+
+async def shut_down(app: App[Any]) -> None:
+    """Draw what has changed last, then end the app."""
+    if app._running and app._exception is None and app._screen_stack:
+        await have_come(drawing(app), app._exception_event, 30.0)
+    await SHUT_DOWN(app)
+
+
+PARSE = Stylesheet.parse
+SHEETS = 1024
+PARSED: dict[frozenset[tuple[str, str]], LRUCache[tuple[Any, ...], Any]] = {}
+"""rules by the colours of a theme, and by their text and place"""
+
+
+def parse_once(sheet: Stylesheet) -> None:
+    """Take from an earlier app what it has parsed: rules are only read."""
+    own = sheet._parse_cache
+    sheet._parse_cache = PARSED.setdefault(frozenset(sheet._variables.items()), LRUCache(SHEETS))
+    try:
+        PARSE(sheet)
+    finally:
+        sheet._parse_cache = own
+
+
 @pytest.fixture(autouse=True, scope="session")
-def only_the_busy_answer() -> Iterator[None]:
-    """Wait for these alone, in all tests of screens."""
+def only_what_matters() -> Iterator[None]:
+    """Have the busy alone answer, draw when somebody waits for the screen, and parse once, in all tests of screens."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Pilot, "_wait_for_screen", wait_for_busy)
+        draw_late(patch)
+        patch.setattr(App, "_shutdown", shut_down)
+        patch.setattr(Stylesheet, "parse", parse_once)
         yield

@@ -45,6 +45,7 @@ from hptui.ui.screens.dashboard import Dashboard
 from hptui.ui.screens.dialogs import AdviceDialog
 from hptui.ui.screens.panel_board import PanelBoard
 from hptui.ui.screens.study_list import StudyListScreen
+from hptui.ui.widgets.keys_line import KeysLine
 from hptui.ui.widgets.strip import StatusStrip
 
 SMALL, LARGE, WIDE = (80, 24), (120, 40), (160, 48)
@@ -249,6 +250,34 @@ def test_all_that_the_footer_offers_at_most_fits_80_columns(tmp_path: Path) -> N
             await until(app, pilot, lambda: text(app).splitlines()[-1].rstrip().endswith("? Help"), "the last one")
 
     show(study.directory, script, SMALL, export=lambda *anything: None)
+
+
+def test_the_footer_keeps_its_parts_when_what_it_offers_changes(tmp_path: Path) -> None:
+    study = write_edge(tmp_path / "study")
+
+    async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
+        footer = app.screen.query_one(KeysLine)
+
+        async def parts() -> list[FooterKey]:
+            await until(app, pilot, lambda: footer.is_current, "what can be done")
+            await pilot.pause()
+            found = list(footer.query(FooterKey))
+            can = {(key, binding.description) for key, (_, binding, *_) in app.screen.active_bindings.items()}
+            assert {(part.key, part.description) for part in found} <= can
+            lines = text(app).splitlines()
+            assert all(f"{part.key_display} {part.description}" in lines[-1] for part in found)
+            return found
+
+        alone, before = await parts(), offered(app)
+        with Presence(study.directory), Presence(study.directory / "optimized-0"):
+            await until(app, pilot, lambda: "Pause" in offered(app).values(), "what whoever trains can be asked for")
+            trained = await parts()
+        assert len(trained) > len(alone)
+        assert trained[: len(alone)] == alone
+        await until(app, pilot, lambda: offered(app) == before, "what can be done without")
+        assert await parts() == alone
+
+    show(study.directory, script)
 
 
 def test_escape_closes_what_is_open_before_it_leads_to_the_list(tmp_path: Path) -> None:
