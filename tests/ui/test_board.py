@@ -280,6 +280,18 @@ def test_the_footer_keeps_its_parts_when_what_it_offers_changes(tmp_path: Path) 
     show(study.directory, script)
 
 
+def test_a_footer_whose_screen_has_gone_has_nothing_to_say(tmp_path: Path) -> None:
+    study = write_edge(tmp_path / "study")
+
+    async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
+        footer = app.screen.query_one(KeysLine)
+        await pilot.press("escape")
+        await until(app, pilot, lambda: isinstance(app.screen, StudyListScreen) and not footer.is_attached, "the list")
+        await footer._renew()  # the keys had changed at the last moment
+
+    show(study.directory, script)
+
+
 def test_escape_closes_what_is_open_before_it_leads_to_the_list(tmp_path: Path) -> None:
     study = write_edge(tmp_path / "study")
 

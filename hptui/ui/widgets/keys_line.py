@@ -59,9 +59,9 @@ class KeysLine(Footer):
 
     async def _renew(self) -> None:
         """Have each part say what it stands for now, once for however many changes there were."""
-        offered = self._offered()
-        if offered == self._shown or not self.is_attached or self._pruning:
+        if not self.is_attached or self._pruning or self.is_current:
             return
+        offered = self._offered()
         parts = list(self.query_children(FooterKey))
         async with self.batch():
             for part, key in zip(parts, offered, strict=False):
