@@ -69,6 +69,10 @@ class PredictionTable:
         for batch in self._usable():
             for name in grouping.add(batch.names, self.predictor.predict(batch.pixels)):
                 self._leave_out(DatasetError(f"{name}: {grouping.pattern!r} finds no group in it."))
+        if grouping.only is not None:
+            self.report_line(
+                f"hptui: all images are of one group, {grouping.only!r}: is that what {grouping.pattern!r} is to find?"
+            )
         for group, images, shares in grouping.means():
             (called,) = answer_cells(task, names, shares[None], self.threshold)
             yield [group, images, *called, *map(float, shares)]
@@ -200,7 +204,7 @@ def predict(
         UsageError: no completed run, no such images, no such threshold, or code that may not be run.
     """
     read_run_file(run)
-    grouping = Grouping(per_group) if per_group is not None else None
+    grouping = Grouping(per_group, images) if per_group is not None else None
     threshold = _threshold(run, model, threshold_for, grouping) if threshold_for is not None else None
     files = _image_files(images, report_line) if (run / FILES[model]).exists() else []
     network = load_network(run, model, device=device, trust=trust)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
 import numpy as np
 import numpy.typing as npt
 
@@ -9,6 +12,15 @@ from hptui.datasets import Labels
 from hptui.record.task import task_of
 
 Integers = npt.NDArray[np.int64]
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Names of classes as they are counted: by their number where they differ in that alone, as grades do."""
+    every = sorted(names)
+    parts = {name: re.split("([0-9]+)", name) for name in every}
+    if len({tuple(each[::2]) for each in parts.values()}) > 1:
+        return every
+    return sorted(every, key=lambda name: [int(number) for number in parts[name][1::2]])
 
 
 def members_of(labels: Labels, index: int) -> Integers:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hptui.datasets._class_notes import same_spelling
+from hptui.datasets._classes import in_order
 from hptui.datasets._image_files import LeftOut, images_below, visible
 from hptui.datasets._no_classes import refuse_no_classes, without_masks
 from hptui.datasets._split_names import Split, speaks_of_split, split_meant, split_named
@@ -142,8 +143,7 @@ def _files(parent: Path, folders: list[Path], left_out: LeftOut, least: int = 2)
 
 
 def _of_classes(folders: dict[str, Path], left_out: LeftOut) -> Files:
-    if all(name.isdecimal() for name in folders):  # grades have an order, in which 2 is before 10
-        folders = dict(sorted(folders.items(), key=lambda one: int(one[0])))
+    folders = {name: folders[name] for name in in_order(folders)}
     files = {name: without_masks(images_below(path, left_out), left_out) for name, path in folders.items()}
     if empty := [folders[name] for name, images in files.items() if not images]:
         raise DatasetError(f"{empty[0]} holds no image files{left_out.unreadable(empty[0])}.")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from hptui.datasets._request import one_line
-from hptui.datasets._split_names import speaks_of_split, split_named
+from hptui.datasets._split_names import split_named
 from hptui.errors import DatasetError, nearest
 from hptui.opening import read_file
 
@@ -25,6 +25,9 @@ _SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm"}
 _WIDE = (b"\xff\xfe", b"\xfe\xff")
 """how UTF-16 begins, of Excel's "Unicode text\""""
 _MARKS = {"0", "1", "0.0", "1.0"}
+_IS_TEST = {"istest"}
+_YES, _NO = {"1", "1.0", "true", "yes"}, {"0", "0.0", "false", "no"}
+"""in lower case, where a column says of each image whether it is for the test"""
 _NOTHING = {"nan", "n/a", "#n/a", "<na>", "null"}
 """what programs write, in lower case, where nothing is known; NA, none and unknown may be classes"""
 
@@ -42,7 +45,7 @@ _USUAL: Mapping[Role, tuple[set[str], ...]] = {
     "label": (_LABELS,),
     "split": (
         {"split", "set", "subset", "partition", "phase", "fold", "datasplit", "usage"},
-        {"istest"},
+        _IS_TEST,
     ),
     "group": (_PATIENTS, _CASES),
 }
@@ -112,13 +115,28 @@ def read_table(path: Path, named: Mapping[str, str], run: Mapping[str, str] | No
         for line, cells in lines[1:]
     )
     rows = _with_whole_groups(rows)
+    rows, marked = _with_marked_test(rows, columns.get("split", ""))
     ignored = ""
     if "split" in columns and "split" not in named and not all(split_named(row.split) for row in rows):
         _refuse_half_a_split(path, columns["split"], {row.split for row in rows})
         ignored = f"; {columns.pop('split')} holds other words than train, validation and test, and is no split"
         rows = tuple(replace(row, split="") for row in rows)
     what = ", ".join(f"{role} = {column}" for role, column in columns.items())
-    return Table(rows, columns, label_columns, f"columns of {path.name}: {what}{ignored}{as_run}")
+    return Table(rows, columns, label_columns, f"columns of {path.name}: {what}{marked}{ignored}{as_run}")
+
+
+def _plain(name: str) -> str:
+    """Name of a column without signs between words."""
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def _with_marked_test(rows: tuple[Row, ...], column: str) -> tuple[tuple[Row, ...], str]:
+    """Rows in which what a column marks as test is test, and all else training; and words on that."""
+    if _plain(column) not in _IS_TEST or not all(row.split.lower() in _YES | _NO for row in rows):
+        return rows, ""
+    splits = ("test" if row.split.lower() in _YES else "train" for row in rows)
+    marked = tuple(replace(row, split=split) for row, split in zip(rows, splits, strict=True))
+    return marked, f"; what {column} marks is test, and all else training"
 
 
 def _with_whole_groups(rows: tuple[Row, ...]) -> tuple[Row, ...]:
@@ -153,10 +171,11 @@ def _refuse_half_a_split(path: Path, column: str, words: set[str]) -> None:
             f"{path}: column {column!r} says {known[0]!r} in some lines, and nothing in others: write train, "
             "validation or test in each."
         )
-    if known and (odd := sorted(word for word in words if not split_named(word) and speaks_of_split(word))):
+    odd = sorted(word for word in words if word and not split_named(word))
+    if known and odd:
         raise DatasetError(
             f"{path}: column {column!r} holds {known[0]!r} and {odd[0]!r}, which does not say what it is for: write "
-            "train, validation or test."
+            "train, validation or test, and take out lines that are for none of them."
         )
 
 
@@ -195,7 +214,7 @@ def _column(path: Path, header: list[str], role: Role, named: str | None, cells:
                 raise DatasetError(f"{path} has {found} {name!r}.{nearest(name, header)}")
         return named
     for usual in _USUAL[role]:
-        fitting = [name for name in header if re.sub(r"[^a-z0-9]", "", name.lower()) in usual]
+        fitting = [name for name in header if _plain(name) in usual]
         if len(fitting) > 1:
             raise DatasetError(
                 f"{path}: {' and '.join(map(repr, fitting))} may both be the {role}; "

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from hptui.datasets import Labels
+from hptui.datasets._classes import in_order
 from hptui.datasets._table_columns import Row
 from hptui.errors import DatasetError
 
@@ -189,7 +190,7 @@ def _class_names(path: Path, column: str, labels: Sequence[str], least: int) -> 
         DatasetError: the column holds fractions, fewer than `least` classes, or so many different words that they are
             no classes.
     """
-    words = sorted(set(labels))
+    words = in_order(set(labels))
     try:
         numbers = {word: float(word) for word in words}
     except ValueError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -96,10 +97,18 @@ def prepare_inputs(
         return inputs
     tell("trying the network out")
     lines = [*[f"images are normalised {how}"] * bool(how), *[placed.note] * bool(placed.note)]
+    lines += _order(config, data.class_names)
     tried = with_real_ranges(config, inputs)
     if tried is not config:
         lines.append(NO_BACKBONE)
     return replace(inputs, warnings=(*lines, *try_out(inputs, tried)))
+
+
+def _order(config: StudyConfig, names: Sequence[str]) -> list[str]:
+    """The order of the grades, where something goes by it: names alone do not say which is the worse one."""
+    if config.loss != "ordinal" and config.score != "quadratic_kappa":
+        return []
+    return [f"the classes count as grades in this order: {', '.join(names)}"]
 
 
 def require_same(inputs: StudyInputs, study: Study) -> None:

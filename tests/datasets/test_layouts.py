@@ -262,12 +262,15 @@ def test_a_further_test_folder_is_left_out_and_told(tmp_path: Path) -> None:
     )
 
 
-def test_grades_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
-    fill(tmp_path, 3, classes=tuple(map(str, range(12))))
+@pytest.mark.parametrize("word", ["", "Gleason "])
+def test_grades_are_in_the_order_of_their_numbers(tmp_path: Path, word: str) -> None:
+    classes = tuple(f"{word}{number}" for number in range(12))
+    fill(tmp_path, 3, classes=classes)
     dataset = read(tmp_path)
-    assert dataset.class_names == tuple(map(str, range(12)))
+    assert dataset.class_names == classes
     assert dataset.train.names is not None
-    assert [int(name.split("/")[0]) for name in dataset.train.names] == dataset.train.labels.tolist()
+    places = [classes.index(name.split("/")[0]) for name in dataset.train.names]
+    assert places == dataset.train.labels.tolist()
 
 
 @pytest.mark.parametrize(

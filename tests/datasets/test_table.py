@@ -164,10 +164,35 @@ def test_other_words_are_no_splits(tmp_path: Path) -> None:
     assert refusal(path, column={"split": "fold"}) == "line 2 has the split '0'; write train, validation or test."
 
 
-def test_a_column_that_marks_test_images_is_said_to_be_no_split(tmp_path: Path) -> None:
-    rows = [f"{index:03}.png,{'ab'[index % 2]},{index // 32}" for index in range(40)]
+def test_grades_that_differ_in_a_number_are_in_its_order(tmp_path: Path) -> None:
+    rows = [f"images/{index:03}.png,Gleason {(10, 6, 7)[index % 3]}" for index in range(40)]
+    dataset = read(write(folder(tmp_path), ["path,grade", *rows]))
+    assert dataset.class_names == ("Gleason 6", "Gleason 7", "Gleason 10")
+
+
+@pytest.mark.parametrize("words", [("0", "1"), ("False", "TRUE"), ("no", "yes"), ("0.0", "1.0")])
+def test_what_a_column_marks_as_test_is_test(tmp_path: Path, words: tuple[str, str]) -> None:
+    rows = [f"images/{index:03}.png,{'ab'[index % 2]},{words[index // 32]}" for index in range(40)]
+    dataset = read(write(folder(tmp_path), ["path,class,is_test", *rows]))
+    assert "; what is_test marks is test, and all else training" in dataset.notes[0]
+    assert dataset.test.names is not None
+    assert dataset.test.names.tolist() == [f"images/{index:03}.png" for index in range(32, 40)]
+
+
+def test_a_column_that_marks_test_images_otherwise_is_no_split(tmp_path: Path) -> None:
+    rows = [f"{index:03}.png,{'ab'[index % 2]},{index // 16}" for index in range(40)]
     path = write(folder(tmp_path), ["path,class,is_test", *rows])
     assert "is_test holds other words than train, validation and test, and is no split" in read(path).notes[0]
+
+
+@pytest.mark.parametrize("word", ["exclude", "discard", "unused"])
+def test_images_that_are_for_no_split_are_not_trained_on(tmp_path: Path, word: str) -> None:
+    rows = [f"{index:03}.png,{'ab'[index % 2]},{('train', 'test', word)[index % 3]}" for index in range(40)]
+    path = write(folder(tmp_path), ["path,class,split", *rows])
+    assert refusal(path).endswith(
+        f"column 'split' holds 'test' and {word!r}, which does not say what it is for: write train, validation or "
+        "test, and take out lines that are for none of them."
+    )
 
 
 def test_a_part_that_a_split_does_not_name_is_refused_beside_one_that_it_does(tmp_path: Path) -> None:

@@ -157,6 +157,11 @@ def test_a_softmax_at_the_end_is_told(prepare: Make, factory: Any) -> None:
     assert "return what comes before it" in lines[-1]
 
 
+def test_the_order_of_grades_is_told_where_something_goes_by_it(prepare: Make) -> None:
+    lines = prepare(NormDropNet, search=LR, loss="ordinal").inputs.warnings
+    assert lines == ("the classes count as grades in this order: low, middle, high",)
+
+
 def test_a_sigmoid_at_the_end_is_told(prepare: Make) -> None:
     (line,) = prepare(Sigmoid, search=LR).inputs.warnings
     assert "ends in sigmoid" in line

@@ -127,8 +127,9 @@ def test_per_group_there_is_one_row_with_the_mean(run: Path, answer: Answer) -> 
     images, _ = answer
     groups, _ = predicted(run, "--per-group", r"\[(.)\]")
     assert [(row["group"], row["images"]) for row in groups] == [(str(index), "1") for index in range(6)]
-    groups, _ = predicted(run, "--per-group", "scan", "--threshold-for", "sensitivity=0.9")
+    groups, said = predicted(run, "--per-group", "scan", "--threshold-for", "sensitivity=0.9")
     (row,) = groups
+    assert "hptui: all images are of one group, 'scan': is that what 'scan' is to find?" in said.splitlines()
     assert (row["group"], row["images"]) == ("scan", "6")
     assert shares(groups)[0] == pytest.approx(shares(images).mean(0), abs=1e-6)
     validation = read_predictions(run, "final", "validation")
