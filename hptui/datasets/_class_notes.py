@@ -118,5 +118,9 @@ def _twins(class_names: Sequence[str]) -> Iterator[tuple[str, str]]:
     first: dict[str, str] = {}
     for name in class_names:
         known = first.setdefault("".join(same_spelling(name).split()).replace("_", "").replace("-", ""), name)
-        if known != name:
+        if known != name and not (_is_number(known) and _is_number(name)):  # -1 and 1 are no two spellings
             yield known, name
+
+
+def _is_number(name: str) -> bool:
+    return re.fullmatch(r"[+-]?[0-9]+(\.[0-9]+)?", name.strip()) is not None

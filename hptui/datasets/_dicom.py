@@ -74,8 +74,8 @@ def dicom_header(path: Path, *, own_window: bool) -> ImageHeader:
             path, "has a rescale slope of 0, which makes all of its pixels equal; mend or remove it."
         )
     inverted = dataset.get("PhotometricInterpretation") == "MONOCHROME1"
-    depth: Depth = "uint16" if own_window and not colour else "uint8" if colour else _rescale(dataset).depth
     frames = int(dataset.get("NumberOfFrames") or 1)
+    depth: Depth = "uint16" if own_window and not colour else "uint8" if colour else _depth_of_all(dataset, frames)
     padded = not colour and "PixelPaddingValue" in dataset
     channels, sides = 3 if colour else 1, (int(dataset.Rows), int(dataset.Columns))
     return ImageHeader(
@@ -210,6 +210,13 @@ def _rescale(dataset: Dataset, frame: int = 0) -> _Rescale:
     return _Rescale(
         low, low + 2.0**bits - 1, 1.0 if slope is None else float(slope), 0.0 if intercept is None else float(intercept)
     )
+
+
+def _depth_of_all(dataset: Dataset, frames: int) -> Depth:
+    """The narrowest depth that holds every frame, of which each may have a rescale of its own, as in PET."""
+    own = frames if "PerFrameFunctionalGroupsSequence" in dataset else 1
+    depths = {_rescale(dataset, frame).depth for frame in range(own)}
+    return depths.pop() if len(depths) == 1 else "float32"
 
 
 def _transformation(dataset: Dataset, frame: int) -> Dataset:

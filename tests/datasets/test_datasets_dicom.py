@@ -145,6 +145,17 @@ def test_frames_are_pages_with_a_rescale_of_their_own(tmp_path: Path) -> None:
     assert np.array_equal(read(path, pages="all")[0], np.stack([SOFT_TISSUE] * 2))
 
 
+def test_the_depth_holds_each_frame_in_its_own_rescale(tmp_path: Path) -> None:
+    transformations = [
+        {"PixelValueTransformationSequence": items({"RescaleSlope": slope, "RescaleIntercept": 0})}
+        for slope in (1, 0.25)
+    ]
+    frames = np.stack([SOFT_TISSUE] * 2)
+    path = write_dicom(tmp_path / "x.dcm", frames, PerFrameFunctionalGroupsSequence=items(*transformations))
+    assert np.array_equal(read(path, pages="2")[0, 0], SOFT_TISSUE * 0.25)
+    assert np.array_equal(read(path, pages="1")[0, 0], SOFT_TISSUE)
+
+
 def test_colour_is_read_in_rgb(tmp_path: Path) -> None:
     values = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
     assert np.array_equal(read(write_dicom(tmp_path / "x.dcm", values))[0], values.transpose(2, 0, 1))

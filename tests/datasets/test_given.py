@@ -150,6 +150,13 @@ def test_classes_that_are_one_in_two_spellings_are_told(names: tuple[str, ...]) 
     )
 
 
+def test_numbers_that_differ_in_their_sign_are_two_classes() -> None:
+    labels = np.arange(16) % 3
+    given = dataset(class_names=("-1", "0", "1"), train=Images(pixels(0), labels), test=Images(pixels(1), labels))
+    notes = prepare(check(given), train_size=None, validation_size=3, split_seed=0).notes
+    assert not any("differ" in note for note in notes)
+
+
 @pytest.mark.parametrize("several", [False, True])
 def test_a_class_that_training_images_have_in_another_spelling_is_refused(several: bool) -> None:
     """As folders are: no image of it could be right. Without such a split, all is one spelling."""

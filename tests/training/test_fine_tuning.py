@@ -119,6 +119,7 @@ def test_a_safetensors_file_without_its_package_says_how_to_install_it(
         (NormDropNet(1, 7), "damaged, or a whole network and not its weights"),
         ({"epoch": 3}, "holds no weights by name"),
         (torch.zeros(3), "holds no weights by name"),
+        ({"a": torch.zeros(2), "b": torch.tensor([1.0, float("nan")])}, r"no finite numbers, in b \(2\)"),
     ],
 )
 def test_a_file_that_holds_something_else_is_refused(tmp_path: Path, content: Any, message: str) -> None:

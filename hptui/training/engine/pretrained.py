@@ -64,6 +64,8 @@ def read_weights(text: str) -> Pretrained:
     tensors = _tensors(content)
     if not tensors:
         raise ConfigError(f"weights: {path} holds no weights by name (a state_dict).")
+    if broken := {name: tensor for name, tensor in tensors.items() if not bool(torch.isfinite(tensor).all())}:
+        raise ConfigError(f"weights: {path} has values that are no finite numbers, in {_some(broken)}.")
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     mean, std = (content.get(key) for key in ("mean", "std")) if "network" in content else (None, None)
