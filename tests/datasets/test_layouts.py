@@ -322,7 +322,16 @@ def test_a_class_may_be_called_like_a_split_though_all_have_the_same_folders(
     assert read(tmp_path).class_names == tuple(sorted(classes))
 
 
-@pytest.mark.parametrize("name", ["Thumbnails", "unknown", "un-labelled"])
+def test_splits_within_classes_are_not_doubted(tmp_path: Path) -> None:
+    for position, name in enumerate(("ill", "well")):
+        fill(tmp_path / name, 4, first=100 * position, classes=("TRAIN", "Val", "TEST"))
+    dataset = read(tmp_path)
+    assert (dataset.class_names, counts(dataset)) == (("ill", "well"), {"train": 8, "validation": 8, "test": 8})
+    notes = prepare(dataset, train_size=None, validation_size=None, split_seed=0).notes
+    assert not any("the same folders" in note for note in notes)
+
+
+@pytest.mark.parametrize("name", ["Thumbnails", "unknown", "un-labelled", "?"])
 def test_folders_that_are_hardly_classes_are_told(tmp_path: Path, name: str) -> None:
     fill(tmp_path, 6, classes=("benign", "malignant", name))
     notes = prepare(read(tmp_path), train_size=None, validation_size=None, split_seed=0).notes
