@@ -10,7 +10,7 @@ import numpy as np
 
 from hptui.datasets import Images
 from hptui.datasets._classes import members_of
-from hptui.datasets._split_names import split_named
+from hptui.datasets._split_names import split_named, without_signs
 from hptui.errors import DatasetError
 
 _FEW = 20
@@ -46,7 +46,7 @@ def class_notes(given: Mapping[str, Images | None], class_names: Sequence[str]) 
             f"every class has the same folders in it ({', '.join(shared)}): if these are the classes, and "
             f"{', '.join(class_names)} are places or parts, sort the images by them, or name a table with the labels"
         )
-    if odd := [repr(name) for name in class_names if name == "?" or _plain(name) in _NO_CLASSES]:
+    if odd := [repr(name) for name in class_names if name == "?" or without_signs(name) in _NO_CLASSES]:
         yield f"{', '.join(odd)} is taken as a class: if it says nothing of what is in the images, take it out"
     for one, other in _twins(class_names):
         has, too = (sum(_count(images, class_names.index(name)) for images in splits.values()) for name in (one, other))
@@ -121,10 +121,6 @@ def _twins(class_names: Sequence[str]) -> Iterator[tuple[str, str]]:
         known = first.setdefault("".join(same_spelling(name).split()).replace("_", "").replace("-", ""), name)
         if known != name and not (_is_number(known) and _is_number(name)):  # -1 and 1 are no two spellings
             yield known, name
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 def _is_number(name: str) -> bool:

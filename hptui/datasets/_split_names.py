@@ -16,6 +16,11 @@ _OTHERS = {"holdout", "heldout", "eval", "evaluation", "external", "internal", "
 """words of parts of a data set that do not say which"""
 
 
+def without_signs(name: str) -> str:
+    """A name in small letters, without what stands between its words: Image-ID, image_id and imageId are one."""
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
 def split_named(word: str) -> Split | None:
     """The split that a word names (Train, validation, TESTING); None: it names none."""
     return _WORDS.get(word.strip().lower())

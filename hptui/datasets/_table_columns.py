@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from hptui.datasets._request import one_line
-from hptui.datasets._split_names import split_named
+from hptui.datasets._split_names import split_named, without_signs
 from hptui.errors import DatasetError, nearest
 from hptui.opening import read_file
 
@@ -125,14 +125,9 @@ def read_table(path: Path, named: Mapping[str, str], run: Mapping[str, str] | No
     return Table(rows, columns, label_columns, f"columns of {path.name}: {what}{marked}{ignored}{as_run}")
 
 
-def _plain(name: str) -> str:
-    """Name of a column without signs between words."""
-    return re.sub(r"[^a-z0-9]", "", name.lower())
-
-
 def _with_marked_test(rows: tuple[Row, ...], column: str) -> tuple[tuple[Row, ...], str]:
     """Rows in which what a column marks as test is test, and all else training; and words on that."""
-    if _plain(column) not in _IS_TEST or not all(row.split.lower() in _YES | _NO for row in rows):
+    if without_signs(column) not in _IS_TEST or not all(row.split.lower() in _YES | _NO for row in rows):
         return rows, ""
     splits = ("test" if row.split.lower() in _YES else "train" for row in rows)
     marked = tuple(replace(row, split=split) for row, split in zip(rows, splits, strict=True))
@@ -171,8 +166,7 @@ def _refuse_half_a_split(path: Path, column: str, words: set[str]) -> None:
             f"{path}: column {column!r} says {known[0]!r} in some lines, and nothing in others: write train, "
             "validation or test in each."
         )
-    odd = sorted(word for word in words if word and not split_named(word))
-    if known and odd:
+    if known and (odd := sorted(word for word in words if word and not split_named(word))):
         raise DatasetError(
             f"{path}: column {column!r} holds {known[0]!r} and {odd[0]!r}, which does not say what it is for: write "
             "train, validation or test, and take out lines that are for none of them."
@@ -214,7 +208,7 @@ def _column(path: Path, header: list[str], role: Role, named: str | None, cells:
                 raise DatasetError(f"{path} has {found} {name!r}.{nearest(name, header)}")
         return named
     for usual in _USUAL[role]:
-        fitting = [name for name in header if _plain(name) in usual]
+        fitting = [name for name in header if without_signs(name) in usual]
         if len(fitting) > 1:
             raise DatasetError(
                 f"{path}: {' and '.join(map(repr, fitting))} may both be the {role}; "

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 from hptui.config import Arm
@@ -135,15 +136,15 @@ def diverged_words(state: RunState) -> str:
     """How it shows that a run has diverged; empty if it does not."""
     if state.last_batches is not None and state.last_batches.loss is None:
         return f"the training loss of epoch {state.last_batches.epoch} is not finite"
-    completed = [epoch.completed for epoch in state.epochs if epoch.completed is not None]
-    if state.started is None or not completed:
+    newest = [*islice((epoch.completed for epoch in reversed(state.epochs) if epoch.completed is not None), 2)]
+    if state.started is None or not newest:
         return ""
-    if completed[-1].train_loss is None:
-        return f"the training loss of epoch {completed[-1].epoch} is not finite"
+    if newest[0].train_loss is None:
+        return f"the training loss of epoch {newest[0].epoch} is not finite"
     guessing = guessing_loss(state.started.task, len(state.started.class_names))
-    if len(completed) < 2 or any((epoch.train_loss or 0) <= EXPLODED * guessing for epoch in completed[-2:]):
+    if len(newest) < 2 or any((epoch.train_loss or 0) <= EXPLODED * guessing for epoch in newest):
         return ""
-    before, last = completed[-2:]
+    last, before = newest
     if _falls(before.calibrated_loss, last.calibrated_loss):
         return ""  # the first dozens of steps of a small set may be far off, and what they lead to is right
     words = f"the training loss is {before.train_loss:.3g} in epoch {before.epoch} and {last.train_loss:.3g} in epoch"

@@ -127,6 +127,12 @@ def test_a_file_that_holds_something_else_is_refused(tmp_path: Path, content: An
         read_weights(written(tmp_path / "other.pt", content))
 
 
+@pytest.mark.parametrize("kind", [torch.float8_e4m3fn, torch.bfloat16, torch.bool, torch.complex64])
+def test_weights_of_any_kind_of_number_are_read(tmp_path: Path, kind: torch.dtype) -> None:
+    tensors = read_weights(written(tmp_path / "any.pt", {"a": torch.ones(2).to(kind)})).tensors
+    assert tensors["a"].dtype == kind
+
+
 def test_no_file_and_a_damaged_one_are_refused(tmp_path: Path, file: Path) -> None:
     with pytest.raises(ConfigError, match="there is no file"):
         read_weights(str(tmp_path / "absent.pt"))

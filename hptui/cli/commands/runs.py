@@ -59,7 +59,8 @@ def replay(run: Path, to: Path | None, data_dir: str | None, device: str | None,
 @click.option(
     "--per-group",
     metavar="REGEX",
-    help="One row for each group (patient), the mean of its images: what the brackets of REGEX find in their names.",
+    help="One row for each group (patient), the mean of its images: what the brackets of REGEX find in their names, "
+    "below a folder that is named.",
 )
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE.csv", help="Where to write (default: stdout).")
 @device_option

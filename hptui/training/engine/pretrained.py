@@ -64,13 +64,18 @@ def read_weights(text: str) -> Pretrained:
     tensors = _tensors(content)
     if not tensors:
         raise ConfigError(f"weights: {path} holds no weights by name (a state_dict).")
-    if broken := {name: tensor for name, tensor in tensors.items() if not bool(torch.isfinite(tensor).all())}:
+    if broken := {name: tensor for name, tensor in tensors.items() if not _is_finite(tensor)}:
         raise ConfigError(f"weights: {path} has values that are no finite numbers, in {_some(broken)}.")
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     mean, std = (content.get(key) for key in ("mean", "std")) if "network" in content else (None, None)
     known = isinstance(mean, Tensor) and isinstance(std, Tensor) and mean.dim() == 4
     return Pretrained(path.name, tensors, digest, (mean, std) if known else None)  # type: ignore[arg-type]  # known
+
+
+def _is_finite(tensor: Tensor) -> bool:
+    wide = tensor.float() if tensor.element_size() == 1 else tensor  # of numbers of 8 bits torch does not say
+    return bool(torch.isfinite(wide).all())
 
 
 def _torch_file(path: Path) -> Mapping[str, Any]:

@@ -59,9 +59,11 @@ class KeysLine(Footer):
 
     async def _renew(self) -> None:
         """Have each part say what it stands for now, once for however many changes there were."""
-        if not self.is_attached or self._pruning or self.is_current:
+        if not self.is_attached or self._pruning:
             return
         offered = self._offered()
+        if offered == self._shown:
+            return
         parts = list(self.query_children(FooterKey))
         async with self.batch():
             for part, key in zip(parts, offered, strict=False):
