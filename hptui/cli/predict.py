@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,8 @@ from hptui.record.study_folders import shown
 
 if TYPE_CHECKING:
     from hptui.datasets import Pixels
-    from hptui.datasets._image_header import ImageForm
+    from hptui.datasets._image_header import ImageForm, ImageHeader
+    from hptui.record.data_summary import FileKinds
     from hptui.training.predicting import Predictor
 
 FILES: dict[Model, str] = {"final": MODEL_FILE, "best": BEST_FILE}
@@ -53,10 +54,14 @@ class PredictionTable:
     report_line: Callable[[str], object]
     form: ImageForm
     """that image files are brought to"""
+    trained_on: FileKinds | None = None
+    """what the image files of the training were; None: not known"""
     unreadable: int = 0
     """files that were left out so far"""
     grouping: Grouping | None = None
     """where there is one row for each group"""
+    headers: list[ImageHeader] = field(default_factory=list)
+    """of the image files that were put to the network so far"""
 
     def lines(self) -> Iterator[str]:
         """Lines of CSV: a heading, then one per image. Files that cannot be read are named and left out."""
@@ -89,8 +94,12 @@ class PredictionTable:
                 yield [name, *called, *threshold, *row]
 
     def _usable(self) -> Iterator[ImageBatch]:
-        """Batches of images of which the network sees something."""
+        """Batches of images of which the network sees something; then lines on how their files are others."""
         yield from (batch for batch in map(self._within_range, self._batches()) if batch.names)
+        from hptui.datasets._kinds import kinds_of, other_kinds
+
+        for line in other_kinds(self.trained_on, kinds_of(self.headers), self.predictor.image_shape[0]):
+            self.report_line(f"hptui: {line}.")
 
     def _batches(self) -> Iterator[ImageBatch]:
         files: list[Path] = []
@@ -114,12 +123,14 @@ class PredictionTable:
                     if isinstance(decoded, DatasetError):
                         self._leave_out(decoded)
                     else:
+                        header, pixels = decoded
                         names.append(shown(path))
-                        kept.append(decoded)
+                        kept.append(pixels)
+                        self.headers.append(header)
                 if kept:
                     yield ImageBatch(names, np.stack(kept))
 
-    def _decode(self, path: Path) -> Pixels | DatasetError:
+    def _decode(self, path: Path) -> tuple[ImageHeader, Pixels] | DatasetError:
         from hptui.datasets._decode import read_header, read_pixels, refuse_depth
 
         if not path.exists():
@@ -127,7 +138,7 @@ class PredictionTable:
         try:
             header = read_header(path, own_window=self.form.own_window)
             refuse_depth(path, header, self.form.depth, "the network was trained on")
-            return read_pixels(path, header, self.form)
+            return header, read_pixels(path, header, self.form)
         except DatasetError as error:
             return error
 
@@ -208,7 +219,9 @@ def predict(
     threshold = _threshold(run, model, threshold_for, grouping) if threshold_for is not None else None
     files = _image_files(images, report_line) if (run / FILES[model]).exists() else []
     network = load_network(run, model, device=device, trust=trust)
-    return PredictionTable(network.predictor, threshold, files, report_line, _form(network), grouping=grouping)
+    form, data = _form(network), network.study.data
+    known = data.kinds if data is not None else None
+    return PredictionTable(network.predictor, threshold, files, report_line, form, known, grouping=grouping)
 
 
 def _form(network: LoadedNetwork) -> ImageForm:

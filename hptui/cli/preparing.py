@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hptui import registry
+
 if TYPE_CHECKING:
     from hptui.cli.session import Preparation
     from hptui.config import StudyConfig
+    from hptui.engines import Engine
     from hptui.record.study_directory import Study
     from hptui.training import PreparedStudy
 
@@ -24,6 +27,7 @@ class NewStudyPreparation:
         from hptui.record.new_folders import new_directory
 
         self.directory = new_directory(self._config)
+        _begin_elsewhere(self._config)
         from hptui.training import start_study
 
         return start_study(self._config, self.directory)
@@ -33,11 +37,19 @@ def resumption_preparation(study: Study, config: StudyConfig) -> Preparation:
     """A function that prepares to go on with a study."""
 
     def prepare() -> PreparedStudy:
+        _begin_elsewhere(config)
         from hptui.training import resume_study
 
         return resume_study(study, config)
 
     return prepare
+
+
+def _begin_elsewhere(config: StudyConfig) -> None:
+    """Have other processes that will train import torch while this one does, on another core."""
+    if config.engine_name in registry.names("engines"):  # an own one is looked at first, with torch
+        engine: Engine = registry.load("engines", config.engine_name)()
+        engine.make_ready()
 
 
 def prepare_resumption(directory: Path) -> PreparedStudy:

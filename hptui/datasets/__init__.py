@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hptui.datasets._rows import PixelRows, taken
+from hptui.record.data_summary import FileKinds
 from hptui.record.intensity import Depth
 from hptui.record.task import Task, task_of
 
@@ -74,6 +75,8 @@ class ImageDataset:
     then, where own ones would be refused; without them, results could not be compared any more"""
     files: str = ""
     """what was read: how many image files, of which sizes, depths and colours; empty: none"""
+    kinds: FileKinds | None = None
+    """what they are, in numbers"""
 
     @property
     def task(self) -> Task:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from hptui.datasets import MOST_CHANNELS, Pixels
+from hptui.datasets._finite import no_numbers
 from hptui.datasets._given import type_advice
 from hptui.datasets._request import one_line
 from hptui.datasets._rows import PixelRows
@@ -65,8 +66,8 @@ def known_depth(pixels: Any, what: str) -> Pixels:
         if pixels.dtype != np.float32:
             with np.errstate(over="ignore"):  # refused below
                 pixels = pixels.astype(np.float32)
-        if pixels.size and not (np.isfinite(pixels.min()) and np.isfinite(pixels.max())):
-            raise DatasetError(f"{what} have values that are no finite numbers (NaN or infinity); replace them.")
+        if problem := no_numbers(pixels):
+            raise DatasetError(f"{what} have {problem}.")
         return np.asarray(pixels, np.float32)
     native: Pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
     if native.dtype not in DEPTHS:

@@ -20,6 +20,9 @@ _NO_CLASSES |= {"unknown", "unlabeled", "unlabelled", "unsorted", "unclassified"
 _NO_CLASSES |= {"augmented", "output", "outputs", "results", "sample", "samples", "example", "examples"}
 _NO_CLASSES |= {"oldimages", "olddata", "oldfiles", "rawimages", "rawdata", "rawfiles"}
 """what folders beside those of the classes are called, in small letters"""
+_NO_CLASSES |= {"na", "notavailable", "notknown", "missing", "nolabel"}
+_NOT_KNOWN = re.compile(r"-[89]|-?(99+|88+)")
+"""numbers for what is not known, in tables of clinics: -9, 99, 888; 9 alone may be a grade"""
 _EFFECTS = {
     "train": "it is never learned, and every image of it is taken for another class",
     "validation": "decisions do not see it, and metrics of two classes or their ranks (sensitivity, AUC) are missing",
@@ -46,7 +49,7 @@ def class_notes(given: Mapping[str, Images | None], class_names: Sequence[str]) 
             f"every class has the same folders in it ({', '.join(shared)}): if these are the classes, and "
             f"{', '.join(class_names)} are places or parts, sort the images by them, or name a table with the labels"
         )
-    if odd := [repr(name) for name in class_names if name == "?" or without_signs(name) in _NO_CLASSES]:
+    if odd := [repr(name) for name in class_names if _says_nothing(name, class_names)]:
         yield f"{', '.join(odd)} is taken as a class: if it says nothing of what is in the images, take it out"
     for one, other in _twins(class_names):
         has, too = (sum(_count(images, class_names.index(name)) for images in splits.values()) for name in (one, other))
@@ -72,6 +75,15 @@ def refuse_other_spelling(splits: Mapping[str, Images], class_names: Sequence[st
                         f"{trained[known]:,} of {known!r}: the names differ in case, blanks or signs alone. Give them "
                         "one name, in the folders or the table."
                     )
+
+
+def _says_nothing(name: str, class_names: Sequence[str]) -> bool:
+    """Whether a class is what programs write where nothing is known: a word, or a number far from those of others."""
+    if name == "?" or without_signs(name) in _NO_CLASSES:
+        return True
+    if not _NOT_KNOWN.fullmatch(name):
+        return False
+    return not any(_is_number(other) and abs(float(other) - float(name)) == 1 for other in class_names)
 
 
 def _count(images: Images, index: int) -> int:

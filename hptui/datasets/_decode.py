@@ -31,6 +31,9 @@ from hptui.errors import DatasetError
 from hptui.opening import open_regular
 from hptui.record.intensity import Depth
 
+Image.MAX_IMAGE_PIXELS = None  # Pillow would write a warning on the screen: see _MOST_PIXELS
+_MOST_PIXELS = 180_000_000
+"""of an image that is decoded: half a gigabyte in colour, and as many threads as there are cores decode at a time"""
 _HEAD = 1024
 """bytes that tell what a file is"""
 _PICTURES = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*")
@@ -127,7 +130,7 @@ def read_header(path: Path, *, own_window: bool = False) -> ImageHeader:
         try:
             with Image.open(path) as image:
                 if image.format != "TIFF" or is_standard_tiff(image):
-                    return _pillow_header(image, head)
+                    return _pillow_header(path, image, head)
         except UnidentifiedImageError:
             if not head.startswith(_TIFF_STARTS):
                 raise
@@ -213,7 +216,13 @@ def _deep(path: Path, header: ImageHeader, form: ImageForm) -> Pixels:
     return np.rint(sized).clip(limits.min, limits.max).astype(form.depth)
 
 
-def _pillow_header(image: Image.Image, head: bytes) -> ImageHeader:
+def _pillow_header(path: Path, image: Image.Image, head: bytes) -> ImageHeader:
+    if image.width * image.height > _MOST_PIXELS:
+        raise UnreadableImageError(
+            path,
+            f"has {image.height:,} x {image.width:,} pixels; at most {_MOST_PIXELS // 10**6} million are decoded here. "
+            "Cut it into tiles, or save it smaller.",
+        )
     deep = pillow_depth(image, head)
     width, height = image.size[::-1] if image.getexif().get(ORIENTATION, 1) in SIDEWAYS else image.size
     grey = pillow_channels(image, head) == 1 if deep else is_grey(image)

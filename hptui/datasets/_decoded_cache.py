@@ -27,7 +27,7 @@ LARGE = 64 << 20
 """bytes of pixels: of fewer, decoding takes about as long as importing torch"""
 MOST = 40 << 30
 """bytes of all that is kept, unless a single set is larger; what was used longest ago goes first"""
-_FORMAT = 3
+_FORMAT = 4
 """of decoding: another number where the same files give other pixels than before, or more is kept of them"""
 _FACT_BYTES = 1 << 30
 _KEY = re.compile(r"\.?[0-9a-f]{64}\.")

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from hptui.datasets._finite import no_numbers
 from hptui.datasets._image_header import ImageHeader
 from hptui.errors import DatasetError
 from hptui.record.intensity import Depth
@@ -24,7 +25,7 @@ SIDEWAYS = (5, 6, 7, 8)
 _LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # of ITU-R 601, as Pillow has it
 _DEPTHS: dict[str, Depth] = {"uint8": "uint8", "uint16": "uint16", "int16": "int16", "bool": "uint8", "int8": "int16"}
 _J2K_START = b"\xff\x4f\xff\x51"
-_ALPHA = (1, 2)  # what TIFF's tag ExtraSamples says of transparency
+_MULTIPLIED, _ALPHA = 1, (1, 2)  # what TIFF's tag ExtraSamples says of transparency
 
 
 def pillow_depth(image: Image.Image, head: bytes) -> Depth | None:
@@ -95,7 +96,8 @@ def tiff_header(path: Path) -> ImageHeader:
     with tifffile.TiffFile(path) as file:
         page = _first(file)
         height, width, channels = _shape(page)
-        return ImageHeader(_tiff_depth(path, page), channels, height, width, _page_count(file), "tiff")
+        depth, pages = _tiff_depth(path, page), _page_count(file)
+        return ImageHeader(depth, channels, height, width, pages, "tiff", transparent=_has_alpha(page))
 
 
 def read_tiff(path: Path, numbers: list[int]) -> list[Values]:
@@ -130,8 +132,8 @@ def as_channels(path: Path, values: Values, channels: int) -> npt.NDArray[np.flo
         found = (found @ _LUMINANCE)[:, :, np.newaxis]
     if found.shape[2] != channels:
         raise DatasetError(f"{path} has {found.shape[2]} channels, where {channels} are needed.")
-    if not np.isfinite(found).all():
-        raise DatasetError(f"{path} has values that are no finite numbers (NaN or infinity); replace them.")
+    if problem := no_numbers(found):
+        raise DatasetError(f"{path} has {problem}.")
     return found.transpose(2, 0, 1)
 
 
@@ -178,13 +180,14 @@ def _tiff_values(page: TiffPage, values: Values) -> Values:
     if page.photometric == 0 and values.dtype.kind == "u":  # MINISWHITE
         values = np.array((1 << page.bitspersample) - 1, values.dtype) - values
     if _has_alpha(page):
-        values = _over_white(values)
+        values = _over_white(values, multiplied=int(page.extrasamples[0]) == _MULTIPLIED)
     return upright(values, _orientation(page))
 
 
-def _over_white(values: Values) -> Values:
-    """The last of (H, W, C) is transparency, which is told by whole numbers."""
+def _over_white(values: Values, *, multiplied: bool = False) -> Values:
+    """The last of (H, W, C) is transparency, by which the others may be multiplied already."""
     white = float(np.iinfo(values.dtype).max) if values.dtype.kind in "iu" else 1.0
     share = values[:, :, -1:].astype(np.float32) / white
-    mixed: Values = values[:, :, :-1] * share + white * (1 - share)
+    seen = values[:, :, :-1].astype(np.float32) if multiplied else values[:, :, :-1] * share
+    mixed: Values = seen + white * (1 - share)
     return mixed

@@ -24,6 +24,8 @@ INDEX = "dicomdir"
 """name of the list of files on a disc, in lower case; it is DICOM itself"""
 MAGIC, MAGIC_AT = b"DICM", 128
 _PIXEL_KEYWORDS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+_WINDOWED = 65535.0
+"""greatest value of an image within its own window"""
 _MAKING_READY = threading.Lock()
 
 
@@ -86,10 +88,17 @@ def dicom_header(path: Path, *, own_window: bool) -> ImageHeader:
         "dicom",
         padded,
         inverted=inverted,
+        ends=_ends_of(dataset, own_window) if inverted else None,
         modality=_text(dataset, "Modality"),
         rescaled=any(name in dataset for name in ("RescaleSlope", "RescaleIntercept", "ModalityLUTSequence")),
         patient=_text(dataset, "PatientID"),
     )
+
+
+def _ends_of(dataset: Dataset, own_window: bool) -> tuple[float, float] | None:
+    """What values lie between, if that is known before there are any."""
+    ends = (0.0, _WINDOWED) if own_window else _rescale(dataset).ends
+    return ends if np.isfinite(ends).all() else None
 
 
 def _text(dataset: Dataset, keyword: str) -> str:
@@ -182,10 +191,14 @@ def _in_units(path: Path, dataset: Dataset, stored: Values, frame: int, own_wind
         if "VOILUTSequence" in dataset:
             low, high = 0.0, float(2 ** int(dataset.VOILUTSequence[0].LUTDescriptor[2]) - 1)
             values = values.astype(stored.dtype)
-        values = (apply_voi_lut(values, dataset) - low) * (65535 / (high - low))
-        low, high = 0.0, 65535.0
+        values = (apply_voi_lut(values, dataset) - low) * (_WINDOWED / (high - low))
+        low, high = 0.0, _WINDOWED
         values = np.clip(values, low, high)
-    return np.asarray(low + high - values if inverted else values)
+    if not inverted:
+        return np.asarray(values)
+    if not np.isfinite([low, high]).all():  # numbers of floating point can be any: those of the image are its ends
+        low, high = values.min(), values.max()
+    return np.asarray(low + high - values)
 
 
 def _is_padding(dataset: Dataset, stored: Values) -> npt.NDArray[np.bool_]:

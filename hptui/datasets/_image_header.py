@@ -27,6 +27,9 @@ class ImageHeader:
     """whether parts of it may be, as of PNG with an alpha channel"""
     inverted: bool = False
     """whether it is stored bright to dark (MONOCHROME1)"""
+    ends: tuple[float, float] | None = None
+    """of DICOM that is stored so: the least and the greatest value that there can be, between which it is turned round;
+    None: of floating point, which has none but those of the image"""
     modality: str = ""
     """of DICOM: CT, MR, DX, ...; empty: it does not say"""
     rescaled: bool = False

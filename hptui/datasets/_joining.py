@@ -13,6 +13,9 @@ from hptui.datasets._pages import wanted_pages
 from hptui.errors import DatasetError
 from hptui.record.intensity import Depth
 
+_NAMED = 3
+"""ranges in a line"""
+
 
 def joint_depth(paths: Sequence[Path], headers: Sequence[ImageHeader], wanted: Depth | None = None) -> Depth:
     """Depth that holds the pixels of all files: the wanted one, where it has to be that.
@@ -114,8 +117,7 @@ def file_notes(headers: Sequence[ImageHeader], form: ImageForm) -> Iterator[str]
         window = "each within its own VOI window" if form.own_window else "in the units of their rescale"
         yield f"{grey_dicom:,} of {total:,} image files are DICOM, {window}"
     yield from _unit_notes([header for header in headers if header.decoder == "dicom" and header.channels == 1])
-    if inverted := sum(header.inverted for header in headers):
-        yield f"{inverted:,} of {total:,} image files are stored bright to dark (MONOCHROME1), and were turned round"
+    yield from _inverted_notes(headers)
     if colour := sum(_is_colour_dicom(header) for header in headers):
         yield (
             f"{colour:,} of {total:,} image files are DICOM in colour (RGB, YBR or a palette): red, green and blue of "
@@ -127,6 +129,31 @@ def file_notes(headers: Sequence[ImageHeader], form: ImageForm) -> Iterator[str]
         yield f"{clear:,} of {total:,} image files have an alpha channel: what is transparent there was taken as white"
     if any(header.height != header.width for header in headers):
         yield f"image files of {_sizes(headers)} pixels {_FITTED[form.resize]}"
+
+
+def _inverted_notes(headers: Sequence[ImageHeader]) -> Iterator[str]:
+    """A line on files that were turned dark to bright, and between which values where that is not one for all."""
+    inverted = [header for header in headers if header.inverted]
+    if not inverted:
+        return
+    told = f"{len(inverted):,} of {len(headers):,} image files are stored bright to dark (MONOCHROME1), and were turned"
+    ends = Counter(header.ends for header in inverted)
+    if len(ends) == 1 and None not in ends:
+        yield f"{told} round"
+        return
+    each = ", ".join(
+        f"{count:,} between {words}"
+        for words, count in ((_ends_words(between), count) for between, count in ends.most_common(_NAMED))
+    )
+    more = f" and {len(ends) - _NAMED} more ranges" if len(ends) > _NAMED else ""
+    yield (
+        f"{told} round, each between what it can hold ({each}{more}): where these are not one scale, the same tissue "
+        "has several values (--intensity voi takes each file's own window)"
+    )
+
+
+def _ends_words(ends: tuple[float, float] | None) -> str:
+    return "its own darkest and brightest" if ends is None else f"{ends[0]:g} and {ends[1]:g}"
 
 
 def _unit_notes(grey: Sequence[ImageHeader]) -> Iterator[str]:

@@ -30,6 +30,7 @@ from hptui.datasets._split import NONE, Purpose, percent, sample, split_off, tak
 from hptui.datasets._turned import turned_notes
 from hptui.errors import ConfigError, DatasetError, HptuiError, own_place
 from hptui.headway import tell
+from hptui.record.data_summary import FileKinds
 from hptui.record.task import task_of
 
 _NO_TEST = (
@@ -172,6 +173,7 @@ def check(
         (*notes, *told, *[as_run] * bool(as_run), *grouping_note(splits), *group_notes(splits)),
         bool(dataset.published),
         files or str(dataset.files),
+        dataset.kinds if isinstance(dataset.kinds, FileKinds) else None,
     )
 
 

@@ -45,6 +45,7 @@ def summarize(dataset: ImageDataset) -> DataSummary:
         notes=list(dataset.notes),
         files=dataset.files,
         task=dataset.task,
+        kinds=dataset.kinds,
     )
 
 

@@ -19,7 +19,7 @@ from hptui.opening import read_file
 Role = Literal["image", "label", "split", "group"]
 
 _MOST_BYTES = 1 << 30
-_DELIMITERS = ",;\t"
+_DELIMITERS, _BAR = ",;\t", "|"
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm"}
 """of what is in a first line that names no columns"""
 _WIDE = (b"\xff\xfe", b"\xfe\xff")
@@ -82,7 +82,7 @@ class Table:
 
 
 def read_table(path: Path, named: Mapping[str, str], run: Mapping[str, str] | None = None) -> Table:
-    """Read a table with a line of names, and commas, semicolons or tabs between the columns.
+    """Read a table with a line of names, and commas, semicolons, tabs or bars between the columns.
 
     Args:
         path: of the table.
@@ -186,6 +186,8 @@ def _lines(path: Path) -> list[tuple[int, list[str]]]:
         raise DatasetError(f"{path} is no text, maybe a workbook; save it as CSV.")
     first = text.split("\n", 1)[0]
     delimiter = max(_DELIMITERS, key=first.count)
+    if delimiter not in first and _BAR in first:  # elsewhere it stands between the labels of an image
+        delimiter = _BAR
     try:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
         return [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]

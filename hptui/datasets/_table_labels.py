@@ -27,7 +27,7 @@ _NONE = {"no finding", "no findings", "none"}
 _IN_BRACKETS = re.compile(r"\[(.*)\]", re.DOTALL)
 """a list as Python, NumPy and JSON write it"""
 _ITEM = re.compile(r"""'([^']*)'|"([^"]*)"|([^\s,'"][^,]*)""")
-_PRESENCE = {"0": 0, "0.0": 0, "false": 0, "no": 0, "1": 1, "1.0": 1, "true": 1, "yes": 1}
+_PRESENCE = {"0": 0, "0.0": 0, "0,0": 0, "false": 0, "no": 0, "1": 1, "1.0": 1, "1,0": 1, "true": 1, "yes": 1}
 
 
 _COMMA = re.compile(r"[0-9]+,[0-9]{1,2}")

@@ -11,6 +11,7 @@ from hptui.datasets._dicom_patients import patient_note, patients
 from hptui.datasets._files import decode_files
 from hptui.datasets._groups import grouped
 from hptui.datasets._image_files import LeftOut, below
+from hptui.datasets._kinds import kinds_of
 from hptui.datasets._layout import find_splits
 from hptui.datasets._request import locate
 from hptui.datasets._sources import source_notes
@@ -58,7 +59,9 @@ def folder(request: DatasetRequest) -> ImageDataset:
         *patient_note(decoded.headers, request, known, grouped=False),
     )
     notes = (*left_out.notes, *decoded.notes, *sources)
-    if "test" in images:
-        return ImageDataset(title, class_names, images["train"], images["test"], images.get("validation"), notes)
-    train, test, taken = take_test(images["train"], request, class_names)
-    return ImageDataset(title, class_names, train, test, images.get("validation"), (*notes, *taken))
+    train, test = images["train"], images.get("test")
+    if test is None:
+        train, test, taken = take_test(train, request, class_names)
+        notes = (*notes, *taken)
+    kinds = kinds_of(decoded.headers)
+    return ImageDataset(title, class_names, train, test, images.get("validation"), notes, kinds=kinds)

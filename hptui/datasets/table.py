@@ -13,6 +13,7 @@ from hptui.datasets._dicom_patients import patient_note, patients
 from hptui.datasets._files import decode_files
 from hptui.datasets._groups import grouped
 from hptui.datasets._image_files import LeftOut, below, images_below
+from hptui.datasets._kinds import kinds_of
 from hptui.datasets._request import locate
 from hptui.datasets._sources import source_notes
 from hptui.datasets._split import take_test
@@ -74,10 +75,12 @@ def table(request: DatasetRequest) -> ImageDataset:
     whose = patient_note(decoded.headers, request, known, grouped="group" in content.columns)
     sources = (*source_notes(files, decoded.headers, every, names), *whose)
     notes = (content.note, *labels.notes, *notes, *left_out.notes, *decoded.notes, *sources)
-    if "test" in images:
-        return ImageDataset(path.stem, names, images["train"], images["test"], images.get("validation"), notes)
-    train, test, taken = take_test(images["train"], request, names)
-    return ImageDataset(path.stem, names, train, test, images.get("validation"), (*notes, *taken))
+    train, test = images["train"], images.get("test")
+    if test is None:
+        train, test, taken = take_test(train, request, names)
+        notes = (*notes, *taken)
+    kinds = kinds_of(decoded.headers)
+    return ImageDataset(path.stem, names, train, test, images.get("validation"), notes, kinds=kinds)
 
 
 def _of_run(request: DatasetRequest) -> dict[str, str]:

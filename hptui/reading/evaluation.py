@@ -6,7 +6,7 @@ images, so that nothing of what is measured was fitted to what it is measured on
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -29,6 +29,7 @@ from hptui.record.task import Task
 OF_A_LABEL = ("auc", "average_precision", "sensitivity", "specificity", "ppv", "npv", "f1")
 """metrics of one label"""
 MOST_WRONG = 24
+FEW_TO_CALIBRATE = 20
 """images that are shown: a sheet of four rows"""
 
 
@@ -135,13 +136,14 @@ def evaluate_answers(
     if wanted.prevalence is not None and (several or answers.classes != 2):
         has = "several labels per image" if several else str(answers.classes)
         raise UsageError(f"--prevalence is that of the second of two classes; this run has {has}.")
-    recalibration = None
+    recalibration, told = None, list(notes)
     if wanted.calibrate:
-        recalibration = fit_recalibration(_needed(validation, "--calibrate"))
-        answers = recalibration.apply(answers)
-        validation = recalibration.apply(_needed(validation, "--calibrate"))
+        validation = _needed(validation, "--calibrate")
+        recalibration = fit_recalibration(validation)
+        told += _few_to_calibrate(validation, class_names)
+        answers, validation = recalibration.apply(answers), recalibration.apply(validation)
     groups = of_groups(answers) if is_grouped(answers) and not several else None
-    unit, told = None, list(notes)
+    unit = None
     if groups is not None and len(groups.predictions):
         unit = _unit(groups.predictions, _per_group(validation), class_names, wanted)
     if groups is not None and groups.mixed:
@@ -167,6 +169,17 @@ def evaluate_answers(
         groups=len(set(answers.groups.tolist())) if is_grouped(answers) and answers.groups is not None else 0,
     )
     return Evaluated(evaluation, answers, groups.predictions if groups is not None else None)
+
+
+def _few_to_calibrate(validation: Predictions, class_names: Sequence[str]) -> Iterator[str]:
+    """A line where a class has so few validation images that probabilities brought to them may be further off."""
+    counts = dict(zip(class_names, counts_of(validation).support, strict=True))
+    if few := {name: count for name, count in counts.items() if count < FEW_TO_CALIBRATE}:
+        named = ", ".join(f"{count} of {name}" for name, count in few.items())
+        yield (
+            f"Recalibrated on few validation images ({named}): with fewer than {FEW_TO_CALIBRATE} of a class it may do "
+            "more harm than good; see that Brier score and calibration error fall by it."
+        )
 
 
 def _needed(validation: Predictions | None, flag: str) -> Predictions:

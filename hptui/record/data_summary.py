@@ -32,6 +32,23 @@ class SplitSummary(msgspec.Struct, frozen=True, omit_defaults=True):
         return sum(self.images) if self.total is None else self.total
 
 
+class FileKinds(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Of the image files that were read, how many are of a kind that changes what their values mean."""
+
+    files: Count
+    grey: Count = 0
+    transparent: Count = 0
+    """with an alpha channel"""
+    inverted: Count = 0
+    """stored bright to dark (MONOCHROME1)"""
+    scaled: Count = 0
+    """grey DICOM that says how stored numbers become units"""
+    unscaled: Count = 0
+    """grey DICOM that does not"""
+    modalities: Annotated[list[str], Meta(max_length=100)] = []
+    """of grey DICOM, where it says so"""
+
+
 class DataSummary(msgspec.Struct, frozen=True, omit_defaults=True):
     """A data set as it was read and split."""
 
@@ -62,6 +79,8 @@ class DataSummary(msgspec.Struct, frozen=True, omit_defaults=True):
     """number, sizes, depths and colours of the image files; empty: there were none, or an older hptui"""
     task: Task = "single-label"
     """whether an image is of one class, or has any number of labels"""
+    kinds: FileKinds | None = None
+    """of the image files; null: there were none, or an older hptui"""
 
     def __post_init__(self) -> None:
         if any(len(split.images) != len(self.class_names) for split in self.splits.values()):

@@ -13,6 +13,7 @@ from hptui.config import StudyConfig
 from hptui.datasets import DatasetRequest, ImageDataset, Images, Labels, Pixels
 from hptui.datasets._groups import grouped_as_run
 from hptui.datasets._intensity import outside
+from hptui.datasets._kinds import other_kinds
 from hptui.datasets._prepare import fingerprint
 from hptui.datasets._reading import read_dataset, split_dataset
 from hptui.datasets._rows import PixelRows, joined, pieces
@@ -83,10 +84,15 @@ def read_external(
             "of intensities says nothing about them. Name images of the same depth."
         )
     trained_on = trained_on_notes(dataset, own, study.fingerprint) if own is not None else ()
+    trained_kinds = study.data.kinds if study.data is not None else None
     notes = [*trained_on, *dataset.notes]
+    if dataset.kinds is not None:
+        notes += other_kinds(trained_kinds, dataset.kinds, channels)
     if pixels.shape[1] != channels:
         pixels = _with_channels(spec, np.asarray(pixels), channels)
-        notes.append(f"images of {spec} were made {'grey' if channels == 1 else 'colour'} ones, as the network takes.")
+        if dataset.kinds is None:
+            made = "grey" if channels == 1 else "colour"
+            notes.append(f"images of {spec} were made {made} ones, as the network takes.")
     if pixels.shape[2:] != (height, width):
         has = "x".join(map(str, pixels.shape[2:]))
         raise DatasetError(f"{spec} has images of {has}; the network takes {height}x{width}.")

@@ -157,6 +157,16 @@ def test_recalibration_is_fitted_on_validation_images_and_ranks_alike(here: Path
     assert values[0]["brier"] != values[1]["brier"]
 
 
+def test_a_recalibration_on_few_images_of_a_class_is_told(here: Path, capsys: Captured, monkeypatch: Any) -> None:
+    validation = read_predictions(Path(RUN), "final", "validation")
+    assert validation is not None
+    ill = int(validation.labels.sum())
+    for fewest in (ill + 1, 1):
+        monkeypatch.setattr("hptui.reading.evaluation.FEW_TO_CALIBRATE", fewest)
+        told = "\n".join(asked(capsys, "own.py:other", "--calibrate")["notes"])
+        assert (f"few validation images ({ill} of ill)" in told) == (fewest > ill)
+
+
 def test_the_images_that_are_most_wrong_are_named_the_surest_first(here: Path, capsys: Captured) -> None:
     found = asked(capsys, "own.py:other", "--csv", "a.csv")["most_wrong"]
     one = answers(here / "a.csv")
@@ -228,7 +238,7 @@ def test_colour_files_of_a_folder_are_made_grey_and_sized_as_the_network_takes_t
             Image.fromarray(pixels).save(here / "folder" / name / f"{index}.png")
     found = asked(capsys, "folder:folder")
     assert found["per_image"]["by_class"] == {"healthy": 10, "ill": 10}
-    assert any("were made grey ones" in note for note in found["notes"])
+    assert any(note.startswith("20 of 20 image files are in colour, and the network") for note in found["notes"])
 
 
 def test_its_own_images_are_known_again_however_they_were_split(

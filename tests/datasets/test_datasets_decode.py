@@ -129,3 +129,12 @@ def test_a_file_that_is_no_image_is_named(tmp_path: Path) -> None:
     for attempt in (lambda: is_grey(path), lambda: read_square(path, 4, grey=True)):
         with pytest.raises(DatasetError, match=r"bad\.png cannot be read as an image \(no format"):
             attempt()
+
+
+def test_an_image_of_more_pixels_than_are_decoded_is_refused_with_its_size(tmp_path: Path) -> None:
+    """No pixel of it is looked at, and no warning of Pillow's is written (tests fail on one)."""
+    size = (20_000, 10_000)
+    path = save(tmp_path / "slide.png", Image.new("1", size))
+    with pytest.raises(DatasetError, match=r"slide\.png has 10,000 x 20,000 pixels; at most 180 million .* Cut it"):
+        is_grey(path)
+    assert is_grey(save(tmp_path / "large.png", Image.new("1", (10_000, 10_000))))

@@ -67,6 +67,15 @@ def test_tiff_with_values_that_are_no_numbers_is_refused(tmp_path: Path) -> None
         read(tmp_path / "x.tif")
 
 
+@pytest.mark.parametrize("beside", [np.finfo(np.float32).min, 1e38])
+def test_numbers_that_stand_for_nothing_there_are_refused(tmp_path: Path, beside: float) -> None:
+    values = SOFT_TISSUE.astype(np.float32)
+    values[0] = beside
+    tifffile.imwrite(tmp_path / "x.tif", values)
+    with pytest.raises(DatasetError, match=r"x\.tif has values such as -?[13].*, which stand for pixels beside the im"):
+        read(tmp_path / "x.tif")
+
+
 def test_colour_of_16_bits_is_not_cut_to_8(tmp_path: Path) -> None:
     (tmp_path / "x.png").write_bytes(imagecodecs.png_encode(RGB16))
     (tmp_path / "x.jp2").write_bytes(imagecodecs.jpeg2k_encode(RGB16, level=0))
@@ -97,6 +106,18 @@ def test_transparent_parts_of_16_bits_become_white(tmp_path: Path) -> None:
     pixels = read(tmp_path / "x.png")[0]
     assert (pixels[:, :4] == 65535).all()
     assert np.array_equal(pixels[:, 4:], RGB16[4:].transpose(2, 0, 1))
+
+
+@pytest.mark.parametrize("multiplied", [True, False])
+def test_transparency_of_16_bits_is_told_and_not_counted_twice(tmp_path: Path, multiplied: bool) -> None:
+    """TIFF says whether its colours were multiplied by it already, as most programs of layers write them."""
+    half = np.full((8, 8, 1), 32768, np.uint16)
+    colours = np.rint(RGB16 * (32768 / 65535)).astype(np.uint16) if multiplied else RGB16
+    kind = ["ASSOCALPHA" if multiplied else "UNASSALPHA"]
+    tifffile.imwrite(tmp_path / "x.tif", np.concatenate([colours, half], -1), photometric="rgb", extrasamples=kind)
+    expected = (RGB16 * (32768 / 65535) + 65535 * (1 - 32768 / 65535)).transpose(2, 0, 1)
+    assert np.abs(read(tmp_path / "x.tif")[0] - expected).max() <= 1
+    assert "1 of 1 image files have an alpha channel" in notes(tmp_path / "x.tif")
 
 
 def test_grey_of_16_bits_with_transparency_is_grey(tmp_path: Path) -> None:

@@ -327,3 +327,29 @@ def test_values_of_different_units_are_told(tmp_path: Path, of_ill: dict[str, st
     notes = load(scans(tmp_path, lambda number: "P1", **of_ill)).notes
     found = [note for note in notes if "modalit" in note or "rescale" in note.replace("of their rescale", "")]
     assert [told in note or by_class in note for note in found] == [True] * (2 if told else 0)
+
+
+def test_floating_point_that_is_stored_bright_to_dark_is_turned_between_its_own_ends(tmp_path: Path) -> None:
+    values = SOFT_TISSUE.astype(np.float32) / 7
+    elements = {"FloatPixelData": values.tobytes(), "PhotometricInterpretation": "MONOCHROME1"}
+    path = write_dicom(tmp_path / "x.dcm", values, PixelData=b"", **elements)
+    dataset = dcmread(path)
+    del dataset.PixelData, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation
+    dataset.save_as(path)
+    found = decode_files([path], DatasetRequest(image_size=8))
+    assert np.allclose(found.pixels[0, 0], values.min() + values.max() - values, atol=1e-4)
+    assert any(
+        "each between what it can hold (1 between its own darkest and brightest)" in note for note in found.notes
+    )
+
+
+def test_files_that_are_turned_round_between_different_ends_are_told(tmp_path: Path) -> None:
+    paths = [
+        write_dicom(tmp_path / f"{bits}.dcm", SOFT_TISSUE, BitsStored=bits, PhotometricInterpretation="MONOCHROME1")
+        for bits in (12, 14)
+    ]
+    (told,) = (note for note in decode_files(paths, DatasetRequest()).notes if "MONOCHROME1" in note)
+    assert told.startswith(
+        "2 of 2 image files are stored bright to dark (MONOCHROME1), and were turned round, each between what it can "
+        "hold (1 between 0 and 4095, 1 between 0 and 16383): where these are not one scale"
+    )

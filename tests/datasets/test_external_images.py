@@ -122,7 +122,7 @@ def test_all_images_count_and_none_are_said_to_be_taken(tmp_path: Path) -> None:
 )
 def test_other_intensities_than_in_training_are_told(tmp_path: Path, mean: float, deviation: float, told: bool) -> None:
     """Values are 0 to 399 less 100, with a deviation of 115."""
-    trained = SimpleNamespace(mean=mean, deviation=deviation)
+    trained = SimpleNamespace(mean=mean, deviation=deviation, kinds=None)
     notes = read(hospital(tmp_path, "1"), "int16", trained=trained).notes
     assert any(note.startswith("intensities are other ones than in training: mean ") for note in notes) is told
 

@@ -331,14 +331,16 @@ def test_splits_within_classes_are_not_doubted(tmp_path: Path) -> None:
     assert not any("the same folders" in note for note in notes)
 
 
-@pytest.mark.parametrize("name", ["Thumbnails", "unknown", "un-labelled", "?"])
+@pytest.mark.parametrize("name", ["Thumbnails", "unknown", "un-labelled", "?", "NA", "-9", "999"])
 def test_folders_that_are_hardly_classes_are_told(tmp_path: Path, name: str) -> None:
     fill(tmp_path, 6, classes=("benign", "malignant", name))
     notes = prepare(read(tmp_path), train_size=None, validation_size=None, split_seed=0).notes
     assert f"{name!r} is taken as a class: if it says nothing of what is in the images, take it out" in notes
 
 
-@pytest.mark.parametrize("classes", [("old", "young"), ("raw", "cooked"), ("sample 1", "sample 2")])
+@pytest.mark.parametrize(
+    "classes", [("old", "young"), ("raw", "cooked"), ("sample 1", "sample 2"), ("3", "9"), ("98", "99")]
+)
 def test_ordinary_classes_are_not_told(tmp_path: Path, classes: tuple[str, ...]) -> None:
     fill(tmp_path, 6, classes=classes)
     notes = prepare(read(tmp_path), train_size=None, validation_size=None, split_seed=0).notes

@@ -85,7 +85,7 @@ def test_a_kaggle_folder_takes_labels_from_its_table_and_leaves_the_rest_out(tmp
     )
 
 
-@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
 def test_delimiters_encodings_and_quotation_marks(tmp_path: Path, delimiter: str, encoding: str) -> None:
     lines = [["Image Index", "Finding Labels", "Patient ID"]]
@@ -349,6 +349,13 @@ def test_columns_that_are_labels_are_said_to_be_where_they_may_be_meant_as_class
     assert dataset.task == "multi-label"
     says = "no image has several of MEL, NV, BCC, and 10 of 40 have none: they are taken as labels, not as classes"
     assert any(note.startswith(says) for note in dataset.notes) == told
+
+
+def test_marks_with_a_decimal_comma_are_marks(tmp_path: Path) -> None:
+    rows = [f"{index:03};{('1,0;0,0;1,0', '0,0;1,0;0,0')[index % 2]}" for index in range(40)]
+    dataset = read(write(folder(tmp_path), ["image;MEL;NV;BCC", *rows]), column=MARKED)
+    assert dataset.task == "multi-label"
+    assert {tuple(labels) for labels in dataset.train.labels.tolist()} == {(1, 0, 1), (0, 1, 0)}
 
 
 def test_columns_that_mark_the_same_in_all_rows_are_refused(tmp_path: Path) -> None:

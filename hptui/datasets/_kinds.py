@@ -1,0 +1,64 @@
+"""Image files that are of another kind than those of a training: the same picture comes to other values then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from hptui.datasets._image_header import ImageHeader
+from hptui.record.data_summary import FileKinds
+
+
+def kinds_of(headers: Iterable[ImageHeader]) -> FileKinds:
+    """Count what files say of themselves."""
+    every = list(headers)
+    units = [header for header in every if header.decoder == "dicom" and header.channels == 1]
+    scaled = sum(header.rescaled for header in units)
+    return FileKinds(
+        files=len(every),
+        grey=sum(header.channels == 1 for header in every),
+        transparent=sum(header.transparent for header in every),
+        inverted=sum(header.inverted for header in every),
+        scaled=scaled,
+        unscaled=len(units) - scaled,
+        modalities=sorted({header.modality for header in units} - {""}),
+    )
+
+
+def other_kinds(trained: FileKinds | None, here: FileKinds, channels: int) -> Iterator[str]:
+    """A sentence for each kind that some of these files are of, and none of those of the training.
+
+    Args:
+        trained: files that a network was trained on; None: not known, or there were none.
+        here: files that it is put to.
+        channels: of the images that it was trained on.
+    """
+    if channels == 1 and (colour := here.files - here.grey):
+        yield f"{_some(colour, here)} in colour, and the network was trained on grey images: they were made grey"
+    if channels == 3 and here.grey and (trained is None or trained.grey == 0):
+        yield f"{_some(here.grey, here)} grey, and the network was trained on colour: they have three equal channels"
+    if trained is None:
+        return
+    if not trained.transparent and here.transparent:
+        yield (
+            f"{_some(here.transparent, here)} with an alpha channel, as none was in training: what is transparent was "
+            "taken as white"
+        )
+    if not trained.scaled and trained.unscaled and here.scaled:
+        yield (
+            f"{_some(here.scaled, here)} DICOM with a rescale, and those of the training had none: their values may "
+            "be in another unit"
+        )
+    if not trained.unscaled and trained.scaled and here.unscaled:
+        yield (
+            f"{_some(here.unscaled, here)} DICOM without a rescale, and those of the training had one: their values "
+            "are stored numbers, which may be in another unit"
+        )
+    if trained.modalities and (others := sorted(set(here.modalities) - set(trained.modalities))):
+        yield (
+            f"there are DICOM files of modality {', '.join(others)}, and the network was trained on "
+            f"{', '.join(trained.modalities)}"
+        )
+
+
+def _some(count: int, here: FileKinds) -> str:
+    return f"{count:,} of {here.files:,} image files {'is' if count == 1 else 'are'}"
