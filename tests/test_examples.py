@@ -79,3 +79,22 @@ def test_a_network_of_timm_is_fine_tuned(toy: Path, monkeypatch: pytest.MonkeyPa
     study = follow(toy / "tuned").study
     assert "weights: 120 of the network's 122 tensors are those of resnet18.pth" in study.warnings
     assert study.config.freeze == ["conv1", "bn1", "layer1"]
+
+
+@pytest.mark.skipif(importlib.util.find_spec("timm") is None, reason="needs timm")
+def test_a_pretrained_network_enlarges_small_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import timm
+    import torch
+
+    monkeypatch.chdir(tmp_path)
+    torch.save(timm.create_model("resnet18", pretrained=False).state_dict(), "resnet18.pth")
+    network = example("enlarged").enlarged(3, 2)
+    sides: list[int] = []
+    network.conv1.register_forward_pre_hook(lambda _, images: sides.append(images[0].shape[-1]))
+    assert network(torch.zeros(2, 3, 8, 8)).shape == (2, 2)
+    assert sides == [32]
+    flags = ["--model", f"{EXAMPLES / 'enlarged.py'}:enlarged", "--weights", "resnet18.pth", "--dataset", "digits"]
+    flags += ["--train-size", "40", "--validation-size", "20", "--runs", "1", "--epochs", "1", "--baseline", "none"]
+    flags += ["--strategy", "fixed", "--threads", "1", "--device", "cpu", "--headless", "--out", "tuned"]
+    assert main(["run", *flags]) == 0
+    assert "weights: 120 of the network's 122 tensors are those of resnet18.pth" in follow(Path("tuned")).study.warnings

@@ -118,6 +118,8 @@ def main() -> None:
         for parallel, start in done.items():
             told = f"memory {start.memory}" if looked_at else f"{start.seconds:7.1f} s"
             print(f"pair {pair + 1}  --parallel {parallel:<4} {told}", flush=True)
+    if not ratios:
+        return
     spread = statistics.stdev(ratios) if len(ratios) > 1 else 0.0
     mean, low, high = statistics.mean(ratios), min(ratios), max(ratios)
     print(f"ratio {mean:.3f}, sd {spread:.3f}, {low:.3f} to {high:.3f}, n = {len(ratios)}")
