@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 NAMES = ("column", "group_column", "group_pattern")
 """settings that speak of the names in a data set: of columns, and of files"""
+ANSWERED = tuple(f"image,{group}true_{what}," for group in ("", "group,") for what in ("class", "labels"))
+"""how tables of answers begin"""
 FEW_WRONG = 10
 """images named on a terminal"""
 FEW_IMAGES = 10

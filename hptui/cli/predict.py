@@ -24,10 +24,13 @@ from hptui.record.study_folders import shown
 if TYPE_CHECKING:
     from hptui.datasets import Pixels
     from hptui.datasets._image_header import ImageForm, ImageHeader
+    from hptui.datasets._shifts import Brightness
     from hptui.record.data_summary import FileKinds
     from hptui.training.predicting import Predictor
 
 FILES: dict[Model, str] = {"final": MODEL_FILE, "best": BEST_FILE}
+PREDICTED = ("file,", "group,images,")
+"""how its tables begin"""
 ARCHIVE = ".npz"
 """suffix of files with arrays of images"""
 AT_ONCE = 200
@@ -60,6 +63,8 @@ class PredictionTable:
     """files that were left out so far"""
     grouping: Grouping | None = None
     """where there is one row for each group"""
+    brightness: Brightness | None = None
+    """of the training images, with that of those that were put to the network so far; None: not known"""
     headers: list[ImageHeader] = field(default_factory=list)
     """of the image files that were put to the network so far"""
 
@@ -95,11 +100,17 @@ class PredictionTable:
 
     def _usable(self) -> Iterator[ImageBatch]:
         """Batches of images of which the network sees something; then lines on how their files are others."""
-        yield from (batch for batch in map(self._within_range, self._batches()) if batch.names)
+        for batch in filter(lambda batch: batch.names, map(self._within_range, self._batches())):
+            if self.brightness is not None:
+                self.brightness.add(batch.pixels)
+            yield batch
         from hptui.datasets._kinds import kinds_of, other_kinds
 
         for line in other_kinds(self.trained_on, kinds_of(self.headers), self.predictor.image_shape[0]):
             self.report_line(f"hptui: {line}.")
+        if self.brightness is not None:
+            for line in self.brightness.notes():
+                self.report_line(f"hptui: {line}")
 
     def _batches(self) -> Iterator[ImageBatch]:
         files: list[Path] = []
@@ -132,15 +143,33 @@ class PredictionTable:
 
     def _decode(self, path: Path) -> tuple[ImageHeader, Pixels] | DatasetError:
         from hptui.datasets._decode import read_header, read_pixels, refuse_depth
+        from hptui.datasets._joining import refuse_without_window
+        from hptui.datasets._kinds import has_units
 
         if not path.exists():
             return DatasetError(f"there is no file {path}.")
         try:
             header = read_header(path, own_window=self.form.own_window)
-            refuse_depth(path, header, self.form.depth, "the network was trained on")
+            if self.form.own_window:
+                refuse_without_window([path], [header])
+            units = has_units(self.trained_on)
+            refuse_depth(path, header, self.form.depth, "the network was trained on", units=units)
+            self._refuse_other_pages(path, header)
             return header, read_pixels(path, header, self.form)
         except DatasetError as error:
             return error
+
+    def _refuse_other_pages(self, path: Path, header: ImageHeader) -> None:
+        """Refuse what would fill the channels of pages with something else: one page as often, or its colours."""
+        known = self.trained_on
+        if self.form.pages != "all" or known is None or known.grey not in (0, known.files):
+            return
+        channels = 1 if known.grey else 3
+        if (header.pages, header.channels) != (self.form.channels // channels, channels):
+            raise DatasetError(
+                f"{path} has {_pages_words(header.pages, header.channels)}; the network was trained on all pages of "
+                f"files with {_pages_words(self.form.channels // channels, channels)} (--pages all)."
+            )
 
     def _archive(self, path: Path) -> Iterator[ImageBatch]:
         from hptui.datasets._arrays import read_image_arrays
@@ -153,6 +182,8 @@ class PredictionTable:
             self._leave_out(error)
             return
         for key, pixels in arrays.items():
+            if not len(pixels):
+                self._leave_out(DatasetError(f"{path}: {key} holds no images."))
             for begin in range(0, len(pixels), AT_ONCE):
                 some = pixels[begin : begin + AT_ONCE]
                 yield ImageBatch([f"{shown(path)}:{key}[{begin + index}]" for index in range(len(some))], some)
@@ -218,10 +249,27 @@ def predict(
     grouping = Grouping(per_group, images) if per_group is not None else None
     threshold = _threshold(run, model, threshold_for, grouping) if threshold_for is not None else None
     files = _image_files(images, report_line) if (run / FILES[model]).exists() else []
+    files = _each_once(files, report_line) if grouping is not None else files
     network = load_network(run, model, device=device, trust=trust)
     form, data = _form(network), network.study.data
     known = data.kinds if data is not None else None
-    return PredictionTable(network.predictor, threshold, files, report_line, form, known, grouping=grouping)
+    from hptui.datasets._shifts import Brightness
+
+    return PredictionTable(
+        network.predictor,
+        threshold,
+        files,
+        report_line,
+        form,
+        known,
+        grouping=grouping,
+        brightness=Brightness(data.mean, data.deviation) if data is not None else None,
+    )
+
+
+def _pages_words(pages: int, channels: int) -> str:
+    of = "colour" if channels == 3 else "grey" if channels == 1 else f"{channels} channels"
+    return f"{pages} page{'s' * (pages > 1)} of {of}"
 
 
 def _form(network: LoadedNetwork) -> ImageForm:
@@ -304,3 +352,13 @@ def _image_files(images: Sequence[Path], report_line: Callable[[str], object]) -
             report_line(f"hptui: {path}: {shown(note)}")
         files += inside
     return files
+
+
+def _each_once(files: Sequence[Path], report_line: Callable[[str], object]) -> list[Path]:
+    """Files without those that come again: they would count twice in the mean of their group."""
+    different: dict[Path, Path] = {}
+    for path in files:
+        different.setdefault(path.resolve(), path)
+    if repeated := len(files) - len(different):
+        report_line(f"hptui: named more than once, and taken once: {repeated} of {len(files)} files.")
+    return list(different.values())

@@ -117,6 +117,8 @@ class DatasetRequest:
     trained_depth: Depth | None = None
     """of a trained network that these images are put to: none are taken as test images, for all count; DICOM files are
     brought to it, whose values are in units whatever their depth, and other files of another depth refused"""
+    trained_units: bool = True
+    """whether it was trained on DICOM; if not, that of another depth is refused too"""
     allow_overlap: bool = False
     """--allow-overlap: images are drawn and taken without a look at which are equal"""
 

@@ -171,7 +171,7 @@ def unreadable(path: Path) -> UnreadableImageError | None:
     return None
 
 
-def refuse_depth(path: Path, header: ImageHeader, depth: Depth, others: str) -> None:
+def refuse_depth(path: Path, header: ImageHeader, depth: Depth, others: str, *, units: bool = True) -> None:
     """Refuse a file whose values cannot be compared with others of that depth.
 
     Args:
@@ -179,12 +179,13 @@ def refuse_depth(path: Path, header: ImageHeader, depth: Depth, others: str) -> 
         header: of the file.
         depth: of others.
         others: who they are, and a verb.
+        units: whether the values of these are in units, if those of the file are.
 
     Raises:
         DatasetError: one of them has 8 bits and the other more, or one whole numbers and the other none.
     """
     both = {header.depth, depth}
-    in_units = header.decoder == "dicom" and "uint8" not in both
+    in_units = units and header.decoder == "dicom" and "uint8" not in both
     if len(both) > 1 and not in_units:
         raise DatasetError(
             f"{path} has pixels of {depth_words(header.depth)}, {others} {depth_words(depth)}: their values "

@@ -187,7 +187,10 @@ def _in_units(path: Path, dataset: Dataset, stored: Values, frame: int, own_wind
         values = np.where(padding, image.max() if inverted else image.min(), values)
     if own_window:
         if "WindowCenter" not in dataset and "VOILUTSequence" not in dataset:
-            raise DatasetError(f"{path} has no VOI window; choose another --intensity, such as window:CENTRE:WIDTH.")
+            raise DatasetError(
+                f"{path} has no VOI window, which --intensity voi takes: leave it out, or train with another rule, "
+                "such as window:CENTRE:WIDTH."
+            )
         if "VOILUTSequence" in dataset:
             low, high = 0.0, float(2 ** int(dataset.VOILUTSequence[0].LUTDescriptor[2]) - 1)
             values = values.astype(stored.dtype)

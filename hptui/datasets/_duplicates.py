@@ -86,13 +86,16 @@ def labelled_otherwise(one: Labels, other: Labels) -> int:
     return int(otherwise.any(axis=tuple(range(1, otherwise.ndim))).sum())
 
 
-def check_overlap(splits: Mapping[str, Images], *, published: bool, allowed: bool) -> Iterator[str]:
-    """Lines on images and groups that are in two splits, where that is taken.
+def check_overlap(
+    splits: Mapping[str, Images], *, published: bool, allowed: bool, joined: bool = False
+) -> Iterator[str]:
+    """Lines on images and groups that are in two splits, where that is taken; not on groups of splits that are joined.
 
     Raises:
         DatasetError: it is not: results on images that a network was trained on, or chosen by, are worth nothing.
     """
-    lines = [*_equal_images(splits, published=published, allowed=allowed), *_shared_groups(splits)]
+    lines = [*_equal_images(splits, published=published, allowed=allowed)]
+    lines += [] if joined else _shared_groups(splits)
     refused = [line for line, told in lines if not (told or allowed)]
     if refused:
         raise DatasetError(f"{'; '.join(refused)}. Take them out of one of the two, or allow it with --allow-overlap.")

@@ -81,7 +81,8 @@ def decode_files(paths: Sequence[Path], request: DatasetRequest) -> DecodedFiles
 def _wishes(request: DatasetRequest) -> list[object]:
     """All of a request that decoding depends on."""
     own_window = parse_intensity(request.intensity).kind == "voi"
-    return [request.image_size or _SIZE, request.resize, request.pages, own_window, request.trained_depth]
+    trained = [request.trained_depth, request.trained_units]
+    return [request.image_size or _SIZE, request.resize, request.pages, own_window, *trained]
 
 
 def _require_memory(size: int) -> None:
@@ -108,7 +109,7 @@ class _Files:
             refuse_without_window(paths, self.headers)
         channels = joint_channels(paths, self.headers, request.pages)
         self.form = ImageForm(
-            joint_depth(paths, self.headers, request.trained_depth),
+            joint_depth(paths, self.headers, request.trained_depth, units=request.trained_units),
             channels,
             size,
             size,

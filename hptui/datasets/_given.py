@@ -80,6 +80,8 @@ def as_labels(labels: Array, split: str, class_names: Sequence[str]) -> Array:
         raise DatasetError(
             f"{split} labels {labels.shape} are one-hot, a single 1 in each row: labels.argmax(1) are the classes."
         )
+    if labels.ndim == 2:
+        return as_whole(labels)
     if labels.ndim != 1:
         return labels
     if labels.dtype.kind in "US" or (labels.dtype == object and all(isinstance(label, str) for label in labels)):

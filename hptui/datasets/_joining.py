@@ -17,15 +17,17 @@ _NAMED = 3
 """ranges in a line"""
 
 
-def joint_depth(paths: Sequence[Path], headers: Sequence[ImageHeader], wanted: Depth | None = None) -> Depth:
-    """Depth that holds the pixels of all files: the wanted one, where it has to be that.
+def joint_depth(
+    paths: Sequence[Path], headers: Sequence[ImageHeader], wanted: Depth | None = None, *, units: bool = True
+) -> Depth:
+    """Depth that holds the pixels of all files: the wanted one, where it has to be that, of values in units or not.
 
     Raises:
         DatasetError: their values have no common scale.
     """
     if wanted is not None:
         for path, header in zip(paths, headers, strict=True):
-            refuse_depth(path, header, wanted, "the network was trained on")
+            refuse_depth(path, header, wanted, "the network was trained on", units=units)
         return wanted
     counts = Counter(header.depth for header in headers)
     if len(counts) == 1:
@@ -66,8 +68,8 @@ def refuse_without_window(paths: Sequence[Path], headers: Sequence[ImageHeader])
     for path, header in zip(paths, headers, strict=True):
         if header.decoder != "dicom":
             raise DatasetError(
-                f"{path} is no DICOM file, so it has no window of its own (--intensity voi); "
-                "choose auto, minmax, percentile:LOW:HIGH or window:CENTRE:WIDTH."
+                f"{path} is no DICOM file, so it has no window of its own (--intensity voi): leave it out, or train "
+                "with auto, minmax, percentile:LOW:HIGH or window:CENTRE:WIDTH."
             )
 
 

@@ -7,6 +7,9 @@ from collections.abc import Iterable, Iterator
 from hptui.datasets._image_header import ImageHeader
 from hptui.record.data_summary import FileKinds
 
+_NEARLY = 1.1
+"""times the shorter side: a square is not bent so that anybody sees it"""
+
 
 def kinds_of(headers: Iterable[ImageHeader]) -> FileKinds:
     """Count what files say of themselves."""
@@ -18,10 +21,16 @@ def kinds_of(headers: Iterable[ImageHeader]) -> FileKinds:
         grey=sum(header.channels == 1 for header in every),
         transparent=sum(header.transparent for header in every),
         inverted=sum(header.inverted for header in every),
+        square=sum(_is_square(header) for header in every),
         scaled=scaled,
         unscaled=len(units) - scaled,
         modalities=sorted({header.modality for header in units} - {""}),
     )
+
+
+def has_units(trained: FileKinds | None) -> bool:
+    """Whether values of DICOM are in the units of some training, as far as it is known."""
+    return trained is None or trained.scaled + trained.unscaled > 0
 
 
 def other_kinds(trained: FileKinds | None, here: FileKinds, channels: int) -> Iterator[str]:
@@ -38,6 +47,13 @@ def other_kinds(trained: FileKinds | None, here: FileKinds, channels: int) -> It
         yield f"{_some(here.grey, here)} grey, and the network was trained on colour: they have three equal channels"
     if trained is None:
         return
+    if trained.square == trained.files and (oblong := here.files - here.square):
+        yield (
+            f"{_some(oblong, here)} of other proportions than a square, as none was in training: they were made square "
+            "by the same rule, which the network has never seen the effect of"
+        )
+    if not has_units(trained) and (units := here.scaled + here.unscaled):
+        yield f"{_some(units, here)} DICOM, as none was in training: their values may be on another scale"
     if not trained.transparent and here.transparent:
         yield (
             f"{_some(here.transparent, here)} with an alpha channel, as none was in training: what is transparent was "
@@ -58,6 +74,11 @@ def other_kinds(trained: FileKinds | None, here: FileKinds, channels: int) -> It
             f"there are DICOM files of modality {', '.join(others)}, and the network was trained on "
             f"{', '.join(trained.modalities)}"
         )
+
+
+def _is_square(header: ImageHeader) -> bool:
+    sides = header.height, header.width
+    return max(sides) <= _NEARLY * min(sides)
 
 
 def _some(count: int, here: FileKinds) -> str:

@@ -25,7 +25,9 @@ def wanted_pages(path: Path, count: int, pages: str | None) -> list[int]:
     if count == 1 and pages is None:
         return [0]
     if pages is None:
-        raise DatasetError(f"{path} has {count} pages (frames); say which are the image: --pages takes {FORMS}.")
+        raise DatasetError(
+            f"{path} has {count} pages (frames); say which are the image: --pages of a training takes {FORMS}."
+        )
     rule = parse_pages(pages)
     if isinstance(rule, int):
         if rule > count:

@@ -6,6 +6,7 @@ import hashlib
 import importlib.machinery
 import importlib.util
 import inspect
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -37,6 +38,8 @@ _NO_TEST = (
     "no test images, neither of its own nor taken from training: all that is measured is measured on validation "
     "images, which decisions see"
 )
+_KINDS = {".csv": "table:{}", ".tsv": "table:{}", ".txt": "table:{}", ".npz": "medmnist:{}", ".py": "{}:FUNCTION"}
+"""how files of a suffix are named"""
 _MOST_VALIDATION = 5000  # images: the standard error of an accuracy of 90 % is then below half a percent
 
 
@@ -58,7 +61,21 @@ def check_spec(spec: str) -> None:
         if not path.is_file():
             raise ConfigError(f"{spec!r}: there is no file {path}. Write path/file.py:function.")
     elif not registry.is_own(spec) or not _is_module(name.partition(".")[0]):
+        if (written := _with_its_kind(spec)) is not None:
+            raise ConfigError(f"{spec!r} is a path without the kind of data set that it is; write {written}.")
         registry.check_name("datasets", name)
+
+
+def _with_its_kind(spec: str) -> str | None:
+    """What a path was to be written as; None: there is nothing, or nothing that hptui reads."""
+    path = Path(spec).expanduser()
+    try:
+        if spec.strip() and path.is_dir():
+            return f"folder:{spec}"
+        kind = _KINDS.get(path.suffix.lower()) if path.is_file() else None
+    except OSError:
+        return None
+    return kind.format(spec) if kind is not None else None
 
 
 def request_dataset(
@@ -162,8 +179,10 @@ def check(
     as_run = ""
     if run_pattern is not None:
         splits, as_run = grouped_as_run(splits, run_pattern, names)
-    told = check_overlap(splits, published=bool(dataset.published), allowed=allow_overlap)
-    notes, files = without_files(dataset.notes)
+    joined = least_classes == 1  # for a trained network, which gets all of them
+    told = check_overlap(splits, published=bool(dataset.published), allowed=allow_overlap, joined=joined)
+    given_notes: Any = dataset.notes
+    notes, files = without_files([given_notes] if isinstance(given_notes, str) else given_notes or ())
     return ImageDataset(
         str(dataset.name),
         tuple(names),
@@ -264,16 +283,32 @@ def _checked_images(images: object, split: str, class_names: Sequence[str], *, k
             f"{split} pixels are {pixels.dtype} {pixels.shape}, not (N, C, H, W) with C = 1 to {MOST_CHANNELS}."
             f"{layout_advice(pixels.shape)}"
         )
+    if pixels.shape[1] == pixels.shape[2] > 4 and pixels.shape[3] in (1, 3, 4):
+        raise DatasetError(
+            f"{split} pixels {pixels.shape} would be images of {pixels.shape[1]} channels and {pixels.shape[2]} x "
+            f"{pixels.shape[3]} pixels. Their channels seem to come last: pixels.transpose(0, 3, 1, 2)."
+        )
     pixels = known_pixels(pixels, f"{split} pixels")
     labels = as_labels(labels, split, class_names)
     check_labels(labels, split, len(pixels), class_names)
     return Images(
         pixels,
         np.require(labels, np.int64, ["C", "W"]),
-        _checked_names(images.groups, split, "groups", len(pixels)),
+        _checked_names(_each_its_own(images.groups, split), split, "groups", len(pixels)),
         _checked_names(images.names, split, "names", len(pixels)),
         images.keys if known_keys else None,
     )
+
+
+def _each_its_own(groups: object, split: str) -> object:
+    """Groups in which an image of nobody in particular ("", None, NaN) is one of its own, as in a table."""
+    array = np.asarray(groups, object) if groups is not None else None
+    if array is None or array.ndim != 1:
+        return groups
+    blank = [one is None or one == "" or (isinstance(one, float) and math.isnan(one)) for one in array.tolist()]
+    if not any(blank):
+        return groups
+    return [f"{split} {index}" if no else str(one) for index, (one, no) in enumerate(zip(array, blank, strict=True))]
 
 
 def _checked_names(names: object, split: str, what: str, count: int) -> Names | None:

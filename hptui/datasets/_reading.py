@@ -11,13 +11,18 @@ from hptui.record.intensity import Depth
 
 
 def read_dataset(
-    config: StudyConfig, *, trained_depth: Depth | None = None, run: StudyConfig | None = None
+    config: StudyConfig,
+    *,
+    trained_depth: Depth | None = None,
+    trained_units: bool = True,
+    run: StudyConfig | None = None,
 ) -> ImageDataset:
     """The data set that the settings name, checked.
 
     Args:
         config: the settings.
         trained_depth: see `DatasetRequest`.
+        trained_units: likewise.
         run: settings of the run whose columns and pattern are taken where they fit (see `DatasetRequest`).
 
     Raises:
@@ -38,6 +43,7 @@ def read_dataset(
         run_column=run.columns if run is not None else {},
         run_pattern=run.group_pattern if run is not None else None,
         trained_depth=trained_depth,
+        trained_units=trained_units,
         allow_overlap=config.allow_overlap,
     )
 

@@ -2,15 +2,58 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from hptui.datasets import ImageDataset
+import numpy as np
+
+from hptui.datasets import ImageDataset, Pixels
 from hptui.datasets._summary import sampled_intensities
 
 _SHIFTED, _STRETCHED = 0.5, 1.5
 """deviations of the training images, and times theirs, by which other images may differ before it is told"""
 _FEWEST = 10
 """images of a split: fewer differ by chance"""
+
+
+@dataclass
+class Brightness:
+    """Intensities of training images, and of others that come one batch after another."""
+
+    mean: float
+    """of the training images"""
+    deviation: float
+    count: int = 0
+    """of the others"""
+    _sum: float = 0.0
+    _squares: float = 0.0
+    """means over each image, added up"""
+
+    def add(self, pixels: Pixels) -> None:
+        """Take in some images (n, C, H, W)."""
+        values = pixels.reshape(len(pixels), -1).astype(np.float64)
+        self.count += len(values)
+        self._sum += float(values.mean(1).sum())
+        self._squares += float(np.square(values).mean(1).sum())
+
+    def notes(self) -> Iterator[str]:
+        """A sentence where the others are much brighter, darker, flatter or richer in contrast."""
+        if self.count < _FEWEST:
+            return
+        mean = self._sum / self.count
+        deviation = math.sqrt(max(self._squares / self.count - mean**2, 0.0))
+        if are_others(mean, deviation, self.mean, self.deviation):
+            yield other_intensities(mean, deviation, self.mean, self.deviation)
+
+
+def other_intensities(mean: float, deviation: float, trained_mean: float, trained_deviation: float) -> str:
+    """What to think of images for which that holds."""
+    return (
+        f"intensities are other ones than in training: mean {mean:.4g} and deviation {deviation:.4g}, of the training "
+        f"images {trained_mean:.4g} and {trained_deviation:.4g}. Where that is the scanner and not the patients, the "
+        "network may err because of it."
+    )
 
 
 def are_others(mean: float, deviation: float, trained_mean: float, trained_deviation: float) -> bool:

@@ -41,6 +41,8 @@ class FileKinds(msgspec.Struct, frozen=True, omit_defaults=True):
     """with an alpha channel"""
     inverted: Count = 0
     """stored bright to dark (MONOCHROME1)"""
+    square: Count = 0
+    """as high as wide, or nearly"""
     scaled: Count = 0
     """grey DICOM that says how stored numbers become units"""
     unscaled: Count = 0

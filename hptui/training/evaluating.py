@@ -13,11 +13,11 @@ from hptui.config import StudyConfig
 from hptui.datasets import DatasetRequest, ImageDataset, Images, Labels, Pixels
 from hptui.datasets._groups import grouped_as_run
 from hptui.datasets._intensity import outside
-from hptui.datasets._kinds import other_kinds
+from hptui.datasets._kinds import has_units, other_kinds
 from hptui.datasets._prepare import fingerprint
 from hptui.datasets._reading import read_dataset, split_dataset
 from hptui.datasets._rows import PixelRows, joined, pieces
-from hptui.datasets._shifts import are_others
+from hptui.datasets._shifts import are_others, other_intensities
 from hptui.datasets._split import take_test
 from hptui.datasets._summary import sampled_intensities
 from hptui.errors import DatasetError, HptuiError, nearest
@@ -69,7 +69,8 @@ def read_external(
     channels, height, width = predictor.image_shape
     side = config.image_size or (height if height == width else None)
     config = msgspec.structs.replace(config, dataset=spec, image_size=side)
-    dataset = _read(config, predictor.intensity.dtype, run)
+    trained_kinds = study.data.kinds if study.data is not None else None
+    dataset = _read(config, predictor.intensity.dtype, run, units=has_units(trained_kinds))
     if any(_is_own(one, config, study.fingerprint) for one in _readings(dataset, run)):
         raise DatasetError(
             f"{spec} holds the images that this run was trained on, so they say nothing about others; name another "
@@ -84,7 +85,6 @@ def read_external(
             "of intensities says nothing about them. Name images of the same depth."
         )
     trained_on = trained_on_notes(dataset, own, study.fingerprint) if own is not None else ()
-    trained_kinds = study.data.kinds if study.data is not None else None
     notes = [*trained_on, *dataset.notes]
     if dataset.kinds is not None:
         notes += other_kinds(trained_kinds, dataset.kinds, channels)
@@ -132,16 +132,17 @@ def external_answers(predictor: Predictor, images: Images) -> Predictions:
     return Predictions(images.labels, shares, images.groups, images.names)
 
 
-def _read(config: StudyConfig, depth: Depth, run: StudyConfig | None) -> ImageDataset:
+def _read(config: StudyConfig, depth: Depth, run: StudyConfig | None, *, units: bool) -> ImageDataset:
     """The data set, read as a study with these settings would, so that its own images are drawn as they were.
 
     One that a study would refuse, for images or groups in two splits, is taken: all splits are joined, and none can
     leak into another.
     """
     try:
-        return read_dataset(config, trained_depth=depth, run=run)
+        return read_dataset(config, trained_depth=depth, trained_units=units, run=run)
     except DatasetError:
-        return read_dataset(msgspec.structs.replace(config, allow_overlap=True), trained_depth=depth, run=run)
+        config = msgspec.structs.replace(config, allow_overlap=True)
+        return read_dataset(config, trained_depth=depth, trained_units=units, run=run)
 
 
 def _readings(dataset: ImageDataset, run: StudyConfig | None) -> Iterator[ImageDataset]:
@@ -227,11 +228,7 @@ def _other_intensities(pixels: Pixels | PixelRows, trained: DataSummary | None) 
     mean, deviation = sampled_intensities(pixels)
     if not are_others(mean, deviation, trained.mean, trained.deviation):
         return []
-    return [
-        f"intensities are other ones than in training: mean {mean:.4g} and deviation {deviation:.4g}, of the training "
-        f"images {trained.mean:.4g} and {trained.deviation:.4g}. Where that is the scanner and not the patients, the "
-        "network may err because of it."
-    ]
+    return [other_intensities(mean, deviation, trained.mean, trained.deviation)]
 
 
 def _joined(splits: list[Images], what: str) -> Any:

@@ -233,3 +233,18 @@ def test_the_first_interruption_ends_the_decoding(capsys: Captured, monkeypatch:
     monkeypatch.setattr("hptui.cli.headway_line.HeadwayLine.show", lambda line, words: interrupted(words))
     assert main(["data", "table:labels.csv"]) == 130
     assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flag", ["--sheet", "--augmentations"])
+def test_an_image_of_the_data_set_is_not_drawn_over(tmp_path: Path, capsys: Captured, flag: str) -> None:
+    for name in ("ill", "well"):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        for index in range(6):
+            pixels = np.random.default_rng([index, len(name)]).integers(0, 255, (8, 8), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "set" / name / f"{index}.png")
+    image = tmp_path / "set" / "ill" / "0.png"
+    before = image.read_bytes()
+    assert main(["data", f"folder:{tmp_path / 'set'}", flag, str(image)]) == 2
+    assert f"{flag}: {image} is an image of this data set; name another file." in capsys.readouterr().err
+    assert image.read_bytes() == before
+    assert main(["data", f"folder:{tmp_path / 'set'}", "--sheet", str(tmp_path / "set" / "sheet.png")]) == 0

@@ -266,3 +266,23 @@ def test_images_are_read_as_an_older_study_read_its_own(data: object, allowed: b
     """Its splits were drawn without a look at equal images, which no setting of it says."""
     study: Any = SimpleNamespace(config=resolve([]).config, data=data)
     assert _reading(study, "digits", {}).allow_overlap is allowed
+
+
+def test_a_table_that_something_else_wrote_is_not_replaced(here: Path, capsys: Captured) -> None:
+    """Labels, or the first of the images that a shell makes of `--out *.png`."""
+    labels, image = here / "labels.csv", here / "first.png"
+    labels.write_text("image,label\n0.png,ill\n")
+    Image.new("L", (8, 8)).save(image)
+    for command in (
+        ["evaluate", "--trust", RUN, "own.py:other", "--csv"],
+        ["predict", "--trust", RUN, "x.png", "--out"],
+    ):
+        for path in (labels, image):
+            before = path.read_bytes()
+            assert main([*command, str(path)]) == 2
+            assert "is there, and was not written by this command" in capsys.readouterr().err
+            assert path.read_bytes() == before
+    answered = here / "answers.csv"
+    for _ in range(2):
+        assert main(["evaluate", "--trust", RUN, "own.py:other", "--csv", str(answered)]) == 0
+    assert answered.read_text().startswith("image,")

@@ -116,7 +116,7 @@ def test_the_window_of_each_file_is_applied_if_asked(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"x\.png is no DICOM file, so it has no window of its own"):
         read(tmp_path / "x.png", intensity="voi")
     path = write_dicom(tmp_path / "none.dcm", SOFT_TISSUE, **wanted)
-    with pytest.raises(DatasetError, match=r"none\.dcm has no VOI window; choose another --intensity"):
+    with pytest.raises(DatasetError, match=r"none\.dcm has no VOI window, which --intensity voi takes"):
         read(path, intensity="voi")
 
 

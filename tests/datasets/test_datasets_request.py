@@ -187,3 +187,17 @@ def test_what_a_plug_in_returns_is_checked(here: Path) -> None:
     np.savez(here / "x.npz", **content)
     with pytest.raises(DatasetError, match=r"medmnist:x\.npz: there must be at least two classes"):
         request("medmnist:x.npz")
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [("images", "folder:{}"), ("x.csv", "table:{}"), ("x.npz", "medmnist:{}"), ("own.py", "{}:FUNCTION")],
+)
+def test_a_path_without_its_kind_is_told_with_it(tmp_path: Path, name: str, written: str) -> None:
+    path = tmp_path / name
+    path.mkdir() if "." not in name else path.write_text("")
+    with pytest.raises(ConfigError) as caught:
+        check_spec(str(path))
+    assert str(caught.value) == (
+        f"{str(path)!r} is a path without the kind of data set that it is; write {written.format(path)}."
+    )

@@ -174,3 +174,40 @@ def test_a_class_that_training_images_have_in_another_spelling_is_refused(severa
         check(given)
     check(replace(given, test=labelled(1, [0, 1])))
     check(replace(given, train=labelled(0, [0, 1, 2])))
+
+
+def test_channels_that_come_last_in_small_images_are_no_width() -> None:
+    for channels, side in ((3, 16), (1, 8), (4, 12)):
+        given = np.zeros((16, side, side, channels), np.uint8)
+        assert "Their channels seem to come last: pixels.transpose(0, 3, 1, 2)" in refusal(
+            dataset(train=Images(given, LABELS), test=None)
+        )
+    few = Images(np.random.default_rng(0).integers(0, 255, (16, 3, 3, 3)).astype(np.uint8), LABELS)
+    assert check(dataset(train=few, test=None)).train.pixels.shape == (16, 3, 3, 3)
+
+
+@pytest.mark.parametrize(("notes", "told"), [(None, ()), ("one line", ("one line",)), (["a", "b"], ("a", "b"))])
+def test_notes_are_lines_whatever_holds_them(notes: Any, told: tuple[str, ...]) -> None:
+    assert check(dataset(notes=notes)).notes == told
+
+
+def test_several_labels_may_be_floats_as_their_loss_takes_them() -> None:
+    labels = np.random.default_rng(0).integers(0, 2, (16, 2))
+    labels[0] = 1
+    given = dataset(train=Images(pixels(0), labels.astype(np.float32)), test=None)  # type: ignore[arg-type]
+    assert np.array_equal(check(given).train.labels, labels)
+    assert "train labels are float64 (16, 2), not integers" in refusal(
+        dataset(train=Images(pixels(0), labels + 0.5), test=None)  # type: ignore[arg-type]
+    )
+
+
+@pytest.mark.parametrize("blank", ["", None, float("nan")])
+def test_images_of_nobody_in_particular_are_groups_of_their_own(blank: object) -> None:
+    groups: Any = [*["p1"] * 8, *[blank] * 8]
+    found = check(dataset(train=Images(pixels(0), LABELS, groups=groups), test=None)).train.groups
+    assert found is not None
+    assert len(set(found.tolist())) == 9
+    numbers: Any = np.arange(16) // 4
+    kept = check(dataset(train=Images(pixels(0), LABELS, groups=numbers), test=None)).train.groups
+    assert kept is not None
+    assert kept.tolist() == [str(one) for one in numbers]

@@ -237,3 +237,21 @@ def test_the_surest_mistakes_of_all_labels() -> None:
         (1, "not mass", "mass"),
     ]
     assert [one.probability for one in found] == pytest.approx([0.9, 0.7])
+
+
+@pytest.mark.parametrize(("off", "groups"), [(0.0, 0), (0.0, 40), (0.1, 0)])
+def test_the_interval_of_a_calibration_error_holds_it_and_the_truth(off: float, groups: int) -> None:
+    """Bins add their noise to the error of each label, as they do to that of a class, and a resample adds more."""
+    held = 0
+    for seed in range(30):
+        random = np.random.default_rng(seed)
+        shares = random.uniform(0.1, 0.8, (200, 3))
+        labels = (random.random((200, 3)) < shares).astype(np.int64)
+        whose = np.array([f"g{index % groups}" for index in range(200)]) if groups else None
+        one = Predictions(labels, (shares + off).astype(np.float32), whose)
+        value, ends = metric("calibration_error", one), interval("calibration_error", one, resamples=200)
+        assert value is not None
+        assert ends is not None
+        assert ends[0] <= value <= ends[1]
+        held += ends[0] <= off <= ends[1]
+    assert held >= 27

@@ -36,6 +36,7 @@ def data(dataset: str | None, sheet: Path | None, augmentations: Path | None, as
     trained or kept.
     """
     config = resolve_layers(None, flags | {"dataset": dataset}).config
+    from hptui.cli.overwriting import refuse_own_image
     from hptui.datasets._intensity import fit_intensity
     from hptui.datasets._reading import read_dataset, split_dataset
     from hptui.datasets._sheet import write_sheet
@@ -58,6 +59,9 @@ def data(dataset: str | None, sheet: Path | None, augmentations: Path | None, as
         print_result(class_table(summary))
         for line in noticed(summary):
             print_line(f"note: {line}")
+    for flag, path in (("--sheet", sheet), ("--augmentations", augmentations)):
+        if path is not None:
+            refuse_own_image(flag, path, config.dataset, prepared)
     if sheet is not None:
         write_sheet(prepared, sheet, fitted.intensity)
     if augmentations is not None:

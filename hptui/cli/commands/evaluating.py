@@ -102,10 +102,14 @@ def evaluate(
     if table is not None and not table.parent.is_dir():
         raise UsageError(f"--csv: there is no folder {table.parent}.")
     from hptui.cli.console import print_result
-    from hptui.cli.evaluate import answers_csv, draw_evaluation, evaluation_json, evaluation_text
+    from hptui.cli.evaluate import ANSWERED, answers_csv, draw_evaluation, evaluation_json, evaluation_text
     from hptui.cli.evaluate import evaluate as put_to
+    from hptui.cli.overwriting import refuse_other_table
     from hptui.reading.evaluation import Wanted
     from hptui.record.files import replace_file
+
+    if table is not None:
+        refuse_other_table("--csv", table, ANSWERED)
 
     with prints_apart():  # own code may print
         found = put_to(

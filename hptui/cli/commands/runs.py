@@ -81,10 +81,14 @@ def predict(
     Gives class and probabilities as CSV. IMAGES are image files, folders of them, or .npz archives. What cannot be read
     is named and left out (exit code 1).
     """
+    from hptui.cli.overwriting import refuse_other_table
+    from hptui.cli.predict import PREDICTED
     from hptui.cli.predict import predict as put_to
 
     if out is not None and not out.parent.is_dir():
         raise UsageError(f"--out: there is no folder {out.parent}.")
+    if out is not None:
+        refuse_other_table("--out", out, PREDICTED)
     with prints_apart() as print_row:
         table = put_to(
             run,
