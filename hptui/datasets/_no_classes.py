@@ -29,6 +29,13 @@ def refuse_no_classes(root: Path, folders: Sequence[Path]) -> None:
             f"{root}: {' and '.join(path.name for path in folders)} are images and what is drawn on them, not classes. "
             "Name a table with the labels of the images: --dataset table:PATH."
         )
+    for path in folders:
+        drawn_on = _MASK_NAME.fullmatch(path.name)
+        if drawn_on is not None and drawn_on[1].lower() in names:
+            raise DatasetError(
+                f"{root}: {path.name} is called like what is drawn on the images of {drawn_on[1]}, not like a class of "
+                "its own. Take such folders out, or name a table with the labels: --dataset table:PATH."
+            )
     if len(folders) > 1 and all(_FOLD.fullmatch(path.name) for path in folders):
         raise DatasetError(
             f"{root}: {' and '.join(path.name for path in folders)} are parts of a data set, not classes. "

@@ -283,7 +283,7 @@ def _checked_images(images: object, split: str, class_names: Sequence[str], *, k
             f"{split} pixels are {pixels.dtype} {pixels.shape}, not (N, C, H, W) with C = 1 to {MOST_CHANNELS}."
             f"{layout_advice(pixels.shape)}"
         )
-    if pixels.shape[1] == pixels.shape[2] > 4 and pixels.shape[3] in (1, 3, 4):
+    if min(pixels.shape[1:3]) > 4 and pixels.shape[3] in (1, 3, 4):
         raise DatasetError(
             f"{split} pixels {pixels.shape} would be images of {pixels.shape[1]} channels and {pixels.shape[2]} x "
             f"{pixels.shape[3]} pixels. Their channels seem to come last: pixels.transpose(0, 3, 1, 2)."

@@ -26,7 +26,7 @@ def summarize(dataset: ImageDataset) -> DataSummary:
     levels, counts = _sampled_levels(pixels)
     mean, deviation = _mean_and_deviation(levels, counts)
     lowest, highest = _extremes(dataset.train)
-    repeated, contradictory = _repeated(dataset.train)
+    repeated, contradictory = repeated_images(dataset.train)
     return DataSummary(
         name=dataset.name,
         class_names=list(dataset.class_names),
@@ -79,8 +79,8 @@ def _extremes(images: Images) -> tuple[float, float]:
     return float(ends.min()), float(ends.max())
 
 
-def _repeated(images: Images) -> tuple[int, int]:
-    """Images that equal an earlier one, and how many of these are of another class than the first."""
+def repeated_images(images: Images) -> tuple[int, int]:
+    """How many images equal an earlier one, and how many of these are of another class than the first."""
     _, first, numbers = np.unique(pixel_keys(images), return_index=True, return_inverse=True)
     earliest = first[numbers]
     again = earliest != np.arange(len(images))

@@ -19,7 +19,7 @@ from hptui.datasets._reading import read_dataset, split_dataset
 from hptui.datasets._rows import PixelRows, joined, pieces
 from hptui.datasets._shifts import are_others, other_intensities
 from hptui.datasets._split import take_test
-from hptui.datasets._summary import sampled_intensities
+from hptui.datasets._summary import repeated_images, sampled_intensities
 from hptui.errors import DatasetError, HptuiError, nearest
 from hptui.record.data_summary import DataSummary
 from hptui.record.intensity import Depth, Intensity
@@ -104,7 +104,16 @@ def read_external(
             f"the run has groups by its column {run.columns['group']!r}, and these images have none: they count one by "
             "one (--group-column or --group-pattern says whom they are of)."
         )
-    return ExternalImages(dataset.name, Images(pixels, labels, groups, names), tuple(notes))
+    images = Images(pixels, labels, groups, names)
+    notes += _repeated_notes(images)
+    return ExternalImages(dataset.name, images, tuple(notes))
+
+
+def _repeated_notes(images: Images) -> Iterator[str]:
+    repeated, contradictory = repeated_images(images)
+    if repeated:
+        other = f", {contradictory:,} of them with another label" if contradictory else ""
+        yield f"{repeated:,} of {len(images):,} images equal another one{other}: each counts every time."
 
 
 def _range_notes(spec: str, pixels: Pixels | PixelRows, intensity: Intensity) -> list[str]:

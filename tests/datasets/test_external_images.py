@@ -116,6 +116,30 @@ def test_all_images_count_and_none_are_said_to_be_taken(tmp_path: Path) -> None:
     assert found.notes[-1] == "all 6 images count, whatever their split."
 
 
+def test_images_that_come_again_are_told(tmp_path: Path) -> None:
+    """They are in no two splits, since all are joined; but each counts in every metric."""
+    first = tmp_path / "ill" / "0.png"
+    for index in range(10):
+        pixels = np.random.default_rng(index).integers(0, 255, (8, 8), dtype=np.uint8)
+        path = tmp_path / ("ill", "well")[index % 2] / f"{index}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(pixels).save(path)
+    assert not any("equal another" in note for note in read(f"folder:{tmp_path}", "uint8").notes)
+    for again in ("ill/again.png", "well/again.png"):
+        (tmp_path / again).write_bytes(first.read_bytes())
+    expected = "2 of 12 images equal another one, 1 of them with another label: each counts every time."
+    assert expected in read(f"folder:{tmp_path}", "uint8").notes
+
+
+def test_patients_in_two_splits_are_no_news_where_these_are_joined(tmp_path: Path) -> None:
+    spec = hospital(tmp_path, "1")
+    table = tmp_path / "labels.csv"
+    head, *rows = table.read_text().splitlines()
+    splits = ("train", "test")
+    table.write_text("\n".join([f"{head},split", *(f"{row},{splits[at % 2]}" for at, row in enumerate(rows))]))
+    assert not [note for note in read(spec, "int16").notes if "group" in note and "train too" in note]
+
+
 @pytest.mark.parametrize(
     ("mean", "deviation", "told"),
     [(100, 115, False), (70, 115, False), (30, 115, True), (170, 115, True), (100, 60, True), (100, 250, True)],

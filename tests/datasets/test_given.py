@@ -177,8 +177,8 @@ def test_a_class_that_training_images_have_in_another_spelling_is_refused(severa
 
 
 def test_channels_that_come_last_in_small_images_are_no_width() -> None:
-    for channels, side in ((3, 16), (1, 8), (4, 12)):
-        given = np.zeros((16, side, side, channels), np.uint8)
+    for shape in ((16, 16, 3), (8, 8, 1), (12, 12, 4), (10, 14, 3)):
+        given = np.zeros((16, *shape), np.uint8)
         assert "Their channels seem to come last: pixels.transpose(0, 3, 1, 2)" in refusal(
             dataset(train=Images(given, LABELS), test=None)
         )

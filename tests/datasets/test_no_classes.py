@@ -55,6 +55,13 @@ def test_images_beside_their_masks_are_no_classes(tmp_path: Path) -> None:
     assert read(tmp_path / "other").class_names == ("mask", "no mask")
 
 
+def test_a_folder_of_masks_that_is_called_like_a_class_is_no_class(tmp_path: Path) -> None:
+    fill(tmp_path, 3, classes=("benign", "benign_mask", "malignant"))
+    assert refusal(tmp_path).startswith(f"{tmp_path}: benign_mask is called like what is drawn on the images of benign")
+    fill(tmp_path / "other", 3, classes=("no_mask", "with_mask"))  # what people wear
+    assert read(tmp_path / "other").class_names == ("no_mask", "with_mask")
+
+
 def test_masks_that_are_called_like_their_images_are_left_out(tmp_path: Path) -> None:
     for position, name in enumerate(("benign", "malignant")):
         for index in range(5):
