@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -11,19 +9,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from hptui.datasets._request import one_line
 from hptui.datasets._split_names import split_named, without_signs
+from hptui.datasets._table_text import read_lines, refuse_surplus
 from hptui.errors import DatasetError, nearest
-from hptui.opening import read_file
 
 Role = Literal["image", "label", "split", "group"]
 
-_MOST_BYTES = 1 << 30
-_DELIMITERS, _BAR = ",;\t", "|"
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm"}
 """of what is in a first line that names no columns"""
-_WIDE = (b"\xff\xfe", b"\xfe\xff")
-"""how UTF-16 begins, of Excel's "Unicode text\""""
 _MARKS = {"0", "1", "0.0", "1.0"}
 _IS_TEST = {"istest"}
 _YES, _NO = {"1", "1.0", "true", "yes"}, {"0", "0.0", "false", "no"}
@@ -90,9 +83,10 @@ def read_table(path: Path, named: Mapping[str, str], run: Mapping[str, str] | No
         run: columns of the table of a run, which are taken as if they were named where this table has them.
 
     Raises:
-        DatasetError: it cannot be read, or it is not clear which column is what.
+        DatasetError: it cannot be read, it is not clear which column is what, or a line has more cells than there are
+            columns.
     """
-    lines = _lines(path)
+    lines = read_lines(path)
     if len(lines) < 2:
         raise DatasetError(f"{path} needs a line with the names of its columns, and a line for each image.")
     header = [cell.strip() for cell in lines[0][1]]
@@ -101,6 +95,7 @@ def read_table(path: Path, named: Mapping[str, str], run: Mapping[str, str] | No
     for role in _USUAL:
         if (column := _column(path, header, role, named.get(role), [cells for _, cells in lines[1:]])) is not None:
             columns[role] = column
+    refuse_surplus(path, lines)
     label_columns = _label_columns(header, columns["label"])
     places = {role: header.index(column) for role, column in columns.items() if role != "label"}
     label_places = [header.index(column) for column in label_columns]
@@ -171,28 +166,6 @@ def _refuse_half_a_split(path: Path, column: str, words: set[str]) -> None:
             f"{path}: column {column!r} holds {known[0]!r} and {odd[0]!r}, which does not say what it is for: write "
             "train, validation or test, and take out lines that are for none of them."
         )
-
-
-def _lines(path: Path) -> list[tuple[int, list[str]]]:
-    """Cells of all lines that are not empty, with the number of the line."""
-    try:
-        content = read_file(path, _MOST_BYTES)
-        text = content.decode("utf-16" if content.startswith(_WIDE) else "utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("cp1252", "replace")  # of Excel on Windows
-    except OSError as error:
-        raise DatasetError(f"{path} cannot be read ({one_line(error)}).") from error
-    if content.startswith(b"PK"):
-        raise DatasetError(f"{path} is no text, maybe a workbook; save it as CSV.")
-    first = text.split("\n", 1)[0]
-    delimiter = max(_DELIMITERS, key=first.count)
-    if delimiter not in first and _BAR in first:  # elsewhere it stands between the labels of an image
-        delimiter = _BAR
-    try:
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-        return [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
-    except csv.Error as error:
-        raise DatasetError(f"{path} cannot be read as a table ({error}).") from error
 
 
 def _cell(cells: list[str], place: int | None) -> str:

@@ -451,3 +451,30 @@ def test_a_split_that_some_lines_lack_is_refused(tmp_path: Path) -> None:
     rows = [f"{index:03},{index % 2},{split}" for index, split in enumerate(splits)]
     said = refusal(write(tmp_path, ["file,label,split", *rows]))
     assert "column 'split' says 'test' in some lines, and nothing in others: write train, validation or test" in said
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "cells"),
+    [("file,label", "{:03}.png,Edema,Effusion", 3), ("file,weight,label", "{:03}.png,3,5,1", 4)],
+)
+def test_a_line_with_more_cells_than_names_is_refused(tmp_path: Path, header: str, row: str, cells: int) -> None:
+    """Else the label would be what stands after a comma within a cell, or lack what does."""
+    right = [f"{index:03}.png{',1' * header.count(',')}," for index in range(7)]
+    said = refusal(write(folder(tmp_path, 8), [header, *right, row.format(7)]))
+    assert said.startswith(
+        f"line 9 has {cells} cells, and the first line names {header.count(',') + 1} columns: what separates the cells "
+        "has to be in quotes within one"
+    )
+    assert said.endswith("with decimal commas (3,5), separate the cells by ;.")
+
+
+def test_empty_cells_at_the_end_are_no_surplus(tmp_path: Path) -> None:
+    rows = [f"{index:03}.png,{index % 2}{', ,' * (index % 3)}" for index in range(8)]
+    assert read(write(folder(tmp_path, 8), ["file,label", *rows])).class_names == ("0", "1")
+
+
+def test_names_of_rows_without_a_name_are_refused_with_what_to_write(tmp_path: Path) -> None:
+    rows = [f'"{index + 1}","{index:03}.png",{index % 2}' for index in range(8)]
+    said = refusal(write(folder(tmp_path, 8), ['"file","label"', *rows]))
+    assert said.startswith("every line has 3 cells, and the first line names 2 columns: if names of rows stand before")
+    assert "(in R: row.names=FALSE)" in said
