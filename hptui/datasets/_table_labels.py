@@ -28,10 +28,12 @@ _IN_BRACKETS = re.compile(r"\[(.*)\]", re.DOTALL)
 """a list as Python, NumPy and JSON write it"""
 _ITEM = re.compile(r"""'([^']*)'|"([^"]*)"|([^\s,'"][^,]*)""")
 _PRESENCE = {"0": 0, "0.0": 0, "0,0": 0, "false": 0, "no": 0, "1": 1, "1.0": 1, "1,0": 1, "true": 1, "yes": 1}
-
-
 _COMMA = re.compile(r"[0-9]+,[0-9]{1,2}")
 """a number as much of Europe writes it, where all are written so"""
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+|inf)(e[+-]?[0-9]+)?", re.IGNORECASE)
+"""what people call a number: 1_0, which Python takes for 10, is a word"""
+_VECTOR = re.compile(r"[\[({]?\s*[01](\.0*)?([\s,;|]+[01](\.0*)?)+[\s,;|]*[\])}]?")
+"""several of 0 and 1 in a cell"""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ def read_labels(path: Path, columns: Sequence[str], rows: Sequence[Row], least: 
     """
     if len(columns) > 1:
         return _several_columns(path, columns, rows)
+    _refuse_vectors(path, columns[0], rows)
     if rows and all(_IN_BRACKETS.fullmatch(row.label) for row in rows):
         return _bracketed(path, columns[0], rows, least)
     if any(_BETWEEN in row.label for row in rows):
@@ -66,6 +69,19 @@ def read_labels(path: Path, columns: Sequence[str], rows: Sequence[Row], least: 
         lambda some: np.array([numbers[classes[row.label]] for row in some], np.int64),
         (*_joined_note(tuple(numbers)), *_two_words_note(columns[0], tuple(numbers))),
     )
+
+
+def _refuse_vectors(path: Path, column: str, rows: Sequence[Row]) -> None:
+    """Refuse cells that hold a 0 or 1 for each label in its place: of a list of labels, the order says nothing."""
+    if not rows or not all(_VECTOR.fullmatch(row.label) for row in rows):
+        return
+    lengths = {len(re.findall(r"[01](?:\.0*)?", row.label)) for row in rows}
+    if len(lengths) == 1 and not all(_COMMA.fullmatch(row.label) for row in rows):
+        raise DatasetError(
+            f"{path}: column {column!r} holds {lengths.pop()} of 0 and 1 in each cell ({rows[0].label!r} in line "
+            f"{rows[0].line}), which do not say what they are: write a column of 0 and 1 for each label, and name "
+            f"them with --column label=NAME,NAME; or the names of the labels with {_BETWEEN} between."
+        )
 
 
 def _with_point(row: Row) -> Row:
@@ -191,11 +207,10 @@ def _class_names(path: Path, column: str, labels: Sequence[str], least: int) -> 
             no classes.
     """
     words = in_order(set(labels))
-    try:
-        numbers = {word: float(word) for word in words}
-    except ValueError:
+    if not all(map(_NUMBER.fullmatch, words)):
         names = {word: word for word in words}
     else:
+        numbers = {word: float(word) for word in words}
         if broken := [word for word, number in numbers.items() if not (math.isfinite(number) and number.is_integer())]:
             raise DatasetError(f"{path}: column {column!r} holds {broken[0]!r}, which is no class.")
         names = {word: str(int(numbers[word])) for word in sorted(words, key=numbers.__getitem__)}

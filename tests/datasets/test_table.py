@@ -478,3 +478,26 @@ def test_names_of_rows_without_a_name_are_refused_with_what_to_write(tmp_path: P
     said = refusal(write(folder(tmp_path, 8), ['"file","label"', *rows]))
     assert said.startswith("every line has 3 cells, and the first line names 2 columns: if names of rows stand before")
     assert "(in R: row.names=FALSE)" in said
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("[0, 1, 0]", "[1, 0, 0]"), ("[0. 1. 1.]", "[1. 0. 1.]"), ("0|1|0", "0|0|1"), ("(0, 1, 1)", "(1, 1, 1)")],
+)
+def test_a_vector_of_marks_in_one_cell_is_refused(tmp_path: Path, first: str, second: str) -> None:
+    """Read as a list of labels, all rows with the same marks in other places would be alike."""
+    rows = [f'{index:03}.png,"{(first, second)[index % 2]}"' for index in range(40)]
+    said = refusal(write(folder(tmp_path), ["image,label", *rows]))
+    assert said.startswith(f"column 'label' holds 3 of 0 and 1 in each cell ({first!r} in line 2), which do not say")
+    assert "write a column of 0 and 1 for each label, and name them with --column label=NAME,NAME; or" in said
+
+
+def test_lists_of_numbers_of_classes_are_no_vectors_of_marks(tmp_path: Path) -> None:
+    rows = [f"{index:03}.png,{('0', '1', '0|1')[index % 3]}" for index in range(40)]
+    assert read(write(folder(tmp_path), ["image,label", *rows])).task == "multi-label"
+
+
+def test_numbers_with_a_low_line_are_words(tmp_path: Path) -> None:
+    """Python takes 1_0 for 10 and 0_1 for 1."""
+    rows = [f"{index:03}.png,{('0_1', '1_0', '1', '10')[index % 4]}" for index in range(40)]
+    assert read(write(folder(tmp_path), ["image,label", *rows])).class_names == ("0_1", "1", "10", "1_0")
