@@ -74,7 +74,7 @@ def table(request: DatasetRequest) -> ImageDataset:
     every = labels.of([entry.row for entry in ordered])
     whose = patient_note(decoded.headers, request, known, grouped="group" in content.columns)
     sources = (*source_notes(files, decoded.headers, every, names), *whose)
-    notes = (content.note, *labels.notes, *notes, *left_out.notes, *decoded.notes, *sources)
+    notes = (*content.notes, *labels.notes, *notes, *left_out.notes, *decoded.notes, *sources)
     train, test = images["train"], images.get("test")
     if test is None:
         train, test, taken = take_test(train, request, names)

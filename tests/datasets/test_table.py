@@ -501,3 +501,53 @@ def test_numbers_with_a_low_line_are_words(tmp_path: Path) -> None:
     """Python takes 1_0 for 10 and 0_1 for 1."""
     rows = [f"{index:03}.png,{('0_1', '1_0', '1', '10')[index % 4]}" for index in range(40)]
     assert read(write(folder(tmp_path), ["image,label", *rows])).class_names == ("0_1", "1", "10", "1_0")
+
+
+@pytest.mark.parametrize("name", ["is_valid", "isVal"])
+def test_what_a_column_marks_as_validation_is_validation(tmp_path: Path, name: str) -> None:
+    rows = [f"images/{index:03}.png,{'ab'[index % 2]},{index >= 32}" for index in range(40)]
+    dataset = read(write(folder(tmp_path), [f"path,class,{name}", *rows]))
+    assert f"; what {name} marks is validation, and all else training" in dataset.notes[0]
+    assert dataset.validation is not None
+    assert dataset.validation.names is not None
+    assert dataset.validation.names.tolist() == [f"images/{index:03}.png" for index in range(32, 40)]
+
+
+@pytest.mark.parametrize(
+    ("header", "unread"),
+    [
+        ("path,class,is_train,site", "is_train"),
+        ("path,class,train,test", "train, test"),
+        ("path,class,is_test,is_valid", "is_valid"),
+        ("path,class,split,test", ""),
+        ("path,class,a,b", ""),
+    ],
+)
+def test_columns_that_may_mark_splits_and_are_not_read_are_told(tmp_path: Path, header: str, unread: str) -> None:
+    words = ("train", "test") if "split" in header else ("0", "1")
+    rows = [f"{index:03}.png,{'ab'[index % 2]},{words[index > 29]},{index // 15 % 2}" for index in range(40)]
+    told = [note for note in read(write(folder(tmp_path), [header, *rows])).notes if note.startswith("not read: ")]
+    assert [note.partition(". Where that says which images are for training, ")[0] for note in told] == (
+        [f"not read: {unread}"] if unread else []
+    )
+
+
+@pytest.mark.parametrize("nothing", ["#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!", ".", "-"])
+def test_errors_of_a_workbook_and_signs_for_nothing_are_no_label_and_no_split(tmp_path: Path, nothing: str) -> None:
+    rows = [f"{index:03}.png,{'ab'[index % 2] if index % 5 else nothing},{nothing}" for index in range(40)]
+    dataset = read(write(folder(tmp_path), ["file,label,split", *rows]))
+    assert dataset.class_names == ("a", "b")
+    assert "left out, without a label: 8 of 40 rows" in dataset.notes
+
+
+def test_minus_beside_plus_is_a_class(tmp_path: Path) -> None:
+    rows = [f"{index:03}.png,{('-', '+', '++')[index % 3]}" for index in range(40)]
+    assert set(read(write(folder(tmp_path), ["file,label", *rows])).class_names) == {"-", "+", "++"}
+
+
+@pytest.mark.parametrize("nobody", ["NA", "None", "unknown", "-", "?"])
+def test_nobody_is_no_patient(tmp_path: Path, nobody: str) -> None:
+    """Else all images of unknown patients would be of one, and in one split."""
+    rows = [f"{index:03}.png,{index % 2},{f'p{index // 4}' if index < 20 else nobody}" for index in range(40)]
+    dataset = read(write(folder(tmp_path), ["file,label,patient", *rows]))
+    assert "without a group, each taken as one of its own: 20 of 40 images" in dataset.notes
