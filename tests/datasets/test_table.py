@@ -293,7 +293,14 @@ def test_rows_without_label_or_named_again_are_told_and_contradictions_refused(t
         "left out, not named in the table: 1 (images/038.png)",
     )
     contradictory = write(tmp_path, ["file,label,patient", *rows, "000.png,1,p0"])
-    assert refusal(contradictory) == "'000.png' has the label '0' in line 2, and '1' in line 40."
+    assert refusal(contradictory) == (
+        "'000.png' has the label '0' in line 2, and '1' in line 40. Write one row for each image: with the label that "
+        "most say, or 0|1 where it has both."
+    )
+    folds = write(tmp_path, ["file,label,split", "000.png,0,train", "001.png,1,train", "000.png,0,test"])
+    assert refusal(folds) == (
+        "'000.png' has the split 'train' in line 2, and 'test' in line 4. Write one row for each image."
+    )
 
 
 def test_a_pattern_goes_before_a_column_that_was_guessed(tmp_path: Path) -> None:
@@ -551,3 +558,32 @@ def test_nobody_is_no_patient(tmp_path: Path, nobody: str) -> None:
     rows = [f"{index:03}.png,{index % 2},{f'p{index // 4}' if index < 20 else nobody}" for index in range(40)]
     dataset = read(write(folder(tmp_path), ["file,label,patient", *rows]))
     assert "without a group, each taken as one of its own: 20 of 40 images" in dataset.notes
+
+
+def test_two_rows_of_an_image_that_mark_other_labels_are_refused_with_what_to_write(tmp_path: Path) -> None:
+    path = write(folder(tmp_path, 3), ["image,MEL,NV", "000,1,0", "001,0,1", "000,0,1"])
+    assert refusal(path, column={"label": "MEL,NV"}).endswith(
+        "Write one row for each image, with a 1 for every label that it has."
+    )
+
+
+def test_a_file_by_two_paths_is_one_image(tmp_path: Path) -> None:
+    """Else the same image could be learned and tested."""
+    rows = [f"{before}{index:03}.png,{index % 2}" for index in range(20) for before in ("images/", "images/../images/")]
+    below = folder(tmp_path, 20) / "images"
+    rows += [f"{below}/{index:03}.png,{index % 2}" for index in range(20)]
+    dataset = read(write(tmp_path, ["file,label", *rows[::-1]]))
+    assert sorted(by_name(dataset)) == [f"images/{index:03}.png" for index in range(20)]
+    assert "left out, named again with the same label: 40 of 60 rows" in dataset.notes
+    assert not any("not named in the table" in note for note in dataset.notes)
+
+
+def test_the_folder_above_that_of_a_link_is_another(tmp_path: Path) -> None:
+    folder(tmp_path / "elsewhere", 4)
+    for index in range(4):
+        draw(tmp_path / f"{index:03}.png", 100 + index)
+        draw(tmp_path / "elsewhere" / f"{index:03}.png", 200 + index)
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere" / "images")
+    rows = [f"{before}{index:03}.png,{index % 2}" for index in range(4) for before in ("", "link/../")]
+    dataset = read(write(tmp_path, ["file,label", *rows]))
+    assert len(dataset.train) + len(dataset.test) == 8
