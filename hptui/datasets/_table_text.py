@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +19,17 @@ _MOST_BYTES = 1 << 30
 _DELIMITERS, _BAR = ",;\t", "|"
 _WIDE = (b"\xff\xfe", b"\xfe\xff")
 """how UTF-16 begins, of Excel's "Unicode text\""""
+_SEPARATOR = re.compile(r"sep=([,;\t|])[,;\t|]*\r?\n", re.IGNORECASE)
+"""a first line that tells Excel what stands between the cells"""
+_BINARY = {
+    b"PK\x03\x04": "no text, maybe a workbook; save it as CSV",
+    b"\xd0\xcf\x11\xe0": "a workbook of old Excel (.xls); save it as CSV",
+    b"PAR1": "a Parquet file; save it as CSV",
+    b"\x1f\x8b": "compressed (gzip); unpack it",
+    b"version https://git-lfs": "what Git LFS left in place of the table; get it with: git lfs pull",
+}
+"""what a file is by how it begins"""
+_PAGE = re.compile(rb"\s*<(!doctype|html|\?xml)", re.IGNORECASE)
 
 
 def read_lines(path: Path) -> list[Line]:
@@ -28,18 +40,41 @@ def read_lines(path: Path) -> list[Line]:
     """
     try:
         content = read_file(path, _MOST_BYTES)
-        text = content.decode("utf-16" if content.startswith(_WIDE) else "utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("cp1252", "replace")  # of Excel on Windows
     except OSError as error:
         raise DatasetError(f"{path} cannot be read ({one_line(error)}).") from error
-    if content.startswith(b"PK"):
-        raise DatasetError(f"{path} is no text, maybe a workbook; save it as CSV.")
+    text = _text(path, content)
+    told = _SEPARATOR.match(text)
+    body, skipped = (text[told.end() :], 1) if told else (text, 0)
     try:
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
-        return [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
+        reader = csv.reader(io.StringIO(body, newline=""), delimiter=told[1] if told else _delimiter(body), strict=True)
+        return [(reader.line_num + skipped, cells) for cells in reader if any(cell.strip() for cell in cells)]
     except csv.Error as error:
         raise DatasetError(f"{path} cannot be read as a table ({error}).") from error
+
+
+def _text(path: Path, content: bytes) -> str:
+    """The text of a file, in the encodings of spreadsheets; raise DatasetError where it is something else."""
+    for begin, what in _BINARY.items():
+        if content.startswith(begin):
+            raise DatasetError(f"{path} is {what}.")
+    if _PAGE.match(content.removeprefix(b"\xef\xbb\xbf")):
+        raise DatasetError(f"{path} is a page of the web (HTML) or XML, not a table; get the table itself, as CSV.")
+    try:
+        return content.decode(_encoding(path, content))
+    except UnicodeDecodeError:
+        return content.decode("cp1252", "replace")  # of Excel on Windows
+
+
+def _encoding(path: Path, content: bytes) -> str:
+    """UTF-16 where a file begins so, or where zeros are every second byte of it, as in Latin words; else UTF-8."""
+    if content.startswith(_WIDE):
+        return "utf-16"
+    if b"\0" not in content:
+        return "utf-8-sig"
+    even, odd = content[::2].count(0), content[1::2].count(0)
+    if min(even, odd) == 0 and 8 * max(even, odd) > len(content):
+        return "utf-16-be" if even else "utf-16-le"
+    raise DatasetError(f"{path} is no text; save the table as CSV, in UTF-8.")
 
 
 def _delimiter(text: str) -> str:

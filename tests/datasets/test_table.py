@@ -86,7 +86,7 @@ def test_a_kaggle_folder_takes_labels_from_its_table_and_leaves_the_rest_out(tmp
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16", "utf-16-le", "utf-16-be"])
 def test_delimiters_encodings_and_quotation_marks(tmp_path: Path, delimiter: str, encoding: str) -> None:
     lines = [["Image Index", "Finding Labels", "Patient ID"]]
     lines += [[f"{index:03}.png", ("Ödem", '"a, b; c"')[index % 2], f"{index}"] for index in range(8)]
@@ -587,3 +587,33 @@ def test_the_folder_above_that_of_a_link_is_another(tmp_path: Path) -> None:
     rows = [f"{before}{index:03}.png,{index % 2}" for index in range(4) for before in ("", "link/../")]
     dataset = read(write(tmp_path, ["file,label", *rows]))
     assert len(dataset.train) + len(dataset.test) == 8
+
+
+def test_a_first_line_for_excel_says_what_separates_the_cells(tmp_path: Path) -> None:
+    rows = [f"{index:03}.png;{index % 2}" for index in range(8)]
+    path = write(folder(tmp_path, 8), ["sep=;", "file;label, as read;x", *(f"{row};" for row in rows)])
+    assert read(path, column={"label": "label, as read"}).class_names == ("0", "1")
+    assert "'900.png' in line 11" in refusal(write(tmp_path, ["sep=;", "file;label", *rows, "900.png;0"]))
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"PK\x03\x04x", "is no text, maybe a workbook; save it as CSV."),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1", "is a workbook of old Excel (.xls); save it as CSV."),
+        (b"PAR1\0", "is a Parquet file; save it as CSV."),
+        (b"\x1f\x8b\x08", "is compressed (gzip); unpack it."),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:a\nsize 9\n", "get it with: git lfs pull."),
+        (b"\xef\xbb\xbf\n<!DOCTYPE html><html>", "not a table; get the table itself, as CSV."),
+        (b"image,label\na\0b,c\n", "is no text; save the table as CSV, in UTF-8."),
+    ],
+)
+def test_other_files_are_said_to_be_what_they_are(tmp_path: Path, content: bytes, says: str) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_bytes(content)
+    assert refusal(path).endswith(says)
+
+
+def test_a_first_column_pk_makes_no_workbook(tmp_path: Path) -> None:
+    rows = [f"{index},{index:03}.png,{index % 2}" for index in range(8)]
+    assert read(write(folder(tmp_path, 8), ["PK,file,label", *rows])).class_names == ("0", "1")
