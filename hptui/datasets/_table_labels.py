@@ -22,6 +22,8 @@ from hptui.errors import DatasetError
 _BETWEEN = "|"
 _NAMED = 5
 """columns in a line"""
+_DOUBTED = 0.1
+"""of all images: the most that may have several labels, or none, where classes may be meant"""
 _NONE = {"no finding", "no findings", "none"}
 """words of a list that stand for no label at all (NIH ChestX-ray14 has the first)"""
 _IN_BRACKETS = re.compile(r"\[(.*)\]", re.DOTALL)
@@ -141,13 +143,22 @@ def _present(rows: Sequence[Row]) -> Labels:
 
 
 def _several_note(columns: Sequence[str], present: Labels) -> tuple[str, ...]:
-    """That columns are labels and no classes, where that can be doubted: no image has several of them."""
-    if not len(present) or present.sum(1).max() > 1:
+    """That columns are labels and no classes, where that can be doubted: no image has several of them, or few have."""
+    counts = present.sum(1)
+    without, several = int((counts == 0).sum()), int((counts > 1).sum())
+    if not len(present) or several > _DOUBTED * len(present):
         return ()
-    without = int((present.sum(1) == 0).sum())
+    if not several:
+        return (
+            f"no image has several of {_enumerated(columns)}, and {without:,} of {len(present):,} have none: they are "
+            "taken as labels, not as classes (for classes, give those a column of their own)",
+        )
+    if without + several > _DOUBTED * len(present):
+        return ()
+    lacking = f", {without:,} none" if without else ""
     return (
-        f"no image has several of {_enumerated(columns)}, and {without:,} of {len(present):,} have none: they are "
-        "taken as labels, not as classes (for classes, give those a column of their own)",
+        f"{several:,} of {len(present):,} images have several of {_enumerated(columns)}{lacking}, and the others "
+        "exactly one: they are taken as labels; if they are classes, mend those rows",
     )
 
 

@@ -358,6 +358,27 @@ def test_columns_that_are_labels_are_said_to_be_where_they_may_be_meant_as_class
     assert any(note.startswith(says) for note in dataset.notes) == told
 
 
+@pytest.mark.parametrize(
+    ("odd", "told"),
+    [
+        (["1,1,0"], "1 of 40 images have several of MEL, NV, BCC, and the others exactly one"),
+        (
+            ["1,1,0", "0,1,1", "0,0,0"],
+            "2 of 40 images have several of MEL, NV, BCC, 1 none, and the others exactly one",
+        ),
+        (["1,1,0"] * 5, ""),
+        (["1,1,0", *["0,0,0"] * 5], ""),
+    ],
+)
+def test_few_rows_that_keep_columns_from_being_classes_are_told(tmp_path: Path, odd: list[str], told: str) -> None:
+    rows = [*odd, *(("1,0,0", "0,1,0", "0,0,1")[index % 3] for index in range(40 - len(odd)))]
+    dataset = read(one_hot(tmp_path, rows), column=MARKED)
+    assert dataset.task == "multi-label"
+    found = [note for note in dataset.notes if "if they are classes, mend those rows" in note]
+    assert len(found) == bool(told)
+    assert all(note.startswith(told) for note in found)
+
+
 def test_marks_with_a_decimal_comma_are_marks(tmp_path: Path) -> None:
     rows = [f"{index:03};{('1,0;0,0;1,0', '0,0;1,0;0,0')[index % 2]}" for index in range(40)]
     dataset = read(write(folder(tmp_path), ["image;MEL;NV;BCC", *rows]), column=MARKED)
