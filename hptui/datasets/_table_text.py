@@ -95,15 +95,13 @@ def refuse_surplus(path: Path, lines: Sequence[Line]) -> None:
     if not long:
         return
     number, width = long[0]
+    where, rows = f"line {number} has", ""
     if len(long) == len(lines) - 1 and all(len(cells) == names + 1 for _, cells in lines[1:]):
-        raise DatasetError(
-            f"{path}: every line has {width} cells, and the first line names {names} columns: if names of rows stand "
-            "before the others, write the table without them (in R: row.names=FALSE); what separates the cells has "
-            "to be in quotes within one."
-        )
+        where = "every line has"
+        rows = " If names of rows stand before the others, write the table without them (in R: row.names=FALSE)."
     raise DatasetError(
-        f"{path}: line {number} has {width} cells, and the first line names {names} columns: what separates the cells "
-        'has to be in quotes within one ("Edema, left"); with decimal commas (3,5), separate the cells by ;.'
+        f"{path}: {where} {width} cells, and the first line names {names} columns: what separates the cells has to be "
+        f'in quotes within one ("Edema, left"); with decimal commas (3,5), separate the cells by ;.{rows}'
     )
 
 

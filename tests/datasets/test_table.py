@@ -504,8 +504,8 @@ def test_empty_cells_at_the_end_are_no_surplus(tmp_path: Path) -> None:
 def test_names_of_rows_without_a_name_are_refused_with_what_to_write(tmp_path: Path) -> None:
     rows = [f'"{index + 1}","{index:03}.png",{index % 2}' for index in range(8)]
     said = refusal(write(folder(tmp_path, 8), ['"file","label"', *rows]))
-    assert said.startswith("every line has 3 cells, and the first line names 2 columns: if names of rows stand before")
-    assert "(in R: row.names=FALSE)" in said
+    assert said.startswith("every line has 3 cells, and the first line names 2 columns: what separates the cells has")
+    assert said.endswith("write the table without them (in R: row.names=FALSE).")
 
 
 @pytest.mark.parametrize(
