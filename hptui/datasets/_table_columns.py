@@ -142,9 +142,10 @@ def _unread_marks(lines: Sequence[Line], columns: Mapping[Role, str], labels: Se
             if found & _YES and found & _NO and found <= _YES | _NO:
                 unread.append(name)
     if unread:
+        kept = "" if split else "; else images for the test may be trained on"
         yield (
             f"not read: {', '.join(unread)}. Where that says which images are for training, validation or test, write "
-            "train, validation or test in one column, split; else images for the test may be trained on"
+            f"train, validation or test in one column, split{kept}"
         )
 
 

@@ -221,8 +221,10 @@ def _class_names(path: Path, column: str, labels: Sequence[str], least: int) -> 
     if not all(map(_NUMBER.fullmatch, words)):
         names = {word: word for word in words}
     else:
-        numbers = {word: float(word) for word in words}
-        if broken := [word for word, number in numbers.items() if not (math.isfinite(number) and number.is_integer())]:
+        numbers = {word: _number(word) for word in words}
+        if broken := [
+            word for word, number in numbers.items() if not (math.isfinite(number) and number == int(number))
+        ]:
             raise DatasetError(f"{path}: column {column!r} holds {broken[0]!r}, which is no class.")
         names = {word: str(int(numbers[word])) for word in sorted(words, key=numbers.__getitem__)}
     count = len(set(names.values()))
@@ -235,3 +237,8 @@ def _class_names(path: Path, column: str, labels: Sequence[str], least: int) -> 
             "name the label's with --column label=NAME."
         )
     return names
+
+
+def _number(word: str) -> float:
+    """A number as it is written; long ones of digits alone, such as codes of terms, are more than a float can tell."""
+    return int(word) if re.fullmatch(r"[+-]?[0-9]{1,99}", word) else float(word)

@@ -558,6 +558,7 @@ def test_columns_that_may_mark_splits_and_are_not_read_are_told(tmp_path: Path, 
     assert [note.partition(". Where that says which images are for training, ")[0] for note in told] == (
         [f"not read: {unread}"] if unread else []
     )
+    assert all(("may be trained on" in note) == ("is_test" not in header) for note in told)
 
 
 @pytest.mark.parametrize("nothing", ["#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!", ".", "-"])
@@ -638,3 +639,10 @@ def test_other_files_are_said_to_be_what_they_are(tmp_path: Path, content: bytes
 def test_a_first_column_pk_makes_no_workbook(tmp_path: Path) -> None:
     rows = [f"{index},{index:03}.png,{index % 2}" for index in range(8)]
     assert read(write(folder(tmp_path, 8), ["PK,file,label", *rows])).class_names == ("0", "1")
+
+
+def test_long_numbers_are_told_apart(tmp_path: Path) -> None:
+    """Codes of SNOMED have up to 18 digits; a float is the same for both of these."""
+    codes = ("900000000000000001", "900000000000000002")
+    rows = [f"{index:03}.png,{codes[index % 2]}" for index in range(8)]
+    assert read(write(folder(tmp_path, 8), ["file,label", *rows])).class_names == codes
