@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from hptui.datasets._request import one_line
 from hptui.datasets._split_names import split_named, without_signs
+from hptui.datasets._table_text import Line, read_lines, refuse_surplus
 from hptui.errors import DatasetError, nearest
-from hptui.opening import read_file
 
 Role = Literal["image", "label", "split", "group"]
 
-_MOST_BYTES = 1 << 30
-_DELIMITERS, _BAR = ",;\t", "|"
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm"}
 """of what is in a first line that names no columns"""
-_WIDE = (b"\xff\xfe", b"\xfe\xff")
-"""how UTF-16 begins, of Excel's "Unicode text\""""
 _MARKS = {"0", "1", "0.0", "1.0"}
-_IS_TEST = {"istest"}
+_IS_TEST, _IS_VALIDATION = {"istest"}, {"isvalid", "isval", "isvalidation"}
+_MAY_MARK = {"istrain", "istraining", "train", "training", "val", "valid", "validation", "test", "testing"}
+_MAY_MARK |= _IS_TEST | _IS_VALIDATION
+"""what may say of each image whether it is for a split"""
 _YES, _NO = {"1", "1.0", "true", "yes"}, {"0", "0.0", "false", "no"}
-"""in lower case, where a column says of each image whether it is for the test"""
-_NOTHING = {"nan", "n/a", "#n/a", "<na>", "null"}
+"""in lower case, where a column says of each image whether it is for a split"""
+_NOTHING = {"nan", "n/a", "#n/a", "<na>", "null", ".", "-"}
+_NOTHING |= {"#ref!", "#value!", "#name?", "#div/0!", "#num!", "#null!"}
 """what programs write, in lower case, where nothing is known; NA, none and unknown may be classes"""
+_NOBODY = {"na", "none", "unknown", "?"}
+"""what else says that nothing is known, where patients are told"""
 
 # Names of columns as data sets have them, without signs between words. Where two sets are given, the second counts
 # only if nothing of the first is there: a path tells more than an identity, a patient more than one of their cases.
@@ -46,6 +45,7 @@ _USUAL: Mapping[Role, tuple[set[str], ...]] = {
     "split": (
         {"split", "set", "subset", "partition", "phase", "fold", "datasplit", "usage"},
         _IS_TEST,
+        _IS_VALIDATION,
     ),
     "group": (_PATIENTS, _CASES),
 }
@@ -77,8 +77,8 @@ class Table:
     columns: Mapping[Role, str]
     label_columns: tuple[str, ...]
     """several where each is a label that an image has (1) or has not (0)"""
-    note: str
-    """which column was taken for what"""
+    notes: tuple[str, ...]
+    """which column was taken for what, and which may be meant for a split and was not"""
 
 
 def read_table(path: Path, named: Mapping[str, str], run: Mapping[str, str] | None = None) -> Table:
@@ -90,48 +90,63 @@ def read_table(path: Path, named: Mapping[str, str], run: Mapping[str, str] | No
         run: columns of the table of a run, which are taken as if they were named where this table has them.
 
     Raises:
-        DatasetError: it cannot be read, or it is not clear which column is what.
+        DatasetError: it cannot be read, it is not clear which column is what, or a line has more cells than there are
+            columns.
     """
-    lines = _lines(path)
+    lines = read_lines(path)
     if len(lines) < 2:
         raise DatasetError(f"{path} needs a line with the names of its columns, and a line for each image.")
     header = [cell.strip() for cell in lines[0][1]]
     named, as_run = _with_those_of_run(header, named, run or {})
     columns: dict[Role, str] = {}
     for role in _USUAL:
-        if (column := _column(path, header, role, named.get(role), [cells for _, cells in lines[1:]])) is not None:
+        if (column := _column(path, header, role, named.get(role), lines)) is not None:
             columns[role] = column
+    refuse_surplus(path, lines)
     label_columns = _label_columns(header, columns["label"])
-    places = {role: header.index(column) for role, column in columns.items() if role != "label"}
-    label_places = [header.index(column) for column in label_columns]
-    rows = tuple(
-        Row(
-            line,
-            image=_cell(cells, places.get("image")),
-            labels=tuple(_cell(cells, place) for place in label_places),
-            split=_cell(cells, places.get("split")),
-            group=_cell(cells, places.get("group")),
-        )
-        for line, cells in lines[1:]
-    )
+    image, split, group = (_values(lines, columns.get(role), role) for role in ("image", "split", "group"))
+    labels = zip(*(_values(lines, column, "label") for column in label_columns), strict=True)
+    numbers = (line for line, _ in lines[1:])
+    rows = tuple(map(Row, numbers, image, labels, split, group))
     rows = _with_whole_groups(rows)
-    rows, marked = _with_marked_test(rows, columns.get("split", ""))
+    rows, marked = _with_marked_split(rows, columns.get("split", ""))
     ignored = ""
     if "split" in columns and "split" not in named and not all(split_named(row.split) for row in rows):
         _refuse_half_a_split(path, columns["split"], {row.split for row in rows})
         ignored = f"; {columns.pop('split')} holds other words than train, validation and test, and is no split"
         rows = tuple(replace(row, split="") for row in rows)
     what = ", ".join(f"{role} = {column}" for role, column in columns.items())
-    return Table(rows, columns, label_columns, f"columns of {path.name}: {what}{marked}{ignored}{as_run}")
+    notes = (f"columns of {path.name}: {what}{marked}{ignored}{as_run}", *_unread_marks(lines, columns, label_columns))
+    return Table(rows, columns, label_columns, notes)
 
 
-def _with_marked_test(rows: tuple[Row, ...], column: str) -> tuple[tuple[Row, ...], str]:
-    """Rows in which what a column marks as test is test, and all else training; and words on that."""
-    if without_signs(column) not in _IS_TEST or not all(row.split.lower() in _YES | _NO for row in rows):
+def _with_marked_split(rows: tuple[Row, ...], column: str) -> tuple[tuple[Row, ...], str]:
+    """Rows in which what a column marks is test, or validation, and all else training; and words on that."""
+    name = without_signs(column)
+    if name not in _IS_TEST | _IS_VALIDATION or not all(row.split.lower() in _YES | _NO for row in rows):
         return rows, ""
-    splits = ("test" if row.split.lower() in _YES else "train" for row in rows)
-    marked = tuple(replace(row, split=split) for row, split in zip(rows, splits, strict=True))
-    return marked, f"; what {column} marks is test, and all else training"
+    split = "test" if name in _IS_TEST else "validation"
+    marked = tuple(replace(row, split=split if row.split.lower() in _YES else "train") for row in rows)
+    return marked, f"; what {column} marks is {split}, and all else training"
+
+
+def _unread_marks(lines: Sequence[Line], columns: Mapping[Role, str], labels: Sequence[str]) -> Iterator[str]:
+    """A note on columns of yes and no that may be meant for a split, where no column says all that of each image."""
+    split = columns.get("split", "")
+    if split and without_signs(split) not in _MAY_MARK:
+        return
+    unread = []
+    for name in dict.fromkeys(cell.strip() for cell in lines[0][1]):
+        if without_signs(name) in _MAY_MARK and name not in (*columns.values(), *labels):
+            found = {value.lower() for value in _values(lines, name, "split")} - {""}
+            if found & _YES and found & _NO and found <= _YES | _NO:
+                unread.append(name)
+    if unread:
+        kept = "" if split else "; else images for the test may be trained on"
+        yield (
+            f"not read: {', '.join(unread)}. Where that says which images are for training, validation or test, write "
+            f"train, validation or test in one column, split{kept}"
+        )
 
 
 def _with_whole_groups(rows: tuple[Row, ...]) -> tuple[Row, ...]:
@@ -173,34 +188,19 @@ def _refuse_half_a_split(path: Path, column: str, words: set[str]) -> None:
         )
 
 
-def _lines(path: Path) -> list[tuple[int, list[str]]]:
-    """Cells of all lines that are not empty, with the number of the line."""
-    try:
-        content = read_file(path, _MOST_BYTES)
-        text = content.decode("utf-16" if content.startswith(_WIDE) else "utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("cp1252", "replace")  # of Excel on Windows
-    except OSError as error:
-        raise DatasetError(f"{path} cannot be read ({one_line(error)}).") from error
-    if content.startswith(b"PK"):
-        raise DatasetError(f"{path} is no text, maybe a workbook; save it as CSV.")
-    first = text.split("\n", 1)[0]
-    delimiter = max(_DELIMITERS, key=first.count)
-    if delimiter not in first and _BAR in first:  # elsewhere it stands between the labels of an image
-        delimiter = _BAR
-    try:
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-        return [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
-    except csv.Error as error:
-        raise DatasetError(f"{path} cannot be read as a table ({error}).") from error
+def _values(lines: Sequence[Line], column: str | None, role: Role) -> list[str]:
+    """What the lines below the first say in a column; empty where they say nothing, or there is none."""
+    if column is None:
+        return [""] * (len(lines) - 1)
+    place = [cell.strip() for cell in lines[0][1]].index(column)
+    cells = [cells[place].strip() if place < len(cells) else "" for _, cells in lines[1:]]
+    nothing = _NOTHING | _NOBODY if role == "group" else _NOTHING
+    if role == "label" and any(re.fullmatch(r"\++", cell) for cell in cells):
+        nothing = nothing - {"-"}  # it is negative
+    return ["" if cell.lower() in nothing else cell for cell in cells]
 
 
-def _cell(cells: list[str], place: int | None) -> str:
-    cell = cells[place].strip() if place is not None and place < len(cells) else ""
-    return "" if cell.lower() in _NOTHING else cell
-
-
-def _column(path: Path, header: list[str], role: Role, named: str | None, cells: Sequence[list[str]]) -> str | None:
+def _column(path: Path, header: list[str], role: Role, named: str | None, lines: Sequence[Line]) -> str | None:
     """Name of the column for a role; None: a table may do without it, and does."""
     there = ", ".join(map(repr, header))
     if named is not None:
@@ -222,7 +222,7 @@ def _column(path: Path, header: list[str], role: Role, named: str | None, cells:
         several = " (--column label=NAME,NAME where each is a class or a label of its own)" if role == "label" else ""
         raise DatasetError(
             f"{path}: which column is the {role}? Say it with --column {role}=NAME{several}. It has {there}."
-            f"{_header_advice(header) or (_marks_advice(header, cells) if role == 'label' else '')}"
+            f"{_header_advice(header) or (_marks_advice(header, lines) if role == 'label' else '')}"
         )
     return None
 
@@ -236,13 +236,9 @@ def _header_advice(header: list[str]) -> str:
     return ""
 
 
-def _marks_advice(header: list[str], lines: Sequence[list[str]]) -> str:
+def _marks_advice(header: list[str], lines: Sequence[Line]) -> str:
     """What to write where several columns hold nothing but 0 and 1."""
-    marked = [
-        name
-        for place, name in enumerate(header)
-        if (found := {_cell(cells, place) for cells in lines} - {""}) and found <= _MARKS
-    ]
+    marked = [name for name in header if (found := set(_values(lines, name, "label")) - {""}) and found <= _MARKS]
     if len(marked) < 2 or any("," in name for name in marked):
         return ""
     wish = f"label={','.join(marked)}"

@@ -22,16 +22,20 @@ from hptui.errors import DatasetError
 _BETWEEN = "|"
 _NAMED = 5
 """columns in a line"""
+_DOUBTED = 0.1
+"""of all images: the most that may have several labels, or none, where classes may be meant"""
 _NONE = {"no finding", "no findings", "none"}
 """words of a list that stand for no label at all (NIH ChestX-ray14 has the first)"""
 _IN_BRACKETS = re.compile(r"\[(.*)\]", re.DOTALL)
 """a list as Python, NumPy and JSON write it"""
 _ITEM = re.compile(r"""'([^']*)'|"([^"]*)"|([^\s,'"][^,]*)""")
 _PRESENCE = {"0": 0, "0.0": 0, "0,0": 0, "false": 0, "no": 0, "1": 1, "1.0": 1, "1,0": 1, "true": 1, "yes": 1}
-
-
 _COMMA = re.compile(r"[0-9]+,[0-9]{1,2}")
 """a number as much of Europe writes it, where all are written so"""
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+|inf)(e[+-]?[0-9]+)?", re.IGNORECASE)
+"""what people call a number: 1_0, which Python takes for 10, is a word"""
+_VECTOR = re.compile(r"[\[({]?\s*[01](\.0*)?([\s,;|]+[01](\.0*)?)+[\s,;|]*[\])}]?")
+"""several of 0 and 1 in a cell"""
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ def read_labels(path: Path, columns: Sequence[str], rows: Sequence[Row], least: 
     """
     if len(columns) > 1:
         return _several_columns(path, columns, rows)
+    _refuse_vectors(path, columns[0], rows)
     if rows and all(_IN_BRACKETS.fullmatch(row.label) for row in rows):
         return _bracketed(path, columns[0], rows, least)
     if any(_BETWEEN in row.label for row in rows):
@@ -66,6 +71,19 @@ def read_labels(path: Path, columns: Sequence[str], rows: Sequence[Row], least: 
         lambda some: np.array([numbers[classes[row.label]] for row in some], np.int64),
         (*_joined_note(tuple(numbers)), *_two_words_note(columns[0], tuple(numbers))),
     )
+
+
+def _refuse_vectors(path: Path, column: str, rows: Sequence[Row]) -> None:
+    """Refuse cells that hold a 0 or 1 for each label in its place: of a list of labels, the order says nothing."""
+    if not rows or not all(_VECTOR.fullmatch(row.label) for row in rows):
+        return
+    lengths = {len(re.findall(r"[01](?:\.0*)?", row.label)) for row in rows}
+    if len(lengths) == 1 and not all(_COMMA.fullmatch(row.label) for row in rows):
+        raise DatasetError(
+            f"{path}: column {column!r} holds {lengths.pop()} of 0 and 1 in each cell ({rows[0].label!r} in line "
+            f"{rows[0].line}), which do not say what they are: write a column of 0 and 1 for each label, and name "
+            f"them with --column label=NAME,NAME; or the names of the labels with {_BETWEEN} between."
+        )
 
 
 def _with_point(row: Row) -> Row:
@@ -125,13 +143,22 @@ def _present(rows: Sequence[Row]) -> Labels:
 
 
 def _several_note(columns: Sequence[str], present: Labels) -> tuple[str, ...]:
-    """That columns are labels and no classes, where that can be doubted: no image has several of them."""
-    if not len(present) or present.sum(1).max() > 1:
+    """That columns are labels and no classes, where that can be doubted: no image has several of them, or few have."""
+    counts = present.sum(1)
+    without, several = int((counts == 0).sum()), int((counts > 1).sum())
+    if not len(present) or several > _DOUBTED * len(present):
         return ()
-    without = int((present.sum(1) == 0).sum())
+    if not several:
+        return (
+            f"no image has several of {_enumerated(columns)}, and {without:,} of {len(present):,} have none: they are "
+            "taken as labels, not as classes (for classes, give those a column of their own)",
+        )
+    if without + several > _DOUBTED * len(present):
+        return ()
+    lacking = f", {without:,} none" if without else ""
     return (
-        f"no image has several of {_enumerated(columns)}, and {without:,} of {len(present):,} have none: they are "
-        "taken as labels, not as classes (for classes, give those a column of their own)",
+        f"{several:,} of {len(present):,} images have several of {_enumerated(columns)}{lacking}, and the others "
+        "exactly one: they are taken as labels; if they are classes, mend those rows",
     )
 
 
@@ -191,12 +218,13 @@ def _class_names(path: Path, column: str, labels: Sequence[str], least: int) -> 
             no classes.
     """
     words = in_order(set(labels))
-    try:
-        numbers = {word: float(word) for word in words}
-    except ValueError:
+    if not all(map(_NUMBER.fullmatch, words)):
         names = {word: word for word in words}
     else:
-        if broken := [word for word, number in numbers.items() if not (math.isfinite(number) and number.is_integer())]:
+        numbers = {word: _number(word) for word in words}
+        if broken := [
+            word for word, number in numbers.items() if not (math.isfinite(number) and number == int(number))
+        ]:
             raise DatasetError(f"{path}: column {column!r} holds {broken[0]!r}, which is no class.")
         names = {word: str(int(numbers[word])) for word in sorted(words, key=numbers.__getitem__)}
     count = len(set(names.values()))
@@ -209,3 +237,8 @@ def _class_names(path: Path, column: str, labels: Sequence[str], least: int) -> 
             "name the label's with --column label=NAME."
         )
     return names
+
+
+def _number(word: str) -> float:
+    """A number as it is written; long ones of digits alone, such as codes of terms, are more than a float can tell."""
+    return int(word) if re.fullmatch(r"[+-]?[0-9]{1,99}", word) else float(word)

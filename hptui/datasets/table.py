@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -74,7 +75,7 @@ def table(request: DatasetRequest) -> ImageDataset:
     every = labels.of([entry.row for entry in ordered])
     whose = patient_note(decoded.headers, request, known, grouped="group" in content.columns)
     sources = (*source_notes(files, decoded.headers, every, names), *whose)
-    notes = (content.note, *labels.notes, *notes, *left_out.notes, *decoded.notes, *sources)
+    notes = (*content.notes, *labels.notes, *notes, *left_out.notes, *decoded.notes, *sources)
     train, test = images["train"], images.get("test")
     if test is None:
         train, test, taken = take_test(train, request, names)
@@ -115,13 +116,24 @@ def _entries(
             if one != other:
                 raise DatasetError(
                     f"{path}: {row.image!r} has the {what} {one!r} in line {known.line}, "
-                    f"and {other!r} in line {row.line}."
+                    f"and {other!r} in line {row.line}.{_remedy(what, known, row)}"
                 )
     if repeated := len(rows) - len(first):
         notes.append(f"left out, named again with the same label: {repeated} of {len(content.rows)} rows")
     if "group" in content.columns and (alone := sum(not row.group for row in first.values())):
         notes.append(f"without a group, each taken as one of its own: {alone} of {len(first)} images")
     return [_Entry(row, file) for file, row in first.items()], tuple(notes)
+
+
+def _remedy(what: str, one: Row, other: Row) -> str:
+    """What to do where two rows of an image differ."""
+    if what != "label":
+        return " Write one row for each image."
+    if len(one.labels) > 1:
+        return " Write one row for each image, with a 1 for every label that it has."
+    return (
+        f" Write one row for each image: with the label that most say, or {one.label}|{other.label} where it has both."
+    )
 
 
 def _files(path: Path, rows: Sequence[Row], request: DatasetRequest, left_out: LeftOut) -> list[Path]:
@@ -145,12 +157,20 @@ def _files(path: Path, rows: Sequence[Row], request: DatasetRequest, left_out: L
             f"{path}: {len(missing)} of {len(rows)} images are not there: {named}{more}; looked for below {roots[0]}, "
             f"where {len(there)} image files are.{_nearest_file(path, missing[0], there)}"
         )
-    files = [file for file in found if file is not None]
+    files = list(_in_one_spelling(there, [file for file in found if file is not None]))
     used = set(files)
     for file in there:
         if file not in used:
             left_out.add("not named in the table", file)
     return files
+
+
+def _in_one_spelling(there: Sequence[Path], found: Sequence[Path]) -> Iterator[Path]:
+    """Files as they are called where they lie, or else where they are found first: a/../b.png is b.png."""
+    known = {os.path.normpath(file.absolute()): file for file in there}
+    for file in found:
+        same = known.setdefault(os.path.normpath(file.absolute()), file)
+        yield same if same == file or same.samefile(file) else file  # .. of a link leads elsewhere
 
 
 def _elsewhere(

@@ -86,7 +86,7 @@ def test_a_kaggle_folder_takes_labels_from_its_table_and_leaves_the_rest_out(tmp
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16", "utf-16-le", "utf-16-be"])
 def test_delimiters_encodings_and_quotation_marks(tmp_path: Path, delimiter: str, encoding: str) -> None:
     lines = [["Image Index", "Finding Labels", "Patient ID"]]
     lines += [[f"{index:03}.png", ("Ödem", '"a, b; c"')[index % 2], f"{index}"] for index in range(8)]
@@ -293,7 +293,14 @@ def test_rows_without_label_or_named_again_are_told_and_contradictions_refused(t
         "left out, not named in the table: 1 (images/038.png)",
     )
     contradictory = write(tmp_path, ["file,label,patient", *rows, "000.png,1,p0"])
-    assert refusal(contradictory) == "'000.png' has the label '0' in line 2, and '1' in line 40."
+    assert refusal(contradictory) == (
+        "'000.png' has the label '0' in line 2, and '1' in line 40. Write one row for each image: with the label that "
+        "most say, or 0|1 where it has both."
+    )
+    folds = write(tmp_path, ["file,label,split", "000.png,0,train", "001.png,1,train", "000.png,0,test"])
+    assert refusal(folds) == (
+        "'000.png' has the split 'train' in line 2, and 'test' in line 4. Write one row for each image."
+    )
 
 
 def test_a_pattern_goes_before_a_column_that_was_guessed(tmp_path: Path) -> None:
@@ -349,6 +356,27 @@ def test_columns_that_are_labels_are_said_to_be_where_they_may_be_meant_as_class
     assert dataset.task == "multi-label"
     says = "no image has several of MEL, NV, BCC, and 10 of 40 have none: they are taken as labels, not as classes"
     assert any(note.startswith(says) for note in dataset.notes) == told
+
+
+@pytest.mark.parametrize(
+    ("odd", "told"),
+    [
+        (["1,1,0"], "1 of 40 images have several of MEL, NV, BCC, and the others exactly one"),
+        (
+            ["1,1,0", "0,1,1", "0,0,0"],
+            "2 of 40 images have several of MEL, NV, BCC, 1 none, and the others exactly one",
+        ),
+        (["1,1,0"] * 5, ""),
+        (["1,1,0", *["0,0,0"] * 5], ""),
+    ],
+)
+def test_few_rows_that_keep_columns_from_being_classes_are_told(tmp_path: Path, odd: list[str], told: str) -> None:
+    rows = [*odd, *(("1,0,0", "0,1,0", "0,0,1")[index % 3] for index in range(40 - len(odd)))]
+    dataset = read(one_hot(tmp_path, rows), column=MARKED)
+    assert dataset.task == "multi-label"
+    found = [note for note in dataset.notes if "if they are classes, mend those rows" in note]
+    assert len(found) == bool(told)
+    assert all(note.startswith(told) for note in found)
 
 
 def test_marks_with_a_decimal_comma_are_marks(tmp_path: Path) -> None:
@@ -451,3 +479,170 @@ def test_a_split_that_some_lines_lack_is_refused(tmp_path: Path) -> None:
     rows = [f"{index:03},{index % 2},{split}" for index, split in enumerate(splits)]
     said = refusal(write(tmp_path, ["file,label,split", *rows]))
     assert "column 'split' says 'test' in some lines, and nothing in others: write train, validation or test" in said
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "cells"),
+    [("file,label", "{:03}.png,Edema,Effusion", 3), ("file,weight,label", "{:03}.png,3,5,1", 4)],
+)
+def test_a_line_with_more_cells_than_names_is_refused(tmp_path: Path, header: str, row: str, cells: int) -> None:
+    """Else the label would be what stands after a comma within a cell, or lack what does."""
+    right = [f"{index:03}.png{',1' * header.count(',')}," for index in range(7)]
+    said = refusal(write(folder(tmp_path, 8), [header, *right, row.format(7)]))
+    assert said.startswith(
+        f"line 9 has {cells} cells, and the first line names {header.count(',') + 1} columns: what separates the cells "
+        "has to be in quotes within one"
+    )
+    assert said.endswith("with decimal commas (3,5), separate the cells by ;.")
+
+
+def test_empty_cells_at_the_end_are_no_surplus(tmp_path: Path) -> None:
+    rows = [f"{index:03}.png,{index % 2}{', ,' * (index % 3)}" for index in range(8)]
+    assert read(write(folder(tmp_path, 8), ["file,label", *rows])).class_names == ("0", "1")
+
+
+def test_names_of_rows_without_a_name_are_refused_with_what_to_write(tmp_path: Path) -> None:
+    rows = [f'"{index + 1}","{index:03}.png",{index % 2}' for index in range(8)]
+    said = refusal(write(folder(tmp_path, 8), ['"file","label"', *rows]))
+    assert said.startswith("every line has 3 cells, and the first line names 2 columns: what separates the cells has")
+    assert said.endswith("write the table without them (in R: row.names=FALSE).")
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("[0, 1, 0]", "[1, 0, 0]"), ("[0. 1. 1.]", "[1. 0. 1.]"), ("0|1|0", "0|0|1"), ("(0, 1, 1)", "(1, 1, 1)")],
+)
+def test_a_vector_of_marks_in_one_cell_is_refused(tmp_path: Path, first: str, second: str) -> None:
+    """Read as a list of labels, all rows with the same marks in other places would be alike."""
+    rows = [f'{index:03}.png,"{(first, second)[index % 2]}"' for index in range(40)]
+    said = refusal(write(folder(tmp_path), ["image,label", *rows]))
+    assert said.startswith(f"column 'label' holds 3 of 0 and 1 in each cell ({first!r} in line 2), which do not say")
+    assert "write a column of 0 and 1 for each label, and name them with --column label=NAME,NAME; or" in said
+
+
+def test_lists_of_numbers_of_classes_are_no_vectors_of_marks(tmp_path: Path) -> None:
+    rows = [f"{index:03}.png,{('0', '1', '0|1')[index % 3]}" for index in range(40)]
+    assert read(write(folder(tmp_path), ["image,label", *rows])).task == "multi-label"
+
+
+def test_numbers_with_a_low_line_are_words(tmp_path: Path) -> None:
+    """Python takes 1_0 for 10 and 0_1 for 1."""
+    rows = [f"{index:03}.png,{('0_1', '1_0', '1', '10')[index % 4]}" for index in range(40)]
+    assert read(write(folder(tmp_path), ["image,label", *rows])).class_names == ("0_1", "1", "10", "1_0")
+
+
+@pytest.mark.parametrize("name", ["is_valid", "isVal"])
+def test_what_a_column_marks_as_validation_is_validation(tmp_path: Path, name: str) -> None:
+    rows = [f"images/{index:03}.png,{'ab'[index % 2]},{index >= 32}" for index in range(40)]
+    dataset = read(write(folder(tmp_path), [f"path,class,{name}", *rows]))
+    assert f"; what {name} marks is validation, and all else training" in dataset.notes[0]
+    assert dataset.validation is not None
+    assert dataset.validation.names is not None
+    assert dataset.validation.names.tolist() == [f"images/{index:03}.png" for index in range(32, 40)]
+
+
+@pytest.mark.parametrize(
+    ("header", "unread"),
+    [
+        ("path,class,is_train,site", "is_train"),
+        ("path,class,train,test", "train, test"),
+        ("path,class,is_test,is_valid", "is_valid"),
+        ("path,class,split,test", ""),
+        ("path,class,a,b", ""),
+    ],
+)
+def test_columns_that_may_mark_splits_and_are_not_read_are_told(tmp_path: Path, header: str, unread: str) -> None:
+    words = ("train", "test") if "split" in header else ("0", "1")
+    rows = [f"{index:03}.png,{'ab'[index % 2]},{words[index > 29]},{index // 15 % 2}" for index in range(40)]
+    told = [note for note in read(write(folder(tmp_path), [header, *rows])).notes if note.startswith("not read: ")]
+    assert [note.partition(". Where that says which images are for training, ")[0] for note in told] == (
+        [f"not read: {unread}"] if unread else []
+    )
+    assert all(("may be trained on" in note) == ("is_test" not in header) for note in told)
+
+
+@pytest.mark.parametrize("nothing", ["#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!", ".", "-"])
+def test_errors_of_a_workbook_and_signs_for_nothing_are_no_label_and_no_split(tmp_path: Path, nothing: str) -> None:
+    rows = [f"{index:03}.png,{'ab'[index % 2] if index % 5 else nothing},{nothing}" for index in range(40)]
+    dataset = read(write(folder(tmp_path), ["file,label,split", *rows]))
+    assert dataset.class_names == ("a", "b")
+    assert "left out, without a label: 8 of 40 rows" in dataset.notes
+
+
+def test_minus_beside_plus_is_a_class(tmp_path: Path) -> None:
+    rows = [f"{index:03}.png,{('-', '+', '++')[index % 3]}" for index in range(40)]
+    assert set(read(write(folder(tmp_path), ["file,label", *rows])).class_names) == {"-", "+", "++"}
+
+
+@pytest.mark.parametrize("nobody", ["NA", "None", "unknown", "-", "?"])
+def test_nobody_is_no_patient(tmp_path: Path, nobody: str) -> None:
+    """Else all images of unknown patients would be of one, and in one split."""
+    rows = [f"{index:03}.png,{index % 2},{f'p{index // 4}' if index < 20 else nobody}" for index in range(40)]
+    dataset = read(write(folder(tmp_path), ["file,label,patient", *rows]))
+    assert "without a group, each taken as one of its own: 20 of 40 images" in dataset.notes
+
+
+def test_two_rows_of_an_image_that_mark_other_labels_are_refused_with_what_to_write(tmp_path: Path) -> None:
+    path = write(folder(tmp_path, 3), ["image,MEL,NV", "000,1,0", "001,0,1", "000,0,1"])
+    assert refusal(path, column={"label": "MEL,NV"}).endswith(
+        "Write one row for each image, with a 1 for every label that it has."
+    )
+
+
+def test_a_file_by_two_paths_is_one_image(tmp_path: Path) -> None:
+    """Else the same image could be learned and tested."""
+    rows = [f"{before}{index:03}.png,{index % 2}" for index in range(20) for before in ("images/", "images/../images/")]
+    below = folder(tmp_path, 20) / "images"
+    rows += [f"{below}/{index:03}.png,{index % 2}" for index in range(20)]
+    dataset = read(write(tmp_path, ["file,label", *rows[::-1]]))
+    assert sorted(by_name(dataset)) == [f"images/{index:03}.png" for index in range(20)]
+    assert "left out, named again with the same label: 40 of 60 rows" in dataset.notes
+    assert not any("not named in the table" in note for note in dataset.notes)
+
+
+def test_the_folder_above_that_of_a_link_is_another(tmp_path: Path) -> None:
+    folder(tmp_path / "elsewhere", 4)
+    for index in range(4):
+        draw(tmp_path / f"{index:03}.png", 100 + index)
+        draw(tmp_path / "elsewhere" / f"{index:03}.png", 200 + index)
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere" / "images")
+    rows = [f"{before}{index:03}.png,{index % 2}" for index in range(4) for before in ("", "link/../")]
+    dataset = read(write(tmp_path, ["file,label", *rows]))
+    assert len(dataset.train) + len(dataset.test) == 8
+
+
+def test_a_first_line_for_excel_says_what_separates_the_cells(tmp_path: Path) -> None:
+    rows = [f"{index:03}.png;{index % 2}" for index in range(8)]
+    path = write(folder(tmp_path, 8), ["sep=;", "file;label, as read;x", *(f"{row};" for row in rows)])
+    assert read(path, column={"label": "label, as read"}).class_names == ("0", "1")
+    assert "'900.png' in line 11" in refusal(write(tmp_path, ["sep=;", "file;label", *rows, "900.png;0"]))
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"PK\x03\x04x", "is no text, maybe a workbook; save it as CSV."),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1", "is a workbook of old Excel (.xls); save it as CSV."),
+        (b"PAR1\0", "is a Parquet file; save it as CSV."),
+        (b"\x1f\x8b\x08", "is compressed (gzip); unpack it."),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:a\nsize 9\n", "get it with: git lfs pull."),
+        (b"\xef\xbb\xbf\n<!DOCTYPE html><html>", "not a table; get the table itself, as CSV."),
+        (b"image,label\na\0b,c\n", "is no text; save the table as CSV, in UTF-8."),
+    ],
+)
+def test_other_files_are_said_to_be_what_they_are(tmp_path: Path, content: bytes, says: str) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_bytes(content)
+    assert refusal(path).endswith(says)
+
+
+def test_a_first_column_pk_makes_no_workbook(tmp_path: Path) -> None:
+    rows = [f"{index},{index:03}.png,{index % 2}" for index in range(8)]
+    assert read(write(folder(tmp_path, 8), ["PK,file,label", *rows])).class_names == ("0", "1")
+
+
+def test_long_numbers_are_told_apart(tmp_path: Path) -> None:
+    """Codes of SNOMED have up to 18 digits; a float is the same for both of these."""
+    codes = ("900000000000000001", "900000000000000002")
+    rows = [f"{index:03}.png,{codes[index % 2]}" for index in range(8)]
+    assert read(write(folder(tmp_path, 8), ["file,label", *rows])).class_names == codes
