@@ -13,6 +13,8 @@ from hptui.datasets._classes import members_of
 from hptui.datasets._split_names import split_named, without_signs
 from hptui.errors import DatasetError
 
+_MANY = 6
+"""names in a line"""
 _FEW = 20
 """folders in a class, of which more are hardly classes"""
 _NO_CLASSES = {"thumbnail", "thumbnails", "thumbs", "preview", "previews", "overlay", "overlays", "heatmaps", "backup"}
@@ -45,9 +47,10 @@ def class_notes(given: Mapping[str, Images | None], class_names: Sequence[str]) 
                 words = ", ".join(lacking[:3]) + (", ..." if len(lacking) > 3 else "")
                 yield f"no {_shown(split)} images of {words}: {_EFFECTS[split]}"
     if shared := _folders_of_all(splits, class_names):
+        named = ", ".join(class_names[:_MANY]) + (", ..." if len(class_names) > _MANY else "")
         yield (
-            f"every class has the same folders in it ({', '.join(shared)}): if these are the classes, and "
-            f"{', '.join(class_names)} are places or parts, sort the images by them, or name a table with the labels"
+            f"the same folders are in the classes ({', '.join(shared)}): if these are the classes, and {named} are "
+            "places, patients or parts, sort the images by them, or name a table with the labels"
         )
     if odd := [repr(name) for name in class_names if _says_nothing(name, class_names)]:
         yield f"{', '.join(odd)} is taken as a class: if it says nothing of what is in the images, take it out"
@@ -110,11 +113,12 @@ def _folders_of_all(splits: Mapping[str, Images], class_names: Sequence[str]) ->
     whole = sum(len(own) == len(every) for own in found.values())
     if not 2 <= len(every) <= _FEW or all(map(split_named, every)):  # splits within classes were taken as such
         return []
+    many = len(found) > 2 * len(every)  # of places, or patients: not all of them have images of each class
     if not all(any(sign.isdigit() for sign in name) for name in every):
-        return every if whole == len(found) else []
+        shared = all(sum(name in own for own in found.values()) > 1 for name in every)
+        return every if whole == len(found) or (many and shared) else []
     if all(re.match(r"[^\W\d_]+", name) for name in every) and len({re.sub(r"\d+$", "", name) for name in every}) == 1:
         return []
-    many = len(found) > 2 * len(every)  # of places: not all of them have images of each class
     return every if many and 2 * whole > len(found) else []
 
 

@@ -290,7 +290,7 @@ def test_classes_below_folders_of_something_else_are_told(
     for position, name in enumerate(above):
         fill(tmp_path / name, 8, first=1000 * position, classes=below)
     notes = prepare(read(tmp_path), train_size=None, validation_size=None, split_seed=0).notes
-    lines = [note for note in notes if note.startswith("every class has the same folders in it")]
+    lines = [note for note in notes if note.startswith("the same folders are in the classes")]
     assert len(lines) == told
     if told:
         assert f"({', '.join(below)}): if these are the classes, and" in lines[0]
@@ -301,7 +301,7 @@ def test_patients_with_folders_of_classes_in_them_are_told_though_these_are_numb
     for patient in range(8):
         fill(tmp_path / str(8860 + patient), 4, first=100 * patient, classes=("0", "1")[: 1 + (patient > 0)])
     notes = prepare(read(tmp_path), train_size=None, validation_size=None, split_seed=0).notes
-    assert any(note.startswith("every class has the same folders in it (0, 1): if these are the") for note in notes)
+    assert any(note.startswith("the same folders are in the classes (0, 1): if these are the") for note in notes)
 
 
 @pytest.mark.parametrize("other", ["holdout", "Hold-out", "external_2", "train_val"])
@@ -320,6 +320,16 @@ def test_a_class_may_be_called_like_a_split_though_all_have_the_same_folders(
     for position, name in enumerate(classes):
         fill(tmp_path / name, 4, first=100 * position, classes=inside)
     assert read(tmp_path).class_names == tuple(sorted(classes))
+
+
+@pytest.mark.parametrize("patients", [8, 4])
+def test_patients_with_a_diagnosis_each_are_no_classes(tmp_path: Path, patients: int) -> None:
+    """Many folders, and in them few that come again."""
+    for number in range(patients):
+        fill(tmp_path / f"{number:03}", 4, first=100 * number, classes=(("normal", "sick")[number % 2],))
+    notes = prepare(read(tmp_path), train_size=None, validation_size=None, split_seed=0).notes
+    told = [note for note in notes if note.startswith("the same folders are in the classes (normal, sick): if these")]
+    assert len(told) == (patients > 4)
 
 
 def test_splits_within_classes_are_not_doubted(tmp_path: Path) -> None:
