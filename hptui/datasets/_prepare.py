@@ -24,7 +24,7 @@ from hptui.datasets._given import as_dataset, as_images, as_labels, check_labels
 from hptui.datasets._groups import group_notes, grouped, grouped_as_run, grouping_note
 from hptui.datasets._joining import without_files
 from hptui.datasets._near import near_notes
-from hptui.datasets._request import one_line
+from hptui.datasets._request import one_line, with_its_kind
 from hptui.datasets._rows import PixelRows, pieces
 from hptui.datasets._several_labels import unknown_labels
 from hptui.datasets._split import NONE, Purpose, percent, sample, split_off, taken_words
@@ -38,8 +38,6 @@ _NO_TEST = (
     "no test images, neither of its own nor taken from training: all that is measured is measured on validation "
     "images, which decisions see"
 )
-_KINDS = {".csv": "table:{}", ".tsv": "table:{}", ".txt": "table:{}", ".npz": "medmnist:{}", ".py": "{}:FUNCTION"}
-"""how files of a suffix are named"""
 _MOST_VALIDATION = 5000  # images: the standard error of an accuracy of 90 % is then below half a percent
 
 
@@ -61,21 +59,9 @@ def check_spec(spec: str) -> None:
         if not path.is_file():
             raise ConfigError(f"{spec!r}: there is no file {path}. Write path/file.py:function.")
     elif not registry.is_own(spec) or not _is_module(name.partition(".")[0]):
-        if (written := _with_its_kind(spec)) is not None:
+        if (written := with_its_kind(spec)) is not None:
             raise ConfigError(f"{spec!r} is a path without the kind of data set that it is; write {written}.")
         registry.check_name("datasets", name)
-
-
-def _with_its_kind(spec: str) -> str | None:
-    """What a path was to be written as; None: there is nothing, or nothing that hptui reads."""
-    path = Path(spec).expanduser()
-    try:
-        if spec.strip() and path.is_dir():
-            return f"folder:{spec}"
-        kind = _KINDS.get(path.suffix.lower()) if path.is_file() else None
-    except OSError:
-        return None
-    return kind.format(spec) if kind is not None else None
 
 
 def request_dataset(

@@ -9,6 +9,9 @@ from hptui.config.data_places import data_places, folder_of_data, not_there
 from hptui.datasets import DatasetRequest
 from hptui.errors import DatasetError
 
+_KINDS = {".csv": "table:{}", ".tsv": "table:{}", ".txt": "table:{}", ".npz": "medmnist:{}", ".py": "{}:FUNCTION"}
+"""how files of a suffix are named"""
+
 
 def one_line(error: BaseException, longest: int = 200) -> str:
     """Type and message without line breaks, cut to a readable length: `URLError: no route to host`."""
@@ -48,4 +51,20 @@ def locate(
                 return candidate
         except OSError as error:
             raise DatasetError(f"{candidate} cannot be reached ({one_line(error)}).") from error
+    if (other := next((candidate for candidate in candidates if candidate.exists()), None)) is not None:
+        is_one, written = "folder" if other.is_dir() else "file", with_its_kind(request.argument)
+        advice = f"; write {written}" if written is not None else ""
+        raise DatasetError(f"{name}:{request.argument} needs a {what}, and {other} is a {is_one}{advice}.")
     raise DatasetError(not_there(f"{name}:{request.argument}", what, candidates))
+
+
+def with_its_kind(spec: str) -> str | None:
+    """What a path was to be written as; None: there is nothing, or nothing that hptui reads."""
+    path = Path(spec).expanduser()
+    try:
+        if spec.strip() and path.is_dir():
+            return f"folder:{spec}"
+        kind = _KINDS.get(path.suffix.lower()) if path.is_file() else None
+    except OSError:
+        return None
+    return kind.format(spec) if kind is not None else None

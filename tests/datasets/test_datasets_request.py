@@ -201,3 +201,16 @@ def test_a_path_without_its_kind_is_told_with_it(tmp_path: Path, name: str, writ
     assert str(caught.value) == (
         f"{str(path)!r} is a path without the kind of data set that it is; write {written.format(path)}."
     )
+
+
+def test_a_path_of_another_kind_is_told_with_what_to_write(tmp_path: Path) -> None:
+    table, images = tmp_path / "labels.csv", tmp_path / "images"
+    table.write_text("image,label")
+    images.mkdir()
+    for name, path, told in (
+        ("folder", table, f"needs a folder, and {table} is a file; write table:{table}."),
+        ("table", images, f"needs a file, and {images} is a folder; write folder:{images}."),
+    ):
+        with pytest.raises(DatasetError) as caught:
+            request_dataset(f"{name}:{path}", data_dir=None, image_size=None, split_seed=0)
+        assert str(caught.value).endswith(told)
