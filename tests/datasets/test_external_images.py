@@ -14,15 +14,18 @@ from PIL import Image
 from hptui.config import Layer, resolve
 from hptui.datasets._reading import read_dataset
 from hptui.errors import DatasetError
+from hptui.record.data_summary import FileKinds
 from hptui.record.intensity import Depth, Intensity
 from hptui.training.evaluating import ExternalImages, read_external
 
 
-def read(spec: str, depth: Depth, *, trained: Any = None, run: Any = None, **settings: Any) -> ExternalImages:
+def read(
+    spec: str, depth: Depth, *, trained: Any = None, run: Any = None, channels: int = 1, **settings: Any
+) -> ExternalImages:
     """The images, as a network of 8 pixels that was trained at that depth gets them."""
     predictor: Any = SimpleNamespace(
         task="single-label",
-        image_shape=(1, 8, 8),
+        image_shape=(channels, 8, 8),
         intensity=Intensity("minmax", -100.0, 900.0, depth),
         class_names=("ill", "well"),
     )
@@ -129,6 +132,31 @@ def test_images_that_come_again_are_told(tmp_path: Path) -> None:
         (tmp_path / again).write_bytes(first.read_bytes())
     expected = "2 of 12 images equal another one, 1 of them with another label: each counts every time."
     assert expected in read(f"folder:{tmp_path}", "uint8").notes
+
+
+@pytest.mark.parametrize(("mode", "pages", "told"), [("RGB", 1, "colour"), ("L", 1, "1 page"), ("L", 3, "")])
+def test_a_network_of_all_pages_takes_no_other_channels(tmp_path: Path, mode: str, pages: int, told: str) -> None:
+    for index in range(4):
+        path = tmp_path / ("ill", "well")[index % 2] / f"{index}.tif"
+        path.parent.mkdir(exist_ok=True)
+        drawn = [Image.new(mode, (8, 8), 10 * index + page) for page in range(pages)]  # type: ignore[arg-type]
+        drawn[0].save(path, save_all=True, append_images=drawn[1:])
+    kinds = FileKinds(files=9, grey=9, square=9)
+    trained = SimpleNamespace(mean=20, deviation=10, kinds=kinds)
+    if not told:
+        assert read(f"folder:{tmp_path}", "uint8", trained=trained, channels=3, pages="all").images.pixels.shape[1] == 3
+        return
+    with pytest.raises(DatasetError, match=f"has files of {told}; the network was trained on all pages"):
+        read(f"folder:{tmp_path}", "uint8", trained=trained, channels=3, pages="all")
+
+
+def test_values_in_units_are_refused_by_a_network_of_other_files(tmp_path: Path) -> None:
+    kinds = FileKinds(files=9, grey=9, square=9)
+    trained = SimpleNamespace(mean=20, deviation=10, kinds=kinds)
+    with pytest.raises(DatasetError, match="their values have no common scale"):
+        read(hospital(tmp_path, "1"), "uint16", trained=trained)
+    trained.kinds = FileKinds(files=9, grey=9, square=9, scaled=9)
+    assert len(read(hospital(tmp_path, "1"), "uint16", trained=trained).images) == 6
 
 
 def test_patients_in_two_splits_are_no_news_where_these_are_joined(tmp_path: Path) -> None:
