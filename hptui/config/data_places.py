@@ -11,6 +11,8 @@ import platformdirs
 from hptui.errors import DatasetError
 
 PathKind = Literal["file", "folder"]
+_KINDS = {".csv": "table:{}", ".tsv": "table:{}", ".txt": "table:{}", ".npz": "medmnist:{}", ".py": "{}:FUNCTION"}
+"""how files of a suffix are named"""
 
 
 def folder_of_data(data_dir: Path | None) -> Path:
@@ -40,3 +42,15 @@ def expanded(path: Path) -> Path:
         return path.expanduser()
     except RuntimeError as error:
         raise DatasetError(f"{path}: there is no such user's home folder.") from error
+
+
+def with_its_kind(spec: str) -> str | None:
+    """What a path was to be written as; None: there is nothing, or nothing that hptui reads."""
+    path = Path(spec).expanduser()
+    try:
+        if spec.strip() and path.is_dir():
+            return f"folder:{spec}"
+        kind = _KINDS.get(path.suffix.lower()) if path.is_file() else None
+    except OSError:
+        return None
+    return kind.format(spec) if kind is not None else None

@@ -133,6 +133,17 @@ def _texts(raw: object) -> list[str]:
     return [part for part in parts if isinstance(part, str)]
 
 
+def _check_dataset(spec: str) -> None:
+    name = spec.partition(":")[0]
+    if registry.is_own(spec) or registry.is_known("datasets", name):
+        return
+    from hptui.config.data_places import with_its_kind  # here: most starts need no folder of data
+
+    if (written := with_its_kind(spec)) is not None:
+        raise ConfigError(f"dataset = {spec!r} is a path without the kind of data it is; write {written}.")
+    raise ConfigError(f"unknown dataset {spec!r}.{nearest(name, registry.names('datasets'))}")
+
+
 def _check_name(field: str, value: Any, *, installed: bool) -> None:
     """Check what a type cannot: that a plug-in or a device has this name, and that a path can be one."""
     if isinstance(value, str) and "\0" in value:
@@ -145,9 +156,7 @@ def _check_name(field: str, value: Any, *, installed: bool) -> None:
     elif field in PLUG_INS and not installed:
         return
     elif field == "dataset":
-        name = value.partition(":")[0]
-        if not registry.is_own(value) and not registry.is_known("datasets", name):
-            raise ConfigError(f"unknown dataset {value!r}.{nearest(name, registry.names('datasets'))}")
+        _check_dataset(value)
     elif field in PLUG_INS and value is not None and (field, value) != ("baseline", "none"):
         registry.check_name(PLUG_INS[field], value, field)
     elif field == "group_pattern" and value is not None:

@@ -50,7 +50,7 @@ def other_kinds(trained: FileKinds | None, here: FileKinds, channels: int) -> It
     if trained.square == trained.files and (oblong := here.files - here.square):
         yield (
             f"{_some(oblong, here)} of other proportions than a square, as none was in training: they were made square "
-            "by the same rule, which the network has never seen the effect of"
+            "by the same rule, whose effect the network has never seen"
         )
     if not has_units(trained) and (units := here.scaled + here.unscaled):
         yield f"{_some(units, here)} DICOM, as none was in training: their values may be on another scale"

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from hptui import registry
+from hptui.config.data_places import with_its_kind
 from hptui.datasets import MOST_CHANNELS, DatasetRequest, ImageDataset, Images, Names
 from hptui.datasets._arrays import known_pixels
 from hptui.datasets._class_notes import class_notes, refuse_other_spelling
@@ -24,7 +25,7 @@ from hptui.datasets._given import as_dataset, as_images, as_labels, check_labels
 from hptui.datasets._groups import group_notes, grouped, grouped_as_run, grouping_note
 from hptui.datasets._joining import without_files
 from hptui.datasets._near import near_notes
-from hptui.datasets._request import one_line, with_its_kind
+from hptui.datasets._request import one_line
 from hptui.datasets._rows import PixelRows, pieces
 from hptui.datasets._several_labels import unknown_labels
 from hptui.datasets._split import NONE, Purpose, percent, sample, split_off, taken_words

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from hptui.config.data_places import data_places, folder_of_data, not_there
+from hptui.config.data_places import data_places, folder_of_data, not_there, with_its_kind
 from hptui.datasets import DatasetRequest
 from hptui.errors import DatasetError
-
-_KINDS = {".csv": "table:{}", ".tsv": "table:{}", ".txt": "table:{}", ".npz": "medmnist:{}", ".py": "{}:FUNCTION"}
-"""how files of a suffix are named"""
 
 
 def one_line(error: BaseException, longest: int = 200) -> str:
@@ -56,15 +53,3 @@ def locate(
         advice = f"; write {written}" if written is not None else ""
         raise DatasetError(f"{name}:{request.argument} needs a {what}, and {other} is a {is_one}{advice}.")
     raise DatasetError(not_there(f"{name}:{request.argument}", what, candidates))
-
-
-def with_its_kind(spec: str) -> str | None:
-    """What a path was to be written as; None: there is nothing, or nothing that hptui reads."""
-    path = Path(spec).expanduser()
-    try:
-        if spec.strip() and path.is_dir():
-            return f"folder:{spec}"
-        kind = _KINDS.get(path.suffix.lower()) if path.is_file() else None
-    except OSError:
-        return None
-    return kind.format(spec) if kind is not None else None

@@ -248,3 +248,8 @@ def test_an_image_of_the_data_set_is_not_drawn_over(tmp_path: Path, capsys: Capt
     assert f"{flag}: {image} is an image of this data set; name another file." in capsys.readouterr().err
     assert image.read_bytes() == before
     assert main(["data", f"folder:{tmp_path / 'set'}", "--sheet", str(tmp_path / "set" / "sheet.png")]) == 0
+
+
+def test_a_path_without_its_kind_is_told_with_what_to_write(tmp_path: Path, capsys: Captured) -> None:
+    assert main(["data", str(tmp_path)]) == 2
+    assert f"is a path without the kind of data it is; write folder:{tmp_path}." in capsys.readouterr().err
