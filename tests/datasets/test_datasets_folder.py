@@ -157,7 +157,7 @@ def test_an_empty_class_is_named(tmp_path: Path) -> None:
 def test_a_missing_path_and_a_file_are_refused(tmp_path: Path) -> None:
     assert "there is no such folder" in refusal(tmp_path / "none")
     (tmp_path / "file").write_text("")
-    assert "there is no such folder" in refusal(tmp_path / "file")
+    assert f"needs a folder, and {tmp_path / 'file'} is a file." in refusal(tmp_path / "file")
     with pytest.raises(DatasetError, match="write folder:PATH"):
         folder(DatasetRequest())
 
