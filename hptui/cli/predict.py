@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from hptui.cli.answer_cells import answer_cells, answer_headings
 from hptui.cli.grouping import Grouping
@@ -20,6 +20,7 @@ from hptui.record.predictions import Model, read_predictions
 from hptui.record.run_directory import BEST_FILE, MODEL_FILE, read_run_file
 from hptui.record.study_directory import Study, open_study
 from hptui.record.study_folders import shown
+from hptui.record.task import Task
 
 if TYPE_CHECKING:
     from hptui.datasets import Pixels
@@ -29,7 +30,12 @@ if TYPE_CHECKING:
     from hptui.training.predicting import Predictor
 
 FILES: dict[Model, str] = {"final": MODEL_FILE, "best": BEST_FILE}
-PREDICTED = ("file,", "group,images,")
+PREDICTED = tuple(
+    ",".join([first, *answer_headings(task), then])
+    for first in ("file", "group,images")
+    for task in get_args(Task)
+    for then in ("threshold,", "p(")
+)
 """how its tables begin"""
 ARCHIVE = ".npz"
 """suffix of files with arrays of images"""

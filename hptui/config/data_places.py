@@ -8,7 +8,7 @@ from typing import Literal
 
 import platformdirs
 
-from hptui.errors import DatasetError
+from hptui.errors import ConfigError, DatasetError
 
 PathKind = Literal["file", "folder"]
 _KINDS = {".csv": "table:{}", ".tsv": "table:{}", ".txt": "table:{}", ".npz": "medmnist:{}", ".py": "{}:FUNCTION"}
@@ -42,6 +42,12 @@ def expanded(path: Path) -> Path:
         return path.expanduser()
     except RuntimeError as error:
         raise DatasetError(f"{path}: there is no such user's home folder.") from error
+
+
+def refuse_bare_path(spec: str) -> None:
+    """Refuse a data set that is written as a path alone; raise ConfigError with what to write."""
+    if (written := with_its_kind(spec)) is not None:
+        raise ConfigError(f"dataset = {spec!r} is a path without the kind of data it is; write {written}.")
 
 
 def with_its_kind(spec: str) -> str | None:

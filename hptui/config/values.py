@@ -137,10 +137,9 @@ def _check_dataset(spec: str) -> None:
     name = spec.partition(":")[0]
     if registry.is_own(spec) or registry.is_known("datasets", name):
         return
-    from hptui.config.data_places import with_its_kind  # here: most starts need no folder of data
+    from hptui.config.data_places import refuse_bare_path  # here: most starts need no folder of data
 
-    if (written := with_its_kind(spec)) is not None:
-        raise ConfigError(f"dataset = {spec!r} is a path without the kind of data it is; write {written}.")
+    refuse_bare_path(spec)
     raise ConfigError(f"unknown dataset {spec!r}.{nearest(name, registry.names('datasets'))}")
 
 

@@ -21,8 +21,8 @@ _NO_CLASSES = {"thumbnail", "thumbnails", "thumbs", "preview", "previews", "over
 _NO_CLASSES |= {"unknown", "unlabeled", "unlabelled", "unsorted", "unclassified", "misc", "tmp", "temp", "todo"}
 _NO_CLASSES |= {"augmented", "output", "outputs", "results", "sample", "samples", "example", "examples"}
 _NO_CLASSES |= {"oldimages", "olddata", "oldfiles", "rawimages", "rawdata", "rawfiles"}
-"""what folders beside those of the classes are called, in small letters"""
 _NO_CLASSES |= {"na", "notavailable", "notknown", "missing", "nolabel"}
+"""what folders beside those of the classes are called, or labels of images that nobody knows, in small letters"""
 _NOT_KNOWN = re.compile(r"-[89]|-?(99+|88+)")
 """numbers for what is not known, in tables of clinics: -9, 99, 888; 9 alone may be a grade"""
 _EFFECTS = {

@@ -20,7 +20,6 @@ def kinds_of(headers: Iterable[ImageHeader]) -> FileKinds:
         files=len(every),
         grey=sum(header.channels == 1 for header in every),
         transparent=sum(header.transparent for header in every),
-        inverted=sum(header.inverted for header in every),
         square=sum(_is_square(header) for header in every),
         scaled=scaled,
         unscaled=len(units) - scaled,

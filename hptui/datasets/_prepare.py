@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from hptui import registry
-from hptui.config.data_places import with_its_kind
+from hptui.config.data_places import refuse_bare_path
 from hptui.datasets import MOST_CHANNELS, DatasetRequest, ImageDataset, Images, Names
 from hptui.datasets._arrays import known_pixels
 from hptui.datasets._class_notes import class_notes, refuse_other_spelling
@@ -60,8 +60,7 @@ def check_spec(spec: str) -> None:
         if not path.is_file():
             raise ConfigError(f"{spec!r}: there is no file {path}. Write path/file.py:function.")
     elif not registry.is_own(spec) or not _is_module(name.partition(".")[0]):
-        if (written := with_its_kind(spec)) is not None:
-            raise ConfigError(f"{spec!r} is a path without the kind of data set that it is; write {written}.")
+        refuse_bare_path(spec)
         registry.check_name("datasets", name)
 
 

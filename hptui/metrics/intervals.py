@@ -156,10 +156,12 @@ def _of_images(
         return _calibration(value, predictions, resamples, seed)
     if name == "quadratic_kappa":
         return _kappa(value, predictions, threshold, resamples, seed)
-    return _of_classes(name, predictions, threshold, resamples, seed)
+    return _of_classes(name, value, predictions, threshold, resamples, seed)
 
 
-def _of_classes(name: str, predictions: Predictions, threshold: float | None, resamples: int, seed: int) -> Ends | None:
+def _of_classes(
+    name: str, value: float, predictions: Predictions, threshold: float | None, resamples: int, seed: int
+) -> Ends | None:
     """Interval of a metric of one class against the rest, or of its mean over classes."""
     rows = per_class(predictions, threshold, areas=name in ("auc", "average_precision"))
     if predictions.classes == 2 and name != "balanced_accuracy":
@@ -170,9 +172,7 @@ def _of_classes(name: str, predictions: Predictions, threshold: float | None, re
     known = [estimate for row in occurring if (estimate := getattr(row, name)) is not None]
     if name not in APART:
         resampled = _resampled(name, predictions, threshold, resamples, seed)
-        if (mean := metric(name, predictions, threshold)) is not None:
-            resampled = _without_bias(name, resampled, mean)
-        drawn = spread_out(percentiles(resampled))
+        drawn = spread_out(percentiles(_without_bias(name, resampled, value)))
         if drawn is not None:
             return drawn
     values, ends_of = [estimate.value for estimate in known], [estimate.interval for estimate in known]

@@ -29,8 +29,9 @@ from hptui.record.task import Task
 OF_A_LABEL = ("auc", "average_precision", "sensitivity", "specificity", "ppv", "npv", "f1")
 """metrics of one label"""
 MOST_WRONG = 24
-FEW_TO_CALIBRATE = 20
 """images that are shown: a sheet of four rows"""
+FEW_TO_CALIBRATE = 20
+"""validation images of a class: with fewer, the shift of its probabilities is hardly known"""
 
 
 @dataclass(frozen=True)

@@ -39,8 +39,6 @@ class FileKinds(msgspec.Struct, frozen=True, omit_defaults=True):
     grey: Count = 0
     transparent: Count = 0
     """with an alpha channel"""
-    inverted: Count = 0
-    """stored bright to dark (MONOCHROME1)"""
     square: Count = 0
     """as high as wide, or nearly"""
     scaled: Count = 0

@@ -5,7 +5,7 @@
 Both are the command that a user types, from start to comparison, in turns, so that a machine whose speed drifts does
 not matter; the ratio is taken within the pair. The final weights of both studies are compared to the bit. Memory is
 looked at in a pair of its own, which is not timed: the kernel counts pages for that, and holds the processes up
-meanwhile (four of them by a third). Ten times a second, of each process what is its own (USS) and all that it sees
+meanwhile (four of them by a fifth). Ten times a second, of each process what is its own (USS) and all that it sees
 (RSS), at its highest.
 """
 

@@ -271,7 +271,7 @@ def test_images_are_read_as_an_older_study_read_its_own(data: object, allowed: b
 def test_a_table_that_something_else_wrote_is_not_replaced(here: Path, capsys: Captured) -> None:
     """Labels, or the first of the images that a shell makes of `--out *.png`."""
     labels, image = here / "labels.csv", here / "first.png"
-    labels.write_text("image,label\n0.png,ill\n")
+    labels.write_text("file,labels\n0.png,ill\n")
     Image.new("L", (8, 8)).save(image)
     for command in (
         ["evaluate", "--trust", RUN, "own.py:other", "--csv"],

@@ -199,7 +199,7 @@ def test_a_path_without_its_kind_is_told_with_it(tmp_path: Path, name: str, writ
     with pytest.raises(ConfigError) as caught:
         check_spec(str(path))
     assert str(caught.value) == (
-        f"{str(path)!r} is a path without the kind of data set that it is; write {written.format(path)}."
+        f"dataset = {str(path)!r} is a path without the kind of data it is; write {written.format(path)}."
     )
 
 
