@@ -1,7 +1,6 @@
 """TOML and JSON as data, whatever a file holds: one kind of error each, in words for the user.
 
-Parsers have more ways to fail than their documentation says: bytes that are no UTF-8 within a text, numbers and nesting
-that have no end.
+Parsers have more ways to fail than their documentation says: numbers and nesting that have no end.
 """
 
 from __future__ import annotations
@@ -19,7 +18,6 @@ LARGEST = 2**63
 TOO_LARGE = "it has a number of more than 64 bits"
 TOO_DEEP = "it is nested too deeply"
 Kind = TypeVar("Kind", bound=msgspec.Struct)
-NO_UTF_8 = "it holds text that is no UTF-8"
 
 
 def ready(kind: type[Kind]) -> type[Kind]:
@@ -41,8 +39,6 @@ def decode_json(decoder: msgspec.json.Decoder[Any], content: bytes) -> Any:
     """The same with a decoder that is at hand."""
     try:
         return decoder.decode(content)
-    except UnicodeDecodeError:
-        raise msgspec.DecodeError(NO_UTF_8) from None
     except RecursionError:
         raise msgspec.DecodeError(TOO_DEEP) from None
 
