@@ -15,8 +15,8 @@ from rich.text import Text
 from hptui import registry
 from hptui.cli.answer_cells import answer_cells, listed
 from hptui.cli.headway_line import showing_headway
-from hptui.cli.predict import LoadedNetwork, load_network
 from hptui.cli.tables import left_table
+from hptui.cli.trained_network import TrainedNetwork, load_network
 from hptui.config import StudyConfig, convert_field
 from hptui.config.layers import contradictions
 from hptui.errors import ConfigError, HptuiError
@@ -115,7 +115,7 @@ def _reading(study: Study, dataset: str, read_as: Mapping[str, object]) -> Study
     return config
 
 
-def _here(network: LoadedNetwork) -> tuple[StudyConfig | None, tuple[str, ...]]:
+def _here(network: TrainedNetwork) -> tuple[StudyConfig | None, tuple[str, ...]]:
     """The study's settings with the paths of this machine; None, with a line, where its own images are not known here.
 
     What it is trained with besides its images is not wanted.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
-from hptui.datasets._image_header import ImageHeader
+from hptui.datasets._image_header import ImageForm, ImageHeader
+from hptui.errors import DatasetError
 from hptui.record.data_summary import FileKinds
 
 _NEARLY = 1.1
@@ -73,6 +75,49 @@ def other_kinds(trained: FileKinds | None, here: FileKinds, channels: int) -> It
             f"there are DICOM files of modality {', '.join(others)}, and the network was trained on "
             f"{', '.join(trained.modalities)}"
         )
+
+
+def refuse_other_pages(path: Path, header: ImageHeader, form: ImageForm, trained: FileKinds | None) -> None:
+    """Refuse what would fill the channels of pages with something else: one page as often, or its colours.
+
+    Args:
+        path: of the file, for the message.
+        header: what it says of itself.
+        form: that the images of the training were brought to.
+        trained: files that they were of; None: not known.
+    """
+    if form.pages != "all" or trained is None or trained.grey not in (0, trained.files):
+        return
+    channels = 1 if trained.grey else 3
+    if (header.pages, header.channels) != (form.channels // channels, channels):
+        raise DatasetError(
+            f"{path} has {_pages_words(header.pages, header.channels)}; the network was trained on all pages of "
+            f"files with {_pages_words(form.channels // channels, channels)} (--pages all)."
+        )
+
+
+def refuse_without_pages(spec: str, here: FileKinds, channels: int, trained: FileKinds, trained_channels: int) -> None:
+    """Refuse a data set whose channels are no pages, as those of the training are: one page thrice, or its colours.
+
+    Args:
+        spec: of the data set, for the message.
+        here: its files.
+        channels: of its images.
+        trained: files that the network was trained on, all of their pages.
+        trained_channels: that it takes.
+    """
+    colours = trained.grey == trained.files and here.grey < here.files
+    if channels != trained_channels or colours:
+        kind = "colour" if colours else f"{channels} page{'s' * (channels > 1)}"
+        raise DatasetError(
+            f"{spec} has files of {kind}; the network was trained on all pages of files, {trained_channels} channels "
+            "in all (--pages all)."
+        )
+
+
+def _pages_words(pages: int, channels: int) -> str:
+    of = "colour" if channels == 3 else "grey" if channels == 1 else f"{channels} channels"
+    return f"{pages} page{'s' * (pages > 1)} of {of}"
 
 
 def _is_square(header: ImageHeader) -> bool:

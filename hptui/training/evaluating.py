@@ -13,7 +13,7 @@ from hptui.config import StudyConfig
 from hptui.datasets import DatasetRequest, ImageDataset, Images, Labels, Pixels
 from hptui.datasets._groups import grouped_as_run
 from hptui.datasets._intensity import outside
-from hptui.datasets._kinds import has_units, other_kinds
+from hptui.datasets._kinds import has_units, other_kinds, refuse_without_pages
 from hptui.datasets._prepare import fingerprint
 from hptui.datasets._reading import read_dataset, split_dataset
 from hptui.datasets._rows import PixelRows, joined, pieces
@@ -21,7 +21,7 @@ from hptui.datasets._shifts import are_others, other_intensities
 from hptui.datasets._split import take_test
 from hptui.datasets._summary import repeated_images, sampled_intensities
 from hptui.errors import DatasetError, HptuiError, nearest
-from hptui.record.data_summary import DataSummary, FileKinds
+from hptui.record.data_summary import DataSummary
 from hptui.record.intensity import Depth, Intensity
 from hptui.record.predictions import Predictions
 from hptui.record.study_directory import Study
@@ -89,7 +89,7 @@ def read_external(
     if dataset.kinds is not None:
         notes += other_kinds(trained_kinds, dataset.kinds, channels)
     if config.pages == "all" and trained_kinds is not None and dataset.kinds is not None:
-        _refuse_other_pages(spec, trained_kinds, dataset.kinds, pixels.shape[1], channels)
+        refuse_without_pages(spec, dataset.kinds, pixels.shape[1], trained_kinds, channels)
     if pixels.shape[1] != channels:
         pixels = _with_channels(spec, np.asarray(pixels), channels)
         if dataset.kinds is None:
@@ -109,17 +109,6 @@ def read_external(
     images = Images(pixels, labels, groups, names)
     notes += _repeated_notes(images)
     return ExternalImages(dataset.name, images, tuple(notes))
-
-
-def _refuse_other_pages(spec: str, trained: FileKinds, here: FileKinds, found: int, channels: int) -> None:
-    """Refuse images whose channels are no pages, as those of the training are: one page thrice, or its colours."""
-    colours = trained.grey == trained.files and here.grey < here.files
-    if found != channels or colours:
-        kind = "colour" if colours else f"{found} page{'s' * (found > 1)}"
-        raise DatasetError(
-            f"{spec} has files of {kind}; the network was trained on all pages of files, {channels} channels in all "
-            "(--pages all)."
-        )
 
 
 def _repeated_notes(images: Images) -> Iterator[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -12,7 +11,6 @@ import pytest
 from deep_files import SOFT_TISSUE, write_dicom
 from PIL import Image
 
-from hptui.cli.predict import PredictionTable, _each_once
 from hptui.datasets import DatasetRequest
 from hptui.datasets._decode import read_header
 from hptui.datasets._image_header import ImageForm
@@ -20,6 +18,7 @@ from hptui.datasets._kinds import kinds_of, other_kinds
 from hptui.datasets._prepare import check, prepare
 from hptui.datasets._shifts import Brightness
 from hptui.datasets._summary import summarize
+from hptui.datasets._unlabelled import UnlabelledImages, each_once
 from hptui.datasets.folder import folder
 from hptui.record.data_summary import DataSummary, FileKinds
 from hptui.record.intensity import Intensity
@@ -93,24 +92,22 @@ def test_other_proportions_than_in_training_are_told(tmp_path: Path) -> None:
     assert told(wide, trained_on(wide)) == told(square, trained_on(wide)) == []
 
 
-def table(paths: list[Path], lines: list[str], **form: Any) -> PredictionTable:
-    """The table of a network for grey images of 8 pixels, or for those of a form, that knows nothing."""
-    known = {name: form.pop(name) for name in ("trained_on", "brightness", "grouping") if name in form}
+def unlabelled(paths: list[Path], lines: list[str], **form: Any) -> UnlabelledImages:
+    """Images for a network of grey images of 8 pixels, or of those of a form, of whose training nothing is known."""
+    known = {name: form.pop(name) for name in ("trained_on", "brightness") if name in form}
     wanted = ImageForm(**{"depth": "uint8", "channels": 1, "height": 8, "width": 8, **form})
-    predictor: Any = SimpleNamespace(
-        class_names=("ill", "well"),
-        task="single-label",
-        image_shape=(wanted.channels, 8, 8),
-        intensity=Intensity("minmax", 0.0, 65535.0, wanted.depth),
-        predict=lambda pixels: np.full((len(pixels), 2), 0.5, np.float32),
-    )
-    return PredictionTable(predictor, None, paths, lines.append, wanted, **known)
+    return UnlabelledImages(paths, wanted, Intensity("minmax", 0.0, 65535.0, wanted.depth), lines.append, **known)
+
+
+def count(images: UnlabelledImages) -> int:
+    """How many of them can be put to the network."""
+    return sum(len(batch.names) for batch in images.batches())
 
 
 def refused(path: Path, **form: Any) -> str:
     """Why a file is left out."""
     lines: list[str] = []
-    assert len(list(table([path], lines, **form).lines())) == 1
+    assert count(unlabelled([path], lines, **form)) == 0
     return lines[0]
 
 
@@ -123,10 +120,8 @@ def test_predictions_of_other_files_say_so_after_them(tmp_path: Path, suffix: st
         paths = [tmp_path / "x.npz"]
         np.savez(paths[0], images=np.zeros((3, 8, 8), np.uint8))
     lines: list[str] = []
-    assert len(list(table(paths, lines).lines())) == 4
-    expected = (
-        "hptui: 3 of 3 image files are in colour, and the network was trained on grey images: they were made grey."
-    )
+    assert count(unlabelled(paths, lines)) == 3
+    expected = "3 of 3 image files are in colour, and the network was trained on grey images: they were made grey."
     assert lines == ([expected] if suffix == "png" else [])
 
 
@@ -145,7 +140,7 @@ def test_values_in_units_are_refused_by_a_network_of_other_files(tmp_path: Path)
     )
     lines: list[str] = []
     known = trained_on(write_dicom(tmp_path / "other.dcm", SOFT_TISSUE, **SCALED))
-    assert len(list(table([scan], lines, depth="uint16", trained_on=known).lines())) == 2
+    assert count(unlabelled([scan], lines, depth="uint16", trained_on=known)) == 1
 
 
 def test_a_network_of_windows_takes_no_file_without_one(tmp_path: Path) -> None:
@@ -162,15 +157,15 @@ def test_a_network_of_all_pages_takes_no_other_channels(tmp_path: Path) -> None:
         colour, **form
     )
     assert "g.png has 1 page of grey;" in refused(grey, **form)
-    assert len(list(table([pages], [], **form).lines())) == 2
+    assert count(unlabelled([pages], [], **form)) == 1
 
 
 def test_other_intensities_than_in_training_are_told_of_many_images(tmp_path: Path) -> None:
-    for count, told_of in ((12, True), (9, False)):
-        np.savez(tmp_path / "x.npz", images=np.full((count, 8, 8), 9, np.uint8))
+    for images, told_of in ((12, True), (9, False)):
+        np.savez(tmp_path / "x.npz", images=np.full((images, 8, 8), 9, np.uint8))
         lines: list[str] = []
-        list(table([tmp_path / "x.npz"], lines, brightness=Brightness(120.0, 40.0)).lines())
-        assert [line.startswith("hptui: intensities are other ones than in training: mean 9") for line in lines] == [
+        assert count(unlabelled([tmp_path / "x.npz"], lines, brightness=Brightness(120.0, 40.0))) == images
+        assert [line.startswith("intensities are other ones than in training: mean 9") for line in lines] == [
             True
         ] * told_of
     pixels = np.random.default_rng(0).integers(0, 256, (12, 1, 8, 8), dtype=np.uint8)
@@ -181,5 +176,5 @@ def test_other_intensities_than_in_training_are_told_of_many_images(tmp_path: Pa
 
 def test_a_file_that_is_named_twice_counts_once_in_its_group(tmp_path: Path) -> None:
     path, lines = picture(tmp_path / "p1_a.png", "L"), []  # type: ignore[var-annotated]
-    assert _each_once([path, tmp_path / "." / "p1_a.png"], lines.append) == [path]
-    assert lines == ["hptui: named more than once, and taken once: 1 of 2 files."]
+    assert each_once([path, tmp_path / "." / "p1_a.png"], lines.append) == [path]
+    assert lines == ["named more than once, and taken once: 1 of 2 files."]

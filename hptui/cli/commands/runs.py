@@ -105,4 +105,4 @@ def predict(
                 print_row(line)
         else:
             replace_file(out, ("\n".join(table.lines()) + "\n").encode())
-    return FAILED if table.unreadable else DONE
+    return FAILED if table.images.left_out else DONE
