@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 import numpy as np
 
 from hptui.config import StudyConfig
-from hptui.datasets import DatasetRequest, ImageDataset, Images, Labels, Pixels
-from hptui.datasets._groups import grouped_as_run
+from hptui.datasets import ImageDataset, Images, Pixels
 from hptui.datasets._intensity import outside
 from hptui.datasets._kinds import has_units, other_kinds, refuse_without_pages
-from hptui.datasets._prepare import fingerprint
-from hptui.datasets._reading import read_dataset, split_dataset
+from hptui.datasets._reading import read_dataset
+from hptui.datasets._relabelled import relabelled
 from hptui.datasets._rows import PixelRows, joined, pieces
 from hptui.datasets._shifts import are_others, other_intensities
-from hptui.datasets._split import take_test
 from hptui.datasets._summary import repeated_images, sampled_intensities
-from hptui.errors import DatasetError, HptuiError, nearest
+from hptui.errors import DatasetError
 from hptui.record.data_summary import DataSummary
 from hptui.record.intensity import Depth, Intensity
 from hptui.record.predictions import Predictions
 from hptui.record.study_directory import Study
-from hptui.record.task import Task
 from hptui.training.predicting import Predictor
-from hptui.training.trained_on import trained_on_notes
+from hptui.training.trained_on import is_own, trained_on_notes
 
 AT_ONCE = 500
 """images put to the network at once"""
@@ -71,19 +68,15 @@ def read_external(
     config = msgspec.structs.replace(config, dataset=spec, image_size=side)
     trained_kinds = study.data.kinds if study.data is not None else None
     dataset = _read(config, predictor.intensity.dtype, run, units=has_units(trained_kinds))
-    if any(_is_own(one, config, study.fingerprint) for one in _readings(dataset, run)):
+    if is_own(dataset, config, study.fingerprint, run):
         raise DatasetError(
             f"{spec} holds the images that this run was trained on, so they say nothing about others; name another "
             "data set (hptui compare and hptui report have the run's own test images)."
         )
     splits = [images for images in (dataset.train, dataset.validation, dataset.test) if images is not None]
-    labels = _relabelled(spec, dataset, predictor.class_names, predictor.task)
+    labels = relabelled(spec, dataset, predictor.class_names, predictor.task)
     pixels = joined([images.pixels for images in splits])
-    if pixels.dtype != predictor.intensity.dtype:
-        raise DatasetError(
-            f"{spec} has pixels of {pixels.dtype}; the network was trained on {predictor.intensity.dtype}, whose range "
-            "of intensities says nothing about them. Name images of the same depth."
-        )
+    _refuse_other_depth(spec, pixels, predictor.intensity.dtype)
     trained_on = trained_on_notes(dataset, own, study.fingerprint) if own is not None else ()
     notes = [*trained_on, *dataset.notes]
     if dataset.kinds is not None:
@@ -95,20 +88,35 @@ def read_external(
         if dataset.kinds is None:
             made = "grey" if channels == 1 else "colour"
             notes.append(f"images of {spec} were made {made} ones, as the network takes.")
+    _refuse_other_size(spec, pixels, height, width)
+    notes += _range_notes(spec, pixels, predictor.intensity) or _other_intensities(pixels, study.data)
+    notes.append(f"all {len(pixels)} images count, whatever their split.")
+    images = Images(pixels, labels, _joined(splits, "groups"), _joined(splits, "names"))
+    notes += [*_group_notes(images, run), *_repeated_notes(images)]
+    return ExternalImages(dataset.name, images, tuple(notes))
+
+
+def _refuse_other_depth(spec: str, pixels: Pixels | PixelRows, depth: Depth) -> None:
+    if pixels.dtype != depth:
+        raise DatasetError(
+            f"{spec} has pixels of {pixels.dtype}; the network was trained on {depth}, whose range of intensities says "
+            "nothing about them. Name images of the same depth."
+        )
+
+
+def _refuse_other_size(spec: str, pixels: Pixels | PixelRows, height: int, width: int) -> None:
     if pixels.shape[2:] != (height, width):
         has = "x".join(map(str, pixels.shape[2:]))
         raise DatasetError(f"{spec} has images of {has}; the network takes {height}x{width}.")
-    notes += _range_notes(spec, pixels, predictor.intensity) or _other_intensities(pixels, study.data)
-    notes.append(f"all {len(pixels)} images count, whatever their split.")
-    groups, names = (_joined(splits, what) for what in ("groups", "names"))
-    if groups is None and run is not None and "group" in run.columns:
-        notes.append(
+
+
+def _group_notes(images: Images, run: StudyConfig | None) -> Iterator[str]:
+    """A line where the run's own images have groups by a column, and these have none."""
+    if images.groups is None and run is not None and "group" in run.columns:
+        yield (
             f"the run has groups by its column {run.columns['group']!r}, and these images have none: they count one by "
             "one (--group-column or --group-pattern says whom they are of)."
         )
-    images = Images(pixels, labels, groups, names)
-    notes += _repeated_notes(images)
-    return ExternalImages(dataset.name, images, tuple(notes))
 
 
 def _repeated_notes(images: Images) -> Iterator[str]:
@@ -154,72 +162,6 @@ def _read(config: StudyConfig, depth: Depth, run: StudyConfig | None, *, units: 
     except DatasetError:
         config = msgspec.structs.replace(config, allow_overlap=True)
         return read_dataset(config, trained_depth=depth, trained_units=units, run=run)
-
-
-def _readings(dataset: ImageDataset, run: StudyConfig | None) -> Iterator[ImageDataset]:
-    """The data set, and as the run may have read it: its pattern counted there, whatever column a table has."""
-    yield dataset
-    if run is None or run.group_pattern is None or dataset.train.groups is None:
-        return
-    given = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
-    alone = {split: replace(images, groups=None) for split, images in given.items() if images is not None}
-    splits, _ = grouped_as_run(alone, run.group_pattern, dataset.class_names)
-    yield replace(dataset, train=splits["train"], validation=splits.get("validation"), test=splits.get("test"))
-
-
-def _is_own(dataset: ImageDataset, config: StudyConfig, trained_on: str) -> bool:
-    """Whether the study's own images come out, prepared as the study does."""
-    try:
-        if dataset.test is None:
-            asked = DatasetRequest(
-                split_seed=config.split_seed, test_size=config.test_size, allow_overlap=config.allow_overlap
-            )
-            train, test, _ = take_test(dataset.train, asked, dataset.class_names)
-            dataset = replace(dataset, train=train, test=test)
-        split = split_dataset(dataset, config)
-    except HptuiError:  # too few images for such a split: they are others
-        return False
-    return fingerprint(split) == trained_on
-
-
-def _relabelled(spec: str, dataset: ImageDataset, class_names: tuple[str, ...], task: Task) -> Labels:
-    """Labels of all splits by the network's classes, or labels, which are found by name."""
-    if (dataset.task, task) == ("single-label", "multi-label") and set(dataset.class_names) == set(class_names):
-        return np.eye(len(class_names), dtype=np.int64)[_classes(dataset, class_names)]  # each happens to have one
-    if dataset.task != task:
-        has = "one class for each image" if dataset.task == "single-label" else "any number of labels for each image"
-        took = "several labels per image" if task == "multi-label" else "one class per image"
-        raise DatasetError(f"{spec} has {has}; this run was trained on {took}.")
-    for name in dataset.class_names:
-        if name not in class_names:
-            known = ", ".join(map(repr, class_names))
-            raise DatasetError(
-                f"{spec} has a class {name!r}, which this run does not know ({known}).{nearest(name, class_names)}"
-            )
-    if task != "multi-label":
-        return _classes(dataset, class_names)
-    place = _places(dataset, class_names)
-    every = _every_label(dataset)
-    if lacking := [name for name in class_names if name not in dataset.class_names]:
-        raise DatasetError(f"{spec} says nothing of the label {lacking[0]!r}, which this run's network tells of.")
-    labels = np.zeros((len(every), len(class_names)), np.int64)
-    labels[:, place] = every
-    return labels
-
-
-def _classes(dataset: ImageDataset, class_names: tuple[str, ...]) -> Labels:
-    """Classes of all splits, as the network numbers them."""
-    classes: Labels = _places(dataset, class_names)[_every_label(dataset)]
-    return classes
-
-
-def _places(dataset: ImageDataset, class_names: tuple[str, ...]) -> Labels:
-    return np.array([class_names.index(name) for name in dataset.class_names], np.int64)
-
-
-def _every_label(dataset: ImageDataset) -> Labels:
-    splits = [images for images in (dataset.train, dataset.validation, dataset.test) if images is not None]
-    return np.concatenate([images.labels for images in splits])
 
 
 def _with_channels(spec: str, pixels: Pixels, channels: int) -> Pixels:
