@@ -171,7 +171,7 @@ async def _look(directory: Path) -> dict[str, Any]:
         screen = app.screen
         assert isinstance(screen, Dashboard)
         found["dashboard, first picture"] = clocks.read()
-        await until(lambda: not screen._behind)
+        await until(lambda: not screen._catching_up.is_behind)
         found["dashboard, all read"] = clocks.read()
         await asyncio.sleep(3)
         follows = []

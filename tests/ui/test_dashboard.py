@@ -584,7 +584,7 @@ def test_what_was_found_before_the_training_is_shown_once_while_it_goes_on(tmp_p
         write_run(warned, arm, 0, events if finished else events[:-1])
 
     async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
-        await until(pilot, lambda: not app.screen._behind)
+        await until(pilot, lambda: not app.screen._catching_up.is_behind)
         if not finished:
             await until(pilot, lambda: "net ends in softmax" in notices(app))
         for _ in range(3):

@@ -8,20 +8,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
-from rich.text import Text
 from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
 from textual.reactive import Reactive, reactive
 
 from hptui.reading.studies import RESUMABLE, FollowedStudy, Status
+from hptui.ui.catching_up import CatchingUp
 from hptui.ui.drawing.colours import Palette
-from hptui.ui.drawing.literal import literal
 from hptui.ui.exporting import ALL, FORMATS, USUAL, Exporter
 from hptui.ui.messages import ResumeStudy
 from hptui.ui.pace import ALONE, Pace
 from hptui.ui.panels import LookAtDecision, LookAtRun, Scene, UseCell
-from hptui.ui.screens.dialogs import AdviceDialog, ChoiceDialog, Questions
+from hptui.ui.screens.advice import Advice
+from hptui.ui.screens.dialogs import ChoiceDialog, Questions
 from hptui.ui.screens.helped import CLOSE_HELP, HelpedScreen
 from hptui.ui.screens.notices import Notices
 from hptui.ui.screens.panel_board import PANELS, PanelBoard
@@ -32,12 +32,6 @@ from hptui.ui.widgets.export_line import ExportLine
 from hptui.ui.widgets.keys_line import KeysLine
 from hptui.ui.widgets.strip import StatusStrip
 
-READ_SECONDS = 0.05
-"""of a long log at a time: keys are answered in between"""
-BEHIND_SECONDS = 1.0
-"""between two pictures of a log that is still being read, at least: drawing takes longer than reading"""
-READ_BETWEEN = 4.0
-"""times what a picture took for which is read before the next one: the more runs, the longer both take"""
 SIGNS_SECONDS = 0.8
 """between two looks at heartbeats and machine load"""
 
@@ -92,19 +86,14 @@ class Dashboard(HelpedScreen[None]):
         self._export_line = ExportLine(self.followed.study.directory, export)
         self._panels = [panel() for panel in PANELS]
         self._pace = Pace(share)
+        self._catching_up = CatchingUp()
         self._looked_for_signs = self._shown = 0.0
-        self._since = time.thread_time()
-        """when the last picture was begun, in time of the processor, and what was spent on reading since"""
-        self._read = 0.0
         self._status: Status = "running"
         """of the study, when it was looked at last"""
-        self._behind = True
-        """old lines of a log are still to be read"""
         self._board = PanelBoard(self._panels)
-        self._was_advised = False
-        """whether there was any: a key that comes and goes with every decision costs the training more than it says"""
+        self._advice = Advice(self.viewer, self._panels, self._questions)
         self._sometimes: dict[str, Callable[[], object]] = {
-            "advice": lambda: self._was_advised,
+            "advice": lambda: self._advice.was_given,
             "export": lambda: export,
             "export_as": lambda: export,
             "zoom": lambda: not self._board.is_small,  # there every panel has the whole screen
@@ -134,46 +123,37 @@ class Dashboard(HelpedScreen[None]):
 
     def _look_again(self) -> None:
         """Read what is new and show it, then wait; while a long log is read, go on at once and show it now and then."""
-        began = time.thread_time()
-        behind = self.viewer.read_on(READ_SECONDS)
-        self._read += time.thread_time() - began
+        behind = self._catching_up.read(self.viewer)
         self._notices.show_new(behind=behind)
-        if not behind or self._is_due():
-            if self._behind and not behind:  # the strip belongs to the same picture as the panels
+        if not behind or self._catching_up.is_picture_due(self._shown):
+            if self._catching_up.is_behind and not behind:  # the strip belongs to the same picture as the panels
                 self._looked_for_signs = 0.0
-            self._behind = behind
-            self._read, self._since = 0.0, time.thread_time()
+            self._catching_up.begin_picture(behind=behind)
             self.show_scene(reading=behind)
         self.set_timer(0.001 if behind else self._pace.seconds(), self._look_again)
-
-    def _is_due(self) -> bool:
-        """Whether, while old logs are read, it is time for another picture; for the first one at once."""
-        drawing = time.thread_time() - self._since - self._read
-        is_read = self._read >= READ_BETWEEN * drawing
-        return not self._shown or (is_read and time.monotonic() - self._shown >= BEHIND_SECONDS)
 
     def show_scene(self, *, reading: bool = False) -> None:
         """Bring strip and panels up to date."""
         with self.followed.held():
-            self._show_scene(reading=reading)
+            self._shown = time.monotonic()
+            scene = self.viewer.scene(self.palette)
+            if not reading:
+                self._board.lead(scene)
+            if self._shown - self._looked_for_signs >= SIGNS_SECONDS:
+                self._looked_for_signs = self._shown
+                self._show_signs(scene, reading=reading)
+            for panel in self._panels:
+                if panel.display:
+                    panel.show(scene)
 
-    def _show_scene(self, *, reading: bool) -> None:
-        self._shown = time.monotonic()
-        scene = self.viewer.scene(self.palette)
-        if not reading:
-            self._board.lead(scene)
-        if self._shown - self._looked_for_signs >= SIGNS_SECONDS:
-            self._looked_for_signs = self._shown
-            strip, status = self.query_one(StatusStrip), self.followed.status
-            self._status = status
-            strip.show(self.followed, scene.run, status, palette=self.palette, reading=reading)
-            if not reading:  # half a log gives advice that the other half takes back
-                self._was_advised = self._was_advised or bool(self._collect_advice(scene))
-                self._notices.show_alerts(status)
-            self._update_footer()
-        for panel in self._panels:
-            if panel.display:
-                panel.show(scene)
+    def _show_signs(self, scene: Scene, *, reading: bool) -> None:
+        """Bring up to date what heartbeats and load have to do with: strip, alerts, and keys that make sense now."""
+        strip, self._status = self.query_one(StatusStrip), self.followed.status
+        strip.show(self.followed, scene.run, self._status, palette=self.palette, reading=reading)
+        if not reading:  # half a log gives advice that the other half takes back
+            self._advice.look_for(scene)
+            self._notices.show_alerts(self._status)
+        self._update_footer()
 
     def _update_footer(self) -> None:
         """Offer what can be done now; nothing is drawn where that is what it was."""
@@ -215,9 +195,7 @@ class Dashboard(HelpedScreen[None]):
         self._board.zoom()
         self._update_footer()
 
-    def action_unzoom(self) -> None:
-        self._board.zoom()
-        self._update_footer()
+    action_unzoom = action_zoom
 
     async def action_studies(self) -> None:
         """Back to the list; a training in this process goes on."""
@@ -259,23 +237,10 @@ class Dashboard(HelpedScreen[None]):
         """Ask where it is not offered: maybe it makes sense since a moment ago, else there is a notice."""
         self.action_steer(request)
 
-    def _collect_advice(self, scene: Scene) -> list[tuple[str, tuple[str, ...]]]:
-        """What each panel has to say, by its heading, and what cannot be read."""
-        said = [(panel.heading, panel.advice(scene)) for panel in self._panels]
-        unreadable = tuple(f"{run}: {problem}" for run, problem in self.viewer.problems.items())
-        return [(heading, lines) for heading, lines in [*said, ("Cannot be read", unreadable)] if lines]
-
     @work
     async def action_advice(self) -> None:
-        """All of it in full, whatever the panels have room for."""
-        advice = self._collect_advice(self.viewer.scene(self.palette))
-        sections = [
-            Text("\n\n").join(
-                [Text(heading, "bold"), *(Text(literal(one)) for line in lines for one in line.splitlines())]
-            )
-            for heading, lines in advice or [("Nothing now", ("What was advised before is over.",))]
-        ]
-        await self._questions.ask(AdviceDialog(f"Advice on {self.viewer.run.name}", Text("\n\n\n").join(sections)))
+        """All of it in full."""
+        await self._advice.show(self.viewer.scene(self.palette))
 
     def action_export(self) -> None:
         """Write the pictures in the background, once at a time."""
