@@ -57,7 +57,7 @@ class Images:
 
 @dataclass(frozen=True)
 class ImageDataset:
-    """A data set, as a rule with test images; `hptui.datasets._prepare` checks and splits it."""
+    """A data set, as a rule with test images; `_check` checks and `_prepare` splits it."""
 
     name: str
     """shown on the screen and in tables"""

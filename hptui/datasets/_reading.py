@@ -6,7 +6,8 @@ from pathlib import Path
 
 from hptui.config import StudyConfig
 from hptui.datasets import ImageDataset
-from hptui.datasets._prepare import prepare, request_dataset
+from hptui.datasets._prepare import prepare
+from hptui.datasets._spec import request_dataset
 from hptui.record.intensity import Depth
 
 

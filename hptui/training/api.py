@@ -11,7 +11,7 @@ from torch import nn
 
 from hptui.config import Layer, StudyConfig, resolve
 from hptui.datasets import ImageDataset
-from hptui.datasets._prepare import check as check_dataset
+from hptui.datasets._check import check as check_dataset
 from hptui.errors import ConfigError
 from hptui.planning import new_strategy
 from hptui.record.events import AnyEvent, RunCompleted

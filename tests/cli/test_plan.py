@@ -190,7 +190,8 @@ def test_a_measurement_that_nobody_waits_for_is_stopped() -> None:
 
 @pytest.mark.parametrize("name", ["mnist", "fashion_mnist", "digits"])
 def test_the_images_that_a_plan_counts_on_are_those_of_the_data(name: str, real_data: Path) -> None:
-    from hptui.datasets._prepare import prepare, request_dataset
+    from hptui.datasets._prepare import prepare
+    from hptui.datasets._spec import request_dataset
 
     if name == "fashion_mnist":
         pytest.skip("as many images as mnist, and not here")

@@ -43,7 +43,7 @@ def test_an_argument_that_fits_no_plug_in_is_one_clear_line(name: str) -> None:
 
 
 def test_importing_the_package_loads_no_torch() -> None:
-    modules = ["_prepare", *PLUG_INS]
+    modules = ["_prepare", "_spec", *PLUG_INS]
     code = f"import sys, importlib\nfor m in {modules}: importlib.import_module('hptui.datasets.' + m)\n"
     code += "print(sorted({'torch', 'torchvision', 'sklearn'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

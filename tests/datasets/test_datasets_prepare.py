@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from hptui.datasets import ImageDataset, Images
-from hptui.datasets._prepare import check, fingerprint, prepare
+from hptui.datasets._check import check
+from hptui.datasets._prepare import fingerprint, prepare
 from hptui.errors import DatasetError
 
 

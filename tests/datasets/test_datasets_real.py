@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from hptui.datasets import DatasetRequest
-from hptui.datasets._prepare import prepare, request_dataset
+from hptui.datasets._prepare import prepare
+from hptui.datasets._spec import request_dataset
 from hptui.datasets.mnist import mnist
 from hptui.errors import DatasetError
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hptui.datasets import ImageDataset
-from hptui.datasets._prepare import check_spec, request_dataset
+from hptui.datasets._spec import check_spec, request_dataset
 from hptui.errors import ConfigError, DatasetError
 
 OWN = """

@@ -23,7 +23,7 @@ from hptui.datasets._duplicates import keys_of
 from hptui.datasets._files import DecodedFiles, decode_files
 from hptui.datasets._image_header import ImageHeader
 from hptui.datasets._pixel_file import PixelFile
-from hptui.datasets._prepare import request_dataset
+from hptui.datasets._spec import request_dataset
 from hptui.errors import DatasetError
 from hptui.headway import CalledOffError, listening
 

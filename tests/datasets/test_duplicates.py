@@ -14,9 +14,11 @@ import pytest
 from PIL import Image, ImageFilter
 
 from hptui.datasets import ImageDataset, Images
+from hptui.datasets._check import check
 from hptui.datasets._duplicates import overlaps
 from hptui.datasets._near import near_notes
-from hptui.datasets._prepare import check, prepare, request_dataset
+from hptui.datasets._prepare import prepare
+from hptui.datasets._spec import request_dataset
 from hptui.datasets._split import split_off
 from hptui.datasets._turned import turned_notes
 from hptui.errors import DatasetError

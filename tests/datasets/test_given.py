@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from hptui.datasets import ImageDataset, Images
-from hptui.datasets._prepare import check, prepare
+from hptui.datasets._check import check
+from hptui.datasets._prepare import prepare
 from hptui.errors import DatasetError
 
 CLASSES = ("healthy", "ill")

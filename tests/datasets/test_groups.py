@@ -11,7 +11,9 @@ import pytest
 from PIL import Image
 
 from hptui.datasets import ImageDataset, Images
-from hptui.datasets._prepare import check, prepare, request_dataset
+from hptui.datasets._check import check
+from hptui.datasets._prepare import prepare
+from hptui.datasets._spec import request_dataset
 from hptui.datasets._split import split_off
 from hptui.datasets._whole_groups import sample_whole
 from hptui.errors import ConfigError, DatasetError

@@ -12,10 +12,11 @@ from deep_files import SOFT_TISSUE, write_dicom
 from PIL import Image
 
 from hptui.datasets import DatasetRequest
+from hptui.datasets._check import check
 from hptui.datasets._decode import read_header
 from hptui.datasets._image_header import ImageForm
 from hptui.datasets._kinds import kinds_of, other_kinds
-from hptui.datasets._prepare import check, prepare
+from hptui.datasets._prepare import prepare
 from hptui.datasets._shifts import Brightness
 from hptui.datasets._summary import summarize
 from hptui.datasets._unlabelled import UnlabelledImages, each_once

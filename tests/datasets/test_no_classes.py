@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from hptui.datasets import ImageDataset
-from hptui.datasets._prepare import prepare, request_dataset
+from hptui.datasets._prepare import prepare
+from hptui.datasets._spec import request_dataset
 from hptui.errors import DatasetError
 
 

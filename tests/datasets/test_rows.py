@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from hptui.datasets import ImageDataset, Images, _rows
+from hptui.datasets._check import check
 from hptui.datasets._duplicates import pixel_keys
 from hptui.datasets._intensity import fit_intensity
 from hptui.datasets._levels import levels_of
-from hptui.datasets._prepare import check, fingerprint, prepare
+from hptui.datasets._prepare import fingerprint, prepare
 from hptui.datasets._rows import PixelRows, joined, pieces, taken
 from hptui.datasets._summary import summarize
 

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from hptui.datasets import DatasetRequest, ImageDataset, Images
-from hptui.datasets._prepare import check, fingerprint, prepare
+from hptui.datasets._check import check
+from hptui.datasets._prepare import fingerprint, prepare
 from hptui.datasets._several_labels import sample_labels
 from hptui.datasets._sheet import write_sheet
 from hptui.datasets._split import sample, split_off

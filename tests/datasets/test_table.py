@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from hptui.datasets import ImageDataset
-from hptui.datasets._prepare import request_dataset
+from hptui.datasets._spec import request_dataset
 from hptui.errors import DatasetError
 
 

@@ -18,8 +18,9 @@ from hptui.__main__ import main
 from hptui.config import resolve
 from hptui.config.layers import Layer
 from hptui.datasets import ImageDataset, Images, Pixels
+from hptui.datasets._check import check
 from hptui.datasets._intensity import fit_intensity
-from hptui.datasets._prepare import check, fingerprint
+from hptui.datasets._prepare import fingerprint
 from hptui.errors import DatasetError
 from hptui.record.intensity import BYTES, Intensity
 from hptui.record.predictions import read_predictions

@@ -17,7 +17,7 @@ import torch
 
 import hptui
 from hptui.datasets._arrays import read_image_arrays
-from hptui.datasets._prepare import request_dataset
+from hptui.datasets._spec import request_dataset
 from hptui.errors import HptuiError
 from hptui.record.mending import mend_log
 from hptui.record.predictions import PREDICTIONS_FILE, read_predictions

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from hptui.config import Layer, resolve
 from hptui.datasets import ImageDataset, Images, _decoded_cache, _rows
-from hptui.datasets._prepare import check
+from hptui.datasets._check import check
 from hptui.training import prepare_inputs
 
 
