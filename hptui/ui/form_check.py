@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import msgspec
 
 from hptui import registry
 from hptui.budget import budget_lines, settled
-from hptui.config import FIELDS, PLUG_INS, Arm, Layer, StudyConfig, resolve, takes_path
+from hptui.config import FIELDS, PLUG_INS, Arm, Layer, StudyConfig, environment_layer, resolve, takes_path
 from hptui.config.data_places import data_places, folder_of_data, not_there
 from hptui.errors import ConfigError, DatasetError, HptuiError, RunDirectoryError
 from hptui.planning import ArmPlan, Refused, Speed, plan_study, study_lines, time_words, unused_settings
@@ -36,6 +37,63 @@ SPEED = (
 )
 """settings on which a measurement depends; ranges, because their ends are tried"""
 FLAG = re.compile(r"--([a-z][a-z-]*[a-z])")
+
+
+@dataclass(frozen=True)
+class FormFindings:
+    """What came of a look at a form."""
+
+    config: StudyConfig | None
+    """the settings that it holds; None if anything is wrong that keeps a plan from being made"""
+    problems: dict[str, str]
+    """what is wrong, in the words of a form, by the field that it belongs to"""
+    notes: dict[str, str]
+    """what stands beside settings that make no difference, by the field"""
+    lines: list[str]
+    """plan and cost"""
+
+
+def first_settings() -> tuple[StudyConfig, str]:
+    """The defaults with what the environment says; and what is wrong with the environment, if anything is."""
+    try:
+        return resolve([environment_layer()]).config, ""
+    except ConfigError as error:
+        return resolve([]).config, str(error)
+
+
+def look_at_form(
+    rows: Iterable[Row],
+    config: StudyConfig,
+    answer: Callable[[StudyConfig], Speed | Refused | None],
+    typed_into: Container[str],
+) -> FormFindings:
+    """Look for what is wrong in a form, and for what the study will cost.
+
+    Args:
+        rows: of the form.
+        config: what holds for settings that have no row.
+        answer: says what was measured, if the settings are those that were measured.
+        typed_into: fields that are being typed into: of a path there nobody says yet that it is missing.
+    """
+    read, problems = read_rows(rows, config)
+    if read is None:
+        return FormFindings(None, _in_form_words(problems), {}, [])
+    missing = missing_paths(read)  # they may be mended on the disk, and so may what was found
+    problems = {field: words for field, words in missing.items() if field not in typed_into}
+    found, lines = answer(read), []
+    if isinstance(found, Refused):
+        problems |= {refused_setting(found, read): found.message}
+    speed = found if isinstance(found, Speed) else None
+    checked: StudyConfig | None = read
+    try:
+        lines = plan_words(read, planned(read, speed), speed)
+    except HptuiError as error:
+        checked, problems = None, {setting_of(str(error), read): str(error)}
+    return FormFindings(checked, _in_form_words(problems), unused_notes(checked), lines)
+
+
+def _in_form_words(problems: Mapping[str, str]) -> dict[str, str]:
+    return {setting: in_form_words(problem) for setting, problem in problems.items()}
 
 
 def speed_key(config: StudyConfig) -> object:

@@ -13,21 +13,10 @@ from textual.containers import Container, Horizontal
 from textual.widget import Widget
 from textual.widgets import Button, Input, Static
 
-from hptui.config import FIELDS, StudyConfig, environment_layer, resolve
-from hptui.errors import ConfigError, HptuiError
+from hptui.config import FIELDS, StudyConfig
 from hptui.hyperparameters import hyperparameters
-from hptui.planning import Refused, Speed
-from hptui.ui.form_check import (
-    Measure,
-    in_form_words,
-    missing_paths,
-    plan_words,
-    planned,
-    read_rows,
-    refused_setting,
-    setting_of,
-    unused_notes,
-)
+from hptui.planning import Refused
+from hptui.ui.form_check import Measure, first_settings, look_at_form, setting_of
 from hptui.ui.messages import Draft, LeaveForm, StartStudy
 from hptui.ui.screens.helped import CLOSE_HELP, HelpedScreen
 from hptui.ui.widgets.estimate import EstimateButton
@@ -49,9 +38,9 @@ MORE = [field for field in FIELDS if field not in (*SHOWN, "search")]
 """settings that are rarely changed; a new one of the configuration is here by itself"""
 FOLDED, OPEN = f"[+] {len(MORE)} more settings", "[-] more settings"
 WIDE, VERY_TALL = 130, 44
+"""columns from which the ranges stand beside the settings; lines from which the plan has room for all of its stages"""
 ROOM_FOR_ALL = 84
 """lines, for the settings that are rarely changed to stand unfolded beside all others"""
-"""columns from which the ranges stand beside the settings; lines from which nothing has to be folded"""
 Part = TypeVar("Part", bound=Widget)
 WAYS_OUT = "esc: back, ctrl+q: quit"
 MEASURING = "measuring: reads the data, trains for a second ..."
@@ -124,7 +113,7 @@ class NewStudyScreen(HelpedScreen[None]):
             measure: finds how fast this machine trains.
         """
         super().__init__()
-        self._config, self._warning = _first_settings() if config is None else (config, "")
+        self._config, self._warning = first_settings() if config is None else (config, "")
         self._draft = draft
         self._untouched: Draft = {}
         self._estimate = EstimateButton(measure)
@@ -216,23 +205,10 @@ class NewStudyScreen(HelpedScreen[None]):
     def _check(self) -> StudyConfig | None:
         """Show what is wrong beside its field, and what the study will cost; None if anything is wrong."""
         self._check_is_due = False
-        config, errors = read_rows(self._rows, self._config)
-        found = self._estimate.answer(config) if config is not None else None
-        problems, lines = errors, []
-        if config is not None:
-            problems = self._missing_paths(config)  # they may be mended on the disk, and so may what was found
-            if isinstance(found, Refused):
-                problems |= {refused_setting(found, config): found.message}
-            speed = found if isinstance(found, Speed) else None
-            try:
-                lines = plan_words(config, planned(config, speed), speed)
-            except HptuiError as error:
-                problems = {setting_of(str(error), config): str(error)}
-                config = None
-        problems = {setting: in_form_words(problem) for setting, problem in problems.items()}
-        notes = unused_notes(config)
+        found = look_at_form(self._rows, self._config, self._estimate.answer, self._typed_into())
+        config, problems, lines = found.config, dict(found.problems), found.lines
         for row in self._rows:
-            row.show_problem(problems.pop(row.setting, ""), notes.get(row.setting, ""))
+            row.show_problem(problems.pop(row.setting, ""), found.notes.get(row.setting, ""))
         wrong = [row.setting for row in self._rows if row.has_class("-wrong")]
         if config is None:
             lines = ["to mend: " + ", ".join(wrong)] if wrong else []
@@ -241,13 +217,11 @@ class NewStudyScreen(HelpedScreen[None]):
             self.call_later(self._lead_to, wrong)
         return config
 
-    def _missing_paths(self, config: StudyConfig) -> dict[str, str]:
-        """What is said of paths that are not there; of none that is being typed."""
-        typed_into = self.focused if isinstance(self.focused, Input) else None
-        rows = (
-            {row.setting for row in typed_into.ancestors if isinstance(row, Row)} if typed_into is not None else set()
-        )
-        return {field: words for field, words in missing_paths(config).items() if field not in rows}
+    def _typed_into(self) -> set[str]:
+        """The setting whose field has the cursor, where something is typed into that."""
+        if not isinstance(self.focused, Input):
+            return set()
+        return {row.setting for row in self.focused.ancestors if isinstance(row, Row)}
 
     async def _lead_to(self, wrong: list[str]) -> None:
         """Unfold what is wrong; put the cursor, once, into the field that kept a study from starting."""
@@ -359,11 +333,3 @@ class NewStudyScreen(HelpedScreen[None]):
         if action == "estimate" and not self._estimate.display:
             return False
         return (self._ready or None) if action in ("start", "detach") else super().check_action(action, parameters)
-
-
-def _first_settings() -> tuple[StudyConfig, str]:
-    """The defaults with what the environment says; and what is wrong with the environment, if anything is."""
-    try:
-        return resolve([environment_layer()]).config, ""
-    except ConfigError as error:
-        return resolve([]).config, str(error)
