@@ -15,8 +15,9 @@ from hptui.metrics.evidence import Evidence
 from hptui.plan import ONE_BATCH
 from hptui.space import parse_range
 from hptui.strategies import Candidate, Choice, Measurement, Situation
+from hptui.strategies._comparing import lead
 from hptui.strategies._plan import LEAST_STEPS, levels, longest, plan
-from hptui.strategies.adaptive import Adaptive, lead
+from hptui.strategies.adaptive import Adaptive
 
 IMAGES = 400
 NOISE = np.random.default_rng(0).normal(0, 0.1, IMAGES).astype(np.float32)

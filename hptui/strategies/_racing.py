@@ -14,8 +14,9 @@ from hptui.hyperparameters import Values
 from hptui.plan import ONE_BATCH
 from hptui.space import describe
 from hptui.strategies import Candidate, Choice, DecisionCourse, StateName
+from hptui.strategies._comparing import lead, standing
 from hptui.strategies._race import LEGS, Race, followed
-from hptui.strategies._stage import Stage, lead, standing
+from hptui.strategies._stage import Stage
 
 Memory = dict[str, Any]
 Branch = tuple[Values, StateName | None]

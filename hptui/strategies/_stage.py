@@ -1,17 +1,15 @@
-"""What the stages of the adaptive strategy share: where a decision stands, and how candidates are compared."""
+"""Where a decision of the adaptive strategy stands, as one of its stages hands it to the next."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from hptui.hyperparameters import Values, hyperparameter
+from hptui.hyperparameters import Values
 from hptui.metrics.scores import lower_is_better, score_title, score_words
 from hptui.space import describe
 from hptui.strategies import Candidate, Choice, Measurement, Situation, StateName
-
-ROUNDING = 1e-12
-"""of a score: a difference below it is none"""
+from hptui.strategies._comparing import changed, standing
 
 
 class Stage:
@@ -103,36 +101,3 @@ class Stage:
         if not self._reasons:
             return Choice(self.values if self._passed else {}, otherwise)
         return Choice(self.values, "; ".join(self._reasons), self._candidate, self.start)
-
-
-def strength(name: str, in_force: Values) -> Callable[[Measurement], float]:
-    """The careful side of a hyperparameter: strong regularisation; else what is in force."""
-    if hyperparameter(name).careful == "larger":
-        return lambda one: one.values.get(name, 0.0)
-    return lambda one: float(one.candidate.values.get(name) == in_force.get(name))
-
-
-def standing(measurement: Measurement) -> tuple[float, float]:
-    """Order of candidates, the best first: by the score; by the loss where a coarse score cannot tell them apart."""
-    return measurement.score, measurement.loss
-
-
-def lead(best: Measurement, other: Measurement) -> float:
-    """Number of standard errors by which the score of `other` is worse, paired over the same validation images.
-
-    0 where nothing is known of the error, as of a class with a single image: then nothing speaks for either.
-    """
-    difference, error = other.score - best.score, other.error(best)
-    if error is None or abs(difference) < ROUNDING:
-        return 0.0
-    return difference / error if error > 0 else math.copysign(math.inf, difference)
-
-
-def changed(measurement: Measurement, values: Values) -> set[str]:
-    """Names of which a candidate had other values."""
-    return {name for name, value in measurement.candidate.values.items() if value != values.get(name)}
-
-
-def rate(measurement: Measurement) -> float:
-    """Learning rate that it was measured with: the larger one is the careful side of a tie."""
-    return measurement.values["lr"]

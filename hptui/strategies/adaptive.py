@@ -41,6 +41,7 @@ from hptui.plan import Plan
 from hptui.space import Range, SearchSpace, describe
 from hptui.strategies import Choice, DecisionCourse, Measurement, Outlook, Situation, StateName, Strategy, _racing
 from hptui.strategies._coming import coming_stages
+from hptui.strategies._comparing import careful, changed, luck, rate, standing, strength, without_flattered
 from hptui.strategies._plan import (
     LEAST_STEPS,
     affordable,
@@ -52,7 +53,7 @@ from hptui.strategies._plan import (
 )
 from hptui.strategies._race import LEGS, branches_of, coming_race, race_of
 from hptui.strategies._remedy import Terms, remedy
-from hptui.strategies._stage import Stage, changed, lead, rate, standing, strength
+from hptui.strategies._stage import Stage
 
 __all__ = ["Adaptive"]
 
@@ -62,11 +63,6 @@ SUGGESTS_WITH_WEIGHTS = ("backbone_lr",)
 """the same where the network begins with somebody's weights"""
 FALLEN, RISE = 2.0, 0.5
 """an epoch went wrong if the validation loss is so many times what it was before, and so many nats higher"""
-MOST = 0.05
-"""share of its score within which the best may be given up for a stronger one, because few images have large standard
-errors; and by which a smaller rate has to be better. A score is a distance to perfect in its own unit: nats of a loss,
-a share of wrong images, 1 - AUC. So 0.05 is one error in twenty, at 50 % as at 99 %, and no fixed number of points,
-which would be nothing at the one and out of reach at the other"""
 UNCOUNTED = "how far the budget reaches depends on the number of images, which nobody has counted yet"
 OTHERWISE = "an epoch that goes wrong after a choice is trained again from there, with a smaller rate"
 
@@ -317,17 +313,9 @@ class Adaptive(Strategy):
     def _careful(
         self, stage: Stage, measurements: Sequence[Measurement], strong: Callable[[Measurement], float], tried: int
     ) -> Measurement:
-        """What is in force, unless the best is better beyond the luck of the best of so many `tried`.
-
-        Else the strongest of those that are not worse than the best by more than `ties` standard errors, or MOST.
-        """
-        best, in_force = min(measurements, key=standing), stage.unchanged(measurements)
-        if in_force is not None and lead(best, in_force) <= self.evidence * luck(tried):
-            return in_force
-        most = (1 + MOST) * best.score
-        tied = [one for one in measurements if one is best or (lead(best, one) <= self.ties and one.score <= most)]
-        strongest = max(map(strong, tied))
-        return min((one for one in tied if strong(one) == strongest), key=standing)
+        """The one that is taken of those left, after so many were `tried`."""
+        in_force = stage.unchanged(measurements)
+        return careful(measurements, in_force, strong, self.evidence * luck(tried), self.ties)
 
 
 def rates_of(searched: Range, count: int, in_force: float) -> list[float]:
@@ -335,16 +323,3 @@ def rates_of(searched: Range, count: int, in_force: float) -> list[float]:
     positions = [index / (count - 1) for index in range(count)]
     nearest = min(positions, key=lambda position: abs(position - searched.position(in_force)))
     return [in_force if position == nearest else searched.at(position) for position in positions]
-
-
-def without_flattered(measurements: Sequence[Measurement], in_force: Measurement | None) -> list[Measurement]:
-    """Those whose rate is not smaller than what is in force, or that are better by MOST of the score all the same."""
-    if in_force is None:
-        return list(measurements)
-    limit = in_force.score / (1 + MOST)
-    return [one for one in measurements if rate(one) >= rate(in_force) or one.score <= limit]
-
-
-def luck(tried: int) -> float:
-    """About the largest of so many standard normal numbers: standard errors that the best of equal ones leads by."""
-    return math.sqrt(2 * math.log(max(tried, 2)))
