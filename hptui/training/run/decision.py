@@ -9,19 +9,12 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import math
 from collections.abc import Callable
 
 from hptui.config import StudyConfig
 from hptui.hyperparameters import Values
 from hptui.plan import LONGER
-from hptui.record.events import (
-    CandidateScored,
-    DecisionRepeated,
-    DecisionStarted,
-    HyperparametersChosen,
-    LandscapePredicted,
-)
+from hptui.record.events import DecisionStarted, LandscapePredicted
 from hptui.schedules import Schedule
 from hptui.strategies import Candidate, Choice, Situation, Strategy
 from hptui.training.engine.evaluation import Evaluation
@@ -29,11 +22,16 @@ from hptui.training.engine.loop import Trainer
 from hptui.training.run.answers import checked_candidates, checked_choice, checked_course, checked_prediction
 from hptui.training.run.autosave import Autosave
 from hptui.training.run.control import Control, StopRequested
+from hptui.training.run.decision_facts import (
+    candidate_scored,
+    decision_repeated,
+    decision_started,
+    hyperparameters_chosen,
+)
 from hptui.training.run.failing import refuse_failed
 from hptui.training.run.foresight import asked_plan
 from hptui.training.run.kept import KeptStates
 from hptui.training.run.ledger import Ledger
-from hptui.training.run.opening import axes
 from hptui.training.run.pending import Course, DecidesDifferently, PendingDecision
 from hptui.training.run.probing import Probe, Prober, Scoring
 from hptui.training.run.retreat import SIZE, none_fits, size_that_fits
@@ -143,21 +141,8 @@ class DecisionMaker:
     ) -> DecisionStarted:
         """The fact that a decision begins; without `start` nothing is measured, because nothing will be compared."""
         stages = asked_plan(self.strategy, situation).decisions().get(epoch, ()) if situation is not None else ()
-        told = bool(stages) and all(stage.rounds for stage in stages)
-        most = sum(stage.candidates for stage in stages) if told else None
-        return DecisionStarted(
-            decision=self.ledger.progress.decisions,
-            epoch=epoch,
-            step=self.trainer.state.step,
-            axes=axes(self.config.space),
-            values=self.trainer.state.values.chosen(),
-            loss=start.loss if start else None,
-            accuracy=start.accuracy if start else None,
-            score_name=self.config.score,
-            score_weights=self.config.score_weights,
-            planned=None if any(stage.at_most for stage in stages) else most,
-            planned_most=most,
-        )
+        number, state = self.ledger.progress.decisions, self.trainer.state
+        return decision_started(number, epoch, self.config, state, stages, start)
 
     def use_by_hand(self, epoch: int) -> None:
         """A decision without candidates: the values that somebody chose, unless they are in force already."""
@@ -222,29 +207,7 @@ class DecisionMaker:
 
     def _record_candidate(self, probe: Probe) -> None:
         self.ledger.progress.images_probed += probe.images
-        measured = probe.measurement
-        self.ledger.emit(
-            CandidateScored(
-                decision=self.ledger.progress.decisions,
-                candidate=probe.number,
-                values=measured.values,
-                score=measured.score,
-                loss=measured.loss,
-                accuracy=measured.accuracy,
-                raw_loss=measured.raw_loss,
-                raw_accuracy=measured.raw_accuracy,
-                diverged=measured.diverged,
-                classes=probe.classes,
-                images=probe.images,
-                seconds=probe.seconds,
-                start=measured.candidate.start,
-                steps=probe.steps,
-                along=measured.candidate.along,
-                failed=measured.failed,
-                loss_error=measured.error() if self.config.score == "loss" else Scoring.loss_error(measured),
-                score_error=measured.error() if self.config.score != "loss" else None,
-            )
-        )
+        self.ledger.emit(candidate_scored(self.ledger.progress.decisions, probe, self.config.score))
 
     def _is_checked(self) -> bool:
         """Whether this decision is repeated with longer probes."""
@@ -270,21 +233,9 @@ class DecisionMaker:
         course = pending.check = pending.check or Course(pending.own.kept.copy())
         other = self._choose(twin, course, prober, situation, LONGER, count)
         in_force = self.trainer.state.values.chosen()
-        names = [name for name in self.config.space if name in in_force]
-
-        def chosen(choice: Choice, name: str) -> float:
-            return choice.values.get(name, in_force[name])
-
-        self.ledger.emit(
-            DecisionRepeated(
-                decision=progress.decisions,
-                times=LONGER,
-                values={name: chosen(other, name) for name in names},
-                changed=[name for name in names if not math.isclose(chosen(other, name), chosen(taken, name))],
-                images=progress.images_checked - pending.images_checked,
-                seconds=course.seconds,
-            )
-        )
+        searched = {name: in_force[name] for name in self.config.space if name in in_force}
+        images = progress.images_checked - pending.images_checked
+        self.ledger.emit(decision_repeated(progress.decisions, searched, taken, other, images, course.seconds))
 
     def _put_in_force(self, epoch: int, choice: Choice, pending: PendingDecision) -> None:
         """Go on with what was chosen, and record it."""
@@ -306,29 +257,15 @@ class DecisionMaker:
         self._record_choice(epoch, choice, self.control.clock() - pending.began, pending.own)
 
     def _record_choice(self, epoch: int, choice: Choice, seconds: float, course: Course | None = None) -> None:
-        state, progress = self.trainer.state, self.ledger.progress
-        measured = course.measured if course is not None else ()
-        winner = measured[choice.candidate] if choice.candidate is not None and measured else None
-        compared = measured if winner is not None else ()
-        errors = [one.error(winner) for one in compared]
-        of_losses = self.config.score == "loss"
-        self.ledger.emit(
-            HyperparametersChosen(
-                decision=progress.decisions,
-                epoch=epoch,
-                step=state.step,
-                candidate=choice.candidate,
-                values=state.values.chosen(),
-                reason=choice.reason,
-                images_probed=progress.images_probed,
-                seconds=seconds,
-                start=choice.start,
-                left_out=list(choice.left_out),
-                excluded=list(choice.excluded),
-                stacked=course.stacked if course is not None else 0,
-                not_stacked=self.side_by_side.why_not if course is not None else "",
-                paired_errors=errors if of_losses else [Scoring.loss_error(one, winner) for one in compared],
-                score_errors=[] if of_losses else errors,
-            )
+        chosen = hyperparameters_chosen(
+            self.ledger.progress,
+            epoch,
+            choice,
+            self.trainer.state,
+            self.config.score,
+            course,
+            seconds=seconds,
+            not_stacked=self.side_by_side.why_not,
         )
-        progress.decisions += 1
+        self.ledger.emit(chosen)
+        self.ledger.progress.decisions += 1

@@ -13,14 +13,7 @@ from hptui.config import Arm, StudyConfig
 from hptui.errors import TrainingError, failure_words
 from hptui.hyperparameters import Values, default_values
 from hptui.record.checkpoint_names import Moment
-from hptui.record.events import (
-    AnyEvent,
-    CheckpointSaved,
-    EndMoved,
-    EpochCompleted,
-    RunCompleted,
-    RunStopped,
-)
+from hptui.record.events import AnyEvent, CheckpointSaved, EndMoved, RunStopped
 from hptui.record.run_directory import CHECKPOINTS, EVENTS_FILE, MODEL_FILE, run_name
 from hptui.space import parse_range
 from hptui.strategies import Strategy
@@ -37,11 +30,11 @@ from hptui.training.run.delivery import Delivery, remove_predictions
 from hptui.training.run.ending import Ending
 from hptui.training.run.epoch import EpochTrainer
 from hptui.training.run.epoch_evaluation import EpochResult, evaluate_epoch
+from hptui.training.run.facts import epoch_completed, run_completed, run_resumed, run_started
 from hptui.training.run.failing import free_memory
 from hptui.training.run.foresight import Foresight
 from hptui.training.run.kept import KeptStates
 from hptui.training.run.ledger import Ledger, Progress
-from hptui.training.run.opening import run_resumed, run_started
 from hptui.training.run.pending import PendingDecision
 from hptui.training.run.retreat import EpochBeginning, smaller_batches
 from hptui.training.run.side_by_side import SideBySide
@@ -260,23 +253,13 @@ class Run:
         calibrated = self.delivery.epoch_completed(self.state, epoch, result, weights, recorded=recorded)
         assert self.delivery.chosen is not None
         before, at.end_moved = at.end_moved, self._end_moved(result, epoch)
-        self.ledger.emit(
-            EpochCompleted(
-                epoch=epoch,
-                step=self.state.step,
-                train_loss=train_loss,
-                values=self.state.values.read(),
-                delivered=result.delivered,
-                images_trained=at.images_trained,
-                images_probed=at.images_probed,
-                seconds=at.seconds,
-                calibrated_loss=calibrated,
-                deliverable=self.delivery.chosen.epoch,
-                end_moved=at.end_moved,
-            )
+        deliverable = self.delivery.chosen.epoch
+        completed = epoch_completed(
+            epoch, at, self.state, train_loss=train_loss, calibrated_loss=calibrated, deliverable=deliverable
         )
+        self.ledger.emit(completed)
         if at.end_moved != before:
-            asked, deliverable = self.config.epochs, self.delivery.chosen.epoch
+            asked = self.config.epochs
             moved = EndMoved(epoch=epoch, epochs=at.end(asked), asked=asked, deliverable=deliverable)
             self.ledger.emit(moved)
 
@@ -304,27 +287,8 @@ class Run:
             keep_newest(self.directory)
         chosen = self.delivery.complete(self.trainer, self.inputs.test, at, self.directory, self.config.wrong_images)
         assert self.delivery.best is not None
-        validation_loss, validation_accuracy = chosen.results["validation"]
-        test_loss, test_accuracy = chosen.results.get("test", (None, None))
-        plain = self.config.epochs * len(self.inputs.data.train)
-        self.ledger.emit(
-            RunCompleted(
-                epoch=at.epoch,
-                step=self.state.step,
-                delivered=chosen.delivered,
-                validation_loss=validation_loss,
-                validation_accuracy=validation_accuracy,
-                test_loss=test_loss,
-                test_accuracy=test_accuracy,
-                images_trained=at.images_trained,
-                images_probed=at.images_probed,
-                cost=(at.images_trained + at.images_probed) / plain,
-                seconds=at.seconds,
-                best_epoch=self.delivery.best.epoch,
-                delivered_epoch=chosen.epoch,
-                end_moved=at.epoch - self.config.epochs,
-            )
-        )
+        asked, images = self.config.epochs, len(self.inputs.data.train)
+        self.ledger.emit(run_completed(asked, images, at, self.state.step, chosen, self.delivery.best.epoch))
 
     def _resume(self) -> None:
         assert self.directory is not None

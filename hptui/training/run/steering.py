@@ -21,8 +21,8 @@ from hptui.record.study_directory import Steering, keep_change
 from hptui.strategies import Strategy
 from hptui.training.engine.values_in_force import ValuesInForce
 from hptui.training.run.control import Request
+from hptui.training.run.facts import axes
 from hptui.training.run.ledger import Ledger
-from hptui.training.run.opening import axes
 
 
 @dataclass(frozen=True)

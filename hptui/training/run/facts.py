@@ -1,4 +1,4 @@
-"""The first fact of a run, and of each time it goes on: what is trained, on what, with which versions."""
+"""Facts of a run, made of its parts: what begins, where it goes on, what an epoch and the whole run came to."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ import torch
 
 import hptui
 from hptui.config import Arm, StudyConfig
-from hptui.record.events import SCHEMA, Axis, RunResumed, RunStarted
+from hptui.record.events import SCHEMA, Axis, EpochCompleted, RunCompleted, RunResumed, RunStarted
 from hptui.registry import without_folder
 from hptui.space import SearchSpace
 from hptui.strategies import Strategy
 from hptui.training.engine.building import StudyInputs
 from hptui.training.engine.state import TrainingState
-from hptui.training.run.ledger import Ledger
+from hptui.training.run.delivery import DeliveredEpoch
+from hptui.training.run.ledger import Ledger, Progress
 
 
 def run_started(
@@ -68,6 +69,73 @@ def run_resumed(config: StudyConfig, ledger: Ledger, state: TrainingState, faile
         threads=torch.get_num_threads(),
         remainder=state.order.remainder,
         failed=failed,
+    )
+
+
+def epoch_completed(
+    epoch: int,
+    at: Progress,
+    state: TrainingState,
+    *,
+    train_loss: float,
+    calibrated_loss: float | None,
+    deliverable: int,
+) -> EpochCompleted:
+    """Describe an epoch at its end.
+
+    Args:
+        epoch: counted from 1.
+        at: progress with this epoch.
+        state: of the training.
+        train_loss: mean over its images.
+        calibrated_loss: of the delivered weights on validation images, if anybody asked.
+        deliverable: the epoch whose weights the run delivers if it ends here.
+    """
+    return EpochCompleted(
+        epoch=epoch,
+        step=state.step,
+        train_loss=train_loss,
+        values=state.values.read(),
+        delivered=at.delivered,
+        images_trained=at.images_trained,
+        images_probed=at.images_probed,
+        seconds=at.seconds,
+        calibrated_loss=calibrated_loss,
+        deliverable=deliverable,
+        end_moved=at.end_moved,
+    )
+
+
+def run_completed(
+    asked: int, images_per_epoch: int, at: Progress, step: int, chosen: DeliveredEpoch, best_epoch: int
+) -> RunCompleted:
+    """Describe a run at its end.
+
+    Args:
+        asked: epochs that it was to have; its cost is a multiple of a plain training of so many.
+        images_per_epoch: in training.
+        at: progress at the end.
+        step: of the training.
+        chosen: what it delivers.
+        best_epoch: with the lowest validation loss.
+    """
+    validation_loss, validation_accuracy = chosen.results["validation"]
+    test_loss, test_accuracy = chosen.results.get("test", (None, None))
+    return RunCompleted(
+        epoch=at.epoch,
+        step=step,
+        delivered=chosen.delivered,
+        validation_loss=validation_loss,
+        validation_accuracy=validation_accuracy,
+        test_loss=test_loss,
+        test_accuracy=test_accuracy,
+        images_trained=at.images_trained,
+        images_probed=at.images_probed,
+        cost=(at.images_trained + at.images_probed) / (asked * images_per_epoch),
+        seconds=at.seconds,
+        best_epoch=best_epoch,
+        delivered_epoch=chosen.epoch,
+        end_moved=at.epoch - asked,
     )
 
 
