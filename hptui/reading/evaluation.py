@@ -134,9 +134,7 @@ def evaluate_answers(
         UsageError: what is wanted needs validation images or two classes.
     """
     several = answers.task == "multi-label"
-    if wanted.prevalence is not None and (several or answers.classes != 2):
-        has = "several labels per image" if several else str(answers.classes)
-        raise UsageError(f"--prevalence is that of the second of two classes; this run has {has}.")
+    _refuse_prevalence(answers, wanted.prevalence)
     recalibration, told = None, list(notes)
     if wanted.calibrate:
         validation = _needed(validation, "--calibrate")
@@ -144,9 +142,9 @@ def evaluate_answers(
         told += _few_to_calibrate(validation, class_names)
         answers, validation = recalibration.apply(answers), recalibration.apply(validation)
     groups = of_groups(answers) if is_grouped(answers) and not several else None
-    unit = None
+    per_group = None
     if groups is not None and len(groups.predictions):
-        unit = _unit(groups.predictions, _per_group(validation), class_names, wanted)
+        per_group = _unit(groups.predictions, _per_group(validation), class_names, wanted)
     if groups is not None and groups.mixed:
         told.append(f"{len(groups.mixed)} groups have images of different classes: they count per image alone.")
     if several:
@@ -160,16 +158,23 @@ def evaluate_answers(
         prevalence=wanted.prevalence,
         calibration=recalibration,
         per_image=per_image,
-        per_group=unit,
+        per_group=per_group,
         reliability=reliability(answers),
         decision_curve=decision_curve(answers, wanted.prevalence),
         most_wrong=most_wrong(answers, class_names, MOST_WRONG, per_image.threshold),
         notes=told,
         task=answers.task,
         by_label=_by_label(answers, class_names) if several else [],
-        groups=len(set(answers.groups.tolist())) if is_grouped(answers) and answers.groups is not None else 0,
+        groups=_count_groups(answers),
     )
     return Evaluated(evaluation, answers, groups.predictions if groups is not None else None)
+
+
+def _refuse_prevalence(answers: Predictions, prevalence: float | None) -> None:
+    several = answers.task == "multi-label"
+    if prevalence is not None and (several or answers.classes != 2):
+        has = "several labels per image" if several else str(answers.classes)
+        raise UsageError(f"--prevalence is that of the second of two classes; this run has {has}.")
 
 
 def _few_to_calibrate(validation: Predictions, class_names: Sequence[str]) -> Iterator[str]:
@@ -187,6 +192,10 @@ def _needed(validation: Predictions | None, flag: str) -> Predictions:
     if validation is None:
         raise UsageError(f"{flag} needs the run's predictions of its validation images, and this run saved none.")
     return validation
+
+
+def _count_groups(answers: Predictions) -> int:
+    return len(set(answers.groups.tolist())) if is_grouped(answers) and answers.groups is not None else 0
 
 
 def _per_group(validation: Predictions | None) -> Predictions | None:

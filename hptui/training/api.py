@@ -73,13 +73,10 @@ def train(
         TrainingError: a training goes on in this process.
     """
     config = _config(dataset, model, strategy, settings)
-    inputs = prepare_inputs(
-        config,
-        dataset=None
-        if isinstance(dataset, str)
-        else check_dataset(dataset, group_pattern=config.group_pattern, allow_overlap=config.allow_overlap),
-        factory=None if isinstance(model, str) else model,
-    )
+    given = None
+    if not isinstance(dataset, str):
+        given = check_dataset(dataset, group_pattern=config.group_pattern, allow_overlap=config.allow_overlap)
+    inputs = prepare_inputs(config, dataset=given, factory=None if isinstance(model, str) else model)
     config = with_real_ranges(config, inputs)
     own = strategy if isinstance(strategy, type) else None
     config, inputs = with_budget(config, inputs, own)
@@ -94,6 +91,11 @@ def train(
     with sole_in_process():
         run = Run(config, inputs, chooser, "optimized", config.seed, emit=emit, control=control or Control())
         run.execute()
+    return _result(run, events)
+
+
+def _result(run: Run, events: list[AnyEvent]) -> TrainingResult:
+    """What a run came to, with the delivered weights in its network."""
     chosen, at = run.delivery.chosen, run.ledger.progress
     run.network.load_state_dict(chosen.weights if chosen else delivered_weights(run.state, at.delivered))
     run.network.eval()
@@ -107,7 +109,7 @@ def train(
         test_accuracy=done.test_accuracy if done else None,
         predictions=run.delivery.predictions,
         cost=done.cost if done else None,
-        warnings=inputs.warnings,
+        warnings=run.inputs.warnings,
     )
 
 
