@@ -27,7 +27,7 @@ from hptui.strategies import Candidate, Choice, Measurement, Strategy
 from hptui.training.engine import evaluation, loop
 from hptui.training.engine.state import TrainingState
 from hptui.training.run.decision import DecisionMaker
-from hptui.training.run.probing import Scoring
+from hptui.training.run.scoring import Scoring
 
 from .conftest import Prepared, decide, make_run, train_steps
 from .test_exactness import assert_same, timeless

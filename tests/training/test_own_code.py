@@ -332,7 +332,7 @@ def test_a_failing_forward_pass_is_recorded(prepare: Make, tmp_path: Path) -> No
 def test_the_grid_does_not_break_ties_by_luck(prepare: Make, in_force: float, expected: float) -> None:
     made = prepare(search={"lr": "1e-3:1e-1:log:3"}, set={"lr": in_force, "batch_size": 20})
     run, _ = make_run(made)
-    from hptui.training.run.probing import Scoring
+    from hptui.training.run.scoring import Scoring
 
     original = Scoring.measure
 

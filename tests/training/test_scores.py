@@ -18,7 +18,7 @@ from hptui.record.run_directory import MODEL_FILE
 from hptui.strategies import Measurement
 from hptui.training import train
 from hptui.training.run.checkpoints import load_file
-from hptui.training.run.probing import Scoring
+from hptui.training.run.scoring import Scoring
 
 from .conftest import Prepared, make_run
 from .test_damage import facts

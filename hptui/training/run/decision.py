@@ -33,8 +33,9 @@ from hptui.training.run.foresight import asked_plan
 from hptui.training.run.kept import KeptStates
 from hptui.training.run.ledger import Ledger
 from hptui.training.run.pending import Course, DecidesDifferently, PendingDecision
-from hptui.training.run.probing import Probe, Prober, Scoring
+from hptui.training.run.probing import Probe, Prober
 from hptui.training.run.retreat import SIZE, none_fits, size_that_fits
+from hptui.training.run.scoring import Scoring
 from hptui.training.run.side_by_side import SideBySide
 
 

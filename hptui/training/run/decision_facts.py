@@ -15,7 +15,8 @@ from hptui.training.engine.state import TrainingState
 from hptui.training.run.facts import axes
 from hptui.training.run.ledger import Progress
 from hptui.training.run.pending import Course
-from hptui.training.run.probing import Probe, Scoring
+from hptui.training.run.probing import Probe
+from hptui.training.run.scoring import Scoring
 
 
 def decision_started(
