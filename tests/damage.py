@@ -19,7 +19,7 @@ from hptui.record.predictions import PREDICTIONS_FILE
 from hptui.record.presence import HEARTBEAT
 from hptui.record.run_directory import BEST_FILE, CHECKPOINTS, EVENTS_FILE, MODEL_FILE, RUN_FILE
 from hptui.record.seals import seal_line
-from hptui.record.study_directory import STEERING_FILE
+from hptui.record.steering import STEERING_FILE
 from hptui.record.study_folders import STUDY_FILE
 
 RUN = "optimized-0"

@@ -39,7 +39,8 @@ from hptui.record.predictions import PREDICTIONS_FILE, Predictions, read_predict
 from hptui.record.presence import HEARTBEAT, Heartbeat, is_written
 from hptui.record.run_directory import EVENTS_FILE, RUN_FILE, read_run_file
 from hptui.record.seals import CHECKSUM, Origin, check_archive, seal_archive, seal_struct, seal_text
-from hptui.record.study_directory import STEERING_FILE, Steering, open_study
+from hptui.record.steering import STEERING_FILE, Steering
+from hptui.record.study_directory import open_study
 from hptui.record.study_folders import STUDY_FILE
 from hptui.record.study_names import find_run, find_study
 from hptui.record.wrong_images import WRONG_IMAGES_FILE, WrongPixels, read_wrong_images, write_wrong_images

@@ -33,7 +33,8 @@ from hptui.record.command_inbox import CommandInbox
 from hptui.record.commands import CommandSender, Continue, Pause
 from hptui.record.events import CheckpointSaved, EpochCompleted, RunCompleted, RunResumed, RunStopped
 from hptui.record.presence import Presence, is_written, read_heartbeat
-from hptui.record.study_directory import OUTPUT_FILE, Steering, open_study, save_steering
+from hptui.record.steering import Steering, save_steering
+from hptui.record.study_directory import OUTPUT_FILE, open_study
 
 JOB = ["--dataset", "digits", "--model", "lenet", "--baseline", "none", "--runs", "1", "--threads", "1"]
 SEARCH = ["--strategy", "grid", "--search", "lr=1e-3:1e-2:log:2"]

@@ -26,7 +26,8 @@ from hptui.record.events import (
     RunStarted,
 )
 from hptui.record.run_reader import RunReader
-from hptui.record.study_directory import Steering, open_study, save_steering
+from hptui.record.steering import Steering, save_steering
+from hptui.record.study_directory import open_study
 
 PATIENCE_SECONDS = 120
 AN_HOUR = 3600

@@ -27,7 +27,8 @@ from hptui.record.log_backwards import last_of_kind
 from hptui.record.notes import NOTE_FILE, read_note
 from hptui.record.presence import HEARTBEAT, is_written
 from hptui.record.run_directory import CHECKPOINTS, EVENTS_FILE, MODEL_FILE
-from hptui.record.study_directory import STEERING_FILE, Study, open_study
+from hptui.record.steering import STEERING_FILE
+from hptui.record.study_directory import Study, open_study
 from hptui.record.study_folders import STUDY_FILE
 from hptui.record.study_names import study_directories
 from hptui.record.task import Task

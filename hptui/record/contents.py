@@ -19,7 +19,8 @@ from hptui.record.notes import NOTE_FILE
 from hptui.record.predictions import PREDICTIONS_FILE
 from hptui.record.presence import HEARTBEAT, LOCK
 from hptui.record.run_directory import BEST_FILE, CHECKPOINTS, DAMAGED_EVENTS_FILE, EVENTS_FILE, MODEL_FILE, RUN_FILE
-from hptui.record.study_directory import STEERING_FILE, Study
+from hptui.record.steering import STEERING_FILE
+from hptui.record.study_directory import Study
 from hptui.record.study_folders import STUDY_FILE
 from hptui.record.wrong_images import WRONG_IMAGES_FILE
 

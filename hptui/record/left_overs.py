@@ -16,7 +16,7 @@ from pathlib import Path
 from hptui.record.new_folders import SOURCES
 from hptui.record.predictions import PREDICTIONS_FILE
 from hptui.record.run_directory import BEST_FILE, CHECKPOINTS, DAMAGED_EVENTS_FILE, MODEL_FILE, RUN_FILE
-from hptui.record.study_directory import STEERING_FILE
+from hptui.record.steering import STEERING_FILE
 from hptui.record.study_folders import HEARTBEAT, LOCK, STUDY_FILE
 from hptui.record.wrong_images import WRONG_IMAGES_FILE
 

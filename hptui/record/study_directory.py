@@ -19,9 +19,9 @@ import tomli_w
 from msgspec import Meta
 
 import hptui
-from hptui.config import Arm, StudyConfig, convert_field, from_plain, to_plain
+from hptui.config import Arm, StudyConfig, from_plain, to_plain
 from hptui.errors import ConfigError, RunDirectoryError
-from hptui.opening import read_file, read_text
+from hptui.opening import read_text
 from hptui.parsing import parse_toml, ready
 from hptui.plan import Plan
 from hptui.record.class_counts import Count
@@ -29,27 +29,16 @@ from hptui.record.data_summary import DataSummary
 from hptui.record.events import SCHEMA, Amount, Time
 from hptui.record.files import replace_file
 from hptui.record.intensity import Intensity
-from hptui.record.locks import held_shortly
 from hptui.record.machine_paths import of_this_machine, portable, remember_paths
 from hptui.record.new_folders import SOURCES, new_directory, refuse_used
 from hptui.record.presence import Presence
 from hptui.record.run_directory import RunFile, check_schema, create_run, run_name
-from hptui.record.seals import seal_struct, seal_text, text_damage, unsealed_struct
+from hptui.record.seals import seal_text, text_damage
+from hptui.record.steering import steered
 from hptui.record.study_folders import STUDY_FILE, shown, studies_folder
 from hptui.record.write_errors import cannot_write
 
-STEERING_FILE = "steering.json"
 OUTPUT_FILE = "output.log"
-
-
-@ready
-class Steering(msgspec.Struct, frozen=True):
-    """What was changed since the study began; it holds for the current run and all later ones."""
-
-    epochs: int
-    search: dict[str, str]
-    requests: list[str] = []
-    """marks of the commands that it comes of, so that each counts once, whichever of the runs at work obeys it first"""
 
 
 class DiskUse(msgspec.Struct, frozen=True):
@@ -249,65 +238,3 @@ def open_study(directory: Path) -> Study:
         raise RunDirectoryError(f"{path} cannot be used here: {error}") from None
     except msgspec.ValidationError as error:
         raise RunDirectoryError(f"{path} is damaged: {error}.") from None
-
-
-def save_steering(directory: Path, steering: Steering) -> None:
-    """Keep a change, so that later runs and `hptui resume` obey it too."""
-    try:
-        replace_file(directory / STEERING_FILE, seal_struct(steering))
-    except OSError as error:
-        raise RunDirectoryError(cannot_write(directory / STEERING_FILE, error)) from None
-
-
-def keep_change(directory: Path, request: str, *, changed: Steering, more_epochs: int = 0) -> None:
-    """Keep what a command has changed in one run, so that later runs and `hptui resume` obey it too.
-
-    Every run at work obeys the command by itself, sooner or later. The first one keeps the change; a later one finds
-    it kept, maybe with others that it has yet to obey.
-
-    Args:
-        directory: of the study.
-        request: the command's mark; empty: nobody sent it, so no other run has it.
-        changed: settings of the run, in which the change is.
-        more_epochs: that were added; 0: ranges were changed.
-    """
-    with held_shortly(directory):
-        kept = None
-        with contextlib.suppress(RunDirectoryError):  # what is damaged is replaced by what this run knows
-            kept = read_steering(directory)
-        if kept is None:
-            kept = Steering(changed.epochs - more_epochs, changed.search)
-        if request in kept.requests:
-            return
-        search = kept.search if more_epochs else changed.search
-        requests = [*kept.requests, *[request] * bool(request)]
-        save_steering(directory, Steering(kept.epochs + more_epochs, search, requests))
-
-
-def read_steering(directory: Path) -> Steering | None:
-    """What was changed since the study began; None: nothing.
-
-    Raises:
-        RunDirectoryError: it cannot be read, or is damaged.
-    """
-    path = directory / STEERING_FILE
-    try:
-        steering = msgspec.convert(unsealed_struct(read_file(path)), Steering)
-        checked = {
-            field: convert_field(field, getattr(steering, field), installed=False) for field in ("epochs", "search")
-        }
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise RunDirectoryError(f"cannot read {path}: {error.strerror}.") from None
-    except (ConfigError, msgspec.DecodeError) as error:
-        raise RunDirectoryError(f"{path} is damaged: {str(error).removesuffix('.')}.") from None
-    return msgspec.structs.replace(steering, **checked)
-
-
-def steered(config: StudyConfig, directory: Path) -> StudyConfig:
-    """The settings with what was changed since the study began."""
-    steering = read_steering(directory)
-    if steering is None:
-        return config
-    return msgspec.structs.replace(config, epochs=steering.epochs, search=steering.search)

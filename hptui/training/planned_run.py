@@ -19,7 +19,7 @@ from hptui.record.log_end import check_completed
 from hptui.record.mending import has_checkpoints
 from hptui.record.run_directory import ERROR_FILE, MODEL_FILE
 from hptui.record.run_writer import RunWriter
-from hptui.record.study_directory import read_steering
+from hptui.record.steering import read_steering
 from hptui.record.study_folders import shown
 from hptui.training.engine.building import StudyInputs
 from hptui.training.engine.failures import is_out_of_memory

@@ -20,7 +20,8 @@ from hptui.record.life_signs import LOST_AFTER_SECONDS
 from hptui.record.log_backwards import last_event
 from hptui.record.own_code import remember_trained
 from hptui.record.presence import Presence, is_written
-from hptui.record.study_directory import Study, create_study, steered
+from hptui.record.steering import steered
+from hptui.record.study_directory import Study, create_study
 from hptui.record.write_errors import require_room
 from hptui.training.backbone import with_real_ranges
 from hptui.training.disk_use import disk_use

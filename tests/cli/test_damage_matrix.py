@@ -17,7 +17,7 @@ from damage import RUN, damages
 from fabricate import two_class_study
 
 from hptui.__main__ import main
-from hptui.record.study_directory import Steering, save_steering
+from hptui.record.steering import Steering, save_steering
 
 Captured = pytest.CaptureFixture[str]
 ALL = damages()

@@ -22,7 +22,8 @@ from hptui.cli.plan_words import planned_lines
 from hptui.config import Layer, resolve
 from hptui.plan import Plan
 from hptui.planning import Refused, Speed, plan_arm, usual_images
-from hptui.record.study_directory import Steering, open_study, save_steering
+from hptui.record.steering import Steering, save_steering
+from hptui.record.study_directory import open_study
 from hptui.strategies._remedy import OUT_OF_REACH
 
 Captured = pytest.CaptureFixture[str]

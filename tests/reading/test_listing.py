@@ -57,7 +57,8 @@ from hptui.record.presence import Presence
 from hptui.record.run_directory import EVENTS_FILE
 from hptui.record.run_reader import RunReader
 from hptui.record.run_writer import RunWriter
-from hptui.record.study_directory import Steering, create_study, save_steering
+from hptui.record.steering import Steering, save_steering
+from hptui.record.study_directory import create_study
 
 REPEATED = DecisionRepeated(decision=1, times=2.0, values={"lr": 0.1}, changed=[], images=40, seconds=1.0)
 BEGUN: list[AnyEvent] = [run_started(), *trained_epoch(1)]

@@ -22,7 +22,8 @@ from hptui.record.machine_paths import recall_paths
 from hptui.record.notes import read_note, write_note
 from hptui.record.presence import HEARTBEAT, Presence
 from hptui.record.sizes import in_bytes
-from hptui.record.study_directory import DiskUse, Steering, Study, create_study, open_study, save_steering
+from hptui.record.steering import Steering, save_steering
+from hptui.record.study_directory import DiskUse, Study, create_study, open_study
 
 
 def checkpoint(run: Path, size: int = 1000, name: str = "step-000000010.pt") -> Path:

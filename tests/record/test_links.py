@@ -21,7 +21,8 @@ from hptui.record.predictions import write_predictions
 from hptui.record.presence import Presence
 from hptui.record.run_reader import RunReader
 from hptui.record.run_writer import RunWriter
-from hptui.record.study_directory import Steering, Study, create_study, save_steering
+from hptui.record.steering import Steering, save_steering
+from hptui.record.study_directory import Study, create_study
 from hptui.record.wrong_images import WrongPixels, write_wrong_images
 from hptui.report import write_report
 

@@ -21,7 +21,7 @@ from hptui.record.presence import Presence
 from hptui.record.run_directory import RunFile, create_run
 from hptui.record.run_writer import RunWriter
 from hptui.record.seals import Origin
-from hptui.record.study_directory import Steering, save_steering
+from hptui.record.steering import Steering, save_steering
 from hptui.record.write_errors import cannot_write
 from hptui.report import write_report
 from hptui.training.run.checkpoints import save_checkpoint, save_file

@@ -33,7 +33,7 @@ from hptui.reading.changes import changes
 from hptui.reading.comparison import compare
 from hptui.reading.studies import FollowedStudy, follow
 from hptui.record.events import Axis, EpochsAdded, RangesChanged, ValuesRequested
-from hptui.record.study_directory import Steering, save_steering
+from hptui.record.steering import Steering, save_steering
 from hptui.report import page
 from hptui.report.repeat import repeat_commands, repeat_notes, repetitions
 

@@ -37,7 +37,8 @@ from hptui.reading.studies import follow
 from hptui.record.data_summary import DataSummary, SplitSummary
 from hptui.record.events import Axis, CommandRefused, RunFailed, RunStopped
 from hptui.record.predictions import PREDICTIONS_FILE, read_predictions, write_predictions
-from hptui.record.study_directory import Steering, create_study, save_steering
+from hptui.record.steering import Steering, save_steering
+from hptui.record.study_directory import create_study
 from hptui.report import page
 from hptui.report import pictures as pictures_of_report
 from hptui.report.paths import without_folders

@@ -19,7 +19,8 @@ from hptui.datasets import ImageDataset, Images
 from hptui.engines import RunPlan
 from hptui.planning import new_strategy
 from hptui.record.events import AnyEvent
-from hptui.record.study_directory import Study, steered
+from hptui.record.steering import steered
+from hptui.record.study_directory import Study
 from hptui.training.engine.building import StudyInputs
 from hptui.training.engine.device_data import DeviceDataset, DeviceImages
 from hptui.training.engine.plug_ins import ModelFactory

@@ -35,7 +35,8 @@ from hptui.record.run_directory import (
 from hptui.record.run_reader import RunReader
 from hptui.record.run_writer import RunWriter
 from hptui.record.seals import Origin
-from hptui.record.study_directory import Steering, open_study, save_steering
+from hptui.record.steering import Steering, save_steering
+from hptui.record.study_directory import open_study
 from hptui.record.wrong_images import WRONG_IMAGES_FILE, read_wrong_images
 from hptui.training import Control, start_study
 from hptui.training.planned_run import train_run as train_planned_run

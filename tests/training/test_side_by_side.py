@@ -48,7 +48,8 @@ from hptui.record.events import (
 )
 from hptui.record.presence import Presence, is_written, read_heartbeat
 from hptui.record.run_reader import RunReader
-from hptui.record.study_directory import STEERING_FILE, Steering, keep_change, open_study, read_steering
+from hptui.record.steering import STEERING_FILE, Steering, keep_change, read_steering
+from hptui.record.study_directory import open_study
 from hptui.training import Control, PreparedStudy, prepare_inputs, start_study, train_study
 
 from .test_exactness import assert_same, timeless

@@ -41,7 +41,8 @@ from hptui.record.events import (
     ValuesRequested,
 )
 from hptui.record.run_reader import RunReader
-from hptui.record.study_directory import Study, create_study, open_study, steered
+from hptui.record.steering import steered
+from hptui.record.study_directory import Study, create_study, open_study
 from hptui.training.run.control import Control
 
 from .conftest import Prepared, delivered, make_run, train_study

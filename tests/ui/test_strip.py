@@ -33,7 +33,7 @@ from hptui.reading.studies import FollowedStudy, Status, follow, status_of
 from hptui.record.events import Axis, DecisionsPlanned, ValuesRequested
 from hptui.record.presence import Presence
 from hptui.record.run_writer import RunWriter
-from hptui.record.study_directory import Steering, save_steering
+from hptui.record.steering import Steering, save_steering
 from hptui.space import Range
 from hptui.ui.drawing.colours import Palette
 from hptui.ui.load import GIB, Gauge, MachineLoad

@@ -39,7 +39,8 @@ from hptui.record.notes import NOTE_FILE
 from hptui.record.presence import Presence
 from hptui.record.run_directory import EVENTS_FILE
 from hptui.record.run_writer import RunWriter
-from hptui.record.study_directory import Steering, open_study, save_steering
+from hptui.record.steering import Steering, save_steering
+from hptui.record.study_directory import open_study
 from hptui.record.study_folders import STUDY_FILE, studies_folder
 from hptui.ui.drawing.literal import literal
 from hptui.ui.messages import NewStudy, OpenStudy

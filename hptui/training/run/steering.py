@@ -17,7 +17,7 @@ from hptui.record.events import CommandRefused, EpochsAdded, RangesChanged, RunC
 from hptui.record.log_backwards import last_event
 from hptui.record.mending import has_checkpoints
 from hptui.record.run_directory import RUN_FILE, run_name
-from hptui.record.study_directory import Steering, keep_change
+from hptui.record.steering import Steering, keep_change
 from hptui.strategies import Strategy
 from hptui.training.engine.values_in_force import ValuesInForce
 from hptui.training.run.control import Request
