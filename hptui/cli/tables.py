@@ -14,8 +14,8 @@ from rich.text import Text
 from hptui.cli.console import output_console
 from hptui.reading.comparison import Comparison
 from hptui.reading.comparison.words import arm_cells, comparison_lines, headings
-from hptui.reading.listing import StudyLine
 from hptui.reading.listing_words import COLUMNS
+from hptui.reading.study_line import StudyLine
 from hptui.record.study_folders import shown
 from hptui.ui.study_lines import Order, layout
 

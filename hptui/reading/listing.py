@@ -1,6 +1,6 @@
-"""Studies as a list shows them: state, progress and results from the ends of their logs, and what they take up on disk.
+"""All studies of a folder, read again and again: what each is, and what it takes up on disk.
 
-Nothing here folds a log: of 20 runs of any length it takes some milliseconds, and is kept as long as nothing changes.
+What was read is kept as long as nothing changes.
 """
 
 from __future__ import annotations
@@ -8,127 +8,23 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal, NamedTuple
 
-from hptui.config import Arm, StudyConfig
-from hptui.errors import told
-from hptui.reading.comparison.arms import Summary, summarize
-from hptui.reading.comparison.differences import Difference, student_difference
-from hptui.reading.glance import RunGlance, glance
-from hptui.reading.main_scores import Measured, main_scores
-from hptui.reading.progress import StudyProgress
-from hptui.reading.studies import Status, status_of
+from hptui.reading.study_line import UNREAD, Glances, Stamp, StudyLine, read_line, stamp_of
 from hptui.record.contents import size_of
-from hptui.record.events import DecisionStarted
-from hptui.record.log_backwards import last_of_kind
-from hptui.record.notes import NOTE_FILE, read_note
-from hptui.record.presence import HEARTBEAT, is_written
-from hptui.record.run_directory import CHECKPOINTS, EVENTS_FILE, MODEL_FILE
+from hptui.record.notes import NOTE_FILE
+from hptui.record.presence import HEARTBEAT
+from hptui.record.run_directory import CHECKPOINTS, EVENTS_FILE
 from hptui.record.steering import STEERING_FILE
-from hptui.record.study_directory import Study, open_study
 from hptui.record.study_folders import STUDY_FILE
 from hptui.record.study_names import study_directories
-from hptui.record.task import Task
 
-State = Status | Literal["unreadable", "..."]
-UNREADABLE: State = "unreadable"
-UNREAD: State = "..."
-"""not looked at yet"""
 LIVING = ("running", "paused")
+"""states of studies whose files are being written"""
 SHOW_SECONDS = 0.3
 """between two times that a list is shown while it is read"""
-
-
-@dataclass(frozen=True)
-class StudyResults:
-    """Test accuracies of completed runs (of several labels per image: mean AUC), delivered weights, as fractions.
-
-    As soon as a pair is complete, with equal epochs, all three are over such pairs alone; until then over the runs.
-    """
-
-    baseline: Summary
-    optimized: Summary
-    difference: Difference
-    """optimized minus baseline by pairs of one seed, with Student's interval: that of `hptui compare`"""
-    planned: int
-    """runs of each arm that there will be"""
-    metric: str = "accuracy"
-    """what they are, see `hptui.reading.main_scores`"""
-
-    @property
-    def is_interim(self) -> bool:
-        """Whether some of the planned runs are not among them."""
-        return any(len(arm.values) not in (0, self.planned) for arm in (self.baseline, self.optimized))
-
-
-@dataclass(frozen=True)
-class StudyLine:
-    """One study as the list shows it."""
-
-    directory: Path
-    created: float
-    """seconds since 1970, UTC"""
-    state: State
-    config: StudyConfig | None = None
-    """None: it cannot be read, or has not been"""
-    problem: str = ""
-    """why it cannot be read"""
-    run_status: tuple[tuple[str, Status], ...] = ()
-    """of every planned run, by its name"""
-    epochs: int = 0
-    """completed in all runs together"""
-    done: float | None = None
-    """share of the work of all planned runs, probes and added epochs included; None: not read"""
-    goes_on: tuple[str, ...] = ()
-    """finished runs that have fewer epochs than are planned since some were added"""
-    results: StudyResults | None = None
-    note: str = ""
-    size: int | None = None
-    """bytes on disk; None: not counted yet"""
-    kept: int = 0
-    """bytes that the runs are expected to keep once all are finished; 0: an older hptui did not plan it"""
-    task: Task = "single-label"
-    """what its results are of: classes, or several labels per image"""
-
-    @property
-    def key(self) -> str:
-        return str(self.directory)
-
-    @property
-    def runs(self) -> int:
-        """Runs that are planned."""
-        return len(self.run_status)
-
-    @property
-    def finished(self) -> int:
-        return sum(status == "finished" for _, status in self.run_status)
-
-    @property
-    def planned_epochs(self) -> int:
-        """Epochs of all planned runs together."""
-        return self.runs * self.config.epochs if self.config is not None else 0
-
-    def matches(self, words: Iterable[str]) -> bool:
-        """Whether each of these words, in small letters, occurs in name, state, settings or note."""
-        config = self.config
-        named = (config.dataset, config.model, config.strategy, config.optimizer) if config is not None else ()
-        text = " ".join((self.directory.name, self.state, *named, self.note)).lower()
-        return all(word in text for word in words)
-
-
-Sizes = dict[Path, tuple[object, int]]
-
-
-@dataclass(frozen=True)
-class Glances:
-    """What was seen of the runs of a study, kept from one look to the next."""
-
-    runs: dict[Path, tuple[object, RunGlance]] = field(default_factory=dict)
-    """with what the files of each were like"""
-    measured: Measured = field(default_factory=dict)
 
 
 class StudyReader:
@@ -137,9 +33,11 @@ class StudyReader:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._lines: dict[Path, tuple[object, StudyLine]] = {}
+        """with what the files of each study were like"""
         self._glances: dict[Path, Glances] = {}
         """by study"""
-        self._sizes: Sizes = {}
+        self._sizes: dict[Path, tuple[object, int]] = {}
+        """bytes, with what the files of each study were like"""
 
     def read(
         self,
@@ -200,112 +98,14 @@ class StudyReader:
         return line
 
 
-def read_line(directory: Path, glances: Glances | None = None) -> StudyLine:
-    """One study, whatever is wrong with it; without its size.
-
-    Args:
-        directory: of the study.
-        glances: what was seen of its runs before; those that have ended, and are as they were, are not read again.
-    """
-    try:
-        return _line_of(directory, open_study(directory), Glances() if glances is None else glances)
-    except Exception as error:  # one damaged study must not hide the others
-        created = 0.0
-        with contextlib.suppress(OSError):
-            created = (directory / STUDY_FILE).stat().st_mtime
-        return StudyLine(directory, created, UNREADABLE, problem=told(error), note=read_note(directory))
-
-
-def _line_of(directory: Path, study: Study, glances: Glances) -> StudyLine:
-    runs = [Glanced(arm, seed, path, _seen(path, glances)) for arm, seed, path in study.runs()]
-    progress = StudyProgress(study, tuple(run.seen.progress for run in runs), None)
-    if not progress.is_over:
-        progress = replace(progress, newest=_newest_decision(runs))
-    planned = progress.epochs
-    task: Task = study.data.task if study.data is not None else "single-label"
-    goes_on = tuple(run.path.name for run in runs if 0 < run.seen.progress.completed < planned)
-    written = is_written(study.directory)
-    return StudyLine(
-        directory=directory,
-        created=study.created,
-        state=status_of({run.seen.status for run in runs}, written=written, goes_on=bool(goes_on)),
-        config=study.config,
-        run_status=tuple((run.path.name, run.seen.status) for run in runs),
-        epochs=sum(run.seen.epochs for run in runs),
-        done=progress.share,
-        goes_on=goes_on,
-        results=_results(runs, study.config.runs, task, glances.measured),
-        note=read_note(directory),
-        kept=len(runs) * study.disk.kept if study.disk is not None else 0,
-        task=task,
-    )
-
-
-def _seen(run: Path, glances: Glances) -> RunGlance:
-    """A glance at a run, or at what was seen of it before it ended: in a large study most of them have."""
-    stamp = _stamp_of([run / name for name in (".", EVENTS_FILE, MODEL_FILE)])
-    before, seen = glances.runs.get(run, (None, None))
-    if seen is None or stamp != before:
-        seen = glance(run)
-        if seen.status == "finished":
-            glances.runs[run] = stamp, seen
-    return seen
-
-
-class Glanced(NamedTuple):
-    """A run of a study, looked at."""
-
-    arm: Arm
-    seed: int
-    path: Path
-    seen: RunGlance
-
-
-def _newest_decision(runs: Sequence[Glanced]) -> DecisionStarted | None:
-    """That of the run that was written last, of those that have any."""
-    for run in sorted(runs, key=lambda run: run.seen.time, reverse=True):
-        if run.seen.time and isinstance(found := last_of_kind(run.path, DecisionStarted), DecisionStarted):
-            return found
-    return None
-
-
-def _results(runs: Sequence[Glanced], planned: int, task: Task, measured: Measured) -> StudyResults:
-    tested = {run[:2]: (run.path, run.seen.test_accuracy) for run in runs if run.seen.test_accuracy is not None}
-    metric, scores = main_scores(tested, task, measured)
-    done: dict[Arm, dict[int, RunGlance]] = {"baseline": {}, "optimized": {}}
-    for run in runs:
-        if run[:2] in scores:
-            done[run.arm][run.seed] = run.seen
-    both = done["baseline"].keys() & done["optimized"].keys()
-    pairs = {seed for seed in both if _asked(done["baseline"][seed]) == _asked(done["optimized"][seed])}
-    baseline, optimized = (
-        {seed: scores[arm, seed] for seed in of_arm if seed in pairs or not pairs} for arm, of_arm in done.items()
-    )
-    difference = student_difference(*(({}, {}) if not pairs else (baseline, optimized)))
-    return StudyResults(summarize(baseline.values()), summarize(optimized.values()), difference, planned, metric)
-
-
-def _asked(run: RunGlance) -> int:
-    return run.progress.completed
-
-
 def _newest_first(lines: Iterable[StudyLine]) -> list[StudyLine]:
     return sorted(lines, key=lambda line: (line.created, line.directory.name), reverse=True)
 
 
-def _stamp(directory: Path) -> list[tuple[str, int, int]]:
+def _stamp(directory: Path) -> Stamp:
     """Name, time and size of what the line of a study depends on."""
     paths = [directory / name for name in (STUDY_FILE, STEERING_FILE, NOTE_FILE, HEARTBEAT)]
     with contextlib.suppress(OSError), os.scandir(directory) as entries:
         runs = sorted(entry.path for entry in entries if entry.is_dir())
         paths += [Path(run, name) for run in runs for name in (".", EVENTS_FILE, HEARTBEAT, CHECKPOINTS)]
-    return _stamp_of(paths)
-
-
-def _stamp_of(paths: Iterable[Path]) -> list[tuple[str, int, int]]:
-    stamp = []
-    for path in paths:
-        with contextlib.suppress(OSError):
-            stat = path.stat()
-            stamp.append((str(path), stat.st_mtime_ns, stat.st_size))
-    return stamp
+    return stamp_of(paths)

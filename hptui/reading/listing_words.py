@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hptui.config import Arm
 from hptui.metrics.classification import metric_title
 from hptui.reading.comparison.number_words import between, mean_sd, percent, signed
-from hptui.reading.listing import UNREADABLE, StudyLine, StudyResults
+from hptui.reading.study_line import UNREADABLE, StudyLine, StudyResults
 from hptui.record.sizes import in_bytes
 from hptui.record.study_folders import shown
 from hptui.record.task import Task

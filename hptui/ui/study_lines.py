@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len, chop_cells, set_cell_size
 
-from hptui.reading.listing import LIVING, UNREADABLE, StudyLine
+from hptui.reading.listing import LIVING
 from hptui.reading.listing_words import COLUMNS, Column, problem_words
+from hptui.reading.study_line import UNREADABLE, StudyLine
 from hptui.ui.drawing.literal import literal
 
 COLORED = (*LIVING, "finished", "failed", "lost", UNREADABLE)

@@ -32,10 +32,11 @@ from hptui.errors import RunDirectoryError
 from hptui.metrics.classification import metric
 from hptui.reading.comparison import Question, compare
 from hptui.reading.glance import glance
-from hptui.reading.listing import UNREAD, UNREADABLE, StudyLine, StudyReader, read_line
+from hptui.reading.listing import StudyReader
 from hptui.reading.listing_words import BY_NAME, COLUMNS, INTERIM_WORDS, age, details
 from hptui.reading.progress import run_progress, study_progress
 from hptui.reading.studies import follow
+from hptui.reading.study_line import UNREAD, UNREADABLE, StudyLine, read_line
 from hptui.record import log_backwards, run_reader
 from hptui.record.data_summary import DataSummary
 from hptui.record.events import (
@@ -315,7 +316,7 @@ def test_of_a_study_that_goes_on_runs_that_have_ended_are_not_read_again(
     study = finished_study(tmp_path / "s", [0.5], [0.6], runs=2)
     write_run(study, "baseline", 1, [run_started(arm="baseline", seed=1)])
     glanced: list[str] = []
-    monkeypatch.setattr("hptui.reading.listing.glance", lambda path: glanced.append(path.name) or glance(path))
+    monkeypatch.setattr("hptui.reading.study_line.glance", lambda path: glanced.append(path.name) or glance(path))
     reader = StudyReader(tmp_path)
     with Presence(study.directory):
         (before,) = reader.read()

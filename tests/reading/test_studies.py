@@ -21,9 +21,10 @@ from fabricate import (
 )
 
 from hptui.errors import RunDirectoryError
-from hptui.reading.listing import UNREADABLE, StudyReader
+from hptui.reading.listing import StudyReader
 from hptui.reading.run_state import Decision, replay
 from hptui.reading.studies import FollowedStudy, Status, follow
+from hptui.reading.study_line import UNREADABLE
 from hptui.record import run_reader
 from hptui.record.events import AnyEvent, LandscapePredicted, RunFailed, RunPaused, RunStopped
 from hptui.record.presence import Presence

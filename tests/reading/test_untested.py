@@ -13,8 +13,8 @@ from hptui.export import export, missing
 from hptui.reading.alerts import finished_alert
 from hptui.reading.comparison import compare
 from hptui.reading.comparison.study import NO_TEST_IMAGES
-from hptui.reading.listing import read_line
 from hptui.reading.studies import follow
+from hptui.reading.study_line import read_line
 from hptui.record.events import AnyEvent, Evaluated, RunCompleted, RunStarted
 from hptui.report.content import before_pictures
 from hptui.ui.drawing.event_words import event_words

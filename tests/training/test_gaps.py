@@ -11,8 +11,8 @@ import pytest
 
 from hptui.errors import HptuiError, RunDirectoryError, TrainingError
 from hptui.reading.glance import glance
-from hptui.reading.listing import read_line
 from hptui.reading.studies import follow
+from hptui.reading.study_line import read_line
 from hptui.record.commands import AddEpochs
 from hptui.record.events import CheckpointSaved, CommandRefused, RunCompleted, encode
 from hptui.record.log_backwards import last_event

@@ -26,10 +26,10 @@ from fabricate import (
 )
 from textual.app import App, ComposeResult
 
-from hptui.reading.listing import read_line
 from hptui.reading.plan import coming_lines
 from hptui.reading.progress import seconds_left, study_progress
 from hptui.reading.studies import FollowedStudy, Status, follow, status_of
+from hptui.reading.study_line import read_line
 from hptui.record.events import Axis, DecisionsPlanned, ValuesRequested
 from hptui.record.presence import Presence
 from hptui.record.run_writer import RunWriter

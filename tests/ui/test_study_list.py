@@ -31,9 +31,10 @@ from waiting import click, until
 
 from hptui.config import StudyConfig
 from hptui.errors import RunDirectoryError
-from hptui.reading import glance, listing
-from hptui.reading.listing import UNREAD, StudyLine, StudyReader
+from hptui.reading import glance, listing, study_line
+from hptui.reading.listing import StudyReader
 from hptui.reading.listing_words import BY_NAME, Column
+from hptui.reading.study_line import UNREAD, StudyLine
 from hptui.record.events import AnyEvent, RunContinued, RunFailed, RunPaused, RunStopped
 from hptui.record.notes import NOTE_FILE
 from hptui.record.presence import Presence
@@ -206,13 +207,13 @@ def test_an_ended_study_is_read_once_and_of_its_log_only_the_end(
         log.seek(0)  # as long as what it takes the place of: each line knows its own
         log.write(b"".join([lines[0], b'{"event":"rubbish"'.ljust(len(lines[1]) - 2) + b"}\n", *lines[2:]]))
     looked: list[str] = []
-    look = listing.glance
+    look = study_line.glance
 
     def noted(directory: Path) -> glance.RunGlance:
         looked.append(directory.parent.name)
         return look(directory)
 
-    monkeypatch.setattr(listing, "glance", noted)
+    monkeypatch.setattr(study_line, "glance", noted)
     reader = StudyReader(tmp_path)
     first = reader.read()
     assert {line.directory.name: line.state for line in first} == {"done": "finished", "lost": "lost"}

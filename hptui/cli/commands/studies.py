@@ -23,7 +23,7 @@ from hptui.record.study_folders import holds_study, studies_folder
 from hptui.record.study_names import find_study
 
 if TYPE_CHECKING:
-    from hptui.reading.listing import StudyLine
+    from hptui.reading.study_line import StudyLine
 
 
 SORTS = (
@@ -58,8 +58,8 @@ def list_(folder: Path | None, by: str, reverse: bool, words: str, as_json: bool
     """
     from hptui.cli.console import print_result
     from hptui.cli.tables import study_rows, study_table
-    from hptui.reading.listing import UNREADABLE
     from hptui.reading.listing_words import BY_NAME
+    from hptui.reading.study_line import UNREADABLE
     from hptui.ui.study_lines import Order
 
     lines, root = _read_lines(folder)
@@ -90,7 +90,8 @@ def _read_lines(folder: Path | None) -> tuple[list[StudyLine], Path]:
             root = folder
         if not root.is_dir():
             raise RunDirectoryError(f"there is no folder {folder}.")
-    from hptui.reading.listing import StudyReader, read_line
+    from hptui.reading.listing import StudyReader
+    from hptui.reading.study_line import read_line
 
     if holds_study(root):
         return [replace(read_line(root), size=size_of(root))], root

@@ -13,9 +13,9 @@ from textual.screen import Screen
 
 from hptui.config import StudyConfig
 from hptui.errors import HptuiError
-from hptui.reading.listing import UNREADABLE
 from hptui.reading.listing_words import details, run_words
 from hptui.reading.studies import RESUMABLE
+from hptui.reading.study_line import UNREADABLE
 from hptui.record.housekeeping import checked_name, clean_study, delete_study, rename_study
 from hptui.record.housekeeping_words import clean_question, delete_question
 from hptui.record.localizing import localized

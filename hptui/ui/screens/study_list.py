@@ -17,8 +17,9 @@ from textual.reactive import Reactive, reactive
 from textual.widgets import DataTable, Input, Static
 from textual.worker import get_current_worker
 
-from hptui.reading.listing import StudyLine, StudyReader
+from hptui.reading.listing import StudyReader
 from hptui.reading.listing_words import BY_NAME, COLUMNS, details, run_words
+from hptui.reading.study_line import StudyLine
 from hptui.record.study_folders import shown, studies_folder
 from hptui.ui.drawing.literal import literal
 from hptui.ui.messages import NewStudy

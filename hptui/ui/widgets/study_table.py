@@ -14,8 +14,8 @@ from textual.message import Message
 from textual.widgets import DataTable
 from textual.widgets.data_table import ColumnKey
 
-from hptui.reading.listing import UNREADABLE, StudyLine
 from hptui.reading.listing_words import BY_NAME
+from hptui.reading.study_line import UNREADABLE, StudyLine
 from hptui.ui.messages import OpenStudy
 from hptui.ui.study_lines import COLORED, Order, layout
 
