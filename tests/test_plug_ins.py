@@ -46,7 +46,7 @@ from hptui.ui.panels import Panel
 from hptui.ui.screens.new_study import NewStudyScreen
 from hptui.ui.screens.ranges_dialog import RangesDialog
 from hptui.ui.widgets.choice import Choice
-from hptui.ui.widgets.form import SettingRow
+from hptui.ui.widgets.setting_row import SettingRow
 from hptui.ui.widgets.range_row import RangeRow
 
 study, seen = Path(sys.argv[1]), {}

@@ -23,7 +23,7 @@ from hptui.config.data_places import data_places, folder_of_data, not_there
 from hptui.errors import ConfigError, DatasetError, HptuiError, RunDirectoryError
 from hptui.planning import ArmPlan, Refused, Speed, plan_study, study_lines, time_words, unused_settings
 from hptui.record.new_folders import new_directory
-from hptui.ui.widgets.form import Row
+from hptui.ui.widgets.row import Row
 
 Measure = Callable[[StudyConfig, Callable[[], bool]], Speed | Refused | None]
 """measures how fast a study would be trained here, or finds what is refused; None if the second argument, asked now and

@@ -73,8 +73,8 @@ from hptui.ui.screens.ranges_dialog import RangesDialog
 from hptui.ui.screens.study_list import StudyListScreen
 from hptui.ui.screens.text_dialog import TextDialog
 from hptui.ui.widgets.choice import Choice
-from hptui.ui.widgets.form import Check, Row
 from hptui.ui.widgets.keys_line import KeysLine
+from hptui.ui.widgets.row import Check, Row
 
 LR = Axis(name="lr", low=0.001, high=0.1, scale="log", values=[0.001, 0.01, 0.1])
 DROPOUT = Axis(name="dropout", low=0.0, high=0.5, scale="linear", values=[0.0, 0.5])

@@ -19,8 +19,8 @@ from hptui.space import SearchSpace, parse_range
 from hptui.ui.screens.dialogs import ChoiceDialog, NumberDialog
 from hptui.ui.screens.ranges_dialog import NOTHING, RangesDialog, grid_words, shortened
 from hptui.ui.widgets.choice import Choice
-from hptui.ui.widgets.form import Check, Row
 from hptui.ui.widgets.range_row import RangeRow
+from hptui.ui.widgets.row import Check, Row
 
 VALUES = {"lr": 0.001, "weight_decay": 1e-5, "momentum": 0.9, "label_smoothing": 0.0123456, "batch_size": 100.0}
 ANSWERS = {"run": "This run, begin the next", "study": "The whole study"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hptui.ui.widgets.form import OWN, _options
+from hptui.ui.widgets.setting_row import OWN, _options
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from hptui.ui.screens.dashboard import Dashboard
 from hptui.ui.screens.new_study import NewStudyScreen
 from hptui.ui.screens.study_list import StudyListScreen
 from hptui.ui.widgets.choice import Choice
-from hptui.ui.widgets.form import Row
+from hptui.ui.widgets.row import Row
 
 CHARACTERS = {"slash": "/", "space": " "}
 

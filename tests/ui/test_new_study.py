@@ -30,9 +30,10 @@ from hptui.ui.screens.new_study import FORM, MORE, SHOWN, NewStudyScreen
 from hptui.ui.screens.study_list import StudyListScreen
 from hptui.ui.themes import LOOKS
 from hptui.ui.widgets.choice import Choice
-from hptui.ui.widgets.form import OWN, Check, Row
 from hptui.ui.widgets.form_scroll import FormScroll
 from hptui.ui.widgets.range_row import RangeRow
+from hptui.ui.widgets.row import Check, Row
+from hptui.ui.widgets.setting_row import OWN
 
 SIZES = [(80, 24), (160, 48)]
 DEFAULT = resolve([]).config

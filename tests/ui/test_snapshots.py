@@ -66,8 +66,8 @@ from hptui.ui.drawing.strip_lines import Watched
 from hptui.ui.load import Gauge
 from hptui.ui.pace import Pace
 from hptui.ui.screens.dashboard import Dashboard
-from hptui.ui.widgets.form import Row
 from hptui.ui.widgets.keys_line import KeysLine
+from hptui.ui.widgets.row import Row
 from hptui.ui.widgets.strip import HISTORY, Rate, StatusStrip
 
 BEGUN = 1_750_000_000.0

@@ -20,10 +20,11 @@ from hptui.ui.form_check import Measure, first_settings, look_at_form, setting_o
 from hptui.ui.messages import Draft, LeaveForm, StartStudy
 from hptui.ui.screens.helped import CLOSE_HELP, HelpedScreen
 from hptui.ui.widgets.estimate import EstimateButton
-from hptui.ui.widgets.form import Row, SettingRow
 from hptui.ui.widgets.form_scroll import FormScroll
 from hptui.ui.widgets.keys_line import KeysLine
 from hptui.ui.widgets.range_row import RangeRow, column_headings
+from hptui.ui.widgets.row import Row
+from hptui.ui.widgets.setting_row import SettingRow
 from hptui.ui.widgets.words import Words
 
 FORM = {

@@ -17,9 +17,9 @@ from textual.widgets import Button, Static
 from hptui.errors import ConfigError
 from hptui.hyperparameters import Values, hyperparameter, hyperparameters
 from hptui.space import Range, SearchSpace, check_cells, parse_range
-from hptui.ui.widgets.form import Row
 from hptui.ui.widgets.form_scroll import FormScroll
 from hptui.ui.widgets.range_row import RangeRow, column_headings
+from hptui.ui.widgets.row import Row
 from hptui.ui.widgets.words import Words
 
 HEADING = column_headings("[X] searched")

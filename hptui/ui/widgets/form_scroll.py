@@ -9,7 +9,7 @@ from textual.geometry import Offset, Region
 from textual.screen import Screen
 from textual.widget import Widget
 
-from hptui.ui.widgets.form import Row
+from hptui.ui.widgets.row import Row
 
 
 class FormScroll(ScrollableContainer, can_focus=False):

@@ -13,7 +13,7 @@ from hptui.hyperparameters import hyperparameter, title
 from hptui.space import parse_range
 from hptui.ui.widgets.choice import Choice
 from hptui.ui.widgets.field import Field
-from hptui.ui.widgets.form import Check, Part, Row
+from hptui.ui.widgets.row import Check, Part, Row
 
 
 def column_headings(first: str) -> str:
