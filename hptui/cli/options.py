@@ -67,6 +67,12 @@ def _flags(command: Callable[..., Any], fields: Collection[str]) -> Callable[...
 device_option = click.option(
     "--device", metavar="VALUE", help=description("device"), shell_complete=one_of("auto", "cpu", "cuda")
 )
+model_option = click.option(
+    "--model",
+    type=click.Choice(["final", "best"]),
+    default="final",
+    help="The delivered network, or that of the epoch with the lowest validation loss.",
+)
 
 
 def machine_options(command: Callable[..., Any]) -> Callable[..., Any]:

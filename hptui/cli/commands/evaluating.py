@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from hptui.cli.exit_codes import DONE
-from hptui.cli.options import device_option, given_device, json_option
+from hptui.cli.options import device_option, given_device, json_option, model_option
 from hptui.cli.output import print_json, print_to_stderr, prints_apart
 from hptui.cli.setting_completion import complete_setting, one_of
 from hptui.cli.study_arguments import run_argument
@@ -46,12 +46,7 @@ def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
     shell_complete=lambda context, parameter, incomplete: complete_setting("dataset", incomplete),  # noqa: ARG005
 )
 @reading_options
-@click.option(
-    "--model",
-    type=click.Choice(["final", "best"]),
-    default="final",
-    help="The delivered network, or that of the epoch with the lowest validation loss.",
-)
+@model_option
 @click.option(
     "--threshold-for",
     metavar="METRIC=VALUE",

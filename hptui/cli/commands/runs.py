@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from hptui.cli.exit_codes import DONE, FAILED
-from hptui.cli.options import device_option, given_device
+from hptui.cli.options import device_option, given_device, model_option
 from hptui.cli.output import print_line, print_to_stderr, prints_apart
 from hptui.cli.setting_completion import one_of
 from hptui.cli.study_arguments import run_argument
@@ -44,12 +44,7 @@ def replay(run: Path, to: Path | None, data_dir: str | None, device: str | None,
 @click.command()
 @run_argument
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="IMAGES...")
-@click.option(
-    "--model",
-    type=click.Choice(["final", "best"]),
-    default="final",
-    help="The delivered network, or that of the epoch with the lowest validation loss.",
-)
+@model_option
 @click.option(
     "--threshold-for",
     metavar="METRIC=VALUE",

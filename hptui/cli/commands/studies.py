@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from hptui.cli.exit_codes import DONE
-from hptui.cli.options import json_option
+from hptui.cli.options import json_option, model_option
 from hptui.cli.output import print_json, print_line, print_to_stderr
 from hptui.cli.setting_completion import one_of, several_of
 from hptui.cli.study_arguments import studies_argument, study_argument
@@ -113,12 +113,7 @@ def _read_lines(folder: Path | None) -> tuple[list[StudyLine], Path]:
     shell_complete=one_of("sensitivity=0.95", "specificity=0.9"),
     help="Two classes: the operating threshold that reaches this on each run's validation images.",
 )
-@click.option(
-    "--model",
-    default="final",
-    type=click.Choice(["final", "best"]),
-    help="The delivered network, or that of the epoch with the lowest validation loss.",
-)
+@model_option
 @click.option("--per-class", is_flag=True, help="Every class against the rest, with intervals.")
 @click.option(
     "--per-group", is_flag=True, help="Of groups of images (patients), each by the mean probability of its images."
