@@ -9,10 +9,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen, Screen
-from textual.widgets import Button, Input, Label, Static
+from textual.widgets import Button, Label, Static
 
 from hptui.config import convert_field
-from hptui.errors import ConfigError
+from hptui.errors import HptuiError
 from hptui.ui.widgets.field import Field
 
 Answer = TypeVar("Answer")
@@ -111,11 +111,8 @@ class AdviceDialog(ModalScreen[None]):
         getattr(self.query_one(VerticalScroll), how)(animate=False)
 
 
-class NumberDialog(ModalScreen[int | None]):
-    """How many epochs more."""
-
-    DEFAULT_CSS = CHOICE_CSS
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel")]
+class TypedDialog(ModalScreen[Answer | None]):
+    """Asks for something to be typed; what is wrong with it stands below it as one types. Esc answers None."""
 
     def __init__(self, question: str) -> None:
         super().__init__()
@@ -124,22 +121,30 @@ class NumberDialog(ModalScreen[int | None]):
     def compose(self) -> ComposeResult:
         with Vertical():
             yield Label(Text(self._question))
-            yield Field("5", id="number")
+            yield self.field()
             yield Static("", classes="error", markup=False)
             with Horizontal():
                 yield Button("OK (enter)", id="ok", compact=True)
                 yield Button("Cancel (esc)", id="cancel", compact=True)
 
-    def _check(self) -> int | None:
+    def field(self) -> Field:
+        """Where it is typed."""
+        raise NotImplementedError
+
+    def read(self, text: str) -> Answer:
+        """What is said by that, or an HptuiError for what cannot be."""
+        raise NotImplementedError
+
+    def _check(self) -> Answer | None:
         """Show what is wrong; None if anything is."""
-        number, problem = None, ""
+        answer, problem = None, ""
         try:
-            number = convert_field("epochs", self.query_one(Input).value.strip())
-        except ConfigError as error:
+            answer = self.read(self.query_one(Field).value.strip())
+        except HptuiError as error:
             problem = str(error)
         self.query_one(".error", Static).update(problem)
         self.query_one("#ok", Button).disabled = bool(problem)
-        return number
+        return answer
 
     def on_input_changed(self) -> None:
         self._check()
@@ -154,6 +159,20 @@ class NumberDialog(ModalScreen[int | None]):
             self.dismiss(None)
 
     def _answer(self) -> None:
-        number = self._check()
-        if number is not None:
-            self.dismiss(number)
+        answer = self._check()
+        if answer is not None:
+            self.dismiss(answer)
+
+
+class NumberDialog(TypedDialog[int]):
+    """How many epochs more."""
+
+    DEFAULT_CSS = CHOICE_CSS
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel")]
+
+    def field(self) -> Field:
+        return Field("5", id="number")
+
+    def read(self, text: str) -> int:
+        epochs: int = convert_field("epochs", text)
+        return epochs

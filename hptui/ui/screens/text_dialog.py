@@ -5,19 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
-from rich.text import Text
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
-from textual.widgets import Button, Input, Label, Static
 
-from hptui.errors import HptuiError
+from hptui.ui.screens.dialogs import TypedDialog
 from hptui.ui.widgets.field import Field
 
 
-class TextDialog(ModalScreen[str | None]):
-    """Asks for a line of text; what is wrong with it stands below it as one types. Esc answers None."""
+class TextDialog(TypedDialog[str]):
+    """Asks for a line of text."""
 
     DEFAULT_CSS = """
     TextDialog { align: center middle; }
@@ -34,42 +29,12 @@ class TextDialog(ModalScreen[str | None]):
 
     def __init__(self, question: str, text: str, check: Callable[[str], object] = str) -> None:
         """Begin with `text`; `check` raises an HptuiError for what cannot be."""
-        super().__init__()
-        self._question, self._text, self._checks = question, text, check
+        super().__init__(question)
+        self._text, self._checks = text, check
 
-    def compose(self) -> ComposeResult:
-        with Vertical():
-            yield Label(Text(self._question))
-            yield Field(self._text, id="text", select_on_focus=False)
-            yield Static("", classes="error", markup=False)
-            with Horizontal():
-                yield Button("OK (enter)", id="ok", compact=True)
-                yield Button("Cancel (esc)", id="cancel", compact=True)
+    def field(self) -> Field:
+        return Field(self._text, id="text", select_on_focus=False)
 
-    def _check(self) -> str | None:
-        """Show what is wrong; None if anything is."""
-        text, problem = self.query_one(Input).value.strip(), ""
-        try:
-            self._checks(text)
-        except HptuiError as error:
-            problem = str(error)
-        self.query_one(".error", Static).update(problem)
-        self.query_one("#ok", Button).disabled = bool(problem)
-        return None if problem else text
-
-    def on_input_changed(self) -> None:
-        self._check()
-
-    def on_input_submitted(self) -> None:
-        self._answer()
-
-    def on_button_pressed(self, event: Button.Pressed) -> None:
-        if event.button.id == "ok":
-            self._answer()
-        else:
-            self.dismiss(None)
-
-    def _answer(self) -> None:
-        text = self._check()
-        if text is not None:
-            self.dismiss(text)
+    def read(self, text: str) -> str:
+        self._checks(text)
+        return text
