@@ -64,7 +64,7 @@ from hptui.ui.panels import Panel
 from hptui.ui.panels.heatmap import HeatmapPanel
 from hptui.ui.screens.comparison import ComparisonScreen
 from hptui.ui.screens.dashboard import Dashboard
-from hptui.ui.screens.dialogs import AdviceDialog, ChoiceDialog, NumberDialog
+from hptui.ui.screens.dialogs import ChoiceDialog, FullTextDialog, NumberDialog
 from hptui.ui.screens.helped import NOT_NOW
 from hptui.ui.screens.new_study import NewStudyScreen
 from hptui.ui.screens.panel_board import PanelBoard
@@ -509,7 +509,7 @@ async def _(at: At, key: str) -> None:
 async def _(at: At, key: str) -> None:
     await at.sees("i Advice")
     await at.press(key)
-    await at.on(AdviceDialog)
+    await at.on(FullTextDialog)
     await at.sees("esc closes")
 
 
@@ -764,7 +764,7 @@ async def _(at: At, key: str) -> None:
 async def _(at: At, key: str) -> None:
     await at.sees("waiting")  # until a study has been read there is nothing to be said of it
     await at.press(key)
-    await at.on(AdviceDialog)
+    await at.on(FullTextDialog)
     await at.sees("waiting: baseline-0, optimized-0")
 
 
@@ -1081,20 +1081,20 @@ async def _(at: At, key: str) -> None:
     await at.goes_to(lambda widget: widget.id == wanted, wanted)
 
 
-@scenario("AdviceDialog", "escape", "i", "enter")
+@scenario("FullTextDialog", "escape", "i", "enter")
 async def _(at: At, key: str) -> None:
     await at.sees("i Advice")
     await at.press("i")
-    await at.on(AdviceDialog)
+    await at.on(FullTextDialog)
     await at.press(key)
     await at.on(Dashboard)
 
 
-@scenario("AdviceDialog", "down", "j", "up", "k")
+@scenario("FullTextDialog", "down", "j", "up", "k")
 async def _(at: At, key: str) -> None:
     await at.sees("i Advice")
     await at.press("i")
-    await at.on(AdviceDialog)
+    await at.on(FullTextDialog)
     await at.pilot.resize_terminal(20, 6)
     box = at.only(VerticalScroll)
     await at.until(lambda: box.max_scroll_y > 2, "more than there is room for")

@@ -42,7 +42,7 @@ from hptui.ui.panels.plan import PlanPanel
 from hptui.ui.panels.table import TablePanel
 from hptui.ui.panels.wrong import WrongPanel
 from hptui.ui.screens.dashboard import Dashboard
-from hptui.ui.screens.dialogs import AdviceDialog
+from hptui.ui.screens.dialogs import FullTextDialog
 from hptui.ui.screens.panel_board import PanelBoard
 from hptui.ui.screens.study_list import StudyListScreen
 from hptui.ui.widgets.keys_line import KeysLine
@@ -416,7 +416,7 @@ def test_advice_is_read_in_full_however_small_the_terminal(tmp_path: Path, size:
     async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
         (advice,) = cautions(app.screen.viewer.run.state)
         await pilot.press("i")
-        await until(app, pilot, lambda: isinstance(app.screen, AdviceDialog), "the advice")
+        await until(app, pilot, lambda: isinstance(app.screen, FullTextDialog), "the advice")
         seen: list[str] = []
 
         async def read() -> bool:

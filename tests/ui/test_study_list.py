@@ -46,7 +46,7 @@ from hptui.record.study_folders import STUDY_FILE, studies_folder
 from hptui.ui.drawing.literal import literal
 from hptui.ui.messages import NewStudy, OpenStudy
 from hptui.ui.screens import study_list
-from hptui.ui.screens.dialogs import AdviceDialog
+from hptui.ui.screens.dialogs import FullTextDialog
 from hptui.ui.screens.study_list import IN_FULL, SORTS, StudyListScreen
 from hptui.ui.study_lines import Order, layout
 from hptui.ui.widgets.study_table import NEWEST_FIRST
@@ -556,7 +556,7 @@ def test_the_whole_name_and_the_note_can_be_read_in_a_small_terminal(tmp_path: P
         assert name in words_of(app, "#about")
         await until(pilot, lambda: IN_FULL in str(app.list.query_one("#about", Static).border_title))
         await pilot.press("i")
-        await until(pilot, lambda: isinstance(app.screen, AdviceDialog))
+        await until(pilot, lambda: isinstance(app.screen, FullTextDialog))
         await until(pilot, lambda: "end of the note" in app.text)
         assert "finished: baseline-0, optimized-0" in app.text
         await pilot.press("escape")

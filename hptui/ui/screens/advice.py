@@ -8,7 +8,7 @@ from rich.text import Text
 
 from hptui.ui.drawing.literal import literal
 from hptui.ui.panels import Panel, Scene
-from hptui.ui.screens.dialogs import AdviceDialog, Questions
+from hptui.ui.screens.dialogs import FullTextDialog, Questions
 from hptui.ui.viewer import Viewer
 
 
@@ -38,4 +38,4 @@ class Advice:
             )
             for heading, lines in self._collect(scene) or [("Nothing now", ("What was advised before is over.",))]
         ]
-        await self._questions.ask(AdviceDialog(f"Advice on {self._viewer.run.name}", Text("\n\n\n").join(sections)))
+        await self._questions.ask(FullTextDialog(f"Advice on {self._viewer.run.name}", Text("\n\n\n").join(sections)))

@@ -80,16 +80,16 @@ class ChoiceDialog(ModalScreen[str | None]):
         self.dismiss(event.button.id if event.button.id in self.answers else None)
 
 
-class AdviceDialog(ModalScreen[None]):
+class FullTextDialog(ModalScreen[None]):
     """Text to read in full, however small the terminal."""
 
     DEFAULT_CSS = """
-    AdviceDialog { align: center middle; }
-    AdviceDialog > VerticalScroll {
+    FullTextDialog { align: center middle; }
+    FullTextDialog > VerticalScroll {
         width: 90; max-width: 100%; height: auto; max-height: 100%; padding: 0 1; scrollbar-size: 1 1;
         border: round $primary; background: $surface;
     }
-    AdviceDialog Static { height: auto; }
+    FullTextDialog Static { height: auto; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,i,enter", "dismiss(None)", "Close"),

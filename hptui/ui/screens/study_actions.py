@@ -26,7 +26,7 @@ from hptui.record.study_folders import shown
 from hptui.ui.drawing.literal import literal
 from hptui.ui.messages import NewStudy, ResumeStudy
 from hptui.ui.screens.comparison import Comparer, ComparisonScreen
-from hptui.ui.screens.dialogs import AdviceDialog, ChoiceDialog, Questions
+from hptui.ui.screens.dialogs import ChoiceDialog, FullTextDialog, Questions
 from hptui.ui.screens.text_dialog import TextDialog
 from hptui.ui.widgets.study_table import StudyTable
 
@@ -89,7 +89,7 @@ class StudyActions:
         line = self._table.current
         if line is not None:
             words = "\n".join(map(literal, [shown(line.directory.name), *details(line), *run_words(line)]))
-            await self._questions.ask(AdviceDialog("study", Text(words)))
+            await self._questions.ask(FullTextDialog("study", Text(words)))
 
     async def resume(self) -> None:
         line = self._table.current
