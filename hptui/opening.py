@@ -72,7 +72,7 @@ def read_text(path: Path, most: int = SETTINGS_BYTES) -> str:
 
 
 def read_given_text(path: Path, most: int = SETTINGS_BYTES) -> str:
-    """The same of what the user named, which may be a pipe that something is written into: `hptui run <(...)`."""
+    """Read what the user named, which may be a pipe that something is written into: `hptui run <(...)`."""
     file, mode = _opened(path)
     with file:
         os.set_blocking(file.fileno(), True)

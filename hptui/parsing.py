@@ -36,7 +36,7 @@ def parse_json(content: bytes, kind: Any = Any) -> Any:
 
 
 def decode_json(decoder: msgspec.json.Decoder[Any], content: bytes) -> Any:
-    """The same with a decoder that is at hand."""
+    """Parse JSON with a decoder that is at hand."""
     try:
         return decoder.decode(content)
     except RecursionError:

@@ -55,7 +55,7 @@ class Stage:
 
     @property
     def candidates(self) -> int:
-        """Of one decision."""
+        """Number of candidates of one decision."""
         return sum(one.candidates for one in self.rounds)
 
 
@@ -251,5 +251,5 @@ def length_words(epochs: float) -> str:
 
 
 def length_number(epochs: float) -> str:
-    """The same without its unit."""
+    """Length of a probe without its unit."""
     return f"{epochs:.2g}" if epochs < 10 else f"{epochs:.0f}"

@@ -24,7 +24,7 @@ def answer_headings(task: Task) -> tuple[str, ...]:
 def answer_cells(
     task: Task, names: Sequence[str], shares: npt.NDArray[np.float32], threshold: float | None
 ) -> Iterator[list[object]]:
-    """Of each row of (N, classes) probabilities the class with its own, or the labels that it is called with."""
+    """Cells for each row of (N, classes) probabilities: the class with its own, or the labels that are called."""
     if task == "single-label":
         for row, label in zip(shares.tolist(), called_classes(shares, threshold).tolist(), strict=True):
             yield [names[label], row[label]]

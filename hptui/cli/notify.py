@@ -29,7 +29,7 @@ class Notify:
 
     @staticmethod
     def of(kind: str | None = None, command: str | None = None) -> Notify:
-        """From flags; what is not given there is read from the environment.
+        """Take what flags say; what is not given there is read from the environment.
 
         Raises:
             UsageError: the environment names an unknown kind.

@@ -160,7 +160,7 @@ def _compared(run: Path, again: Path, *, comparable: bool) -> ReplayResult:
 
 
 def _accuracy(end: RunCompleted) -> float:
-    """On test images, or on validation images where there are no others."""
+    """Accuracy on test images, or on validation images where there are no others."""
     return end.validation_accuracy if end.test_accuracy is None else end.test_accuracy
 
 

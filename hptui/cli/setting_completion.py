@@ -41,7 +41,7 @@ def _words(field: str) -> Iterable[str]:
 
 
 def matching(words: Iterable[str], incomplete: str) -> list[CompletionItem]:
-    """Of these words those that begin so."""
+    """Those of some words that begin so."""
     return [CompletionItem(word) for word in words if word.startswith(incomplete)]
 
 

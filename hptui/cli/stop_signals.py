@@ -41,5 +41,5 @@ def on_signals(target: Stoppable, *, screen: bool = False) -> None:
 
 
 def stopping_signals() -> list[signal.Signals]:
-    """Those that this system has."""
+    """Signals that stop a training, as far as this system has them."""
     return [number for number in signal.Signals if number.name in ("SIGINT", "SIGTERM", "SIGHUP")]

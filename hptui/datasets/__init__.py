@@ -124,5 +124,5 @@ class DatasetRequest:
 
     @property
     def least_classes(self) -> int:
-        """Of which there have to be images: one is enough for a trained network, which knows the others."""
+        """Number of classes that have to have images: one is enough for a trained network, which knows the others."""
         return 2 if self.trained_depth is None else 1

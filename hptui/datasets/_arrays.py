@@ -78,7 +78,7 @@ def known_depth(pixels: Any, what: str) -> Pixels:
 
 
 def known_pixels(pixels: Pixels | PixelRows, what: str) -> Pixels | PixelRows:
-    """The same, contiguous, and writable, because torch refuses to wrap memory that is not."""
+    """Pixels of a depth that is known, contiguous, and writable, because torch refuses to wrap memory that is not."""
     if isinstance(pixels, PixelRows):
         return PixelRows(_required(pixels.array, what), pixels.places)
     return _required(pixels, what)

@@ -31,7 +31,7 @@ _MAKING_READY = threading.Lock()
 
 @dataclass(frozen=True)
 class _Rescale:
-    """From stored numbers to the file's units."""
+    """Way from stored numbers to the file's units."""
 
     low: float
     high: float

@@ -46,14 +46,14 @@ def pixel_keys(images: Images) -> Keys:
 
 
 def keys_of(pixels: Pixels) -> Keys:
-    """The same of an array (N, C, H, W), contiguous."""
+    """Keys of the images of a contiguous array (N, C, H, W)."""
     rows = pixels.reshape(len(pixels), -1).view(np.uint8)
     digests = (hashlib.blake2b(row.data, digest_size=8).digest() for row in rows)
     return np.frombuffer(b"".join(digests), np.uint64)
 
 
 def with_keys(images: Images) -> Images:
-    """The same images, with their keys: these are asked for several times, and found once."""
+    """Images with their keys, which are asked for several times, and found once."""
     return replace(images, keys=pixel_keys(images))
 
 

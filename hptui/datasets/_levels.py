@@ -35,7 +35,7 @@ class Levels(Protocol):
         """Share of the pixels that are beyond a range."""
 
     def left_of_256(self, intensity: Intensity) -> int:
-        """Of 256 equal steps of a range, how many occur."""
+        """How many of 256 equal steps of a range occur."""
 
     def mean_and_std(self, intensity: Intensity) -> tuple[Values, Values]:
         """Per channel (C,), of the pixels as a range brings them to 0..255."""

@@ -86,7 +86,7 @@ class PixelFile:
             content, at = content[written:], at + written
 
     def publish(self, path: Path) -> None:
-        """Have it take its name, once all of it is on the disk: after a power loss there are no black images in it."""
+        """Give the file its name, once all of it is on the disk: after a power loss there are no black images in it."""
         os.fsync(self._file)
         self._path.replace(path)
         self._published = True

@@ -50,7 +50,7 @@ def read_dataset(
 
 
 def split_dataset(dataset: ImageDataset, config: StudyConfig) -> ImageDataset:
-    """The same with validation images, and with as many as the settings ask for.
+    """A data set with validation images, and with as many images as the settings ask for.
 
     Raises:
         DatasetError: see `prepare`.

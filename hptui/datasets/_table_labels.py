@@ -143,7 +143,7 @@ def _present(rows: Sequence[Row]) -> Labels:
 
 
 def _several_note(columns: Sequence[str], present: Labels) -> tuple[str, ...]:
-    """That columns are labels and no classes, where that can be doubted: no image has several of them, or few have."""
+    """Note that columns are labels and no classes, where that can be doubted: no image has several, or few have."""
     counts = present.sum(1)
     without, several = int((counts == 0).sum()), int((counts > 1).sum())
     if not len(present) or several > _DOUBTED * len(present):
@@ -177,7 +177,7 @@ def _bracketed(path: Path, column: str, rows: Sequence[Row], least: int) -> Tabl
 
 
 def _without_brackets(row: Row) -> Row:
-    """The same as a list with bars between."""
+    """A row whose list in brackets has become one with bars between."""
     inside = _IN_BRACKETS.fullmatch(row.label)
     items = ("".join(item).strip() for item in _ITEM.findall(inside[1])) if inside else ()
     return replace(row, labels=(_BETWEEN.join(filter(None, items)),))

@@ -84,7 +84,7 @@ def _last(plan: RunPlan) -> AnyEvent | None:
 
 
 class StudyStop:
-    """That a study is to stop, as told by its folder: whoever waits for runs has to look, as none may be at work."""
+    """Stop of a study, as told by its folder: whoever waits for runs has to look, as none may be at work."""
 
     def __init__(self, plan: RunPlan) -> None:
         """`plan`: any of the study's, which says from where on commands count."""

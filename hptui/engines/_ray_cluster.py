@@ -118,12 +118,12 @@ class Cluster:
         return lambda plan: remote.options(name=plan.name).remote(plan, trainer, training, folder)
 
     def cancel(self, tasks: Collection[Any]) -> None:
-        """Have those at work stop with a checkpoint, and the others not begin."""
+        """Have runs at work stop with a checkpoint, and the others not begin."""
         for task in tasks:
             self._ray.cancel(task)
 
     def ended(self, tasks: Collection[Any], seconds: float, of_them: int = 1) -> Sequence[Any]:
-        """Those that have ended, as soon as there are so many, or after so long."""
+        """Runs that have ended, as soon as there are so many, or after so long."""
         if not tasks:
             return ()
         ended: Sequence[Any] = self._ray.wait(list(tasks), num_returns=of_them, timeout=seconds)[0]

@@ -45,10 +45,10 @@ def start_server() -> None:
 
 
 class Worker:
-    """One such process, as whoever started it sees it."""
+    """Process that trains runs, as whoever started it sees it."""
 
     def __init__(self, number: int, trainer: Callable[[], Trainer]) -> None:
-        """Have it started, which nobody waits for.
+        """Have the process started, which nobody waits for.
 
         Args:
             number: from 0, among those of this study.
@@ -116,7 +116,7 @@ class Worker:
         return end
 
     def let_go(self) -> None:
-        """Have it end by itself, its run, if it has one, with a checkpoint."""
+        """Have the process end by itself, its run, if it has one, with a checkpoint."""
         atexit.unregister(self.answers.close)
         self.answers.close()
 

@@ -103,7 +103,7 @@ class Processes(Engine):
             self._places[number].begin(room.placed(waiting.popleft(), number))
 
     def _ended(self) -> Iterator[RunEnd]:
-        """Those that have ended, after a moment at most."""
+        """Runs that have ended, after a moment at most."""
         ready = wait([one.answers for one in self._at_work], POLL_SECONDS)
         for number, one in list(self._places.items()):
             if one.answers in ready:

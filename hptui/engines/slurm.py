@@ -130,7 +130,7 @@ class _Jobs:
         self._asked = 0.0
 
     def ended(self) -> Iterator[RunEnd]:
-        """Those that have ended since."""
+        """Runs that have ended since."""
         self._ask()
         for run, (plan, job) in list(self._jobs.items()):
             if job.paths.result_pickle.exists():

@@ -22,7 +22,7 @@ def shade(grid: HeatmapGrid, value: float) -> float:
 
 
 def normalized(grid: HeatmapGrid) -> Normalize | None:
-    """From a shade to a share of the colours; None: no cell has a value."""
+    """Way from a shade to a share of the colours; None: no cell has a value."""
     if grid.scale is None:
         return None
     low, high = grid.scale.place(grid.scale.low), grid.scale.place(grid.scale.high)

@@ -41,7 +41,7 @@ class Dropout(Hyperparameter):
 
 
 def dropout_layers(network: nn.Module) -> list[nn.Dropout]:
-    """Those that a rate can be set of, in the order of `modules`."""
+    """Layers that a rate can be set of, in the order of `modules`."""
     from torch import nn  # a form needs none
 
     kinds = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)

@@ -137,7 +137,7 @@ CountMetric = Callable[[ClassCounts], float | None]
 
 
 def _over_labels(of_classes: CountMetric) -> CountMetric:
-    """The same metric, of images that may have several labels the mean over these, without those that have none."""
+    """A metric that is, of images with several labels, the mean over these, without those that have none."""
 
     @wraps(of_classes)
     def value(classes: ClassCounts) -> float | None:

@@ -98,7 +98,7 @@ def _brier(predictions: Predictions, _: float | None) -> Numbers:
 
 
 def _calibration(predictions: Predictions, _: float | None) -> Numbers:
-    """Of the calibration error, with bins taken as they are."""
+    """Influences on the calibration error, with bins taken as they are."""
     import numpy as np
 
     stated, true = stated_and_true(predictions)
@@ -110,7 +110,7 @@ def _calibration(predictions: Predictions, _: float | None) -> Numbers:
 
 
 def _kappa(predictions: Predictions, threshold: float | None) -> Numbers:
-    """Of the quadratic kappa 1 - observed / expected disagreement (Fleiss, Cohen and Everitt 1969)."""
+    """Influences on the quadratic kappa 1 - observed / expected disagreement (Fleiss, Cohen and Everitt 1969)."""
     import numpy as np
 
     shares = confusion(predictions, threshold) / len(predictions)

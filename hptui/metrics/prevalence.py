@@ -38,7 +38,7 @@ def _of_ratio(prevalence: float, hits: Estimate, others: Estimate) -> Estimate |
         return None
 
     def share(ratio: float) -> float:
-        """Of hits to others."""
+        """Share of hits, by the ratio of hits to others."""
         return 1.0 if math.isinf(ratio) else ratio / (ratio + against)
 
     low, high = ratio_interval(hits, others)

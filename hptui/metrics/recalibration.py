@@ -37,7 +37,7 @@ class Recalibration:
     """that it was fitted on"""
 
     def apply(self, predictions: Predictions) -> Predictions:
-        """The same images with other probabilities."""
+        """Predictions of the same images with other probabilities."""
         import numpy as np
         from scipy.special import softmax
 

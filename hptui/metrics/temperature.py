@@ -85,7 +85,7 @@ def _of_classes(
 def _of_labels(
     predictions: Predictions, weights: Floats | None
 ) -> tuple[Callable[[float], Floats], Callable[[float], float]]:
-    """The same where each label is there or not, whatever the others are."""
+    """Losses (N,) by slope, and that derivative, where each label is there or not, whatever the others are."""
     import numpy as np
     from scipy.special import expit, log_expit
 

@@ -45,7 +45,7 @@ class Muon(OptimizerFactory):
 
 
 def _hidden_weights(network: nn.Module) -> dict[Tensor, None]:
-    """Those of linear and convolutional layers that are trained, except the last in order of definition, the output."""
+    """Trained weights of linear and convolutional layers, except the last in order of definition, the output."""
     layers = dict.fromkeys(one.weight for one in network.modules() if isinstance(one, (nn.Linear, _ConvNd)))
     return dict.fromkeys(weight for weight in [*layers][:-1] if weight.requires_grad)
 

@@ -132,7 +132,7 @@ def final_predictions(run: FollowedRun) -> Predictions | str:
 
 
 def most_wrong_of_runs(study: FollowedStudy, most: int) -> Iterator[tuple[FollowedRun, list[WrongImage]]]:
-    """Of each completed run that saved its predictions, at most so many test images called by another class."""
+    """At most so many test images called by another class, of each completed run that saved its predictions."""
     for run in study.runs:
         started, predictions = run.state.started, final_predictions(run) if run.state.completed is not None else ""
         if isinstance(predictions, str) or started is None or len(started.class_names) != predictions.classes:

@@ -43,7 +43,7 @@ def _why(state: RunState, delivered: int, newest: int, rule: str) -> str:
 
 
 def delivery_mark(state: RunState) -> str:
-    """The same in a few characters, where it is not the newest epoch: "delivers ep. 17"."""
+    """What is delivered in a few characters, where it is not the newest epoch: "delivers ep. 17"."""
     delivered = state.delivered
     return f"delivers ep. {delivered.number}" if delivered and delivered.number < state.epochs_completed else ""
 
@@ -69,7 +69,7 @@ def length_words(state: RunState) -> str:
 
 
 def end_mark(state: RunState) -> str:
-    """The same in a few characters: "ended early", "goes on"."""
+    """How the end was moved, in a few characters: "ended early", "goes on"."""
     return "" if not state.end_moved else "ended early" if state.end_moved < 0 else "goes on"
 
 

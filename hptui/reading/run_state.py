@@ -152,7 +152,7 @@ class RunState:
 
     @property
     def end_moved(self) -> int:
-        """By how many epochs its own losses have moved its end."""
+        """Epochs by which its own losses have moved its end."""
         last = next((epoch.completed for epoch in reversed(self.epochs) if epoch.completed is not None), None)
         return last.end_moved if last is not None else 0
 

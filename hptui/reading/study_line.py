@@ -184,7 +184,7 @@ class Glanced(NamedTuple):
 
 
 def _newest_decision(runs: Sequence[Glanced]) -> DecisionStarted | None:
-    """That of the run that was written last, of those that have any."""
+    """Newest decision of the run that was written last, of those that have any."""
     for run in sorted(runs, key=lambda run: run.seen.time, reverse=True):
         if run.seen.time and isinstance(found := last_of_kind(run.path, DecisionStarted), DecisionStarted):
             return found

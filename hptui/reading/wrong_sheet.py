@@ -70,7 +70,7 @@ def wrong_sheet(run: FollowedRun) -> WrongSheet:
 
 
 def _kept(run: FollowedRun, wrong: Sequence[WrongImage]) -> tuple[list[ShownImage], str]:
-    """Those of which there is a picture, and why there is none."""
+    """Images of which there is a picture, and why there is none."""
     try:
         kept = read_wrong_images(run.directory)
     except (RunDirectoryError, OSError):

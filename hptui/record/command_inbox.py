@@ -38,7 +38,7 @@ class Unusable:
 
 
 class CommandInbox:
-    """It receives the commands of all viewers that came in since it was made, or since another one was."""
+    """Receives the commands of all viewers that came in since it was made, or since another one was."""
 
     def __init__(self, study: Path, offsets: Mapping[str, int] | None = None) -> None:
         """`offsets`: of one that was made before, in whatever process."""

@@ -33,7 +33,7 @@ class SplitSummary(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class FileKinds(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Of the image files that were read, how many are of a kind that changes what their values mean."""
+    """Numbers of the image files that were read, and of those of a kind that changes what their values mean."""
 
     files: Count
     grey: Count = 0

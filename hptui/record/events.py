@@ -326,7 +326,7 @@ class EpochCompleted(Event, frozen=True, kw_only=True):
 
 
 class EndMoved(Event, frozen=True, kw_only=True):
-    """By its own losses a run ends earlier, or later, than it was asked to."""
+    """End of a run, moved by its own losses: earlier, or later, than it was asked to have."""
 
     epoch: EpochNumber
     """after which that was decided"""

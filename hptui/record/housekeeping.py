@@ -29,7 +29,7 @@ def clean_study(directory: Path) -> int:
 
 
 def remove_needless(study: Study) -> int:
-    """The same for whoever holds the study already."""
+    """Remove what is needless, for whoever holds the study already; bytes that are free since."""
     found = needless(study)
     _remove(found)
     return sum(found.values())

@@ -73,7 +73,7 @@ class DirectoryLock:
             return True
 
     def release(self) -> None:
-        """Let it go; nothing if it is not held."""
+        """Let the lock go; nothing if it is not held."""
         if self._file >= 0:
             os.close(self._file)
         self._file = -1

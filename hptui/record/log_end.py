@@ -37,7 +37,7 @@ def is_cut(run: Path, completed_at: int | None) -> bool:
 
 
 def is_cut_at_its_end(run: Path) -> bool:
-    """The same for a log that nobody has read."""
+    """Whether a log that nobody has read is cut at its end."""
     if _delivered_step(run) is None:
         return False
     last = next(events_backwards(run, OTHERS), None)

@@ -43,7 +43,7 @@ def careful(
 
 
 def without_flattered(measurements: Sequence[Measurement], in_force: Measurement | None) -> list[Measurement]:
-    """Those whose rate is not smaller than what is in force, or that are better by MOST of the score all the same."""
+    """Candidates with a rate that is not smaller than the one in force, or that are better by MOST of the score."""
     if in_force is None:
         return list(measurements)
     limit = in_force.score / (1 + MOST)

@@ -98,7 +98,7 @@ def plan(strategy: Shape, situation: Outlook) -> dict[str, Any]:
 
 
 def _ways(strategy: Shape, most: int) -> Iterator[Way]:
-    """From the largest to the smallest: what matters least is left out first. `most`: branches that there are."""
+    """Ways from the largest to the smallest: what matters least is left out first. `most`: branches that there are."""
     sizes = [size for size in strategy.races if size <= most]
     yield from (Way(strategy.rates, strategy.levels, branches=n, last=last) for n in sizes for last in (True, False))
     yield Way(strategy.rates, strategy.levels)

@@ -65,7 +65,7 @@ class Race:
         return self.at - 1.0, self.end - 1.0
 
     def ending(self, epoch: int, *, last: bool = False) -> Race:
-        """With a leg that ends before `epoch`, instead of all that should have ended by then."""
+        """A race with a leg that ends before `epoch`, instead of all that should have ended by then."""
         if last or 0 < self.last <= epoch:
             return replace(self, ends=(), last=epoch)
         return replace(self, ends=(epoch, *(end for end in self.ends if end > epoch)))
@@ -89,7 +89,7 @@ class Race:
         return total
 
     def within(self, room: float, step: float) -> Race:
-        """With as many of its branches as so many epochs allow, and its last leg if they allow that too."""
+        """A race with as many branches as so many epochs allow, and its last leg if they allow that too."""
         ways = ((size, last) for size in range(self.count, 0, -1) for last in dict.fromkeys((self.last, 0)))
         races = (replace(self, count=size, last=last) for size, last in ways if self.ends or last)
         return next((race for race in races if race.expense(step) <= room), NO_RACE)
@@ -119,7 +119,7 @@ def _due_legs(memory: Mapping[str, Any], epoch: int) -> tuple[tuple[int, ...], i
 
 
 def raced(space: SearchSpace) -> list[str]:
-    """Those that a race is for: the regularisers, whose larger values cost first and pay late."""
+    """Hyperparameters that a race is for: regularisers, whose larger values cost first and pay late."""
     return [name for name in space if name != "lr" and hyperparameter(name).careful == "larger"]
 
 

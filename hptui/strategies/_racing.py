@@ -32,7 +32,7 @@ class Evidence(NamedTuple):
     """at the end of the last leg"""
 
     def needed(self, race: Race) -> float:
-        """At the end of the next leg."""
+        """How much is needed at the end of the next leg."""
         return self.before if race.ends else self.after
 
 

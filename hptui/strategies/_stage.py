@@ -72,7 +72,7 @@ class Stage:
         )
 
     def _words(self, one: Measurement) -> str:
-        """Its score in its own unit, with its name."""
+        """Score of a candidate in its own unit, with its name."""
         name = self.situation.score_name
         return f"{score_title(name)} {score_words(name, one.score)}"
 

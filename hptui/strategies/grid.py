@@ -69,7 +69,7 @@ class Grid(Strategy):
 
 
 def _best_of(name: str, compared: int, left_out: int) -> str:
-    """Of which candidates a score is the best: one that was left out may have a better one."""
+    """Words for what a score is the best of: a candidate that was left out may have a better one."""
     best = f"{'lowest' if lower_is_better(name) else 'highest'} {_title(name)}"
     if not left_out:
         return f"{best} of {compared} candidates"

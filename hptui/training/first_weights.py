@@ -17,7 +17,7 @@ from torch import nn
 
 
 class _Nothing(dict[Any, Any]):
-    """In the place of a checkpoint that cannot be read: whatever is looked up in it is nothing as well."""
+    """Stands in the place of a checkpoint that cannot be read: whatever is looked up in it is nothing as well."""
 
     def __missing__(self, key: object) -> _Nothing:
         return self

@@ -75,7 +75,7 @@ def paired_difference(baseline: Mapping[int, float], optimized: Mapping[int, flo
 
 
 def student_difference(baseline: Mapping[int, float], optimized: Mapping[int, float]) -> Difference:
-    """The same without signed ranks and bootstrap, which take a hundred times as long: for a list of many studies."""
+    """Difference without signed ranks and bootstrap, which take a hundred times as long: for a list of many studies."""
     differences = _by_pair(baseline, optimized)
     n = len(differences)
     if n < 2:
@@ -112,7 +112,7 @@ def unpaired_difference(one: Sequence[float], other: Sequence[float]) -> Differe
 
 
 def within_shares(difference: Difference) -> Difference:
-    """The same difference with an interval that ends where fractions do: two of them differ by 100 points at most."""
+    """A difference with an interval that ends where fractions do: two of them differ by 100 points at most."""
     if difference.low is None or difference.high is None:
         return difference
     return msgspec.structs.replace(difference, low=max(difference.low, -1.0), high=min(difference.high, 1.0))

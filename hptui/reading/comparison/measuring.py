@@ -56,7 +56,7 @@ class Question:
         return self.metric in OF_PROBABILITIES or self.per_group or self.threshold_for is not None
 
     def asked_of(self, task: Task) -> Question:
-        """The same with a metric: accuracy, unless an image may have several labels.
+        """A question with a metric: accuracy, unless an image may have several labels.
 
         Nearly all labels are absent, so that a network that calls none of them has a high accuracy: there it is the
         mean AUC.

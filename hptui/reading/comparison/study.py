@@ -206,7 +206,7 @@ def sampling_error(
 def _with_difference(
     found: SamplingError, pairs: Sequence[tuple[RunMeasurement, RunMeasurement]], metric: str
 ) -> SamplingError:
-    """The same with the error of the mean difference over pairs, or a bound of it."""
+    """A sampling error with that of the mean difference over pairs, or a bound of it."""
     edge = max(max(a.paired_edge, b.paired_edge) for a, b in pairs)
     right = [(a.right, b.right) for a, b in pairs if a.right is not None and b.right is not None]
     if len(right) == len(pairs):

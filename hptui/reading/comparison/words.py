@@ -177,7 +177,7 @@ def verdict_lines(comparison: Comparison) -> tuple[str, ...]:
 
 
 def short_verdicts(comparison: Comparison) -> tuple[str, ...]:
-    """The same without what the comparison says beside them."""
+    """Verdicts without what the comparison says beside them."""
     by_score = comparison.score_verdict
     return (comparison.verdict.short, *([f"By what it searched for: {by_score.short}"] if by_score is not None else []))
 

@@ -1,4 +1,4 @@
-"""From a value to a share of the colours, in which one value far from all others does not take them all."""
+"""Way from a value to a share of the colours, in which one value far from all others does not take them all."""
 
 from __future__ import annotations
 

@@ -95,12 +95,12 @@ def delivered_points(runs: Iterable[RunState], measure: CurveMeasure, split: str
 
 
 def finished(runs: Iterable[RunState]) -> list[RunState]:
-    """Those that are at their end: means of others would change what they are means of from epoch to epoch."""
+    """Runs that are at their end: means of others would change what they are means of from epoch to epoch."""
     return [run for run in runs if run.completed is not None]
 
 
 def unfinished(runs: Iterable[RunState]) -> list[RunState]:
-    """Those that have completed an epoch, and are not at their end."""
+    """Runs that have completed an epoch, and are not at their end."""
     return [run for run in runs if run.completed is None and run.epochs_completed > 0]
 
 

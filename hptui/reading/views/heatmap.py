@@ -215,7 +215,7 @@ class _Setting:
         )
 
     def _paired_error(self, one: CandidateScored) -> float | None:
-        """Of the difference from the winner, if both are of this round."""
+        """Standard error of the difference from the winner, if both are of this round."""
         if self.winner is None or one is self.winner or one.candidate >= len(self.paired_errors):
             return None
         return self.paired_errors[one.candidate]

@@ -68,7 +68,7 @@ def planned_names(decision: Decision, number: int) -> list[str]:
 
 
 def _searched(decision: Decision, names: Collection[str]) -> list[str]:
-    """Those of the names that the candidates have, in the order of the search; all before there is a candidate."""
+    """Names that the candidates have, in the order of the search; all before there is a candidate."""
     return [
         axis.name
         for axis in decision.started.axes

@@ -128,7 +128,7 @@ class HeatmapGrid:
 
     @cached_property
     def scale(self) -> ColourScale | None:
-        """Of the colours, by what its round measured: what is predicted alone stretches no scale. None: no values."""
+        """Scale of the colours, by what its round measured: what is predicted alone stretches none. None: no values."""
         return self.shared_scale or colour_scale(self.measured or self.values, lower_is_better=self.lower_is_better)
 
     @property

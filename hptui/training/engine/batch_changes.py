@@ -56,7 +56,7 @@ def change_batch(batch: Batch, held: Mapping[str, float], seed: int, step: int) 
 
 
 def _generator(name: str, seed: int, step: int) -> Generator:
-    """Of one hyperparameter in one step of a run (12 us): it needs no place in a snapshot."""
+    """Generator of one hyperparameter in one step of a run (12 us): it needs no place in a snapshot."""
     digest = hashlib.blake2b(f"{name} {seed} {step}".encode(), digest_size=4).digest()
     return Generator().manual_seed(int.from_bytes(digest, "big"))
 

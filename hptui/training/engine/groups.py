@@ -30,7 +30,7 @@ def note_shares(optimizer: Optimizer, factory: OptimizerFactory, network: nn.Mod
 def _decay_shares(
     groups: Sequence[dict[str, Any]], factory: OptimizerFactory, network: nn.Module, values: Values
 ) -> list[float]:
-    """Of each group; where no decay is chosen, as another optimizer has them, which is built with one and not used."""
+    """Shares of the decay by group; where none is chosen, those of another optimizer, built with one and not used."""
     decay = values["weight_decay"]
     if not decay:
         decay = 1.0

@@ -38,7 +38,7 @@ class Pretrained:
 
     @property
     def channels(self) -> int | None:
-        """Of the images that it was trained with, by its first convolution; None: it has none."""
+        """Channels of the images that it was trained with, by its first convolution; None: it has none."""
         return next((tensor.shape[1] for tensor in self.tensors.values() if tensor.dim() == 4), None)
 
 

@@ -31,7 +31,7 @@ def stored(pixels: Pixels | PixelRows, intensity: Intensity, device: torch.devic
 
 
 def as_tensor(pixels: Pixels) -> Tensor:
-    """The same memory as a tensor, if it can be shared."""
+    """Memory of an array as a tensor, if it can be shared."""
     array = np.ascontiguousarray(pixels)
     if not array.flags.writeable:  # torch refuses to share it
         array = array.copy()

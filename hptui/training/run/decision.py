@@ -203,7 +203,7 @@ class DecisionMaker:
             measurements = prober.probe(candidates, course, horizon, on_probe)
 
     def _factor_at(self, epochs: float) -> float:
-        """That of the schedule where the run has come so far."""
+        """Factor of the schedule where the run has come so far."""
         return self.schedule(min(1.0, epochs / self.ledger.progress.schedule_end(self.config.epochs)))
 
     def _record_candidate(self, probe: Probe) -> None:

@@ -93,7 +93,7 @@ class Foresight:
         )
 
     def _cost(self, plan: Plan, outlook: Outlook, config: StudyConfig) -> float | None:
-        """Of the whole run, with what is done."""
+        """Cost of the whole run, with what is done."""
         at, images = self.ledger.progress, outlook.images_per_epoch
         to_come = planned_cost(
             plan, self._length(outlook, config), greed_check=config.greed_check, decided=at.decisions

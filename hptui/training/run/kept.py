@@ -31,7 +31,7 @@ class KeptStates:
         return self._states[name]
 
     def copy(self) -> KeptStates:
-        """The same states, to add others to."""
+        """Copy of the states, to add others to."""
         return KeptStates(self._states.items())
 
     def forget_all_but(self, needed: Collection[StateName]) -> None:

@@ -149,7 +149,7 @@ class Prober:
         return len({self._factor(candidate.along, batch, batches) for batch in range(batches)}) > 1
 
     def _factor(self, along: tuple[float, float], done: int, batches: int) -> float:
-        """That of the schedule for the next step of a probe."""
+        """Factor of the schedule for the next step of a probe."""
         begin, end = along
         return self.factor_at(begin + (end - begin) * done / batches)
 

@@ -264,7 +264,7 @@ class Run:
             self.ledger.emit(moved)
 
     def _end_moved(self, result: EpochResult, epoch: int) -> int:
-        """By how many epochs the losses up to `epoch` move the end of the run."""
+        """Epochs by which the losses up to `epoch` move the end of the run."""
         at, asked = self.ledger.progress, self.config.epochs
         if self.config.stop == "never" or self.config.deliver == "last" or at.ended_early:
             return at.end_moved

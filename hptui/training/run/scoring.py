@@ -36,7 +36,7 @@ class Scoring:
 
     @classmethod
     def of(cls, config: StudyConfig, trainer: Trainer, seed: int) -> Scoring:
-        """That of a run: what is drawn depends on its seed and images alone, so that it is the same after resuming."""
+        """Scoring of a run; what is drawn depends on its seed and images alone, and is the same after resuming."""
         validation = trainer.data.validation
         if config.score in ("loss", *MEANS):
             return cls(config.score, config.score_weights)

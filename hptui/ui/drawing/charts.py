@@ -125,7 +125,7 @@ def chart(
 
 
 def _drawable(part: Series | Band, log_y: bool) -> Series | Band:
-    """Without what the axis cannot show; on a log axis that is zero and less."""
+    """A part without what the axis cannot show; on a log axis that is zero and less."""
     if isinstance(part, Series):
         return replace(part, points=tuple((x, _within(y, log_y)) for x, y in part.points if y > 0 or not log_y))
     kept = (point for point in part.points if point[2] > 0 or not log_y)

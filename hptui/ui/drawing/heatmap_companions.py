@@ -43,7 +43,7 @@ def companion_lines(
 
 
 def _others(decision: Decision, shown: HeatmapGrid) -> list[HeatmapPart]:
-    """Those of the same round first, then the newest of the other rounds."""
+    """Other parts of the landscape: those of the same round first, then the newest of the other rounds."""
     number = shown.round.number if shown.round is not None else None
     axes = {shown.x.name, shown.y.name if shown.y is not None else shown.x.name}
     others = [part for part in heatmap_parts(decision) if (part.number, {part.x, part.y}) != (number, axes)]

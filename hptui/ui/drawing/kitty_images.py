@@ -86,7 +86,7 @@ class KittyImages:
         ]
 
     def forget(self) -> None:
-        """Have the terminal free what was sent."""
+        """Have the terminal free the images that were sent."""
         for number in self._sent.values():
             self._write(f"\x1b_Ga=d,d=I,i={number},q=2\x1b\\")
         self._sent.clear()

@@ -151,5 +151,5 @@ def _beginning(text: str, width: int, palette: Palette) -> str:
 
 
 def _end(text: str, width: int, palette: Palette) -> str:
-    """Of a path the end is what tells it apart."""
+    """End of a path, which is what tells it apart."""
     return text if len(text) <= width else palette.mark("…", "~") + text[len(text) - max(width - 1, 0) :]

@@ -31,7 +31,7 @@ class Advice:
         return [(heading, lines) for heading, lines in [*said, ("Cannot be read", unreadable)] if lines]
 
     async def show(self, scene: Scene) -> None:
-        """All of it, whatever the panels have room for; in a worker."""
+        """Show all advice, whatever the panels have room for; in a worker."""
         sections = [
             Text("\n\n").join(
                 [Text(heading, "bold"), *(Text(literal(one)) for line in lines for one in line.splitlines())]

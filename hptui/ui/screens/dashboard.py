@@ -234,12 +234,12 @@ class Dashboard(HelpedScreen[None]):
         await self._steering.requests[request]()
 
     def action_ask(self, request: str) -> None:
-        """Ask where it is not offered: maybe it makes sense since a moment ago, else there is a notice."""
+        """Ask for what is not offered: maybe it makes sense since a moment ago, else there is a notice."""
         self.action_steer(request)
 
     @work
     async def action_advice(self) -> None:
-        """All of it in full."""
+        """Show all advice in full."""
         await self._advice.show(self.viewer.scene(self.palette))
 
     def action_export(self) -> None:

@@ -157,7 +157,7 @@ class PanelBoard(Vertical):
         self._chosen = False
 
     def _put_first(self, first: Panel) -> None:
-        """Let it change places with the one whose place is the first."""
+        """Let a panel change places with the one whose place is the first."""
         order = list(self._placed)
         at = order.index(first)
         order[0], order[at] = order[at], order[0]

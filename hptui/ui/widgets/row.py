@@ -92,7 +92,7 @@ class Row(Widget):
 
     @property
     def parts(self) -> list[Part]:
-        """Its fields, in their order; none before it is shown."""
+        """Fields of the row, in their order; none before it is shown."""
         raise NotImplementedError
 
     @property

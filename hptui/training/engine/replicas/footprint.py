@@ -20,7 +20,7 @@ MOST = 256
 
 
 def most_at_once(trainer: Trainer) -> int:
-    """At least 1; it makes a forward pass, so whoever asks puts the training back."""
+    """Replicas that fit, at least 1; a forward pass is made, so whoever asks puts the training back."""
     weights = sum(weight.nbytes for weight in trainer.state.network.parameters())
     each = COPIES * weights + 2 * _activations(trainer)
     return max(1, min(MOST, int(SHARE * _total(trainer.state.device) / each)))

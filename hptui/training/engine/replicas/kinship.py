@@ -44,7 +44,7 @@ def values_problem(values: Values) -> str:
 
 
 class Digests:
-    """Of parts of snapshots, many of which share them."""
+    """Checksums of parts of snapshots, many of which share them."""
 
     def __init__(self) -> None:
         self._known: dict[int, tuple[Any, bytes]] = {}
@@ -89,7 +89,7 @@ def _of_optimizer(state: Mapping[str, Any]) -> Hashable:
 
 
 def _digest(tree: Any) -> bytes:
-    """Of tensors and plain data."""
+    """Checksum of tensors and plain data."""
     digest = hashlib.blake2b(digest_size=16)
 
     def take(part: Any) -> None:

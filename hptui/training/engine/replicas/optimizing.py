@@ -75,7 +75,7 @@ class StackedOptimizer:
                 (self._sgd if self._kind is SGD else self._adam)(numbers, options)
 
     def _rows(self, wholes: Sequence[Tensor | None]) -> list[tuple[Tensor, ...]]:
-        """By replica, of all weights."""
+        """Rows of all weights by replica."""
         return list(zip(*(whole.detach().unbind(0) for whole in wholes if whole is not None), strict=True))
 
     def _given(self, numbers: Sequence[int]) -> tuple[list[tuple[Tensor, ...]], list[tuple[Tensor, ...]]]:

@@ -222,7 +222,7 @@ def _grouped(keys: Sequence[Hashable], make: Callable[[int], Any]) -> tuple[list
 
 
 def _numbers(trainer: Trainer) -> dict[str, int]:
-    """By the name of a weight, its number in the state of the optimizer."""
+    """Numbers of weights in the state of the optimizer, by their names."""
     weights = [weight for group in trainer.state.optimizer.param_groups for weight in group["params"]]
     numbers = {id(weight): number for number, weight in enumerate(weights)}
     named = trainer.state.network.named_parameters()
