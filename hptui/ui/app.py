@@ -23,6 +23,7 @@ from hptui.ui.appearance import Appearance
 from hptui.ui.attention import Attention
 from hptui.ui.drawing.colours import Palette
 from hptui.ui.drawing.plain_lines import PlainLines
+from hptui.ui.key_commands import commands_of_keys
 from hptui.ui.keys_in_turn import KeysInTurn
 from hptui.ui.messages import Alerted, Draft, LeaveForm, NewStudy, OpenStudy, ResumeStudy, StartStudy, Warned
 from hptui.ui.own_training import OwnTraining, Training
@@ -340,14 +341,4 @@ class HptuiApp(App[None]):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette has every action that a key has."""
         yield from super().get_system_commands(screen)
-        bound: dict[tuple[DOMNode, str], tuple[str, list[str]]] = {}
-        for owner, binding, enabled, _ in screen.active_bindings.values():
-            if enabled and binding.description and not binding.system:
-                _, keys = bound.setdefault((owner, binding.action), (binding.description, []))
-                keys += [shown] if (shown := self.get_key_display(binding)) not in keys else []
-        for (owner, action), (description, keys) in bound.items():
-            yield SystemCommand(
-                description,
-                f"key {' or '.join(keys)}",
-                lambda action=action, owner=owner: self.call_later(self.run_action, action, owner),
-            )
+        yield from commands_of_keys(self, screen)

@@ -47,8 +47,9 @@ from hptui.ui.drawing.literal import literal
 from hptui.ui.messages import NewStudy, OpenStudy
 from hptui.ui.screens import study_list
 from hptui.ui.screens.dialogs import FullTextDialog
-from hptui.ui.screens.study_list import IN_FULL, SORTS, StudyListScreen
+from hptui.ui.screens.study_list import SORTS, StudyListScreen
 from hptui.ui.study_lines import Order, layout
+from hptui.ui.widgets.about_study import IN_FULL
 from hptui.ui.widgets.study_table import NEWEST_FIRST
 
 BEGUN: list[AnyEvent] = [run_started(), *trained_epoch(1)]

@@ -274,7 +274,3 @@ def _round(decision: Decision, view: View) -> int | None:
 
 def _pairs(decision: Decision, view: View) -> list[tuple[str, str]]:
     return heatmap_pairs(decision, _round(decision, view))
-
-
-def _text_lines(text: str, width: int) -> list[Strip]:
-    return [Strip([Segment(text[:width])])]

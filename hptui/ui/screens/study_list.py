@@ -6,36 +6,32 @@ import asyncio
 from pathlib import Path
 from typing import ClassVar
 
-from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.content import Content
 from textual.message import Message
 from textual.reactive import Reactive, reactive
 from textual.widgets import DataTable, Input, Static
 from textual.worker import get_current_worker
 
 from hptui.reading.listing import StudyReader
-from hptui.reading.listing_words import BY_NAME, COLUMNS, details, run_words
+from hptui.reading.listing_words import BY_NAME, COLUMNS
 from hptui.reading.study_line import StudyLine
-from hptui.record.study_folders import shown, studies_folder
+from hptui.record.study_folders import studies_folder
 from hptui.ui.drawing.literal import literal
 from hptui.ui.messages import NewStudy
 from hptui.ui.screens.comparison import Comparer
 from hptui.ui.screens.helped import CLOSE_HELP, HelpedScreen
 from hptui.ui.screens.study_actions import StudyActions
 from hptui.ui.study_lines import Order
+from hptui.ui.widgets.about_study import AboutStudy
 from hptui.ui.widgets.field import Field
 from hptui.ui.widgets.folder_line import FolderLine
 from hptui.ui.widgets.keys_line import KeysLine
 from hptui.ui.widgets.study_table import NEWEST_FIRST, StudyTable
 
 REFRESH_SECONDS = 3.0
-AROUND_TITLE = 6
-"""cells beside a title on a border"""
-IN_FULL = "i: in full"
 SORTS = [column for column in COLUMNS if column.name not in ("interval", "note")]
 """columns that the key for sorting goes through: the interval is sorted like the difference"""
 
@@ -96,7 +92,7 @@ class StudyListScreen(HelpedScreen[Path | None]):
         yield FolderLine(self.folder)
         yield StudyTable()
         yield Static(id="empty", markup=False)
-        yield Static(id="about", markup=False)
+        yield AboutStudy()
         yield Field(id="filter", placeholder="words in name, state, settings or note; Esc for all")
         yield KeysLine()
 
@@ -190,27 +186,9 @@ class StudyListScreen(HelpedScreen[Path | None]):
     @on(StudyTable.Marked)
     def _show_about(self) -> None:
         """Below the table: what the columns have no room for."""
-        line, marked = self.table.current, self.table.marked
-        about = self.query_one("#about", Static)
-        name = literal(shown(line.directory.name)) if line is not None else ""
-        about.border_title = Text(name)
-        words = [name] if cell_len(name) > self.size.width - AROUND_TITLE else []
-        if marked:
-            words.append(f"{len(marked)} marked: c compares them, X cleans, D deletes")
-        if line is not None:
-            words += map(literal, [*details(line), *(run_words(line) if self._has_frames else [])])
-        about.update(Text("\n".join(words)))
-        self.call_after_refresh(self._tell_what_is_cut, name)
+        table, width = self.table, self.size.width
+        self.query_one(AboutStudy).show(table.current, table.marked, width=width, has_room=self._has_frames)
         self.refresh_bindings()
-
-    def _tell_what_is_cut(self, name: str) -> None:
-        """Name the key that shows all of it, where the text below the table has no room for all."""
-        about = self.query_one("#about", Static)
-        needed = Content(str(about.content)).get_height({}, max(about.content_size.width, 1))
-        hint = f" | {IN_FULL}" if needed > about.content_size.height else ""
-        room = self.size.width - AROUND_TITLE - cell_len(hint)
-        shown = name if cell_len(name) <= room or not hint else f"{set_cell_size(name, room - 1)}…"
-        about.border_title = Text(f"{shown}{hint}")
 
     def action_new(self) -> None:
         self.post_message(NewStudy())
