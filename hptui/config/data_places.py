@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
 
 import platformdirs
 
 from hptui.errors import ConfigError, DatasetError
 
-PathKind = Literal["file", "folder"]
 _KINDS = {".csv": "table:{}", ".tsv": "table:{}", ".txt": "table:{}", ".npz": "medmnist:{}", ".py": "{}:FUNCTION"}
 """how files of a suffix are named"""
 
