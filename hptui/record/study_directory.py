@@ -164,25 +164,6 @@ def _claim_free_name(study: Study, config: StudyConfig) -> Study:
 
 def _write(study: Study, places: dict[str, str]) -> None:
     """Write sources and study.toml; what a failure leaves does not stand in the way of the next start."""
-    head: dict[str, Any] = {
-        "schema": SCHEMA,
-        "hptui": hptui.__version__,
-        "id": study.id,
-        "created": study.created,
-        "fingerprint": study.fingerprint,
-        "planned_cost": study.planned_cost,
-        "plans": msgspec.to_builtins(study.plans),
-    }
-    if study.warnings:
-        head["warnings"] = list(study.warnings)
-    if study.weights_digest:
-        head["weights_digest"] = study.weights_digest
-    if study.disk is not None:
-        head["disk"] = msgspec.to_builtins(study.disk)
-    if study.intensity is not None:
-        head["intensity"] = msgspec.to_builtins(study.intensity)
-    if study.data is not None:
-        head["data"] = msgspec.to_builtins(study.data)
     # Copied beside their place, so that a killed start leaves nothing that looks like the user's.
     partial = study.directory / f".{SOURCES}.{os.getpid()}.partial"
     try:
@@ -195,13 +176,37 @@ def _write(study: Study, places: dict[str, str]) -> None:
         _remove_left(study.directory / SOURCES)
         if partial.exists():
             partial.replace(study.directory / SOURCES)
-        text = tomli_w.dumps(head | {"config": to_plain(study.config)})
+        text = tomli_w.dumps(_content(study))
         replace_file(study.directory / STUDY_FILE, seal_text(text).encode())
     except BaseException:
         with contextlib.suppress(OSError):
             for remains in (partial, study.directory / SOURCES):
                 shutil.rmtree(remains, ignore_errors=True)
         raise
+
+
+def _content(study: Study) -> dict[str, Any]:
+    """Plain data of study.toml, the settings last."""
+    content: dict[str, Any] = {
+        "schema": SCHEMA,
+        "hptui": hptui.__version__,
+        "id": study.id,
+        "created": study.created,
+        "fingerprint": study.fingerprint,
+        "planned_cost": study.planned_cost,
+        "plans": msgspec.to_builtins(study.plans),
+    }
+    if study.warnings:
+        content["warnings"] = list(study.warnings)
+    if study.weights_digest:
+        content["weights_digest"] = study.weights_digest
+    if study.disk is not None:
+        content["disk"] = msgspec.to_builtins(study.disk)
+    if study.intensity is not None:
+        content["intensity"] = msgspec.to_builtins(study.intensity)
+    if study.data is not None:
+        content["data"] = msgspec.to_builtins(study.data)
+    return content | {"config": to_plain(study.config)}
 
 
 def _remove_left(partial: Path) -> None:
