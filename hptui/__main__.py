@@ -17,8 +17,8 @@ from typing import NoReturn
 import click
 import platformdirs
 
+from hptui.cli.command_groups import no_such_flag
 from hptui.cli.exit_codes import DONE, FAILED, INTERRUPTED, USAGE
-from hptui.cli.groups import no_such_flag
 from hptui.cli.leaving import leave
 from hptui.cli.main import cli
 from hptui.cli.output import outlive_readers, print_to_stderr

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 import hptui
-from hptui.cli.groups import LazyGroup
+from hptui.cli.command_groups import LazyGroup
 from hptui.cli.output import print_line
 
 COMMANDS = {

@@ -8,8 +8,8 @@ from typing import Any
 import click
 import msgspec
 
+from hptui.cli.command_groups import SuggestingGroup
 from hptui.cli.exit_codes import DONE, USAGE
-from hptui.cli.groups import SuggestingGroup
 from hptui.cli.options import config_argument, json_option, resolve_layers, settings_options
 from hptui.cli.output import print_json, print_line, print_to_stderr
 from hptui.config import description
