@@ -174,7 +174,7 @@ class NetworkTrial:
                 yield f"dropout changes nothing: {self._model} has layers of it (nn.Dropout), and does not use them"
 
     def _unregistered(self) -> Iterator[str]:
-        if weights := untrained_weights(self._answer(), self._values.optimizer):
+        if weights := untrained_weights(self._answer(), self._network):
             shapes = ", ".join(" x ".join(map(str, weight.shape)) for weight in weights[:NAMED])
             yield (
                 f"the answer of {self._model} depends on {len(weights)} weights that are not trained, and may be in no "

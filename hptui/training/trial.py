@@ -20,6 +20,7 @@ from hptui.training.engine.loop import LossSum, Trainer
 from hptui.training.engine.pretrained import load_weights
 from hptui.training.engine.state import TrainingState
 from hptui.training.network_trial import network_warnings
+from hptui.training.own_parts import check_loss, optimizer_warnings
 
 
 def try_out(inputs: StudyInputs, config: StudyConfig) -> Iterator[str]:
@@ -30,8 +31,9 @@ def try_out(inputs: StudyInputs, config: StudyConfig) -> Iterator[str]:
 
     Raises:
         ModelError: the network cannot be trained with the values of the start, or with those that may be tried.
-        ConfigError: its state, or that of the optimizer, cannot be kept.
+        ConfigError: its state, or that of the optimizer, cannot be kept; or the loss is none to train with.
     """
+    yield from check_loss(inputs, config)
     low = {name: entry.low for name, entry in config.space.items()}
     high = {name: entry.high for name, entry in config.space.items()}
     if inputs.pretrained is not None:
@@ -52,6 +54,7 @@ def try_out(inputs: StudyInputs, config: StudyConfig) -> Iterator[str]:
     if low:
         _try_step(inputs, config, low, start)
     yield from network_warnings(inputs, config)
+    yield from optimizer_warnings(inputs, config)
 
 
 def _try_step(inputs: StudyInputs, config: StudyConfig, values: Values, batch_size: int) -> TrainingState:

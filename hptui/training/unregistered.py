@@ -11,12 +11,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import Node
-from torch.optim import Optimizer
 
 
-def untrained_weights(output: Tensor, optimizer: Optimizer) -> list[Tensor]:
-    """Tensors with a gradient that an answer comes from, and that the optimizer does not have."""
-    known = {id(weight) for group in optimizer.param_groups for weight in group["params"]}
+def untrained_weights(output: Tensor, network: nn.Module) -> list[Tensor]:
+    """Tensors with a gradient that an answer comes from, and that the network does not know as its own."""
+    known = set(map(id, network.parameters()))
     left, seen, found = [output.grad_fn], set[Node](), []
     while left:
         node = left.pop()
