@@ -1,14 +1,16 @@
-"""What a command is to write must not be what it reads: `--out *.png` names the first image, and so does a slip."""
+"""What a command writes where it is told to, which must not be what it reads: `--out *.png` names the first image."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hptui.errors import UsageError
+from hptui.errors import RunDirectoryError, UsageError
 from hptui.opening import open_regular
+from hptui.record.files import replace_file
+from hptui.record.write_errors import cannot_write
 
 if TYPE_CHECKING:
     from hptui.datasets import ImageDataset
@@ -56,3 +58,13 @@ def refuse_own_image(flag: str, path: Path, spec: str, dataset: ImageDataset) ->
     for images in (dataset.train, dataset.validation, dataset.test):
         if images is not None and images.names is not None and name in images.names:
             raise UsageError(f"{flag}: {path} is an image of this data set; name another file.")
+
+
+def write_answers(path: Path, lines: Iterable[str]) -> None:
+    """Write a table whole, or leave what was there; raise RunDirectoryError where it cannot be written."""
+    content = "".join(lines).encode()
+    try:
+        replace_file(path, content)
+    except OSError as error:
+        words = cannot_write(path, error, then="try again", instead="name another file")
+        raise RunDirectoryError(words) from None

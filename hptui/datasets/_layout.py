@@ -86,7 +86,7 @@ def _classes_in_splits(root: Path, made: dict[Split, Path], left_out: LeftOut, l
         inside = _folders(path, left_out)
         if len(inside) == 1 and inside[0].name == path.name:
             inside = _folders(inside[0], left_out)
-        splits[split] = _files(path, inside, left_out, least)
+        splits[split] = _files(path, inside, left_out, least, may_be_empty=split != "train")
         _refuse_other_classes(made["train"], set(splits["train"]), path, set(splits[split]))
     return splits
 
@@ -103,8 +103,9 @@ def _refuse_other_classes(train: Path, classes: set[str], path: Path, found: set
         )
     differences = ((train, found - classes), (path, classes - found))
     lacking = "; ".join(f"{place} lacks {', '.join(map(repr, sorted(names)))}" for place, names in differences if names)
+    none = " (or an empty folder, if there are none)" if classes - found else ""
     raise DatasetError(
-        f"{train} and {path} must have the same class folders; {lacking}. Add images of it there, "
+        f"{train} and {path} must have the same class folders; {lacking}. Add images of it there{none}, "
         "or take its folder out of the other splits."
     )
 
@@ -131,7 +132,9 @@ def _by_split(within: dict[Path, dict[Split, Path]], left_out: LeftOut) -> dict[
     return {split: _of_classes({path.name: made[split] for path, made in within.items()}, left_out) for split in splits}
 
 
-def _files(parent: Path, folders: list[Path], left_out: LeftOut, least: int = 2) -> Files:
+def _files(
+    parent: Path, folders: list[Path], left_out: LeftOut, least: int = 2, *, may_be_empty: bool = False
+) -> Files:
     """Image files of each class."""
     if len(folders) < least:
         found = f"only {folders[0].name!r}" if folders else "none"
@@ -139,13 +142,16 @@ def _files(parent: Path, folders: list[Path], left_out: LeftOut, least: int = 2)
             f"{parent} needs a sub-folder for each of at least two classes; it has {found}."
             f"{(not _tables([parent]) and _deeper_hint(folders)) or _table_hint(parent, folders)}"
         )
-    return _of_classes({path.name: path for path in folders}, left_out)
+    return _of_classes({path.name: path for path in folders}, left_out, may_be_empty=may_be_empty)
 
 
-def _of_classes(folders: dict[str, Path], left_out: LeftOut) -> Files:
+def _of_classes(folders: dict[str, Path], left_out: LeftOut, *, may_be_empty: bool = False) -> Files:
+    """Image files of each class; of one whose folder holds nothing at all none, if others have some."""
     folders = {name: folders[name] for name in in_order(folders)}
     files = {name: without_masks(images_below(path, left_out), left_out) for name, path in folders.items()}
-    if empty := [folders[name] for name, images in files.items() if not images]:
+    may_be_empty = may_be_empty and any(files.values())
+    without = [folders[name] for name, images in files.items() if not images]
+    if empty := [path for path in without if not may_be_empty or visible(path, LeftOut(path))]:
         raise DatasetError(f"{empty[0]} holds no image files{left_out.unreadable(empty[0])}.")
     return files
 

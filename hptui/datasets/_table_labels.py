@@ -100,13 +100,14 @@ def _two_words_note(column: str, names: Sequence[str]) -> Iterator[str]:
 
 
 def _joined_note(names: Sequence[str]) -> Iterator[str]:
-    """A line where a class is made of others, with another sign between than that of lists."""
+    """A line where a class is made of another and more, with another sign between than that of lists."""
     for name in names:
         parts = [part.strip() for part in re.split(r"[,;/+&]", name)]
-        if len(parts) > 1 and all(part in names for part in parts):
+        beside = [part for part in parts if part in names]
+        if len(parts) > 1 and beside:
             yield (
-                f"{name!r} is taken as a class of its own, beside {' and '.join(map(repr, parts))}: where an image may "
-                f"have several labels, write {_BETWEEN.join(parts)}"
+                f"{name!r} is taken as a class of its own, beside {' and '.join(map(repr, beside))}: where an image "
+                f"may have several labels, write {_BETWEEN.join(parts)}"
             )
             return
 

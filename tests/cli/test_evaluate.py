@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
+import os
 import textwrap
 from pathlib import Path
 from types import SimpleNamespace
@@ -286,3 +288,20 @@ def test_a_table_that_something_else_wrote_is_not_replaced(here: Path, capsys: C
     for _ in range(2):
         assert main(["evaluate", "--trust", RUN, "own.py:other", "--csv", str(answered)]) == 0
     assert answered.read_text().startswith("image,")
+
+
+def test_a_table_that_cannot_be_written_is_named_and_hides_no_result(
+    here: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("hptui.cli.overwriting.replace_file", full)
+    assert main(["evaluate", "--trust", RUN, "own.py:other", "--csv", str(here / "answers.csv")]) == 2
+    shown = capsys.readouterr()
+    assert f"hptui: no space left on device: {here / 'answers.csv'}; " in shown.err
+    assert " accuracy " in shown.out
+    image = here / "image.png"
+    Image.new("L", (12, 12)).save(image)
+    assert main(["predict", "--trust", RUN, str(image), "--out", str(here / "classes.csv")]) == 2
+    assert f"no space left on device: {here / 'classes.csv'}; " in capsys.readouterr().err

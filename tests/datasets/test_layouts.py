@@ -416,3 +416,31 @@ def test_a_split_is_known_where_a_capital_begins_the_word(tmp_path: Path, name: 
     assert found.test.names is not None
     assert all(one.startswith(f"{name}/") for one in found.test.names.tolist())
     assert not any("left out" in note for note in found.notes)
+
+
+def test_a_class_of_which_a_split_has_none_is_said_with_an_empty_folder(tmp_path: Path) -> None:
+    """Rare findings: three images, none of them to validate with."""
+    for split, first in (("train", 0), ("val", 100), ("test", 200)):
+        fill(tmp_path / split, 5, first, ("benign", "malignant"))
+    fill(tmp_path / "train", 3, 300, ("rare",))
+    fill(tmp_path / "test", 3, 400, ("rare",))
+    assert "lacks 'rare'. Add images of it there (or an empty folder, if there are none), or take" in refusal(tmp_path)
+    (tmp_path / "val" / "rare").mkdir()
+    dataset = read(tmp_path)
+    assert dataset.class_names == ("benign", "malignant", "rare")
+    assert dataset.validation is not None
+    assert np.bincount(dataset.validation.labels, minlength=3).tolist() == [5, 5, 0]
+    for name in ("benign", "malignant"):
+        for path in (tmp_path / "val" / name).iterdir():
+            path.unlink()
+    assert "holds no image files" in refusal(tmp_path)  # a split of empty folders is a mistake
+
+
+def test_a_class_without_training_images_or_with_other_files_alone_is_refused(tmp_path: Path) -> None:
+    for split, first in (("train", 0), ("val", 100)):
+        fill(tmp_path / split, 5, first)
+        (tmp_path / split / "rare").mkdir()
+    assert refusal(tmp_path).startswith(f"{tmp_path / 'train' / 'rare'} holds no image files")
+    fill(tmp_path / "train", 3, 300, ("rare",))
+    (tmp_path / "val" / "rare" / "image.xyz").write_text("?")
+    assert refusal(tmp_path).startswith(f"{tmp_path / 'val' / 'rare'} holds no image files")

@@ -442,6 +442,13 @@ def test_lists_with_another_sign_are_classes_and_said_to_be(tmp_path: Path, sign
     )
 
 
+def test_a_list_of_which_but_one_is_a_class_by_itself_is_told_too(tmp_path: Path) -> None:
+    labels = ("Edema", "Mass", "Edema;Nodule")
+    rows = [f"{index:03}.png,{labels[index % 3]}" for index in range(60)]
+    dataset = read(write(folder(tmp_path, 60), ["image,label", *rows]))
+    assert "'Edema;Nodule' is taken as a class of its own, beside 'Edema': where an image may have" in dataset.notes[1]
+
+
 def test_numbers_with_a_decimal_comma_are_numbers(tmp_path: Path) -> None:
     """As much of Europe writes them, where all are written so; what is no whole number is no class."""
     folder(tmp_path, 8)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from fabricate import finished_study, python, run_started
 
+from hptui.cli.overwriting import write_answers
 from hptui.errors import HptuiError, RunDirectoryError
 from hptui.export import export
 from hptui.reading.studies import follow
@@ -82,6 +83,7 @@ WRITERS: list[tuple[Callable[[Path], None], str, str]] = [
     (lambda study: write_note(study, "good"), r"note\.txt; 4 B needed, ", "try again"),
     (commands, r"commands; \d+ B needed, ", "try again"),
     (new_run, r"optimized-9; ", "resume"),
+    (lambda study: write_answers(study / "answers.csv", ["image,class\n"]), r"answers\.csv; ", "try again"),
     (lambda study: save_steering(study, Steering(3, {})), r"steering\.json; ", "resume"),
 ]
 

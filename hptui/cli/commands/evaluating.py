@@ -99,9 +99,8 @@ def evaluate(
     from hptui.cli.console import print_result
     from hptui.cli.evaluate import ANSWERED, answers_csv, draw_evaluation, evaluation_json, evaluation_text
     from hptui.cli.evaluate import evaluate as put_to
-    from hptui.cli.overwriting import refuse_other_table
+    from hptui.cli.overwriting import refuse_other_table, write_answers
     from hptui.reading.evaluation import Wanted
-    from hptui.record.files import replace_file
 
     if table is not None:
         refuse_other_table("--csv", table, ANSWERED)
@@ -116,12 +115,12 @@ def evaluate(
             device=given_device(options["device"]),
             trust=options["trust"],
         )
-    if table is not None:
-        replace_file(table, "".join(answers_csv(found)).encode())
     if as_json:
         print_json(evaluation_json(found))
     else:
         print_result(evaluation_text(found))
+    if table is not None:
+        write_answers(table, answers_csv(found))
     if folder is not None:
         for path in draw_evaluation(found, folder):
             print_to_stderr(str(path))

@@ -13,7 +13,6 @@ from hptui.cli.setting_completion import one_of
 from hptui.cli.study_arguments import run_argument
 from hptui.cli.trusting import trust_option
 from hptui.errors import UsageError
-from hptui.record.files import replace_file
 
 
 @click.command()
@@ -76,7 +75,7 @@ def predict(
     Gives class and probabilities as CSV. IMAGES are image files, folders of them, or .npz archives. What cannot be read
     is named and left out (exit code 1).
     """
-    from hptui.cli.overwriting import refuse_other_table
+    from hptui.cli.overwriting import refuse_other_table, write_answers
     from hptui.cli.predict import PREDICTED
     from hptui.cli.predict import predict as put_to
 
@@ -99,5 +98,5 @@ def predict(
             for line in table.lines():
                 print_row(line)
         else:
-            replace_file(out, ("\n".join(table.lines()) + "\n").encode())
+            write_answers(out, (f"{line}\n" for line in table.lines()))
     return FAILED if table.images.left_out else DONE
