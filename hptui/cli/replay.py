@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
@@ -150,6 +151,8 @@ def _compared(run: Path, again: Path, *, comparable: bool) -> ReplayResult:
         weights = f"final weights: equal to the bit in {tensors} tensors"
     else:
         weights = f"final weights: different, by {difference:.3g} at most (in {name})"
+        if math.isinf(difference):
+            weights = f"final weights: different; {name} has another shape, is missing, or is not finite in one of them"
         weights += "" if comparable else "; on a GPU, resumed with other threads, or side by side, they may be"
     before, now = _end(run), _end(again)
     split = "validation" if before.test_accuracy is None else "test"

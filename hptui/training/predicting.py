@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from hptui.datasets import Pixels
-from hptui.errors import ModelError, RunDirectoryError, first_line
+from hptui.errors import ModelError, RunDirectoryError
 from hptui.record.intensity import BYTES, Intensity
 from hptui.record.task import Task
 from hptui.training.engine.building import build_network
@@ -24,7 +24,7 @@ from hptui.training.engine.evaluation import probabilities
 from hptui.training.engine.plug_ins import ModelFactory, load_factory, with_arguments
 from hptui.training.engine.stored_pixels import stored
 from hptui.training.first_weights import first_weights_left_out
-from hptui.training.run.checkpoints import load_file
+from hptui.training.run.checkpoints import load_file, misfit_words
 from hptui.training.sole import sole_in_process
 
 
@@ -111,7 +111,7 @@ def load_predictor(
     try:
         network.load_state_dict(saved["network"])
     except RuntimeError as error:
-        raise ModelError(f"the weights in {file} do not fit model {model!r}: {first_line(error)}") from error
+        raise ModelError(f"the weights in {file} do not fit model {model!r}: {misfit_words(error)}.") from error
     return Predictor(network, data, precision)
 
 

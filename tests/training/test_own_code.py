@@ -227,17 +227,20 @@ def test_memory_that_is_not_plain_is_told_at_the_first_checkpoint(
         train_run(tmp_path, prepare(), "optimized", 0, Control())
 
 
+class StopSoon(Control):
+    """Stops with a checkpoint in the midst of a run."""
+
+    calls = 0
+
+    def check(self, *, now: bool = False) -> None:
+        self.calls += 1
+        if self.calls > 90:
+            self.stop("test")
+        super().check(now=now)
+
+
 def test_checkpoints_that_cannot_be_read_are_not_silently_trained_again(prepare: Make, tmp_path: Path) -> None:
     made = prepare()
-
-    class StopSoon(Control):
-        calls = 0
-
-        def check(self, *, now: bool = False) -> None:
-            self.calls += 1
-            if self.calls > 90:
-                self.stop("test")
-            super().check(now=now)
 
     create_run(tmp_path, RunFile(1, "0", "optimized", 0, {}))
     assert not train_run(tmp_path, made, "optimized", 0, StopSoon())
@@ -247,6 +250,29 @@ def test_checkpoints_that_cannot_be_read_are_not_silently_trained_again(prepare:
         file.write_bytes(file.read_bytes()[:1000])
     with pytest.raises(TrainingError, match="no checkpoint of"):
         train_run(tmp_path, made, "optimized", 0, Control())
+
+
+class Wider(NormDropNet):
+    """The same network, of which a file that it reads has another width by now."""
+
+    width = 3
+
+    def __init__(self, in_channels: int, num_classes: int) -> None:
+        super().__init__(in_channels, num_classes)
+        self.beside = nn.Linear(self.width, 2)
+
+
+def test_a_checkpoint_that_no_longer_fits_is_not_called_damaged(
+    prepare: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = prepare(Wider)
+    create_run(tmp_path, RunFile(1, "0", "optimized", 0, {}))
+    assert not train_run(tmp_path, made, "optimized", 0, StopSoon())
+    monkeypatch.setattr(Wider, "width", 4)
+    with pytest.raises(TrainingError, match=r"is whole, but does not fit .*: size mismatch for beside\.weight"):
+        train_run(tmp_path, made, "optimized", 0, Control())
+    monkeypatch.undo()
+    assert train_run(tmp_path, made, "optimized", 0, Control())
 
 
 class Leaves(NormDropNet):

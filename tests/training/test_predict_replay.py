@@ -118,6 +118,10 @@ def test_replay_fails_where_the_weights_differ(run: Path, capsys: Captured) -> N
     torch.save(content, run / "model.pt")
     out, _ = out_of(capsys, "replay", run, code=1)
     assert "final weights: different, by 0.25 at most (in output.bias)" in out
+    content["network"]["output.bias"] = torch.zeros(5)
+    torch.save(content, run / "model.pt")
+    out, _ = out_of(capsys, "replay", run, code=1)
+    assert "final weights: different; output.bias has another shape, is missing, or is not finite in one of" in out
 
 
 def test_a_completed_run_that_could_not_go_on_is_replayed_still(run: Path, capsys: Captured) -> None:
@@ -282,7 +286,7 @@ def test_what_cannot_predict_is_told_in_one_line(run: Path, tmp_path: Path, caps
     for arguments, expected in [
         ((older, image), "older hptui, which did not store how images are prepared"),
         ((older, image, "--model", "best"), "has no best.pt"),
-        ((other, image), "do not fit model"),
+        ((other, image), 'Net\': Missing key(s) in state_dict: "output.bias".'),
         ((other, image, "--model", "best"), "best.pt is damaged"),
         ((run, tmp_path / "empty"), "holds no image files"),
         ((run, image, "--threshold-for", "recall=1"), "write sensitivity=0.95"),

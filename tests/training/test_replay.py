@@ -338,6 +338,7 @@ def test_a_run_without_lineage_is_told(prepare: Make, tmp_path: Path) -> None:
         recipe_of(events, tmp_path)
 
 
+@pytest.mark.filterwarnings("ignore:Validating sparse tensor invariants:UserWarning")
 def test_differences_are_found_wherever_they_are(tmp_path: Path) -> None:
     def written(name: str, **network: Any) -> Path:
         torch.save({"network": network}, tmp_path / name)
@@ -349,6 +350,11 @@ def test_differences_are_found_wherever_they_are(tmp_path: Path) -> None:
     assert largest_difference(one, one) == ("steps", 2, 0.0)
     assert largest_difference(one, written("two", w=b, steps=torch.tensor(3))) == ("w", 2, 0.5)
     assert largest_difference(one, written("three", w=a, steps=torch.tensor(9))) == ("steps", 2, 6.0)
+    rare = torch.sparse_coo_tensor([[0]], [1.0], (3,), check_invariants=True)
+    several = written("sparse", w=rare, z=torch.tensor([1 + 1j]))
+    assert largest_difference(several, several)[2] == 0
+    assert largest_difference(several, written("imaginary", w=rare, z=torch.tensor([1 + 3j]))) == ("z", 2, 2.0)
+    assert largest_difference(several, written("denser", w=rare * 3, z=torch.tensor([1 + 1j]))) == ("w", 2, 2.0)
     assert largest_difference(one, written("four", w=a))[2] == float("inf")
     assert largest_difference(one, written("five", w=nan, steps=torch.tensor(3)))[2] == float("inf")
     assert largest_difference(tmp_path / "five", tmp_path / "five")[2] == 0

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, cast
 
 import torch
 
-from hptui.errors import RunDirectoryError, TrainingError
+from hptui.errors import RunDirectoryError, TrainingError, failure_words
 from hptui.record.checkpoint_names import Moment, checkpoints, next_moment
 from hptui.record.files import replacing
 from hptui.record.mending import add_log, durable_log
@@ -123,20 +123,31 @@ def restore_newest(run: Path, device: torch.device, restore: Callable[[dict[str,
         restore: takes everything from a checkpoint; called with an older one where it cannot.
 
     Raises:
-        TrainingError: there are checkpoints, and none can be used; nothing is trained again silently.
+        TrainingError: there are checkpoints, and none can be used, or fits; nothing is trained again silently.
     """
-    problems = []
+    problems, misfit = [], ""
     for moment, path in reversed(checkpoints(run).items()):
         try:
             origin = check_archive(path, read_origin(run))
             if origin is not None and moment != (origin.step, origin.number):
                 raise RunDirectoryError(f"{path} is the checkpoint of {origin}.")
-            restore(torch.load(path, map_location=device, weights_only=True))
+            content = torch.load(path, map_location=device, weights_only=True)
+        except Exception as error:  # see load_file; a damaged newest one is what the older one is kept for
+            problems.append(f"{path.name}: {_reason(error)}")
+            continue
+        try:
+            restore(content)
             return moment
         except TrainingError:
             raise
-        except Exception as error:  # see load_file; a damaged newest one is what the older one is kept for
-            problems.append(f"{path.name}: {_reason(error)}")
+        except Exception as error:  # own code takes back what it gave
+            misfit = misfit or f"{path.name}: {misfit_words(error)}"
+    if misfit:
+        raise TrainingError(
+            f"{run.name} cannot go on: its checkpoint is whole, but does not fit the network or optimizer that is "
+            f"built now ({misfit}). Is a file that its code reads, or a package, another one than when it was begun? "
+            "Put that back and resume; nothing is lost."
+        )
     if problems:
         raise TrainingError(
             f"no checkpoint of {run.name} can be used ({'; '.join(problems)}); "
@@ -161,6 +172,13 @@ def load_file(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
     if not isinstance(content, dict) or "network" not in content:
         raise RunDirectoryError(f"{path} cannot be read: it holds no network.")
     return content
+
+
+def misfit_words(error: Exception) -> str:
+    """What does not fit, of an error of load_state_dict: its first line names the class alone."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    begins = bool(lines) and lines[0].startswith("Error(s) in loading state_dict")
+    return lines[1].rstrip(".") if begins and len(lines) > 1 else failure_words(error)
 
 
 def _reason(error: Exception) -> str:
@@ -190,9 +208,11 @@ def _difference(one: Any, other: Any) -> float:
         return 0.0 if one == other else math.inf
     if one.shape != other.shape or one.dtype != other.dtype:
         return math.inf
+    one, other = (tensor.to_dense() if tensor.is_sparse else tensor for tensor in (one, other))
     if torch.allclose(one, other, rtol=0, atol=0, equal_nan=True):
         return 0.0
-    return float((one.double() - other.double()).abs().nan_to_num(nan=math.inf).max())
+    double = torch.complex128 if one.is_complex() else torch.float64
+    return float((one.to(double) - other.to(double)).abs().nan_to_num(nan=math.inf).max())
 
 
 def require_plain(tree: object, owner: str) -> None:
