@@ -136,8 +136,19 @@ def check_name(folder: str, name: str, word: str | None = None) -> None:
         raise ConfigError(f"{word or FOLDERS[folder]} {name!r}: write {name}:NAME, the name of one of its networks.")
     if not is_own(name) and not is_known(folder, name):
         other = next((kind for kind in FOLDERS if kind != folder and is_known(kind, name)), None)
-        hint = f" It is {_article(FOLDERS[other])}." if other is not None else nearest(name, names(folder))
+        hint = (
+            f" It is {_article(FOLDERS[other])}." if other is not None else _form(name) or nearest(name, names(folder))
+        )
         raise ConfigError(f"unknown {word or FOLDERS[folder]} {name!r}.{hint}")
+
+
+def _form(name: str) -> str:
+    """How an own object is written, where a name seems to be meant for one; empty: it does not."""
+    if name.endswith(".py"):
+        return f" Write {name}:NAME, with the name of what is meant in that file."
+    if ".py:" in name:
+        return " What follows the colon has to be one name of that file, such as path/file.py:Net."
+    return ""
 
 
 def _article(word: str) -> str:

@@ -79,6 +79,12 @@ def test_one_plug_in_is_loaded_by_name() -> None:
         ),
         ("strategies", "cosine", "unknown strategy 'cosine'. It is a schedule."),
         ("strategies", "prodigy", "unknown strategy 'prodigy'. It is an optimizer."),
+        (
+            "models",
+            "nets.py",
+            "unknown model 'nets.py'. Write nets.py:NAME, with the name of what is meant in that file.",
+        ),
+        ("losses", "own.py:a.b", "unknown loss 'own.py:a.b'. What follows the colon has to be one name of that file,"),
         ("strategies", "_hidden", "unknown strategy '_hidden'."),
     ],
 )

@@ -29,9 +29,8 @@ def relabelled(spec: str, dataset: ImageDataset, class_names: tuple[str, ...], t
         raise DatasetError(f"{spec} has {has}; this run was trained on {took}.")
     for name in dataset.class_names:
         if name not in class_names:
-            known = ", ".join(map(repr, class_names))
             raise DatasetError(
-                f"{spec} has a class {name!r}, which this run does not know ({known}).{nearest(name, class_names)}"
+                f"{spec} has a class {name!r}, which this run does not know.{nearest(name, class_names)}"
             )
     if task != "multi-label":
         return _classes(dataset, class_names)

@@ -78,7 +78,8 @@ def request_dataset(
         raise DatasetError(f"{spec}: {error}") from error
     height, width = checked.train.pixels.shape[2:]
     if image_size is not None and (height, width) != (image_size, image_size):
-        raise DatasetError(f"{spec} has images of {height} x {width} and does not resize; leave out --image-size.")
+        then = "leave out --image-size" if request.trained_depth is None else f"the network takes {image_size} pixels"
+        raise DatasetError(f"{spec} has images of {height} x {width} and does not resize; {then}.")
     return checked
 
 

@@ -97,9 +97,10 @@ def _rare(run: RunState, matrix: Sequence[Sequence[int]]) -> str:
     """Words for the class that has too few images for the others to be called by it; empty if none has."""
     support = class_counts(matrix).support
     fewest = min((images for images in support if images), default=0)
-    if fewest >= RARE * sum(support):
+    images, are = sum(support), "is" if fewest == 1 else "are"
+    if fewest >= RARE * images or fewest * len(support) >= images / 2:  # of many classes each has few
         return ""
-    return f"only {fewest} of {sum(support)} validation images are {_name(run, support.index(fewest), len(matrix))}"
+    return f"only {fewest} of {images} validation images {are} {_name(run, support.index(fewest), len(matrix))}"
 
 
 def _rare_remedy(rare: str, weights: str) -> str:

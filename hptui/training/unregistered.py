@@ -42,10 +42,13 @@ def changing_attributes(network: nn.Module, answer: Callable[[], object]) -> lis
 
 
 def _plain_tensors(network: nn.Module) -> dict[str, Tensor]:
-    """Tensors in attributes of all modules, by their names."""
+    """Tensors in attributes of all modules, by their names, but for those that torch makes anew of a parameter.
+
+    Its older spectral_norm, weight_norm and pruning keep a parameter as NAME_orig, and NAME for the forward pass alone.
+    """
     return {
         f"{place}.{name}".lstrip("."): value
         for place, module in network.named_modules()
         for name, value in vars(module).items()
-        if isinstance(value, Tensor)
+        if isinstance(value, Tensor) and f"{name}_orig" not in dict(module.named_parameters(recurse=False))
     }

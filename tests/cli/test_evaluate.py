@@ -216,9 +216,9 @@ def test_where_the_runs_own_images_have_gone_it_is_told() -> None:
     ("data", "told"),
     [
         ("own.py:other --group-pattern (x) --group-column y", "group_pattern and a column both name the groups"),
-        ("own.py:sick", "has a class 'sick', which this run does not know ('healthy', 'ill')"),
+        ("own.py:sick", "has a class 'sick', which this run does not know. Known: healthy, ill."),
         ("own.py:data", "holds the images that this run was trained on"),
-        ("own.py:larger", "has images of 14 x 14"),
+        ("own.py:larger", "has images of 14 x 14 and does not resize; the network takes 12 pixels."),
         ("nothing", "unknown dataset 'nothing'"),
     ],
 )

@@ -246,6 +246,17 @@ def test_of_several_classes_no_threshold_is_advised(tmp_path: Path) -> None:
     assert "threshold" not in line
 
 
+def test_of_many_classes_none_is_rare_where_all_have_as_few() -> None:
+    run = RunState()
+    matrix = [[3, *[0] * 19]] * 20  # 20 classes of 3 images, all of which are called the first
+    for event in (run_started(class_names=list("abcdefghijklmnopqrst")), *of_validation(trained_epoch(1), matrix)):
+        run.apply(event)
+    run.apply(run_completed(1))
+    (line,) = cautions(run)
+    assert "Only 3 of 60" not in line
+    assert "smaller learning rate" in line
+
+
 @pytest.mark.parametrize("arm", ["baseline", "optimized"])
 def test_only_a_search_is_advised_on_its_range(arm: str) -> None:
     (line,) = cautions(guessing_run(arm))

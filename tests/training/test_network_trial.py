@@ -218,7 +218,16 @@ def test_where_no_gradient_leads_to_the_weights_is_told(prepare: Make) -> None:
         prepare(Detached, search=LR)
 
 
-@pytest.mark.parametrize("factory", [Body, LogSoftmax, Gated, Reads, NormDropNet, PooledReLU])
+class OlderSpectralNorm(Body):
+    """Its weight is an attribute, made anew of weight_orig in each forward pass."""
+
+    def __init__(self, in_channels: int, num_classes: int) -> None:
+        super().__init__(in_channels, num_classes)
+        self.output = nn.utils.spectral_norm(self.output)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+@pytest.mark.parametrize("factory", [Body, LogSoftmax, Gated, Reads, NormDropNet, PooledReLU, OlderSpectralNorm])
 def test_nothing_is_told_of_a_sound_network(prepare: Make, factory: Any) -> None:
     assert prepare(factory, search=WITH_DROPOUT).inputs.warnings == ()
 

@@ -382,6 +382,7 @@ def test_a_schedule_may_give_whatever_counts_as_a_number_but_no_nonsense(
     own = tmp_path / "own.py"
     own.write_text(
         "def whole(progress):\n    return 1\n\n\n"
+        "def last(progress):\n    return 1 / (1 - progress)\n\n\n"
         "def late(progress):\n    return float('nan') if 0.6 < progress < 0.9 else 1.0\n",
         "utf-8",
     )
@@ -389,6 +390,8 @@ def test_a_schedule_may_give_whatever_counts_as_a_number_but_no_nonsense(
     assert run.execute().completed
     with pytest.raises(ConfigError, match=r"late' gives the factor nan at 60\.1% of a run"):
         prepare(strategy="fixed", schedule=f"{own}:late")
+    with pytest.raises(ConfigError, match=r"last' fails at 100\.0% of a run: ZeroDiv.* \(own\.py, line 6\)"):
+        prepare(strategy="fixed", schedule=f"{own}:last")
     made = prepare(strategy="fixed").changed(schedule=f"{own}:late")
     monkeypatch.setattr("hptui.training.engine.plug_ins.STEPS", 2)
     run, events = make_run(made)

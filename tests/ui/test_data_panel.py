@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from fabricate import make_study
+from rich.cells import cell_len
 from textual.binding import Binding
 from textual.pilot import Pilot
 
@@ -61,6 +62,17 @@ def test_no_line_is_wider_than_the_panel(study: Study, width: int) -> None:
     lines = text(msgspec.structs.replace(study, data=strange), width, ascii=True)
     assert max(map(len, lines)) <= width
     assert all(line.isascii() and line.isprintable() for line in lines)
+
+
+@pytest.mark.parametrize("width", [100, 61, 40])
+def test_names_of_two_columns_a_character_keep_the_columns_straight(study: Study, width: int) -> None:
+    japanese = msgspec.structs.replace(SUMMARY, class_names=["日本", "ill"], notes=["左側の画像が三枚ありません" * 4])
+    lines = text(msgspec.structs.replace(study, data=japanese), width)
+    assert max(map(cell_len, lines)) <= width
+    assert "".join("".join(lines).split()).count("左側の画像が三枚ありません") == 4
+    counted = [(line, count) for line in lines for count in ("1,200", "1,203") if count in line]
+    assert len({cell_len(line[: line.index(count)]) for line, count in counted}) == 1
+    assert len(counted) >= 2
 
 
 def test_what_an_older_study_and_a_plain_one_say(study: Study) -> None:

@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 
 from hptui import registry
 from hptui.engines import Engine
-from hptui.errors import ConfigError, ModelError, first_line
+from hptui.errors import ConfigError, ModelError, failure_words, first_line
 from hptui.losses import Loss
 from hptui.optimizers import OptimizerFactory, Plain
 from hptui.schedules import Schedule
@@ -70,11 +70,14 @@ def load_engine(name: str) -> Engine:
 def load_schedule(name: str) -> Schedule:
     """The schedule behind --schedule; raise ConfigError if it gives no factors."""
     schedule: Any = registry.load("schedules", name)
-    try:
-        factors = {step / STEPS: float(schedule(step / STEPS)) for step in range(STEPS + 1)}
-    except Exception as error:
-        raise ConfigError(f"schedule {name!r} fails: {type(error).__name__}: {first_line(error)}") from error
-    for progress, factor in factors.items():
+    for progress in (step / STEPS for step in range(STEPS + 1)):
+        try:
+            factor = float(schedule(progress))
+        except Exception as error:
+            raise ConfigError(
+                f"schedule {name!r} fails at {progress:.1%} of a run: {failure_words(error)}. It is called with that "
+                "share, 0 to 1, and gives the factor of the rate."
+            ) from error
         if not 0 <= factor < float("inf"):
             raise ConfigError(
                 f"schedule {name!r} gives the factor {factor} at {progress:.1%} of a run; "

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator
 
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console
 from rich.text import Text
 
 from hptui.record.data_summary import DataSummary, count_rows, files_words, noticed, overview_words
@@ -57,17 +58,18 @@ def _table(summary: DataSummary, width: int, palette: Palette) -> Iterator[Text]
     headings = list(summary.splits)
     wide = [max(map(len, column)) for column in zip(headings, *cells, *groups, strict=True)]
     names = [literal(name, palette) for name, _ in rows]
-    first = min(max(map(len, ["class", *names])), MOST_NAME, max(width - sum(wide) - 2 * len(wide), 5))
+    first = min(max(map(cell_len, ["class", *names])), MOST_NAME, max(width - sum(wide) - 2 * len(wide), 5))
 
     def line(name: str, counts: list[str]) -> str:
-        short = name if len(name) <= first else name[: first - 1] + palette.mark("…", "~")
-        return "  ".join([short.ljust(first), *(one.rjust(room) for one, room in zip(counts, wide, strict=True))])
+        cut = cell_len(name) > first
+        short = set_cell_size(name, first - 1) + palette.mark("…", "~") if cut else set_cell_size(name, first)
+        return "  ".join([short, *(one.rjust(room) for one, room in zip(counts, wide, strict=True))])
 
     room = min(width - len(line("", [""] * len(wide))) - 2, MOST_BAR)
     bars = _bars([counts[0] for _, counts in rows[:-1]], room, palette) if room >= LEAST_BAR else []
     yield Text((line("class", headings) + f"  {headings[0]}" * bool(bars))[:width], "bold")
     for index, (name, counts) in enumerate(zip(names, cells, strict=True)):
-        shown = Text(line(name, counts)[:width], "bold" if index == len(rows) - 1 else "")
+        shown = Text(_cut(line(name, counts), width), "bold" if index == len(rows) - 1 else "")
         yield shown.append(f"  {bars[index]}") if index < len(bars) else shown
     for counts in groups:
         yield Text(line("groups", counts)[:width])
@@ -80,8 +82,13 @@ def _bars(counts: list[int], room: int, palette: Palette) -> list[str]:
 
 
 def _wrapped(text: str, width: int, palette: Palette, style: str = "", begins: str = "") -> list[Text]:
-    after = " " * len(begins)
-    found = textwrap.wrap(
-        literal(text, palette), max(width, 1), initial_indent=begins, subsequent_indent=after, break_on_hyphens=False
-    )
-    return [Text(line[:width], style) for line in found]
+    """Lines of so many columns; a long word, as a sentence of Japanese is, goes on in the next one."""
+    room = max(width - len(begins), 1)
+    found = [line.plain.rstrip() for line in Text(literal(text, palette)).wrap(Console(), room)]
+    places = [begins, *[" " * len(begins)] * (len(found) - 1)]
+    return [Text(_cut(place + line, width), style) for place, line in zip(places, found, strict=True)]
+
+
+def _cut(line: str, width: int) -> str:
+    """As much of a line as so many columns take."""
+    return line if cell_len(line) <= width else set_cell_size(line, width)
