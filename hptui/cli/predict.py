@@ -12,8 +12,9 @@ from hptui.cli.grouping import Grouping
 from hptui.cli.trained_network import TrainedNetwork, load_network, weights_file
 from hptui.errors import DatasetError, RunDirectoryError
 from hptui.export.csv_lines import csv_lines
+from hptui.metrics.classification import counts_of
 from hptui.metrics.groups import is_grouped, of_groups
-from hptui.metrics.thresholds import choose_threshold
+from hptui.metrics.thresholds import choose_threshold, few_to_choose
 from hptui.record.predictions import Model, read_predictions
 from hptui.record.run_directory import read_run_file
 from hptui.record.task import Task
@@ -100,7 +101,7 @@ def predict(
     """
     read_run_file(run)
     grouping = Grouping(per_group, images) if per_group is not None else None
-    threshold = _threshold(run, model, threshold_for, grouping) if threshold_for is not None else None
+    chosen = _threshold(run, model, threshold_for, grouping) if threshold_for is not None else None
     from hptui.datasets._unlabelled import each_once, image_files
 
     def report(line: str) -> None:
@@ -109,6 +110,9 @@ def predict(
     files = image_files(images, report) if weights_file(run, model).exists() else []
     files = each_once(files, report) if grouping is not None else files
     network = load_network(run, model, device=device, trust=trust)
+    if chosen is not None and (few := chosen.few(network.predictor.class_names)):
+        report(few)
+    threshold = chosen.value if chosen is not None else None
     return PredictionTable(network.predictor, threshold, _unlabelled(network, files, report), grouping)
 
 
@@ -132,11 +136,26 @@ def _unlabelled(
     )
 
 
-def _threshold(run: Path, model: Model, wanted: str, grouping: Grouping | None) -> float:
+@dataclass(frozen=True)
+class _Threshold:
+    """From which probability on an image, or a group, is called positive."""
+
+    value: float
+    wanted: str
+    support: Sequence[int]
+    """of each class, by which it was chosen"""
+    unit: str
+
+    def few(self, names: Sequence[str]) -> str:
+        """A sentence where so few have set it that it may reach something else; empty where they are enough."""
+        return few_to_choose(self.support, names, self.wanted, self.unit)
+
+
+def _threshold(run: Path, model: Model, wanted: str, grouping: Grouping | None) -> _Threshold:
     """Threshold that reaches what is wanted on the run's validation images, or on groups of them."""
-    validation = read_predictions(run, model, "validation")
+    validation, unit = read_predictions(run, model, "validation"), "images"
     if validation is None:
         raise RunDirectoryError(f"no predictions saved by {run}, so no threshold can be chosen for {wanted}.")
     if grouping is not None and is_grouped(validation):
-        validation = of_groups(validation).predictions
-    return choose_threshold(validation, wanted)
+        validation, unit = of_groups(validation).predictions, "groups"
+    return _Threshold(choose_threshold(validation, wanted), wanted, counts_of(validation).support, unit)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hptui.errors import ConfigError
 from hptui.record.predictions import Predictions
+
+FEW_TO_CHOOSE = 20
+"""images of a class: of fewer, the one or two lowest (or highest) set the threshold for a sensitivity of 0.95 alone"""
 
 
 def choose_threshold(validation: Predictions, wanted: str) -> float:
@@ -34,6 +39,26 @@ def choose_threshold(validation: Predictions, wanted: str) -> float:
     if name == "sensitivity":
         return float(scores[-needed])
     return float(np.nextafter(scores[needed - 1], np.float32(np.inf)))  # the next number above what is to be negative
+
+
+def few_to_choose(support: Sequence[int], names: Sequence[str], wanted: str, unit: str = "images") -> str:
+    """A sentence where a threshold is set by so few that it may reach something else elsewhere; empty where it is not.
+
+    Args:
+        support: validation images, or groups, of each class.
+        names: of the classes.
+        wanted: as `choose_threshold` takes it.
+        unit: what is counted.
+    """
+    label = 1 if _parse_wanted(wanted)[0] == "sensitivity" else 0
+    if len(support) != 2 or support[label] >= FEW_TO_CHOOSE:
+        return ""
+    count = support[label]
+    one = unit.removesuffix("s") if count == 1 else unit
+    return (
+        f"The threshold for {wanted} rests on {count} validation {one} of {names[label]}: with fewer than "
+        f"{FEW_TO_CHOOSE} it may reach something else on others."
+    )
 
 
 def _parse_wanted(wanted: str) -> tuple[str, float]:

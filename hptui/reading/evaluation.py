@@ -21,7 +21,7 @@ from hptui.metrics.intervals import interval
 from hptui.metrics.prevalence import npv_at, ppv_at
 from hptui.metrics.recalibration import Recalibration, fit_recalibration
 from hptui.metrics.several_labels import labels_left_out
-from hptui.metrics.thresholds import choose_threshold
+from hptui.metrics.thresholds import choose_threshold, few_to_choose
 from hptui.reading.wrong_images import WrongImage, most_wrong
 from hptui.record.predictions import Predictions
 from hptui.record.task import Task
@@ -150,6 +150,8 @@ def evaluate_answers(
     if several:
         told += _of_labels_notes(answers, class_names)
     per_image = _unit(answers, validation, class_names, wanted)
+    if wanted.threshold_for is not None and validation is not None:
+        told += _few_to_choose(validation, class_names, wanted.threshold_for, per_group=per_group is not None)
     evaluation = Evaluation(
         run=run,
         dataset=dataset,
@@ -186,6 +188,18 @@ def _few_to_calibrate(validation: Predictions, class_names: Sequence[str]) -> It
             f"Recalibrated on few validation images ({named}): with fewer than {FEW_TO_CALIBRATE} of a class it may do "
             "more harm than good; see that Brier score and calibration error fall by it."
         )
+
+
+def _few_to_choose(
+    validation: Predictions, class_names: Sequence[str], wanted: str, *, per_group: bool
+) -> Iterator[str]:
+    """A line on each threshold that too few images, or groups, of a class have set."""
+    units = [(validation, "images")]
+    if per_group and (groups := _per_group(validation)) is not validation and groups is not None:
+        units.append((groups, "groups"))
+    for answers, unit in units:
+        if line := few_to_choose(counts_of(answers).support, class_names, wanted, unit):
+            yield line
 
 
 def _needed(validation: Predictions | None, flag: str) -> Predictions:

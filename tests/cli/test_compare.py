@@ -133,6 +133,21 @@ def test_a_threshold_comes_from_the_validation_images_of_each_run(here: Path, ca
             assert value == (scores[labels == 1] >= cut).mean()
     said = shown(capsys, "s", "--metric", "sensitivity", "--threshold-for", "sensitivity=0.9")
     assert "threshold for sensitivity=0.9 on validation images" in said
+    assert result["few_to_choose"] == ""
+
+
+def test_a_threshold_that_few_images_or_groups_have_set_is_told(here: Path, capsys: Captured) -> None:
+    answered_study(here / "s", *SKILLS, images=60, per_group=3)
+    validation = read_predictions(here / "s" / "baseline-0", "final", "validation")
+    assert validation is not None
+    images = int((validation.labels == 1).sum())
+    assert images >= 20
+    assert found(capsys, "s", "--threshold-for", "sensitivity=0.9")["few_to_choose"] == ""
+    said = " ".join(shown(capsys, "s", "--per-group", "--threshold-for", "sensitivity=0.9").split())
+    assert (
+        f"The threshold for sensitivity=0.9 rests on {images // 3} validation groups of ill: with fewer than 20 it may "
+        "reach something else on others."
+    ) in said
 
 
 def test_the_best_model_is_another(here: Path, capsys: Captured) -> None:

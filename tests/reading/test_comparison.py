@@ -142,7 +142,7 @@ def test_a_finished_study_as_json(tmp_path: Path) -> None:
     found = json.loads(msgspec.json.encode(compare(follow(tmp_path / "s"))))
     assert set(found) == {
         "study", "planned", "baseline", "optimized", "difference", "conclusion", "metric", "model", "threshold_for",
-        "sampling", "by_hand", "unfinished", "unreadable", "per_group", "mixed", "untested", "task",
+        "sampling", "by_hand", "unfinished", "unreadable", "few_to_choose", "per_group", "mixed", "untested", "task",
         "verdict", "score_verdict",
     }  # fmt: skip
     assert (found["study"], found["planned"]) == ("s", 10)

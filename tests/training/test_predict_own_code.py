@@ -134,6 +134,8 @@ def test_per_group_there_is_one_row_with_the_mean(run: Path, answer: Answer) -> 
     assert shares(groups)[0] == pytest.approx(shares(images).mean(0), abs=1e-6)
     validation = read_predictions(run, "final", "validation")
     assert validation is not None
+    ill = int((of_groups(validation).predictions.labels == 1).sum())
+    assert f"hptui: The threshold for sensitivity=0.9 rests on {ill} validation groups of ill: with" in said
     cut = choose_threshold(of_groups(validation).predictions, "sensitivity=0.9")
     assert metric("sensitivity", of_groups(validation).predictions, cut) >= 0.9  # type: ignore[operator]
     assert row["class"] == ("ill" if shares(groups)[0][1] >= cut else "healthy")

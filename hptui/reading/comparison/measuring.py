@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hptui.errors import ConfigError, RunDirectoryError, UsageError
-from hptui.metrics.classification import OF_PROBABILITIES, check_metric, metric, metrics_of, rightly_called
+from hptui.metrics.classification import OF_PROBABILITIES, check_metric, counts_of, metric, metrics_of, rightly_called
 from hptui.metrics.groups import is_grouped, of_groups, one_for_each
 from hptui.metrics.influence import image_influence, influence_of_groups
 from hptui.metrics.intervals import RESAMPLES, ClassMetrics, interval, per_class
-from hptui.metrics.thresholds import choose_threshold
+from hptui.metrics.thresholds import choose_threshold, few_to_choose
 from hptui.reading.comparison.bounds import classes_behind, edge_error, paired_edge_error
 from hptui.reading.comparison.evidence import (
     certain_predictions,
@@ -95,6 +95,8 @@ class RunMeasurement:
     per_group: bool = False
     """N are groups"""
     task: Task = "single-label"
+    few_to_choose: str = ""
+    """sentence on a threshold that few validation images have set; empty: none was asked for, or they are enough"""
 
 
 def measure(run: FollowedRun, question: Question, *, with_interval: bool = False) -> RunMeasurement:
@@ -113,7 +115,7 @@ def measure(run: FollowedRun, question: Question, *, with_interval: bool = False
     counted = saved if question.needs_predictions or run.task == "multi-label" else _logged(run, question)
     if counted is None:
         raise _not_saved(run, question)
-    cut = _threshold(run, question)
+    cut, few = _threshold(run, question)
     value = (
         final_test_accuracy(run.state) if question == Question("accuracy") else metric(question.metric, counted, cut)
     )
@@ -142,6 +144,7 @@ def measure(run: FollowedRun, question: Question, *, with_interval: bool = False
         mixed,
         question.per_group,
         run.task,
+        few,
     )
 
 
@@ -153,7 +156,7 @@ def class_metrics(run: FollowedRun, question: Question) -> list[ClassMetrics]:
     """
     saved, _ = _saved(run, question)
     if saved is not None:
-        return per_class(saved, _threshold(run, question))
+        return per_class(saved, _threshold(run, question)[0])
     if question.threshold_for is not None or question.per_group or run.task == "multi-label":
         raise _not_saved(run, question)
     return per_class(_logged(run, question), areas=False)
@@ -214,17 +217,24 @@ def _problem(run: FollowedRun, question: Question) -> str:
     return ""
 
 
-def _threshold(run: FollowedRun, question: Question) -> float | None:
-    """The operating threshold that the run's validation images suggest; None: none was asked for."""
+def _threshold(run: FollowedRun, question: Question) -> tuple[float | None, str]:
+    """The operating threshold that the run's validation images suggest, and a word where they are few.
+
+    None: none was asked for.
+    """
     if question.threshold_for is None:
-        return None
+        return None, ""
     validation = read_predictions(run.directory, question.model, "validation")
     if validation is None:
         raise _not_saved(run, question)
+    asked = _asked_for(validation, run, question)[0]
     try:
-        return choose_threshold(_asked_for(validation, run, question)[0], question.threshold_for)
+        cut = choose_threshold(asked, question.threshold_for)
     except ConfigError as error:
         raise ConfigError(f"{run.name}: {error}") from None
+    names = run.state.started.class_names if run.state.started is not None else ["class 0", "class 1"]
+    unit = "groups" if question.per_group else "images"
+    return cut, few_to_choose(counts_of(asked).support, names, question.threshold_for, unit)
 
 
 def _not_saved(run: FollowedRun, question: Question) -> UsageError:

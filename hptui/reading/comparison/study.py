@@ -60,6 +60,8 @@ class Comparison(msgspec.Struct, frozen=True):
     """runs that have begun and are not at their end, with how far they are: no number counts them"""
     unreadable: list[str] = []
     """files of predictions that are there and cannot be used, with the reason"""
+    few_to_choose: str = ""
+    """sentence on a threshold that few validation images have set; empty: none was asked for, or they are enough"""
     per_group: bool = False
     """numbers are of groups, not of images"""
     untested: bool = False
@@ -109,6 +111,7 @@ def compare(followed: FollowedStudy, question: Question | None = None, *, interv
         by_hand=list(changes(followed)),
         unfinished=[_how_far(run) for run in followed.runs if run.state.started and run.state.completed is None],
         unreadable=[one.problem for of_arm in measured.values() for one in of_arm.values() if one.problem],
+        few_to_choose=next((one.few_to_choose for each in measured.values() for one in each.values()), ""),
         per_group=question.per_group,
         untested=followed.untested,
         task=followed.task,

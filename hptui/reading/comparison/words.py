@@ -146,6 +146,7 @@ def comparison_lines(comparison: Comparison) -> tuple[str, ...]:
         *verdict_lines(comparison),
         unfinished_words(comparison),
         mixed_words(comparison.mixed),
+        comparison.few_to_choose,
         *comparison.unreadable,
         f"{by_hand_words(comparison)}:" if comparison.by_hand else "",
         *comparison.by_hand,
