@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,8 +30,10 @@ SHOW_SECONDS = 0.3
 class StudyReader:
     """Reads a folder of studies again and again; only what has changed since, or is being written, is read anew."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, beside: Collection[Path] = ()) -> None:
+        """`beside`: studies that lie elsewhere, of which there may be more at each read."""
         self.folder = folder
+        self._beside = beside
         self._lines: dict[Path, tuple[object, StudyLine]] = {}
         """with what the files of each study were like"""
         self._glances: dict[Path, Glances] = {}
@@ -50,7 +52,7 @@ class StudyReader:
             cancelled: asked between studies; those that are left then are as they were, or as yet unread.
             show: called with all lines now and then meanwhile: first what is known at once, then results, then sizes.
         """
-        directories = study_directories(self.folder)
+        directories = self._directories()
         known = {directory: self._known(directory) for directory in directories}
         newest_first = [line.directory for line in _newest_first(known.values())]
         shown = time.monotonic()
@@ -65,6 +67,13 @@ class StudyReader:
                     show(_newest_first(known.values()))
                     shown = time.monotonic()
         return _newest_first(known.values())
+
+    def _directories(self) -> list[Path]:
+        """The studies of the folder, and those beside it that are there."""
+        inside = study_directories(self.folder)
+        places = {directory.resolve() for directory in inside}
+        elsewhere = {directory.resolve(): None for directory in self._beside if (directory / STUDY_FILE).is_file()}
+        return [*inside, *(directory for directory in elsewhere if directory not in places)]
 
     def _known(self, directory: Path) -> StudyLine:
         """What is known without reading: what was found the last time, or the name and when it was begun."""

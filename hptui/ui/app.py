@@ -246,7 +246,7 @@ class HptuiApp(App[None]):
         while len(self.screen_stack) > 1 and not isinstance(self.screen, StudyListScreen):
             self.pop_screen()
         if not isinstance(self.screen, StudyListScreen):
-            self.push_screen(StudyListScreen(compare=self._compare))
+            self.push_screen(StudyListScreen(compare=self._compare, beside=self.opened))
 
     @on(NewStudy)
     def _open_asked_form(self, message: NewStudy) -> None:

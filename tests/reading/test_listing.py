@@ -474,3 +474,13 @@ def test_of_several_labels_without_predictions_the_accuracy_is_named(tmp_path: P
     line = read_line(tmp_path / "s")
     assert BY_NAME["optimized"].text(line) == "by label 90.50"
     assert details(line)[-1].startswith("test label-wise accuracy %: baseline 90.50")
+
+
+def test_studies_of_other_folders_stand_beside_those_of_the_folder(tmp_path: Path) -> None:
+    inside, elsewhere = make_study(tmp_path / "all" / "a"), make_study(tmp_path / "b")
+    (tmp_path / "link").symlink_to(elsewhere.directory)
+    beside = [elsewhere.directory, tmp_path / "link", inside.directory, tmp_path / "gone"]
+    reader = StudyReader(tmp_path / "all", beside)
+    assert sorted(line.directory.name for line in reader.read()) == ["a", "b"]
+    beside.clear()
+    assert [line.directory.name for line in reader.read()] == ["a"]

@@ -212,6 +212,28 @@ def test_a_study_is_resumed_from_its_dashboard_which_the_new_one_replaces(tmp_pa
     sit(script)
 
 
+def test_a_study_of_another_folder_is_in_the_list_once_it_was_looked_at(tmp_path: Path) -> None:
+    """As --out has it: who leaves what this window trains has to find it again, to pause or to stop it."""
+    study = make_study(tmp_path / "study")
+    write_run(study, "baseline", 0, [run_started(arm="baseline"), *trained_epoch(1)])
+
+    async def script(sitting: Sitting) -> None:
+        await sitting.pilot.press("escape")
+        await sitting.until(lambda: isinstance(sitting.app.screen, StudyListScreen))
+        sitting.app.open_study(study.directory)
+        await sitting.sees_dashboard()
+        await sitting.pilot.press("escape")
+        await sitting.until(lambda: isinstance(sitting.app.screen, StudyListScreen))
+        table = sitting.app.screen.query_one(DataTable)
+        await sitting.until(lambda: table.row_count == 1)
+        about = sitting.app.screen.query_one("#about", Static)
+        await sitting.until(lambda: f"in {tmp_path}"[:20] in str(about.render()))
+        await sitting.pilot.press("enter")
+        await sitting.sees_dashboard()
+
+    sit(script)
+
+
 def offers(sitting: Sitting, key: str) -> bool:
     return key in sitting.app.screen.active_bindings
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from pathlib import Path
 from typing import ClassVar
 
@@ -81,10 +82,13 @@ class StudyListScreen(HelpedScreen[Path | None]):
     order: Reactive[Order] = reactive(NEWEST_FIRST, init=False)
     """how they are sorted"""
 
-    def __init__(self, folder: Path | None = None, compare: Comparer | None = None) -> None:
+    def __init__(
+        self, folder: Path | None = None, compare: Comparer | None = None, beside: Collection[Path] = ()
+    ) -> None:
+        """`beside`: studies of other folders, as they are looked at: who leaves one finds it here again."""
         super().__init__()
         self.folder = studies_folder() if folder is None else folder
-        self._reader = StudyReader(self.folder)
+        self._reader = StudyReader(self.folder, beside)
         self._actions = StudyActions(self, compare, self.action_refresh)
         self._reading = self._read_again = False
 
@@ -92,7 +96,7 @@ class StudyListScreen(HelpedScreen[Path | None]):
         yield FolderLine(self.folder)
         yield StudyTable()
         yield Static(id="empty", markup=False)
-        yield AboutStudy()
+        yield AboutStudy(self.folder)
         yield Field(id="filter", placeholder="words in name, state, settings or note; Esc for all")
         yield KeysLine()
 

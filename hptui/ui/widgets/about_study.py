@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sized
+from pathlib import Path
 
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
@@ -22,8 +23,10 @@ IN_FULL = "i: in full"
 class AboutStudy(Static):
     """Tells of the study under the cursor, and of marks; a key is named that shows what is cut."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
+        """`folder`: of whose studies it need not say where they lie."""
         super().__init__(id="about", markup=False)
+        self._folder = folder
 
     def show(self, line: StudyLine | None, marked: Sized, *, width: int, has_room: bool) -> None:
         """Show what there is to say.
@@ -40,6 +43,8 @@ class AboutStudy(Static):
         if marked:
             words.append(f"{len(marked)} marked: c compares them, X cleans, D deletes")
         if line is not None:
+            where = line.directory.parent
+            words += [literal(f"in {where}")] if where.resolve() != self._folder.resolve() else []
             words += map(literal, [*details(line), *(run_words(line) if has_room else [])])
         self.update(Text("\n".join(words)))
         self.screen.call_after_refresh(self._tell_what_is_cut, name, width)
