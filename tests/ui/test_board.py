@@ -15,6 +15,7 @@ from fabricate import (
     batches_trained,
     candidate_scored,
     chosen,
+    configuration,
     decision_started,
     finished_study,
     make_study,
@@ -31,7 +32,7 @@ from textual.widgets._toast import Toast
 from hptui.record.events import AnyEvent, Axis, RunContinued, RunPaused, ValuesRequested
 from hptui.record.presence import Presence
 from hptui.record.run_writer import RunWriter
-from hptui.record.study_directory import Study
+from hptui.record.study_directory import Study, create_study
 from hptui.ui.app import HptuiApp
 from hptui.ui.panels import Panel
 from hptui.ui.panels.curves import CurvesPanel
@@ -219,6 +220,19 @@ def test_ranges_are_not_offered_where_nothing_is_searched(tmp_path: Path) -> Non
             assert "Ranges" not in offered(app).values()
             await pilot.press("r")
             await until(app, pilot, lambda: "nothing is searched in this study" in text(app), "the reason")
+
+    show(study.directory, script)
+
+
+def test_ranges_are_offered_before_a_search_that_has_no_budget_yet(tmp_path: Path) -> None:
+    """Epochs may be added; and once the run has begun that searches, they are there in any case."""
+    config = configuration(strategy="adaptive", search={"lr": "1e-4:1e-2:log"})
+    study = create_study(tmp_path / "study", config, "f" * 64, {"baseline": 1.0, "optimized": 1.0})
+    write_run(study, "baseline", 0, [run_started(arm="baseline", searched=[]), *trained_epoch(1)])
+
+    async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
+        with Presence(study.directory), Presence(study.directory / "baseline-0"):
+            await until(app, pilot, lambda: "Ranges" in offered(app).values(), "an offer")
 
     show(study.directory, script)
 

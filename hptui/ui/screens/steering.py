@@ -12,6 +12,7 @@ from textual.screen import Screen
 from hptui import registry
 from hptui.errors import HptuiError
 from hptui.hyperparameters import Values
+from hptui.planning import new_strategy
 from hptui.reading.studies import AT_WORK, FollowedStudy
 from hptui.record.commands import (
     AddEpochs,
@@ -185,8 +186,9 @@ class Steering:
 
 
 def _searches(followed: FollowedStudy) -> bool:
-    """Whether any value is searched: by the runs that have begun, else by what was planned."""
+    """Whether any value is searched: by the runs that have begun, else by the settings, budget or not."""
     begun = [run.state.started for run in followed.runs if run.arm == "optimized" and run.state.started is not None]
     if begun:
         return any(started.searched for started in begun)
-    return followed.study.planned_cost.get("optimized", 1.0) > 1 or registry.is_own(followed.study.config.strategy)
+    config = followed.study.config
+    return registry.is_own(config.strategy) or (bool(config.space) and new_strategy(config, "optimized").searches)
