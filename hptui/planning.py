@@ -170,9 +170,11 @@ def study_lines(config: StudyConfig, plans: Mapping[Arm, ArmPlan]) -> list[str]:
 
 
 def schedule_lines(config: StudyConfig, arm: Arm) -> list[str]:
-    """What a schedule makes of the learning rate, whatever is decided; none where it stays as it is."""
+    """What a schedule makes of the learning rate where nothing is decided; none where it stays as it is."""
     try:
-        name = config.schedule or registry.load("strategies", config.strategy_of(arm)).schedule
+        name, waits = _schedule_of(config, arm)
+        if waits:
+            return []
         factor = registry.load("schedules", name)
         ends = [float(factor(epoch / config.epochs)) for epoch in range(1, config.epochs + 1)]
     except Exception:  # of the user's own code, which is checked where it is used
@@ -212,12 +214,21 @@ def _goes_on(config: StudyConfig) -> bool:
 def _kept_end(config: StudyConfig, arm: Arm) -> str:
     """Words for a schedule that lets no run of this arm go on; empty where it stays the same to its end."""
     try:
-        name = config.schedule or registry.load("strategies", config.strategy_of(arm)).schedule
+        name, waits = _schedule_of(config, arm)
         factor = registry.load("schedules", name)
         same = factor(1.0) == factor(config.epochs / (config.epochs + 1))
     except Exception:  # of the user's own code, which is checked where it is used
         return ""
-    return "" if same else f"schedule {name} needs its end where it is: no {arm} run goes on"
+    whom = f"no {arm} run for which other values are chosen" if waits else f"no {arm} run"
+    return "" if same else f"schedule {name} needs its end where it is: {whom} goes on"
+
+
+def _schedule_of(config: StudyConfig, arm: Arm) -> tuple[str, bool]:
+    """The schedule of the learning rate, and whether it waits for what is chosen."""
+    if config.schedule is not None:
+        return config.schedule, False
+    strategy = registry.load("strategies", config.strategy_of(arm))
+    return strategy.schedule, strategy.schedule_waits
 
 
 def expected_seconds(config: StudyConfig, plans: Mapping[Arm, ArmPlan], speed: Speed) -> float | None:

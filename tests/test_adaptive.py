@@ -126,6 +126,16 @@ def test_in_a_tie_what_is_in_force_stays() -> None:
     assert choice.start is not None  # and the images of its probe are not lost
 
 
+@pytest.mark.parametrize(("loss", "follows"), [(lambda _: 0.2, False), (basin, True), (lambda _: math.inf, True)])
+def test_the_rate_stays_as_it_is_until_something_was_chosen(loss: Loss, follows: bool) -> None:
+    strategy = adaptive()
+    assert not strategy.follows_schedule()
+    _, choice = decide(strategy, situation(), loss)
+    assert (choice.values["lr"] != 1e-3, strategy.follows_schedule()) == (follows, follows)
+    decide(strategy, situation(3, lr=choice.values["lr"]), lambda _: 0.2)  # and it is not taken back
+    assert strategy.follows_schedule() == follows
+
+
 def test_where_what_is_in_force_is_worse_the_largest_rate_of_a_tie_is_taken() -> None:
     def known(found: Values) -> float:
         return math.inf if found["lr"] > 0.3 else 0.4 if found["lr"] < 5e-3 else 0.2
@@ -328,6 +338,14 @@ def test_after_an_epoch_that_went_wrong_it_goes_back_with_a_smaller_rate(loss: f
     _, choice = decide(strategy, situation(3, search=LR, loss=loss, **choice.values), basin)
     assert not strategy.decides(4, loss)
     assert "home" not in strategy.memory
+
+
+def test_the_rate_falls_where_it_was_made_smaller_after_an_epoch_that_went_wrong() -> None:
+    strategy = adaptive()
+    decide(strategy, situation(search=LR), lambda _: 0.2)
+    assert strategy.decides(2, 9.0)
+    decide(strategy, situation(2, search=LR, loss=9.0), basin)
+    assert strategy.follows_schedule()
 
 
 def test_going_back_keeps_what_was_screened_and_the_screen_is_made_up() -> None:

@@ -151,6 +151,17 @@ def test_where_run_and_branches_are_level_the_best_goes_on_while_the_rate_falls(
     assert strategy.memory["due"] == []
 
 
+@pytest.mark.parametrize(
+    ("loss", "since"), [(gain_of(3e-4), 6), (gain_of(-3e-4), 6), (strong_helps, 6), (strong_harms, None)]
+)
+def test_the_rate_falls_from_the_last_leg_on_or_where_a_branch_was_taken(loss: Loss, since: int | None) -> None:
+    """Nothing else was chosen: the rate in force is the best one."""
+    strategy, in_force = adaptive(budget=4), 0.0464158883
+    for epoch in (1, 3, 4, 6, 9):
+        race(strategy, loss, since=epoch, until=epoch + 1, lr=in_force)
+        assert strategy.follows_schedule() == (since is not None and epoch >= since), epoch
+
+
 def test_a_last_leg_that_the_budget_does_not_allow_is_none() -> None:
     def decided_with(probed: float) -> Decided:
         strategy = adaptive(budget=4)

@@ -43,18 +43,22 @@ def recipe_of(events: Sequence[AnyEvent], run: Path) -> Recipe:
     decisions: dict[int, RecordedDecision] = {}
     for chosen in (decision.chosen for decision in state.decisions if decision.chosen is not None):
         if chosen.epoch in decisions:  # its batches were too large; from where it began, it went on with others
-            decisions[chosen.epoch] = replace(decisions[chosen.epoch], values=chosen.values)
+            decisions[chosen.epoch] = replace(
+                decisions[chosen.epoch], values=chosen.values, follows_schedule=chosen.follows_schedule
+            )
             continue
         decisions[chosen.epoch] = RecordedDecision(
             number=chosen.decision,
             values=chosen.values,
             start=chosen.start,
             probes={name[1]: probe for name, probe in probes.items() if name[0] == chosen.decision},
+            follows_schedule=chosen.follows_schedule,
         )
     assert state.completed is not None
     begun = [event.remainder for event in events if isinstance(event, (RunStarted, RunResumed)) and event.remainder]
     end, delivered = state.completed.epoch, state.completed.delivered_epoch or None
-    return Recipe(decisions, epochs_by_position(events), end, begun[-1], delivered)
+    waits = next(event.schedule_waits for event in events if isinstance(event, RunStarted))
+    return Recipe(decisions, epochs_by_position(events), end, begun[-1], delivered, waits)
 
 
 def _needed_probes(state: RunState) -> dict[StateName, RecordedProbe]:

@@ -89,6 +89,8 @@ class RunStarted(Event, frozen=True, kw_only=True):
     """whether an image is of one of `class_names`, or has any number of them as labels"""
     remainder: Remainder = "joined"
     """what becomes of a short last batch of an epoch, in training and probes"""
+    schedule_waits: bool = False
+    """whether the learning rate stays as it is until a decision has it follow the strategy's own schedule"""
 
 
 class RunResumed(Event, frozen=True, kw_only=True):
@@ -254,6 +256,8 @@ class HyperparametersChosen(Event, frozen=True, kw_only=True):
     """why not all were, in words, where that was asked for"""
     score_errors: list[Amount | None] = []
     """the same of their scores, where these are not the losses"""
+    follows_schedule: bool = True
+    """whether the learning rate follows the strategy's own schedule from now on; else it stays as it is"""
 
 
 class BatchesTrained(Event, frozen=True, kw_only=True):

@@ -164,6 +164,8 @@ class Strategy:
     """whether its probes could be longer; a greed check asks"""
     schedule: ClassVar[str] = "constant"
     """of the learning rate, where the study names none"""
+    schedule_waits: ClassVar[bool] = False
+    """whether the rate stays as it is until a decision has it follow that schedule"""
 
     def decides(self, epoch: int, loss: float | None) -> bool:
         """Whether a decision comes before `epoch` (counted from 1).
@@ -177,6 +179,10 @@ class Strategy:
     def decide(self, situation: Situation) -> DecisionCourse | Choice:
         """One decision: yield candidates to probe, get their measurements, return the choice."""
         return Choice(dict(situation.values), "never decides")
+
+    def follows_schedule(self) -> bool:
+        """Whether the rate follows the strategy's own schedule from now on; else it stays as it is."""
+        return not self.schedule_waits
 
     def needed(self) -> Collection[StateName]:
         """Kept states that later decisions may go on from; all others are forgotten once a decision is over."""

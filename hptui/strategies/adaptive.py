@@ -9,7 +9,8 @@
    levels, one at a time. Not at once, because nothing can be told from a network that knows nothing yet; and not late,
    because in one that overfits already every regulariser that acts at once looks good.
 4. From the middle on the rate falls linearly to zero (warm-up, stable, decay). The number of epochs is known, and a
-   search by short probes must not be what finds it (short-horizon bias, Wu et al. 2018, arXiv 1803.02021).
+   search by short probes must not be what finds it (short-horizon bias, Wu et al. 2018, arXiv 1803.02021). Where
+   nothing was chosen it stays as it is: nothing speaks for another rate then, and the run is an ordinary one.
 
 The run goes on with the weights of each winner, so that the images of its probe are not lost. What is in force is left
 on evidence alone: the best has to be better by more standard errors, paired over the validation images, than the best
@@ -75,6 +76,7 @@ class Adaptive(Strategy):
     uses_steps = False
     uses_budget = True
     schedule = "late_decay"
+    schedule_waits = True
 
     rates = 7
     """of the survey"""
@@ -99,6 +101,9 @@ class Adaptive(Strategy):
     """how much has to speak for leaving the run for a branch"""
     returns = 2
     """times that it goes back, at most, from where the epochs after a choice went wrong"""
+
+    def follows_schedule(self) -> bool:
+        return bool(self.memory.get("follows schedule"))
 
     def needed(self) -> list[StateName]:
         home = [self.memory["home"]] if "home" in self.memory else []
@@ -172,11 +177,13 @@ class Adaptive(Strategy):
             "changed": self._search_changed,
         }
         stage = Stage(situation)
+        before = stage.values
         for name in dict.fromkeys(name for at, name in self.memory["due"] if at <= situation.epoch):
             self.memory["due"] = [[at, due] for at, due in self.memory["due"] if due != name or at > situation.epoch]
             if any(self._concerns(name, searched) for searched in situation.space):  # it may be gone since
                 stage.go_on_from((yield from stages[name](stage)))
         _racing.follow(self.memory, stage.ahead)
+        self._settle_rate(chosen=stage.values != before)
         choice = stage.concluded(self._nothing(situation))
         if left_out := tuple(name for name in self.memory["left_out"] if name in situation.space):
             reason = f"{choice.reason}; no budget to search {', '.join(left_out)}"
@@ -184,6 +191,12 @@ class Adaptive(Strategy):
         if choice.start is not None and self.returns:
             self.memory |= {"home": choice.start, "loss": stage.loss, "watched": situation.epoch + 1, "returns": 0}
         return choice
+
+    def _settle_rate(self, *, chosen: bool) -> None:
+        """Let the rate fall once something was `chosen`, or where a last leg is to see it fall; it falls in the end."""
+        race = race_of(self.memory)
+        if chosen or (race.count and not race.ends):
+            self.memory["follows schedule"] = True
 
     def _nothing(self, situation: Situation) -> str:
         """Why nothing is tried now."""
@@ -208,6 +221,7 @@ class Adaptive(Strategy):
             return Choice(values, f"{why}; no rate is searched that could be lowered", start=home)
         values["lr"] = searched.inside(searched.at(searched.position(now) - 1 / (self.rates - 1)))
         self.memory["returns"] += 1
+        self._settle_rate(chosen=values["lr"] < now)
         if values["lr"] < now and self.memory["returns"] < self.returns:
             self.memory |= {"home": home, "watched": situation.epoch + 1}
         return Choice(values, f"{why}, with a smaller rate: {describe(values)}", start=home)

@@ -56,6 +56,8 @@ class RecordedDecision:
     start: StateName | None
     probes: Mapping[int, RecordedProbe]
     """by candidate; only those from whose ends the run, or a probe in here, went on"""
+    follows_schedule: bool = True
+    """whether the rate followed the strategy's own schedule after it"""
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,8 @@ class Recipe:
     """what became of a short last batch"""
     delivered_epoch: int | None = None
     """None: it is not recorded"""
+    schedule_waits: bool = False
+    """whether the rate stayed as it was until a decision had it follow the strategy's own schedule"""
 
 
 class Replayed(Strategy):
@@ -82,7 +86,7 @@ class Replayed(Strategy):
     def __init__(self, original: Strategy, recipe: Recipe) -> None:
         super().__init__(original.epochs)
         self.schedule = original.schedule  # type: ignore[misc]  # the engine asks the object, not the class
-        self.memory = {"ends": {}}
+        self.memory = {"ends": {}, "follows schedule": not recipe.schedule_waits}
         self._recipe = recipe
 
     @property
@@ -90,6 +94,10 @@ class Replayed(Strategy):
         """Kept states by the name that they have in the log."""
         ends: dict[StateName, StateName] = self.memory["ends"]
         return ends
+
+    def follows_schedule(self) -> bool:
+        follows: bool = self.memory["follows schedule"]
+        return follows
 
     def decides(self, epoch: int, loss: float | None) -> bool:  # noqa: ARG002 (the engine names both)
         return epoch in self._recipe.decisions
@@ -107,7 +115,10 @@ class Replayed(Strategy):
                 del left[name]
         start = None if recorded.start is None else self._ends[recorded.start]
         needed = self._needed_after(situation.epoch)
-        self.memory["ends"] = {name: end for name, end in self._ends.items() if name in needed}
+        self.memory = {
+            "ends": {name: end for name, end in self._ends.items() if name in needed},
+            "follows schedule": recorded.follows_schedule,
+        }
         return Choice(recorded.values, "as recorded", start=start)
 
     def needed(self) -> Collection[StateName]:

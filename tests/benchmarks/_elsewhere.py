@@ -27,7 +27,7 @@ class Setting:
     """One set with a network and a plain training of it."""
 
     half: str
-    """design or judge"""
+    """design, judge or fresh: looked at once, after both"""
     dataset: str
     """mnist, digits, retina or pneumonia"""
     train: int | None
@@ -96,6 +96,10 @@ SETTINGS = {
     "retina-400-sgd": Setting("judge", "retina", 400, "lenet", 40, "sgd"),
     "retina-resnet": Setting("judge", "retina", 600, "small_resnet", 15),
     "pneumonia-1500": Setting("judge", "pneumonia", 1_500, "dtu_cnn", 20),
+    "pneumonia-546": Setting("fresh", "pneumonia", 546, "dtu_cnn", 30),
+    "retina-900-lenet": Setting("fresh", "retina", 900, "lenet", 30),
+    "mnist-500-resnet": Setting("fresh", "mnist", 500, "small_resnet", 15),
+    "pneumonia-1000-resnet": Setting("fresh", "pneumonia", 1_000, "small_resnet", 10),
     "digits-noise": Setting("judge", "digits", None, "dtu_cnn", 25, noise=0.2),
 }
 """`retina` is decided by the images that its makers validate with; all others draw theirs anew for each seed"""

@@ -32,9 +32,13 @@ SEARCH = {
 }
 RACED = {name: SEARCH[name] for name in ("dropout", "augmentation")}
 SCREENED = Path(__file__).with_name("screened.py")
+NO_WINDOW = 1e-9
+"""epochs: less than a step, so that the averaged weights are the last ones"""
 METHODS: dict[str, dict[str, Any]] = {
     "last": {"strategy": "fixed", "deliver": "last"},
     "one-se": {"strategy": "fixed", "deliver": "one-se"},
+    "last, not averaged": {"strategy": "fixed", "deliver": "last", "average_window": NO_WINDOW},
+    "one-se, not averaged": {"strategy": "fixed", "deliver": "one-se", "average_window": NO_WINDOW},
     "stop": {"strategy": "fixed", "stop": "auto", "longest": 1.0},
     "stop, 1.5": {"strategy": "fixed", "stop": "auto", "longest": 1.5},
     "late_decay": {"strategy": "fixed", "deliver": "last", "schedule": "late_decay"},
@@ -43,6 +47,14 @@ METHODS: dict[str, dict[str, Any]] = {
     "adaptive 1.5": {"strategy": "adaptive", "deliver": "one-se", "budget": 1.5, "search": SEARCH},
     "adaptive 3": {"strategy": "adaptive", "deliver": "one-se", "budget": 3.0, "search": SEARCH},
     "adaptive 6": {"strategy": "adaptive", "deliver": "one-se", "budget": 6.0, "search": SEARCH},
+    "adaptive 10": {"strategy": "adaptive", "deliver": "one-se", "budget": 10.0, "search": SEARCH},
+    "adaptive 3, constant": {
+        "strategy": "adaptive",
+        "deliver": "one-se",
+        "budget": 3.0,
+        "schedule": "constant",
+        "search": SEARCH,
+    },
     "pbt": {"strategy": "pbt", "deliver": "one-se", "search": SEARCH},
     "adaptive 3, no race": {
         "strategy": f"{SCREENED}:Screened",
@@ -82,7 +94,7 @@ def one(task: tuple[str, str, int, Path]) -> Line:
 def run(options: argparse.Namespace) -> None:
     """Append one line for each run."""
     there = {(line["setting"], line["method"], line["seed"]) for line in lines_of(options.out)}
-    names = [name for name, setting in SETTINGS.items() if options.half in (setting.half, "both")]
+    names = [name for name, setting in SETTINGS.items() if options.half in (setting.half, "all")]
     tasks = [
         (setting, method, seed, options.data)
         for seed in range(options.seeds)
@@ -147,7 +159,7 @@ def main() -> None:
     training.set_defaults(do=run)
     training.add_argument("--data", type=Path, required=True)
     training.add_argument("--out", type=Path, required=True)
-    training.add_argument("--half", default="both", choices=["design", "judge", "both"])
+    training.add_argument("--half", default="all", choices=["design", "judge", "fresh", "all"])
     training.add_argument("--settings", nargs="*", choices=SETTINGS)
     training.add_argument("--methods", nargs="*", choices=METHODS)
     training.add_argument("--seeds", type=int, default=10)

@@ -68,7 +68,7 @@ def record(options: argparse.Namespace) -> None:
         (name, seed, options.schedule, options.data, options.out)
         for seed in range(options.seeds)
         for name, setting in SETTINGS.items()
-        if options.half in (setting.half, "both")
+        if options.half in (setting.half, "all")
         and not (options.out / f"{name}.{options.schedule}.{seed}.npz").exists()
     ]
     with multiprocessing.get_context("spawn").Pool(options.workers) as pool:
@@ -118,7 +118,7 @@ def report(options: argparse.Namespace) -> None:
         print("| --- | --- | --- | --- | --- | --- | --- |")
         for name, setting in SETTINGS.items():
             curves = read_curves(options.curves, name)
-            if options.half in (setting.half, "both") and curves:
+            if options.half in (setting.half, "all") and curves:
                 print(row_of(name, curves, round(options.asked * setting.epochs), options.longest, measure))
 
 
@@ -168,7 +168,7 @@ def main() -> None:
     reporting.add_argument("--longest", type=float, default=1.0)
     reporting.add_argument("--asked", type=float, default=1.0)
     for one in (recording, reporting):
-        one.add_argument("--half", default="both", choices=["design", "judge", "both"])
+        one.add_argument("--half", default="all", choices=["design", "judge", "fresh", "all"])
     options = parser.parse_args()
     do: Callable[[argparse.Namespace], None] = options.do
     do(options)

@@ -60,7 +60,7 @@ def one(task: tuple[str, int, int, Path]) -> Line:
 def run(options: argparse.Namespace) -> None:
     """Append one line for each trial."""
     there = {(line["setting"], line["seed"], line["trial"]) for line in lines_of(options.out)}
-    names = [name for name, setting in SETTINGS.items() if options.half in (setting.half, "both")]
+    names = [name for name, setting in SETTINGS.items() if options.half in (setting.half, "all")]
     tasks = [
         (setting, seed, trial, options.data)
         for seed in range(options.seeds)
@@ -112,7 +112,7 @@ def main() -> None:
     training.set_defaults(do=run)
     training.add_argument("--data", type=Path, required=True)
     training.add_argument("--out", type=Path, required=True)
-    training.add_argument("--half", default="both", choices=["design", "judge", "both"])
+    training.add_argument("--half", default="all", choices=["design", "judge", "fresh", "all"])
     training.add_argument("--settings", nargs="*", choices=SETTINGS)
     training.add_argument("--seeds", type=int, default=3)
     training.add_argument("--trials", type=int, default=25)

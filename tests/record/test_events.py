@@ -21,7 +21,7 @@ from hptui.record.events import AnyEvent, Axis, DecisionRepeated, Evaluated, Eve
 FORMAT = {
     "RunStarted": "schema hptui arm seed strategy epochs images_per_epoch validation_images test_images class_names "
     "task dataset model parameters optimizer device searched values versions threads loss schedule "
-    "remainder",
+    "remainder schedule_waits",
     "RunResumed": "epoch epochs step images_trained images_probed seconds decisions by_hand device threads candidates "
     "batch end_moved remainder failed",
     "DecisionsPlanned": "epoch stages left_out otherwise cost remedy",
@@ -31,7 +31,7 @@ FORMAT = {
     "LandscapePredicted": "decision scores",
     "DecisionRepeated": "decision times values changed images seconds",
     "HyperparametersChosen": "decision epoch step candidate values reason images_probed seconds start left_out "
-    "excluded paired_errors stacked not_stacked score_errors",
+    "excluded paired_errors stacked not_stacked score_errors follows_schedule",
     "BatchesTrained": "epoch step batch batches images loss values seconds",
     "Evaluated": "epoch step split weights images loss accuracy confusion seconds by_label",
     "EpochCompleted": "epoch step train_loss values delivered images_trained images_probed seconds calibrated_loss "
@@ -58,6 +58,7 @@ ABSENT_FROM_OLD_LOGS = {
         "schedule": "",
         "task": "single-label",
         "remainder": "joined",
+        "schedule_waits": False,
     },
     "Evaluated": {"by_label": None},
     "DecisionsPlanned": {"left_out": [], "otherwise": "", "cost": None, "remedy": ""},
@@ -85,6 +86,7 @@ ABSENT_FROM_OLD_LOGS = {
         "excluded": [],
         "paired_errors": [],
         "score_errors": [],
+        "follows_schedule": True,
         "stacked": 0,
         "not_stacked": "",
     },

@@ -50,6 +50,14 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "cosine": {"strategy": "fixed", "schedule": "cosine", "epochs": 3},
     "greed": {"strategy": "adaptive", "epochs": 4, "budget": 6.0, "greed_check": 1},
     "adaptive": {"strategy": "adaptive", "epochs": 8, "budget": 6.0},
+    "adaptive, nothing chosen": {"strategy": "adaptive", "epochs": 4, "budget": 1.5, "set": {"lr": 0.02}},
+    "adaptive, late decay": {
+        "strategy": "adaptive",
+        "epochs": 4,
+        "budget": 1.5,
+        "set": {"lr": 0.02},
+        "schedule": "late_decay",
+    },
     "pbt": {"strategy": "pbt", "epochs": 4},
     "pbt, cosine": {"strategy": "pbt", "epochs": 3, "schedule": "cosine"},
 }
@@ -93,6 +101,20 @@ def test_a_replay_ends_at_the_same_weights(prepare: Make, once: Once, tmp_path: 
         assert now.images_probed == 0 < before.images_probed
     if name in ("adaptive", "greed", "pbt", "pbt, cosine"):
         assert 0 < now.images_probed < before.images_probed
+
+
+@pytest.mark.parametrize(("name", "falls"), [("adaptive, nothing chosen", False), ("adaptive, late decay", True)])
+def test_where_nothing_is_chosen_the_rate_falls_if_the_study_says_so(
+    prepare: Make, once: Once, name: str, falls: bool
+) -> None:
+    run = undisturbed(once, prepare(**SETTINGS[name]))
+    (started,) = of(run, RunStarted)
+    assert (started.schedule, started.schedule_waits) == ("late_decay", not falls)
+    decided = of(run, HyperparametersChosen)
+    assert [(chosen.values["lr"], chosen.follows_schedule) for chosen in decided] == [(0.02, falls)] * len(decided)
+    assert decided
+    rates = [event.values["lr"] for event in of(run, EpochCompleted)]
+    assert [rate < 0.02 for rate in rates] == [False, False, falls, falls]
 
 
 def test_another_choice_ends_at_other_weights(prepare: Make, once: Once, tmp_path: Path) -> None:

@@ -267,6 +267,7 @@ class DecisionMaker:
             course,
             seconds=seconds,
             not_stacked=self.side_by_side.why_not,
+            follows_schedule=self.config.schedule is not None or self.strategy.follows_schedule(),
         )
         self.ledger.emit(chosen)
         self.ledger.progress.decisions += 1

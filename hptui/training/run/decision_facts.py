@@ -115,6 +115,7 @@ def hyperparameters_chosen(
     *,
     seconds: float,
     not_stacked: str,
+    follows_schedule: bool,
 ) -> HyperparametersChosen:
     """Describe a choice that is in force.
 
@@ -127,6 +128,7 @@ def hyperparameters_chosen(
         course: the candidates; None: there were none.
         seconds: that the decision took.
         not_stacked: why candidates were not trained side by side.
+        follows_schedule: whether the learning rate follows the strategy's own schedule from now on.
     """
     measured = course.measured if course is not None else ()
     winner = measured[choice.candidate] if choice.candidate is not None and measured else None
@@ -149,4 +151,5 @@ def hyperparameters_chosen(
         not_stacked=not_stacked if course is not None else "",
         paired_errors=errors if of_losses else [Scoring.loss_error(one, winner) for one in compared],
         score_errors=[] if of_losses else errors,
+        follows_schedule=follows_schedule,
     )

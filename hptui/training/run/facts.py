@@ -40,6 +40,7 @@ def run_started(
         optimizer=without_folder(config.optimizer),
         loss=without_folder(config.loss),
         schedule=without_folder(config.schedule or strategy.schedule),
+        schedule_waits=config.schedule is None and not strategy.follows_schedule(),
         task=data.task,
         device=describe_device(inputs.device),
         searched=axes(config.space) if strategy.searches else [],

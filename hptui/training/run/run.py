@@ -20,7 +20,6 @@ from hptui.strategies import Strategy
 from hptui.training.engine.building import StudyInputs, build_optimizer, new_state
 from hptui.training.engine.failures import is_out_of_memory
 from hptui.training.engine.loop import Trainer
-from hptui.training.engine.plug_ins import load_schedule
 from hptui.training.engine.state import TrainingState
 from hptui.training.run.autosave import Autosave
 from hptui.training.run.checkpoints import keep_newest, require_plain, restore_newest, save_checkpoint
@@ -36,6 +35,7 @@ from hptui.training.run.foresight import Foresight
 from hptui.training.run.kept import KeptStates
 from hptui.training.run.ledger import Ledger, Progress
 from hptui.training.run.pending import PendingDecision
+from hptui.training.run.rate import schedule_of
 from hptui.training.run.retreat import EpochBeginning, smaller_batches
 from hptui.training.run.side_by_side import SideBySide
 from hptui.training.run.steering import Helm
@@ -87,7 +87,7 @@ class Run:
         """of the epoch that is trained now, where it may have to be trained anew"""
         self._checkpoint: Moment | None = None
         """that was written or restored last"""
-        self._schedule = load_schedule(config.schedule or strategy.schedule)
+        self._schedule = schedule_of(config, strategy)
         self.trainer = Trainer(
             new_state(inputs, config, seed),
             inputs.data,
