@@ -259,7 +259,7 @@ def test_where_the_budget_is_too_small_for_a_race_regularisers_are_screened(
 ) -> None:
     strategy, at = adaptive(30, budget), situation(search=TWO, epochs=30)
     rounds, _ = run_decision(strategy, at, lambda one: measure(one, at, 0.5))
-    assert len(rounds) == 2
+    assert len(rounds) == 2 + (branches > 0)  # branches begin from a batch of the run's own, which stayed as it was
     assert strategy.memory["branches"] == branches
     assert {stage for _, stage in strategy.memory["due"]} == later
 

@@ -173,8 +173,7 @@ def longest(
 ) -> float:
     """The length of a survey's probe, in epochs, with which all stages waste no more than `spare` epochs.
 
-    What the winner of a stage was trained is no waste, except that the run does one epoch more for each end of an epoch
-    that it came past.
+    What the winner of a stage was trained counts too: where that has the values in force, the run stays where it was.
 
     Args:
         strategy: says how long the stages are, one to the other.
@@ -188,7 +187,7 @@ def longest(
         total, ahead, before = 0.0, 0.0, 0
         for epoch, name, size in stages:
             if epoch != before:
-                total, ahead, before = total + math.floor(ahead), 0.0, epoch
+                total, ahead, before = total + ahead, 0.0, epoch
             total += size * step
             if name == "survey":
                 kept = min(strategy.finalists, size)
@@ -199,7 +198,7 @@ def longest(
                 gained = 2 * (strategy.length * unit + step)
                 ahead += gained
                 total += branches * math.ceil(gained)
-        return total + math.floor(ahead)
+        return total + ahead
 
     low, high = 0.0, max(spare, step)
     for _ in range(50):

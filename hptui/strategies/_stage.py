@@ -24,6 +24,7 @@ class Stage:
             if name in situation.values  # a model may have several dropout rates of its own
         }
         """searched, within their ranges"""
+        self._first = self.values
         self.loss = situation.loss
         self.start: StateName | None = None
         self.wasted = 0.0
@@ -37,6 +38,11 @@ class Stage:
         self._asked: list[Candidate] = []
         self._lately: list[tuple[Measurement, float]] = []
         """since the last change of the weights, with the epochs trained from there"""
+
+    @property
+    def has_chosen(self) -> bool:
+        """Whether other values were chosen than those in force."""
+        return self.values != self._first
 
     def unchanged(self, measurements: Sequence[Measurement]) -> Measurement | None:
         """The one of these that has all values as they are in force, if there is one."""
@@ -60,15 +66,20 @@ class Stage:
         return [one for one in measurements if math.isfinite(one.score)]
 
     def choice(self, taken: Measurement, how: str, among: Sequence[Measurement], preferred: str) -> Choice:
-        """Go on with values and weights of `taken`, the best `among` them or, as `preferred` says, another."""
-        self.loss = taken.loss
-        self._came = next(epochs for one, epochs in self._lately if one.candidate is taken.candidate)
+        """Go on with values and weights of `taken`, the best `among` them or, as `preferred` says, another.
+
+        Where that has the values in force the run stays where it is: nothing was chosen, so it is the ordinary one.
+        """
+        moves = bool(changed(taken, self.values))
+        if moves:
+            self.loss = taken.loss
+            self._came = next(epochs for one, epochs in self._lately if one.candidate is taken.candidate)
         why = f"{self._words(taken)}{self._why_not_best(taken, among, preferred)}"
         return Choice(
             taken.candidate.values,
             f"{how}: {describe(taken.candidate.values)}; {why}",
             candidate=next(index for index, one in enumerate(self._asked) if one is taken.candidate),
-            start=taken.end,
+            start=taken.end if moves else None,
         )
 
     def _words(self, one: Measurement) -> str:
@@ -90,14 +101,22 @@ class Stage:
         self.values = self.values | choice.values
         self._passed = True
         self._reasons += [choice.reason] if choice.reason else []
-        if choice.start is not None:
+        if choice.start is not None or (choice.candidate is not None and self.start is None):
             self.start, self._candidate = choice.start, choice.candidate
         self.wasted -= self._came
         self.ahead += self._came
         self._came, self._lately = 0.0, []
 
-    def concluded(self, otherwise: str) -> Choice:
-        """What all stages of the decision came to, or that nothing was done."""
-        if not self._reasons:
-            return Choice(self.values if self._passed else {}, otherwise)
-        return Choice(self.values, "; ".join(self._reasons), self._candidate, self.start)
+    def concluded(self, otherwise: str, within: Sequence[str]) -> Choice:
+        """What all stages of the decision came to, or that nothing was done.
+
+        Args:
+            otherwise: the reason where nothing was tried.
+            within: hyperparameters that are to lie within their ranges, whatever was chosen. Others that lie outside
+                from the start on, as a weight decay of 0, stay there until something is.
+        """
+        values = self.values if self._passed else {}
+        if not self.has_chosen:
+            before = self.situation.values
+            values = {name: value for name, value in values.items() if name in within or value == before[name]}
+        return Choice(values, "; ".join(self._reasons) or otherwise, self._candidate, self.start)

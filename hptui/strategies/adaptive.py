@@ -177,14 +177,14 @@ class Adaptive(Strategy):
             "changed": self._search_changed,
         }
         stage = Stage(situation)
-        before = stage.values
+        tried = ("lr", *self.memory.get("changed", ()))
         for name in dict.fromkeys(name for at, name in self.memory["due"] if at <= situation.epoch):
             self.memory["due"] = [[at, due] for at, due in self.memory["due"] if due != name or at > situation.epoch]
             if any(self._concerns(name, searched) for searched in situation.space):  # it may be gone since
                 stage.go_on_from((yield from stages[name](stage)))
         _racing.follow(self.memory, stage.ahead)
-        self._settle_rate(chosen=stage.values != before)
-        choice = stage.concluded(self._nothing(situation))
+        self._settle_rate(chosen=stage.has_chosen)
+        choice = stage.concluded(self._nothing(situation), tried)
         if left_out := tuple(name for name in self.memory["left_out"] if name in situation.space):
             reason = f"{choice.reason}; no budget to search {', '.join(left_out)}"
             choice = replace(choice, reason=reason, left_out=left_out)
@@ -221,7 +221,6 @@ class Adaptive(Strategy):
             return Choice(values, f"{why}; no rate is searched that could be lowered", start=home)
         values["lr"] = searched.inside(searched.at(searched.position(now) - 1 / (self.rates - 1)))
         self.memory["returns"] += 1
-        self._settle_rate(chosen=values["lr"] < now)
         if values["lr"] < now and self.memory["returns"] < self.returns:
             self.memory |= {"home": home, "watched": situation.epoch + 1}
         return Choice(values, f"{why}, with a smaller rate: {describe(values)}", start=home)

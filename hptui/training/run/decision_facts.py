@@ -105,7 +105,7 @@ def decision_repeated(
     )
 
 
-def hyperparameters_chosen(
+def hyperparameters_chosen(  # noqa: PLR0913 (what an event holds comes from as many places)
     at: Progress,
     epoch: int,
     choice: Choice,
