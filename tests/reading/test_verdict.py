@@ -54,6 +54,14 @@ def shifted(*by: float) -> dict[int, float]:
         (shifted(*STEADY), 10, "pays", "The search pays here so far: +1.50 points", "and 2.20 times the seconds."),
         (shifted(*(-by for by in STEADY)), 6, "loses", "The search costs accuracy here: -1.50 points", "interval -1."),
         (shifted(0.01, -0.012, 0.02, -0.01), 10, "untold", "Whether the search pays cannot be told so far:", "hardly"),
+        (
+            shifted(0, 0, 0),
+            3,
+            "untold",
+            "The search changes nothing here: all 3 pairs have the same test accuracy",
+            ".",
+        ),
+        (shifted(0, 0), 3, "untold", "The search changes nothing here so far: all 2 pairs", "2.20 times the seconds."),
         (shifted(0.01, 0.0101, 0.0102), 3, "pays", "The search pays here:", "With so few pairs"),
         (
             shifted(0.25, 0.25),

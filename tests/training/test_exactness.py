@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +27,7 @@ from hptui.record.events import (
 )
 from hptui.record.run_directory import RunFile, create_run
 from hptui.record.run_reader import RunReader
+from hptui.strategies.adaptive import Adaptive
 from hptui.training.engine.plug_ins import load_factory
 from hptui.training.planned_run import train_run as train_planned_run
 from hptui.training.run.checkpoints import save_checkpoint
@@ -198,10 +200,28 @@ def test_stopped_and_resumed_equals_uninterrupted_where_winners_go_on(
     stop_and_resume(made, tmp_path, straight, StopAfter(round(share * total / 20)))
 
 
-def test_a_survey_ends_at_the_same_weights_from_any_start(prepare: Make) -> None:
-    """The learning rate of the start is tried by nobody who searches the whole range."""
+@pytest.mark.parametrize("races", [(4, 2), ()])
+def test_a_run_for_which_nothing_is_chosen_is_its_baseline(
+    prepare: Make, monkeypatch: pytest.MonkeyPatch, races: tuple[int, ...]
+) -> None:
+    monkeypatch.setattr(Adaptive, "races", races)
+    monkeypatch.setattr(Adaptive, "evidence", math.inf)
+    monkeypatch.setattr("hptui.strategies._racing.lead", lambda *_: -5.0)
+    ranges = {"lr": "1e-3:1e-1:log:3", "dropout": "0:0.5:lin:2", "weight_decay": "1e-6:1e-2:log:3"}
+    made = prepare(strategy="adaptive", optimizer="adam", epochs=8, budget=9.0, search=ranges)
     ends = []
-    for rate in (1e-3, 1e-1):
+    for arm, candidates in (("optimized", 10), ("baseline", 0)):
+        run, events = make_run(made, arm=arm)
+        assert run.execute().completed
+        assert sum(isinstance(event, CandidateScored) for event in events) >= candidates
+        ends.append(dict(delivered(run)))
+    assert_same(*ends)
+
+
+def test_a_survey_ends_at_the_same_weights_from_any_start(prepare: Make) -> None:
+    """Rates of the start that are not chosen leave no trace."""
+    ends = []
+    for rate in (1e-3, 10 ** (-3 + 1 / 3)):
         settings = {"strategy": "adaptive", "optimizer": "sgd", "epochs": 4, "budget": 4.0}
         run, _ = make_run(prepare(**settings, set={"batch_size": 20, "lr": rate}))
         assert run.execute().completed

@@ -76,9 +76,15 @@ def test_what_happens_is_what_was_planned(prepare: Make, case: str) -> None:
     longest = max((one.images for one in events_of(events)), default=0) / (6 * len(made.data.train))
     batch = 20 * len(events_of(events)) / (6 * len(made.data.train))
     less = longest if fewer else 0.0  # without the last round the run goes on from earlier, and may train an epoch less
-    assert end.cost == pytest.approx(before.cost - unneeded - fewer * longest, abs=batch * 0.2 + 0.02 + less)
-    assert all(event.cost == pytest.approx(end.cost, abs=2 * longest + batch + unneeded) for event in told)
-    assert len(told) == len(before.plan.stages[:1]) + len(needless)  # and what it saves is told at once
+    most = pytest.approx(before.cost - unneeded - fewer * longest, abs=batch * 0.2 + 0.02 + less)
+    stayed = "adaptive" in case and any(
+        one.start is None and one.candidate is not None for one in by_decision(events, HyperparametersChosen)
+    )
+    # where nothing was chosen, the branches of a race have not so far to go to be with the run
+    assert end.cost == most or (stayed and end.cost < before.cost)
+    near = pytest.approx(end.cost, abs=2 * longest + batch + unneeded)
+    assert all(event.cost == near or (stayed and event.cost is not None and event.cost > end.cost) for event in told)
+    assert len(told) == len(before.plan.stages[:1]) + (len(needless) or stayed)  # and what it saves is told at once
     assert not needless or told[-1].cost == pytest.approx(end.cost, abs=2 * longest + batch)
 
 

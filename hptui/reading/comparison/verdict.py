@@ -167,11 +167,16 @@ def _kind(difference: Difference, metric: str) -> Kind:
 
 
 def _short(kind: Kind, difference: Difference, title: str, planned: int, cost: Cost | None, of: str) -> str:
-    if difference.mean is None or kind == "too few":
+    if difference.mean is None or kind == "too few" or _is_nothing(difference):
         return _told(kind, difference, title, planned, cost, of)
     so_far = " so far" * (difference.n < planned)
     told = f"{_start(kind, title, of)} here" if kind != "untold" else f"Whether {of} pays cannot be told"
     return f"{told}{so_far}: {signed(difference.mean)} points of test {title}{cost_words(cost)}."
+
+
+def _is_nothing(difference: Difference) -> bool:
+    """Whether every optimized run came to what its baseline did, as where nothing was chosen."""
+    return difference.n >= LEAST_PAIRS and difference.mean == 0 and difference.sd == 0
 
 
 def _start(kind: Kind, title: str, of: str) -> str:
@@ -183,6 +188,8 @@ def _told(kind: Kind, difference: Difference, title: str, planned: int, cost: Co
     if difference.mean is None or kind == "too few":
         return _too_few(difference, title, planned, price, of)
     so_far, pairs = " so far" * (n < planned), f"{n} pairs"
+    if _is_nothing(difference):
+        return f"{of[0].upper()}{of[1:]} changes nothing here{so_far}: all {pairs} have the same test {title}{price}."
     points = f"{signed(difference.mean)} points of test {title}"
     if difference.low is None or difference.high is None:
         return f"Whether {of} pays cannot be told{so_far}: all {pairs} differ by the same, {points}{price}."
