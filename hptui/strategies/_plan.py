@@ -173,7 +173,8 @@ def longest(
 ) -> float:
     """The length of a survey's probe, in epochs, with which all stages waste no more than `spare` epochs.
 
-    What the winner of a stage was trained counts too: where that has the values in force, the run stays where it was.
+    What the winner of a stage was trained is no waste, except that the run does one epoch more for each end of an epoch
+    that it came past. Where nothing is chosen the run stays where it was, and what follows is cut, if anything does.
 
     Args:
         strategy: says how long the stages are, one to the other.
@@ -182,12 +183,16 @@ def longest(
         step: a batch in epochs, by which a probe may be rounded.
         branches: of a race, which follow the run as far as it comes on by a screen.
     """
+    can_be_cut = branches > 0 or any(name != "survey" for _, name, _ in stages)
+
+    def lost(ahead: float) -> float:
+        return math.floor(ahead) if can_be_cut else ahead
 
     def waste(unit: float) -> float:
         total, ahead, before = 0.0, 0.0, 0
         for epoch, name, size in stages:
             if epoch != before:
-                total, ahead, before = total + ahead, 0.0, epoch
+                total, ahead, before = total + lost(ahead), 0.0, epoch
             total += size * step
             if name == "survey":
                 kept = min(strategy.finalists, size)
@@ -198,7 +203,7 @@ def longest(
                 gained = 2 * (strategy.length * unit + step)
                 ahead += gained
                 total += branches * math.ceil(gained)
-        return total + ahead
+        return total + lost(ahead)
 
     low, high = 0.0, max(spare, step)
     for _ in range(50):
