@@ -235,7 +235,7 @@ def test_where_nothing_is_decided_what_it_takes_is_said_and_is_true(epochs: int)
         (40, "for lr alone --budget 48.6"),
         (
             300,
-            "it takes --budget 11.5, or --set batch_size=3; for lr alone --epochs 63, or --budget 7.3, or --set "
+            "it takes --budget 11.5, or --set batch_size=3; for lr alone --epochs 64, or --budget 7.4, or --set "
             "batch_size=6",
         ),
     ],
