@@ -151,15 +151,12 @@ def test_where_run_and_branches_are_level_the_best_goes_on_while_the_rate_falls(
     assert strategy.memory["due"] == []
 
 
-@pytest.mark.parametrize(
-    ("loss", "since"), [(gain_of(3e-4), 6), (gain_of(-3e-4), 6), (strong_helps, 6), (strong_harms, None)]
-)
-def test_the_rate_falls_from_the_last_leg_on_or_where_a_branch_was_taken(loss: Loss, since: int | None) -> None:
-    """Nothing else was chosen: the rate in force is the best one."""
-    strategy, in_force = adaptive(budget=4), 0.0464158883
-    for epoch in (1, 3, 4, 6, 9):
-        race(strategy, loss, since=epoch, until=epoch + 1, lr=in_force)
-        assert strategy.follows_schedule() == (since is not None and epoch >= since), epoch
+def test_where_a_race_begins_the_run_comes_as_far_as_its_branches_and_the_rate_falls() -> None:
+    """Also where nothing else was chosen: the rate in force is the best one."""
+    strategy = adaptive(budget=4)
+    _, choice = race(strategy, strong_harms, until=2, lr=0.0464158883)[1]
+    assert (choice.values["lr"], choice.start is not None) == (0.0464158883, True)
+    assert strategy.follows_schedule()
 
 
 def test_a_last_leg_that_the_budget_does_not_allow_is_none() -> None:
@@ -259,7 +256,7 @@ def test_where_the_budget_is_too_small_for_a_race_regularisers_are_screened(
 ) -> None:
     strategy, at = adaptive(30, budget), situation(search=TWO, epochs=30)
     rounds, _ = run_decision(strategy, at, lambda one: measure(one, at, 0.5))
-    assert len(rounds) == 2 + (branches > 0)  # branches begin from a batch of the run's own, which stayed as it was
+    assert len(rounds) == 2
     assert strategy.memory["branches"] == branches
     assert {stage for _, stage in strategy.memory["due"]} == later
 

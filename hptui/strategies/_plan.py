@@ -183,7 +183,7 @@ def longest(
         step: a batch in epochs, by which a probe may be rounded.
         branches: of a race, which follow the run as far as it comes on by a screen.
     """
-    can_be_cut = branches > 0 or any(name != "survey" for _, name, _ in stages)
+    can_be_cut = branches > 0 or any(name == "screen" for _, name, _ in stages)
 
     def lost(ahead: float) -> float:
         return math.floor(ahead) if can_be_cut else ahead

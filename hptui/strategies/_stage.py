@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from hptui.hyperparameters import Values
 from hptui.metrics.scores import lower_is_better, score_title, score_words
@@ -24,6 +24,8 @@ class Stage:
             if name in situation.values  # a model may have several dropout rates of its own
         }
         """searched, within their ranges"""
+        self.race_begins = False
+        """from where a stage ends: the run is one of its contenders, and comes as far as the others"""
         self._first = self.values
         self.loss = situation.loss
         self.start: StateName | None = None
@@ -68,9 +70,10 @@ class Stage:
     def choice(self, taken: Measurement, how: str, among: Sequence[Measurement], preferred: str) -> Choice:
         """Go on with values and weights of `taken`, the best `among` them or, as `preferred` says, another.
 
-        Where that has the values in force the run stays where it is: nothing was chosen, so it is the ordinary one.
+        Where that has the values in force the run stays where it is, unless a race begins there: nothing was chosen, so
+        it is the ordinary one.
         """
-        moves = bool(changed(taken, self.values))
+        moves = self.race_begins or bool(changed(taken, self.values))
         if moves:
             self.loss = taken.loss
             self._came = next(epochs for one, epochs in self._lately if one.candidate is taken.candidate)
@@ -107,7 +110,7 @@ class Stage:
         self.ahead += self._came
         self._came, self._lately = 0.0, []
 
-    def concluded(self, otherwise: str, within: Sequence[str]) -> Choice:
+    def concluded(self, otherwise: str, within: Collection[str]) -> Choice:
         """What all stages of the decision came to, or that nothing was done.
 
         Args:

@@ -10,7 +10,7 @@
    because in one that overfits already every regulariser that acts at once looks good.
 4. From the middle on the rate falls linearly to zero (warm-up, stable, decay). The number of epochs is known, and a
    search by short probes must not be what finds it (short-horizon bias, Wu et al. 2018, arXiv 1803.02021). Where
-   nothing was chosen it stays as it is: nothing speaks for another rate then, and the run is an ordinary one.
+   nothing was chosen and no race began it stays as it is, and the run is the ordinary one, to the bit.
 
 The run goes on with the weights of each winner, so that the images of its probe are not lost. What is in force is left
 on evidence alone: the best has to be better by more standard errors, paired over the validation images, than the best
@@ -177,26 +177,23 @@ class Adaptive(Strategy):
             "changed": self._search_changed,
         }
         stage = Stage(situation)
+        stage.race_begins = any(name == "race" and at <= situation.epoch for at, name in self.memory["due"])
         tried = ("lr", *self.memory.get("changed", ()))
         for name in dict.fromkeys(name for at, name in self.memory["due"] if at <= situation.epoch):
             self.memory["due"] = [[at, due] for at, due in self.memory["due"] if due != name or at > situation.epoch]
             if any(self._concerns(name, searched) for searched in situation.space):  # it may be gone since
                 stage.go_on_from((yield from stages[name](stage)))
         _racing.follow(self.memory, stage.ahead)
-        self._settle_rate(chosen=stage.has_chosen)
-        choice = stage.concluded(self._nothing(situation), tried)
+        races = race_of(self.memory).count > 0
+        if races or stage.has_chosen:
+            self.memory["follows schedule"] = True
+        choice = stage.concluded(self._nothing(situation), situation.space if races else tried)
         if left_out := tuple(name for name in self.memory["left_out"] if name in situation.space):
             reason = f"{choice.reason}; no budget to search {', '.join(left_out)}"
             choice = replace(choice, reason=reason, left_out=left_out)
         if choice.start is not None and self.returns:
             self.memory |= {"home": choice.start, "loss": stage.loss, "watched": situation.epoch + 1, "returns": 0}
         return choice
-
-    def _settle_rate(self, *, chosen: bool) -> None:
-        """Let the rate fall once something was `chosen`, or where a last leg is to see it fall; it falls in the end."""
-        race = race_of(self.memory)
-        if chosen or (race.count and not race.ends):
-            self.memory["follows schedule"] = True
 
     def _nothing(self, situation: Situation) -> str:
         """Why nothing is tried now."""
