@@ -1229,7 +1229,6 @@ def test_no_line_is_wider_than_the_terminal(size: tuple[int, int], kept_form: Ke
                 "budget auto: 1.5",
                 "no budget to search lr: it takes --epochs ",
                 "nothing will be decided",
-                "schedule late",
             ],
         ),
         (
