@@ -219,7 +219,7 @@ def _kept_end(config: StudyConfig, arm: Arm) -> str:
         same = factor(1.0) == factor(config.epochs / (config.epochs + 1))
     except Exception:  # of the user's own code, which is checked where it is used
         return ""
-    whom = f"no {arm} run for which other values are chosen" if waits else f"no {arm} run"
+    whom = f"no {arm} run that races, or for which other values are chosen," if waits else f"no {arm} run"
     return "" if same else f"schedule {name} needs its end where it is: {whom} goes on"
 
 

@@ -136,6 +136,19 @@ def test_the_rate_stays_as_it_is_until_something_was_chosen(loss: Loss, follows:
     assert strategy.follows_schedule() == follows
 
 
+def test_a_rate_outside_its_range_is_left_so_something_was_chosen() -> None:
+    strategy = adaptive()
+    _, choice = decide(strategy, situation(search={"lr": "1e-2:1:log:5"}), lambda _: 0.2)
+    assert (choice.values["lr"], choice.start is not None, strategy.follows_schedule()) == (1e-2, True, True)
+
+
+def test_what_an_older_hptui_remembers_follows_the_schedule() -> None:
+    strategy = adaptive()
+    decide(strategy, situation(), lambda _: 0.2)
+    del strategy.memory["follows schedule"]
+    assert strategy.follows_schedule()
+
+
 def test_what_lies_outside_its_range_stays_there_until_something_is_chosen() -> None:
     _, nothing = decide(adaptive(), situation(), lambda _: 0.2)
     assert nothing.values == {"lr": 1e-3}  # and a weight decay of 0
@@ -298,7 +311,9 @@ def test_a_range_that_changes_before_the_screen_takes_nothing_from_it() -> None:
     strategy.memory["due"] = [[2, stage] for _, stage in strategy.memory["due"]]
     spent = strategy.memory["unit"] * 20
     _, choice = decide(strategy, situation(2, search=narrow, lr=0.05, loss=0.1, probed=spent), basin)
-    assert (choice.candidate is not None, choice.start) == (True, None)
+    assert choice.candidate is not None
+    assert choice.start is not None
+    assert strategy.memory["home"] is choice.start
     assert choice.reason.startswith("screen of 2 levels")
     assert "within the new range of lr; no budget to search lr" in choice.reason
     assert choice.values["lr"] == 1e-2
@@ -404,10 +419,19 @@ def test_more_ranges_than_were_planned_for_keep_to_the_budget() -> None:
 @pytest.mark.parametrize("epochs", [2, 3, 10, 14, 100])
 @pytest.mark.parametrize("budget", [1.2, 1.5, 3.0])
 @pytest.mark.parametrize("images", [1_000, 10_000, 55_000])
+@pytest.mark.parametrize("gain", [0.0, 1e-6])
 def test_the_whole_costs_no_more_than_the_budget(
-    search: dict[str, str], epochs: int, budget: float, images: int
+    search: dict[str, str], epochs: int, budget: float, images: int, gain: float
 ) -> None:
-    """Every image of a probe counts; those of a winner are spared in the training, to the end of its epoch."""
+    """Every image of a probe counts; those of a winner are spared in the training, to the end of its epoch.
+
+    Where a regulariser gains too little to be taken, the last round of a screen is for nothing.
+    """
+    known: Loss = basin if "lr" in search else lambda _: 0.1
+
+    def loss(found: Values) -> float:
+        return known(found) - gain * (found["dropout"] > 0) - gain * (found["weight_decay"] > 1e-5)
+
     strategy = adaptive(epochs, budget)
     probed = trained = 0.0
     in_force: Values = {}
@@ -416,7 +440,7 @@ def test_the_whole_costs_no_more_than_the_budget(
         if strategy.decides(epoch, 0.1):
             done = {"trained": trained, "probed": probed}
             at = situation(epoch, search=search, epochs=epochs, images=images, loss=0.1, **in_force, **done)
-            rounds, choice = decide(strategy, at, basin if "lr" in search else lambda _: 0.1)
+            rounds, choice = decide(strategy, at, loss)
             in_force |= choice.values
             for candidates in rounds:
                 sizes = [one.values.get("batch_size", 100) for one in candidates]
@@ -429,6 +453,7 @@ def test_the_whole_costs_no_more_than_the_budget(
                 assert raced or min(steps) >= LEAST_STEPS - 1
                 probed += sum(shares)
                 place += min(shares) if raced else max(shares)
+            place *= choice.start is not None
         trained += 1 - place % 1  # a winner that ends with an epoch is followed by a whole one
     assert (probed + trained) / epochs <= budget + 1e-9
 

@@ -161,7 +161,8 @@ def affordable(strategy: Shape, stage: Standing, candidates: int, wanted: float,
     step, length = largest_batch(stage.situation), wanted
     room = room_of(strategy, stage) - race.expense(step)
     while length > 0 and length >= LEAST_STEPS * step:
-        waste = candidates * (length + step) + 2 * step + math.floor(stage.ahead + 2 * length + 2 * step)
+        stays, moves = math.floor(stage.ahead) + 2 * length, math.floor(stage.ahead + 2 * length + 2 * step)
+        waste = candidates * (length + step) + 2 * step + max(stays, moves)
         if waste + race.count * math.ceil(3 * length + 2 * step) <= room:
             return length
         length *= 0.95
@@ -174,7 +175,8 @@ def longest(
     """The length of a survey's probe, in epochs, with which all stages waste no more than `spare` epochs.
 
     What the winner of a stage was trained is no waste, except that the run does one epoch more for each end of an epoch
-    that it came past. Where nothing is chosen the run stays where it was, and what follows is cut, if anything does.
+    that it came past. Where nothing is chosen the run stays where it was, and all of it is: what follows is cut then,
+    but nothing follows the last stage.
 
     Args:
         strategy: says how long the stages are, one to the other.
@@ -183,16 +185,12 @@ def longest(
         step: a batch in epochs, by which a probe may be rounded.
         branches: of a race, which follow the run as far as it comes on by a screen.
     """
-    can_be_cut = branches > 0 or any(name == "screen" for _, name, _ in stages)
-
-    def lost(ahead: float) -> float:
-        return math.floor(ahead) if can_be_cut else ahead
 
     def waste(unit: float) -> float:
         total, ahead, before = 0.0, 0.0, 0
         for epoch, name, size in stages:
             if epoch != before:
-                total, ahead, before = total + lost(ahead), 0.0, epoch
+                total, ahead, before = total + math.floor(ahead), 0.0, epoch
             total += size * step
             if name == "survey":
                 kept = min(strategy.finalists, size)
@@ -203,7 +201,7 @@ def longest(
                 gained = 2 * (strategy.length * unit + step)
                 ahead += gained
                 total += branches * math.ceil(gained)
-        return total + lost(ahead)
+        return total + (math.floor(ahead) if branches else ahead)
 
     low, high = 0.0, max(spare, step)
     for _ in range(50):

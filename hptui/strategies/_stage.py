@@ -24,8 +24,10 @@ class Stage:
             if name in situation.values  # a model may have several dropout rates of its own
         }
         """searched, within their ranges"""
-        self.race_begins = False
-        """from where a stage ends: the run is one of its contenders, and comes as far as the others"""
+        self.race_is_due = False
+        """where a stage ends, to be one of its contenders, the run comes as far as the others will"""
+        self.inside: Collection[str] = ()
+        """hyperparameters that are to lie within their ranges after this decision, whatever it chooses"""
         self._first = self.values
         self.loss = situation.loss
         self.start: StateName | None = None
@@ -43,8 +45,13 @@ class Stage:
 
     @property
     def has_chosen(self) -> bool:
-        """Whether other values were chosen than those in force."""
-        return self.values != self._first
+        """Whether other values were chosen than those in force, or had to be because these lie outside their ranges."""
+        return self.values != self._first or self._leaves_the_outside
+
+    @property
+    def _leaves_the_outside(self) -> bool:
+        before = self.situation.values
+        return any(name in self.inside and value != before[name] for name, value in self._first.items())
 
     def unchanged(self, measurements: Sequence[Measurement]) -> Measurement | None:
         """The one of these that has all values as they are in force, if there is one."""
@@ -70,10 +77,10 @@ class Stage:
     def choice(self, taken: Measurement, how: str, among: Sequence[Measurement], preferred: str) -> Choice:
         """Go on with values and weights of `taken`, the best `among` them or, as `preferred` says, another.
 
-        Where that has the values in force the run stays where it is, unless a race begins there: nothing was chosen, so
+        Where that has the values in force the run stays where it is, unless a race is due there: nothing was chosen, so
         it is the ordinary one.
         """
-        moves = self.race_begins or bool(changed(taken, self.values))
+        moves = self.race_is_due or self._leaves_the_outside or bool(changed(taken, self.values))
         if moves:
             self.loss = taken.loss
             self._came = next(epochs for one, epochs in self._lately if one.candidate is taken.candidate)
@@ -110,16 +117,17 @@ class Stage:
         self.ahead += self._came
         self._came, self._lately = 0.0, []
 
-    def concluded(self, otherwise: str, within: Collection[str]) -> Choice:
+    def concluded(self, otherwise: str, *, races: bool) -> Choice:
         """What all stages of the decision came to, or that nothing was done.
+
+        What lies outside its range from the start on, as a weight decay of 0, stays there until something is chosen.
 
         Args:
             otherwise: the reason where nothing was tried.
-            within: hyperparameters that are to lie within their ranges, whatever was chosen. Others that lie outside
-                from the start on, as a weight decay of 0, stay there until something is.
+            races: whether a race has begun, with all values within their ranges.
         """
         values = self.values if self._passed else {}
-        if not self.has_chosen:
+        if not (races or self.has_chosen):
             before = self.situation.values
-            values = {name: value for name, value in values.items() if name in within or value == before[name]}
+            values = {name: value for name, value in values.items() if value == before[name]}
         return Choice(values, "; ".join(self._reasons) or otherwise, self._candidate, self.start)

@@ -12,14 +12,14 @@
    search by short probes must not be what finds it (short-horizon bias, Wu et al. 2018, arXiv 1803.02021). Where
    nothing was chosen and no race began it stays as it is, and the run is the ordinary one, to the bit.
 
-The run goes on with the weights of each winner, so that the images of its probe are not lost. What is in force is left
-on evidence alone: the best has to be better by more standard errors, paired over the validation images, than the best
-of as many equal ones would seem to be (overtuning, Schneider et al. 2025, arXiv 2506.19540). A short probe flatters
-small rates and weak regularisation: a smaller rate has to be better by a share of the score too, and of the candidates
-within one standard error of the best the one with the largest rate, or the strongest regularisation, is taken (Breiman
-et al. 1984, Classification and Regression Trees, section 3.4.3). What is taken of each hyperparameter alone is tried
-together before it counts. If the epoch after a choice goes wrong, the run goes back to where the choice was made, with
-a smaller rate.
+The run goes on with the weights of each winner of other values, so that the images of its probe are not lost. What is
+in force is left on evidence alone: the best has to be better by more standard errors, paired over the validation
+images, than the best of as many equal ones would seem to be (overtuning, Schneider et al. 2025, arXiv 2506.19540). A
+short probe flatters small rates and weak regularisation: a smaller rate has to be better by a share of the score too,
+and of the candidates within one standard error of the best the one with the largest rate, or the strongest
+regularisation, is taken (Breiman et al. 1984, Classification and Regression Trees, section 3.4.3). What is taken of
+each hyperparameter alone is tried together before it counts. If the epoch after a choice goes wrong, the run goes back
+to where the choice was made, with a smaller rate.
 
 Candidates are compared by what --score says, on the same validation images (`hptui.metrics.evidence` says how paired
 standard errors come of scores that are no mean over images). Where a coarse score of few images, such as an accuracy,
@@ -103,7 +103,7 @@ class Adaptive(Strategy):
     """times that it goes back, at most, from where the epochs after a choice went wrong"""
 
     def follows_schedule(self) -> bool:
-        return bool(self.memory.get("follows schedule"))
+        return bool(self.memory.get("follows schedule", "due" in self.memory))  # an older hptui always followed it
 
     def needed(self) -> list[StateName]:
         home = [self.memory["home"]] if "home" in self.memory else []
@@ -167,7 +167,7 @@ class Adaptive(Strategy):
         if self._went_wrong(situation.epoch, situation.loss):
             return self._go_back(situation)
         if "due" not in self.memory:
-            self.memory |= plan(self, situation)
+            self.memory |= plan(self, situation) | {"follows schedule": False}
         stages: dict[str, Callable[[Stage], DecisionCourse]] = {
             "survey": self._survey,
             "race": self._begin_race,
@@ -177,8 +177,8 @@ class Adaptive(Strategy):
             "changed": self._search_changed,
         }
         stage = Stage(situation)
-        stage.race_begins = any(name == "race" and at <= situation.epoch for at, name in self.memory["due"])
-        tried = ("lr", *self.memory.get("changed", ()))
+        stage.race_is_due = any(name == "race" and at <= situation.epoch for at, name in self.memory["due"])
+        stage.inside = ["lr", *self.memory.get("changed", ())]
         for name in dict.fromkeys(name for at, name in self.memory["due"] if at <= situation.epoch):
             self.memory["due"] = [[at, due] for at, due in self.memory["due"] if due != name or at > situation.epoch]
             if any(self._concerns(name, searched) for searched in situation.space):  # it may be gone since
@@ -187,7 +187,7 @@ class Adaptive(Strategy):
         races = race_of(self.memory).count > 0
         if races or stage.has_chosen:
             self.memory["follows schedule"] = True
-        choice = stage.concluded(self._nothing(situation), situation.space if races else tried)
+        choice = stage.concluded(self._nothing(situation), races=races)
         if left_out := tuple(name for name in self.memory["left_out"] if name in situation.space):
             reason = f"{choice.reason}; no budget to search {', '.join(left_out)}"
             choice = replace(choice, reason=reason, left_out=left_out)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 BESIDE_TRAINING, ALONE = 0.02, 0.4
 """shares of one processor that looking may take: a training in the same process waits for the interpreter meanwhile,
-one in another process has other processors; with 64 of 1,000 runs at work a look takes a quarter of a second"""
+one in another process may have other processors; with 64 of 1,000 runs at work a look takes a quarter of a second"""
 LEAST_SECONDS, MOST_SECONDS = 0.2, 2.0
 
 

@@ -58,10 +58,10 @@ def shifted(*by: float) -> dict[int, float]:
             shifted(0, 0, 0),
             3,
             "untold",
-            "The search changes nothing here: all 3 pairs have the same test accuracy",
+            "The search makes no difference here: all 3 pairs have the same test accuracy",
             ".",
         ),
-        (shifted(0, 0, 0, 0), 5, "untold", "The search changes nothing here so far: all 4 pairs", "2.20 times"),
+        (shifted(0, 0, 0, 0), 5, "untold", "The search makes no difference here so far: all 4 pairs", "2.20 times"),
         (shifted(0.01, 0.0101, 0.0102), 3, "pays", "The search pays here:", "With so few pairs"),
         (
             shifted(0.25, 0.25),

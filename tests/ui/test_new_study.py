@@ -222,7 +222,7 @@ def test_the_defaults_can_be_started_as_they_are(size: tuple[int, int]) -> None:
     async def test(app: Host, pilot: Pilot[None]) -> None:
         assert app.can_start
         cost, budget, survey, screen, otherwise = app.planned.splitlines()
-        assert cost == "cost about 1.50 plain trainings; 10 + 10 runs of 10 epochs"
+        assert cost == "cost about 1.49 plain trainings; 10 + 10 runs of 10 epochs"
         assert budget.startswith("budget auto: 1.5 plain trainings, or more")
         assert survey.startswith("before epoch 1: survey of lr, 7 candidates for ")
         assert screen.startswith("before epoch 3: screen of weight_decay, augmentation, ")

@@ -189,7 +189,9 @@ def _told(kind: Kind, difference: Difference, title: str, planned: int, cost: Co
         return _too_few(difference, title, planned, price, of)
     so_far, pairs = " so far" * (n < planned), f"{n} pairs"
     if _is_nothing(difference):
-        return f"{of[0].upper()}{of[1:]} changes nothing here{so_far}: all {pairs} have the same test {title}{price}."
+        return (
+            f"{of[0].upper()}{of[1:]} makes no difference here{so_far}: all {pairs} have the same test {title}{price}."
+        )
     points = f"{signed(difference.mean)} points of test {title}"
     if difference.low is None or difference.high is None:
         return f"Whether {of} pays cannot be told{so_far}: all {pairs} differ by the same, {points}{price}."

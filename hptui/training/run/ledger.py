@@ -39,7 +39,7 @@ class Progress:
     results: dict[str, tuple[float, float]] = field(default_factory=dict)
     """(loss, accuracy) of the delivered weights after the last epoch, by split"""
     chosen_for: int = 0
-    """last epoch that other values were chosen for; 0: none"""
+    """last epoch that values were chosen for; 0: none"""
     end_moved: int = 0
     """by how many epochs the run ends later than it was asked to; below 0: earlier"""
     trained_with: dict[str, float] = field(default_factory=dict)

@@ -221,7 +221,7 @@ class Run:
     def _decide(self, epoch: int) -> None:
         """The decision before `epoch`, if there is one."""
         progress, maker = self.ledger.progress, self._decision_maker()
-        before, values = progress.decisions, self.state.values.chosen()
+        before = progress.decisions
         if progress.by_hand:
             maker.use_by_hand(epoch)
         elif self.strategy.decides(epoch, progress.scored_loss):
@@ -229,7 +229,7 @@ class Run:
             self.state.values.scale_rate(self._schedule((epoch - 1) / progress.schedule_end(self.config.epochs)))
             maker.give_up_other_factor()
             maker.decide(epoch)
-        if progress.decisions > before and self.state.values.chosen() != values:
+        if progress.decisions > before:
             progress.chosen_for = epoch
 
     def _decision_maker(self) -> DecisionMaker:
