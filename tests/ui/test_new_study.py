@@ -375,7 +375,9 @@ def test_the_data_set_is_built_in_a_path_or_ones_own(word: str, typed: str, expe
 async def type_path(app: Host, pilot: Pilot[None], word: str, path: str) -> None:
     app.row("dataset").query_one(Choice).value = word
     await until(pilot, lambda: app.shows_field("dataset"))
+    await pilot.pause()  # who had the cursor before has lost it by then
     app.field("dataset").focus()
+    await until(pilot, lambda: app.screen.focused is app.field("dataset"))
     app.field("dataset").value = path
 
 
