@@ -142,6 +142,12 @@ def test_a_rate_outside_its_range_is_left_so_something_was_chosen() -> None:
     assert (choice.values["lr"], choice.start is not None, strategy.follows_schedule()) == (1e-2, True, True)
 
 
+def test_where_nothing_is_tried_a_rate_outside_its_range_stays_as_it_is() -> None:
+    strategy = adaptive(epochs=1, budget=1.01)
+    rounds, choice = decide(strategy, situation(epochs=1, search={"lr": "1e-2:1:log:5"}), lambda _: 0.2)
+    assert (rounds, choice.values, strategy.follows_schedule()) == ([], {}, False)
+
+
 def test_what_an_older_hptui_remembers_follows_the_schedule() -> None:
     strategy = adaptive()
     decide(strategy, situation(), lambda _: 0.2)

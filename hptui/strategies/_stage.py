@@ -15,7 +15,14 @@ from hptui.strategies._comparing import changed, standing
 class Stage:
     """What one stage of a decision hands to the next."""
 
-    def __init__(self, situation: Situation) -> None:
+    def __init__(self, situation: Situation, *, race_is_due: bool = False, inside: Collection[str] = ()) -> None:
+        """Begin where the run is.
+
+        Args:
+            situation: of the run.
+            race_is_due: in this decision: the run, one of its contenders, comes as far as the others will.
+            inside: hyperparameters that are to lie within their ranges once anything was tried, whatever is chosen.
+        """
         self.situation = situation
         self.space = situation.space
         self.values: Values = {
@@ -24,11 +31,7 @@ class Stage:
             if name in situation.values  # a model may have several dropout rates of its own
         }
         """searched, within their ranges"""
-        self.race_is_due = False
-        """where a stage ends, to be one of its contenders, the run comes as far as the others will"""
-        self.inside: Collection[str] = ()
-        """hyperparameters that are to lie within their ranges after this decision, whatever it chooses"""
-        self._first = self.values
+        self._first, self._race_is_due, self._inside = self.values, race_is_due, inside
         self.loss = situation.loss
         self.start: StateName | None = None
         self.wasted = 0.0
@@ -46,12 +49,12 @@ class Stage:
     @property
     def has_chosen(self) -> bool:
         """Whether other values were chosen than those in force, or had to be because these lie outside their ranges."""
-        return self.values != self._first or self._leaves_the_outside
+        return self._passed and (self.values != self._first or self._leaves_the_outside)
 
     @property
     def _leaves_the_outside(self) -> bool:
         before = self.situation.values
-        return any(name in self.inside and value != before[name] for name, value in self._first.items())
+        return any(name in self._inside and value != before[name] for name, value in self._first.items())
 
     def unchanged(self, measurements: Sequence[Measurement]) -> Measurement | None:
         """The one of these that has all values as they are in force, if there is one."""
@@ -80,7 +83,7 @@ class Stage:
         Where that has the values in force the run stays where it is, unless a race is due there: nothing was chosen, so
         it is the ordinary one.
         """
-        moves = self.race_is_due or self._leaves_the_outside or bool(changed(taken, self.values))
+        moves = self._race_is_due or self._leaves_the_outside or bool(changed(taken, self.values))
         if moves:
             self.loss = taken.loss
             self._came = next(epochs for one, epochs in self._lately if one.candidate is taken.candidate)

@@ -176,9 +176,8 @@ class Adaptive(Strategy):
             "screen": self._screen,
             "changed": self._search_changed,
         }
-        stage = Stage(situation)
-        stage.race_is_due = any(name == "race" and at <= situation.epoch for at, name in self.memory["due"])
-        stage.inside = ["lr", *self.memory.get("changed", ())]
+        races = any(name == "race" and at <= situation.epoch for at, name in self.memory["due"])
+        stage = Stage(situation, race_is_due=races, inside=["lr", *self.memory.get("changed", ())])
         for name in dict.fromkeys(name for at, name in self.memory["due"] if at <= situation.epoch):
             self.memory["due"] = [[at, due] for at, due in self.memory["due"] if due != name or at > situation.epoch]
             if any(self._concerns(name, searched) for searched in situation.space):  # it may be gone since

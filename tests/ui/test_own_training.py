@@ -186,15 +186,19 @@ def test_an_attempt_that_is_about_to_begin_leaves_no_room_for_another() -> None:
     assert (own.error, own.config) == (None, second)
 
 
+async def open_from_the_list(sitting: Sitting, study: Path) -> None:
+    await sitting.pilot.press("escape")
+    await sitting.until(lambda: isinstance(sitting.app.screen, StudyListScreen))
+    sitting.app.open_study(study)
+    await sitting.sees_dashboard()
+
+
 def test_a_study_is_resumed_from_its_dashboard_which_the_new_one_replaces(tmp_path: Path) -> None:
     study = make_study(tmp_path / "study")
     write_run(study, "baseline", 0, [run_started(arm="baseline"), *trained_epoch(1)])
 
     async def script(sitting: Sitting) -> None:
-        await sitting.pilot.press("escape")
-        await sitting.until(lambda: isinstance(sitting.app.screen, StudyListScreen))
-        sitting.app.open_study(study.directory)
-        await sitting.sees_dashboard()
+        await open_from_the_list(sitting, study.directory)
         first = sitting.app.screen
         await sitting.until(lambda: offers(sitting, "R"))
         await sitting.pilot.press("R")
@@ -218,10 +222,7 @@ def test_a_study_of_another_folder_is_in_the_list_once_it_was_looked_at(tmp_path
     write_run(study, "baseline", 0, [run_started(arm="baseline"), *trained_epoch(1)])
 
     async def script(sitting: Sitting) -> None:
-        await sitting.pilot.press("escape")
-        await sitting.until(lambda: isinstance(sitting.app.screen, StudyListScreen))
-        sitting.app.open_study(study.directory)
-        await sitting.sees_dashboard()
+        await open_from_the_list(sitting, study.directory)
         await sitting.pilot.press("escape")
         await sitting.until(lambda: isinstance(sitting.app.screen, StudyListScreen))
         table = sitting.app.screen.query_one(DataTable)
