@@ -21,6 +21,8 @@ from hptui.record.files import replacing
 from hptui.record.write_errors import cannot_write
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from hptui.export.pictures import Picture
 
 __all__ = ["export", "missing"]
@@ -131,8 +133,9 @@ def _pictures(
 
     drawn = list(pictures(study, each_decision=each_decision))
     for picture in drawn:
+        once = _DrawnOnce(picture, kinds, theme, titles)
         for kind in kinds:
-            yield Product(f"{picture.name}.{kind}", partial(_draw, picture, kind, theme, titles))
+            yield Product(f"{picture.name}.{kind}", partial(once.write, kind))
     if drawn and not titles:
         yield Product(CAPTIONS_FILE, partial(_write_captions, drawn))
 
@@ -162,8 +165,21 @@ def _write_captions(drawn: Iterable[Picture], file: BinaryIO) -> None:
     file.write("\n".join(f"{picture.name}: {picture.caption}\n" for picture in drawn).encode())
 
 
-def _draw(picture: Picture, kind: Format, theme: ThemeName, titles: bool, file: BinaryIO) -> None:
-    from hptui.export.style import look
+class _DrawnOnce:
+    """A picture that is drawn and laid out for its first kind, and forgotten once it is written in all of them."""
 
-    with look(theme, titles=titles):
-        picture.draw().savefig(file, format=kind, metadata=METADATA[kind])
+    def __init__(self, picture: Picture, kinds: list[Format], theme: ThemeName, titles: bool) -> None:
+        self._picture, self._kinds, self._theme, self._titles = picture, kinds, theme, titles
+        self._figure: Figure | None = None
+
+    def write(self, kind: Format, file: BinaryIO) -> None:
+        """Write the picture in one of its kinds."""
+        from hptui.export.style import lay_out, look
+
+        with look(self._theme, titles=self._titles):
+            if self._figure is None:
+                self._figure = self._picture.draw()
+                lay_out(self._figure)
+            self._figure.savefig(file, format=kind, metadata=METADATA[kind])
+        if kind == self._kinds[-1]:
+            self._figure = None

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from hptui.export.heatmap_cells import draw_cells, mark_cells, write_numbers
 from hptui.export.heatmap_legend import legend_handles
 from hptui.export.scales import all_fit, legend_columns
-from hptui.export.style import NARROW, SMALL, WIDE, literal, new_figure, title_of, titled, wrapped
+from hptui.export.style import NARROW, SMALL, WIDE, lay_out, literal, new_figure, title_of, titled, wrapped
 from hptui.metrics.classification import METRIC_TITLES, metric_title
 from hptui.reading.run_state import Decision
 from hptui.reading.views.expected_cells import prediction_words
@@ -106,7 +106,7 @@ def heatmap_page(
         subplot.set_visible(False)
     if handles := legend_handles([panel.grid for panel in (*shown, *beside)]):
         figure.legend(handles=handles, loc="outside lower center", ncols=legend_columns(handles, width))
-    figure.lay_out()  # so that the room in the cells is known
+    lay_out(figure)  # so that the room in the cells is known
     for one in drawn:
         write_numbers(one)
         mark_cells(one)

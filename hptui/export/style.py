@@ -163,21 +163,23 @@ class Drawing(Figure):
         """Draw, or, where savefig asks for it before it has switched the layout off, lay out alone."""
         engine = self.get_layout_engine()
         if self.canvas.is_saving() and engine is not None and not isinstance(engine, PlaceHolderLayoutEngine):
-            self._place(engine)
+            _place(self, engine)
         else:
             super().draw(renderer)
 
-    def lay_out(self) -> None:
-        """Lay out for good, so that the room that everything has is known."""
-        engine = self.get_layout_engine()
-        assert engine is not None
-        self._place(engine)
-        self.set_layout_engine(_Settled())
 
-    def _place(self, engine: LayoutEngine) -> None:
-        for subplot in self.axes:
-            subplot.apply_aspect()
-        engine.execute(self)
+def lay_out(figure: Figure) -> None:
+    """Lay out for good: the room that everything has is known then, and the same in every format."""
+    engine = figure.get_layout_engine()
+    assert engine is not None
+    _place(figure, engine)
+    figure.set_layout_engine(_Settled())
+
+
+def _place(figure: Figure, engine: LayoutEngine) -> None:
+    for subplot in figure.axes:
+        subplot.apply_aspect()
+    engine.execute(figure)
 
 
 class _Settled(LayoutEngine):

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import msgspec
 import pytest
 from adaptive_log import SCREEN_REASON, adaptive_run
+from coarse import COARSE, draw_coarsely, leave_undrawn
 from fabricate import (
     candidate_scored,
     chosen,
@@ -113,11 +114,18 @@ def opened(files: list[Path]) -> Iterator[tuple[str, Image.Image]]:
             yield file.name, picture.convert("L")
 
 
-def assert_sound(files: list[Path]) -> None:
-    """One or two columns wide at 300 dpi, no taller than a page, drawn upon, and nothing cut at the border."""
+@pytest.fixture
+def coarse(monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many dots on an inch pictures are drawn with; one case (AS_PRINTED) is drawn as it is printed."""
+    draw_coarsely(monkeypatch)
+    return COARSE
+
+
+def assert_sound(files: list[Path], dpi: int = 300) -> None:
+    """One or two columns wide, no taller than a page, drawn upon, and nothing cut at the border."""
     for name, picture in opened(files):
-        assert picture.width in (1050, 2100), name
-        assert 300 < picture.height < 300 * 10, name
+        assert picture.width in (3.5 * dpi, 7 * dpi), name
+        assert dpi < picture.height < dpi * 10, name
         dark = sum(picture.histogram()[:128]) / (picture.width * picture.height)
         assert dark > 0.002, name
         for side in ((0, 0, picture.width, 2), (0, picture.height - 2, picture.width, picture.height),
@@ -144,7 +152,7 @@ CASES: dict[str, tuple[list[Axis], dict[str, Any]]] = {
     "20 runs": ([axis("lr", 1e-4, 1e-1, 3), axis("weight_decay", 1e-6, 1e-2, 3)], {"runs": 20, "epochs": 1}),
     "5 runs": ([axis("lr", 1e-3, 1e-1, 3), axis("dropout", 0, 0.5, 3, "lin")], {"runs": 5, "epochs": 2}),
 }
-DRAWN_RUNS = {"20 runs": 2}
+DRAWN_RUNS = {"20 runs": 2, "5 runs": 2}
 """of a case, those whose heatmaps are drawn: those of its other runs look alike"""
 LIKE_ANOTHER = {
     "25 cells a side": "3 cells a side",
@@ -154,6 +162,10 @@ LIKE_ANOTHER = {
     "one hyperparameter once": "one decision",
 }
 """cases of which only what shows the search is drawn: the other pictures are those of a case with the same results"""
+
+
+AS_PRINTED = "3 cells a side"
+"""the case that is drawn with all dots"""
 
 
 def is_of_search(name: str) -> bool:
@@ -183,10 +195,12 @@ def test_every_picture_of_a_study_is_sound(tmp_path: Path, monkeypatch: pytest.M
         assert results(settings) == results(CASES[LIKE_ANOTHER[case]][1])
     left = [picture for picture in offered if f"{picture.name}.png" in wanted]
     monkeypatch.setattr(hptui.export.pictures, "pictures", lambda *_, **__: left)
+    if case != AS_PRINTED:
+        draw_coarsely(monkeypatch)
     files = export(follower, tmp_path / "pictures")
     assert {file.name for file in files} == wanted
     assert sorted(tmp_path.joinpath("pictures").iterdir()) == sorted(files)
-    assert_sound(files)
+    assert_sound(files, 300 if case == AS_PRINTED else COARSE)
 
 
 @pytest.mark.parametrize("case", ["25 cells a side", "14 decisions", "missing and diverged", "one hyperparameter once"])
@@ -233,7 +247,7 @@ def test_a_legend_has_as_few_rows_as_fit() -> None:
     assert legend_columns([], 3.5) == 1
 
 
-def test_a_run_stopped_half_way_is_drawn_so_far(tmp_path: Path) -> None:
+def test_a_run_stopped_half_way_is_drawn_so_far(coarse: int, tmp_path: Path) -> None:
     axes = [axis("lr", 1e-4, 1e-1, 3), axis("dropout", 0, 0.5, 3, "lin")]
     study = make_study(tmp_path / "study", runs=2, epochs=3)
     write_run(study, "baseline", 0, whole_run("baseline", epochs=3))
@@ -242,7 +256,7 @@ def test_a_run_stopped_half_way_is_drawn_so_far(tmp_path: Path) -> None:
     lines: list[str] = []
     files = export(follow(study.directory), tmp_path / "pictures", progress=lines.append)
     assert {file.name for file in files} == PICTURES | {"heatmaps-optimized-0-page1.png"}
-    assert_sound(files)
+    assert_sound(files, coarse)
     assert lines[:6] == [f"{index}/6 {file.name}" for index, file in enumerate(files, start=1)]
     assert lines[6:] == [
         "missing: the end of 3 of 4 runs: optimized-0 (stopped), baseline-1 (waiting), optimized-1 (waiting)",
@@ -262,7 +276,7 @@ def test_a_study_of_which_no_run_has_begun_says_what_is_missing(tmp_path: Path) 
     ]
 
 
-def test_a_run_that_has_just_begun_and_one_that_searches_nothing(tmp_path: Path) -> None:
+def test_a_run_that_has_just_begun_and_one_that_searches_nothing(coarse: int, tmp_path: Path) -> None:
     study = make_study(tmp_path / "study", runs=2)
     write_run(study, "optimized", 0, [run_started(searched=[])])
     write_run(study, "optimized", 1, [run_started(), decision_started()])
@@ -270,20 +284,20 @@ def test_a_run_that_has_just_begun_and_one_that_searches_nothing(tmp_path: Path)
     files = export(follow(study.directory), tmp_path / "pictures", progress=lines.append)
     assert [file.name for file in files] == ["trajectories.png"]
     assert "missing: heatmaps of optimized-1: no candidate is measured yet" in lines
-    assert_sound(files)
+    assert_sound(files, coarse)
 
 
-def test_a_study_without_a_baseline(tmp_path: Path) -> None:
+def test_a_study_without_a_baseline(coarse: int, tmp_path: Path) -> None:
     study = make_study(tmp_path / "study", baseline="none")
     write_run(study, "optimized", 0, whole_run())
-    assert_sound(export(follow(study.directory), tmp_path / "pictures"))
+    assert_sound(export(follow(study.directory), tmp_path / "pictures"), coarse)
 
 
 @pytest.mark.parametrize("name", ["$x_[red]", "$\\frac{1}{$", "name\nof\x1b[31m two lines", "数字 😀 é", "W" * 200])
-def test_names_from_files_are_literal(tmp_path: Path, name: str) -> None:
+def test_names_from_files_are_literal(coarse: int, tmp_path: Path, name: str) -> None:
     study = searching_study(tmp_path / name, CASES["3 cells a side"][0], epochs=1)
     files = export(follow(study.directory), tmp_path / "pictures")
-    assert_sound(files)
+    assert_sound(files, coarse)
     comparison = compare(follow(study.directory))
     with look():
         figure = accuracies_figure(comparison)
@@ -393,7 +407,7 @@ def test_all_four_hyperparameters_of_a_grid_are_drawn(tmp_path: Path) -> None:
     assert names == ["heatmaps-optimized-0-page1", "heatmaps-optimized-0-page2"]  # twelve heatmaps, then three
 
 
-def test_it_works_in_a_worker_thread_and_leaves_settings_alone(tmp_path: Path) -> None:
+def test_it_works_in_a_worker_thread_and_leaves_settings_alone(coarse: int, tmp_path: Path) -> None:
     import matplotlib
 
     study = finished_study(tmp_path / "study", [0.5, 0.6], [0.7, 0.8])
@@ -466,13 +480,16 @@ def test_literal_keeps_what_can_be_drawn() -> None:
     assert literal("a\nb\x1b数") == "a\ufffdb\ufffd\ufffd"
 
 
-def test_the_command_prints_the_files_it_wrote(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_prints_the_files_it_wrote(
+    coarse: int, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     finished_study(tmp_path / "study", [0.5], [0.7])
     assert main(["export", str(tmp_path / "study")]) == 0
     printed = capsys.readouterr()
     files = [Path(line) for line in printed.out.splitlines()]
     assert sorted(files) == sorted((tmp_path / "study" / "export").iterdir())
-    assert_sound(files)
+    assert_sound(files, coarse)
+    leave_undrawn(monkeypatch)
     assert main(["export", str(tmp_path / "study"), "--to", str(tmp_path / "to" / "here")]) == 0
     assert {file.name for file in (tmp_path / "to" / "here").iterdir()} == {file.name for file in files}
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from adaptive_log import SCREEN_REASON, SURVEY_REASON, adaptive_run
+from coarse import leave_undrawn
 from fabricate import (
     candidate_scored,
     chosen,
@@ -49,13 +50,14 @@ from hptui.ui.drawing.heatmap_lines import heatmap_lines
 RATES = Axis(name="lr", low=1e-3, high=1e-1, scale="log", values=[1e-3, 1e-2, 1e-1])
 
 
-def drawn(directory: Path, **study: Any) -> dict[str, Figure]:
-    """Figures of a study, by name."""
+def drawn(directory: Path, *names: str, **study: Any) -> dict[str, Figure]:
+    """Figures of a study, by name; all of them, if none is named."""
     found = {}
     for picture in pictures(follow(finished_study(directory, **study).directory)):
-        with look():
-            found[picture.name] = picture.draw()
-            assert_readable(found[picture.name])
+        if picture.name in names or not names:
+            with look():
+                found[picture.name] = picture.draw()
+                assert_readable(found[picture.name])
     return found
 
 
@@ -67,7 +69,9 @@ def legend_words(figure: Figure) -> list[str]:
 def test_no_axis_of_accuracies_goes_beyond_0_and_100_percent(tmp_path: Path, accuracy: float) -> None:
     """Also where intervals would: 98, 100 and 100 % have a mean interval that ends at 102.2 %."""
     near = [abs(accuracy - 0.02), accuracy, accuracy]
-    figures = drawn(tmp_path / "study", baseline=near, optimized=[accuracy] * 3, runs=3)
+    figures = drawn(
+        tmp_path / "study", "learning-curves", "accuracies", "cost", baseline=near, optimized=[accuracy] * 3, runs=3
+    )
     axes = [panel for name in ("learning-curves", "accuracies", "cost") for panel in figures[name].axes]
     shares = [panel for panel in axes if "accuracy (%)" in panel.get_ylabel()]
     assert len(shares) == 4
@@ -78,11 +82,11 @@ def test_no_axis_of_accuracies_goes_beyond_0_and_100_percent(tmp_path: Path, acc
 
 
 def test_legends_and_titles_name_only_what_is_drawn(tmp_path: Path) -> None:
-    one = drawn(tmp_path / "one", baseline=[0.8], optimized=[0.9])
+    one = drawn(tmp_path / "one", "learning-curves", "cost", "accuracies", baseline=[0.8], optimized=[0.9])
     assert legend_words(one["learning-curves"]) == ["baseline", "optimized"]
     assert legend_words(one["cost"])[-1] == "mean"
     assert [axes.get_title() for axes in one["accuracies"].axes] == ["runs", "difference within pairs"]
-    equal = drawn(tmp_path / "equal", baseline=[0.8, 0.8], optimized=[0.9, 0.9])
+    equal = drawn(tmp_path / "equal", "learning-curves", baseline=[0.8, 0.8], optimized=[0.9, 0.9])
     assert legend_words(equal["learning-curves"]) == ["baseline, mean", "optimized, mean"]
     several = drawn(tmp_path / "several", baseline=[0.8, 0.8], optimized=[0.9, 0.95])
     assert legend_words(several["learning-curves"])[2:] == ["optimized, lowest to highest run"]
@@ -99,7 +103,7 @@ def test_the_figure_of_a_single_run_is_small_and_says_its_accuracy(tmp_path: Pat
         assert_readable(figure)
     assert figure.get_figwidth() == NARROW
     assert [text.get_text() for text in figure.axes[0].texts] == ["87.65"]
-    pair = drawn(tmp_path / "pair", baseline=[0.8], optimized=[0.8])["accuracies"]
+    pair = drawn(tmp_path / "pair", "accuracies", baseline=[0.8], optimized=[0.8])["accuracies"]
     assert pair.get_figwidth() == WIDE
     assert [text.get_text() for text in pair.axes[0].texts] == ["80.00", "80.00"]
 
@@ -138,7 +142,10 @@ def test_titles_have_two_lines_at_most(tmp_path: Path, arms: int) -> None:
         assert "..." not in title
 
 
-def test_without_titles_the_words_are_captions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_titles_the_words_are_captions(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave_undrawn(monkeypatch)  # that they have no words is looked at below
     study = two_class_study(tmp_path / "study", class_names=("normal", "pneumonia"))
     assert main(["export", str(study.directory), "--no-titles", "--to", str(tmp_path / "out")]) == 0
     written = capsys.readouterr().out.splitlines()

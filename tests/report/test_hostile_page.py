@@ -21,6 +21,7 @@ from fabricate import (
 from hostile import EVIL, hostile_studies, obeyed
 from msgspec.structs import replace
 
+import hptui.export
 from hptui.__main__ import main
 from hptui.export import export
 from hptui.reading.studies import follow
@@ -72,7 +73,8 @@ def test_names_in_a_log_lead_out_of_no_folder(tmp_path: Path, capsys: pytest.Cap
     assert "<script" not in (study.directory / "report.html").read_text("utf-8")
 
 
-def test_a_captions_file_says_nothing_that_a_terminal_obeys(tmp_path: Path) -> None:
+def test_a_captions_file_says_nothing_that_a_terminal_obeys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hptui.export._DrawnOnce, "write", lambda once, kind, file: None)
     hostile_studies(tmp_path)
     (study,) = tmp_path.glob("done*")
     export(follow(study), tmp_path / "to", ["svg"], titles=False)
