@@ -14,8 +14,10 @@ from fabricate import configuration, make_study
 from textual.app import App
 from textual.css.stylesheet import Stylesheet
 from textual.dom import DOMNode
+from textual.geometry import Size
 from textual.message import Message
 from textual.pilot import Pilot
+from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Button, Input, Static
 from waiting import click, until
@@ -1170,6 +1172,52 @@ def test_what_stands_in_a_form_is_styled_once_when_it_opens(monkeypatch: pytest.
         assert {styled.count(part) for part in parts} == {1}
 
     show(test)
+
+
+def arranged(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Size | None, bool]]:
+    """The sizes for which the form is arranged from now on, and whether it is wide by its classes then."""
+    found: list[tuple[Size | None, bool]] = []
+    arrange = Screen._refresh_layout
+
+    def noted(screen: Screen[Any], size: Size | None = None, scroll: bool = False) -> None:
+        if isinstance(screen, NewStudyScreen):
+            found.append((size, screen.has_class("-wide")))
+        arrange(screen, size, scroll)
+
+    monkeypatch.setattr(Screen, "_refresh_layout", noted)
+    return found
+
+
+def test_a_letter_that_changes_no_message_leaves_everything_in_its_place(
+    kept_form: KeptForm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        field = app.field("out")
+        field.focus()
+        await pilot.pause()
+        found = arranged(monkeypatch)
+        await pilot.press("a", "b")
+        await pilot.pause()
+        assert field.value == "ab"
+        assert found == []
+
+    kept_form.show(test)
+
+
+def test_a_terminal_of_another_size_has_all_arranged_once_for_it_with_the_classes_that_tell_it(
+    kept_form: KeptForm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test(app: Host, pilot: Pilot[None]) -> None:
+        found = arranged(monkeypatch)
+        try:
+            await pilot.resize_terminal(160, 48)
+            await pilot.pause()
+            assert [size for size, _ in found if size is not None] == [Size(160, 48)]
+            assert {is_wide for _, is_wide in found} == {True}
+        finally:
+            await pilot.resize_terminal(*SIZES[0])
+
+    kept_form.show(test)
 
 
 def test_who_scrolls_by_hand_is_left_alone(kept_form: KeptForm) -> None:

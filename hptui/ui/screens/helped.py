@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from textual import events, on
 from textual.binding import ActiveBinding, Binding
+from textual.geometry import Size
 from textual.screen import Screen
 from textual.widgets import HelpPanel
 
@@ -25,16 +26,20 @@ class HelpedScreen(Screen[Result]):
     """
 
     _was_styled = False
-    _has_first_size = True
-    """whether the terminal has not changed its size since it opened"""
 
     @on(events.Compose)
     def _know_size(self) -> None:
         """Know the size of the terminal before there are parts."""
-        size = self.app.size
-        for places, length in ((self.HORIZONTAL_BREAKPOINTS, size.width), (self.VERTICAL_BREAKPOINTS, size.height)):
-            fitting = [name for least, name in sorted(places or []) if length >= least]
-            self.add_class(*fitting[-1:], update=False)
+        self.add_class(*self._fitting(self.app.size), update=False)
+
+    def _fitting(self, size: Size) -> list[str]:
+        """Classes that tell this size."""
+        places = (self.HORIZONTAL_BREAKPOINTS, size.width), (self.VERTICAL_BREAKPOINTS, size.height)
+        return [
+            name
+            for named, length in places
+            for name in [one for least, one in sorted(named or []) if length >= least][-1:]
+        ]
 
     @on(events.ScreenResume)
     def _style_once(self, event: events.ScreenResume) -> None:
@@ -46,14 +51,17 @@ class HelpedScreen(Screen[Result]):
 
     @on(events.Resize)
     def _arrange_once(self, event: events.Resize) -> None:
-        """Leave it at what was done when it came into sight, until the terminal changes its size.
+        """Arrange all for a size once, with the classes that tell it.
 
-        Textual tells a new screen the size for which it has just arranged it, and the app the one with which it began:
-        each time all was arranged again, a fifth of the work of opening the first screen.
+        Textual tells a screen the size for which it has just arranged it, and the app the one with which it began: each
+        time all was arranged again, a fifth of the work of opening the first screen. And of a terminal that changes its
+        size it arranges all, before it looks for the classes, and all again for these.
         """
         if self.outer_size:  # else it was not arranged yet
-            self._has_first_size = self._has_first_size and event.size == self.outer_size
-            if self._has_first_size:
+            fitting = self._fitting(event.size)
+            named = [name for _, name in (*(self.HORIZONTAL_BREAKPOINTS or ()), *(self.VERTICAL_BREAKPOINTS or ()))]
+            self.update_classes({name: name in fitting for name in named}, animate=False)
+            if event.size == self.outer_size:
                 event.prevent_default()
 
     @property

@@ -179,10 +179,6 @@ class NewStudyScreen(HelpedScreen[None]):
         self._rows[0].focus_first()
         self._check_soon()
 
-    def on_resize(self) -> None:
-        """Give the plan as many lines as there are now; of itself Textual leaves it at those it had before."""
-        self.call_after_refresh(lambda: self.query_one("#plan").refresh(layout=True))
-
     @property
     def typed(self) -> Draft:
         """What stands in all fields, right or wrong."""

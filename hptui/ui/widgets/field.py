@@ -6,6 +6,8 @@ from typing import Any
 
 from textual import events
 from textual.binding import BindingsMap
+from textual.geometry import Size
+from textual.reactive import Reactive
 from textual.widgets import Checkbox, Input
 
 _ACTIONS = {key: bound[0].action for key, bound in BindingsMap(Input.BINDINGS).key_to_bindings.items()}
@@ -25,6 +27,8 @@ class Field(Input):
     that a slow line delivers together would change places: five backspaces and "0.05" would leave nothing.
     """
 
+    virtual_size: Reactive[Size] = Reactive(Size(0, 0))
+    """the length of its text; no width comes of that, so the screen need not be arranged anew for every letter"""
     DEFAULT_CSS = """
     Field:nocolor > .input--suggestion, Field:nocolor > .input--placeholder { text-style: dim italic; }
     """
