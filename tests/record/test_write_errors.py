@@ -108,6 +108,8 @@ def test_a_full_disk_is_told_by_every_writer(
     monkeypatch.setattr(os, "fsync", full)
     if write is checkpoint:  # which begins with a flush of the log
         monkeypatch.setattr("hptui.training.run.checkpoints.durable_log", lambda _: b"")
+    if write is page:  # whose pictures are within it
+        monkeypatch.setattr("hptui.report.pictures.data_of", lambda picture: "data:image/svg+xml;base64,")
     with pytest.raises(HptuiError, match=rf"^{words}: \S+/{what}[\d.]+ [KMGT]?B free; make room and {then}\.$"):
         write(study)
     assert not list(study.rglob("*.partial"))

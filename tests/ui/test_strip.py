@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -200,25 +200,42 @@ assert names[-2:] == ["CPU", "RAM"], names
 
 
 class Host(App[None]):
+    """Strips of several widths, one below the other."""
+
+    def __init__(self, widths: Sequence[int]) -> None:
+        super().__init__()
+        self.strips = [StatusStrip() for _ in widths]
+        for strip, width in zip(self.strips, widths, strict=True):
+            strip.styles.width = width
+
     def compose(self) -> ComposeResult:
-        yield StatusStrip()
+        yield from self.strips
 
 
 def strip_lines(followed: FollowedStudy, width: int = 80, status: Status = "running", **palette: bool) -> list[str]:
     """What the strip shows after two looks."""
-    found: list[str] = []
+    (found,) = lines_of_strips(followed, [width], status, **palette)
+    return found
+
+
+def lines_of_strips(
+    followed: FollowedStudy, widths: Sequence[int], status: Status = "running", **palette: bool
+) -> list[list[str]]:
+    """What a strip of each width shows after two looks."""
+    found: list[list[str]] = []
 
     async def main() -> None:
-        app = Host()
-        async with app.run_test(size=(width, 24)) as pilot:
-            strip = app.query_one(StatusStrip)
-            for _ in range(2):  # the driver may answer between the two
-                strip.show(followed, followed.runs[-1], status, palette=Palette(**palette))
+        app = Host(widths)
+        async with app.run_test(size=(max(widths), 2 * len(widths) + 22)) as pilot:
+            for strip in app.strips:
+                for _ in range(2):  # the driver may answer between the two
+                    strip.show(followed, followed.runs[-1], status, palette=Palette(**palette))
             await pilot.pause()
-            found.extend(strip.render_line(y).text for y in range(2))
+            found.extend([strip.render_line(y).text for y in range(2)] for strip in app.strips)
 
     asyncio.run(main())
-    assert [len(line) for line in found] == [width - 2] * 2  # a blank at either side
+    # a blank at either side
+    assert [[len(line) for line in lines] for lines in found] == [[width - 2] * 2 for width in widths]
     return found
 
 
@@ -335,8 +352,9 @@ def test_the_delivered_epoch_is_never_cut(
     monkeypatch.setattr(MachineLoad, "measure", made_up(Gauge("GPU", 1.0, "100%"), Gauge("mem", 0.5, memory)))
     followed = follow(study.directory)
     assert says in strip_lines(followed, width, "finished", ascii=ascii_only)[0]
-    for cells in range(75, 150):  # also where it fits to the last cell, and what follows is cut
-        assert re.search(r" ep\. 4(\s|$)", strip_lines(followed, cells, "finished", ascii=ascii_only)[0]), cells
+    widths = range(75, 150)  # also where it fits to the last cell, and what follows is cut
+    for cells, lines in zip(widths, lines_of_strips(followed, widths, "finished", ascii=ascii_only), strict=True):
+        assert re.search(r" ep\. 4(\s|$)", lines[0]), cells
 
 
 def test_before_any_work_is_done_nobody_knows_what_is_left(tmp_path: Path) -> None:
