@@ -20,6 +20,7 @@ import nursery
 import psutil
 import pytest
 import torch
+import unhurried
 from fabricate import environment, finished_study, make_study, run_started, write_run
 from test_terminal import PATIENCE_SECONDS, Terminal, events, hptui, open_terminal  # noqa: F401 (a fixture)
 
@@ -36,7 +37,7 @@ from hptui.record.presence import Presence, is_written, read_heartbeat
 from hptui.record.steering import Steering, save_steering
 from hptui.record.study_directory import OUTPUT_FILE, open_study
 
-JOB = ["--dataset", "digits", "--model", "lenet", "--baseline", "none", "--runs", "1", "--threads", "1"]
+JOB = ["--dataset", "digits", "--model", unhurried.MODEL, "--baseline", "none", "--runs", "1", "--threads", "1"]
 SEARCH = ["--strategy", "grid", "--search", "lr=1e-3:1e-2:log:2"]
 
 
@@ -79,7 +80,7 @@ def said_here(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 def begin(study: Path) -> None:
     """Start a detached training of many epochs, and wait for its first checkpoint."""
-    begun = said_here("run", *JOB, "--strategy", "fixed", "--epochs", "400", "--detach", "--out", study)
+    begun = said_here("run", *JOB, "--strategy", "fixed", "--epochs", "2000", "--detach", "--out", study)
     assert begun.returncode == 0, begun.stderr
     wait_until(lambda: events(study, CheckpointSaved))
 
@@ -146,7 +147,7 @@ def test_a_detached_training_is_left_looked_at_again_stopped_and_resumed(
     study: Path,
     open_terminal: Callable[..., Terminal],  # noqa: F811
 ) -> None:
-    started = said_here("run", *JOB, *SEARCH, "--epochs", "400", "--detach", "--out", study)
+    started = said_here("run", *JOB, *SEARCH, "--epochs", "2000", "--detach", "--out", study)
     assert started.returncode == 0, started.stderr
     trainer = trainer_of(study)
     assert started.stdout.splitlines() == [
@@ -189,7 +190,7 @@ def test_a_key_stops_a_detached_training_and_leaving_does_not(
     study: Path,
     open_terminal: Callable[..., Terminal],  # noqa: F811
 ) -> None:
-    terminal = open_terminal("run", *JOB, *SEARCH, "--epochs", "400", "--detach", "--out", study)
+    terminal = open_terminal("run", *JOB, *SEARCH, "--epochs", "2000", "--detach", "--out", study)
     terminal.until(lambda: "> running" in terminal.shown)
     terminal.press("x")
     terminal.until(lambda: "The whole study" in terminal.shown)
@@ -292,7 +293,14 @@ def test_a_form_starts_a_detached_training(
     study: Path,
     open_terminal: Callable[..., Terminal],  # noqa: F811
 ) -> None:
-    settings = {"DATASET": "digits", "MODEL": "lenet", "BASELINE": "none", "RUNS": "1", "EPOCHS": "400", "THREADS": "1"}
+    settings = {
+        "DATASET": "digits",
+        "MODEL": unhurried.MODEL,
+        "BASELINE": "none",
+        "RUNS": "1",
+        "EPOCHS": "2000",
+        "THREADS": "1",
+    }
     environment = {f"HPTUI_{name}": value for name, value in settings.items()}
     terminal = open_terminal(**environment, HPTUI_SEARCH="lr=1e-3:1e-2:log:2", HPTUI_OUT=str(study))
     terminal.until(lambda: "no studies in" in terminal.shown)
@@ -310,7 +318,7 @@ def test_a_window_that_is_left_lets_its_training_go_on(
     study: Path,
     open_terminal: Callable[..., Terminal],  # noqa: F811
 ) -> None:
-    terminal = open_terminal("run", *JOB, *SEARCH, "--epochs", "400", "--out", study)
+    terminal = open_terminal("run", *JOB, *SEARCH, "--epochs", "2000", "--out", study)
     terminal.until(lambda: "> running" in terminal.shown)
     terminal.press("q")
     terminal.until(lambda: "Go on in the background" in terminal.shown)
@@ -345,7 +353,7 @@ def test_ctrl_c_while_data_are_read_ends_the_start(
     study: Path,
     open_terminal: Callable[..., Terminal],  # noqa: F811
 ) -> None:
-    terminal = open_terminal("run", *JOB, "--strategy", "fixed", "--epochs", "400", "--detach", "--out", study)
+    terminal = open_terminal("run", *JOB, "--strategy", "fixed", "--epochs", "2000", "--detach", "--out", study)
     terminal.until(lambda: psutil.Process(terminal.process.pid).children())
     (trainer,) = psutil.Process(terminal.process.pid).children()
     terminal.until(lambda: trainer.cpu_times().user > 0.3)
@@ -365,7 +373,7 @@ def test_a_study_that_was_opened_from_the_list_is_left_the_same_way(
     forked: None,
     open_terminal: Callable[..., Terminal],  # noqa: F811
 ) -> None:
-    started = said_here("run", *JOB, *SEARCH, "--epochs", "400", "--detach", "--json")
+    started = said_here("run", *JOB, *SEARCH, "--epochs", "2000", "--detach", "--json")
     assert started.returncode == 0, started.stderr
     told = json.loads(started.stdout)
     terminal = open_terminal()

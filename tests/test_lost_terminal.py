@@ -11,15 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import unhurried
 from fabricate import environment, wait_until
 from test_terminal import Terminal, events, hptui
 
 from hptui.record.events import BatchesTrained, CandidateScored, EpochCompleted, RunCompleted, RunStopped
 from hptui.record.log_backwards import last_event
 
-JOB = ["--dataset", "digits", "--model", "lenet", "--baseline", "none", "--runs", "1", "--threads", "1"]
+JOB = ["--dataset", "digits", "--baseline", "none", "--runs", "1", "--threads", "1"]
 SEARCH = ["--strategy", "grid", "--search", "lr=1e-3:1e-2:log:2"]
-SHORT, LONG = [*JOB, *SEARCH, "--epochs", "2"], [*JOB, *SEARCH, "--epochs", "400"]
+SHORT = [*JOB, *SEARCH, "--model", "lenet", "--epochs", "2"]
+LONG = [*JOB, *SEARCH, "--model", unhurried.MODEL, "--epochs", "2000"]
 SCREENS = pytest.mark.parametrize("screen", [[], ["--headless"]], ids=["screen", "headless"])
 HANGING = """
 import pathlib, sys, time
@@ -191,4 +193,4 @@ def test_a_line_that_froze_may_drop(tmp_path: Path, open_terminal: Callable[...,
 
 def newest_epoch(terminal: Terminal) -> int:
     """The highest one that the terminal was told of."""
-    return max(map(int, re.findall(r"epoch (\d+)/400", terminal.read())), default=0)
+    return max(map(int, re.findall(r"epoch (\d+)/2000", terminal.read())), default=0)

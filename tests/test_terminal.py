@@ -22,6 +22,7 @@ from typing import Any
 import nursery
 import pyte
 import pytest
+import unhurried
 from fabricate import PATIENCE_SECONDS, finished_study
 
 from hptui.record.events import (
@@ -42,13 +43,13 @@ LONG = [
     "--dataset",
     "digits",
     "--model",
-    "lenet",
+    unhurried.MODEL,
     "--baseline",
     "none",
     "--runs",
     "1",
     "--epochs",
-    "400",
+    "2000",
     "--threads",
     "1",
 ]
@@ -88,7 +89,7 @@ class Terminal:
     def read(self) -> str:
         """Take in what was written, without waiting long."""
         with contextlib.suppress(OSError):
-            while select.select([self.master], [], [], 0.02)[0]:
+            while select.select([self.master], [], [], 0.05)[0]:
                 self.screen += self._decoder.decode(os.read(self.master, 1 << 16))
         return self.screen
 
@@ -214,7 +215,7 @@ def test_a_whole_sitting_in_a_small_terminal(  # noqa: PLR0915 (one sitting is o
     terminal.until(lambda: len(events(study, RunPaused)) == 3)
     (changed,) = events(study, RangesChanged)
     assert (len(changed.old[0].values), len(changed.new[0].values)) == (2, 3)
-    assert events(study, EpochsAdded)[-1].epochs == 405
+    assert events(study, EpochsAdded)[-1].epochs == 2005
     by_hand = next(event for event in events(study, HyperparametersChosen) if event.reason == "chosen by hand")
     assert by_hand.values["lr"] == 1e-3  # h went to the left cell
 
@@ -245,7 +246,7 @@ def test_a_whole_sitting_in_a_small_terminal(  # noqa: PLR0915 (one sitting is o
 def test_four_runs_at_once_are_shown_and_steered(tmp_path: Path, open_terminal: Callable[..., Terminal]) -> None:
     """One is looked at until another is chosen; pause, other ranges, a stopped run and the end reach those at work."""
     study = tmp_path / "study"
-    settings = ["--dataset", "digits", "--model", "lenet", "--threads", "1", "--epochs", "400", "--runs", "3"]
+    settings = ["--dataset", "digits", "--model", unhurried.MODEL, "--threads", "1", "--epochs", "2000", "--runs", "3"]
     flags = [
         *settings,
         "--strategy",
