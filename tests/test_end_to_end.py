@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import nursery
 import pytest
+import unhurried
 
 from hptui.record.events import (
     BatchesTrained,
@@ -34,8 +35,9 @@ AN_HOUR = 3600
 """for some seconds of training: a machine may have other things to do"""
 QUICK = ["--dataset", "digits", "--model", "lenet", "--search", "lr=1e-3:1e-1:log:2", "--threads", "1"]
 QUICK += ["--strategy", "grid"]
-LONG = ["--dataset", "digits", "--baseline", "none", "--strategy", "fixed", "--runs", 1, "--epochs", 40]
-"""one run of some 15 seconds, which a test interrupts after its third epoch"""
+LONG = ["--dataset", "digits", "--model", unhurried.MODEL, "--baseline", "none", "--strategy", "fixed", "--runs", 1]
+LONG += ["--epochs", 400]
+"""one run of some minutes, which a test interrupts after its third epoch"""
 
 
 def hptui(
@@ -230,6 +232,7 @@ def test_a_killed_study_is_lost_readable_and_goes_on_from_its_last_checkpoint(
 def test_a_full_disk_is_told_in_one_line_and_nothing_is_lost(tmp_path: Path) -> None:
     study = tmp_path / "study"
     settings = ["--dataset", "digits", "--runs", 1, "--epochs", 2, "--strategy", "fixed", "--baseline", "none"]
+    settings += ["--train-size", 200]
     limit = 3_000_000  # less than a checkpoint of the course network
     full = hptui(
         "run", *settings, "--out", study, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
