@@ -229,17 +229,19 @@ def test_a_killed_study_is_lost_readable_and_goes_on_from_its_last_checkpoint(
     assert hptui("compare", study).returncode == 0
 
 
-def test_a_full_disk_is_told_in_one_line_and_nothing_is_lost(tmp_path: Path) -> None:
+def test_a_full_disk_is_told_in_one_line_and_nothing_is_lost(
+    tmp_path: Path, start: Callable[..., subprocess.Popen[str]]
+) -> None:
     study = tmp_path / "study"
     settings = ["--dataset", "digits", "--runs", 1, "--epochs", 2, "--strategy", "fixed", "--baseline", "none"]
     settings += ["--train-size", 200]
     limit = 3_000_000  # less than a checkpoint of the course network
-    full = hptui(
-        "run", *settings, "--out", study, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-    )
+    full = start("run", *settings, "--out", study)
+    resource.prlimit(full.pid, resource.RLIMIT_FSIZE, (limit, limit))
+    _, errors = full.communicate(timeout=PATIENCE_SECONDS)
     assert full.returncode == 1
-    assert "Traceback" not in full.stderr
-    assert "cannot write" in full.stderr.splitlines()[-1]
+    assert "Traceback" not in errors
+    assert "cannot write" in errors.splitlines()[-1]
     assert len(events_of(study / "optimized-0", BatchesTrained)) == 1
     assert not list(study.rglob("*.partial"))
     (row,) = json.loads(hptui("list", tmp_path, "--json").stdout)
