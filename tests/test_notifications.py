@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from test_detach import JOB, begin, leave_one_epoch, study, wait_until  # noqa: F401 (a fixture)
+from test_detach import JOB, begin, forked, leave_one_epoch, said_here, study, wait_until  # noqa: F401 (fixtures)
 from test_terminal import Terminal, hptui, open_terminal  # noqa: F401 (a fixture)
 
 from hptui.record.presence import is_written
@@ -77,6 +77,7 @@ def test_a_failure_is_told_by_the_command(tmp_path: Path, study: Path) -> None: 
 
 @pytest.mark.parametrize("command", [["run", *SHORT, "--out"], ["resume"]], ids=["run", "resume"])
 def test_a_detached_training_runs_the_command_itself(
+    forked: None,  # noqa: F811
     tmp_path: Path,
     study: Path,  # noqa: F811
     command: list[str],
@@ -86,7 +87,7 @@ def test_a_detached_training_runs_the_command_itself(
         begin(study)
         assert hptui("stop", study).returncode == 0
         leave_one_epoch(study)
-    started = hptui(*command, study, "--detach", "--notify-command", keeping(told))
+    started = said_here(*command, study, "--detach", "--notify-command", keeping(told))
     assert started.returncode == 0, started.stderr
     wait_until(lambda: told.exists() and told.stat().st_size > 0 and not is_written(study))
     assert json.loads(told.read_text())["HPTUI_STATE"] == "finished"
