@@ -3,8 +3,9 @@
 A process that has imported what every training and its screen import waits beside the tests, and forks one that runs
 `hptui` as `python -m hptui` would, or another program that trains: with its own session, streams, environment and
 folder. The tests are its parent, and wait for it as for any other. Where the environment says how to import, or
-something has to be done before the program begins, a new Python is started; trainers that hptui starts by itself begin
-so anyway. Of hptui a process begins without what it has imported where other packages come before all others.
+something has to be done before the program begins, a new Python is started. Trainers that hptui starts by itself begin
+so too, but where a test asks for a nursery within: then the program has one of its own, which forks them. Of hptui a
+process begins without what it has imported where other packages come before all others.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import atexit
 import ctypes
 import fcntl
+import gc
 import importlib
 import inspect
 import json
@@ -25,6 +27,7 @@ import termios
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -32,6 +35,8 @@ PATHS = (str(REPOSITORY), os.environ.get("PYTHONPATH", str(REPOSITORY)))
 """where packages are looked for, if no test says otherwise"""
 is_open = False
 """whether it is used: by tests, not by what measures a start"""
+within: Forking | None = None
+"""in a program that has a nursery of its own"""
 BEFORE_IMPORTS = ("PYTHON", "OMP_", "MKL_", "OPENBLAS_", "TORCH", "TEXTUAL", "LD_", "LC_", "LANG")
 """beginnings of variables that are looked at while a Python starts, or torch or Textual is imported"""
 OF_IMPORTS = ("TORCHINDUCTOR_CACHE_DIR", "OMP_WAIT_POLICY")
@@ -60,10 +65,13 @@ PR_SET_CHILD_SUBREAPER = 36  # of <sys/prctl.h>
 
 
 class Forked(subprocess.Popen[Any]):
-    """What a new Python with this command would be; `terminal`: its first stream becomes that of its session."""
+    """What a new Python with this command would be; `terminal`: its first stream becomes that of its session.
 
-    def __init__(self, command: list[str], *, terminal: bool = False, **options: Any) -> None:
-        self._terminal = terminal
+    `within`: the trainers that it starts are forked too.
+    """
+
+    def __init__(self, command: list[str], *, terminal: bool = False, within: bool = False, **options: Any) -> None:
+        self._terminal, self._within = terminal, within
         if terminal:
             options["start_new_session"] = True
         super().__init__(command, **options)
@@ -74,13 +82,16 @@ class Forked(subprocess.Popen[Any]):
         environment = dict(os.environ if asked["env"] is None else asked["env"])
         streams = [asked[name] for name in ("p2cread", "c2pwrite", "errwrite")]
         words = {
-            "arguments": asked["args"][1:],
+            "arguments": [word for word in asked["args"][1:] if word != "-P"],  # that only says where to look
             "environment": environment,
             "folder": os.fspath(asked["cwd"] or Path.cwd()),
             "session": asked["start_new_session"],
             "terminal": self._terminal,
+            "within": self._within,
         }
-        self.pid = nursery().fork(words, [one if one >= 0 else number for number, one in enumerate(streams)])
+        self.pid = (within or nursery()).fork(
+            words, [one if one >= 0 else number for number, one in enumerate(streams)]
+        )
         self._child_created = True
         self._close_pipe_fds(*(asked[name] for name in PIPES))  # type: ignore[attr-defined]
 
@@ -99,6 +110,7 @@ def start(*arguments: object, program: Sequence[str] = ("-m", "hptui"), **option
         options["env"] = environment | {"PYTHONPATH": os.pathsep.join([*packages, path])}
     if is_usual and early(environment) == early(nursery().environment):
         return Forked(command, **options)
+    options.pop("within", None)
     if options.pop("terminal", False):
         options["preexec_fn"] = own_session
     return subprocess.Popen(command, **options)
@@ -133,16 +145,11 @@ def early(environment: dict[str, str]) -> dict[str, str]:
     }
 
 
-class Nursery:
-    """The process that forks."""
+class Forking:
+    """What asks the process that forks, through this socket."""
 
-    def __init__(self) -> None:
-        self.environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        self._ours, theirs = socket.socketpair()
-        command = [sys.executable, __file__, str(theirs.fileno())]
-        environment = self.environment | {"PYTHONPATH": str(REPOSITORY), "OMP_WAIT_POLICY": "PASSIVE"}
-        self._process = subprocess.Popen(command, env=environment, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
-        theirs.close()
+    def __init__(self, ours: socket.socket) -> None:
+        self._ours = ours
         self._prctl = ctypes.CDLL(None).prctl
 
     def fork(self, words: dict[str, Any], streams: list[int]) -> int:
@@ -158,6 +165,22 @@ class Nursery:
 
     def close(self) -> None:
         self._ours.close()
+
+
+class Nursery(Forking):
+    """The process that forks."""
+
+    def __init__(self) -> None:
+        self.environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        ours, theirs = socket.socketpair()
+        command = [sys.executable, __file__, str(theirs.fileno())]
+        environment = self.environment | {"PYTHONPATH": str(REPOSITORY), "OMP_WAIT_POLICY": "PASSIVE"}
+        self._process = subprocess.Popen(command, env=environment, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
+        theirs.close()
+        super().__init__(ours)
+
+    def close(self) -> None:
+        super().close()
         self._process.wait()
 
 
@@ -174,7 +197,7 @@ def serve(ours: socket.socket) -> list[str]:
     while True:
         head, streams, *_ = socket.recv_fds(ours, 8, 3)
         if not head:
-            sys.exit()
+            os._exit(0)
         words = json.loads(ours.recv(int.from_bytes(head, "big"), socket.MSG_WAITALL))
         reading, writing = os.pipe()
         between = os.fork()
@@ -185,11 +208,28 @@ def serve(ours: socket.socket) -> list[str]:
                 os._exit(0)
             become(words, streams)
             arguments: list[str] = words["arguments"]
-            return arguments
+            return (begin_within() if words["within"] else None) or arguments
         os.waitpid(between, 0)  # from now on the child belongs to the tests
         ours.sendall(os.read(reading, 8))
         for file in (reading, writing, *streams):
             os.close(file)
+
+
+def begin_within() -> list[str] | None:
+    """Fork a nursery for the trainers of this process; in a trainer, return the words of its command."""
+    ours, theirs = socket.socketpair()
+    if os.fork() == 0:
+        ours.close()
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for stream in range(3):
+            os.dup2(nothing, stream)  # whoever reads what the program says sees when it has ended
+        return serve(theirs)
+    theirs.close()
+    global within  # noqa: PLW0603 (this process has begun a life of its own)
+    within = Forking(ours)
+    detaching = importlib.import_module("hptui.cli.detaching")
+    detaching.subprocess = SimpleNamespace(Popen=Forked, PIPE=subprocess.PIPE)  # type: ignore[attr-defined]
+    return None
 
 
 def become(words: dict[str, Any], streams: list[int]) -> None:
@@ -236,9 +276,13 @@ def execute(arguments: list[str]) -> None:
 
 if __name__ == "__main__":
     os.fsync = flush_nothing
+    gc.disable()
     for name in IMPORTED:
         importlib.import_module(name)
     importlib.import_module("hptui.cli.headway_line").FIRST_SECONDS = math.inf  # as in the tests' own process
+    gc.collect()
+    gc.freeze()  # else each process would copy all of it the first time that it looks for garbage
+    gc.enable()
     try:
         command = serve(socket.socket(fileno=int(sys.argv[1])))
     except KeyboardInterrupt:

@@ -190,7 +190,7 @@ def test_a_key_stops_a_detached_training_and_leaving_does_not(
     study: Path,
     open_terminal: Callable[..., Terminal],  # noqa: F811
 ) -> None:
-    terminal = open_terminal("run", *JOB, *SEARCH, "--epochs", "2000", "--detach", "--out", study)
+    terminal = open_terminal("run", *JOB, *SEARCH, "--epochs", "2000", "--detach", "--out", study, within=True)
     terminal.until(lambda: "> running" in terminal.shown)
     terminal.press("x")
     terminal.until(lambda: "The whole study" in terminal.shown)
@@ -302,7 +302,7 @@ def test_a_form_starts_a_detached_training(
         "THREADS": "1",
     }
     environment = {f"HPTUI_{name}": value for name, value in settings.items()}
-    terminal = open_terminal(**environment, HPTUI_SEARCH="lr=1e-3:1e-2:log:2", HPTUI_OUT=str(study))
+    terminal = open_terminal(**environment, HPTUI_SEARCH="lr=1e-3:1e-2:log:2", HPTUI_OUT=str(study), within=True)
     terminal.until(lambda: "no studies in" in terminal.shown)
     terminal.press("n")
     terminal.until(lambda: "Detach" in terminal.shown and "cost about" in terminal.shown)
@@ -318,7 +318,7 @@ def test_a_window_that_is_left_lets_its_training_go_on(
     study: Path,
     open_terminal: Callable[..., Terminal],  # noqa: F811
 ) -> None:
-    terminal = open_terminal("run", *JOB, *SEARCH, "--epochs", "2000", "--out", study)
+    terminal = open_terminal("run", *JOB, *SEARCH, "--epochs", "2000", "--out", study, within=True)
     terminal.until(lambda: "> running" in terminal.shown)
     terminal.press("q")
     terminal.until(lambda: "Go on in the background" in terminal.shown)

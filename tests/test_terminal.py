@@ -65,6 +65,7 @@ class Terminal:
         columns: int = 80,
         lines: int = 24,
         command: list[str] | None = None,
+        within: bool = False,
         **environment: str,
     ) -> None:
         self.master, slave = pty.openpty()
@@ -75,7 +76,7 @@ class Terminal:
         own = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
         own |= {"TERM": "xterm-256color"} | environment
         if command is None:
-            self.process = nursery.start(*arguments, terminal=True, env=own, **streams)
+            self.process = nursery.start(*arguments, terminal=True, within=within, env=own, **streams)
         else:
             self.process = subprocess.Popen(command, preexec_fn=nursery.own_session, env=own, **streams)  # noqa: PLW1509 (no threads in the tests' process here)
         self.name = os.ttyname(slave)
