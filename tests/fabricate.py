@@ -265,10 +265,14 @@ def finished_study(directory: Path, baseline: list[float], optimized: list[float
 
 
 def wait_until(condition: Callable[[], object]) -> None:
+    """Look again and again, until it holds; what is waited for has most of the time: a look may read whole logs."""
     end = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
+    while True:
+        began = time.monotonic()
+        if condition():
+            return
         assert time.monotonic() < end, "waited too long"
-        time.sleep(0.005)
+        time.sleep(max(0.005, 4 * (time.monotonic() - began)))
 
 
 def environment() -> dict[str, str]:

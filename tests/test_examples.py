@@ -94,7 +94,8 @@ def test_a_pretrained_network_enlarges_small_images(tmp_path: Path, monkeypatch:
     assert network(torch.zeros(2, 3, 8, 8)).shape == (2, 2)
     assert sides == [32]
     flags = ["--model", f"{EXAMPLES / 'enlarged.py'}:enlarged", "--weights", "resnet18.pth", "--dataset", "digits"]
-    flags += ["--train-size", "40", "--validation-size", "20", "--runs", "1", "--epochs", "1", "--baseline", "none"]
+    flags += ["--train-size", "20", "--validation-size", "10", "--test-size", "10", "--image-size", "8"]
+    flags += ["--runs", "1", "--epochs", "1", "--baseline", "none"]
     flags += ["--strategy", "fixed", "--threads", "1", "--device", "cpu", "--headless", "--out", "tuned"]
     assert main(["run", *flags]) == 0
     assert "weights: 120 of the network's 122 tensors are those of resnet18.pth" in follow(Path("tuned")).study.warnings

@@ -25,8 +25,9 @@ import psutil
 
 from hptui.engines import RunEnd, RunPlan, Trainer
 
-IMPORTED = ("hptui.training.elsewhere", "torch._dynamo", "hptui.engines._frozen")
-"""by the server that forks, and so by no worker; the second one by every optimizer of torch, when one is built first"""
+IMPORTED = ("hptui.training.elsewhere", "torch._dynamo", "scipy.optimize", "hptui.engines._frozen")
+"""by the server that forks, and so by no worker; the second one by every optimizer of torch, when one is built first,
+the third one by the evaluation after every first epoch"""
 OF_THE_TERMINAL = {signal.SIGINT, signal.SIGHUP}
 """signals that reach every process in front of a terminal; one of them passes them on"""
 LAST_LINES = 20

@@ -59,6 +59,8 @@ SETTINGS: dict[str, Any] = {
     "model": "lenet",
     "train_size": 200,
     "validation_size": 50,
+    "test_size": 30,
+    "image_size": 16,
     "threads": 1,
     "device": "cpu",
     "runs": 2,
@@ -112,13 +114,16 @@ def assert_equal_weights(one: Path, other: Path) -> None:
 class Trained(threading.Thread):
     """A study that is trained in a thread of this process, so that the test can disturb it."""
 
-    def __init__(self, folder: Path, **settings: Any) -> None:
+    def __init__(self, folder: Path, *, asked: AnyCommand | None = None, **settings: Any) -> None:
+        """`asked`: of all runs, before the first one begins."""
         super().__init__(daemon=True)
         self.prepared = begin(folder, **settings)
         self.folder = folder
         self.control = Control(CommandInbox(folder))
         self.completed = False
         self.failure: Exception | None = None
+        if asked is not None:
+            self.send(asked)
         self.start()
 
     def run(self) -> None:
@@ -227,10 +232,11 @@ def test_every_run_is_the_same_to_the_bit_as_one_after_another(tmp_path: Path, s
 
 
 def test_a_run_that_is_killed_is_lost_alone_and_resumed(tmp_path: Path) -> None:
-    trained = Trained(tmp_path / "two", parallel="2", checkpoint_every="4steps", **{"epochs": 12})
-    wait_until(lambda: trained.has(BatchesTrained, "optimized-0"))
+    trained = Trained(tmp_path / "two", asked=StepEpoch(), parallel="2", checkpoint_every="4steps", **{"epochs": 3})
+    wait_until(lambda: trained.has(RunPaused, "optimized-0", "baseline-0"))
     killed = trained.worker_of("optimized-0")
     killed.kill()
+    trained.send(Continue())
     trained.ended()
     assert isinstance(trained.failure, TrainingError)
     assert str(trained.failure).startswith(f"optimized-0: its process ({killed.pid}) was killed by SIGKILL")
@@ -238,7 +244,7 @@ def test_a_run_that_is_killed_is_lost_alone_and_resumed(tmp_path: Path) -> None:
     assert done == {"baseline-0": True, "optimized-0": False, "baseline-1": True, "optimized-1": True}
     assert {run.name: run.status for run in follow(tmp_path / "two").runs}["optimized-0"] == "lost"
     assert go_on(tmp_path / "two", parallel="2")
-    assert train_study(begin(tmp_path / "one", epochs=12), Control())
+    assert train_study(begin(tmp_path / "one", epochs=3), Control())
     assert_equal_weights(tmp_path / "one", tmp_path / "two")
 
 
