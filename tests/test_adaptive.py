@@ -499,6 +499,10 @@ def test_a_longer_probe_wastes_more() -> None:
     units = [longest(adaptive(), stages, spare, 0.01) for spare in (0.5, 1, 2, 4, 8)]
     assert units == sorted(units)
     assert units[0] > 0
+    least = units[2]
+    cut = [longest(adaptive(), stages, spare, 0.01, least=least) for spare in (0.5, 1, 2, 4, 8)]
+    assert cut[2:] == units[2:]
+    assert max(cut[:2]) < least
 
 
 def test_levels_of_whole_numbers_are_whole() -> None:

@@ -75,9 +75,9 @@ def plan(strategy: Shape, situation: Outlook) -> dict[str, Any]:
         at = situation.epoch
         race = Race(way.branches, at, MARGIN * step, tuple(legs), last * way.last) if way.branches else NO_RACE
         spare = (strategy.budget - 1) * situation.epochs - race.expense(step) - (step if way.branches else 0.0)
-        unit = longest(strategy, stages, spare, step, way.branches)
-        unit = min(unit, max(LEAST_STEPS * step, strategy.longest_unit * situation.epochs))
-        if unit >= LEAST_STEPS * step:
+        unit = longest(strategy, stages, spare, step, way.branches, least=(least := LEAST_STEPS * step))
+        unit = min(unit, max(least, strategy.longest_unit * situation.epochs))
+        if unit >= least:
             break
     names = raced(space) if way.branches else []
     # branches begin from what a survey chose, and a leg ends before a screen takes the run further
@@ -170,7 +170,13 @@ def affordable(strategy: Shape, stage: Standing, candidates: int, wanted: float,
 
 
 def longest(
-    strategy: Shape, stages: Sequence[tuple[int, str, int]], spare: float, step: float, branches: int = 0
+    strategy: Shape,
+    stages: Sequence[tuple[int, str, int]],
+    spare: float,
+    step: float,
+    branches: int = 0,
+    *,
+    least: float = 0.0,
 ) -> float:
     """The length of a survey's probe, in epochs, with which all stages waste no more than `spare` epochs.
 
@@ -184,6 +190,7 @@ def longest(
         spare: epochs that may be wasted.
         step: a batch in epochs, by which a probe may be rounded.
         branches: of a race, which follow the run as far as it comes on by a screen.
+        least: where the length is below that, some number below it is as good: to say which takes far longer.
     """
 
     def waste(unit: float) -> float:
@@ -205,6 +212,8 @@ def longest(
 
     low, high = 0.0, max(spare, step)
     for _ in range(50):
+        if high < least:
+            break
         middle = (low + high) / 2
         low, high = (middle, high) if waste(middle) <= spare else (low, middle)
     return low
