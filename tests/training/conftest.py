@@ -100,8 +100,29 @@ def delivered(run: Run) -> dict[str, Any]:
     return delivered_weights(run.state, run.ledger.progress.delivered)
 
 
+class PooledNet(nn.Module):
+    """BatchNorm, nn.Dropout and a buffer that is not saved: everything that a snapshot has to hold, and no more.
+
+    A step takes half the time of one of NormDropNet. Its four pixels tell two of three classes apart: the losses
+    neither vanish nor diverge.
+    """
+
+    def __init__(self, in_channels: int, num_classes: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(in_channels)
+        self.dropout = nn.Dropout(0.3)
+        self.output = nn.Linear(4 * in_channels, num_classes)
+        self.register_buffer("seen", torch.zeros(1), persistent=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.training:
+            self.seen += len(x)
+        x = self.norm(nn.functional.adaptive_avg_pool2d(x, 2))
+        return self.output(self.dropout(x.flatten(1)))
+
+
 class NormDropNet(nn.Module):
-    """BatchNorm, nn.Dropout and a buffer that is not saved: everything that a snapshot has to hold."""
+    """The same with a convolution: it overfits in time, and diverges at large rates."""
 
     def __init__(self, in_channels: int, num_classes: int) -> None:
         super().__init__()
@@ -128,6 +149,11 @@ def stripes(count: int, seed: int, classes: int = 3) -> Images:
     return Images(pixels, labels.astype(np.int64))
 
 
+def padded(images: Images) -> Images:
+    """Those of 12 pixels in 16: the least that every network takes."""
+    return Images(np.pad(images.pixels, ((0, 0), (0, 0), (2, 2), (2, 2))), images.labels)
+
+
 @pytest.fixture
 def small_dataset() -> ImageDataset:
     return ImageDataset("stripes", ("low", "middle", "high"), stripes(240, 0), stripes(60, 1), stripes(60, 2))
@@ -140,7 +166,7 @@ OF_NO_TRIAL: dict[str, Any] = {
     **{"replicas": "auto", "log_every": 20, "wrong_images": 24, "checkpoint_every": "10m"},
 }
 """settings that a trial before training does not ask for"""
-STEADY: set[Any] = {NormDropNet}
+STEADY: set[Any] = {PooledNet, NormDropNet}
 """networks beside hptui's own that keep nothing outside of themselves, so that nobody sees whether one was tried out"""
 TRIED: set[tuple[Any, bytes, bytes]] = set()
 """networks, settings that a trial asks for, and images, for which it found nothing to tell"""
@@ -164,7 +190,7 @@ def prepare_once(config: StudyConfig, dataset: ImageDataset, factory: Any) -> St
 def prepare(small_dataset: ImageDataset) -> Callable[..., Prepared]:
     """`prepare(epochs=2, ...)`: everything a run of the small network on the small data needs."""
 
-    def make(factory: Any = NormDropNet, dataset: ImageDataset = small_dataset, **settings: Any) -> Prepared:
+    def make(factory: Any = PooledNet, dataset: ImageDataset = small_dataset, **settings: Any) -> Prepared:
         defaults = {
             "dataset": "digits",  # a name that is checked and then not used: the data are given as an object
             "epochs": 2,

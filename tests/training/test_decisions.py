@@ -29,7 +29,7 @@ from hptui.training.engine.state import TrainingState
 from hptui.training.run.decision import DecisionMaker
 from hptui.training.run.scoring import Scoring
 
-from .conftest import Prepared, decide, make_run, train_steps
+from .conftest import NormDropNet, Prepared, decide, make_run, train_steps
 from .test_exactness import assert_same, timeless
 
 Make = Callable[..., Prepared]
@@ -89,7 +89,7 @@ def test_test_images_are_read_once_per_epoch_and_never_during_a_decision(
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_a_diverged_candidate_is_marked_never_chosen_and_training_goes_on(prepare: Make, optimizer: str) -> None:
-    run, events = make_run(prepare(optimizer=optimizer, search={"lr": "1e-3:1000:log:2"}))
+    run, events = make_run(prepare(NormDropNet, optimizer=optimizer, search={"lr": "1e-3:1000:log:2"}))
     assert run.execute().completed
     scored = [event for event in events if isinstance(event, CandidateScored)]
     assert [event.diverged for event in scored] == [False, True] * 2
@@ -102,7 +102,7 @@ def test_a_diverged_candidate_is_marked_never_chosen_and_training_goes_on(prepar
 
 
 def test_where_all_candidates_diverge_the_values_in_force_stay(prepare: Make) -> None:
-    run, events = make_run(prepare(search={"lr": "1000:10000:log:2"}, set={"batch_size": 20, "lr": 0.01}))
+    run, events = make_run(prepare(NormDropNet, search={"lr": "1000:10000:log:2"}, set={"batch_size": 20, "lr": 0.01}))
     assert run.execute().completed
     chosen = [event for event in events if isinstance(event, HyperparametersChosen)]
     assert [event.candidate for event in chosen] == [None, None]

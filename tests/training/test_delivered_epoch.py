@@ -142,7 +142,7 @@ def undisturbed(once: Once, made: Prepared) -> tuple[Path, list[AnyEvent]]:
 
 
 def test_network_predictions_and_result_are_of_the_delivered_epoch(prepare: Make, once: Once) -> None:
-    run, events = undisturbed(once, prepare(**GETS_WORSE))
+    run, events = undisturbed(once, prepare(NormDropNet, **GETS_WORSE))
     epochs, end = ends(events)
     assert end.delivered_epoch == epochs[-1].deliverable < end.epoch == 8
     test = evaluation_on_test(events, end.delivered_epoch)
@@ -156,7 +156,7 @@ def test_network_predictions_and_result_are_of_the_delivered_epoch(prepare: Make
 
 
 def test_the_rule_changes_nothing_but_what_is_delivered(prepare: Make, once: Once) -> None:
-    made = prepare(**GETS_WORSE)
+    made = prepare(NormDropNet, **GETS_WORSE)
     (one_se, _), (last, events) = (undisturbed(once, made.changed(deliver=rule)) for rule in ("one-se", "last"))
     epochs, end = ends(events)
     assert end.delivered_epoch == end.epoch == 8
@@ -168,7 +168,7 @@ def test_the_rule_changes_nothing_but_what_is_delivered(prepare: Make, once: Onc
 
 @pytest.mark.parametrize("stop_after", [100, 270, 350])
 def test_a_run_that_was_stopped_delivers_the_same(prepare: Make, once: Once, tmp_path: Path, stop_after: int) -> None:
-    made = prepare(**GETS_WORSE)
+    made = prepare(NormDropNet, **GETS_WORSE)
     straight, events = undisturbed(once, made)
     stopped, (epochs, end) = tmp_path / "stopped", ends(events)
     create_run(stopped, RunFile(1, "0", "optimized", 0, {}))

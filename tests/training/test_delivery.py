@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,12 +29,15 @@ from hptui.training.run.control import Control
 from hptui.training.run.run import Run
 from hptui.training.run.wrong_images import wrong_pixels
 
-from .conftest import Prepared, make_run, newest_checkpoint, train_run
+from .conftest import NormDropNet, Prepared, make_run, newest_checkpoint, train_run
 from .test_exactness import StopAfter, assert_same
 
 Make = Callable[..., Prepared]
 RUN = RunFile(1, "0", "optimized", 0, {})
-OVERFITS = {"epochs": 5, "strategy": "fixed", "optimizer": "adam", "set": {"batch_size": 20, "lr": 0.1}}
+OVERFITS: dict[str, Any] = {
+    **{"factory": NormDropNet, "epochs": 5, "strategy": "fixed", "optimizer": "adam"},
+    "set": {"batch_size": 20, "lr": 0.1},
+}
 """with such a rate the validation loss goes up and down, so that the best epoch is not the last"""
 
 

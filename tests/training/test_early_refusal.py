@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from hptui import registry
-from hptui.datasets import ImageDataset, Images
+from hptui.datasets import ImageDataset
 from hptui.errors import ConfigError, RunDirectoryError, UsageError
 from hptui.planning import plan_arm
 from hptui.record import write_errors
@@ -21,7 +21,7 @@ from hptui.training import study as study_module
 from hptui.training.inputs import check_strategies
 from hptui.training.study import start_study
 
-from .conftest import STEADY, Prepared, make_run, stripes
+from .conftest import STEADY, Prepared, make_run, padded, stripes
 
 Make = Callable[..., Prepared]
 MODELS = [*registry.names("models"), "small"]
@@ -41,13 +41,9 @@ STEADY.add(Small)
 @pytest.fixture(scope="module")
 def tiny() -> ImageDataset:
     """As if published, so that images are not looked at again and again for what is nearly equal."""
-    return ImageDataset("tiny", ("a", "b", "c"), large(45, 0), large(12, 1), large(12, 2), published=True)
-
-
-def large(count: int, seed: int) -> Images:
-    """Images of the size that every network takes."""
-    small = stripes(count, seed)
-    return Images(np.pad(small.pixels, ((0, 0), (0, 0), (8, 8), (8, 8))), small.labels)
+    return ImageDataset(
+        "tiny", ("a", "b", "c"), *(padded(stripes(*one)) for one in ((45, 0), (12, 1), (12, 2))), published=True
+    )
 
 
 def pairs() -> list[dict[str, str]]:

@@ -31,7 +31,7 @@ from hptui.strategies.grid import Grid
 from hptui.training.run.control import Control
 from hptui.training.run.ending import Ending
 
-from .conftest import Once, Prepared, delivered, make_run, train_run
+from .conftest import NormDropNet, Once, Prepared, delivered, make_run, train_run
 from .test_delivered_epoch import GETS_WORSE
 from .test_exactness import StopAfter, assert_same, timeless
 from .test_replay import train_as_recorded
@@ -40,7 +40,7 @@ from .test_steering import AddEpochs, Scripted, epoch_done
 Make = Callable[..., Prepared]
 FALLS: dict[str, Any] = {"epochs": 8, "longest": 1.5, "strategy": "fixed", "set": {"batch_size": 20, "lr": 1e-3}}
 """at such a rate the losses still fall in the tenth epoch"""
-WORSE: dict[str, Any] = GETS_WORSE | {"epochs": 12}
+WORSE: dict[str, Any] = GETS_WORSE | {"factory": NormDropNet, "epochs": 12}
 ASKED = 12
 
 

@@ -30,6 +30,12 @@ LR = {"lr": "1e-3:1e-1:log:2"}
 
 
 @pytest.fixture
+def prepare(prepare: Make) -> Make:
+    """With a network of several layers."""
+    return lambda factory=NormDropNet, *data, **settings: prepare(factory, *data, **settings)
+
+
+@pytest.fixture
 def file(tmp_path: Path) -> Path:
     """Weights of a network for seven classes: all but the head fit one for three."""
     torch.manual_seed(7)

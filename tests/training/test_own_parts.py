@@ -10,7 +10,7 @@ import pytest
 
 from hptui.errors import ConfigError
 
-from .conftest import Prepared
+from .conftest import NormDropNet, Prepared
 
 Make = Callable[..., Prepared]
 LOSSES = """
@@ -140,7 +140,7 @@ def test_what_a_loss_does_otherwise_is_told(
 def test_what_an_optimizer_does_otherwise_is_told(
     prepare: Make, own: Callable[..., dict[str, Any]], name: str, told: str
 ) -> None:
-    (line,) = prepare(**own("optimizer", name)).inputs.warnings
+    (line,) = prepare(NormDropNet, **own("optimizer", name)).inputs.warnings
     assert told in line
 
 

@@ -40,7 +40,7 @@ from hptui.training.replaying import Recipe, train_again
 from hptui.training.run.checkpoints import largest_difference
 from hptui.training.run.control import Control
 
-from .conftest import Once, Prepared, train_run
+from .conftest import NormDropNet, Once, Prepared, train_run
 from .test_exactness import StopAfter
 
 Make = Callable[..., Prepared]
@@ -58,7 +58,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "set": {"lr": 0.02},
         "schedule": "late_decay",
     },
-    "pbt": {"strategy": "pbt", "epochs": 4},
+    "pbt": {"factory": NormDropNet, "strategy": "pbt", "epochs": 4},
     "pbt, cosine": {"strategy": "pbt", "epochs": 3, "schedule": "cosine"},
 }
 
@@ -149,7 +149,7 @@ def test_going_back_to_an_earlier_state_is_replayed(
     prepare: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second time after stops in between, so that the state gone back to comes from a checkpoint."""
-    made = prepare(**SETTINGS["adaptive"])
+    made = prepare(NormDropNet, **SETTINGS["adaptive"])
     monkeypatch.setattr(Adaptive, "races", ())
     monkeypatch.setattr(Adaptive, "_went_wrong", lambda self, epoch, loss: self.memory.get("watched") == epoch)
     for place in ("run", "stopped"):

@@ -20,7 +20,7 @@ from hptui.training import train
 from hptui.training.run.checkpoints import load_file
 from hptui.training.run.scoring import Scoring
 
-from .conftest import Prepared, make_run
+from .conftest import NormDropNet, Prepared, make_run
 from .test_damage import facts
 from .test_exactness import assert_same
 from .test_pending import new_run, steps_of
@@ -97,7 +97,7 @@ def test_images_of_one_patient_are_no_independent_evidence(
     errors = {}
     for what, groups in (("patients", np.repeat(list("abcdef"), 10)), ("images", None)):
         dataset = replace(small_dataset, validation=Images(few.pixels, few.labels, groups))
-        made = prepare(**ADAPTIVE, dataset=dataset, score=score, allow_overlap=True)
+        made = prepare(NormDropNet, dataset, **ADAPTIVE, score=score, allow_overlap=True)
         run, events = make_run(made)
         assert run.execute().completed
         first = next(event for event in events if isinstance(event, CandidateScored))

@@ -14,13 +14,14 @@ from torch.nn import functional as F
 from torch.optim import Optimizer
 
 from hptui import registry
+from hptui.datasets import ImageDataset
 from hptui.hyperparameters import Values, default_values
 from hptui.optimizers.muon import COEFFICIENTS, orthogonal
 from hptui.record.events import CandidateScored, RunStarted
 from hptui.training.engine.plug_ins import load_factory, load_optimizer
 from hptui.training.engine.values_in_force import ValuesInForce
 
-from .conftest import Prepared, make_run, train_epoch, train_steps
+from .conftest import Prepared, make_run, padded, train_epoch, train_steps
 from .test_exactness import StopAfter, assert_same, stop_and_resume
 
 Make = Callable[..., Prepared]
@@ -238,10 +239,12 @@ def test_those_without_momentum_refuse_a_search_of_it(prepare: Make) -> None:
 
 
 @pytest.mark.parametrize("name", OWN)
-def test_it_learns_with_a_network_that_comes_along(prepare: Make, name: str) -> None:
+def test_it_learns_with_a_network_that_comes_along(prepare: Make, small_dataset: ImageDataset, name: str) -> None:
     """Its filters lie channels last in memory."""
-    settings = {"factory": load_factory("small_resnet"), "optimizer": name, "strategy": "fixed", "epochs": 4}
+    splits = (small_dataset.train, small_dataset.validation, small_dataset.test)
+    images = ImageDataset("large", small_dataset.class_names, *(padded(split) for split in splits if split is not None))
+    settings = {"factory": load_factory("lenet"), "dataset": images, "optimizer": name, "strategy": "fixed"}
     rate = {"adadelta": 1.0, "adafactor": 0.1, "lion": 1e-3, "sgd": 0.1}.get(name, 0.01)
-    run, events = make_run(prepare(**settings, set={"lr": rate, "batch_size": 20}))
+    run, events = make_run(prepare(**settings, epochs=3, set={"lr": rate, "batch_size": 20}))
     assert run.execute().completed
     assert events[-1].validation_accuracy > 0.6  # guessing has a third
