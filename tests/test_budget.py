@@ -28,6 +28,12 @@ JOB = [
     "1",
     "--epochs",
     "3",
+    "--train-size",
+    "300",
+    "--test-size",
+    "60",
+    "--image-size",
+    "16",
     "--threads",
     "1",
 ]
@@ -105,7 +111,8 @@ class Counting(Adaptive):
 
 def test_a_training_of_a_script_settles_it_too() -> None:
     done = train(
-        dataset="digits", model="lenet", strategy=Counting, epochs=1, threads=1, search={"lr": "1e-3:1e-1:log:3"}
+        **{"dataset": "digits", "train_size": 400, "test_size": 60, "image_size": 16, "model": "lenet", "threads": 1},
+        **{"strategy": Counting, "epochs": 1, "search": {"lr": "1e-3:1e-1:log:3"}, "set": {"batch_size": 20}},
     )
     assert any(line.startswith("budget ") for line in done.warnings)
     assert done.cost is not None

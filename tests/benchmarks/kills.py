@@ -64,8 +64,10 @@ SHARE = 0.25
 RUN = "optimized-0"
 SETTINGS: dict[str, Any] = {
     "dataset": "digits",
-    "train_size": 200,
+    "train_size": 120,
     "validation_size": 50,
+    "test_size": 30,
+    "image_size": 16,
     "threads": 1,
     "device": "cpu",
     "runs": 1,

@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 
 import msgspec
+import nursery
 import pytest
 from fabricate import finished_study, make_study, python, run_started, write_run
 
@@ -617,15 +618,13 @@ def test_readers_that_have_gone_cost_no_work(
     expected = sizes_written(arguments, written)
     finished_study(here / "s", [0.5], [0.6])
     numbers = {"stdout": (1,), "stderr": (2,), "both": (1, 2)}[closed]
-    done = python(
+    (here / "unread.py").write_text(
         "import os, sys\nfrom hptui.__main__ import main\n"
         "reading, writing = os.pipe()\nos.close(reading)\n"
         f"for number in {numbers}:\n    os.dup2(writing, number)\n"
-        "sys.exit(main(sys.argv[1:]))",
-        *arguments.split(),
-        cwd=here,
-        timeout=240,
+        "sys.exit(main(sys.argv[1:]))"
     )
+    done = nursery.run(*arguments.split(), program=[str(here / "unread.py")], cwd=here, timeout=240)
     assert done.returncode == 0, done.stderr
     sizes = {path.relative_to(here): path.stat().st_size for path in here.glob(written)}
     assert sizes.keys() == expected.keys()

@@ -54,7 +54,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished study of one run, changed by hand once."""
     folder = tmp_path_factory.mktemp("trained") / "study"
     settings = {"dataset": "digits", "model": "lenet", "epochs": 2, "runs": 1, "train_size": 200, "threads": 1}
-    search = {"search": {"lr": "1e-3:1e-1:log:2"}, "baseline": "none", "horizon": 0.2, "validation_size": 50}
+    settings |= {"image_size": 16, "validation_size": 50, "test_size": 60}
+    search = {"search": {"lr": "1e-3:1e-1:log:2"}, "baseline": "none", "horizon": 0.2}
     prepared = start_study(resolve([Layer("test", {"strategy": "grid"} | settings | search)]).config, folder)
     run = folder / "optimized-0"
     prepared.study.create_run("optimized", 0, run)
