@@ -164,6 +164,13 @@ class StudyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         float, Meta(ge=1, le=10, description="how many times the epochs a run may have at most (1: none goes on)")
     ] = 1.0
     average_window: Annotated[float, Meta(gt=0, le=100, description="over how many epochs weights are averaged")] = 0.5
+    batchnorm: Annotated[
+        Literal["precise", "running"],
+        Meta(
+            description="statistics of BatchNorm in evaluations and in the delivered network: taken anew over training "
+            "images, with the weights that are evaluated, or those that run along with the steps"
+        ),
+    ] = "precise"
     device: Annotated[
         str, Meta(description="where to train: auto (a GPU if there is one), cpu, cuda or cuda:INDEX")
     ] = "auto"

@@ -97,7 +97,7 @@ def train(
 def _result(run: Run, events: list[AnyEvent]) -> TrainingResult:
     """What a run came to, with the delivered weights in its network."""
     chosen, at = run.delivery.chosen, run.ledger.progress
-    run.network.load_state_dict(chosen.weights if chosen else delivered_weights(run.state, at.delivered))
+    run.network.load_state_dict(chosen.weights if chosen else delivered_weights(run.trainer, at.delivered))
     run.network.eval()
     end = events[-1]
     done = end if isinstance(end, RunCompleted) else None

@@ -21,6 +21,7 @@ from hptui.training.engine.building import StudyInputs, new_state
 from hptui.training.engine.device import resolve_device
 from hptui.training.engine.device_data import DeviceImages
 from hptui.training.engine.loop import LossSum, Trainer
+from hptui.training.engine.norm_statistics import images_looked_at
 from hptui.training.engine.plug_ins import load_factory, load_loss, load_optimizer, load_schedule
 from hptui.training.inputs import check_strategies, prepare_inputs
 
@@ -52,14 +53,23 @@ def measure_speed(config: StudyConfig) -> Speed:
 def speed_of(config: StudyConfig, inputs: StudyInputs, seconds: float = SECONDS) -> Speed:
     """Train what is prepared for about so long, and throw that away."""
     state = new_state(inputs, config, config.seed)
-    trainer = Trainer(state, inputs.data, inputs.loss, average_window=config.average_window, precision=config.precision)
+    trainer = Trainer(
+        state,
+        inputs.data,
+        inputs.loss,
+        average_window=config.average_window,
+        precision=config.precision,
+        batchnorm=config.batchnorm,
+    )
+    precise = config.batchnorm == "precise"
+    looked_at = images_looked_at(state.network, len(inputs.data.train)) if precise else 0
     _train(trainer, inputs, WARM_UP * seconds)
     images, measured_seconds = _train(trainer, inputs, seconds)
     return Speed(
         trained=images / measured_seconds,
         evaluated=_evaluated(trainer, EVALUATED * seconds),
         images=len(inputs.data.train),
-        validation_images=len(inputs.data.validation),
+        validation_images=len(inputs.data.validation) + looked_at,
         test_images=len(inputs.test),
         device=inputs.device.type,
         seconds=measured_seconds,
@@ -83,7 +93,7 @@ def _evaluated(trainer: Trainer, seconds: float) -> float:
     some = DeviceImages(validation.pixels[:EVALUATED_IMAGES], validation.labels[:EVALUATED_IMAGES])
     images, began = 0, time.perf_counter()
     while True:
-        trainer.evaluate(some, averaged=False)
+        trainer.evaluate(some, averaged=False, statistics={})
         images += len(some)
         if (passed := time.perf_counter() - began) >= seconds:
             return images / passed

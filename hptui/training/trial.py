@@ -68,8 +68,9 @@ def _try_step(inputs: StudyInputs, config: StudyConfig, values: Values, batch_si
         state.order.go_to_largest(batch_size)
         LossSum(inputs.device).add(*trainer.step())
         validation = inputs.data.validation
+        two = DeviceImages(validation.pixels[:2], validation.labels[:2])
         for averaged in (False, True):
-            trainer.evaluate(DeviceImages(validation.pixels[:2], validation.labels[:2]), averaged=averaged)
+            trainer.evaluate(two, averaged=averaged, statistics={})
         return state
     except HptuiError:
         raise

@@ -97,7 +97,7 @@ def delivered(run: Run) -> dict[str, Any]:
     """The weights that a run delivers."""
     if run.delivery.chosen is not None:
         return run.delivery.chosen.weights
-    return delivered_weights(run.state, run.ledger.progress.delivered)
+    return delivered_weights(run.trainer, run.ledger.progress.delivered)
 
 
 class PooledNet(nn.Module):

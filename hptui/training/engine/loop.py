@@ -18,6 +18,7 @@ from hptui.losses import Loss
 from hptui.training.engine.batch_changes import training_batch
 from hptui.training.engine.device_data import DeviceDataset, DeviceImages
 from hptui.training.engine.evaluation import Evaluation, evaluate, forward_precision, full_precision
+from hptui.training.engine.norm_statistics import norm_statistics
 from hptui.training.engine.state import TrainingState
 
 
@@ -57,7 +58,14 @@ class Trainer:
     """Advances a TrainingState on a data set."""
 
     def __init__(
-        self, state: TrainingState, data: DeviceDataset, loss: Loss, *, average_window: float, precision: str
+        self,
+        state: TrainingState,
+        data: DeviceDataset,
+        loss: Loss,
+        *,
+        average_window: float,
+        precision: str,
+        batchnorm: str = "precise",
     ) -> None:
         self.state = state
         self.data = data
@@ -65,6 +73,8 @@ class Trainer:
         self.precision = precision
         """of the forward pass"""
         self._average_window = average_window
+        self.batchnorm = batchnorm
+        """precise or running: its statistics in evaluations"""
         self.before_batch: Callable[[], object] = int
         """called before each batch of an evaluation; it raises where the rest is not wanted any more"""
 
@@ -108,24 +118,41 @@ class Trainer:
             labels = labels.flatten(0, 1)
         return labelling.training_loss(self._loss, logits, labels, weights, held)
 
+    def statistics(self, *, averaged: bool) -> Mapping[str, Tensor]:
+        """Those of BatchNorm that the last weights, or their average, are to be evaluated with, by name."""
+        if self.batchnorm == "running":
+            return {}
+        weights, network = self.state.average.tensors() if averaged else {}, self.state.network
+        precision = forward_precision(self.precision, self.state.device)
+        with self.state.at_evaluation_point():
+            return norm_statistics(network, self.data, weights, precision, self.before_batch)
+
     def evaluate(
-        self, images: DeviceImages, *, averaged: bool, with_predictions: bool = False, class_weighted: bool = False
+        self,
+        images: DeviceImages,
+        *,
+        averaged: bool,
+        statistics: Mapping[str, Tensor] | None = None,
+        with_predictions: bool = False,
+        class_weighted: bool = False,
     ) -> Evaluation:
         """Evaluate the last weights, or their average, as they would be delivered; the training is left as it was.
 
         Args:
             images: a split.
             averaged: the average instead of the last weights.
+            statistics: of these weights, where they are known.
             with_predictions: hand them back too.
             class_weighted: see `evaluation.evaluate`.
         """
-        weights = self.state.average.tensors() if averaged else None
+        weights = self.state.average.tensors() if averaged else {}
+        weights |= self.statistics(averaged=averaged) if statistics is None else statistics
         with self.state.at_evaluation_point():
             return evaluate(
                 self.state.network,
                 self.data,
                 images,
-                weights=weights,
+                weights=weights or None,
                 precision=self.precision,
                 with_predictions=with_predictions,
                 class_weighted=class_weighted,

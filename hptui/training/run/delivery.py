@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import torch
+from torch import Tensor
 
 from hptui.metrics.temperature import calibrated_losses, is_within_error
 from hptui.record.predictions import PREDICTIONS_FILE, Model, Predictions, write_predictions
@@ -27,7 +28,8 @@ from hptui.record.wrong_images import WRONG_IMAGES_FILE, write_wrong_images
 from hptui.training.engine.device_data import DeviceDataset, DeviceImages
 from hptui.training.engine.evaluation import evaluate
 from hptui.training.engine.loop import Trainer
-from hptui.training.engine.state import TrainingState, copy_tree
+from hptui.training.engine.norm_statistics import put_in
+from hptui.training.engine.state import copy_tree
 from hptui.training.run.checkpoints import save_file
 from hptui.training.run.epoch_evaluation import EpochResult
 from hptui.training.run.ledger import Progress
@@ -86,7 +88,7 @@ class Delivery:
 
     def epoch_completed(
         self,
-        state: TrainingState,
+        trainer: Trainer,
         epoch: int,
         result: EpochResult,
         image_weights: Floats | None = None,
@@ -96,7 +98,7 @@ class Delivery:
         """Take in one more epoch.
 
         Args:
-            state: at its end.
+            trainer: at its end.
             epoch: counted from 1.
             result: its evaluation.
             image_weights: of the validation images, (N,) or (N, labels), where they count differently.
@@ -105,7 +107,7 @@ class Delivery:
         Returns:
             its mean calibrated loss; None if it is not finite, or the last epoch is delivered anyway.
         """
-        weights = delivered_weights(state, result.delivered)
+        weights = delivered_weights(trainer, result.delivered, result.statistics)
         now = DeliveredEpoch(
             epoch, result.validation.loss, result.delivered, weights, result.predictions, result.results
         )
@@ -139,7 +141,7 @@ class Delivery:
             what is delivered.
         """
         assert self.best is not None  # of every epoch there is one
-        chosen = self.chosen or _last_epoch(trainer.state, at)
+        chosen = self.chosen or _last_epoch(trainer, at)
         final = chosen.predictions or _predict(trainer, test, chosen.weights)
         best = self.best.predictions or _predict(trainer, test, self.best.weights)
         by_model: dict[Model, BySplit] = {"final": final, "best": best}
@@ -180,16 +182,25 @@ class Delivery:
         return cls(rule, best, chosen, lowest.cpu().numpy() if lowest is not None else None)
 
 
-def _last_epoch(state: TrainingState, at: Progress) -> DeliveredEpoch:
+def _last_epoch(trainer: Trainer, at: Progress) -> DeliveredEpoch:
     """What the last epoch delivers, from the state after it."""
-    weights = delivered_weights(state, at.delivered)
+    weights = delivered_weights(trainer, at.delivered)
     return DeliveredEpoch(at.epoch, at.results["validation"][0], at.delivered, weights, None, at.results)
 
 
-def delivered_weights(state: TrainingState, delivered: str) -> dict[str, Any]:
-    """The network's state with the weights that validation preferred: "last" or "averaged"."""
+def delivered_weights(
+    trainer: Trainer, delivered: str, statistics: Mapping[str, Tensor] | None = None
+) -> dict[str, Any]:
+    """The network's state with the weights that validation preferred: "last" or "averaged".
+
+    `statistics`: of BatchNorm with these weights, where they are known.
+    """
+    state = trainer.state
+    if statistics is None:
+        statistics = trainer.statistics(averaged=delivered == "averaged")
     # in the network itself, so that shared weights stay shared
-    with state.average.in_force() if delivered == "averaged" else state.at_evaluation_point():
+    kind = state.average.in_force() if delivered == "averaged" else state.at_evaluation_point()
+    with kind, put_in(state.network, statistics):
         weights: dict[str, Any] = copy_tree(state.network.state_dict())
     return weights
 

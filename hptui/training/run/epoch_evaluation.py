@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from torch import Tensor
 
 from hptui.record.events import Evaluated
 from hptui.record.predictions import Predictions
@@ -23,6 +26,8 @@ class EpochResult:
     """of these weights; None: there are no test images"""
     losses: dict[str, float]
     """validation loss by kind of weights"""
+    statistics: Mapping[str, Tensor]
+    """of BatchNorm, with the delivered weights"""
 
     @property
     def results(self) -> dict[str, tuple[float, float]]:
@@ -45,7 +50,11 @@ def evaluate_epoch(trainer: Trainer, test_images: DeviceImages, epoch: int, ledg
 
     def record(split: str, kind: str, images: DeviceImages) -> Evaluation:
         evaluation = trainer.evaluate(
-            images, averaged=kind == "averaged", with_predictions=True, class_weighted=split == "validation"
+            images,
+            averaged=kind == "averaged",
+            statistics=statistics[kind],
+            with_predictions=True,
+            class_weighted=split == "validation",
         )
         ledger.emit(
             Evaluated(
@@ -63,8 +72,9 @@ def evaluate_epoch(trainer: Trainer, test_images: DeviceImages, epoch: int, ledg
         )
         return evaluation
 
-    validation = {kind: record("validation", kind, trainer.data.validation) for kind in ("last", "averaged")}
+    statistics = {kind: trainer.statistics(averaged=kind == "averaged") for kind in ("last", "averaged")}
+    validation = {kind: record("validation", kind, trainer.data.validation) for kind in statistics}
     delivered = min(validation, key=lambda kind: validation[kind].loss)  # both diverged: last
     test = record("test", delivered, test_images) if len(test_images) else None
     losses = {kind: evaluation.loss for kind, evaluation in validation.items()}
-    return EpochResult(delivered, validation[delivered], test, losses)
+    return EpochResult(delivered, validation[delivered], test, losses, statistics[delivered])

@@ -94,6 +94,7 @@ class Run:
             inputs.loss,
             average_window=config.average_window,
             precision=config.precision,
+            batchnorm=config.batchnorm,
         )
         self.trainer.before_batch = control.leave_if_stopped
         self._foresight = Foresight(self.trainer, strategy, self.ledger)
@@ -250,7 +251,7 @@ class Run:
         at.delivered, at.results = result.delivered, result.results
         at.scored_loss = result.losses[self.config.score_weights]
         weights, recorded = self.trainer.data.validation_weights(), self.recorded_epoch
-        calibrated = self.delivery.epoch_completed(self.state, epoch, result, weights, recorded=recorded)
+        calibrated = self.delivery.epoch_completed(self.trainer, epoch, result, weights, recorded=recorded)
         assert self.delivery.chosen is not None
         before, at.end_moved = at.end_moved, self._end_moved(result, epoch)
         deliverable = self.delivery.chosen.epoch
