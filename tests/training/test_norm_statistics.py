@@ -1,0 +1,136 @@
+"""Evaluations use BatchNorm's statistics of the weights as they are, and leave the training as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from hptui.models.small_resnet import SmallResNet
+from hptui.record.events import EpochCompleted, Evaluated
+from hptui.training.engine import norm_statistics
+from hptui.training.engine.freezing import freeze
+from hptui.training.run.run import Run
+from training.conftest import NormDropNet, Prepared, delivered, make_run, train_steps
+
+Prepare = Callable[..., Prepared]
+STEPS = 7
+
+
+class DroppedFirst(nn.Module):
+    """What is dropped comes before the norm, which would see less of it in training."""
+
+    def __init__(self, in_channels: int, num_classes: int) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(0.5)
+        self.norm = nn.BatchNorm2d(in_channels)
+        self.instance = nn.InstanceNorm2d(in_channels, track_running_stats=True)
+        self.output = nn.Linear(in_channels * 144, num_classes)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        answer: torch.Tensor = self.output(self.instance(self.norm(self.dropout(x))).flatten(1))
+        return answer
+
+
+def trained(prepare: Prepare, factory: Any = NormDropNet, steps: int = STEPS, **settings: Any) -> Run:
+    """A run in the middle of its first epoch."""
+    run, _ = make_run(prepare(factory, **settings))
+    train_steps(run, steps)
+    return run
+
+
+def test_they_are_the_mean_over_batches_of_training_images_as_they_are(prepare: Prepare) -> None:
+    trainer = trained(prepare, DroppedFirst, search={"lr": "1e-3:1e-1:log:3"}).trainer
+    found = trainer.statistics(averaged=False)
+    batches = [trainer.data.normalise(trainer.data.train.pixels[at]) for at in norm_statistics._batches(trainer.data)]
+    assert [len(batch) for batch in batches] == [100, 100]  # of 240 images
+    assert found.keys() == {"norm.running_mean", "norm.running_var"}
+    means = torch.stack([batch.mean((0, 2, 3)) for batch in batches])
+    deviations = torch.stack([batch.var((0, 2, 3)) for batch in batches])
+    torch.testing.assert_close(found["norm.running_mean"], means.mean(0))
+    torch.testing.assert_close(found["norm.running_var"], deviations.mean(0))
+
+
+def test_images_are_drawn_from_all_and_some_are_enough(prepare: Prepare, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = trained(prepare).trainer.data
+    chosen = torch.cat(list(norm_statistics._batches(data)))
+    assert len(set(chosen.tolist())) == 200
+    assert chosen.max() > 200  # not the first ones: a folder is read class by class
+    assert norm_statistics.images_looked_at(NormDropNet(1, 3), 240) == 240
+    monkeypatch.setattr(norm_statistics, "IMAGES", 60)
+    assert [len(at) for at in norm_statistics._batches(data)] == [60]
+    assert norm_statistics.images_looked_at(NormDropNet(1, 3), 240) == 60
+    assert norm_statistics.images_looked_at(nn.Linear(2, 2), 240) == 0
+
+
+@pytest.mark.parametrize("averaged", [False, True])
+def test_the_training_is_left_as_it_was(prepare: Prepare, averaged: bool) -> None:
+    run = trained(prepare)
+    before, random = run.state.snapshot(), torch.get_rng_state()
+    first = run.trainer.statistics(averaged=averaged)
+    again = run.trainer.statistics(averaged=averaged)
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert run.network.training
+    assert run.network.norm.momentum == nn.BatchNorm2d(8).momentum
+    assert torch.equal(torch.get_rng_state(), random)
+    after = run.state.snapshot()
+    for kind in ("network", "unsaved_buffers"):
+        assert all(torch.equal(value, after[kind][name]) for name, value in before[kind].items())
+    assert all(
+        torch.equal(*pair) for pair in zip(before["average"]["average"], after["average"]["average"], strict=True)
+    )
+
+
+def test_they_are_those_of_the_weights_that_are_evaluated(prepare: Prepare) -> None:
+    trainer = trained(prepare).trainer
+    last, averaged = trainer.statistics(averaged=False), trainer.statistics(averaged=True)
+    assert not torch.equal(last["norm.running_mean"], averaged["norm.running_mean"])
+    with trainer.state.average.in_force():
+        in_force = trainer.statistics(averaged=False)
+    assert all(torch.equal(values, in_force[name]) for name, values in averaged.items())
+
+
+def test_a_frozen_layer_keeps_its_own(prepare: Prepare) -> None:
+    run = trained(prepare)
+    freeze(run.network, ["norm"])
+    assert run.trainer.statistics(averaged=False) == {}
+    assert not run.network.norm.training
+
+
+def test_one_image_has_no_deviation(prepare: Prepare, monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = trained(prepare).trainer
+    monkeypatch.setattr(type(trainer.data.train), "__len__", lambda split: 1)
+    assert trainer.statistics(averaged=False) == {}
+
+
+def test_a_network_is_judged_by_its_weights_after_a_few_steps_at_a_large_rate(prepare: Prepare) -> None:
+    """With statistics that run along it looks worse than a guess, and then slow rates seem best."""
+    losses = {}
+    for kind in ("precise", "running"):
+        settings = {"search": {"lr": "1e-3:1e-1:log:3"}, "set": {"lr": 0.03, "batch_size": 60}}
+        run = trained(prepare, SmallResNet, steps=4, batchnorm=kind, **settings)
+        losses[kind] = run.trainer.evaluate(run.inputs.data.validation, averaged=False).loss
+    assert losses["precise"] < run.inputs.data.guessing < losses["running"]
+
+
+@pytest.mark.parametrize("kind", ["precise", "running"])
+def test_the_delivered_network_has_those_that_it_was_evaluated_with(prepare: Prepare, kind: str) -> None:
+    run, events = make_run(prepare(strategy="fixed", search={}, epochs=2, deliver="last", batchnorm=kind))
+    run.execute()
+    (end,) = [e for e in events if isinstance(e, EpochCompleted) and e.epoch == 2]
+    (told,) = [
+        e
+        for e in events
+        if isinstance(e, Evaluated) and (e.epoch, e.split, e.weights) == (2, "validation", end.delivered)
+    ]
+    network = NormDropNet(1, 3).eval()
+    network.load_state_dict(delivered(run))
+    split, data = run.inputs.data.validation, run.inputs.data
+    with torch.no_grad():
+        loss = nn.functional.cross_entropy(network(data.normalise(split.pixels)), split.labels)
+    assert float(loss) == pytest.approx(told.loss, rel=1e-5)
+    own = run.network.norm.running_mean
+    assert torch.equal(network.norm.running_mean, own) == (kind == "running" and end.delivered == "last")
