@@ -14,7 +14,7 @@ from hptui.record.events import EpochCompleted, Evaluated
 from hptui.training.engine import norm_statistics
 from hptui.training.engine.freezing import freeze
 from hptui.training.run.run import Run
-from training.conftest import NormDropNet, Prepared, delivered, make_run, train_steps
+from training.conftest import NormDropNet, PooledNet, Prepared, delivered, make_run, train_steps
 
 Prepare = Callable[..., Prepared]
 STEPS = 7
@@ -126,7 +126,7 @@ def test_the_delivered_network_has_those_that_it_was_evaluated_with(prepare: Pre
         for e in events
         if isinstance(e, Evaluated) and (e.epoch, e.split, e.weights) == (2, "validation", end.delivered)
     ]
-    network = NormDropNet(1, 3).eval()
+    network = PooledNet(1, 3).eval()
     network.load_state_dict(delivered(run))
     split, data = run.inputs.data.validation, run.inputs.data
     with torch.no_grad():

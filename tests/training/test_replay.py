@@ -119,7 +119,7 @@ def test_where_nothing_is_chosen_the_rate_falls_if_the_study_says_so(
 
 def test_another_choice_ends_at_other_weights(prepare: Make, once: Once, tmp_path: Path) -> None:
     """The comparison can fail, and a replay does obey what it is given."""
-    made = prepare(**SETTINGS["grid"])
+    made = prepare(**SETTINGS["grid"], deliver="last")
     run = undisturbed(once, made)
     recipe = recipe_of(RunReader(run).read(), tmp_path)
     last = recipe.decisions[2]
