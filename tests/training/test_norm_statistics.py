@@ -45,8 +45,10 @@ def trained(prepare: Prepare, factory: Any = NormDropNet, steps: int = STEPS, **
 def test_they_are_the_mean_over_batches_of_training_images_as_they_are(prepare: Prepare) -> None:
     trainer = trained(prepare, DroppedFirst, search={"lr": "1e-3:1e-1:log:3"}).trainer
     found = trainer.statistics(averaged=False)
-    batches = [trainer.data.normalise(trainer.data.train.pixels[at]) for at in norm_statistics._batches(trainer.data)]
-    assert [len(batch) for batch in batches] == [100, 100]  # of 240 images
+    batches = [
+        trainer.data.normalise(trainer.data.train.pixels[at]) for at in norm_statistics._batches(trainer.data, 20)
+    ]
+    assert [len(batch) for batch in batches] == [20] * 12
     assert found.keys() == {"norm.running_mean", "norm.running_var"}
     means = torch.stack([batch.mean((0, 2, 3)) for batch in batches])
     deviations = torch.stack([batch.var((0, 2, 3)) for batch in batches])
@@ -56,12 +58,13 @@ def test_they_are_the_mean_over_batches_of_training_images_as_they_are(prepare: 
 
 def test_images_are_drawn_from_all_and_some_are_enough(prepare: Prepare, monkeypatch: pytest.MonkeyPatch) -> None:
     data = trained(prepare).trainer.data
-    chosen = torch.cat(list(norm_statistics._batches(data)))
+    assert [len(at) for at in norm_statistics._batches(data, 500)] == [100, 100]  # of 240 images
+    chosen = torch.cat(list(norm_statistics._batches(data, 50)))
     assert len(set(chosen.tolist())) == 200
     assert chosen.max() > 200  # not the first ones: a folder is read class by class
     assert norm_statistics.images_looked_at(NormDropNet(1, 3), 240) == 240
     monkeypatch.setattr(norm_statistics, "IMAGES", 60)
-    assert [len(at) for at in norm_statistics._batches(data)] == [60]
+    assert [len(at) for at in norm_statistics._batches(data, 60)] == [60]
     assert norm_statistics.images_looked_at(NormDropNet(1, 3), 240) == 60
     assert norm_statistics.images_looked_at(nn.Linear(2, 2), 240) == 0
 

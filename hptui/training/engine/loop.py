@@ -123,9 +123,15 @@ class Trainer:
         if self.batchnorm == "running":
             return {}
         weights, network = self.state.average.tensors() if averaged else {}, self.state.network
-        precision = forward_precision(self.precision, self.state.device)
         with self.state.at_evaluation_point():
-            return norm_statistics(network, self.data, weights, precision, self.before_batch)
+            return norm_statistics(
+                network,
+                self.data,
+                weights,
+                batch_size=self.state.values.batch_size,
+                precision=forward_precision(self.precision, self.state.device),
+                before_batch=self.before_batch,
+            )
 
     def evaluate(
         self,

@@ -22,6 +22,7 @@ from hptui.training.engine.device_data import DeviceDataset
 IMAGES = 1000
 """training images that are looked at; more say nothing more (Wu and Johnson, table 2)"""
 BATCH = 100
+"""images at once; of a training in smaller batches so many, because its network or images may leave no room for more"""
 MOMENTS = ("running_mean", "running_var")
 COUNT = "num_batches_tracked"
 
@@ -49,6 +50,8 @@ def norm_statistics(
     network: nn.Module,
     data: DeviceDataset,
     weights: Mapping[str, Tensor],
+    *,
+    batch_size: float,
     precision: AbstractContextManager[object],
     before_batch: Callable[[], object] = int,
 ) -> dict[str, Tensor]:
@@ -58,6 +61,7 @@ def norm_statistics(
         network: without such layers nothing is done.
         data: of whose training images some are looked at, always the same.
         weights: by name, in place of the network's own.
+        batch_size: of the training.
         precision: of the forward pass.
         before_batch: raises where the rest is not wanted any more.
     """
@@ -70,7 +74,7 @@ def norm_statistics(
         for kind in (*MOMENTS, COUNT)
     }
     with _collecting(network, norms), precision:
-        for number, chosen in enumerate(_batches(data), 1):
+        for number, chosen in enumerate(_batches(data, batch_size), 1):
             before_batch()
             for norm in norms.values():
                 norm.momentum = 1 / number  # the plain mean over all batches
@@ -108,11 +112,11 @@ def _collecting(network: nn.Module, norms: Mapping[str, _BatchNorm]) -> Iterator
         network.train(was_training)
 
 
-def _batches(data: DeviceDataset) -> Iterator[Tensor]:
+def _batches(data: DeviceDataset, batch_size: float) -> Iterator[Tensor]:
     """Indices (B,) of whole batches of training images, drawn once and for all: the images may lie class by class."""
     images = len(data.train)
     drawn = torch.randperm(images, generator=torch.Generator().manual_seed(0))[:IMAGES]
     drawn = drawn.to(data.train.labels.device)
-    size = min(BATCH, len(drawn))
+    size = min(max(int(batch_size), 2), BATCH, len(drawn))
     for begin in range(0, len(drawn) - size + 1, size):
         yield drawn[begin : begin + size]
