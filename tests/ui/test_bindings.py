@@ -61,7 +61,7 @@ from hptui.record.study_folders import studies_folder
 from hptui.ui.app import HptuiApp
 from hptui.ui.exporting import ExportOutcome
 from hptui.ui.panels import Panel
-from hptui.ui.panels.heatmap import HeatmapPanel, View
+from hptui.ui.panels.heatmap import HeatmapPanel
 from hptui.ui.screens.comparison import ComparisonScreen
 from hptui.ui.screens.dashboard import Dashboard
 from hptui.ui.screens.dialogs import ChoiceDialog, FullTextDialog, NumberDialog
@@ -75,7 +75,6 @@ from hptui.ui.screens.text_dialog import TextDialog
 from hptui.ui.widgets.choice import Choice
 from hptui.ui.widgets.keys_line import KeysLine
 from hptui.ui.widgets.row import Check, Row
-from hptui.ui.widgets.strip import StatusStrip
 
 LR = Axis(name="lr", low=0.001, high=0.1, scale="log", values=[0.001, 0.01, 0.1])
 DROPOUT = Axis(name="dropout", low=0.0, high=0.5, scale="linear", values=[0.0, 0.5])
@@ -259,8 +258,6 @@ class Case:
     play: Scenario
     in_form: bool
     """whether it begins in a form, and leaves it as it was"""
-    looks: bool
-    """whether it does no more than look at a study that somebody trains, so that another can go on from there"""
 
 
 SCENARIOS: dict[tuple[str, str], Case] = {}
@@ -269,17 +266,12 @@ ELSEWHERE = {"WrongPanel": "test_wrong_panel.py", "DataPanel": "test_data_panel.
 
 
 def scenario(
-    kind: str,
-    *keys: str,
-    start: Start = trained,
-    size: tuple[int, int] = SMALL,
-    in_form: bool = False,
-    looks: bool = False,
+    kind: str, *keys: str, start: Start = trained, size: tuple[int, int] = SMALL, in_form: bool = False
 ) -> Callable[[Scenario], Scenario]:
     """What these keys of a class do; it is played once for each of them."""
 
     def add(play: Scenario) -> Scenario:
-        SCENARIOS.update({(kind, key): Case(start, size, play, in_form, looks) for key in keys})
+        SCENARIOS.update({(kind, key): Case(start, size, play, in_form) for key in keys})
         return play
 
     return add
@@ -339,77 +331,11 @@ class OpenForm:
         self._runner.close()
 
 
-class OpenDashboard:
-    """A dashboard that stands open for one scenario after another that does no more than look."""
-
-    def __init__(self, size: tuple[int, int]) -> None:
-        self._size = size
-        self._runner = asyncio.Runner()
-        self._end = AsyncExitStack()
-        self._at: At | None = None
-
-    def play(self, script: Callable[[At], Awaitable[None]]) -> None:
-        """As `play` does; after a failure the next one gets another dashboard."""
-        try:
-            self._runner.run(self._play(script))
-        except BaseException:
-            self._at = None
-            raise
-
-    async def _play(self, script: Callable[[At], Awaitable[None]]) -> None:
-        if self._at is None:
-            await self._end.aclose()
-            app, study = trained(self._end.enter_context(ExitStack()))
-            pilot = await self._end.enter_async_context(app.run_test(size=self._size))
-            self._at = At(app, pilot, study)
-            await self._at.sees("decision 3/3")
-            await self._at.sees("i Advice")
-            self._begun_with = self._panels(self._at)
-        await script(self._at)
-        await self._restore(self._at)
-        assert self._at.inbox is not None
-        assert list(self._at.inbox.receive()) == []
-
-    async def _restore(self, at: At) -> None:
-        """As it was when it was opened: no dialog, the first panel, the newest decision, no cursor."""
-        if not isinstance(at.app.screen, Dashboard):
-            await at.press("escape")
-            await at.on(Dashboard)
-        if at.app.size != self._size:
-            await at.pilot.resize_terminal(*self._size)
-        await at.panel(1)
-        at.only(HeatmapPanel).view = View()
-        await at.press("f")
-        at.app.screen.refresh_bindings()  # without a cursor the footer has another way back
-        await at.until(lambda: self._panels(at) == self._begun_with, "what it began with")
-
-    def _panels(self, at: At) -> list[str]:
-        """All that stands below the strip, which tells the time."""
-        return at.text.split("\n")[at.only(StatusStrip).region.bottom :]
-
-    def close(self) -> None:
-        self._runner.run(self._end.aclose())
-        self._runner.close()
-
-
 @pytest.fixture(scope="module")
 def open_form() -> Iterator[OpenForm]:
     one = OpenForm()
     yield one
     one.close()
-
-
-@pytest.fixture(scope="module")
-def open_dashboards() -> Iterator[Callable[[tuple[int, int]], OpenDashboard]]:
-    """The one of each size, opened where it is asked for."""
-    by_size: dict[tuple[int, int], OpenDashboard] = {}
-
-    def of(size: tuple[int, int]) -> OpenDashboard:
-        return by_size.setdefault(size, OpenDashboard(size))
-
-    yield of
-    for one in by_size.values():
-        one.close()
 
 
 @pytest.fixture(autouse=True)
@@ -431,7 +357,7 @@ async def _(at: At, key: str) -> None:
     await at.until(lambda: at.app._exit, "the end")
 
 
-@scenario("HptuiApp", "question_mark", looks=True)
+@scenario("HptuiApp", "question_mark")
 async def _(at: At, key: str) -> None:
     await at.press(key)
     await at.until(lambda: at.app.screen.query("HelpPanel"), "help")
@@ -536,7 +462,7 @@ async def _(at: At, key: str) -> None:
     assert exported == [(at.app.screen.followed.study.directory, "csv")]
 
 
-@scenario("Dashboard", "z", size=LARGE, looks=True)
+@scenario("Dashboard", "z", size=LARGE)
 async def _(at: At, key: str) -> None:
     before = at.only(HeatmapPanel).size
     await at.press(key)
@@ -579,7 +505,7 @@ async def _(at: At, key: str) -> None:
     await at.on(StudyListScreen)
 
 
-@scenario("Dashboard", "i", looks=True)
+@scenario("Dashboard", "i")
 async def _(at: At, key: str) -> None:
     await at.sees("i Advice")
     await at.press(key)
@@ -587,7 +513,7 @@ async def _(at: At, key: str) -> None:
     await at.sees("esc closes")
 
 
-@scenario("Dashboard", *"12345678", size=LARGE, looks=True)
+@scenario("Dashboard", *"12345678", size=LARGE)
 async def _(at: At, key: str) -> None:
     wanted = at.app.screen._panels[int(key) - 1]
     await at.press("2" if key == "1" else "1")
@@ -599,7 +525,7 @@ async def _(at: At, key: str) -> None:
 # ---- the heatmap
 
 
-@scenario("HeatmapPanel", "left", "h", looks=True)
+@scenario("HeatmapPanel", "left", "h")
 async def _(at: At, key: str) -> None:
     await at.press(key)
     await at.sees("decision 2/3")
@@ -609,7 +535,7 @@ async def _(at: At, key: str) -> None:
     await at.sees("lr 0.1, dropout 0 ")
 
 
-@scenario("HeatmapPanel", "right", "l", looks=True)
+@scenario("HeatmapPanel", "right", "l")
 async def _(at: At, key: str) -> None:
     await at.press("h", "h")
     await at.sees("decision 1/3")
@@ -621,7 +547,7 @@ async def _(at: At, key: str) -> None:
     await at.sees("lr 0.1, dropout 0.5")
 
 
-@scenario("HeatmapPanel", "up", "k", looks=True)
+@scenario("HeatmapPanel", "up", "k")
 async def _(at: At, key: str) -> None:
     await at.press("h", "c", "j")
     await at.sees("lr 0.01, dropout 0.5")
@@ -629,7 +555,7 @@ async def _(at: At, key: str) -> None:
     await at.sees("lr 0.1, dropout 0.5")
 
 
-@scenario("HeatmapPanel", "down", "j", looks=True)
+@scenario("HeatmapPanel", "down", "j")
 async def _(at: At, key: str) -> None:
     await at.press("h", "c")
     await at.sees("lr 0.1, dropout 0.5")
@@ -637,7 +563,7 @@ async def _(at: At, key: str) -> None:
     await at.sees("lr 0.01, dropout 0.5")
 
 
-@scenario("HeatmapPanel", "f", looks=True)
+@scenario("HeatmapPanel", "f")
 async def _(at: At, key: str) -> None:
     await at.press("h", "h")
     await at.sees("decision 1/3")
@@ -645,7 +571,7 @@ async def _(at: At, key: str) -> None:
     await at.sees("decision 3/3")
 
 
-@scenario("HeatmapPanel", "c", looks=True)
+@scenario("HeatmapPanel", "c")
 async def _(at: At, key: str) -> None:
     await at.press(key)
     await at.sees("enter uses it")
@@ -653,7 +579,7 @@ async def _(at: At, key: str) -> None:
     await at.sees_no("enter uses it")
 
 
-@scenario("HeatmapPanel", "escape", looks=True)
+@scenario("HeatmapPanel", "escape")
 async def _(at: At, key: str) -> None:
     await at.press("c")
     await at.sees("enter uses it")
@@ -669,14 +595,14 @@ async def _(at: At, key: str) -> None:
     assert (await at.gets(UseValues)).values == {"lr": 0.01, "dropout": 0.5}
 
 
-@scenario("HeatmapPanel", "a", looks=True)
+@scenario("HeatmapPanel", "a")
 async def _(at: At, key: str) -> None:
     await at.sees("dropout (linear)   ↑ lr (log)")
     await at.press(key)
     await at.sees("lr (log)   ↑ dropout (linear)")
 
 
-@scenario("HeatmapPanel", "v", looks=True)
+@scenario("HeatmapPanel", "v")
 async def _(at: At, key: str) -> None:
     await at.sees("| score")
     await at.press(key)
@@ -759,7 +685,7 @@ async def scrolled_log(at: At, *, to_end: bool) -> RichLog:
     return log
 
 
-@scenario("LogPanel", "up", "k", "pageup", "home", "g", size=(80, 12), looks=True)
+@scenario("LogPanel", "up", "k", "pageup", "home", "g", size=(80, 12))
 async def _(at: At, key: str) -> None:
     log = await scrolled_log(at, to_end=True)
     lines = {"pageup": log.size.height, "home": log.max_scroll_y, "g": log.max_scroll_y}.get(key, 1)
@@ -767,7 +693,7 @@ async def _(at: At, key: str) -> None:
     await at.until(lambda: log.scroll_y == log.max_scroll_y - lines, f"{lines} lines up")
 
 
-@scenario("LogPanel", "down", "j", "pagedown", "end", "G", size=(80, 12), looks=True)
+@scenario("LogPanel", "down", "j", "pagedown", "end", "G", size=(80, 12))
 async def _(at: At, key: str) -> None:
     log = await scrolled_log(at, to_end=False)
     lines = {"pagedown": log.size.height, "end": log.max_scroll_y, "G": log.max_scroll_y}.get(key, 1)
@@ -1137,7 +1063,7 @@ async def _(at: At, key: str) -> None:
 # ---- dialogs
 
 
-@scenario("ChoiceDialog", "escape", looks=True)
+@scenario("ChoiceDialog", "escape")
 async def _(at: At, key: str) -> None:
     await at.press("x")
     await at.on(ChoiceDialog)
@@ -1145,7 +1071,7 @@ async def _(at: At, key: str) -> None:
     await at.on(Dashboard)
 
 
-@scenario("ChoiceDialog", "left", "h", "right", "l", looks=True)
+@scenario("ChoiceDialog", "left", "h", "right", "l")
 async def _(at: At, key: str) -> None:
     await at.press("x")
     await at.on(ChoiceDialog)
@@ -1155,7 +1081,7 @@ async def _(at: At, key: str) -> None:
     await at.goes_to(lambda widget: widget.id == wanted, wanted)
 
 
-@scenario("FullTextDialog", "escape", "i", "enter", looks=True)
+@scenario("FullTextDialog", "escape", "i", "enter")
 async def _(at: At, key: str) -> None:
     await at.sees("i Advice")
     await at.press("i")
@@ -1164,7 +1090,7 @@ async def _(at: At, key: str) -> None:
     await at.on(Dashboard)
 
 
-@scenario("FullTextDialog", "down", "j", "up", "k", looks=True)
+@scenario("FullTextDialog", "down", "j", "up", "k")
 async def _(at: At, key: str) -> None:
     await at.sees("i Advice")
     await at.press("i")
@@ -1178,7 +1104,7 @@ async def _(at: At, key: str) -> None:
     await at.until(lambda: box.scroll_y == (2 if key in ("down", "j") else 0), "the line beside")
 
 
-@scenario("NumberDialog", "escape", looks=True)
+@scenario("NumberDialog", "escape")
 async def _(at: At, key: str) -> None:
     await at.press("plus")
     await at.on(NumberDialog)
@@ -1186,7 +1112,7 @@ async def _(at: At, key: str) -> None:
     await at.on(Dashboard)
 
 
-@scenario("RangesDialog", "escape", looks=True)
+@scenario("RangesDialog", "escape")
 async def _(at: At, key: str) -> None:
     await at.press("r")
     await at.on(RangesDialog)
@@ -1209,16 +1135,12 @@ async def _(at: At, key: str) -> None:
 
 
 @pytest.mark.parametrize(("kind", "key"), [one for one in DECLARED if one[0] not in ELSEWHERE], ids=str)
-def test_every_key_does_what_it_says(
-    kind: str, key: str, open_form: OpenForm, open_dashboards: Callable[[tuple[int, int]], OpenDashboard]
-) -> None:
+def test_every_key_does_what_it_says(kind: str, key: str, open_form: OpenForm) -> None:
     case = SCENARIOS.get((kind, key))
     words = DECLARED[kind, key].description
     assert case is not None, f"add a scenario for {key} ({words!r}) of {kind}, in {Path(__file__).name}"
     if case.in_form:
         open_form.play(lambda at: case.play(at, key))
-    elif case.looks:
-        open_dashboards(case.size).play(lambda at: case.play(at, key))
     else:
         play(case.start, case.size, lambda at: case.play(at, key))
 
