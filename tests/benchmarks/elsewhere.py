@@ -39,6 +39,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "one-se": {"strategy": "fixed", "deliver": "one-se"},
     "last, not averaged": {"strategy": "fixed", "deliver": "last", "average_window": NO_WINDOW},
     "one-se, not averaged": {"strategy": "fixed", "deliver": "one-se", "average_window": NO_WINDOW},
+    "one-se, running": {"strategy": "fixed", "deliver": "one-se", "batchnorm": "running"},
     "stop": {"strategy": "fixed", "stop": "auto", "longest": 1.0},
     "stop, 1.5": {"strategy": "fixed", "stop": "auto", "longest": 1.5},
     "late_decay": {"strategy": "fixed", "deliver": "last", "schedule": "late_decay"},
@@ -48,6 +49,13 @@ METHODS: dict[str, dict[str, Any]] = {
     "adaptive 3": {"strategy": "adaptive", "deliver": "one-se", "budget": 3.0, "search": SEARCH},
     "adaptive 6": {"strategy": "adaptive", "deliver": "one-se", "budget": 6.0, "search": SEARCH},
     "adaptive 10": {"strategy": "adaptive", "deliver": "one-se", "budget": 10.0, "search": SEARCH},
+    "adaptive 3, running": {
+        "strategy": "adaptive",
+        "deliver": "one-se",
+        "budget": 3.0,
+        "batchnorm": "running",
+        "search": SEARCH,
+    },
     "adaptive 3, constant": {
         "strategy": "adaptive",
         "deliver": "one-se",

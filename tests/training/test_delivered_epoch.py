@@ -63,7 +63,7 @@ def test_the_latest_that_is_no_worse(prepare: Make, right: tuple[float, ...], ru
         run.state.network.seen.fill_(epoch)
         with torch.no_grad():
             run.state.network.output.bias.fill_(epoch)
-        delivery.epoch_completed(run.state, epoch, result(share, epoch))
+        delivery.epoch_completed(run.trainer, epoch, result(share, epoch))
         delivery = Delivery.from_plain(rule, delivery.state()) if rule == "one-se" else delivery
     assert delivery.chosen is not None
     assert delivery.chosen.epoch == expected
@@ -87,7 +87,7 @@ def test_of_a_few_images_that_are_all_called_right_losses_say_no_more_than_they_
     run, _ = make_run(prepare())
     delivery = Delivery("one-se")
     even, uneven = of_six([4.0, 4.0, 4.0, 4.0, 4.0, 3.0]), of_six([4.0, 4.0, 4.0, 4.0, 4.0, 2.9])
-    losses = [delivery.epoch_completed(run.state, epoch, one) for epoch, one in enumerate((even, uneven), 1)]
+    losses = [delivery.epoch_completed(run.trainer, epoch, one) for epoch, one in enumerate((even, uneven), 1)]
     assert delivery.chosen is not None
     assert delivery.chosen.epoch == 2
     assert all(loss is not None and 0.12 < loss < 0.2 for loss in losses)
@@ -113,7 +113,7 @@ def test_a_diverged_epoch_is_delivered_only_where_there_is_no_other(
     run, _ = make_run(prepare())
     delivery = Delivery("one-se")
     for epoch, one in enumerate(results, 1):
-        assert (delivery.epoch_completed(run.state, epoch, one) is None) == np.isinf(one.validation.loss)
+        assert (delivery.epoch_completed(run.trainer, epoch, one) is None) == np.isinf(one.validation.loss)
     assert delivery.chosen is not None
     assert delivery.chosen.epoch == expected
 

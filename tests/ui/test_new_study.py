@@ -296,6 +296,7 @@ def test_every_setting_comes_back_as_it_was() -> None:
         greed_check=2,
         score_weights="last",
         average_window=0.25,
+        batchnorm="running",
         precision="bfloat16",
         replicas="stacked",
         model_args={"depth": 3, "norm": "batch", "wide": True},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
@@ -26,7 +26,7 @@ class EpochResult:
     """of these weights; None: there are no test images"""
     losses: dict[str, float]
     """validation loss by kind of weights"""
-    statistics: Mapping[str, Tensor]
+    statistics: Mapping[str, Tensor] = field(default_factory=dict)
     """of BatchNorm, with the delivered weights"""
 
     @property
