@@ -41,8 +41,8 @@ os.fsync = nursery.flush_nothing
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Give `-n auto` two processes more than there are cores: half of a screen's test is waiting for its clock."""
-    return (os.cpu_count() or 1) + 2
+    """Give `-n auto` one process more than there are cores: half of a screen's test is waiting for its clock."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.hookimpl(wrapper=True)
