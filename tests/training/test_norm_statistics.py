@@ -14,6 +14,7 @@ from hptui.record.events import EpochCompleted, Evaluated
 from hptui.training.engine import norm_statistics
 from hptui.training.engine.freezing import freeze
 from hptui.training.run.run import Run
+from hptui.training.timing import speed_of
 from training.conftest import NormDropNet, PooledNet, Prepared, delivered, make_run, train_steps
 
 Prepare = Callable[..., Prepared]
@@ -67,6 +68,12 @@ def test_images_are_drawn_from_all_and_some_are_enough(prepare: Prepare, monkeyp
     assert [len(at) for at in norm_statistics._batches(data, 60)] == [60]
     assert norm_statistics.images_looked_at(NormDropNet(1, 3), 240) == 60
     assert norm_statistics.images_looked_at(nn.Linear(2, 2), 240) == 0
+
+
+@pytest.mark.parametrize(("kind", "images"), [("precise", 60 + 240), ("running", 60)])
+def test_a_plan_counts_the_images_that_are_looked_at(prepare: Prepare, kind: str, images: int) -> None:
+    made = prepare(batchnorm=kind)
+    assert speed_of(made.config, made.inputs, seconds=0.01).validation_images == images
 
 
 @pytest.mark.parametrize("averaged", [False, True])

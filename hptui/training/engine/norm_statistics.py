@@ -1,10 +1,10 @@
 """BatchNorm's statistics of the weights as they are, not of the steps that led there.
 
 Running statistics follow the weights some ten steps behind. Where an epoch has ten steps, or a probe, an evaluation
-with them tells of this delay more than of the weights, and most at large rates: on 1,000 chest X-rays the network says
-"pneumonia" of every image while it knows nine of ten. Statistics taken anew, over training images, with the weights
-that are evaluated, have no delay (PreciseBN: Wu and Johnson 2021, arXiv 2105.07576, section 3; of averaged weights:
-Izmailov et al. 2018, arXiv 1803.05407, section 3.2). Dropout is off and images are as they are, as in the evaluation.
+with them tells of this delay more than of the weights, and most at large rates (tests/benchmarks/RESULTS.md, "Which
+statistics is BatchNorm evaluated with?"). Statistics taken anew over training images, with the weights that are
+evaluated, have no delay (PreciseBN: Wu and Johnson 2021, arXiv 2105.07576; of averaged weights: Izmailov et al. 2018,
+arXiv 1803.05407). Dropout is off and images are as they are, as in the evaluation.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from hptui.training.engine.device_data import DeviceDataset
 
 IMAGES = 1000
-"""training images that are looked at; more say nothing more (Wu and Johnson, table 2)"""
+"""training images that are looked at, at most"""
 BATCH = 100
 """images at once; of a training in smaller batches so many, because its network or images may leave no room for more"""
 MOMENTS = ("running_mean", "running_var")
