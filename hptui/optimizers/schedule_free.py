@@ -19,7 +19,7 @@ __all__ = ["ScheduleFree"]
 PACKAGE = "schedulefree"
 """that has to be installed"""
 READ_ELSEWHERE = True
-"""whether a network is read at other weights than those that it is trained at, which BatchNorm cannot follow"""
+"""whether a network is read at other weights than those that its running statistics (BatchNorm) belong to"""
 
 
 class ScheduleFree(OptimizerFactory):
@@ -31,11 +31,6 @@ class ScheduleFree(OptimizerFactory):
     def __call__(self, network: nn.Module, values: Values) -> Optimizer:
         if values["momentum"] == 0:
             raise ConfigError("schedule_free needs a momentum above 0: it trains between two points that it keeps.")
-        if any(buffer.endswith("running_mean") for buffer, _ in network.named_buffers()):
-            raise ConfigError(
-                "schedule_free cannot train a model with BatchNorm here: it is read at other weights than those "
-                "that the running statistics belong to."
-            )
         from schedulefree import AdamWScheduleFree
 
         optimizer: Optimizer = AdamWScheduleFree(

@@ -143,8 +143,10 @@ def check_parts(config: StudyConfig) -> None:
             "pip install 'hptui[optimizers]'"
         )
     averages = registry.constant("optimizers", config.optimizer, "READ_ELSEWHERE") is True
-    if averages and registry.constant("models", config.model, "BATCH_NORM") is True:
-        raise ConfigError(f"optimizer: {config.optimizer} cannot train {config.model}, which has BatchNorm.")
+    if averages and config.batchnorm == "running" and registry.constant("models", config.model, "BATCH_NORM") is True:
+        raise ConfigError(
+            f"optimizer: {config.optimizer} cannot train {config.model}, which has BatchNorm, with batchnorm = running."
+        )
 
 
 def missing_paths(config: StudyConfig) -> dict[str, str]:

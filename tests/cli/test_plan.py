@@ -138,7 +138,7 @@ def test_the_process_that_measures_gives_the_speed() -> None:
         ({"dataset": "folder:/nowhere"}, "dataset", "there is no such folder"),
         ({"model": "no/net.py:Net"}, "model", "there is no file no/net.py"),
         ({"device": "cuda:7"}, "device", "cuda"),
-        ({"model": "small_resnet", "optimizer": "schedule_free"}, "optimizer", "BatchNorm"),
+        ({"model": "small_resnet", "optimizer": "schedule_free", "batchnorm": "running"}, "optimizer", "BatchNorm"),
         ({"strategy": "no/own.py:Best"}, "strategy", "there is no file no/own.py"),
     ],
 )

@@ -77,8 +77,11 @@ def test_what_the_start_takes_can_be_trained_and_the_rest_is_refused_there(
 
 
 def test_some_pairs_are_refused_and_most_are_not(prepare: Make, tiny: ImageDataset) -> None:
-    with pytest.raises(ConfigError, match="schedule_free cannot train a model with BatchNorm"):
-        prepare(registry.load("models", "small_resnet"), tiny, optimizer="schedule_free")
+    small_resnet = registry.load("models", "small_resnet")
+    prepare(small_resnet, tiny, optimizer="schedule_free")
+    prepare(small_resnet, tiny, batchnorm="running")
+    with pytest.raises(ConfigError, match="leave --batchnorm at precise"):
+        prepare(small_resnet, tiny, optimizer="schedule_free", batchnorm="running")
 
 
 OWN = """

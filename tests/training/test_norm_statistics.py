@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -103,6 +104,18 @@ def test_they_are_those_of_the_weights_that_are_evaluated(prepare: Prepare) -> N
     assert all(torch.equal(values, in_force[name]) for name, values in averaged.items())
 
 
+def test_they_belong_to_the_weights_that_an_optimizer_is_read_at(prepare: Prepare) -> None:
+    trainer = trained(prepare, optimizer="schedule_free", strategy="fixed", search={}).trainer
+    with trainer.state.at_evaluation_point():
+        read = {name: weight.detach().clone() for name, weight in trainer.state.network.named_parameters()}
+    size, found = trainer.state.values.batch_size, trainer.statistics(averaged=False)
+    for weights, equal in ((read, True), ({}, False)):
+        of_them = norm_statistics.norm_statistics(
+            trainer.state.network, trainer.data, weights, batch_size=size, precision=nullcontext()
+        )
+        assert torch.equal(found["norm.running_mean"], of_them["norm.running_mean"]) == equal
+
+
 def test_a_frozen_layer_keeps_its_own(prepare: Prepare) -> None:
     run = trained(prepare)
     freeze(run.network, ["norm"])
@@ -126,9 +139,14 @@ def test_a_network_is_judged_by_its_weights_after_a_few_steps_at_a_large_rate(pr
     assert losses["precise"] < run.inputs.data.guessing < losses["running"]
 
 
-@pytest.mark.parametrize("kind", ["precise", "running"])
-def test_the_delivered_network_has_those_that_it_was_evaluated_with(prepare: Prepare, kind: str) -> None:
-    run, events = make_run(prepare(strategy="fixed", search={}, epochs=2, deliver="last", batchnorm=kind))
+@pytest.mark.parametrize(
+    ("kind", "optimizer"), [("precise", "adam"), ("running", "adam"), ("precise", "schedule_free")]
+)
+def test_the_delivered_network_has_those_that_it_was_evaluated_with(
+    prepare: Prepare, kind: str, optimizer: str
+) -> None:
+    settings = {"deliver": "last", "batchnorm": kind, "optimizer": optimizer}
+    run, events = make_run(prepare(strategy="fixed", search={}, epochs=2, **settings))
     run.execute()
     (end,) = [e for e in events if isinstance(e, EpochCompleted) and e.epoch == 2]
     (told,) = [

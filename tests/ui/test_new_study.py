@@ -772,7 +772,11 @@ def test_a_smaller_terminal_breaks_nothing(size: tuple[int, int]) -> None:
 REFUSED = {
     "horizon": ({"strategy": "adaptive", "search": {"lr": "1e-4:1e-2:log:3"}}, {"horizon": "0.5"}, "plans how long it"),
     "greed_check": ({"strategy": "pbt"}, {"greed_check": "2"}, "has no probes that could be twice as long"),
-    "optimizer": ({"optimizer": "schedule_free", "model": "small_resnet"}, {}, "cannot train small_resnet, which has"),
+    "optimizer": (
+        {"optimizer": "schedule_free", "model": "small_resnet", "batchnorm": "running"},
+        {},
+        "cannot train small_resnet, which has",
+    ),
 }
 
 

@@ -19,6 +19,7 @@ from hptui.training.engine.contract import CONTRACT, fit_to_images, offered
 from hptui.training.engine.device_data import BatchOrder, DeviceDataset, DeviceImages
 from hptui.training.engine.freezing import freeze
 from hptui.training.engine.groups import note_shares, split_pretrained
+from hptui.training.engine.norm_statistics import moving_norms
 from hptui.training.engine.outputs import OutputAdapter
 from hptui.training.engine.plug_ins import ModelFactory
 from hptui.training.engine.pretrained import Pretrained, load_weights
@@ -93,6 +94,11 @@ def new_state(inputs: StudyInputs, config: StudyConfig, seed: int) -> TrainingSt
     given = inputs.optimizer.start_values | config.set
     start = default_values() | given
     optimizer = build_optimizer(inputs.optimizer, config.optimizer, network, start)
+    if config.batchnorm == "running" and hasattr(optimizer, "eval") and moving_norms(network):
+        raise ConfigError(
+            f"optimizer {config.optimizer!r} trains at other weights than it delivers, to which running statistics of "
+            "BatchNorm do not belong: leave --batchnorm at precise."
+        )
     note_shares(optimizer, inputs.optimizer, network, start)
     if taken:
         split_pretrained(optimizer, [weight for name, weight in network.named_parameters() if name in taken])
