@@ -167,7 +167,7 @@ def test_arguments_win_over_what_hptui_gives(prepare: Make) -> None:
         ),
         (NeedsArguments, "", "Give them with --model-args depth=... --model-args width=..."),
         (OddNames, "n_chanels=1", "has no argument 'n_chanels' (model_args): it takes n_channels, n_classes"),
-        (NeedsArguments, "depth=3 width=3", "does not take images of 1x12x12: RuntimeError: mat1 and mat2"),
+        (NeedsArguments, "depth=3 width=3", "does not take images of 1x12x12: RuntimeError: "),
         (NeedsArguments, "depth=x width=3", "cannot be built: TypeError"),
         (NeedsArguments, "depth=x width=3", "(test_model_libraries.py, line"),
         (NeedsArguments, "depth=x width=3", "num_classes and image_size (height, width)"),
