@@ -114,8 +114,9 @@ class Terminal:
     def until(self, condition: Callable[[], object]) -> None:
         end = time.monotonic() + PATIENCE_SECONDS
         while not condition():
+            over = self.process.poll() is not None
             self.read()
-            assert self.process.poll() is None, self.shown
+            assert not over or condition(), self.shown  # what it did last may be what is waited for
             assert time.monotonic() < end, self.shown
 
     def ended(self, seconds: float = PATIENCE_SECONDS) -> int:
