@@ -12,7 +12,7 @@ import numpy as np
 from fabricate import make_study, whole_run, write_run
 from numpy.random import Generator
 
-from hptui.metrics import classification
+from hptui.metrics import calls, classification
 from hptui.record.predictions import Predictions, write_predictions
 from hptui.record.study_directory import Study
 
@@ -59,7 +59,7 @@ def answered_study(
 
 
 def _write(study: Study, arm: str, seed: int, class_names: Sequence[str], found: Predictions) -> None:
-    matrix = classification.confusion(found).tolist()
+    matrix = calls.confusion(found).tolist()
     accuracy = classification.metric("accuracy", found)
     assert accuracy is not None
     cost = 1.0 if arm == "baseline" else 1.6

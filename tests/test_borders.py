@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
+import grimp
 import pytest
 from fabricate import PATIENCE_SECONDS, finished_study, python
 
@@ -32,6 +34,13 @@ AFTER = (
     *("numpy", "hptui.cli.detaching", "hptui.cli.session"),
     *("hptui.own_files", "hptui.reading", "hptui.strategies", "hptui.training"),
 )
+
+
+def test_no_imports_go_in_a_circle() -> None:
+    """Nor those within functions and for types alone."""
+    graph = grimp.build_graph("hptui", exclude_type_checking_imports=False, cache_dir=None)
+    imports = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    TopologicalSorter(imports).prepare()  # raises CycleError, which names the modules
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:

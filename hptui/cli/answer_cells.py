@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from hptui.metrics.classification import called_classes, called_labels
+from hptui.metrics.calls import called_classes, called_labels
 from hptui.record.task import Task
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from hptui.metrics.classification import predicted_classes
+from hptui.metrics.calls import predicted_classes
 from hptui.metrics.group_areas import group_auc_interval, group_precision_interval, resampled_precisions
 from hptui.metrics.groups import effective_size, is_grouped, number_of_groups
 from hptui.metrics.score_intervals import Ends, auc_interval, f1_of_share, share_interval, wilson

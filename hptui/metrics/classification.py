@@ -14,6 +14,8 @@ from functools import wraps
 from typing import TYPE_CHECKING
 
 from hptui.errors import ConfigError, nearest
+from hptui.metrics.calls import called_labels, confusion
+from hptui.metrics.weighted import weighted_metric
 from hptui.record.class_counts import ClassCounts, class_counts, counts_of_label
 from hptui.record.predictions import Predictions
 from hptui.record.task import Task
@@ -21,8 +23,6 @@ from hptui.record.task import Task
 if TYPE_CHECKING:  # a tenth of a second that a screen need not wait for
     import numpy as np
     import numpy.typing as npt
-
-    from hptui.metrics.resampling import Counts
 
     Probabilities = npt.NDArray[np.float32]
 
@@ -51,8 +51,6 @@ OVER_LABELS = {"accuracy": "label-wise accuracy", "auc": "mean AUC", "average_pr
 LOWER_IS_BETTER = frozenset({"brier", "calibration_error"})
 NO_SCORES = frozenset({"ppv", "npv", "calibration_error"})
 """what no decision should compare: a network that calls one sure image, or always says the prevalence, is best at it"""
-OF_PROBABILITIES = frozenset({"auc", "average_precision", "brier", "calibration_error"})
-"""what a confusion matrix alone cannot give, and no threshold changes"""
 
 
 def metrics_of(task: Task) -> tuple[str, ...]:
@@ -63,65 +61,6 @@ def metrics_of(task: Task) -> tuple[str, ...]:
 def metric_title(name: str, task: Task) -> str:
     """Title of a metric, as it stands for the labels of a task."""
     return OVER_LABELS.get(name, METRIC_TITLES[name]) if task == "multi-label" else METRIC_TITLES[name]
-
-
-def predicted_classes(predictions: Predictions, threshold: float | None = None) -> Counts:
-    """(N,) most probable class of each image; with a threshold (two classes) positive from that probability on.
-
-    Raises:
-        ValueError: a threshold for other than two classes.
-    """
-    return called_classes(predictions.probabilities, threshold)
-
-
-def called_labels(probabilities: Probabilities, threshold: float | None = None) -> Counts:
-    """(N, labels) 1 for each label that an image is said to have: from the threshold on, else above one half."""
-    import numpy as np
-
-    shares = probabilities.astype(np.float64)
-    called: Counts = (shares > 0.5 if threshold is None else shares >= threshold).astype(np.int64)
-    return called
-
-
-def rightly_called(predictions: Predictions, threshold: float | None = None) -> npt.NDArray[np.bool_]:
-    """(N,) whether an image was called by its class, or by all of its labels and no other."""
-    if predictions.task == "multi-label":
-        exact: npt.NDArray[np.bool_] = (called_labels(predictions.probabilities, threshold) == predictions.labels).all(
-            1
-        )
-        return exact
-    right: npt.NDArray[np.bool_] = predicted_classes(predictions, threshold) == predictions.labels
-    return right
-
-
-def called_classes(probabilities: Probabilities, threshold: float | None = None) -> Counts:
-    """(N,) classes as `predicted_classes` has them, of (N, classes) probabilities alone."""
-    import numpy as np
-
-    if threshold is None:
-        most_probable: Counts = probabilities.argmax(1)
-        return most_probable
-    if probabilities.shape[1] != 2:
-        raise ValueError(f"a threshold needs two classes, not {probabilities.shape[1]}")
-    # in double precision, or the threshold would be rounded to the precision of the probabilities first
-    positive: Counts = (probabilities[:, 1].astype(np.float64) >= threshold).astype(np.int64)
-    return positive
-
-
-def confusion(predictions: Predictions, threshold: float | None = None) -> Counts:
-    """Confusion matrix (classes, classes) in images; row: true class, column: predicted class."""
-    import numpy as np
-
-    classes = predictions.classes
-    cells = confusion_cells(predictions, threshold)
-    matrix: Counts = np.bincount(cells, minlength=classes**2).reshape(classes, classes)
-    return matrix
-
-
-def confusion_cells(predictions: Predictions, threshold: float | None = None) -> Counts:
-    """(N,) cell of each image, counted along the rows of the confusion matrix."""
-    cells: Counts = predictions.labels * predictions.classes + predicted_classes(predictions, threshold)
-    return cells
 
 
 def counts_of(predictions: Predictions, threshold: float | None = None) -> ClassCounts:
@@ -264,8 +203,6 @@ def metric(name: str, predictions: Predictions, threshold: float | None = None) 
     if name in _OF_COUNTS:
         return _OF_COUNTS[name](counts_of(predictions, threshold))
     import numpy as np
-
-    from hptui.metrics.weighted import weighted_metric
 
     value = float(weighted_metric(name, predictions, np.ones((1, len(predictions))), threshold)[0])
     return value if math.isfinite(value) else None

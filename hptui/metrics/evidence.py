@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hptui.metrics.calibration import squared_errors
-from hptui.metrics.classification import LOWER_IS_BETTER, called_labels, rightly_called
+from hptui.metrics.calls import called_labels, rightly_called
+from hptui.metrics.classification import LOWER_IS_BETTER
 from hptui.metrics.influence import image_influence
 from hptui.metrics.several_labels import labels_alone
 from hptui.record.predictions import Predictions

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hptui.metrics.calls import predicted_classes
 from hptui.metrics.class_metrics import per_class, share_of
-from hptui.metrics.classification import predicted_classes
 from hptui.metrics.groups import drawn_weights, effective_size, expanded_percentiles, fewest_groups, of_groups
 from hptui.metrics.influence import image_influence, influence_of_groups, standard_error
 from hptui.metrics.resampling import TAILS, spread_out

@@ -12,7 +12,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from hptui.metrics.calibration import bin_of_image, squared_errors, stated_and_true
-from hptui.metrics.classification import confusion, predicted_classes, rightly_called
+from hptui.metrics.calls import confusion, predicted_classes, rightly_called
 from hptui.metrics.classification import metric as value_of
 from hptui.metrics.matrices import distances
 from hptui.metrics.several_labels import labels_alone

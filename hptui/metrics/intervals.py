@@ -19,8 +19,9 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from hptui.metrics.calls import confusion, rightly_called
 from hptui.metrics.class_metrics import RESAMPLES, ClassMetrics, Estimate, per_class, share_of
-from hptui.metrics.classification import OF_PROBABILITIES, confusion, counts_of, metric, rightly_called
+from hptui.metrics.classification import counts_of, metric
 from hptui.metrics.group_intervals import group_interval
 from hptui.metrics.groups import drawn_weights as drawn_groups
 from hptui.metrics.groups import expanded_percentiles, is_grouped, one_for_each
@@ -29,6 +30,7 @@ from hptui.metrics.matrices import distances, metric_of_matrices
 from hptui.metrics.resampling import drawn_weights, percentiles, resampled_matrices, spread_out
 from hptui.metrics.score_intervals import Ends, calibration_interval, mean_interval, share_interval, wilson
 from hptui.metrics.several_labels import labels_alone
+from hptui.metrics.weighted import OF_PROBABILITIES
 from hptui.record.predictions import Predictions
 
 if TYPE_CHECKING:

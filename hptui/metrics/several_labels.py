@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from hptui.metrics.classification import rightly_called
-from hptui.metrics.matrices import mean_of_defined
 from hptui.record.predictions import Predictions
 
 if TYPE_CHECKING:
@@ -39,26 +37,3 @@ def labels_left_out(predictions: Predictions, names: Sequence[str]) -> list[str]
     """Names of labels that all of the images have, or none."""
     counts = predictions.labels.sum(0).tolist()
     return [name for name, count in zip(names, counts, strict=True) if count in (0, len(predictions))]
-
-
-def mean_over_labels(name: str, predictions: Predictions, weights: Floats, threshold: float | None) -> Floats:
-    """Values (R,) of a metric for weightings (R, N) of the images; arguments as of `weighted.weighted_metric`."""
-    import numpy as np
-
-    if name == "exact_match":
-        share: Floats = weights @ rightly_called(predictions, threshold) / weights.sum(1)
-        return share
-    if name == "balanced_accuracy":  # of a label with both kinds of images alone
-        halves = [_by_label(half, predictions, weights, threshold) for half in ("sensitivity", "specificity")]
-        return mean_of_defined(np.mean(halves, axis=0))
-    return mean_of_defined(_by_label(name, predictions, weights, threshold))
-
-
-def _by_label(name: str, predictions: Predictions, weights: Floats, threshold: float | None) -> Floats:
-    """Values (R, labels), nan where it is not defined."""
-    import numpy as np
-
-    from hptui.metrics.weighted import weighted_metric  # which imports this
-
-    columns = [weighted_metric(name, alone, weights, threshold) for alone in labels_alone(predictions)]
-    return np.stack(columns, axis=1)

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from hptui.metrics.calibration import calibration_errors, squared_errors
-from hptui.metrics.classification import OF_PROBABILITIES, confusion_cells
-from hptui.metrics.matrices import divide, metric_of_matrices
+from hptui.metrics.calls import confusion_cells, rightly_called
+from hptui.metrics.matrices import divide, mean_of_defined, metric_of_matrices
 from hptui.metrics.resampling import area_under_curve, cumulated, runs_of, weighted_areas
-from hptui.metrics.several_labels import mean_over_labels
+from hptui.metrics.several_labels import labels_alone
 from hptui.record.predictions import Predictions
 
 if TYPE_CHECKING:
@@ -31,12 +31,33 @@ def weighted_metric(name: str, predictions: Predictions, weights: Floats, thresh
     import numpy as np
 
     if predictions.task == "multi-label":
-        return mean_over_labels(name, predictions, weights, threshold)
+        return _mean_over_labels(name, predictions, weights, threshold)
     if name not in OF_PROBABILITIES:
         return metric_of_matrices(name, _matrices(predictions, weights, threshold))
     if not np.isfinite(predictions.probabilities).all():
         return np.full(len(weights), np.nan)
-    return _OF_PROBABILITIES[name](predictions, weights)
+    return OF_PROBABILITIES[name](predictions, weights)
+
+
+def _mean_over_labels(name: str, predictions: Predictions, weights: Floats, threshold: float | None) -> Floats:
+    """Values (R,) of a metric for weightings (R, N) of the images; arguments as of `weighted_metric`."""
+    import numpy as np
+
+    if name == "exact_match":
+        share: Floats = weights @ rightly_called(predictions, threshold) / weights.sum(1)
+        return share
+    if name == "balanced_accuracy":  # of a label with both kinds of images alone
+        halves = [_by_label(half, predictions, weights, threshold) for half in ("sensitivity", "specificity")]
+        return mean_of_defined(np.mean(halves, axis=0))
+    return mean_of_defined(_by_label(name, predictions, weights, threshold))
+
+
+def _by_label(name: str, predictions: Predictions, weights: Floats, threshold: float | None) -> Floats:
+    """Values (R, labels), nan where it is not defined."""
+    import numpy as np
+
+    columns = [weighted_metric(name, alone, weights, threshold) for alone in labels_alone(predictions)]
+    return np.stack(columns, axis=1)
 
 
 def _brier_scores(predictions: Predictions, weights: Floats) -> Floats:
@@ -86,9 +107,10 @@ def _of_class(predictions: Predictions, of_images: Floats, index: int) -> Floats
     return np.where(found < either[-1], average, np.nan)
 
 
-_OF_PROBABILITIES: dict[str, Callable[[Predictions, Floats], Floats]] = {
+OF_PROBABILITIES: dict[str, Callable[[Predictions, Floats], Floats]] = {
     "auc": lambda predictions, weights: area_under_curve(weighted_areas(predictions, weights)),
     "average_precision": lambda predictions, weights: area_under_curve(average_precisions(predictions, weights)),
     "brier": _brier_scores,
     "calibration_error": calibration_errors,
 }
+"""what a confusion matrix alone cannot give, and no threshold changes"""

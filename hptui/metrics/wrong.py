@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hptui.metrics.classification import predicted_classes
+from hptui.metrics.calls import predicted_classes
 from hptui.record.predictions import Predictions
 
 if TYPE_CHECKING:

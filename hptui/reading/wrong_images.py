@@ -7,7 +7,7 @@ from itertools import chain
 
 import msgspec
 
-from hptui.metrics.classification import predicted_classes
+from hptui.metrics.calls import predicted_classes
 from hptui.metrics.several_labels import labels_alone
 from hptui.metrics.wrong import most_wrong_images
 from hptui.record.predictions import Predictions

@@ -20,7 +20,8 @@ from sklearn.metrics import confusion_matrix, f1_score, roc_auc_score
 from hptui.__main__ import main
 from hptui.cli.comparing import comparison_text
 from hptui.metrics import classification, resampling
-from hptui.metrics.classification import METRICS, confusion
+from hptui.metrics.calls import confusion
+from hptui.metrics.classification import METRICS
 from hptui.metrics.groups import of_groups
 from hptui.metrics.influence import image_influence, influence_of_groups, standard_error
 from hptui.metrics.intervals import interval

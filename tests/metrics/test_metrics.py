@@ -22,16 +22,14 @@ from hptui.config import choices
 from hptui.errors import ConfigError
 from hptui.metrics import resampling
 from hptui.metrics.calibration import bin_of_image, reliability, stated_and_true
+from hptui.metrics.calls import confusion, predicted_classes
 from hptui.metrics.classification import (
     LABEL_METRICS,
     METRIC_TITLES,
     METRICS,
     NO_SCORES,
-    OF_PROBABILITIES,
     class_counts,
-    confusion,
     metric,
-    predicted_classes,
     sensitivity,
     specificity,
 )
@@ -39,7 +37,7 @@ from hptui.metrics.intervals import interval, per_class
 from hptui.metrics.matrices import metric_of_matrices
 from hptui.metrics.score_intervals import wilson
 from hptui.metrics.thresholds import choose_threshold
-from hptui.metrics.weighted import weighted_metric
+from hptui.metrics.weighted import OF_PROBABILITIES, weighted_metric
 from hptui.record.class_counts import ClassCounts
 from hptui.record.predictions import Predictions
 

@@ -17,12 +17,12 @@ from sklearn.metrics import (
 
 from hptui.errors import ConfigError
 from hptui.metrics.calibration import reliability
+from hptui.metrics.calls import called_labels
 from hptui.metrics.class_metrics import per_class
 from hptui.metrics.classification import (
     LABEL_METRICS,
     accuracy,
     balanced_accuracy,
-    called_labels,
     counts_of,
     f1,
     metric,

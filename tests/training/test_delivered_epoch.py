@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from hptui.datasets import ImageDataset
-from hptui.metrics.classification import confusion
+from hptui.metrics.calls import confusion
 from hptui.record.events import AnyEvent, EpochCompleted, Evaluated, RunCompleted
 from hptui.record.predictions import Predictions, read_predictions
 from hptui.record.run_directory import RunFile, create_run

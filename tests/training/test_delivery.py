@@ -12,7 +12,8 @@ import torch
 
 from hptui.datasets import ImageDataset, Images
 from hptui.errors import TrainingError
-from hptui.metrics.classification import confusion, metric
+from hptui.metrics.calls import confusion
+from hptui.metrics.classification import metric
 from hptui.metrics.wrong import most_wrong_images
 from hptui.record.events import AnyEvent, EpochCompleted, Evaluated, RunCompleted
 from hptui.record.predictions import PREDICTIONS_FILE, Predictions, read_predictions

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from hptui.metrics.classification import OF_PROBABILITIES, predicted_classes
+from hptui.metrics.calls import predicted_classes
 from hptui.metrics.matrices import distances
 from hptui.metrics.score_intervals import NORMAL, auc_interval, f1_interval, wilson
+from hptui.metrics.weighted import OF_PROBABILITIES
 from hptui.reading.comparison.sampling import OF_ALL_IMAGES, informative_labels
 from hptui.record.predictions import Predictions
 

@@ -10,11 +10,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hptui.errors import ConfigError, RunDirectoryError, UsageError
-from hptui.metrics.classification import OF_PROBABILITIES, check_metric, counts_of, metric, metrics_of, rightly_called
+from hptui.metrics.calls import rightly_called
+from hptui.metrics.classification import check_metric, counts_of, metric, metrics_of
 from hptui.metrics.groups import is_grouped, of_groups, one_for_each
 from hptui.metrics.influence import image_influence, influence_of_groups
 from hptui.metrics.intervals import RESAMPLES, ClassMetrics, interval, per_class
 from hptui.metrics.thresholds import choose_threshold, few_to_choose
+from hptui.metrics.weighted import OF_PROBABILITIES
 from hptui.reading.comparison.bounds import classes_behind, edge_error, paired_edge_error
 from hptui.reading.comparison.evidence import (
     certain_predictions,

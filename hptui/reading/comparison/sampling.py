@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from hptui.metrics.classification import predicted_classes
+from hptui.metrics.calls import predicted_classes
 from hptui.metrics.influence import standard_error
 from hptui.metrics.several_labels import labels_alone
 from hptui.record.predictions import Predictions
