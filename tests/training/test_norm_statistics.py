@@ -14,6 +14,7 @@ from hptui.models.small_resnet import SmallResNet
 from hptui.record.events import EpochCompleted, Evaluated
 from hptui.training.engine import norm_statistics
 from hptui.training.engine.freezing import freeze
+from hptui.training.run.delivery import delivered_weights
 from hptui.training.run.run import Run
 from hptui.training.timing import speed_of
 from training.conftest import NormDropNet, PooledNet, Prepared, delivered, make_run, train_steps
@@ -56,6 +57,29 @@ def test_they_are_the_mean_over_batches_of_training_images_as_they_are(prepare: 
     deviations = torch.stack([batch.var((0, 2, 3)) for batch in batches])
     torch.testing.assert_close(found["norm.running_mean"], means.mean(0))
     torch.testing.assert_close(found["norm.running_var"], deviations.mean(0))
+
+
+class HelpedByASecond(nn.Module):
+    """With a second output in training, of layers that no evaluation reaches."""
+
+    def __init__(self, in_channels: int, num_classes: int) -> None:
+        super().__init__()
+        self.norm, self.helping = nn.BatchNorm2d(in_channels), nn.BatchNorm2d(in_channels)
+        self.output = nn.Linear(in_channels * 144, num_classes)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        seen = self.norm(x) + self.helping(x) if self.training else self.norm(x)
+        answer: torch.Tensor = self.output(seen.flatten(1))
+        return answer
+
+
+def test_layers_that_no_evaluation_reaches_keep_what_they_have(prepare: Prepare) -> None:
+    run = trained(prepare, HelpedByASecond, strategy="fixed", search={})
+    assert run.trainer.statistics(averaged=False).keys() == {"norm.running_mean", "norm.running_var"}
+    kept = delivered_weights(run.trainer, "last")
+    assert torch.equal(kept["helping.running_var"], run.network.helping.running_var)
+    assert kept["helping.running_var"] > 0
+    assert not run.network.norm._forward_hooks
 
 
 def test_images_are_drawn_from_all_and_some_are_enough(prepare: Prepare, monkeypatch: pytest.MonkeyPatch) -> None:

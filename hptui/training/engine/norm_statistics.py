@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils.hooks import RemovableHandle
 
 from hptui.training.engine.device_data import DeviceDataset
 
@@ -55,7 +56,9 @@ def norm_statistics(
     precision: AbstractContextManager[object],
     before_batch: Callable[[], object] = int,
 ) -> dict[str, Tensor]:
-    """Statistics of all moving layers, by the names of their buffers; the network is as before afterwards.
+    """Statistics of moving layers, by the names of their buffers; the network is as before afterwards.
+
+    Layers that an evaluation leaves out, as those of a second output in training, have none and keep what they have.
 
     Args:
         network: without such layers nothing is done.
@@ -73,13 +76,18 @@ def norm_statistics(
         for name, norm in norms.items()
         for kind in (*MOMENTS, COUNT)
     }
-    with _collecting(network, norms), precision:
+    with _collecting(network, norms) as reached, precision:
         for number, chosen in enumerate(_batches(data, batch_size), 1):
             before_batch()
             for norm in norms.values():
                 norm.momentum = 1 / number  # the plain mean over all batches
             functional_call(network, {**weights, **buffers}, (data.normalise(data.train.pixels[chosen]),))
-    return {name: buffer for name, buffer in buffers.items() if not name.endswith(COUNT)}
+    return {
+        name: buffers[name]
+        for layer in norms
+        if layer in reached
+        for name in (f"{layer}.{kind}".removeprefix(".") for kind in MOMENTS)
+    }
 
 
 @contextmanager
@@ -98,15 +106,23 @@ def put_in(network: nn.Module, statistics: Mapping[str, Tensor]) -> Iterator[Non
 
 
 @contextmanager
-def _collecting(network: nn.Module, norms: Mapping[str, _BatchNorm]) -> Iterator[None]:
-    """The network as in an evaluation, but for layers that take in what they see."""
+def _collecting(network: nn.Module, norms: Mapping[str, _BatchNorm]) -> Iterator[set[str]]:
+    """The network as in an evaluation, but for layers that take in what they see; names of those that saw anything."""
     was_training, momenta = network.training, {name: norm.momentum for name, norm in norms.items()}
+    reached: set[str] = set()
+
+    def note(name: str) -> RemovableHandle:
+        return norms[name].register_forward_hook(lambda *_: reached.add(name))
+
+    hooks = [note(name) for name in norms]
     network.eval()
     for norm in norms.values():
         norm.train()
     try:
-        yield
+        yield reached
     finally:
+        for hook in hooks:
+            hook.remove()
         for name, norm in norms.items():
             norm.momentum = momenta[name]
         network.train(was_training)
