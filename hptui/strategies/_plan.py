@@ -33,7 +33,7 @@ class Shape(Protocol):
     races: tuple[int, ...]
 
 
-class Standing(Protocol):
+class HowFar(Protocol):
     """How far a decision has come."""
 
     @property
@@ -144,24 +144,24 @@ def largest_batch(situation: Outlook) -> float:
     return largest / situation.images_per_epoch
 
 
-def room_of(strategy: Shape, stage: Standing) -> float:
+def room_of(strategy: Shape, how_far: HowFar) -> float:
     """Epochs that may still be probed at this moment, as ranges and epochs are now."""
-    situation = stage.situation
+    situation = how_far.situation
     images = situation.images_trained + situation.images_probed
-    done = (images / situation.images_per_epoch if images else 0.0) + stage.wasted
+    done = (images / situation.images_per_epoch if images else 0.0) + how_far.wasted
     left = situation.epochs - situation.epoch + 1 if situation.left is None else situation.left
     return strategy.budget * situation.epochs - done - left
 
 
-def affordable(strategy: Shape, stage: Standing, candidates: int, wanted: float, race: Race = NO_RACE) -> float:
+def affordable(strategy: Shape, how_far: HowFar, candidates: int, wanted: float, race: Race = NO_RACE) -> float:
     """How long the probes of a screen may be at this moment, at most `wanted`; 0: too short to tell anything.
 
     Ranges and epochs may have been changed since it was planned. The branches of a `race` have to follow the run.
     """
-    step, length = largest_batch(stage.situation), wanted
-    room = room_of(strategy, stage) - race.expense(step)
+    step, length = largest_batch(how_far.situation), wanted
+    room = room_of(strategy, how_far) - race.expense(step)
     while length > 0 and length >= LEAST_STEPS * step:
-        stays, moves = math.floor(stage.ahead) + 2 * length, math.floor(stage.ahead + 2 * length + 2 * step)
+        stays, moves = math.floor(how_far.ahead) + 2 * length, math.floor(how_far.ahead + 2 * length + 2 * step)
         waste = candidates * (length + step) + 2 * step + max(stays, moves)
         if waste + race.count * math.ceil(3 * length + 2 * step) <= room:
             return length
