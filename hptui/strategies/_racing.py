@@ -75,7 +75,9 @@ def leg(memory: Memory, so_far: DecisionSoFar, race: Race, needed: NeededLead) -
     who = f"best of {len(left)} branches" if len(left) > 1 else "the branch that is left"
     words = f"{who}: {describe(change)}, {ahead:+.1f} standard errors ahead of the run"
     enough = needed.at_next_end(race)
-    if len(race.ends) > 1 or (race.ends and race.last and abs(ahead) <= enough):
+    has_later_leg, is_level = len(race.ends) > 1, abs(ahead) <= enough
+    may_go_on_alone = bool(race.ends and race.last)
+    if has_later_leg or (may_go_on_alone and is_level):
         kept = [(change, one.end) for change, one in order[: race.next_leg(0.0).count]]
         return _go_on(memory, so_far, kept, -so_far.ahead, f"race, {words}")
     end(memory)
