@@ -9,7 +9,17 @@ from typing import Any, NamedTuple
 from hptui.plan import ONE_BATCH, Plan, Round, Stage
 from hptui.space import SearchSpace
 from hptui.strategies import Outlook
-from hptui.strategies._plan import LEAST_STEPS, Shape, affordable, changes_of, largest_batch, room_of
+from hptui.strategies._plan import (
+    FINAL,
+    LEAST_STEPS,
+    Shape,
+    affordable,
+    changes_of,
+    largest_batch,
+    room_of,
+    surveyed,
+    units_of_survey,
+)
 from hptui.strategies._race import LEGS, Race, coming_race, race_of
 
 
@@ -37,7 +47,7 @@ class Ahead(NamedTuple):
 
 
 def coming_stages(strategy: Shape, memory: Mapping[str, Any], outlook: Outlook, allowed: Sequence[int]) -> Plan:
-    """The surveys and screens that `memory` has as due, and what the budget does not reach.
+    """The surveys, races with their legs, and screens that `memory` has as due, and what the budget does not reach.
 
     Args:
         strategy: whose they are.
@@ -115,8 +125,9 @@ def _coming(
     if kind == "survey":
         if anew:
             rates = strategy.rates
-            unit = affordable(strategy, by_then, rates + 2 * strategy.finalists, unit, race)
-        rounds, gained = (Round(rates, unit), Round(min(strategy.finalists, rates), 2 * unit)), 3 * unit
+            unit = affordable(strategy, by_then, units_of_survey(rates, strategy.finalists), unit, race)
+        finals = Round(min(strategy.finalists, rates), FINAL * unit)
+        rounds, gained = (Round(rates, unit), finals), surveyed(unit)
     else:
         changes = changes_of(names, outlook.space, outlook.values, memory["levels"])
         length = affordable(strategy, by_then, 1 + len(changes), strategy.length * unit, race)

@@ -13,8 +13,8 @@ from hptui.strategies._race import MARGIN, NO_RACE, Race, branches_of, ends, las
 
 LEAST_STEPS = 10
 """of the shortest probe; a budget that allows fewer does without a stage"""
-
-
+FINAL = 2
+"""length of the second probe of a survey's finalists, where the first, from whose end it goes on, has 1"""
 ONE_LEVEL = (0.5,)
 """of each further hyperparameter, where the budget allows no more"""
 
@@ -169,6 +169,16 @@ def affordable(strategy: Shape, how_far: HowFar, candidates: int, wanted: float,
     return 0.0
 
 
+def units_of_survey(rates: int, finalists: int) -> int:
+    """Units of all probes of a survey."""
+    return rates + FINAL * finalists
+
+
+def surveyed(unit: float) -> float:
+    """Epochs that a finalist of a survey was trained, and the run comes on by going on from it."""
+    return (1 + FINAL) * unit
+
+
 def longest(
     strategy: Shape,
     stages: Sequence[tuple[int, str, int]],
@@ -201,8 +211,8 @@ def longest(
             total += size * step
             if name == "survey":
                 kept = min(strategy.finalists, size)
-                total += (size - 1 + 2 * (kept - 1)) * unit
-                ahead += 3 * unit + 2 * step
+                total += units_of_survey(size - 1, kept - 1) * unit  # without the winner's own
+                ahead += surveyed(unit) + 2 * step
             else:  # and the best of each hyperparameter alone are tried together
                 total += size * strategy.length * unit + 2 * step
                 gained = 2 * (strategy.length * unit + step)

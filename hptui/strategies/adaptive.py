@@ -45,6 +45,7 @@ from hptui.strategies._coming import coming_stages
 from hptui.strategies._comparing import careful, changed, luck, order_of, rate, strength, without_flattered
 from hptui.strategies._decision_so_far import DecisionSoFar
 from hptui.strategies._plan import (
+    FINAL,
     LEAST_STEPS,
     affordable,
     changes_of,
@@ -52,6 +53,8 @@ from hptui.strategies._plan import (
     longer,
     plan,
     room_of,
+    surveyed,
+    units_of_survey,
 )
 from hptui.strategies._race import LEGS, branches_of, coming_race, race_of
 from hptui.strategies._remedy import Terms, remedy
@@ -236,7 +239,7 @@ class Adaptive(Strategy):
         names = [name for name in self.memory.pop("changed") if name in so_far.space]
         unit = max(self.memory["unit"], LEAST_STEPS * largest_batch(so_far.situation))
         if "lr" in names:
-            length = affordable(self, so_far, self.rates + 2 * self.finalists, unit, race_of(self.memory))
+            length = affordable(self, so_far, units_of_survey(self.rates, self.finalists), unit, race_of(self.memory))
             self._searched(["lr"], length > 0)
             if length > 0:
                 self.memory |= {"unit": length, "rates": self.rates}
@@ -261,11 +264,13 @@ class Adaptive(Strategy):
         finalists = finite[: self.finalists]
         if in_force := so_far.unchanged(finite[self.finalists :]):  # it is left for what was compared with it
             finalists = [*finalists[:-1], in_force]
-        measurements = yield so_far.following(finalists, 2 * unit)
+        measurements = yield so_far.following(finalists, FINAL * unit)
         # where all of them diverge after all, a smaller rate is what is left
         smallest = min(finalists, key=rate)
         left = (
-            so_far.record(measurements, 3 * unit) or [one for one in finite if rate(one) < rate(smallest)] or [smallest]
+            so_far.record(measurements, surveyed(unit))
+            or [one for one in finite if rate(one) < rate(smallest)]
+            or [smallest]
         )
         taken = self._careful(so_far, without_flattered(left, so_far.unchanged(left)), rate, len(rates))
         return so_far.choice(
