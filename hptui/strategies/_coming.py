@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from hptui.plan import ONE_BATCH, Plan, Round, Stage
 from hptui.space import SearchSpace
 from hptui.strategies import Outlook
+from hptui.strategies._memory import Memory
 from hptui.strategies._plan import (
     FINAL,
     LEAST_STEPS,
@@ -46,12 +47,12 @@ class Ahead(NamedTuple):
         return self._replace(wasted=self.wasted + math.floor(self.ahead), ahead=0.0, epoch=epoch)
 
 
-def coming_stages(strategy: Shape, memory: Mapping[str, Any], outlook: Outlook, allowed: Sequence[int]) -> Plan:
+def coming_stages(strategy: Shape, memory: Memory, outlook: Outlook, allowed: Sequence[int]) -> Plan:
     """The surveys, races with their legs, and screens that `memory` has as due, and what the budget does not reach.
 
     Args:
         strategy: whose they are.
-        memory: of the strategy, or what `plan` makes of an empty one.
+        memory: of the strategy; before the first decision what `begin_memory` would make.
         outlook: what is known now.
         allowed: epochs for which there may still be a decision, ascending, at least one.
     """
@@ -85,9 +86,7 @@ def probed(stage: Stage) -> float:
     return sum(one.candidates * one.epochs for one in stage.rounds)
 
 
-def _of_race(
-    strategy: Shape, name: str, memory: Mapping[str, Any], by_then: Ahead, race: Race
-) -> tuple[Stage | None, Race]:
+def _of_race(strategy: Shape, name: str, memory: Memory, by_then: Ahead, race: Race) -> tuple[Stage | None, Race]:
     """The beginning of a race, or a leg, and the race after it; no stage where nothing is left of it."""
     step, begins = largest_batch(by_then.situation), name == "race"
     if not begins and race.at == by_then.epoch:
@@ -102,7 +101,7 @@ def _of_race(
     return stage, race if begins else race.next_leg(by_then.ahead)
 
 
-def _searched_in(stage: str, space: SearchSpace, memory: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
+def _searched_in(stage: str, space: SearchSpace, memory: Memory) -> list[tuple[str, list[str]]]:
     """Survey and screen, with the hyperparameters that this stage searches with each."""
     names = {kind: [name for name in space if (name == "lr") == (kind == "survey")] for kind in ("survey", "screen")}
     if stage == "changed":
@@ -116,10 +115,10 @@ def _searched_in(stage: str, space: SearchSpace, memory: Mapping[str, Any]) -> l
 
 
 def _coming(
-    strategy: Shape, kind: str, names: list[str], memory: Mapping[str, Any], by_then: Ahead, race: Race, *, anew: bool
+    strategy: Shape, kind: str, names: list[str], memory: Memory, by_then: Ahead, race: Race, *, anew: bool
 ) -> Stage | None:
     """A survey or screen that is to come, `anew` after a change of ranges; None where the budget does not reach it."""
-    outlook, unit, rates = by_then.situation, float(memory["unit"]), int(memory["rates"])
+    outlook, unit, rates = by_then.situation, memory["unit"], memory["rates"]
     if anew:
         unit = max(unit, LEAST_STEPS * largest_batch(outlook))
     if kind == "survey":

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from hptui.hyperparameters import Values, hyperparameter
 from hptui.space import Range, SearchSpace
 from hptui.strategies import Outlook
+from hptui.strategies._memory import Memory
 from hptui.strategies._race import MARGIN, NO_RACE, Race, branches_of, ends, last_end, raced
 
 LEAST_STEPS = 10
@@ -64,8 +65,8 @@ class Way(NamedTuple):
     """whether it has a last leg"""
 
 
-def plan(strategy: Shape, situation: Outlook) -> dict[str, Any]:
-    """Which stage comes before which epoch, the length of a survey's probe in epochs, and its number of rates."""
+def begin_memory(strategy: Shape, situation: Outlook) -> Memory:
+    """What is remembered from the first decision on: what comes before which epoch, and how long it may be."""
     step, space = largest_batch(situation), situation.space
     legs = ends(situation.epoch, situation.epochs, strategy.decision_epochs)
     most = len(branches_of(raced(space), space, situation.values)) if legs else 0

@@ -1,14 +1,10 @@
-"""A race as decisions of the adaptive strategy: where it begins, what its legs find, and how it ends.
-
-`memory` is the strategy's own; of a race under way it has "race": its branches with what they change and where they
-are, and since when the run goes on without them.
-"""
+"""A race as decisions of the adaptive strategy: where it begins, what its legs find, and how it ends."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from hptui.hyperparameters import Values
 from hptui.plan import ONE_BATCH
@@ -16,9 +12,9 @@ from hptui.space import describe
 from hptui.strategies import Candidate, Choice, DecisionCourse, StateName
 from hptui.strategies._comparing import lead, order_of
 from hptui.strategies._decision_so_far import DecisionSoFar
+from hptui.strategies._memory import KnownBranch, Memory
 from hptui.strategies._race import LEGS, Race, followed
 
-Memory = dict[str, Any]
 Branch = tuple[Values, StateName | None]
 """what it changes, and where it is; None: it failed"""
 
@@ -88,7 +84,7 @@ def leg(memory: Memory, so_far: DecisionSoFar, race: Race, needed: NeededLead) -
 
 def _go_on(memory: Memory, so_far: DecisionSoFar, left: Sequence[Branch], lag: float, reason: str) -> Choice:
     """Remember the branches that go on; none where all of them failed."""
-    kept = [{"values": change, "start": start} for change, start in left if start is not None]
+    kept: list[KnownBranch] = [{"values": change, "start": start} for change, start in left if start is not None]
     memory["race"] = {"branches": kept, "at": so_far.situation.epoch, "lag": lag}
     return Choice({}, reason) if kept else end(memory, "race: all branches failed; the run stays")
 

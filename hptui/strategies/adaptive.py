@@ -44,14 +44,15 @@ from hptui.strategies import Choice, DecisionCourse, Measurement, Outlook, Situa
 from hptui.strategies._coming import coming_stages
 from hptui.strategies._comparing import careful, changed, luck, order_of, rate, strength, without_flattered
 from hptui.strategies._decision_so_far import DecisionSoFar
+from hptui.strategies._memory import WAY_BACK, Due, Memory
 from hptui.strategies._plan import (
     FINAL,
     LEAST_STEPS,
     affordable,
+    begin_memory,
     changes_of,
     largest_batch,
     longer,
-    plan,
     room_of,
     surveyed,
     units_of_survey,
@@ -73,6 +74,8 @@ OTHERWISE = "an epoch that goes wrong after a choice is trained again from there
 
 class Adaptive(Strategy):
     """Plans its decisions and the length of their probes from the budget; --decide-at says where they may be."""
+
+    memory: Memory  # type: ignore[assignment]  # plain data, as that of every strategy
 
     searches = True
     uses_horizon = False
@@ -118,7 +121,7 @@ class Adaptive(Strategy):
         if not allowed:
             return Plan()
         begun = "due" in self.memory
-        memory = self.memory if begun else plan(self, replace(outlook, epoch=allowed[0]))
+        memory = self.memory if begun else begin_memory(self, replace(outlook, epoch=allowed[0]))
         coming = coming_stages(self, memory, outlook, allowed)
         if coming.left_out and not begun and outlook.epoch == 1:
             coming = replace(coming, remedy=self._remedy(outlook))
@@ -136,18 +139,20 @@ class Adaptive(Strategy):
             values = outlook.values | {"batch_size": float(terms.batch_size)}
             first = replace(outlook, epoch=other.decision_epochs[0], epochs=terms.epochs, values=values, space=space)
             anew = replace(first, left=None)
-            return coming_stages(other, plan(other, anew), replace(anew, epoch=1), other.decision_epochs).left_out
+            memory = begin_memory(other, anew)
+            return coming_stages(other, memory, replace(anew, epoch=1), other.decision_epochs).left_out
 
         now = Terms(outlook.epochs, self.budget, round(outlook.values["batch_size"]), tuple(outlook.space))
         return remedy(unreached, now, smaller_batches="batch_size" not in outlook.space)
 
     def decides(self, epoch: int, loss: float | None) -> bool:
+        """Whether a stage is due, or the epoch before went wrong; where it went well the way back is forgotten too."""
         if self._went_wrong(epoch, loss):
             return True
-        if epoch >= self.memory.get("watched", math.inf):  # all is well: the way back is not needed any more
-            for name in ("home", "loss", "watched"):
+        if epoch >= self.memory.get("watched", math.inf):
+            for name in WAY_BACK:
                 self.memory.pop(name, None)
-        due = self.memory.get("due", [[0, ""]])
+        due: list[Due] = self.memory.get("due", [[0, ""]])
         return epoch in self.decision_epochs and any(at <= epoch for at, _ in due)
 
     def ranges_changed(self, old: SearchSpace, new: SearchSpace) -> None:
@@ -170,7 +175,7 @@ class Adaptive(Strategy):
         if self._went_wrong(situation.epoch, situation.loss):
             return self._go_back(situation)
         if "due" not in self.memory:
-            self.memory |= plan(self, situation) | {"follows schedule": False}
+            self.memory |= begin_memory(self, situation) | {"follows schedule": False}
         stages: dict[str, Callable[[DecisionSoFar], DecisionCourse]] = {
             "survey": self._survey,
             "race": self._begin_race,
