@@ -16,7 +16,7 @@ from hptui.plan import ONE_BATCH
 from hptui.space import parse_range
 from hptui.strategies import Candidate, Choice, Measurement, Situation
 from hptui.strategies._comparing import lead
-from hptui.strategies._plan import LEAST_STEPS, levels, longest, plan
+from hptui.strategies._plan import LEAST_STEPS, begin_memory, levels, longest
 from hptui.strategies.adaptive import Adaptive
 
 IMAGES = 400
@@ -479,7 +479,7 @@ def test_of_a_large_budget_no_more_is_spent_than_pays(budget: float) -> None:
 
 def test_a_budget_that_allows_little_does_without_the_later_stages() -> None:
     for budget, stages in ((1.5, ["survey", "screen"]), (1.1, ["survey"]), (1.01, [])):
-        found = plan(adaptive(budget=budget), situation())
+        found = begin_memory(adaptive(budget=budget), situation())
         assert [name for _, name in found["due"]] == stages
 
 

@@ -25,7 +25,7 @@ Values = dict[str, float]
 
 
 class TrainingParts(Protocol):
-    """What a hyperparameter acts on: one training, as the engine has it."""
+    """What a hyperparameter acts on: the parts of one training."""
 
     network: nn.Module
     optimizer: Optimizer

@@ -9,7 +9,7 @@ their measurements, in the same order, as often as it likes; and it returns its 
         return Choice(best.candidate.values, "the better of two")
 
 Whatever a strategy has to remember beyond one decision is in `memory`: plain data, saved with every checkpoint. A state
-of the training that it wants to go on from later is kept by the engine, and known to the strategy by its name alone.
+of the training that it wants to go on from later is kept by the run, and known to the strategy by its name alone.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # a tenth of a second that `hptui --help` need not wait for
     import numpy.typing as npt
 
 StateName = tuple[int, int]
-"""(decision, candidate): the state of the training at the end of that probe, as the engine keeps it"""
+"""(decision, candidate): the state of the training at the end of that probe, as the run keeps it"""
 
 
 @dataclass(frozen=True)

@@ -33,13 +33,13 @@ def careful(
         evidence: standard errors by which the best has to be better than what is in force.
         ties: standard errors, or MOST of the score, within which one is hardly worse.
     """
-    best = min(measurements, key=standing)
+    best = min(measurements, key=order_of)
     if in_force is not None and lead(best, in_force) <= evidence:
         return in_force
     most = (1 + MOST) * best.score
     tied = [one for one in measurements if one is best or (lead(best, one) <= ties and one.score <= most)]
     strongest = max(map(strong, tied))
-    return min((one for one in tied if strong(one) == strongest), key=standing)
+    return min((one for one in tied if strong(one) == strongest), key=order_of)
 
 
 def without_flattered(measurements: Sequence[Measurement], in_force: Measurement | None) -> list[Measurement]:
@@ -62,7 +62,7 @@ def strength(name: str, in_force: Values) -> Callable[[Measurement], float]:
     return lambda one: float(one.candidate.values.get(name) == in_force.get(name))
 
 
-def standing(measurement: Measurement) -> tuple[float, float]:
+def order_of(measurement: Measurement) -> tuple[float, float]:
     """Order of candidates, the best first: by the score; by the loss where a coarse score cannot tell them apart."""
     return measurement.score, measurement.loss
 

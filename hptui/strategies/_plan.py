@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from hptui.hyperparameters import Values, hyperparameter
 from hptui.space import Range, SearchSpace
 from hptui.strategies import Outlook
+from hptui.strategies._memory import Memory
 from hptui.strategies._race import MARGIN, NO_RACE, Race, branches_of, ends, last_end, raced
 
 LEAST_STEPS = 10
 """of the shortest probe; a budget that allows fewer does without a stage"""
-
-
+FINAL = 2
+"""length of the second probe of a survey's finalists, where the first, from whose end it goes on, has 1"""
 ONE_LEVEL = (0.5,)
 """of each further hyperparameter, where the budget allows no more"""
 
@@ -33,7 +34,7 @@ class Shape(Protocol):
     races: tuple[int, ...]
 
 
-class Standing(Protocol):
+class HowFar(Protocol):
     """How far a decision has come."""
 
     @property
@@ -64,8 +65,8 @@ class Way(NamedTuple):
     """whether it has a last leg"""
 
 
-def plan(strategy: Shape, situation: Outlook) -> dict[str, Any]:
-    """Which stage comes before which epoch, the length of a survey's probe in epochs, and its number of rates."""
+def begin_memory(strategy: Shape, situation: Outlook) -> Memory:
+    """What is remembered from the first decision on: what comes before which epoch, and how long it may be."""
     step, space = largest_batch(situation), situation.space
     legs = ends(situation.epoch, situation.epochs, strategy.decision_epochs)
     most = len(branches_of(raced(space), space, situation.values)) if legs else 0
@@ -144,29 +145,39 @@ def largest_batch(situation: Outlook) -> float:
     return largest / situation.images_per_epoch
 
 
-def room_of(strategy: Shape, stage: Standing) -> float:
+def room_of(strategy: Shape, how_far: HowFar) -> float:
     """Epochs that may still be probed at this moment, as ranges and epochs are now."""
-    situation = stage.situation
+    situation = how_far.situation
     images = situation.images_trained + situation.images_probed
-    done = (images / situation.images_per_epoch if images else 0.0) + stage.wasted
+    done = (images / situation.images_per_epoch if images else 0.0) + how_far.wasted
     left = situation.epochs - situation.epoch + 1 if situation.left is None else situation.left
     return strategy.budget * situation.epochs - done - left
 
 
-def affordable(strategy: Shape, stage: Standing, candidates: int, wanted: float, race: Race = NO_RACE) -> float:
+def affordable(strategy: Shape, how_far: HowFar, candidates: int, wanted: float, race: Race = NO_RACE) -> float:
     """How long the probes of a screen may be at this moment, at most `wanted`; 0: too short to tell anything.
 
     Ranges and epochs may have been changed since it was planned. The branches of a `race` have to follow the run.
     """
-    step, length = largest_batch(stage.situation), wanted
-    room = room_of(strategy, stage) - race.expense(step)
+    step, length = largest_batch(how_far.situation), wanted
+    room = room_of(strategy, how_far) - race.expense(step)
     while length > 0 and length >= LEAST_STEPS * step:
-        stays, moves = math.floor(stage.ahead) + 2 * length, math.floor(stage.ahead + 2 * length + 2 * step)
+        stays, moves = math.floor(how_far.ahead) + 2 * length, math.floor(how_far.ahead + 2 * length + 2 * step)
         waste = candidates * (length + step) + 2 * step + max(stays, moves)
         if waste + race.count * math.ceil(3 * length + 2 * step) <= room:
             return length
         length *= 0.95
     return 0.0
+
+
+def units_of_survey(rates: int, finalists: int) -> int:
+    """Units of all probes of a survey."""
+    return rates + FINAL * finalists
+
+
+def surveyed(unit: float) -> float:
+    """Epochs that a finalist of a survey was trained, and the run comes on by going on from it."""
+    return (1 + FINAL) * unit
 
 
 def longest(
@@ -201,8 +212,8 @@ def longest(
             total += size * step
             if name == "survey":
                 kept = min(strategy.finalists, size)
-                total += (size - 1 + 2 * (kept - 1)) * unit
-                ahead += 3 * unit + 2 * step
+                total += units_of_survey(size - 1, kept - 1) * unit  # without the winner's own
+                ahead += surveyed(unit) + 2 * step
             else:  # and the best of each hyperparameter alone are tried together
                 total += size * strategy.length * unit + 2 * step
                 gained = 2 * (strategy.length * unit + step)

@@ -10,12 +10,12 @@ better one goes on beside the run while the rate falls, for what a regulariser b
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from hptui.hyperparameters import Values, hyperparameter
 from hptui.space import Range, SearchSpace
+from hptui.strategies._memory import Memory
 
 ENDS = (1 / 6, 1 / 3, 1 / 2)
 """of the epochs that are left where it begins: where its legs end, before the rate falls"""
@@ -98,7 +98,7 @@ class Race:
 NO_RACE = Race(0, 0, 0.0, ())
 
 
-def race_of(memory: Mapping[str, Any]) -> Race:
+def race_of(memory: Memory) -> Race:
     """The race that a strategy remembers as begun; one without branches where there is none."""
     if "race" not in memory:
         return NO_RACE
@@ -106,13 +106,13 @@ def race_of(memory: Mapping[str, Any]) -> Race:
     return Race(len(known["branches"]), known["at"], known["lag"], *_due_legs(memory, 0))
 
 
-def coming_race(memory: Mapping[str, Any], epoch: int, ahead: float, step: float) -> Race:
+def coming_race(memory: Memory, epoch: int, ahead: float, step: float) -> Race:
     """One that is to begin before `epoch`, where the run has come on so far in the same decision; `step`: a batch."""
     ends, last = _due_legs(memory, epoch)
     return Race(memory["branches"] if ends else 0, epoch, MARGIN * step - ahead, ends, last)
 
 
-def _due_legs(memory: Mapping[str, Any], epoch: int) -> tuple[tuple[int, ...], int]:
+def _due_legs(memory: Memory, epoch: int) -> tuple[tuple[int, ...], int]:
     """Epochs after `epoch` before which legs end, and the one before which the last does."""
     at = {kind: sorted(due for due, name in memory["due"] if name == kind and due > epoch) for kind in LEGS}
     return tuple(at["leg"]), (at["last leg"] or [0])[0]

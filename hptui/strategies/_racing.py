@@ -1,29 +1,25 @@
-"""A race as decisions of the adaptive strategy: where it begins, what its legs find, and how it ends.
-
-`memory` is the strategy's own; of a race under way it has "race": its branches with what they change and where they
-are, and since when the run goes on without them.
-"""
+"""A race as decisions of the adaptive strategy: where it begins, what its legs find, and how it ends."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from hptui.hyperparameters import Values
 from hptui.plan import ONE_BATCH
 from hptui.space import describe
 from hptui.strategies import Candidate, Choice, DecisionCourse, StateName
-from hptui.strategies._comparing import lead, standing
+from hptui.strategies._comparing import lead, order_of
+from hptui.strategies._decision_so_far import DecisionSoFar
+from hptui.strategies._memory import KnownBranch, Memory
 from hptui.strategies._race import LEGS, Race, followed
-from hptui.strategies._stage import Stage
 
-Memory = dict[str, Any]
 Branch = tuple[Values, StateName | None]
 """what it changes, and where it is; None: it failed"""
 
 
-class Evidence(NamedTuple):
+class NeededLead(NamedTuple):
     """Standard errors by which the best branch has to lead the run, to take its place."""
 
     before: float
@@ -31,63 +27,65 @@ class Evidence(NamedTuple):
     after: float
     """at the end of the last leg"""
 
-    def needed(self, race: Race) -> float:
+    def at_next_end(self, race: Race) -> float:
         """How much is needed at the end of the next leg."""
         return self.before if race.ends else self.after
 
 
-def begin(memory: Memory, stage: Stage, changes: Sequence[Values], lag: float) -> DecisionCourse:
+def begin(memory: Memory, so_far: DecisionSoFar, changes: Sequence[Values], lag: float) -> DecisionCourse:
     """Branches that change these values, at least one, from the state that the decision came to, or from the run's own.
 
     `lag`: epochs that they have to be trained more than the run is from the next epoch on.
     """
-    start = stage.start
+    start = so_far.start
     if start is None:  # the run's own state has no name
-        (own,) = yield stage.candidates([{}], ONE_BATCH)
-        stage.record([own], ONE_BATCH)
+        (own,) = yield so_far.candidates([{}], ONE_BATCH)
+        so_far.record([own], ONE_BATCH)
         start = own.end
-    return _go_on(memory, stage, [(change, start) for change in changes], lag, f"{len(changes)} branches begin")
+    return _go_on(memory, so_far, [(change, start) for change in changes], lag, f"{len(changes)} branches begin")
 
 
-def leg(memory: Memory, stage: Stage, race: Race, evidence: Evidence) -> DecisionCourse:
+def leg(memory: Memory, so_far: DecisionSoFar, race: Race, needed: NeededLead) -> DecisionCourse:
     """Branches trained as far as the run: all but the worst go on, or at the end the best, if it leads the run.
 
     Args:
         memory: with a race under way.
-        stage: the decision.
+        so_far: the decision.
         race: with a leg that ends here, and as many branches as the budget allows.
-        evidence: what it takes to leave the run.
+        needed: what it takes to leave the run.
     """
-    left = [(followed(one["values"], stage.space), one["start"]) for one in memory["race"]["branches"]][: race.count]
+    left = [(followed(one["values"], so_far.space), one["start"]) for one in memory["race"]["branches"]][: race.count]
     if not left:
         return end(memory, "no budget to race on: the run stays")
-    own = Candidate(stage.values, ONE_BATCH, stage.start)
+    own = Candidate(so_far.values, ONE_BATCH, so_far.start)
     found = yield [
         own,
-        *(Candidate(stage.values | change, race.gap, start, keep=True, along=race.along) for change, start in left),
+        *(Candidate(so_far.values | change, race.gap, start, keep=True, along=race.along) for change, start in left),
     ]
-    stage.record(found, ONE_BATCH)
-    order = sorted(zip((change for change, _ in left), found[1:], strict=True), key=lambda one: standing(one[1]))
+    so_far.record(found, ONE_BATCH)
+    order = sorted(zip((change for change, _ in left), found[1:], strict=True), key=lambda one: order_of(one[1]))
     (change, best), run = order[0], found[0]
     if not math.isfinite(best.score):
         return end(memory, "race: all branches diverged; the run stays")
     ahead = lead(best, run) if math.isfinite(run.score) else math.inf
     who = f"best of {len(left)} branches" if len(left) > 1 else "the branch that is left"
     words = f"{who}: {describe(change)}, {ahead:+.1f} standard errors ahead of the run"
-    needed = evidence.needed(race)
-    if len(race.ends) > 1 or (race.ends and race.last and abs(ahead) <= needed):
+    enough = needed.at_next_end(race)
+    has_later_leg, is_level = len(race.ends) > 1, abs(ahead) <= enough
+    may_go_on_alone = bool(race.ends and race.last)
+    if has_later_leg or (may_go_on_alone and is_level):
         kept = [(change, one.end) for change, one in order[: race.next_leg(0.0).count]]
-        return _go_on(memory, stage, kept, -stage.ahead, f"race, {words}")
+        return _go_on(memory, so_far, kept, -so_far.ahead, f"race, {words}")
     end(memory)
-    if ahead > needed:
-        return stage.choice(best, f"race, {words}", found, "")
+    if ahead > enough:
+        return so_far.choice(best, f"race, {words}", found, "")
     return Choice({}, f"race: the run stays; {words}")
 
 
-def _go_on(memory: Memory, stage: Stage, left: Sequence[Branch], lag: float, reason: str) -> Choice:
+def _go_on(memory: Memory, so_far: DecisionSoFar, left: Sequence[Branch], lag: float, reason: str) -> Choice:
     """Remember the branches that go on; none where all of them failed."""
-    kept = [{"values": change, "start": start} for change, start in left if start is not None]
-    memory["race"] = {"branches": kept, "at": stage.situation.epoch, "lag": lag}
+    kept: list[KnownBranch] = [{"values": change, "start": start} for change, start in left if start is not None]
+    memory["race"] = {"branches": kept, "at": so_far.situation.epoch, "lag": lag}
     return Choice({}, reason) if kept else end(memory, "race: all branches failed; the run stays")
 
 

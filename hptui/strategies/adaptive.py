@@ -42,19 +42,23 @@ from hptui.plan import Plan
 from hptui.space import Range, SearchSpace, describe
 from hptui.strategies import Choice, DecisionCourse, Measurement, Outlook, Situation, StateName, Strategy, _racing
 from hptui.strategies._coming import coming_stages
-from hptui.strategies._comparing import careful, changed, luck, rate, standing, strength, without_flattered
+from hptui.strategies._comparing import careful, changed, luck, order_of, rate, strength, without_flattered
+from hptui.strategies._decision_so_far import DecisionSoFar
+from hptui.strategies._memory import WAY_BACK, Due, Memory
 from hptui.strategies._plan import (
+    FINAL,
     LEAST_STEPS,
     affordable,
+    begin_memory,
     changes_of,
     largest_batch,
     longer,
-    plan,
     room_of,
+    surveyed,
+    units_of_survey,
 )
 from hptui.strategies._race import LEGS, branches_of, coming_race, race_of
 from hptui.strategies._remedy import Terms, remedy
-from hptui.strategies._stage import Stage
 
 __all__ = ["Adaptive"]
 
@@ -70,6 +74,8 @@ OTHERWISE = "an epoch that goes wrong after a choice is trained again from there
 
 class Adaptive(Strategy):
     """Plans its decisions and the length of their probes from the budget; --decide-at says where they may be."""
+
+    memory: Memory  # type: ignore[assignment]  # plain data, as that of every strategy
 
     searches = True
     uses_horizon = False
@@ -97,7 +103,7 @@ class Adaptive(Strategy):
     """standard errors within which one that is stronger than the best goes first"""
     evidence = 1.0
     """how much has to speak for leaving what is in force: 1 is what luck makes of the best of as many equal ones"""
-    race_evidence = _racing.Evidence(1.0, 0.0)
+    race_evidence = _racing.NeededLead(1.0, 0.0)
     """how much has to speak for leaving the run for a branch"""
     returns = 2
     """times that it goes back, at most, from where the epochs after a choice went wrong"""
@@ -115,7 +121,7 @@ class Adaptive(Strategy):
         if not allowed:
             return Plan()
         begun = "due" in self.memory
-        memory = self.memory if begun else plan(self, replace(outlook, epoch=allowed[0]))
+        memory = self.memory if begun else begin_memory(self, replace(outlook, epoch=allowed[0]))
         coming = coming_stages(self, memory, outlook, allowed)
         if coming.left_out and not begun and outlook.epoch == 1:
             coming = replace(coming, remedy=self._remedy(outlook))
@@ -133,18 +139,20 @@ class Adaptive(Strategy):
             values = outlook.values | {"batch_size": float(terms.batch_size)}
             first = replace(outlook, epoch=other.decision_epochs[0], epochs=terms.epochs, values=values, space=space)
             anew = replace(first, left=None)
-            return coming_stages(other, plan(other, anew), replace(anew, epoch=1), other.decision_epochs).left_out
+            memory = begin_memory(other, anew)
+            return coming_stages(other, memory, replace(anew, epoch=1), other.decision_epochs).left_out
 
         now = Terms(outlook.epochs, self.budget, round(outlook.values["batch_size"]), tuple(outlook.space))
         return remedy(unreached, now, smaller_batches="batch_size" not in outlook.space)
 
     def decides(self, epoch: int, loss: float | None) -> bool:
+        """Whether a stage is due, or the epoch before went wrong; where it went well the way back is forgotten too."""
         if self._went_wrong(epoch, loss):
             return True
-        if epoch >= self.memory.get("watched", math.inf):  # all is well: the way back is not needed any more
-            for name in ("home", "loss", "watched"):
+        if epoch >= self.memory.get("watched", math.inf):
+            for name in WAY_BACK:
                 self.memory.pop(name, None)
-        due = self.memory.get("due", [[0, ""]])
+        due: list[Due] = self.memory.get("due", [[0, ""]])
         return epoch in self.decision_epochs and any(at <= epoch for at, _ in due)
 
     def ranges_changed(self, old: SearchSpace, new: SearchSpace) -> None:
@@ -167,8 +175,8 @@ class Adaptive(Strategy):
         if self._went_wrong(situation.epoch, situation.loss):
             return self._go_back(situation)
         if "due" not in self.memory:
-            self.memory |= plan(self, situation) | {"follows schedule": False}
-        stages: dict[str, Callable[[Stage], DecisionCourse]] = {
+            self.memory |= begin_memory(self, situation) | {"follows schedule": False}
+        stages: dict[str, Callable[[DecisionSoFar], DecisionCourse]] = {
             "survey": self._survey,
             "race": self._begin_race,
             "leg": self._leg,
@@ -177,21 +185,21 @@ class Adaptive(Strategy):
             "changed": self._search_changed,
         }
         races = any(name == "race" and at <= situation.epoch for at, name in self.memory["due"])
-        stage = Stage(situation, race_is_due=races, inside=["lr", *self.memory.get("changed", ())])
+        so_far = DecisionSoFar(situation, race_is_due=races, inside=["lr", *self.memory.get("changed", ())])
         for name in dict.fromkeys(name for at, name in self.memory["due"] if at <= situation.epoch):
             self.memory["due"] = [[at, due] for at, due in self.memory["due"] if due != name or at > situation.epoch]
             if any(self._concerns(name, searched) for searched in situation.space):  # it may be gone since
-                stage.go_on_from((yield from stages[name](stage)))
-        _racing.follow(self.memory, stage.ahead)
+                so_far.go_on_from((yield from stages[name](so_far)))
+        _racing.follow(self.memory, so_far.ahead)
         races = race_of(self.memory).count > 0
-        if races or stage.has_chosen:
+        if races or so_far.has_chosen:
             self.memory["follows schedule"] = True
-        choice = stage.concluded(self._nothing(situation), races=races)
+        choice = so_far.concluded(self._nothing(situation), races=races)
         if left_out := tuple(name for name in self.memory["left_out"] if name in situation.space):
             reason = f"{choice.reason}; no budget to search {', '.join(left_out)}"
             choice = replace(choice, reason=reason, left_out=left_out)
         if choice.start is not None and self.returns:
-            self.memory |= {"home": choice.start, "loss": stage.loss, "watched": situation.epoch + 1, "returns": 0}
+            self.memory |= {"home": choice.start, "loss": so_far.loss, "watched": situation.epoch + 1, "returns": 0}
         return choice
 
     def _nothing(self, situation: Situation) -> str:
@@ -210,7 +218,7 @@ class Adaptive(Strategy):
         home, before = self.memory.pop("home"), self.memory["loss"]
         del self.memory["watched"]
         _racing.begin_anew(self.memory, situation.epoch)  # its branches have the rate that went wrong
-        values = Stage(situation).values
+        values = DecisionSoFar(situation).values
         searched, now = situation.space.get("lr"), situation.values["lr"]
         why = f"the loss rose from {before:.3g} to {situation.loss:.3g}: back to where the last choice was made"
         if searched is None:
@@ -231,19 +239,19 @@ class Adaptive(Strategy):
         """Which stage searches this hyperparameter."""
         return "survey" if name == "lr" else "race" if name in self.memory.get("raced", ()) else "screen"
 
-    def _search_changed(self, stage: Stage) -> DecisionCourse:
+    def _search_changed(self, so_far: DecisionSoFar) -> DecisionCourse:
         """What got another range after its own stage, as far as the budget goes."""
-        names = [name for name in self.memory.pop("changed") if name in stage.space]
-        unit = max(self.memory["unit"], LEAST_STEPS * largest_batch(stage.situation))
+        names = [name for name in self.memory.pop("changed") if name in so_far.space]
+        unit = max(self.memory["unit"], LEAST_STEPS * largest_batch(so_far.situation))
         if "lr" in names:
-            length = affordable(self, stage, self.rates + 2 * self.finalists, unit, race_of(self.memory))
+            length = affordable(self, so_far, units_of_survey(self.rates, self.finalists), unit, race_of(self.memory))
             self._searched(["lr"], length > 0)
             if length > 0:
                 self.memory |= {"unit": length, "rates": self.rates}
-                stage.go_on_from((yield from self._survey(stage)))
+                so_far.go_on_from((yield from self._survey(so_far)))
         if others := [name for name in names if name != "lr"]:
             self.memory["unit"] = unit
-            stage.go_on_from((yield from self._screen(stage, others)))
+            so_far.go_on_from((yield from self._screen(so_far, others)))
         return Choice({}, f"within the new range of {', '.join(names)}")
 
     def _searched(self, names: Sequence[str], are: bool) -> None:
@@ -251,79 +259,87 @@ class Adaptive(Strategy):
         others = [name for name in self.memory["left_out"] if name not in names]
         self.memory["left_out"] = others if are else [*others, *names]
 
-    def _survey(self, stage: Stage) -> DecisionCourse:
-        searched, unit = stage.space["lr"], self.memory["unit"]
-        rates = rates_of(searched, self.memory["rates"], stage.values["lr"])
-        measurements = yield stage.candidates([{"lr": rate} for rate in rates], unit)
-        finite = sorted(stage.record(measurements, unit), key=lambda one: (*standing(one), -rate(one)))
+    def _survey(self, so_far: DecisionSoFar) -> DecisionCourse:
+        searched, unit = so_far.space["lr"], self.memory["unit"]
+        rates = rates_of(searched, self.memory["rates"], so_far.values["lr"])
+        measurements = yield so_far.candidates([{"lr": rate} for rate in rates], unit)
+        finite = sorted(so_far.record(measurements, unit), key=lambda one: (*order_of(one), -rate(one)))
         if not finite:
-            return Choice(stage.values | {"lr": searched.low}, f"all {len(measurements)} rates diverged: the smallest")
+            return Choice(so_far.values | {"lr": searched.low}, f"all {len(measurements)} rates diverged: the smallest")
         finalists = finite[: self.finalists]
-        if in_force := stage.unchanged(finite[self.finalists :]):  # it is left for what was compared with it
+        if in_force := so_far.unchanged(finite[self.finalists :]):  # it is left for what was compared with it
             finalists = [*finalists[:-1], in_force]
-        measurements = yield stage.following(finalists, 2 * unit)
+        measurements = yield so_far.following(finalists, FINAL * unit)
         # where all of them diverge after all, a smaller rate is what is left
         smallest = min(finalists, key=rate)
         left = (
-            stage.record(measurements, 3 * unit) or [one for one in finite if rate(one) < rate(smallest)] or [smallest]
+            so_far.record(measurements, surveyed(unit))
+            or [one for one in finite if rate(one) < rate(smallest)]
+            or [smallest]
         )
-        taken = self._careful(stage, without_flattered(left, stage.unchanged(left)), rate, len(rates))
-        return stage.choice(taken, f"survey of {len(rates)} rates", left, "what is in force, then a larger rate, first")
+        taken = self._careful(so_far, without_flattered(left, so_far.unchanged(left)), rate, len(rates))
+        return so_far.choice(
+            taken, f"survey of {len(rates)} rates", left, "what is in force, then a larger rate, first"
+        )
 
-    def _screen(self, stage: Stage, names: Sequence[str] = ()) -> DecisionCourse:
+    def _screen(self, so_far: DecisionSoFar, names: Sequence[str] = ()) -> DecisionCourse:
         """Levels of these, or of all but the learning rate."""
-        names = names or [name for name in stage.space if self._stage_of(name) == "screen"]
-        changes = changes_of(names, stage.space, stage.values, self.memory["levels"])
+        names = names or [name for name in so_far.space if self._stage_of(name) == "screen"]
+        changes = changes_of(names, so_far.space, so_far.values, self.memory["levels"])
         wanted = self.length * float(self.memory["unit"])
-        length = affordable(self, stage, 1 + len(changes), wanted, race_of(self.memory))
+        length = affordable(self, so_far, 1 + len(changes), wanted, race_of(self.memory))
         self._searched(names, length > 0)
         if length == 0:
             return Choice({}, "")
-        measurements = yield stage.candidates([{}, *changes], length)
-        finite = stage.record(measurements, length)
+        measurements = yield so_far.candidates([{}, *changes], length)
+        finite = so_far.record(measurements, length)
         if not finite:
             return Choice({}, f"all {len(measurements)} levels diverged; the values in force stay")
-        best = min(finite, key=standing)
+        best = min(finite, key=order_of)
         together = dict(best.candidate.values)
-        for name in stage.space:
-            own = [one for one in finite if changed(one, stage.values) <= {name}]
+        for name in so_far.space:
+            own = [one for one in finite if changed(one, so_far.values) <= {name}]
             if name != "lr" and own:
-                taken = self._careful(stage, own, strength(name, stage.values), len(finite)).candidate.values
+                taken = self._careful(so_far, own, strength(name, so_far.values), len(finite)).candidate.values
                 together |= {name: taken[name]} if name in taken else {}
         tried, among = [best.candidate.values], finite
         if together not in tried:
             measurements = yield [
-                one for values in (*tried, together) for one in stage.following([best], length, values)
+                one for values in (*tried, together) for one in so_far.following([best], length, values)
             ]
-            if last := stage.record(measurements, 2 * length):
-                best = self._careful(stage, last, lambda one: float(one.candidate.values == together), len(last))
+            if last := so_far.record(measurements, 2 * length):
+                best = self._careful(so_far, last, lambda one: float(one.candidate.values == together), len(last))
                 among = last
-        return stage.choice(
+        return so_far.choice(
             best, f"screen of {len(changes)} levels", among, "what is in force, then all changes together, first"
         )
 
-    def _begin_race(self, stage: Stage) -> DecisionCourse:
+    def _begin_race(self, so_far: DecisionSoFar) -> DecisionCourse:
         """Branches with stronger regularisation; a screen where there is no time or budget for them any more."""
-        names = [name for name in stage.space if self._stage_of(name) == "race"]
-        step = largest_batch(stage.situation)
-        race = coming_race(self.memory, stage.situation.epoch, stage.ahead, step).within(room_of(self, stage), step)
-        if changes := branches_of(names, stage.space, stage.values)[: race.count]:
-            return (yield from _racing.begin(self.memory, stage, changes, race.lag))
+        names = [name for name in so_far.space if self._stage_of(name) == "race"]
+        step = largest_batch(so_far.situation)
+        race = coming_race(self.memory, so_far.situation.epoch, so_far.ahead, step).within(room_of(self, so_far), step)
+        if changes := branches_of(names, so_far.space, so_far.values)[: race.count]:
+            return (yield from _racing.begin(self.memory, so_far, changes, race.lag))
         _racing.end(self.memory)
-        return (yield from self._screen(stage, names))
+        return (yield from self._screen(so_far, names))
 
-    def _leg(self, stage: Stage, *, last: bool = False) -> DecisionCourse:
-        race, epoch = race_of(self.memory), stage.situation.epoch
+    def _leg(self, so_far: DecisionSoFar, *, last: bool = False) -> DecisionCourse:
+        race, epoch = race_of(self.memory), so_far.situation.epoch
         if race.at in (0, epoch):
             return Choice({}, "")  # it is over, or has only begun
-        race = race.ending(epoch, last=last).within(room_of(self, stage), largest_batch(stage.situation))
-        return (yield from _racing.leg(self.memory, stage, race, self.race_evidence))
+        race = race.ending(epoch, last=last).within(room_of(self, so_far), largest_batch(so_far.situation))
+        return (yield from _racing.leg(self.memory, so_far, race, self.race_evidence))
 
     def _careful(
-        self, stage: Stage, measurements: Sequence[Measurement], strong: Callable[[Measurement], float], tried: int
+        self,
+        so_far: DecisionSoFar,
+        measurements: Sequence[Measurement],
+        strong: Callable[[Measurement], float],
+        tried: int,
     ) -> Measurement:
         """The one that is taken of those left, after so many were `tried`."""
-        in_force = stage.unchanged(measurements)
+        in_force = so_far.unchanged(measurements)
         return careful(measurements, in_force, strong, self.evidence * luck(tried), self.ties)
 
 

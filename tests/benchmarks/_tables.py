@@ -8,7 +8,7 @@ from typing import Any
 
 from hptui.space import parse_range
 from hptui.strategies import DecisionCourse, Situation, Strategy
-from hptui.strategies._plan import plan
+from hptui.strategies._plan import begin_memory
 from hptui.strategies.adaptive import Adaptive
 
 Job = dict[str, Any]
@@ -97,7 +97,7 @@ class Unplanned(Adaptive):
 
     def decide(self, situation: Situation) -> DecisionCourse:
         if "due" not in self.memory:
-            self.memory |= plan(self, situation) | {"unit": self.unit}
+            self.memory |= begin_memory(self, situation) | {"unit": self.unit}
         return super().decide(situation)
 
 

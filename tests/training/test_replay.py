@@ -34,7 +34,7 @@ from hptui.record.events import (
 from hptui.record.run_directory import EVENTS_FILE, RunFile, create_run
 from hptui.record.run_reader import RunReader
 from hptui.record.run_writer import RunWriter
-from hptui.strategies._racing import Evidence
+from hptui.strategies._racing import NeededLead
 from hptui.strategies.adaptive import Adaptive
 from hptui.training.replaying import Recipe, train_again
 from hptui.training.run.checkpoints import largest_difference
@@ -198,7 +198,7 @@ def test_a_run_that_was_stopped_and_resumed_is_replayed(
 
 def test_a_last_leg_is_resumed_and_replayed(prepare: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a run that goes on as the branch whose rate fell as its own did, stopped within that leg."""
-    monkeypatch.setattr(Adaptive, "race_evidence", Evidence(before=math.inf, after=-math.inf))
+    monkeypatch.setattr(Adaptive, "race_evidence", NeededLead(before=math.inf, after=-math.inf))
     made = prepare(**SETTINGS["adaptive"])
     assert train(made, tmp_path / "run")
     *_, last = (event for event in of(tmp_path / "run", CandidateScored) if event.along is not None)

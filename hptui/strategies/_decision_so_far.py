@@ -1,4 +1,4 @@
-"""Where a decision of the adaptive strategy stands, as one of its stages hands it to the next."""
+"""How far a decision of the adaptive strategy has come, as one of its stages hands it to the next."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from hptui.hyperparameters import Values
 from hptui.metrics.scores import lower_is_better, score_title, score_words
 from hptui.space import describe
 from hptui.strategies import Candidate, Choice, Measurement, Situation, StateName
-from hptui.strategies._comparing import changed, standing
+from hptui.strategies._comparing import changed, order_of
 
 
-class Stage:
-    """What one stage of a decision hands to the next."""
+class DecisionSoFar:
+    """What all stages of a decision until now came to; each goes on from there."""
 
     def __init__(self, situation: Situation, *, race_is_due: bool = False, inside: Collection[str] = ()) -> None:
         """Begin where the run is.
@@ -102,7 +102,7 @@ class Stage:
 
     def _why_not_best(self, taken: Measurement, among: Sequence[Measurement], preferred: str) -> str:
         """Which one had the best score, and what is preferred while the difference may be noise."""
-        best, name = min(among, key=standing), self.situation.score_name
+        best, name = min(among, key=order_of), self.situation.score_name
         if best.score == taken.score:
             return ""
         values = {key: best.candidate.values[key] for key in sorted(changed(best, taken.candidate.values))}
