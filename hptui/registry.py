@@ -163,10 +163,15 @@ def constant(folder: str, name: str, constant_name: str) -> Any:
     """
     with suppress(OSError, SyntaxError, ValueError, ImportError):
         for node in ast.parse(_file(folder, name).read_text("utf-8")).body:
-            targets = node.targets if isinstance(node, ast.Assign) else []
-            if isinstance(node, ast.Assign) and any(getattr(target, "id", "") == constant_name for target in targets):
+            if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None and _names(node, constant_name):
                 return ast.literal_eval(node.value)
     return None
+
+
+def _names(node: ast.Assign | ast.AnnAssign, constant_name: str) -> bool:
+    """Whether it is what an assignment, or one with an annotation, gives a value."""
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+    return any(getattr(target, "id", "") == constant_name for target in targets)
 
 
 def _file(folder: str, name: str) -> Path:

@@ -3,9 +3,10 @@
 A process that has imported what every training and its screen import waits beside the tests, and forks one that runs
 `hptui` as `python -m hptui` would, or another program that trains: with its own session, streams, environment and
 folder. The tests are its parent, and wait for it as for any other. Where the environment says how to import, or
-something has to be done before the program begins, a new Python is started. Trainers that hptui starts by itself begin
-so too, but where a test asks for a nursery within: then the program has one of its own, which forks them. Of hptui a
-process begins without what it has imported where other packages come before all others.
+something has to be done before the program begins, a new Python is started. A trainer that hptui itself starts is a new
+Python, as it is for everybody, unless the test says `within=True`: then the program has a nursery of its own, which
+forks it. Where other packages come before all others, a forked process forgets what was imported of hptui, and imports
+it anew.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ PATHS = (str(REPOSITORY), os.environ.get("PYTHONPATH", str(REPOSITORY)))
 """where packages are looked for, if no test says otherwise"""
 is_open = False
 """whether it is used: by tests, not by what measures a start"""
-within: Forking | None = None
-"""in a program that has a nursery of its own"""
+within: Client | None = None
+"""of the nursery of its own that a program has; None: it has none"""
 BEFORE_IMPORTS = ("PYTHON", "OMP_", "MKL_", "OPENBLAS_", "TORCH", "TEXTUAL", "LD_", "LC_", "LANG")
 """beginnings of variables that are looked at while a Python starts, or torch or Textual is imported"""
 OF_IMPORTS = ("TORCHINDUCTOR_CACHE_DIR", "OMP_WAIT_POLICY")
@@ -145,8 +146,8 @@ def early(environment: dict[str, str]) -> dict[str, str]:
     }
 
 
-class Forking:
-    """What asks the process that forks, through this socket."""
+class Client:
+    """Asks a nursery to fork, through this socket."""
 
     def __init__(self, ours: socket.socket) -> None:
         self._ours = ours
@@ -167,8 +168,8 @@ class Forking:
         self._ours.close()
 
 
-class Nursery(Forking):
-    """The process that forks."""
+class Nursery(Client):
+    """The handle to the nursery of the tests: starts that process, asks it to fork, and waits for its end."""
 
     def __init__(self) -> None:
         self.environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
@@ -226,7 +227,7 @@ def begin_within() -> list[str] | None:
         return serve(theirs)
     theirs.close()
     global within  # noqa: PLW0603 (this process has begun a life of its own)
-    within = Forking(ours)
+    within = Client(ours)
     detaching = importlib.import_module("hptui.cli.detaching")
     detaching.subprocess = SimpleNamespace(Popen=Forked, PIPE=subprocess.PIPE)  # type: ignore[attr-defined]
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import re
 import shlex
@@ -109,6 +110,42 @@ def test_what_is_no_study_is_not_drawn(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith(f"draw_dashboard.py: error: {tmp_path} is not a study")
     assert not out.exists()
+
+
+def rows(heading: str) -> list[list[str]]:
+    """Cells of the table of CONTRIBUTING that begins with this heading."""
+    _, _, after = CONTRIBUTING.read_text("utf-8").partition(f"| {heading} |")
+    lines = after.partition("\n\n")[0].splitlines()[2:]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def constants_asked_for(file: Path) -> set[str]:
+    """Names in capitals in the expressions of a file that ask for a plug-in's constant."""
+    statements = (node for node in ast.walk(ast.parse(file.read_text("utf-8"))) if isinstance(node, ast.stmt))
+    expressions = (node for one in statements for node in ast.iter_child_nodes(one) if isinstance(node, ast.expr))
+    asking = (node for node in expressions if "registry.constant(" in ast.unparse(node))
+    words = {part.value for node in asking for part in ast.walk(node) if isinstance(part, ast.Constant)}
+    return {word for word in words if isinstance(word, str) and re.fullmatch(r"[A-Z][A-Z_]+", word)}
+
+
+def test_every_constant_that_plug_ins_are_asked_for_is_told() -> None:
+    asked = set().union(*map(constants_asked_for, (REPOSITORY / "hptui").rglob("*.py")))
+    told = [re.findall("`([A-Z_]+)", constant)[0] for constant, *_ in rows("constant")]
+    assert sorted(told) == sorted(asked)
+    kinds = {kind: folder for folder, kind in {**registry.FOLDERS, "datasets": "data set"}.items()}
+    for name, (_, kind, _) in zip(told, rows("constant"), strict=True):
+        folder = kinds[kind]
+        assert any(registry.constant(folder, plug_in, name) is not None for plug_in in registry.names(folder)), name
+
+
+def test_what_tests_begin_with_is_there() -> None:
+    for what, where in rows("to test"):
+        file = ""
+        for word in re.findall(r"`([\w/.]+)[`(]", where):
+            if word.endswith(".py"):
+                file = (REPOSITORY / "tests" / word).read_text("utf-8")
+            elif file:
+                assert re.search(rf"^((async )?def {word}\b|class {word}\b|{word} = )", file, re.MULTILINE), what
 
 
 @pytest.mark.parametrize("folder", EXAMPLES)

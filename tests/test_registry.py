@@ -176,12 +176,37 @@ def test_an_own_file_that_cannot_be_imported_is_one_line(tmp_path: Path, code: s
     name = f"{tmp_path}/model.py:Net"
     assert refusal(registry.load, "models", name).startswith(f"{name!r} cannot be imported: {expected}")
     # no half-imported module stays behind; Python itself may look up how it was built, once in a process
-    assert {module for module in set(sys.modules) - before if not module.startswith("_sysconfigdata")} == set()
+    assert {
+        module for module in set(sys.modules) - before if not module.startswith(("sysconfig", "_sysconfigdata"))
+    } == set()
 
 
 def test_an_unknown_module() -> None:
     expected = "'no_such_module:Net' cannot be imported: ModuleNotFoundError: No module named 'no_such_module'"
     assert refusal(registry.load, "models", "no_such_module:Net") == expected
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("TAKES_PATH = True", True),
+        ("TAKES_PATH: bool = True", True),
+        ("TAKES_PATH: Final = ('', 'raw')", ("", "raw")),
+        ("import no_such_package\nOTHER = TAKES_PATH = 3", 3),
+        ("TAKES_PATH: bool", None),
+        ("OTHER: bool = True\nif OTHER:\n    TAKES_PATH = True", None),
+        ("TAKES_PATH = bool(1)", None),
+        ("TAKES_PATH = (", None),
+    ],
+)
+def test_a_constant_at_the_top_of_a_file_is_read_without_an_import(
+    code: str, expected: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "shelf.py").write_text(code, "utf-8")
+    monkeypatch.setattr(registry, "_file", lambda folder, name: tmp_path / name)
+    registry.constant.cache_clear()
+    assert registry.constant("datasets", "shelf.py", "TAKES_PATH") == expected
+    registry.constant.cache_clear()
 
 
 @pytest.fixture

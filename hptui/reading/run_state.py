@@ -1,4 +1,4 @@
-"""What a run is, computed from its events: the only code that interprets them."""
+"""What a run is, computed from its events: the fold over them. Of its end alone, `reading.glance` makes the same."""
 
 from __future__ import annotations
 

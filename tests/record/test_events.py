@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from every_event import every_event
 from fabricate import batches_trained, run_completed
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -179,6 +180,10 @@ def test_the_format_is_pinned() -> None:
         "gained",
     ]
     assert ClassCounts.__struct_encode_fields__ == ("support", "predicted", "hits", "images")
+
+
+def test_a_run_with_events_of_every_kind_has_them() -> None:
+    assert {type(event) for event in every_event()} == set(KINDS.values())
 
 
 def test_counts_of_labels_survive_the_log_and_old_counts_have_the_same_bytes() -> None:

@@ -14,6 +14,7 @@ from hptui.errors import ConfigError, ModelError
 from hptui.record.events import CandidateScored, RunCompleted, RunStarted
 from hptui.record.run_directory import RunFile, create_run
 from hptui.record.run_reader import RunReader
+from hptui.training.engine.plug_ins import load_optimizer
 from hptui.training.run.control import Control
 
 from .conftest import Prepared, delivered, make_run, train_run, train_steps
@@ -100,6 +101,11 @@ def test_schedule_free_is_read_at_its_average_and_trained_elsewhere(prepare: Mak
         assert torch.equal(weight, trained[name])  # to the bit: looking must not change the training
     last = run.state.average  # what is delivered is one of the two, and neither is the point of the training
     assert all(not torch.equal(tensor, trained[name]) for name, tensor in last.tensors().items() if name in trained)
+
+
+@pytest.mark.parametrize("name", registry.names("optimizers"))
+def test_the_file_of_an_optimizer_names_the_package_that_its_class_does(name: str) -> None:
+    assert (registry.constant("optimizers", name, "PACKAGE") or "") == load_optimizer(name).package
 
 
 @pytest.mark.parametrize("name", OWN)

@@ -9,6 +9,7 @@ from typing import Any
 from textual.app import App, ComposeResult
 from textual.geometry import Region
 from textual.pilot import Pilot
+from waiting import screen_text
 
 from hptui.reading.studies import FollowedStudy
 from hptui.ui.drawing.colours import Palette
@@ -36,8 +37,7 @@ def screen(panel: Panel) -> list[str]:
 
 def whole(pilot: Pilot[None]) -> list[str]:
     """What the terminal shows now, with the widgets within the panel."""
-    strips = pilot.app.screen._compositor.render_strips()
-    return ["".join(segment.text for segment in strip) for strip in strips]
+    return screen_text(pilot.app).split("\n")
 
 
 def piloted(panel: Panel, script: Callable[[Pilot[None]], Awaitable[None]], size: tuple[int, int] = (80, 24)) -> None:

@@ -40,7 +40,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import DataTable, Input, OptionList, RichLog
 from textual.widgets._footer import FooterKey
-from waiting import click
+from waiting import click, screen_text, until
 
 import hptui.ui
 from hptui.config import StudyConfig
@@ -124,17 +124,13 @@ class At:
     @property
     def text(self) -> str:
         """What stands on the screen."""
-        strips = self.app.screen._compositor.render_strips()
-        return "\n".join("".join(segment.text for segment in strip) for strip in strips)
+        return screen_text(self.app)
 
     async def press(self, *keys: str) -> None:
         await self.pilot.press(*keys)
 
     async def until(self, condition: Callable[[], object], what: str) -> None:
-        end = time.monotonic() + PATIENCE_SECONDS
-        while not condition():
-            assert time.monotonic() < end, f"waited too long for {what}; the screen shows:\n{self.text}"
-            await asyncio.sleep(0.01)
+        await until(self.pilot, condition, what)
 
     async def until_it_is(self, condition: Callable[[], Awaitable[bool]], what: str) -> None:
         end = time.monotonic() + PATIENCE_SECONDS

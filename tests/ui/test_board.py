@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Any
 
 import pytest
 from fabricate import (
-    PATIENCE_SECONDS,
     batches_trained,
     candidate_scored,
     chosen,
@@ -28,6 +26,7 @@ from textual.pilot import Pilot
 from textual.widgets import Footer, Tab, Tabs
 from textual.widgets._footer import FooterKey
 from textual.widgets._toast import Toast
+from waiting import screen_text, until
 
 from hptui.record.events import AnyEvent, Axis, RunContinued, RunPaused, ValuesRequested
 from hptui.record.presence import Presence
@@ -60,21 +59,10 @@ def show(watch: Path, script: Script, size: tuple[int, int] = LARGE, **options: 
     async def main() -> None:
         app = HptuiApp(watch=watch, **options)
         async with app.run_test(size=size, notifications=True) as pilot:
-            await until(app, pilot, lambda: isinstance(app.screen, Dashboard) and app.screen._offered, "the dashboard")
+            await until(pilot, lambda: isinstance(app.screen, Dashboard) and app.screen._offered, "the dashboard")
             await script(app, pilot)
 
     asyncio.run(main())
-
-
-def text(app: HptuiApp) -> str:
-    return "\n".join("".join(segment.text for segment in line) for line in app.screen._compositor.render_strips())
-
-
-async def until(app: HptuiApp, pilot: Pilot[None], condition: Callable[[], object], what: str) -> None:
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < end, f"waited too long for {what}; the screen shows:\n{text(app)}"
-        await asyncio.sleep(0.01)
 
 
 def append(study: Study, run: str, *events: AnyEvent) -> None:
@@ -120,9 +108,9 @@ def begin_decision(study: Study) -> None:
 @pytest.mark.parametrize("size", [SMALL, LARGE, WIDE])
 def test_curves_have_the_first_place_until_a_decision_begins(beginning: Study, size: tuple[int, int]) -> None:
     async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
-        await until(app, pilot, lambda: focused(app) == [CurvesPanel], "the curves")
+        await until(pilot, lambda: focused(app) == [CurvesPanel], "the curves")
         assert isinstance(first(app), CurvesPanel)
-        assert "3 Learning curves" in text(app)
+        assert "3 Learning curves" in screen_text(app)
         if size == SMALL:
             assert shown(app) == [CurvesPanel]
             assert app.screen.query_one(Tabs).active == "tab-3"
@@ -130,11 +118,11 @@ def test_curves_have_the_first_place_until_a_decision_begins(beginning: Study, s
             curves, heatmap = app.screen.query_one(CurvesPanel), app.screen.query_one(HeatmapPanel)
             assert (curves.region.x, curves.region.y) == (0, 2)
             assert curves.outer_size.height > heatmap.outer_size.height
-            await until(app, pilot, lambda: text(app).count("baseline-0 is a") == 2, "what will appear")
+            await until(pilot, lambda: screen_text(app).count("baseline-0 is a") == 2, "what will appear")
         begin_decision(beginning)
-        await until(app, pilot, lambda: focused(app) == [HeatmapPanel], "the heatmap")
+        await until(pilot, lambda: focused(app) == [HeatmapPanel], "the heatmap")
         assert isinstance(first(app), HeatmapPanel)
-        await until(app, pilot, lambda: "decision 1/1 for epoch 1" in text(app), "the decision")
+        await until(pilot, lambda: "decision 1/1 for epoch 1" in screen_text(app), "the decision")
 
     show(beginning.directory, script, size)
 
@@ -144,13 +132,13 @@ def test_the_panel_that_somebody_chose_stays(
     beginning: Study, size: tuple[int, int], key: str, panel: type[Panel]
 ) -> None:
     async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
-        await until(app, pilot, lambda: focused(app) == [CurvesPanel], "the curves")
+        await until(pilot, lambda: focused(app) == [CurvesPanel], "the curves")
         await pilot.press(key)
-        await until(app, pilot, lambda: focused(app) == [panel], "what was chosen")
+        await until(pilot, lambda: focused(app) == [panel], "what was chosen")
         assert isinstance(first(app), HeatmapPanel if size == LARGE else CurvesPanel)
         append(beginning, "baseline-0", *trained_epoch(1))
         begin_decision(beginning)
-        await until(app, pilot, lambda: "optimized-0" in text(app).splitlines()[0], "the next run")
+        await until(pilot, lambda: "optimized-0" in screen_text(app).splitlines()[0], "the next run")
         await pilot.pause(0.3)
         assert focused(app) == [panel]
         await pilot.press("1", "f")  # as they come again
@@ -160,20 +148,20 @@ def test_the_panel_that_somebody_chose_stays(
 
 def test_after_f_the_first_place_is_given_anew(beginning: Study) -> None:
     async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
-        await until(app, pilot, lambda: focused(app) == [CurvesPanel], "the curves")
+        await until(pilot, lambda: focused(app) == [CurvesPanel], "the curves")
         await pilot.press("1")
-        await until(app, pilot, lambda: isinstance(first(app), HeatmapPanel), "the heatmap")
+        await until(pilot, lambda: isinstance(first(app), HeatmapPanel), "the heatmap")
         await pilot.press("f")
-        await until(app, pilot, lambda: focused(app) == [CurvesPanel], "the curves")
+        await until(pilot, lambda: focused(app) == [CurvesPanel], "the curves")
 
     show(beginning.directory, script)
 
 
 def test_the_loss_goes_on_within_the_first_epoch(beginning: Study) -> None:
     async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
-        await until(app, pilot, lambda: "training loss of baseline-0 0.7" in text(app), "the loss")
+        await until(pilot, lambda: "training loss of baseline-0 0.7" in screen_text(app), "the loss")
         append(beginning, "baseline-0", batches_trained(1, 3, loss=0.25))
-        await until(app, pilot, lambda: "training loss of baseline-0 0.25" in text(app), "the next batches")
+        await until(pilot, lambda: "training loss of baseline-0 0.25" in screen_text(app), "the next batches")
 
     show(beginning.directory, script, WIDE)
 
@@ -192,7 +180,7 @@ def test_the_footer_offers_what_can_be_done_now(tmp_path: Path) -> None:
 
     async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
         async def offers(words: set[str], no: set[str]) -> None:
-            await until(app, pilot, lambda: words <= {*offered(app).values()}, f"an offer of {words}")
+            await until(pilot, lambda: words <= {*offered(app).values()}, f"an offer of {words}")
             assert not no & {*offered(app).values()}
 
         asked = {"Ranges", "Epochs", "Stop"}
@@ -206,7 +194,7 @@ def test_the_footer_offers_what_can_be_done_now(tmp_path: Path) -> None:
         with Presence(study.directory), Presence(study.directory / "optimized-0"):
             await offers({*asked, "Continue"}, {"Pause"})
         await pilot.resize_terminal(*SMALL)
-        await until(app, pilot, lambda: "Zoom" not in offered(app).values(), "no zoom, where it does nothing")
+        await until(pilot, lambda: "Zoom" not in offered(app).values(), "no zoom, where it does nothing")
 
     show(study.directory, script)
 
@@ -216,10 +204,10 @@ def test_ranges_are_not_offered_where_nothing_is_searched(tmp_path: Path) -> Non
 
     async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
         with Presence(study.directory), Presence(study.directory / "optimized-0"):
-            await until(app, pilot, lambda: "Stop" in offered(app).values(), "an offer")
+            await until(pilot, lambda: "Stop" in offered(app).values(), "an offer")
             assert "Ranges" not in offered(app).values()
             await pilot.press("r")
-            await until(app, pilot, lambda: "nothing is searched in this study" in text(app), "the reason")
+            await until(pilot, lambda: "nothing is searched in this study" in screen_text(app), "the reason")
 
     show(study.directory, script)
 
@@ -232,7 +220,7 @@ def test_ranges_are_offered_before_a_search_that_has_no_budget_yet(tmp_path: Pat
 
     async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
         with Presence(study.directory), Presence(study.directory / "baseline-0"):
-            await until(app, pilot, lambda: "Ranges" in offered(app).values(), "an offer")
+            await until(pilot, lambda: "Ranges" in offered(app).values(), "an offer")
 
     show(study.directory, script)
 
@@ -241,11 +229,11 @@ def test_a_finished_study_offers_no_steering_and_the_key_tells_why(tmp_path: Pat
     study = finished_study(tmp_path / "study", [0.5, 0.6], [0.7, 0.7])
 
     async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
-        await until(app, pilot, lambda: "List" in offered(app).values(), "the footer")
+        await until(pilot, lambda: "List" in offered(app).values(), "the footer")
         assert not {"Pause", "Continue", "Step", "Ranges", "Epochs", "Stop"} & {*offered(app).values()}
         assert "Export" in offered(app).values()
         await pilot.press("x")
-        await until(app, pilot, lambda: "this study is finished" in text(app), "the reason")
+        await until(pilot, lambda: "this study is finished" in screen_text(app), "the reason")
 
     show(study.directory, script, export=lambda *anything: None)
 
@@ -256,12 +244,12 @@ def test_all_that_the_footer_offers_at_most_fits_80_columns(tmp_path: Path) -> N
 
     async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
         with Presence(study.directory), Presence(study.directory / "optimized-0"):
-            await until(app, pilot, lambda: {"Continue", "Advice", "Export"} <= {*offered(app).values()}, "all offers")
-            await until(app, pilot, lambda: text(app).splitlines()[-1].rstrip().endswith("? Help"), "the last one")
+            await until(pilot, lambda: {"Continue", "Advice", "Export"} <= {*offered(app).values()}, "all offers")
+            await until(pilot, lambda: screen_text(app).splitlines()[-1].rstrip().endswith("? Help"), "the last one")
         append(study, "optimized-0", ValuesRequested(by="me", epoch=2, values={"lr": 0.1}))
         with Presence(study.directory), Presence(study.directory / "optimized-0"):
-            await until(app, pilot, lambda: "Search" in offered(app).values(), "what ends values by hand")
-            await until(app, pilot, lambda: text(app).splitlines()[-1].rstrip().endswith("? Help"), "the last one")
+            await until(pilot, lambda: "Search" in offered(app).values(), "what ends values by hand")
+            await until(pilot, lambda: screen_text(app).splitlines()[-1].rstrip().endswith("? Help"), "the last one")
 
     show(study.directory, script, SMALL, export=lambda *anything: None)
 
@@ -273,22 +261,22 @@ def test_the_footer_keeps_its_parts_when_what_it_offers_changes(tmp_path: Path) 
         footer = app.screen.query_one(KeysLine)
 
         async def parts() -> list[FooterKey]:
-            await until(app, pilot, lambda: footer.is_current, "what can be done")
+            await until(pilot, lambda: footer.is_current, "what can be done")
             await pilot.pause()
             found = list(footer.query(FooterKey))
             can = {(key, binding.description) for key, (_, binding, *_) in app.screen.active_bindings.items()}
             assert {(part.key, part.description) for part in found} <= can
-            lines = text(app).splitlines()
+            lines = screen_text(app).splitlines()
             assert all(f"{part.key_display} {part.description}" in lines[-1] for part in found)
             return found
 
         alone, before = await parts(), offered(app)
         with Presence(study.directory), Presence(study.directory / "optimized-0"):
-            await until(app, pilot, lambda: "Pause" in offered(app).values(), "what whoever trains can be asked for")
+            await until(pilot, lambda: "Pause" in offered(app).values(), "what whoever trains can be asked for")
             trained = await parts()
         assert len(trained) > len(alone)
         assert trained[: len(alone)] == alone
-        await until(app, pilot, lambda: offered(app) == before, "what can be done without")
+        await until(pilot, lambda: offered(app) == before, "what can be done without")
         assert await parts() == alone
 
     show(study.directory, script)
@@ -300,7 +288,7 @@ def test_a_footer_whose_screen_has_gone_has_nothing_to_say(tmp_path: Path) -> No
     async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
         footer = app.screen.query_one(KeysLine)
         await pilot.press("escape")
-        await until(app, pilot, lambda: isinstance(app.screen, StudyListScreen) and not footer.is_attached, "the list")
+        await until(pilot, lambda: isinstance(app.screen, StudyListScreen) and not footer.is_attached, "the list")
         await footer._renew()  # the keys had changed at the last moment
 
     show(study.directory, script)
@@ -311,14 +299,14 @@ def test_escape_closes_what_is_open_before_it_leads_to_the_list(tmp_path: Path) 
 
     async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
         panel = app.screen.query_one(HeatmapPanel)
-        await until(app, pilot, lambda: panel._grid is not None, "the grid")
+        await until(pilot, lambda: panel._grid is not None, "the grid")
         await pilot.press("c")
-        await until(app, pilot, lambda: panel.view.cursor is not None, "the cursor")
+        await until(pilot, lambda: panel.view.cursor is not None, "the cursor")
         await pilot.press("escape")
-        await until(app, pilot, lambda: panel.view.cursor is None, "no cursor")
+        await until(pilot, lambda: panel.view.cursor is None, "no cursor")
         assert isinstance(app.screen, Dashboard)
         await pilot.press("escape")
-        await until(app, pilot, lambda: isinstance(app.screen, StudyListScreen), "the list")
+        await until(pilot, lambda: isinstance(app.screen, StudyListScreen), "the list")
 
     show(study.directory, script)
 
@@ -333,13 +321,13 @@ def test_the_panel_with_the_focus_is_in_sight_after_a_resize(tmp_path: Path, key
     async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
         for _ in range(int(key) - 1):  # as Tab goes, which chooses no panel
             await pilot.press("tab")
-        await until(app, pilot, lambda: focused(app) != [HeatmapPanel], "another panel")
+        await until(pilot, lambda: focused(app) != [HeatmapPanel], "another panel")
         before = focused(app)
         await pilot.resize_terminal(*SMALL)
-        await until(app, pilot, lambda: shown(app) == before, "the same panel alone")
+        await until(pilot, lambda: shown(app) == before, "the same panel alone")
         assert focused(app) == before
         await pilot.resize_terminal(*WIDE)
-        await until(app, pilot, lambda: len(shown(app)) > 3, "all panels")
+        await until(pilot, lambda: len(shown(app)) > 3, "all panels")
         assert focused(app) == before
 
     show(study.directory, script)
@@ -355,7 +343,7 @@ def test_a_resize_may_come_before_the_tabs_are_there(tmp_path: Path) -> None:
         await tabs.query(Tab).remove()
         board.go_to(3)
         await place.mount(*(Tab(f"{number}", id=f"tab-{number}") for number in range(1, 9)))
-        await until(app, pilot, lambda: tabs.active == "tab-3", "the tab of what is shown")
+        await until(pilot, lambda: tabs.active == "tab-3", "the tab of what is shown")
 
     show(finished_study(tmp_path / "study", [0.5], [0.75]).directory, script, SMALL)
 
@@ -366,7 +354,7 @@ def test_log_and_plan_have_room_on_a_large_screen(tmp_path: Path) -> None:
 
     async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
         log, plan = app.screen.query_one(LogPanel), app.screen.query_one(PlanPanel)
-        await until(app, pilot, lambda: log.size.height >= 7 and plan.size.height >= 7, "their room")
+        await until(pilot, lambda: log.size.height >= 7 and plan.size.height >= 7, "their room")
         assert str(plan.border_subtitle) == str(log.border_subtitle).partition(" | ")[0]  # both name the run
 
     show(study.directory, script, WIDE)
@@ -378,17 +366,17 @@ def test_the_row_under_the_cursor_is_in_sight_after_a_resize(tmp_path: Path) -> 
     async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
         table = app.screen.query_one(TablePanel).table
         await pilot.press("4")
-        await until(app, pilot, lambda: table.row_count == 40 and table.has_focus, "all rows")
+        await until(pilot, lambda: table.row_count == 40 and table.has_focus, "all rows")
         await pilot.press("end")
         table.move_cursor(row=30)
-        await until(app, pilot, lambda: table.cursor_row == 30, "the cursor")
+        await until(pilot, lambda: table.cursor_row == 30, "the cursor")
         await pilot.resize_terminal(80, 12)
 
         def in_sight() -> bool:
             top = table.scroll_y + table.header_height
             return top <= table.cursor_row + table.header_height < table.scroll_y + table.size.height
 
-        await until(app, pilot, in_sight, "the row")
+        await until(pilot, in_sight, "the row")
 
     show(study.directory, script, (120, 60))
 
@@ -414,9 +402,9 @@ def test_the_comparison_can_be_read_whatever_panel_was_in_sight(tmp_path: Path) 
 
     async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
         assert not app.screen.query_one(TablePanel).display
-        await until(app, pilot, lambda: "i Advice" in text(app), "the key")
+        await until(pilot, lambda: "i Advice" in screen_text(app), "the key")
         await pilot.press("i")
-        await until(app, pilot, lambda: "With 2 pairs" in text(app), "the comparison")
+        await until(pilot, lambda: "With 2 pairs" in screen_text(app), "the comparison")
 
     show(study.directory, script, SMALL)
 
@@ -430,11 +418,11 @@ def test_advice_is_read_in_full_however_small_the_terminal(tmp_path: Path, size:
     async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
         (advice,) = cautions(app.screen.viewer.run.state)
         await pilot.press("i")
-        await until(app, pilot, lambda: isinstance(app.screen, FullTextDialog), "the advice")
+        await until(pilot, lambda: isinstance(app.screen, FullTextDialog), "the advice")
         seen: list[str] = []
 
         async def read() -> bool:
-            seen.extend(line.strip(" │▁▂▃▄▅▆▇█") for line in text(app).splitlines() if "│" in line)
+            seen.extend(line.strip(" │▁▂▃▄▅▆▇█") for line in screen_text(app).splitlines() if "│" in line)
             await pilot.press("down")
             return advice in " ".join(dict.fromkeys(seen))
 
@@ -454,12 +442,12 @@ def test_the_key_for_advice_explains_the_marks_of_the_heatmap(tmp_path: Path) ->
     write_run(study, "optimized", 0, [run_started(searched=[LR]), decision_started(axes=[LR]), *scored, taken])
 
     async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
-        await until(app, pilot, lambda: "! left out, or better, not taken" in text(app), "the legend")
-        await until(app, pilot, lambda: "i Advice" in text(app), "the key")
+        await until(pilot, lambda: "! left out, or better, not taken" in screen_text(app), "the legend")
+        await until(pilot, lambda: "i Advice" in screen_text(app), "the key")
         await pilot.press("i")
         for words in ("left out: the strategy did not compare it", "better, not taken: its score is better"):
-            await until(app, pilot, lambda words=words: words in text(app), words)
-        assert "last weights far behind: the loss of the weights after" in text(app)
+            await until(pilot, lambda words=words: words in screen_text(app), words)
+        assert "last weights far behind: the loss of the weights after" in screen_text(app)
 
     show(study.directory, script, (100, 30))
 
@@ -469,10 +457,10 @@ def test_advice_wraps_beside_the_charts_or_names_the_key(tmp_path: Path) -> None
 
     async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
         await pilot.press("2")
-        await until(app, pilot, lambda: "! lr sits on the upper edge" in text(app), "all of it")
-        assert "better values may lie beyond it." in " ".join(text(app).replace("┃", " ").split())
+        await until(pilot, lambda: "! lr sits on the upper edge" in screen_text(app), "all of it")
+        assert "better values may lie beyond it." in " ".join(screen_text(app).replace("┃", " ").split())
         await pilot.resize_terminal(80, 14)
-        await until(app, pilot, lambda: "! i: advice in full (1)" in text(app), "the key")
+        await until(pilot, lambda: "! i: advice in full (1)" in screen_text(app), "the key")
 
     show(study.directory, script, SMALL)
 
@@ -482,9 +470,9 @@ def test_notices_lie_neither_over_the_state_and_the_load_nor_over_the_log(tmp_pa
 
     async def script(app: HptuiApp, pilot: Pilot[None]) -> None:
         await pilot.press("x")
-        await until(app, pilot, lambda: app.screen.query(Toast), "a notice")
+        await until(pilot, lambda: app.screen.query(Toast), "a notice")
         (notice,) = app.screen.query(Toast)
-        await until(app, pilot, lambda: notice.region.height > 0, "its place")
+        await until(pilot, lambda: notice.region.height > 0, "its place")
         strip, log = app.screen.query_one(StatusStrip).region, app.screen.query_one(LogPanel).region
         footer = app.screen.query_one(Footer).region
         assert (notice.region.right, notice.region.bottom) == (strip.right, footer.y)
@@ -504,22 +492,20 @@ def test_a_panel_that_stands_alone_has_the_whole_screen_and_leaves_the_grid_as_i
         assert DataPanel not in grid
         assert (offered(app)["7"], offered(app)["8"]) == ("Most wrong", "Data")
         await pilot.press("5", "7")
-        await until(app, pilot, lambda: focused(app) == [WrongPanel], "the images")
+        await until(pilot, lambda: focused(app) == [WrongPanel], "the images")
         assert shown(app) == [WrongPanel]
-        await until(app, pilot, lambda: "no predictions saved by this run" in text(app), "why there is none")
+        await until(pilot, lambda: "no predictions saved by this run" in screen_text(app), "why there is none")
         await pilot.press("8")
-        await until(app, pilot, lambda: focused(app) == [DataPanel], "the data")
+        await until(pilot, lambda: focused(app) == [DataPanel], "the data")
         await pilot.resize_terminal(*SMALL)
-        await until(app, pilot, lambda: shown(app) == [DataPanel] and " 8 Data" in text(app), "its tab")
-        await until(
-            app, pilot, lambda: not {"7", "8"} & offered(app).keys(), "a footer without them: the tabs name them"
-        )
+        await until(pilot, lambda: shown(app) == [DataPanel] and " 8 Data" in screen_text(app), "its tab")
+        await until(pilot, lambda: not {"7", "8"} & offered(app).keys(), "a footer without them: the tabs name them")
         await pilot.resize_terminal(*LARGE)
-        await until(app, pilot, lambda: "esc" in offered(app) and offered(app)["esc"] == "All panels", "a way back")
+        await until(pilot, lambda: "esc" in offered(app) and offered(app)["esc"] == "All panels", "a way back")
         await pilot.press("escape")
-        await until(app, pilot, lambda: shown(app) == grid, "all panels")
-        await until(app, pilot, lambda: focused(app) == [LogPanel], "the panel that was left")
+        await until(pilot, lambda: shown(app) == grid, "all panels")
+        await until(pilot, lambda: focused(app) == [LogPanel], "the panel that was left")
         await pilot.press("7", "2")  # from one to a place on the grid
-        await until(app, pilot, lambda: shown(app) == grid, "all panels")
+        await until(pilot, lambda: shown(app) == grid, "all panels")
 
     show(study.directory, script)

@@ -24,7 +24,7 @@ from fabricate import (
 )
 from textual.pilot import Pilot
 from textual.widgets import Input, Tab, Tabs
-from waiting import click, until
+from waiting import click, screen_text, until
 
 from hptui.record.command_inbox import CommandInbox
 from hptui.record.commands import (
@@ -88,10 +88,6 @@ def study(tmp_path: Path) -> Study:
     events += [decision_started(2, 3, axes=[LR, DROPOUT]), *cells(2)[:4]]
     write_run(study, "optimized", 0, events)
     return study
-
-
-def screen_text(app: HptuiApp) -> str:
-    return "\n".join("".join(segment.text for segment in line) for line in app.screen._compositor.render_strips())
 
 
 def notices(app: HptuiApp) -> str:

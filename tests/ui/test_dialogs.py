@@ -12,7 +12,7 @@ from textual.app import App
 from textual.pilot import Pilot
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
-from waiting import click, until
+from waiting import click, screen_text, until
 
 from hptui.hyperparameters import hyperparameter, hyperparameters
 from hptui.space import SearchSpace, parse_range
@@ -39,8 +39,7 @@ class Host(App[None]):
 
     @property
     def text(self) -> str:
-        strips = self.screen._compositor.render_strips()
-        return "\n".join("".join(segment.text for segment in strip) for strip in strips)
+        return screen_text(self)
 
     def row(self, name: str) -> RangeRow:
         (row,) = [row for row in self.dialog.query(RangeRow) if row.setting == f"search.{name}"]

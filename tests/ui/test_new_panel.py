@@ -7,12 +7,10 @@ import sys
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
-from typing import Any
 
 import pytest
 from fabricate import finished_study
-from textual.app import App
-from waiting import until
+from waiting import screen_text, until
 
 import hptui.ui.panels
 from hptui import registry
@@ -63,10 +61,6 @@ def add(kind: str, folder: Path, monkeypatch: pytest.MonkeyPatch, facts: str = "
         monkeypatch.syspath_prepend(str(folder))
         point = EntryPoint("notes", "notes:NotesPanel", "hptui.ui.panels")
         monkeypatch.setattr(registry, "entry_points", lambda kind: [point] if kind == "ui.panels" else [])
-
-
-def screen_text(app: App[Any]) -> str:
-    return "\n".join("".join(segment.text for segment in line) for line in app.screen._compositor.render_strips())
 
 
 @pytest.mark.usefixtures("anew")

@@ -27,7 +27,7 @@ from textual.app import App
 from textual.message import Message
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
-from waiting import click, until
+from waiting import click, screen_text, until
 
 from hptui.config import StudyConfig
 from hptui.errors import RunDirectoryError
@@ -92,8 +92,7 @@ class Host(App[None]):
     @property
     def text(self) -> str:
         """What stands on the screen."""
-        strips = self.screen._compositor.render_strips()
-        return "\n".join("".join(segment.text for segment in strip) for strip in strips)
+        return screen_text(self)
 
 
 def words_of(app: Host, where: str) -> str:
