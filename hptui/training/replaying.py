@@ -85,7 +85,7 @@ class Replayed(Strategy):
 
     def __init__(self, original: Strategy, recipe: Recipe) -> None:
         super().__init__(original.epochs)
-        self.schedule = original.schedule  # type: ignore[misc]  # the engine asks the object, not the class
+        self.schedule = original.schedule  # type: ignore[misc]  # the run asks the object, not the class
         self.memory = {"ends": {}, "follows schedule": not recipe.schedule_waits}
         self._recipe = recipe
 
@@ -99,7 +99,7 @@ class Replayed(Strategy):
         follows: bool = self.memory["follows schedule"]
         return follows
 
-    def decides(self, epoch: int, loss: float | None) -> bool:  # noqa: ARG002 (the engine names both)
+    def decides(self, epoch: int, loss: float | None) -> bool:  # noqa: ARG002 (the run names both)
         return epoch in self._recipe.decisions
 
     def decide(self, situation: Situation) -> DecisionCourse:
@@ -125,7 +125,7 @@ class Replayed(Strategy):
         return self._ends.values()
 
     def _candidate(self, probe: RecordedProbe, situation: Situation) -> Candidate:
-        # steps as a share of an epoch, whose batches the engine counts: it rounds it back to the same whole number
+        # steps as a share of an epoch, whose batches the run counts: it rounds it back to the same whole number
         batch_size, images = round(probe.values["batch_size"]), situation.images_per_epoch
         horizon = probe.steps / batches_per_epoch(images, batch_size, self._recipe.remainder)
         start = None if probe.start is None else self._ends[probe.start]
@@ -139,7 +139,7 @@ class Replayed(Strategy):
 
 
 class StopAtPosition(Control):
-    """Stops where the log says that the number of epochs was changed: there the engine is to go on with another."""
+    """Stops where the log says that the number of epochs was changed: there the run is to go on with another."""
 
     def __init__(self, position: Position | None) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""States of a training that a strategy may go on from, by name; the engine owns them, and no strategy sees inside."""
+"""States of a training that a strategy may go on from, by name; the run owns them, and no strategy sees inside."""
 
 from __future__ import annotations
 
