@@ -5,7 +5,7 @@ python examples/in_memory.py
 
 from __future__ import annotations
 
-from hptui.reading.run_state import replay
+from hptui.reading.run_state import state_of
 from hptui.record.events import AnyEvent, EpochCompleted, HyperparametersChosen
 from hptui.space import describe
 from hptui.training import train
@@ -31,7 +31,7 @@ def main() -> None:
         on_event=show,
     )
     print(f"test accuracy {result.test_accuracy:.2%} at a cost of {result.cost:.2f} plain trainings")
-    state = replay(result.events)  # all decisions, epochs and values, ready for analysis
+    state = state_of(result.events)  # all decisions, epochs and values, ready for analysis
     diverged = sum(candidate.diverged for decision in state.decisions for candidate in decision.candidates)
     print(f"{len(state.decisions)} decisions, {diverged} diverged candidates; result.network is ready for use")
 

@@ -52,8 +52,12 @@ def _begin_elsewhere(config: StudyConfig) -> None:
         engine.make_ready()
 
 
-def prepare_resumption(directory: Path) -> PreparedStudy:
-    """Prepare to go on with the study in a folder, with data and own files where they were."""
+def prepare_as_it_was(directory: Path) -> PreparedStudy:
+    """Prepare to go on with the study in a folder: settings as they were, data and own files where they were.
+
+    That takes fewer checks than `hptui resume`: a key of the screen changes no settings, takes nothing over and allows
+    no code, and whether another machine writes the study was looked at again and again before the key was offered.
+    """
     from hptui.record.localizing import localized
     from hptui.record.mending import mend_logs
     from hptui.record.presence import refuse_if_written

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hptui.errors import RunDirectoryError
-from hptui.reading.run_state import RunState, replay
+from hptui.reading.run_state import RunState, state_of
 from hptui.record.events import (
     AnyEvent,
     BatchesTrained,
@@ -32,7 +32,7 @@ def recipe_of(events: Sequence[AnyEvent], run: Path) -> Recipe:
     """
     from hptui.training.replaying import Recipe, RecordedDecision
 
-    state = replay(events)
+    state = state_of(events)
     every = (candidate for decision in state.decisions for candidate in decision.candidates)
     if any(candidate.steps == 0 and not candidate.failed for candidate in every):
         raise RunDirectoryError(

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hptui.cli.exit_codes import DONE
+from hptui.cli.for_screens import compare_studies, export_files, measure_speed
 from hptui.cli.notify import Notify
-from hptui.cli.requests import compare_studies, export_files, measure_speed
 from hptui.cli.stop_signals import on_signals
 
 if TYPE_CHECKING:
@@ -110,10 +110,10 @@ class _Trainings:
 
     def resume(self, directory: Path) -> Session:
         """Go on with a study."""
-        from hptui.cli.preparing import prepare_resumption
+        from hptui.cli.preparing import prepare_as_it_was
         from hptui.cli.session import Session
 
-        return self.keep(partial(Session, partial(prepare_resumption, directory), directory))
+        return self.keep(partial(Session, partial(prepare_as_it_was, directory), directory))
 
     def detach(self, config: StudyConfig) -> DetachedTraining:
         """Train a new study in a process of its own."""

@@ -17,7 +17,7 @@ import msgspec
 
 from hptui.config import Arm, StudyConfig
 
-__all__ = ["Engine", "RunEnd", "RunPlan", "Trainer", "Work"]
+__all__ = ["Engine", "RunEnd", "RunPlan", "RunTrainer", "Work"]
 
 
 class RunPlan(msgspec.Struct, frozen=True):
@@ -52,7 +52,7 @@ class RunEnd(msgspec.Struct, frozen=True):
     """what went wrong, in one line; its log has it too, unless its process was killed"""
 
 
-class Trainer(Protocol):
+class RunTrainer(Protocol):
     """Trains runs of one study in a process that may be any, one after another."""
 
     def train(self, plan: RunPlan) -> RunEnd:
@@ -68,7 +68,7 @@ class Work:
 
     here: Callable[[RunPlan], RunEnd]
     """trains in this process, with what it has prepared; raises what goes wrong"""
-    trainer: Callable[[], Trainer]
+    trainer: Callable[[], RunTrainer]
     """makes what trains in another process: a class, which any of them imports by its name"""
     stopped: Callable[[], str]
     """why no other run is to begin, and those at work are to stop; empty: they go on. It raises TrainingError where

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from hptui.config import StudyConfig
-from hptui.engines import RunEnd, RunPlan, Trainer
+from hptui.engines import RunEnd, RunPlan, RunTrainer
 from hptui.errors import RunDirectoryError
 from hptui.record.command_inbox import CommandInbox
 from hptui.record.commands import CommandSender, StopStudy
@@ -42,7 +42,7 @@ def cores_of(config: StudyConfig) -> int:
     return config.threads or MOST_THREADS
 
 
-def train_when_free(trainer: Trainer, plan: RunPlan, stopped: Callable[[], str] = str) -> RunEnd:
+def train_when_free(trainer: RunTrainer, plan: RunPlan, stopped: Callable[[], str] = str) -> RunEnd:
     """Train a run in this process, as soon as no former process of it writes any more.
 
     Args:

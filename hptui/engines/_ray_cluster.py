@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from hptui.config import StudyConfig
-from hptui.engines import RunEnd, RunPlan, Trainer
+from hptui.engines import RunEnd, RunPlan, RunTrainer
 from hptui.engines._elsewhere import end_of_gone
 from hptui.engines._ray_task import train_there
 from hptui.engines._worker import OF_THE_TERMINAL
@@ -111,7 +111,7 @@ class Cluster:
         """What each living node has, by name."""
         return [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
 
-    def task(self, share: Share, trainer: Callable[[], Trainer]) -> Callable[[RunPlan], Any]:
+    def task(self, share: Share, trainer: Callable[[], RunTrainer]) -> Callable[[RunPlan], Any]:
         """What has a run begun, in its turn, and gives a reference to it."""
         remote = self._ray.remote(num_cpus=share.cpus, num_gpus=share.gpus, max_retries=TIMES_BEGUN_AGAIN)(train_there)
         training, folder = secrets.token_hex(8), str(Path.cwd())

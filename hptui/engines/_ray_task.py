@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from multiprocessing.connection import wait
 
-from hptui.engines import RunEnd, RunPlan, Trainer
+from hptui.engines import RunEnd, RunPlan, RunTrainer
 from hptui.engines._elsewhere import train_when_free
 from hptui.engines._worker import Worker
 
@@ -26,7 +26,7 @@ _kept: dict[tuple[str, str], Worker] = {}
 """the process that trained the last run here, by the training it belongs to, and its GPUs"""
 
 
-def train_there(plan: RunPlan, trainer: Callable[[], Trainer], training: str, folder: str) -> RunEnd:
+def train_there(plan: RunPlan, trainer: Callable[[], RunTrainer], training: str, folder: str) -> RunEnd:
     """Train one run, as a task of Ray; cancelled, it stops with a checkpoint.
 
     Args:
@@ -49,9 +49,9 @@ def train_there(plan: RunPlan, trainer: Callable[[], Trainer], training: str, fo
 
 
 class Apart:
-    """A `Trainer` in a session of its own: Ray kills all that it finds in that of its process."""
+    """A `RunTrainer` in a session of its own: Ray kills all that it finds in that of its process."""
 
-    def __init__(self, trainer: Callable[[], Trainer]) -> None:
+    def __init__(self, trainer: Callable[[], RunTrainer]) -> None:
         os.setsid()
         self._trainer, self._reason = trainer(), ""
 
@@ -65,7 +65,7 @@ class Apart:
         self._trainer.stop(reason)
 
 
-def _worker(trainer: Callable[[], Trainer], training: str) -> Worker:
+def _worker(trainer: Callable[[], RunTrainer], training: str) -> Worker:
     key = training, os.environ.get(GPUS, "")
     if key not in _kept:
         for one in _kept.values():

@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from submitit.helpers import DelayedSubmission
 
-from hptui.engines import RunEnd, RunPlan, Trainer
+from hptui.engines import RunEnd, RunPlan, RunTrainer
 from hptui.engines._elsewhere import decoded, train_when_free
 
 WAKE_SECONDS = 0.5
@@ -26,7 +26,7 @@ CANCELLED = "cancelled or preempted (SIGTERM)"
 class Training(threading.Thread):
     """One run at work in a thread of its own."""
 
-    def __init__(self, trainer: Trainer, plan: RunPlan) -> None:
+    def __init__(self, trainer: RunTrainer, plan: RunPlan) -> None:
         super().__init__(name="hptui-run", daemon=True)
         self.end: RunEnd | None = None
         """how it ended"""
@@ -50,7 +50,7 @@ class Training(threading.Thread):
 class RunJob:
     """What a job does; it is pickled by submitit, and its plan is text."""
 
-    def __init__(self, trainer: Callable[[], Trainer]) -> None:
+    def __init__(self, trainer: Callable[[], RunTrainer]) -> None:
         """`trainer`: makes what trains; a class that can be imported by its name."""
         self._trainer = trainer
         self._training: Training | None = None

@@ -23,7 +23,7 @@ from queue import SimpleQueue
 
 import psutil
 
-from hptui.engines import RunEnd, RunPlan, Trainer
+from hptui.engines import RunEnd, RunPlan, RunTrainer
 
 IMPORTED = ("hptui.training.elsewhere", "torch._dynamo", "scipy.optimize", "hptui.engines._frozen")
 """by the server that forks, and so by no worker; the second one by every optimizer of torch, when one is built first,
@@ -48,7 +48,7 @@ def start_server() -> None:
 class Worker:
     """Process that trains runs, as whoever started it sees it."""
 
-    def __init__(self, number: int, trainer: Callable[[], Trainer]) -> None:
+    def __init__(self, number: int, trainer: Callable[[], RunTrainer]) -> None:
         """Have the process started, which nobody waits for.
 
         Args:
@@ -181,7 +181,7 @@ def _kept_apart() -> Iterator[None]:
 
 
 def _serve(
-    orders: Connection, printed: Connection, trainer: Callable[[], Trainer], environment: dict[str, str], folder: str
+    orders: Connection, printed: Connection, trainer: Callable[[], RunTrainer], environment: dict[str, str], folder: str
 ) -> None:
     """Train what comes until there is nobody any more who would send anything; the main thread of the process."""
     for number in (1, 2):

@@ -12,7 +12,7 @@ from typing import Protocol
 import msgspec
 
 from hptui.config import AUTO, StudyConfig
-from hptui.engines import Engine, RunEnd, RunPlan, Trainer, Work
+from hptui.engines import Engine, RunEnd, RunPlan, RunTrainer, Work
 from hptui.engines._worker import Worker, start_server
 from hptui.errors import RunDirectoryError
 from hptui.machine import free_memory, usable_cores
@@ -52,7 +52,7 @@ class AtWork(Protocol):
 class Processes(Engine):
     """A process is kept for the next run, which finds its data read, unless a run has failed in it."""
 
-    def __init__(self, start: Callable[[int, Callable[[], Trainer]], AtWork] = Worker) -> None:
+    def __init__(self, start: Callable[[int, Callable[[], RunTrainer]], AtWork] = Worker) -> None:
         """`start` makes a process that trains, with its number from 0."""
         self._start = start
         self._places: dict[int, AtWork] = {}

@@ -310,7 +310,7 @@ def _is_void(change: Change, resumed: RunResumed) -> bool:
     return isinstance(asked, ValuesRequested) and asked.epoch > resumed.epoch and asked.values != resumed.by_hand
 
 
-def replay(events: Iterable[AnyEvent]) -> RunState:
+def state_of(events: Iterable[AnyEvent]) -> RunState:
     """State after all `events`."""
     state = RunState()
     for event in events:

@@ -34,7 +34,7 @@ class TrainingResult:
     network: nn.Module
     """with the delivered weights: last or averaged, whichever validation prefers"""
     events: list[AnyEvent]
-    """the log; `hptui.reading.run_state.replay(events)` gives every decision, epoch and value"""
+    """the log; `hptui.reading.run_state.state_of(events)` gives every decision, epoch and value"""
     values: dict[str, float]
     """hyperparameters in force at the end"""
     validation_accuracy: float | None

@@ -16,7 +16,7 @@ from hptui.training.run.control import Control
 
 
 class ElsewhereTrainer:
-    """Trains runs of one study, one after another; data are read once, for the first of them. A `Trainer`."""
+    """Trains runs of one study, one after another; data are read once, for the first of them. A `RunTrainer`."""
 
     def __init__(self) -> None:
         self._stop_reason = ""

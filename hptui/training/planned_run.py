@@ -46,10 +46,10 @@ def train_run(plan: RunPlan, control: Control, inputs: StudyInputs | None = None
     """
     inputs = inputs if inputs is not None else prepare_inputs(plan.config)
     with sole_in_process():
-        return train_here(plan, control, inputs)
+        return train_in_held_process(plan, control, inputs)
 
 
-def train_here(plan: RunPlan, control: Control, inputs: StudyInputs) -> RunOutcome:
+def train_in_held_process(plan: RunPlan, control: Control, inputs: StudyInputs) -> RunOutcome:
     """Like `train_run`, for whoever holds this process for the training already."""
     directory, config = Path(plan.directory), plan.config
     if (steering := read_steering(directory.parent)) is not None:  # it holds from the beginning of this run

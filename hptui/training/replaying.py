@@ -125,7 +125,7 @@ class Replayed(Strategy):
         return self._ends.values()
 
     def _candidate(self, probe: RecordedProbe, situation: Situation) -> Candidate:
-        # steps as a share of an epoch, whose batches the engine counts: it rounds it back to the same whole number
+        # steps as a share of an epoch, whose batches the run counts: it rounds it back to the same whole number
         batch_size, images = round(probe.values["batch_size"]), situation.images_per_epoch
         horizon = probe.steps / batches_per_epoch(images, batch_size, self._recipe.remainder)
         start = None if probe.start is None else self._ends[probe.start]

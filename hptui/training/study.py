@@ -30,7 +30,7 @@ from hptui.training.engine.building import StudyInputs
 from hptui.training.engine.device import gpus_to_share
 from hptui.training.engine.plug_ins import load_engine
 from hptui.training.inputs import check_strategies, prepare_inputs, require_same
-from hptui.training.planned_run import end_of, train_here
+from hptui.training.planned_run import end_of, train_in_held_process
 from hptui.training.run.control import Control
 from hptui.training.settling import with_budget
 from hptui.training.sole import sole_in_process
@@ -144,7 +144,7 @@ def _train_runs(prepared: PreparedStudy, control: Control, engine: Engine, prese
     def here(plan: RunPlan) -> RunEnd:
         presence.require_held()
         study.create_run(plan.arm, plan.seed, Path(plan.directory))
-        return end_of(plan, train_here(plan, control, prepared.inputs), control)
+        return end_of(plan, train_in_held_process(plan, control, prepared.inputs), control)
 
     def stopped() -> str:
         presence.require_held()

@@ -23,11 +23,11 @@ from hptui.ui.appearance import Appearance
 from hptui.ui.attention import Attention
 from hptui.ui.drawing.colours import Palette
 from hptui.ui.drawing.plain_lines import PlainLines
-from hptui.ui.key_commands import commands_of_keys
 from hptui.ui.keys_in_turn import KeysInTurn
 from hptui.ui.messages import Alerted, Draft, LeaveForm, NewStudy, OpenStudy, ResumeStudy, StartStudy, Warned
 from hptui.ui.own_training import OwnTraining, Training
 from hptui.ui.pace import ALONE, BESIDE_TRAINING
+from hptui.ui.palette_commands import commands_of_keys
 from hptui.ui.screens.preparing import Preparing
 from hptui.ui.themes import LOOKS, begin_with_theme
 from hptui.ui.widgets.folder_line import FolderLine

@@ -44,7 +44,7 @@ from torch import nn
 
 from hptui import registry
 from hptui.config import Layer, StudyConfig, resolve
-from hptui.reading.run_state import replay
+from hptui.reading.run_state import state_of
 from hptui.record.localizing import localized
 from hptui.record.predictions import Model, read_predictions
 from hptui.record.run_directory import BEST_FILE, MODEL_FILE
@@ -247,7 +247,7 @@ def train(folder: Path, scenario: Scenario, trap: Trap, counts: Path | None = No
 def outcome(folder: Path) -> list[Any]:
     """Networks, predictions, and facts without their times."""
     directory = folder / RUN
-    state = replay(RunReader(directory).read())
+    state = state_of(RunReader(directory).read())
     facts: list[Any] = [state.completed]
     for one in state.decisions:
         facts += [one.started, *one.candidates, one.predicted, one.repeated, one.chosen]

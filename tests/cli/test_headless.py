@@ -28,7 +28,7 @@ from hptui.cli.session import Session
 from hptui.errors import TrainingError
 from hptui.reading.comparison import compare
 from hptui.reading.progress import run_progress
-from hptui.reading.run_state import replay
+from hptui.reading.run_state import state_of
 from hptui.reading.studies import FollowedStudy, follow
 from hptui.record.events import EpochsAdded, RunFailed
 from hptui.record.run_writer import RunWriter
@@ -145,7 +145,7 @@ def test_the_bar_stands_where_the_work_stands(tmp_path: Path) -> None:
     study = make_study(tmp_path / "s")  # planned: 1 and 1.6 plain trainings of two epochs
     assert "  0 %" in report(unread(study), terminal=True)
     write_run(study, "baseline", 0, whole_run("baseline"))
-    done = run_progress(replay(whole_run("baseline"))).work
+    done = run_progress(state_of(whole_run("baseline"))).work
     percentage = 100 * done / (done + 2 * 1.6)
     shown = report(unread(study), terminal=True)
     assert f"{percentage:3.0f} %" in shown
@@ -206,9 +206,9 @@ def test_the_bar_never_passes_the_end(tmp_path: Path) -> None:
 
 
 def test_work_is_counted_in_epochs() -> None:
-    assert run_progress(replay([])).work == 0
-    assert run_progress(replay([run_started(images_per_epoch=0)])).work == 0
-    assert run_progress(replay([run_started(), *decision(0, 1), *trained_epoch(1)])).work == pytest.approx(1.6)
+    assert run_progress(state_of([])).work == 0
+    assert run_progress(state_of([run_started(images_per_epoch=0)])).work == 0
+    assert run_progress(state_of([run_started(), *decision(0, 1), *trained_epoch(1)])).work == pytest.approx(1.6)
 
 
 def test_own_code_that_leaves_fails_the_session() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hptui.config import Layer, resolve
-from hptui.engines import RunEnd, RunPlan, Trainer, Work
+from hptui.engines import RunEnd, RunPlan, RunTrainer, Work
 from hptui.engines import processes as module
 from hptui.engines.processes import Processes, Room, in_order
 from hptui.errors import TrainingError
@@ -25,7 +25,7 @@ class Pretended:
     memory = GIB
     is_started = True
 
-    def __init__(self, number: int, trainer: Callable[[], Trainer]) -> None:
+    def __init__(self, number: int, trainer: Callable[[], RunTrainer]) -> None:
         self.number = number
         self.answers, self._other_end = Pipe()
         self.plan: RunPlan | None = None
@@ -85,7 +85,7 @@ class Stage:
     def _nobody(self, *_: object) -> RunEnd:
         raise AssertionError("nothing is trained here")
 
-    def _start(self, number: int, trainer: Callable[[], Trainer]) -> Pretended:
+    def _start(self, number: int, trainer: Callable[[], RunTrainer]) -> Pretended:
         self.started.append(Pretended(number, trainer))
         return self.started[-1]
 
@@ -102,7 +102,7 @@ def first_end(stage: Stage) -> RunEnd:
     """Have the engine begin, with the first process finishing at once."""
     original = stage._start
 
-    def start(number: int, trainer: Callable[[], Trainer]) -> Pretended:
+    def start(number: int, trainer: Callable[[], RunTrainer]) -> Pretended:
         one = original(number, trainer)
         if number == 0:
             begin = one.begin

@@ -46,7 +46,7 @@ from hptui.export.scales import edges, is_to_scale, legend_columns, number, tick
 from hptui.export.style import Drawing, literal, look, new_figure
 from hptui.export.trajectories import trajectories_figure
 from hptui.reading.comparison import compare
-from hptui.reading.run_state import Decision, RunState, replay
+from hptui.reading.run_state import Decision, RunState, state_of
 from hptui.reading.studies import follow
 from hptui.reading.views.heatmap import heatmap
 from hptui.reading.views.trajectories import trajectories
@@ -344,7 +344,7 @@ def drawn(decision: Decision) -> Figure:
 
 
 def test_cells_stand_at_the_values_that_adaptive_tried_and_rounds_apart(tmp_path: Path) -> None:
-    survey, screen = replay(adaptive_run()).decisions
+    survey, screen = state_of(adaptive_run()).decisions
     figure = drawn(screen)
     first, last, *_ = figure.axes
     assert [label.get_text() for label in first.get_yticklabels()] == ["0", "0.267", "0.4", "0.533", "0.8"]
@@ -388,7 +388,7 @@ def test_an_outlier_leaves_the_colours_to_the_others_and_that_is_said(tmp_path: 
     events = [run_started(), decision_started(axes=[axis("lr", 1e-4, 1e-1, 4)])]
     scores = zip((1e-4, 1e-3, 1e-2, 1e-1), (0.394, 0.39, 0.391, 24.5), strict=True)
     events += [candidate_scored(candidate=n, lr=lr, score=score) for n, (lr, score) in enumerate(scores)]
-    (decision,) = replay([*events, chosen(lr=1e-3, candidate=1)]).decisions
+    (decision,) = state_of([*events, chosen(lr=1e-3, candidate=1)]).decisions
     panel, bar = drawn(decision).axes
     assert "1 cell is worse than the colours go" in panel.get_title()
     assert [text.get_text() for text in panel.texts] == ["0.394", "0.390", "0.391", "24.500"]

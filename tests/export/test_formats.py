@@ -23,7 +23,7 @@ from PIL import Image
 
 import hptui.export.pictures
 from hptui.__main__ import main
-from hptui.cli.requests import export_files
+from hptui.cli.for_screens import export_files
 from hptui.errors import UsageError
 from hptui.export import export
 from hptui.export.formats import FORMATS, parse_formats

@@ -39,7 +39,7 @@ from hptui.export.style import NARROW, WIDE, look
 from hptui.export.tables import tables
 from hptui.plan import stage_words
 from hptui.planning import plan_arm
-from hptui.reading.run_state import replay
+from hptui.reading.run_state import state_of
 from hptui.reading.studies import follow
 from hptui.reading.views.heatmap import heatmap
 from hptui.reading.views.probe_rounds import ProbeRound, round_words
@@ -266,7 +266,7 @@ def test_without_titles_panels_of_heatmaps_have_but_a_label_each_and_the_caption
     assert "Better, not taken: its score is better than that of the choice" in picture.caption
     assert "optimized-0 (lost, not finished)" in picture.caption
     with look(titles=False):
-        alone = heatmap_page(heatmap_panels(replay(adaptive_run()).decisions[0], 100)[:1], "a", "b")
+        alone = heatmap_page(heatmap_panels(state_of(adaptive_run()).decisions[0], 100)[:1], "a", "b")
     assert [axes.get_title() for axes in alone.axes] == ["", ""]
 
 
@@ -274,7 +274,7 @@ def test_without_titles_panels_of_heatmaps_have_but_a_label_each_and_the_caption
 def test_the_caption_explains_what_last_weights_far_behind_means(said: bool) -> None:
     reason = "lowest score of the 2 candidates that were not left out: 1 at lr 0.01"
     reason += " (left out: 1 with last weights far behind)" * said
-    state = replay([run_started(), decision_started(), candidate_scored(), chosen(reason=reason)])
+    state = state_of([run_started(), decision_started(), candidate_scored(), chosen(reason=reason)])
     caption = heatmaps_caption("optimized-0", "each", heatmap_panels(state.decisions[0], 100))
     assert ("Last weights far behind: the loss of the weights after the probe's last step" in caption) == said
 
@@ -287,7 +287,9 @@ def test_every_candidate_that_was_left_out_has_a_frame_and_the_legend_names_it()
         for n, (rate, dropout) in enumerate(places)
     ]
     out = [2, 4, 5, 6, 7, 8]
-    (found,) = replay([run_started(), decision_started(axes=axes), *cells, chosen(candidate=0, excluded=out)]).decisions
+    (found,) = state_of(
+        [run_started(), decision_started(axes=axes), *cells, chosen(candidate=0, excluded=out)]
+    ).decisions
     with look():
         figure = heatmap_page(heatmap_panels(found, 100), "a", "b")
     broken = [patch for patch in figure.axes[0].patches if patch.get_linestyle() != "solid" and not patch.get_fill()]

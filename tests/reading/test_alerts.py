@@ -20,7 +20,7 @@ from fabricate import (
 
 from hptui.reading.alerts import STUCK_SECONDS, STUCK_TIMES, Alert, AlertFinder, diverged_words
 from hptui.reading.comparison import compare
-from hptui.reading.run_state import replay
+from hptui.reading.run_state import state_of
 from hptui.reading.studies import FollowedStudy, follow
 from hptui.record.events import AnyEvent, RunContinued, RunFailed, RunPaused
 
@@ -127,7 +127,7 @@ def test_a_loss_that_stays_far_above_guessing_is_a_divergence(
         epoch_completed(number, train_loss=loss, calibrated_loss=held)
         for number, (loss, held) in enumerate(zip(losses, calibrated, strict=True), start=1)
     ]
-    words = diverged_words(replay([run_started(), *epochs]))
+    words = diverged_words(state_of([run_started(), *epochs]))
     if not diverged:
         assert words == ""
         return
@@ -190,4 +190,4 @@ def test_pauses_and_interruptions_are_no_silence() -> None:
         *timed([batches_trained(1, 2)], 3.0, since=5001.0),
         *timed([run_resumed(epoch=0)], 1.0, since=9000.0),
     ]
-    assert replay(events).longest_silence == 3.0
+    assert state_of(events).longest_silence == 3.0

@@ -10,7 +10,7 @@ from fabricate import edit_study, make_study, run_completed, run_started, traine
 
 from hptui.reading.comparison.evidence import decisive_test
 from hptui.reading.outcomes import confusions
-from hptui.reading.run_state import replay
+from hptui.reading.run_state import state_of
 from hptui.reading.studies import FollowedStudy
 from hptui.reading.views.curves import delivered_points
 from hptui.record.events import AnyEvent, EpochCompleted
@@ -48,11 +48,11 @@ def test_a_run_that_goes_on_says_what_it_would_deliver() -> None:
     epochs = [event for event in rest if isinstance(event, EpochCompleted)]
     told = [first, *rest[: rest.index(epochs[1])]]
     last = msgspec.structs.replace(epochs[1], deliverable=1)
-    state = replay([*told, last])
+    state = state_of([*told, last])
     assert state.delivered is not None
     assert state.delivered.number == 1
     assert "delivers those of epoch 1" in event_words(last)
-    assert replay([first]).delivered is None
+    assert state_of([first]).delivered is None
 
 
 def test_a_study_of_an_earlier_hptui_delivers_the_last_epoch(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from fabricate import AXIS, candidate_scored, chosen, decision_started, make_stu
 
 from hptui.export.decision_tables import candidate_columns, candidate_rows, heatmap_rows
 from hptui.export.heatmap_legend import mark_words
-from hptui.reading.run_state import replay
+from hptui.reading.run_state import state_of
 from hptui.reading.studies import follow
 from hptui.reading.views.heatmap import heatmap
 from hptui.reading.views.heatmap_grid import Cell, lost_words
@@ -50,7 +50,7 @@ def test_an_older_log_has_no_failed_candidates() -> None:
 
 
 def test_the_cell_of_a_failed_candidate_has_the_mark_of_a_diverged_one_and_its_own_word() -> None:
-    (decision,) = replay(EVENTS).decisions
+    (decision,) = state_of(EVENTS).decisions
     grid = heatmap(decision)
     first, second, third = grid.cells[0]
     assert (first.value, first.diverged, first.failed) == (None, True, FAILED["failed"])
@@ -69,12 +69,12 @@ def test_the_word_of_lost_cells() -> None:
 
 def test_a_failed_candidate_is_of_the_round_that_it_was_tried_in() -> None:
     """However few images it came to: how far it was to come is not known."""
-    (decision,) = replay(EVENTS).decisions
+    (decision,) = state_of(EVENTS).decisions
     (one,) = probe_rounds(decision)
     assert [candidate.candidate for candidate in one.candidates] == [0, 1, 2]
     assert one.images == 20
     later = [*EVENTS[:5], candidate_scored(candidate=3, images=60), failed(4, 0.01, images=5), EVENTS[5]]
-    (decision,) = replay(later).decisions
+    (decision,) = state_of(later).decisions
     rounds = [[candidate.candidate for candidate in found.candidates] for found in probe_rounds(decision)]
     assert rounds == [[0, 1, 2], [3, 4]]
 

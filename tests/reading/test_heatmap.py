@@ -10,19 +10,19 @@ from adaptive_log import DECAYS, LEVELS, adaptive_run, scored
 from fabricate import AXIS, candidate_scored, chosen, decision_started, run_started, values
 
 from hptui.plan import Round, Stage
-from hptui.reading.run_state import Decision, replay
+from hptui.reading.run_state import Decision, state_of
 from hptui.reading.views.colour_scale import colour_scale
 from hptui.reading.views.heatmap import heatmap, heatmap_pairs, heatmap_parts
 from hptui.reading.views.heatmap_digits import decimals
 from hptui.reading.views.probe_rounds import probe_rounds, round_words
 from hptui.record.events import AnyEvent, Axis, DecisionsPlanned, LandscapePredicted
 
-SURVEY, SCREEN = replay(adaptive_run()).decisions
+SURVEY, SCREEN = state_of(adaptive_run()).decisions
 DROPOUT = Axis(name="dropout", low=0.0, high=0.6, scale="linear", values=[0.0, 0.3, 0.6])
 
 
 def decision(axes: list[Axis], *events: AnyEvent, planned: int | None = None) -> Decision:
-    return replay([run_started(), decision_started(axes=axes, planned=planned), *events]).decisions[0]
+    return state_of([run_started(), decision_started(axes=axes, planned=planned), *events]).decisions[0]
 
 
 def row(scores: list[float | None], **choice: object) -> Decision:
@@ -273,7 +273,7 @@ def test_the_plan_says_the_axes_before_the_first_two_candidates_can() -> None:
     ]
 
     def axes(number: int | None) -> tuple[str, str | None]:
-        grid = heatmap(replay(events).decisions[0], number=number)
+        grid = heatmap(state_of(events).decisions[0], number=number)
         return grid.x.name, grid.y.name if grid.y is not None else None
 
     assert axes(None) == ("lr", None)

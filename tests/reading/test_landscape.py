@@ -9,7 +9,7 @@ import pytest
 from adaptive_log import adaptive_run, scored
 from fabricate import AXIS, candidate_scored, chosen, decision_started, run_started
 
-from hptui.reading.run_state import Decision, replay
+from hptui.reading.run_state import Decision, state_of
 from hptui.reading.views.expected_cells import prediction_words
 from hptui.reading.views.heatmap import heatmap
 from hptui.reading.views.landscape import Landscape, Point, landscape
@@ -18,7 +18,7 @@ from hptui.record.class_counts import ClassCounts
 from hptui.record.events import AnyEvent, Axis, LandscapePredicted
 from hptui.ui.drawing.heatmap_words import cell_words
 
-SURVEY, SCREEN = replay(adaptive_run()).decisions
+SURVEY, SCREEN = state_of(adaptive_run()).decisions
 DROPOUT = Axis(name="dropout", low=0.0, high=0.8, scale="linear", values=[0.0, 0.2, 0.4, 0.6, 0.8])
 RATES = Axis(name="lr", low=1e-4, high=1e-2, scale="log", values=[1e-4, 1e-3, 1e-2])
 
@@ -83,7 +83,7 @@ def test_too_little_says_nothing() -> None:
 
 
 def decision(axes: list[Axis], *events: AnyEvent, planned: int | None = None) -> Decision:
-    return replay([run_started(), decision_started(axes=axes, planned=planned), *events]).decisions[0]
+    return state_of([run_started(), decision_started(axes=axes, planned=planned), *events]).decisions[0]
 
 
 def screen(*more: AnyEvent) -> Decision:
@@ -172,7 +172,7 @@ def test_a_model_of_the_strategys_own_is_shown_where_too_little_was_measured_for
 
 def test_members_of_a_population_are_said_to_have_weights_of_their_own() -> None:
     cells = [scored(1, n, 0.5 + n / 10, lr=10 ** (-4 + n / 2), start=(0, n)) for n in range(4)]
-    found = replay([run_started(), decision_started(1, 2, axes=[RATES], planned=None), *cells]).decisions[0]
+    found = state_of([run_started(), decision_started(1, 2, axes=[RATES], planned=None), *cells]).decisions[0]
     assert prediction_words(heatmap(found)) == "predicted from 4 candidates, each from weights of its own"
 
 

@@ -8,7 +8,7 @@ from adaptive_log import adaptive_run
 from fabricate import epoch_completed, run_completed, run_resumed, run_started, trained_epoch
 
 from hptui.reading.run_result import delivery_mark, delivery_words, end_mark, length_words, search_words
-from hptui.reading.run_state import RunState, replay
+from hptui.reading.run_state import RunState, state_of
 from hptui.record.events import EndMoved, EpochCompleted
 from hptui.ui.drawing.event_words import event_words
 
@@ -24,7 +24,7 @@ def trained(losses: list[float | None], deliverable: list[int], *, done: bool = 
             for event in trained_epoch(number)
         ]
     end = [run_completed(len(losses), delivered_epoch=deliverable[-1])] if done else []
-    return replay([*events, *end])
+    return state_of([*events, *end])
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_the_last_epoch_and_older_logs_need_no_reason() -> None:
     assert delivery_words(trained([None, None], [0, 0]), "one-se") == "would deliver epoch 2 of 4 now: the newest one"
     done = trained([None] * 4, [0] * 4, done=True)
     assert delivery_words(done, "last") == "delivers epoch 4 of 4: the last one"
-    assert delivery_words(replay([run_started()]), "one-se") == ""
+    assert delivery_words(state_of([run_started()]), "one-se") == ""
 
 
 def test_the_log_says_why_an_earlier_epoch_is_delivered() -> None:
@@ -78,14 +78,14 @@ def test_the_log_says_why_an_earlier_epoch_is_delivered() -> None:
 
 def test_the_end_of_a_run_says_what_its_search_cost_and_changed() -> None:
     events = adaptive_run()
-    assert search_words(replay(events)) == ""  # not at its end yet
+    assert search_words(state_of(events)) == ""  # not at its end yet
     end = run_completed(3, images_trained=300, images_probed=120, cost=1.4)
-    state = replay([*events, end])
+    state = state_of([*events, end])
     assert search_words(state) == (
         f"the search before epochs 1, 3: {state.images_probed / 300:.2f} plain trainings of probes, 1.40 with the "
         "training; lr 0.001 -> 0.01, weight_decay 0 -> 0.000464"
     )
-    assert search_words(replay([run_started(), *trained_epoch(1), run_completed(1)])) == ""
+    assert search_words(state_of([run_started(), *trained_epoch(1), run_completed(1)])) == ""
 
 
 @pytest.mark.parametrize(
@@ -99,10 +99,10 @@ def test_the_end_of_a_run_says_what_its_search_cost_and_changed() -> None:
 )
 def test_where_a_run_comes_to_its_end(moved: int, done: bool, words: str, mark: str, end: int) -> None:
     events = [run_started(epochs=4), epoch_completed(1), epoch_completed(2, end_moved=moved)]
-    state = replay([*events, *([run_completed(2, end_moved=moved)] if done else [])])
+    state = state_of([*events, *([run_completed(2, end_moved=moved)] if done else [])])
     assert (length_words(state), end_mark(state), state.end) == (words, mark, end)
     if moved and not done:  # killed before that was saved
-        assert replay([*events, run_resumed(epoch=1, epochs=4)]).end == 4
+        assert state_of([*events, run_resumed(epoch=1, epochs=4)]).end == 4
 
 
 def test_the_log_says_why_an_end_was_moved() -> None:

@@ -10,7 +10,7 @@ from fabricate import candidate_scored, chosen, decision_started, make_study, ru
 from hptui.export.decision_tables import heatmap_rows
 from hptui.export.heatmaps import heatmap_panels
 from hptui.metrics.scores import lower_is_better, score_words, told
-from hptui.reading.run_state import Decision, replay
+from hptui.reading.run_state import Decision, state_of
 from hptui.reading.studies import follow
 from hptui.reading.views.heatmap import heatmap
 from hptui.reading.views.measured import standard_error
@@ -36,7 +36,7 @@ def events(name: str, **more: object) -> list[AnyEvent]:
 
 
 def decision(name: str) -> Decision:
-    return replay(events(name)).decisions[0]
+    return state_of(events(name)).decisions[0]
 
 
 def test_a_metric_is_told_as_it_is_and_a_loss_as_it_is_recorded() -> None:
@@ -87,7 +87,7 @@ def test_the_words_above_a_heatmap_name_the_metric_and_its_direction() -> None:
 def test_what_a_strategy_predicts_is_told_in_the_same_unit() -> None:
     found = events("auc")
     predicted = LandscapePredicted(decision=0, scores=[0.4, None, 0.1])
-    known = replay([*found[:2], *found[2:3], predicted]).decisions[0]
+    known = state_of([*found[:2], *found[2:3], predicted]).decisions[0]
     assert [cell.shown for cell in heatmap(known).cells[0] if cell.value is None and cell.shown is not None] == (
         pytest.approx([0.9])
     )

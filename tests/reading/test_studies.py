@@ -22,7 +22,7 @@ from fabricate import (
 
 from hptui.errors import RunDirectoryError
 from hptui.reading.listing import StudyReader
-from hptui.reading.run_state import Decision, replay
+from hptui.reading.run_state import Decision, state_of
 from hptui.reading.studies import FollowedStudy, Status, follow
 from hptui.reading.study_line import UNREADABLE
 from hptui.record import run_reader
@@ -224,7 +224,7 @@ def test_what_is_passed_over_changes_no_state_and_is_there_when_asked_for(
     directory = write_run(study, "optimized", 0, LONG_LOGS[name])
     monkeypatch.setattr(run_reader, "SKIM_BYTES", size)
     (run,) = follow(study.directory).runs
-    whole = replay(RunReader(directory).read())
+    whole = state_of(RunReader(directory).read())
     expected = list(whole.decisions)
     for index, found in enumerate(expected):
         assert run.decision(index) == found

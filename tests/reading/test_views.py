@@ -18,7 +18,7 @@ from fabricate import (
     whole_run,
 )
 
-from hptui.reading.run_state import Decision, replay
+from hptui.reading.run_state import Decision, state_of
 from hptui.reading.views import curves
 from hptui.reading.views.curves import CURVE_MEASURES, LearningCurves, learning_curve
 from hptui.reading.views.heatmap import heatmap
@@ -30,7 +30,7 @@ DROPOUT = Axis(name="dropout", low=0.0, high=0.6, scale="linear", values=[0.0, 0
 
 
 def grid_decision(axes: list[Axis], events: list[AnyEvent], **started: Any) -> Decision:
-    return replay([run_started(), decision_started(axes=axes, **started), *events]).decisions[0]
+    return state_of([run_started(), decision_started(axes=axes, **started), *events]).decisions[0]
 
 
 def scored(number: int, lr: float, score: float | None, **more: float) -> AnyEvent:
@@ -132,7 +132,7 @@ def test_trajectories_have_edges_overlay_and_marks() -> None:
         decision_started(2, 3, axes=[moved]),
         chosen(2, 3, lr=0.005),
     ]
-    (found,) = trajectories(replay(events), replay([run_started(), epoch_completed(1, lr=0.001)]))
+    (found,) = trajectories(state_of(events), state_of([run_started(), epoch_completed(1, lr=0.001)]))
     assert (found.name, found.title, found.scale) == ("lr", "learning rate", "log")
     assert [(p.epoch, p.value, p.on_edge) for p in found.points] == [
         (1, 0.1, "high"),
@@ -141,7 +141,7 @@ def test_trajectories_have_edges_overlay_and_marks() -> None:
     ]
     assert [(e.epoch, e.low, e.high) for e in found.edges] == [(1, 0.001, 0.1), (2, 0.005, 0.5), (3, 0.005, 0.5)]
     assert [(p.epoch, p.value) for p in found.baseline] == [(1, 0.001)]
-    assert trajectories(replay([])) == ()
+    assert trajectories(state_of([])) == ()
 
 
 def test_chosen_and_in_force_are_two_things() -> None:
@@ -155,7 +155,9 @@ def test_chosen_and_in_force_are_two_things() -> None:
         epoch_completed(3, lr=0.05),
         epoch_completed(4, lr=1e-5),
     ]
-    (found,) = trajectories(replay(events), replay([run_started(values=values(0.003)), epoch_completed(1, lr=0.003)]))
+    (found,) = trajectories(
+        state_of(events), state_of([run_started(values=values(0.003)), epoch_completed(1, lr=0.003)])
+    )
     assert [(p.epoch, p.value, p.on_edge) for p in found.points] == [
         (1, 0.02, None),
         (2, 0.1, "high"),
@@ -180,7 +182,7 @@ def test_learning_curves_average_what_is_there() -> None:
             events.append(epoch_completed(number, delivered="last"))
         return events
 
-    runs = [replay(run(0.5, 0.7)), replay(run(0.6, None)), replay(run(0.7)), replay([])]
+    runs = [state_of(run(0.5, 0.7)), state_of(run(0.6, None)), state_of(run(0.7)), state_of([])]
     first, second = learning_curve(runs, "accuracy", "test")
     assert (first.epoch, first.n, first.low, first.high) == (1, 3, 0.5, 0.7)
     assert first.mean == pytest.approx(0.6)
@@ -193,14 +195,14 @@ def test_learning_curves_average_what_is_there() -> None:
     for measure in CURVE_MEASURES:
         for _ in range(2):
             assert kept.curve(runs, measure, "test") == learning_curve(runs, measure, "test")
-    whole = [replay(whole_run())]
+    whole = [state_of(whole_run())]
     assert learning_curve(whole, "loss", "validation") != learning_curve(whole, "accuracy", "validation")
 
 
 def test_curves_of_runs_that_have_completed_no_epoch_since_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[int] = []
     monkeypatch.setattr(curves, "_evaluated", lambda evaluation, measure: looked.append(1) or evaluation.accuracy)
-    runs, kept = [replay(whole_run(epochs=3)), replay(whole_run(epochs=3))], LearningCurves()
+    runs, kept = [state_of(whole_run(epochs=3)), state_of(whole_run(epochs=3))], LearningCurves()
     kept.curve(runs, "accuracy", "test")
     assert len(looked) == 6
     for event in trained_epoch(4):
@@ -217,7 +219,7 @@ def test_sensitivity_and_specificity_curves_leave_out_what_is_not_defined() -> N
         ]
         return [run_started(epochs=len(confusions)), *(event for pair in epochs for event in pair)]
 
-    runs = [replay(run([[8, 2], [1, 3]], [[9, 1], [0, 0]])), replay(run([[6, 4], [2, 2]]))]
+    runs = [state_of(run([[8, 2], [1, 3]], [[9, 1], [0, 0]])), state_of(run([[6, 4], [2, 2]]))]
     (found,) = learning_curve(runs, "sensitivity", "validation")  # in the second epoch there was nobody to find
     assert (found.epoch, found.n, found.low, found.high) == (1, 2, 0.5, 0.75)
     first, second = learning_curve(runs, "specificity", "validation")

@@ -18,7 +18,7 @@ import torch
 from hptui.config import Layer, resolve
 from hptui.engines import RunPlan
 from hptui.errors import HptuiError, RunDirectoryError, TrainingError
-from hptui.reading.run_state import replay
+from hptui.reading.run_state import state_of
 from hptui.reading.studies import follow
 from hptui.record.events import CheckpointSaved, LogMended, RunCompleted
 from hptui.record.predictions import PREDICTIONS_FILE, read_predictions
@@ -218,7 +218,7 @@ def stopped_and_whole(once: Once, made: Prepared, folder: Path) -> tuple[Path, P
 
 def facts(run: Path) -> list[Any]:
     """What a reader makes of a run's log: decisions with their candidates, and epochs."""
-    state = replay(RunReader(run).read())
+    state = state_of(RunReader(run).read())
     decisions = [event for one in state.decisions for event in (*one.candidates, one.chosen)]
     epochs = [
         event for one in state.epochs for event in (*one.evaluations.values(), one.completed) if event is not None

@@ -9,7 +9,7 @@ import pytest
 
 from hptui.errors import ConfigError
 from hptui.planning import new_strategy, plan_arm
-from hptui.reading.run_state import replay
+from hptui.reading.run_state import state_of
 from hptui.record.events import AnyEvent, CandidateScored, DecisionRepeated, HyperparametersChosen, RunCompleted
 from hptui.strategies import Candidate, Choice, DecisionCourse, Situation, Strategy
 from hptui.training.run.control import Control, StopRequested
@@ -49,7 +49,7 @@ def test_it_changes_nothing_but_the_cost(prepare: Make, strategy: str, epochs: i
     assert isinstance(first, RunCompleted)
     assert isinstance(second, RunCompleted)
     assert second.images_probed - first.images_probed == sum(event.images for event in repeated)
-    state = replay(logs[1])
+    state = state_of(logs[1])
     assert state.images_probed == second.images_probed
     assert all(decision.repeated is not None for decision in state.decisions)
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from hptui.errors import ConfigError
-from hptui.reading.run_state import RunState, replay
+from hptui.reading.run_state import RunState, state_of
 from hptui.reading.studies import FollowedRun
 from hptui.record.checkpoint_names import Moment, checkpoints, next_moment
 from hptui.record.commands import AddEpochs
@@ -223,7 +223,7 @@ def test_a_reader_that_passes_over_candidates_has_those_that_stand(prepare: Make
     assert train_run(run, made, "optimized", 0, Control())
     follower = FollowedRun("optimized", 0, run, RunReader(run), RunState())
     follower.refresh()
-    (decision,) = replay(RunReader(run).read()).decisions
+    (decision,) = state_of(RunReader(run).read()).decisions
     assert 1 < lines.count(b"CandidateScored") < 6
     assert [one.candidate for one in decision.candidates] == list(range(6))
     assert [one.candidate for one in follower.decision(0).candidates] == list(range(6))
@@ -258,7 +258,7 @@ def test_a_strategy_that_wants_other_candidates_decides_anew(prepare: Make, tmp_
     run = new_run(tmp_path / "run")
     second = stopped_unsteady(prepare(strategy="grid", epochs=1), run, steps=12)
     events = RunReader(run).read()
-    (decision,) = replay(events).decisions
+    (decision,) = state_of(events).decisions
     (resumed,) = [event for event in events if isinstance(event, RunResumed)]
     assert resumed.candidates == 2
     assert [one.candidate for one in decision.candidates] == [0, 1, 2, 3]
@@ -270,7 +270,7 @@ def test_a_candidate_in_training_is_not_taken_for_another(prepare: Make, tmp_pat
     """Stopped within its probe, with nothing measured yet; of a stack all are in training."""
     run = new_run(tmp_path / "run")
     second = stopped_unsteady(prepare(strategy="grid", epochs=1, replicas=replicas), run, steps=2)
-    (decision,) = replay(RunReader(run).read()).decisions
+    (decision,) = state_of(RunReader(run).read()).decisions
     assert second.ledger.progress.images_probed == sum(one.images for one in decision.candidates)
     assert decision.chosen is not None
     assert decision.chosen.values["lr"] == decision.candidates[0].values["lr"]
@@ -281,7 +281,7 @@ def test_ranges_that_change_while_it_is_stopped_begin_the_decision_anew(prepare:
     assert not train_run(run, prepare(strategy="grid"), "optimized", 0, StopAfter(30))
     made = prepare(strategy="grid", search={"lr": "1e-3:1e-2:log:2"})
     assert train_run(run, made, "optimized", 0, Control())
-    first = replay(RunReader(run).read()).decisions[0]
+    first = state_of(RunReader(run).read()).decisions[0]
     assert [one.values["lr"] for one in first.candidates] == pytest.approx([0.001, 0.01])
     assert first.chosen is not None
     assert first.chosen.images_probed == sum(one.images for one in first.candidates)
@@ -386,7 +386,7 @@ def test_epochs_that_are_added_to_a_decision_that_is_stopped_change_its_factor(
     assert train_run(run, made.changed(epochs=taken), "optimized", 0, Control())
     probes = 6 * 6  # candidates, and steps of each
     assert factors[:probes] == [load_schedule("cosine")(1 / taken)] * probes
-    assert len(replay(RunReader(run).read()).decisions[0].candidates) == 6
+    assert len(state_of(RunReader(run).read()).decisions[0].candidates) == 6
 
 
 def test_epochs_that_are_added_leave_a_decision_as_it_is_where_its_factor_stays(prepare: Make, tmp_path: Path) -> None:
@@ -395,4 +395,4 @@ def test_epochs_that_are_added_leave_a_decision_as_it_is_where_its_factor_stays(
     measured = scored(run)
     assert measured
     assert train_run(run, made.changed(epochs=4), "optimized", 0, Control())
-    assert replay(RunReader(run).read()).decisions[0].candidates[: len(measured)] == measured
+    assert state_of(RunReader(run).read()).decisions[0].candidates[: len(measured)] == measured

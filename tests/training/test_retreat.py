@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from hptui.cli.recipe import recipe_of
-from hptui.reading.run_state import replay
+from hptui.reading.run_state import state_of
 from hptui.record.events import (
     AnyEvent,
     BatchesTrained,
@@ -127,7 +127,7 @@ def test_the_run_goes_back_to_the_values_before(
     assert isinstance(end, RunCompleted)
     gained = 160 if gains else 0
     assert (end.images_trained, end.images_probed) == (3 * 240 - gained, 160 + in_vain)
-    state = replay(events)
+    state = state_of(events)
     assert (state.images_trained, state.images_probed) == (end.images_trained, end.images_probed)
     assert [one.completed.values["batch_size"] for one in state.epochs if one.completed] == [20, 20, 20]
 

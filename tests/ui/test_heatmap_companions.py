@@ -6,13 +6,13 @@ import pytest
 from adaptive_log import adaptive_run
 from fabricate import candidate_scored, decision_started, run_started
 
-from hptui.reading.run_state import Decision, replay
+from hptui.reading.run_state import Decision, state_of
 from hptui.reading.views.heatmap import heatmap
 from hptui.record.events import Axis
 from hptui.ui.drawing.colours import Palette
 from hptui.ui.drawing.heatmap_companions import companion_lines
 
-SURVEY, SCREEN = replay(adaptive_run()).decisions
+SURVEY, SCREEN = state_of(adaptive_run()).decisions
 
 
 def grid_decision(names: tuple[str, ...]) -> Decision:
@@ -21,7 +21,7 @@ def grid_decision(names: tuple[str, ...]) -> Decision:
         candidate_scored(candidate=n, values={name: (0.2 if n >> bit & 1 else 0.1) for bit, name in enumerate(names)})
         for n in range(2 ** len(names))
     ]
-    return replay([run_started(), decision_started(axes=axes), *cells]).decisions[0]
+    return state_of([run_started(), decision_started(axes=axes), *cells]).decisions[0]
 
 
 def shown(decision: Decision, height: int, number: int | None = None) -> list[str]:

@@ -10,7 +10,7 @@ import pytest
 from hostile import EVIL, hostile_studies, obeyed
 from textual.pilot import Pilot
 
-from hptui.cli.requests import compare_studies
+from hptui.cli.for_screens import compare_studies
 from hptui.record.study_folders import studies_folder
 from hptui.ui.app import HptuiApp
 from hptui.ui.screens.comparison import ComparisonScreen

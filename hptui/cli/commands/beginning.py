@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from hptui.cli.foreground import train, train_apart
+from hptui.cli.launching import train, train_apart
 from hptui.cli.notify import Notify, notify_options
 from hptui.cli.options import (
     config_argument,

@@ -10,7 +10,7 @@ import msgspec
 
 from hptui.cli.detaching import COMMAND
 from hptui.cli.exit_codes import DONE
-from hptui.cli.foreground import train, train_apart
+from hptui.cli.launching import train, train_apart
 from hptui.cli.notify import Notify, bell_option, notify_options
 from hptui.cli.options import (
     detach_option,

@@ -65,13 +65,13 @@ def checked_choice(choice: Any, situation: Situation, strategy: Strategy, candid
     )
 
 
-def checked_course(course: Any, strategy: Strategy) -> DecisionCourse | Choice:
+def checked_decision(given: Any, strategy: Strategy) -> DecisionCourse | Choice:
     """What `decide` gives; raise TrainingError where it is neither a generator nor a choice."""
-    if isinstance(course, Choice | Generator):
-        return course
+    if isinstance(given, Choice | Generator):
+        return given
     raise TrainingError(
         f"decide of strategy {type(strategy).__name__} has to yield lists of candidates and return a Choice; "
-        f"it gives {course!r:.80}."
+        f"it gives {given!r:.80}."
     )
 
 

@@ -19,7 +19,7 @@ from hptui.schedules import Schedule
 from hptui.strategies import Candidate, Choice, Situation, Strategy
 from hptui.training.engine.evaluation import Evaluation
 from hptui.training.engine.loop import Trainer
-from hptui.training.run.answers import checked_candidates, checked_choice, checked_course, checked_prediction
+from hptui.training.run.answers import checked_candidates, checked_choice, checked_decision, checked_prediction
 from hptui.training.run.autosave import Autosave
 from hptui.training.run.control import Control, StopRequested
 from hptui.training.run.decision_facts import (
@@ -32,7 +32,7 @@ from hptui.training.run.failing import refuse_failed
 from hptui.training.run.foresight import asked_plan
 from hptui.training.run.kept import KeptStates
 from hptui.training.run.ledger import Ledger
-from hptui.training.run.pending import Course, DecidesDifferently, PendingDecision
+from hptui.training.run.pending import DecidesDifferently, Findings, PendingDecision
 from hptui.training.run.probing import Probe, Prober
 from hptui.training.run.retreat import SIZE, none_fits, size_that_fits
 from hptui.training.run.scoring import Scoring
@@ -117,7 +117,7 @@ class DecisionMaker:
             images_probed=progress.images_probed,
             images_checked=progress.images_checked,
             began=self.control.clock(),
-            own=Course(self.kept),
+            own=Findings(self.kept),
         )
         self.ledger.emit(self._announcement(epoch, self._situation(epoch, pending), start))
         return pending
@@ -178,7 +178,7 @@ class DecisionMaker:
     def _choose(
         self,
         strategy: Strategy,
-        course: Course,
+        findings: Findings,
         prober: Prober,
         situation: Situation,
         times: float,
@@ -189,7 +189,7 @@ class DecisionMaker:
         def horizon(candidate: Candidate) -> float:
             return times * (self.config.horizon if candidate.horizon is None else candidate.horizon)
 
-        answers = checked_course(strategy.decide(situation), strategy)
+        answers = checked_decision(strategy.decide(situation), strategy)
         if isinstance(answers, Choice):  # it needs no candidates
             return checked_choice(answers, situation, strategy, 0)
         measurements = None
@@ -198,9 +198,9 @@ class DecisionMaker:
             try:
                 request = next(answers) if measurements is None else answers.send(measurements)
             except StopIteration as end:
-                return checked_choice(end.value, situation, strategy, course.asked)
+                return checked_choice(end.value, situation, strategy, findings.asked)
             candidates = checked_candidates(request, situation, strategy)
-            measurements = prober.probe(candidates, course, horizon, on_probe)
+            measurements = prober.probe(candidates, findings, horizon, on_probe)
 
     def _factor_at(self, epochs: float) -> float:
         """Factor of the schedule where the run has come so far."""
@@ -231,12 +231,12 @@ class DecisionMaker:
             progress.images_probed += probe.images
             progress.images_checked += probe.images
 
-        course = pending.check = pending.check or Course(pending.own.kept.copy())
-        other = self._choose(twin, course, prober, situation, LONGER, count)
+        findings = pending.check = pending.check or Findings(pending.own.kept.copy())
+        other = self._choose(twin, findings, prober, situation, LONGER, count)
         in_force = self.trainer.state.values.chosen()
         searched = {name: in_force[name] for name in self.config.space if name in in_force}
         images = progress.images_checked - pending.images_checked
-        self.ledger.emit(decision_repeated(progress.decisions, searched, taken, other, images, course.seconds))
+        self.ledger.emit(decision_repeated(progress.decisions, searched, taken, other, images, findings.seconds))
 
     def _put_in_force(self, epoch: int, choice: Choice, pending: PendingDecision) -> None:
         """Go on with what was chosen, and record it."""
@@ -257,14 +257,14 @@ class DecisionMaker:
         self.ledger.lap()
         self._record_choice(epoch, choice, self.control.clock() - pending.began, pending.own)
 
-    def _record_choice(self, epoch: int, choice: Choice, seconds: float, course: Course | None = None) -> None:
+    def _record_choice(self, epoch: int, choice: Choice, seconds: float, findings: Findings | None = None) -> None:
         chosen = hyperparameters_chosen(
             self.ledger.progress,
             epoch,
             choice,
             self.trainer.state,
             self.config.score,
-            course,
+            findings,
             seconds=seconds,
             not_stacked=self.side_by_side.why_not,
             follows_schedule=self.config.schedule is not None or self.strategy.follows_schedule(),

@@ -14,7 +14,7 @@ from hptui.training.engine.evaluation import Evaluation
 from hptui.training.engine.state import TrainingState
 from hptui.training.run.facts import axes
 from hptui.training.run.ledger import Progress
-from hptui.training.run.pending import Course
+from hptui.training.run.pending import Findings
 from hptui.training.run.probing import Probe
 from hptui.training.run.scoring import Scoring
 
@@ -111,7 +111,7 @@ def hyperparameters_chosen(  # noqa: PLR0913 (what an event holds comes from as 
     choice: Choice,
     state: TrainingState,
     score: str,
-    course: Course | None,
+    findings: Findings | None,
     *,
     seconds: float,
     not_stacked: str,
@@ -125,12 +125,12 @@ def hyperparameters_chosen(  # noqa: PLR0913 (what an event holds comes from as 
         choice: what was chosen.
         state: of the training, with these values.
         score: by which candidates were compared.
-        course: the candidates; None: there were none.
+        findings: of its candidates; None: there were none.
         seconds: that the decision took.
         not_stacked: why candidates were not trained side by side.
         follows_schedule: whether the learning rate follows the strategy's own schedule from now on.
     """
-    measured = course.measured if course is not None else ()
+    measured = findings.measured if findings is not None else ()
     winner = measured[choice.candidate] if choice.candidate is not None and measured else None
     compared = measured if winner is not None else ()
     errors = [one.error(winner) for one in compared]
@@ -147,8 +147,8 @@ def hyperparameters_chosen(  # noqa: PLR0913 (what an event holds comes from as 
         start=choice.start,
         left_out=list(choice.left_out),
         excluded=list(choice.excluded),
-        stacked=course.stacked if course is not None else 0,
-        not_stacked=not_stacked if course is not None else "",
+        stacked=findings.stacked if findings is not None else 0,
+        not_stacked=not_stacked if findings is not None else "",
         paired_errors=errors if of_losses else [Scoring.loss_error(one, winner) for one in compared],
         score_errors=[] if of_losses else errors,
         follows_schedule=follows_schedule,

@@ -55,8 +55,8 @@ class PartialProbe:
 
 
 @dataclass
-class Course:
-    """One way through a decision, as far as it has come: the run's own, or the longer one of a greed check."""
+class Findings:
+    """What a decision has found so far: that of the run itself, or the longer one of a greed check."""
 
     kept: KeptStates
     """where its candidates may begin"""
@@ -120,7 +120,7 @@ class Course:
         }
 
     @classmethod
-    def from_plain(cls, plain: dict[str, Any]) -> Course:
+    def from_plain(cls, plain: dict[str, Any]) -> Findings:
         """Inverse of `plain`."""
         measured = [_measurement(one) for one in plain["measured"]]
         partials = dict(plain.get("ahead", ()))  # an older hptui trained one after another alone
@@ -154,8 +154,8 @@ class PendingDecision:
     """of the run, before"""
     began: float
     """by the training's clock; of one that was resumed as long before as it had taken"""
-    own: Course
-    check: Course | None = None
+    own: Findings
+    check: Findings | None = None
 
     def plain(self, now: float) -> dict[str, Any]:
         """Plain data for a checkpoint, but for `home`, which is the checkpoint's own state."""
@@ -180,8 +180,8 @@ class PendingDecision:
             memory=copy.deepcopy(plain["memory"]),  # in the checkpoint it is the strategy's own, which will change
             losses=plain["losses"].cpu().numpy(),
             began=now - plain["seconds"],
-            own=Course.from_plain(plain["own"]),
-            check=plain["check"] and Course.from_plain(plain["check"]),
+            own=Findings.from_plain(plain["own"]),
+            check=plain["check"] and Findings.from_plain(plain["check"]),
             **left,
         )
 

@@ -32,13 +32,13 @@ from hptui.training.run.epoch_evaluation import EpochResult, evaluate_epoch
 from hptui.training.run.facts import epoch_completed, run_completed, run_resumed, run_started
 from hptui.training.run.failing import free_memory
 from hptui.training.run.foresight import Foresight
+from hptui.training.run.helm import Helm
 from hptui.training.run.kept import KeptStates
 from hptui.training.run.ledger import Ledger, Progress
 from hptui.training.run.pending import PendingDecision
 from hptui.training.run.rate import schedule_of
 from hptui.training.run.retreat import EpochBeginning, smaller_batches
 from hptui.training.run.side_by_side import SideBySide
-from hptui.training.run.steering import Helm
 
 
 @dataclass(frozen=True)

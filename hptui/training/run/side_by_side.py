@@ -27,7 +27,7 @@ from hptui.training.engine.state import Snapshot
 from hptui.training.run.autosave import Autosave
 from hptui.training.run.control import Control, StopRequested
 from hptui.training.run.failing import free_memory
-from hptui.training.run.pending import Course, PartialProbe
+from hptui.training.run.pending import Findings, PartialProbe
 
 TIMED = 3
 """steps of the measurement of each way, after as many that are not timed"""
@@ -82,11 +82,11 @@ class SideBySide:
         """Whether to try: on a CPU it never paid (RESULTS.md), and the last bits are others."""
         return self.wanted == "stacked" or (self.wanted == "auto" and self.trainer.state.device.type == "cuda")
 
-    def train(self, planned: Sequence[Planned], course: Course) -> int:
-        """Train those of the next candidates that can be, and leave them in the course; how many were looked at.
+    def train(self, planned: Sequence[Planned], findings: Findings) -> int:
+        """Train those of the next candidates that can be, and leave them among the findings; how many were looked at.
 
         Raises:
-            StopRequested: the course has them as far as they have come.
+            StopRequested: the findings have them as far as they have come.
         """
         if not self.is_asked or len(planned) < 2:
             return len(planned)
@@ -94,28 +94,28 @@ class SideBySide:
         self.why_not = self._broken or training_problem(self.trainer) or next(filter(None, problems), "")
         while not self.why_not:
             try:
-                return self._train_window(planned, course)
+                return self._train_window(planned, findings)
             except (StopRequested, HptuiError):
                 raise
             except Exception as error:
                 free_memory(self.trainer.state)
                 if is_out_of_memory(error) and self._most > 2:
-                    self._most, course.window = self._most // 2, 0
+                    self._most, findings.window = self._most // 2, 0
                 else:
                     self.why_not = self._broken = f"stacked they fail: {failure_words(error)}"
         return len(planned)
 
-    def _train_window(self, planned: Sequence[Planned], course: Course) -> int:
+    def _train_window(self, planned: Sequence[Planned], findings: Findings) -> int:
         """Train as many as fit the memory, those that are kin in one stack."""
-        first = len(course.measured)
+        first = len(findings.measured)
         self._most = self._most or most_at_once(self.trainer)
-        if course.window <= first:
-            course.window = first + self._most
-        window = planned[: course.window - first]
+        if findings.window <= first:
+            findings.window = first + self._most
+        window = planned[: findings.window - first]
         families: dict[Hashable, list[Probing]] = {}
         moments, digests = Moments(self.trainer), Digests()
         for number, one in enumerate(window, first):
-            if (probing := self._probing(number, one, course, moments)) is not None:
+            if (probing := self._probing(number, one, findings, moments)) is not None:
                 key = (kinship(probing.moment, self.trainer, digests), probing.batches, probing.done.batches)
                 families.setdefault(key, []).append(probing)
         stacks = [family for family in families.values() if len(family) > 1]
@@ -123,12 +123,12 @@ class SideBySide:
             self.why_not = "no two of them see the same images and draw the same random numbers"
         for family in stacks:
             if self._pay(family):
-                self._train(family, course)
+                self._train(family, findings)
         return len(window)
 
-    def _probing(self, number: int, planned: Planned, course: Course, moments: Moments) -> Probing | None:
+    def _probing(self, number: int, planned: Planned, findings: Findings, moments: Moments) -> Probing | None:
         """Where a candidate is to go on; None where it is at its end, or cannot begin."""
-        if (done := course.partials.get(number)) is not None:
+        if (done := findings.partials.get(number)) is not None:
             moments.at(done.state)
             batches = self.trainer.batches(planned.epochs)
             return (
@@ -173,7 +173,7 @@ class SideBySide:
         if self.trainer.state.device.type == "cuda":
             torch.cuda.synchronize(self.trainer.state.device)
 
-    def _train(self, family: Sequence[Probing], course: Course) -> None:
+    def _train(self, family: Sequence[Probing], findings: Findings) -> None:
         """Train a family to the end of its probes."""
         began, stack = self.control.clock(), self._stack(family)
         device = self.trainer.state.device
@@ -184,7 +184,7 @@ class SideBySide:
             seconds, totals = (self.control.clock() - began) / len(family), losses.tolist()
             for index, one in enumerate(family):
                 done, total = one.done, totals[index]
-                course.partials[one.number] = PartialProbe(
+                findings.partials[one.number] = PartialProbe(
                     batches,
                     total,
                     done.images + images,
@@ -195,7 +195,7 @@ class SideBySide:
                 )
 
         for batches in range(family[0].done.batches, family[0].batches):
-            self._safe_point(partial(leave, batches), family, course)
+            self._safe_point(partial(leave, batches), family, findings)
             loss, count = stack.step()
             losses += loss * count
             images += count
@@ -203,7 +203,7 @@ class SideBySide:
                 self.autosave.stepped()
         leave(family[0].batches)
 
-    def _safe_point(self, leave: Callable[[], object], family: Sequence[Probing], course: Course) -> None:
+    def _safe_point(self, leave: Callable[[], object], family: Sequence[Probing], findings: Findings) -> None:
         """Between two steps: where the training is stopped or saved, it is gone on with later."""
         try:
             self.control.check()
@@ -216,6 +216,6 @@ class SideBySide:
         self.autosave.save()
         for one in family:  # what was left for the checkpoint is going to be trained
             if one.kept:
-                course.partials[one.number] = one.done
+                findings.partials[one.number] = one.done
             else:
-                del course.partials[one.number]
+                del findings.partials[one.number]

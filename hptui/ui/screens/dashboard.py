@@ -21,12 +21,12 @@ from hptui.ui.messages import ResumeStudy
 from hptui.ui.pace import ALONE, Pace
 from hptui.ui.panels import LookAtDecision, LookAtRun, Scene, UseCell
 from hptui.ui.screens.advice import Advice
+from hptui.ui.screens.command_keys import KEYS as COMMAND_KEYS
+from hptui.ui.screens.command_keys import CommandKeys
 from hptui.ui.screens.dialogs import ChoiceDialog, Questions
 from hptui.ui.screens.helped import CLOSE_HELP, HelpedScreen
 from hptui.ui.screens.notices import Notices
 from hptui.ui.screens.panel_board import PANELS, PanelBoard
-from hptui.ui.screens.steering import KEYS as STEERING_KEYS
-from hptui.ui.screens.steering import Steering
 from hptui.ui.viewer import Viewer
 from hptui.ui.widgets.export_line import ExportLine
 from hptui.ui.widgets.keys_line import KeysLine
@@ -43,7 +43,7 @@ class Dashboard(HelpedScreen[None]):
         CLOSE_HELP,
         Binding("escape", "unzoom", "All panels"),
         Binding("escape", "studies", "List"),
-        *STEERING_KEYS,
+        *COMMAND_KEYS,
         Binding("R", "resume", "Resume"),
         Binding("i", "advice", "Advice"),
         Binding("e", "export", "Export"),
@@ -82,7 +82,7 @@ class Dashboard(HelpedScreen[None]):
         self.viewer = Viewer(directory)
         self._notices = Notices(self, self.viewer, awaited=awaited)
         self._questions = Questions(self)
-        self._steering = Steering(self, self.viewer, self._questions)
+        self._command_keys = CommandKeys(self, self.viewer, self._questions)
         self._export_line = ExportLine(self.followed.study.directory, export)
         self._panels = [panel() for panel in PANELS]
         self._pace = Pace(share)
@@ -158,7 +158,7 @@ class Dashboard(HelpedScreen[None]):
     def _update_footer(self) -> None:
         """Offer what can be done now; nothing is drawn where that is what it was."""
         offers = tuple(self.check_action(action, ()) for action in self._sometimes)
-        if (now := (offers, self._steering.offered)) != self._offered:
+        if (now := (offers, self._command_keys.offered)) != self._offered:
             self._offered = now
             self.refresh_bindings()
 
@@ -176,7 +176,7 @@ class Dashboard(HelpedScreen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys that make sense only now and then; Esc closes what was opened last, then leads to the list."""
         if action == "steer":
-            return parameters[0] in self._steering.offered
+            return parameters[0] in self._command_keys.offered
         sometimes = self._sometimes.get(action)
         return super().check_action(action, parameters) if sometimes is None else bool(sometimes())
 
@@ -226,16 +226,16 @@ class Dashboard(HelpedScreen[None]):
 
     @on(UseCell)
     def _use_cell(self, message: UseCell) -> None:
-        self._steering.use(message.values)
+        self._command_keys.use(message.values)
 
     @work
-    async def action_steer(self, request: str) -> None:
+    async def action_steer(self, command: str) -> None:
         """Ask whoever trains this study."""
-        await self._steering.requests[request]()
+        await self._command_keys.commands[command]()
 
-    def action_ask(self, request: str) -> None:
+    def action_ask(self, command: str) -> None:
         """Ask for what is not offered: maybe it makes sense since a moment ago, else there is a notice."""
-        self.action_steer(request)
+        self.action_steer(command)
 
     @work
     async def action_advice(self) -> None:

@@ -1,4 +1,4 @@
-"""What the screen asks the command line for, imported when it is asked for."""
+"""What screens have the command line do for them: measure, compare, export; imported when it is asked for."""
 
 from __future__ import annotations
 

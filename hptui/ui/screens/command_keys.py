@@ -1,4 +1,4 @@
-"""Asks whoever trains a study: pause, step, other ranges, other values, more epochs, stop."""
+"""Keys that ask whoever trains a study: pause, step, other ranges, other values, more epochs, stop."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ LOOK_SECONDS = 0.2
 """between two looks at who trains: the footer asks once for each of its keys"""
 
 
-class Steering:
-    """Requests go into the study's folder; what becomes of them is read from its logs like everything else."""
+class CommandKeys:
+    """Commands go into the study's folder; what becomes of them is read from its logs like everything else."""
 
     def __init__(self, screen: Screen[Any], viewer: Viewer, questions: Questions) -> None:
         """Steer the study of `viewer`; `screen` shows the notices, and `questions` its dialogs."""
@@ -66,7 +66,7 @@ class Steering:
         self._ranges: tuple[dict[str, str], dict[str, str]] | None = None
         """the ranges in force when others were asked for last, and those"""
         self._looked, self._offered = float("-inf"), frozenset[str]()
-        self.requests: dict[str, Callable[[], Awaitable[None]]] = {
+        self.commands: dict[str, Callable[[], Awaitable[None]]] = {
             "pause": self.pause,
             "continue": self.pause,
             "step": self.step,
@@ -79,7 +79,7 @@ class Steering:
 
     @property
     def offered(self) -> frozenset[str]:
-        """The requests that make sense now."""
+        """Words of the commands that make sense now."""
         if time.monotonic() - self._looked >= LOOK_SECONDS:
             self._looked = time.monotonic()
             self._offered = self._look()
