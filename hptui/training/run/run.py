@@ -145,8 +145,8 @@ class Run:
         return not self._is_over()
 
     def _is_over(self) -> bool:
-        at = self.ledger.progress
-        return at.epoch >= at.end(self.config.epochs) or at.epoch == self.last_epoch
+        progress = self.ledger.progress
+        return progress.epoch >= progress.end(self.config.epochs) or progress.epoch == self.last_epoch
 
     def _obey(self, epoch: int) -> None:
         """Do what was asked for meanwhile, before the decision for `epoch`."""
@@ -164,30 +164,30 @@ class Run:
         build_optimizer(factory, name, self.network, default_values() | self.state.values.chosen() | values)
 
     def _epoch(self, epoch: int) -> None:
-        at, state = self.ledger.progress, self.state
-        at.trained_with = at.trained_with or state.values.chosen()
-        if at.decided < epoch:
+        progress, state = self.ledger.progress, self.state
+        progress.trained_with = progress.trained_with or state.values.chosen()
+        if progress.decided < epoch:
             self.control.check(now=True)  # a pause after an epoch comes before the next decision
             self._obey(epoch)
             self._decide(epoch)
-            at.decided = epoch
+            progress.decided = epoch
             self._foresight.tell(self.config)
         self._train(epoch)
-        at = self.ledger.progress
+        progress = self.ledger.progress  # another object, if the run went back to the beginning of the epoch
         result = evaluate_epoch(self.trainer, self.inputs.test, epoch, self.ledger)  # stopped in it, it is done again
-        train_loss = at.epoch_loss / max(at.epoch_images, 1)
+        train_loss = progress.epoch_loss / max(progress.epoch_images, 1)
         state.order.start_epoch()
-        at.epoch, at.batch, at.epoch_loss, at.epoch_images = epoch, 0, 0.0, 0
-        at.trained_with = state.values.chosen()
+        progress.epoch, progress.batch, progress.epoch_loss, progress.epoch_images = epoch, 0, 0.0, 0
+        progress.trained_with = state.values.chosen()
         self._record_epoch(result, epoch, train_loss)
         self.save_checkpoint()
         self.control.epoch_completed()
 
     def _train(self, epoch: int) -> None:
         """Train what is left of an epoch; anew with smaller batches where those that were chosen do not fit."""
-        at, searched = self.ledger.progress, "batch_size" in self.config.search and self.strategy.searches
-        if at.batch == 0:
-            self._begun = EpochBeginning.of(self.state, at) if searched else None
+        progress, searched = self.ledger.progress, "batch_size" in self.config.search and self.strategy.searches
+        if progress.batch == 0:
+            self._begun = EpochBeginning.of(self.state, progress) if searched else None
         while failure := self._failure(epoch):
             assert self._begun is not None
             self._go_back(self._begun, failure, epoch)
@@ -247,35 +247,37 @@ class Run:
         )
 
     def _record_epoch(self, result: EpochResult, epoch: int, train_loss: float) -> None:
-        at = self.ledger.progress
-        at.delivered, at.results = result.delivered, result.results
-        at.scored_loss = result.losses[self.config.score_weights]
+        progress = self.ledger.progress
+        progress.delivered, progress.results = result.delivered, result.results
+        progress.scored_loss = result.losses[self.config.score_weights]
         weights, recorded = self.trainer.data.validation_weights(), self.recorded_epoch
         calibrated = self.delivery.epoch_completed(self.trainer, epoch, result, weights, recorded=recorded)
         assert self.delivery.chosen is not None
-        before, at.end_moved = at.end_moved, self._end_moved(result, epoch)
+        before, progress.end_moved = progress.end_moved, self._end_moved(result, epoch)
         deliverable = self.delivery.chosen.epoch
         completed = epoch_completed(
-            epoch, at, self.state, train_loss=train_loss, calibrated_loss=calibrated, deliverable=deliverable
+            epoch, progress, self.state, train_loss=train_loss, calibrated_loss=calibrated, deliverable=deliverable
         )
         self.ledger.emit(completed)
-        if at.end_moved != before:
+        if progress.end_moved != before:
             asked = self.config.epochs
-            moved = EndMoved(epoch=epoch, epochs=at.end(asked), asked=asked, deliverable=deliverable)
+            moved = EndMoved(epoch=epoch, epochs=progress.end(asked), asked=asked, deliverable=deliverable)
             self.ledger.emit(moved)
 
     def _end_moved(self, result: EpochResult, epoch: int) -> int:
         """Epochs by which the losses up to `epoch` move the end of the run."""
-        at, asked = self.ledger.progress, self.config.epochs
-        if self.config.stop == "never" or self.config.deliver == "last" or at.ended_early:
-            return at.end_moved
+        progress, asked = self.ledger.progress, self.config.epochs
+        if self.config.stop == "never" or self.config.deliver == "last" or progress.ended_early:
+            return progress.end_moved
         groups = result.predictions["validation"].groups
-        since = max(0, at.chosen_for - 1)  # what other values come to, nobody knows before
-        end = self.ending.moved(self.delivery, epoch, asked, at.end(asked), self._schedule, since=since, groups=groups)
-        if end == epoch < at.end(asked):
+        since = max(0, progress.chosen_for - 1)  # what other values come to, nobody knows before
+        end = self.ending.moved(
+            self.delivery, epoch, asked, progress.end(asked), self._schedule, since=since, groups=groups
+        )
+        if end == epoch < progress.end(asked):
             if self.control.has_requests() or self._decides_later(epoch):
-                return at.end_moved
-            at.ended_early = True
+                return progress.end_moved
+            progress.ended_early = True
         return end - asked
 
     def _decides_later(self, epoch: int) -> bool:
@@ -283,13 +285,15 @@ class Run:
         return not self.ledger.progress.by_hand and self._foresight.decides_after(self.config, epoch)
 
     def _complete(self) -> None:
-        at = self.ledger.progress
+        progress = self.ledger.progress
         if self.directory is not None:
             keep_newest(self.directory)
-        chosen = self.delivery.complete(self.trainer, self.inputs.test, at, self.directory, self.config.wrong_images)
+        chosen = self.delivery.complete(
+            self.trainer, self.inputs.test, progress, self.directory, self.config.wrong_images
+        )
         assert self.delivery.best is not None
         asked, images = self.config.epochs, len(self.inputs.data.train)
-        self.ledger.emit(run_completed(asked, images, at, self.state.step, chosen, self.delivery.best.epoch))
+        self.ledger.emit(run_completed(asked, images, progress, self.state.step, chosen, self.delivery.best.epoch))
 
     def _resume(self) -> None:
         assert self.directory is not None
