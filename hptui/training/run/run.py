@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from hptui.config import Arm, StudyConfig
-from hptui.errors import TrainingError, failure_words
+from hptui.errors import TrainingError
 from hptui.hyperparameters import Values, default_values
 from hptui.record.checkpoint_names import Moment
 from hptui.record.events import AnyEvent, CheckpointSaved, EndMoved, RunStopped
@@ -18,7 +19,6 @@ from hptui.record.run_directory import CHECKPOINTS, EVENTS_FILE, MODEL_FILE, run
 from hptui.space import parse_range
 from hptui.strategies import Strategy
 from hptui.training.engine.building import StudyInputs, build_optimizer, new_state
-from hptui.training.engine.failures import is_out_of_memory
 from hptui.training.engine.loop import Trainer
 from hptui.training.engine.state import TrainingState
 from hptui.training.run.autosave import Autosave
@@ -30,14 +30,13 @@ from hptui.training.run.ending import Ending
 from hptui.training.run.epoch import EpochTrainer
 from hptui.training.run.epoch_evaluation import EpochResult, evaluate_epoch
 from hptui.training.run.facts import epoch_completed, run_completed, run_resumed, run_started
-from hptui.training.run.failing import free_memory
 from hptui.training.run.foresight import Foresight
 from hptui.training.run.helm import Helm
 from hptui.training.run.kept import KeptStates
 from hptui.training.run.ledger import Ledger, Progress
 from hptui.training.run.pending import PendingDecision
 from hptui.training.run.rate import schedule_of
-from hptui.training.run.retreat import EpochBeginning, smaller_batches
+from hptui.training.run.retreat import Retreat
 from hptui.training.run.side_by_side import SideBySide
 
 
@@ -83,8 +82,6 @@ class Run:
         """of a run that is trained again: which one it delivered"""
         self.kept = KeptStates()
         self.autosave = Autosave(config.checkpoint_every, self.save_checkpoint)
-        self._begun: EpochBeginning | None = None
-        """of the epoch that is trained now, where it may have to be trained anew"""
         self._checkpoint: Moment | None = None
         """that was written or restored last"""
         self._schedule = schedule_of(config, strategy)
@@ -97,6 +94,7 @@ class Run:
             batchnorm=config.batchnorm,
         )
         self.trainer.before_batch = control.leave_if_stopped
+        self._retreat = Retreat(self.state, self.ledger)
         self._foresight = Foresight(self.trainer, strategy, self.ledger)
         self.side_by_side = SideBySide(self.trainer, config.replicas, control, self.autosave)
 
@@ -185,39 +183,14 @@ class Run:
 
     def _train(self, epoch: int) -> None:
         """Train what is left of an epoch; anew with smaller batches where those that were chosen do not fit."""
-        progress, searched = self.ledger.progress, "batch_size" in self.config.search and self.strategy.searches
-        if progress.batch == 0:
-            self._begun = EpochBeginning.of(self.state, progress) if searched else None
-        while failure := self._failure(epoch):
-            assert self._begun is not None
-            self._go_back(self._begun, failure, epoch)
-        self._begun = None
-
-    def _failure(self, epoch: int) -> str:
-        """Train what is left of an epoch; why it ran out of memory, where it can be trained anew."""
+        self._retreat.begin(searched="batch_size" in self.config.search and self.strategy.searches)
         schedule, autosave = self._schedule, self.autosave
         trainer = EpochTrainer(self.trainer, self.ledger, self.control, self.config, schedule, autosave)
-        try:
-            trainer.train(epoch)
-        except Exception as error:
-            if self._begun is None or not is_out_of_memory(error) or not self._smaller(self._begun):
-                raise
-            return failure_words(error)
-        return ""
-
-    def _smaller(self, begun: EpochBeginning) -> Values:
-        return smaller_batches(self.state.values.chosen(), begun.progress.trained_with, self.config.space)
-
-    def _go_back(self, begun: EpochBeginning, failure: str, epoch: int) -> None:
-        """Go back to the beginning of the epoch, and on from there with smaller batches."""
-        values, size = self._smaller(begun), round(self.state.values.batch_size)
-        free_memory(self.state)  # not while the error is handled: it holds on to the tensors
-        self.ledger.lap()
-        self.ledger.progress = begun.return_to(self.state, self.ledger.progress)
-        self._record_return(f"batches of {size} ran out of memory: {failure}")
-        smaller = "the values before it" if len(values) > 1 else "half as many images"
-        self._decision_maker().use(values, epoch, f"batches of {size} ran out of memory; {smaller}")
-        self.save_checkpoint()  # those within the epoch are void
+        while failure := self._retreat.failure_of(partial(trainer.train, epoch), self.config.space):
+            smaller, size, instead = self._retreat.go_back(self.config.space)
+            self._record_return(f"batches of {size} ran out of memory: {failure}")
+            self._decision_maker().use(smaller, epoch, f"batches of {size} ran out of memory; {instead}")
+            self.save_checkpoint()  # those within the epoch are void
 
     def _decide(self, epoch: int) -> None:
         """The decision before `epoch`, if there is one."""
@@ -321,7 +294,7 @@ class Run:
         self.ledger.progress = Progress(**saved["progress"])
         self.strategy.memory = saved["strategy_memory"]
         self.kept = KeptStates.from_plain(saved["kept"])
-        self._begun = EpochBeginning.from_plain(saved.get("epoch_beginning"))
+        self._retreat.restore(saved.get("epoch_beginning"))
         self.ledger.pending = None
         if saved.get("decision") is not None:
             pending = PendingDecision.from_plain(saved["decision"], saved["snapshot"], self.control.clock())
@@ -348,7 +321,7 @@ class Run:
             "decision": pending.plain(self.control.clock()) if pending is not None else None,
             "kept": self.kept.plain(),
             "search": dict(self.config.search),
-            "epoch_beginning": self._begun.plain() if self._begun is not None and self.ledger.progress.batch else None,
+            "epoch_beginning": self._retreat.plain(),
             **self.delivery.state(),
             **self.ending.state(),
         }
