@@ -41,7 +41,12 @@ def cores_of(config: StudyConfig) -> int:
     return config.threads or MOST_THREADS
 
 
-def train_when_free(trainer: RunTrainer, plan: RunPlan, stopped: Callable[[], str] = str) -> RunEnd:
+def never_stopped() -> str:
+    """Nobody asks a run not to begin."""
+    return ""
+
+
+def train_when_free(trainer: RunTrainer, plan: RunPlan, stopped: Callable[[], str] = never_stopped) -> RunEnd:
     """Train a run in this process, as soon as no former process of it writes any more.
 
     Args:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from hptui.nothing import do_nothing
 from hptui.training.engine.device_data import DeviceDataset
 
 IMAGES = 1000
@@ -53,7 +54,7 @@ def norm_statistics(
     *,
     batch_size: float,
     precision: AbstractContextManager[object],
-    before_batch: Callable[[], object] = int,
+    before_batch: Callable[[], object] = do_nothing,
 ) -> dict[str, Tensor]:
     """Statistics of all moving layers, by the names of their buffers; the network is as before afterwards.
 
