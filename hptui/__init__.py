@@ -8,7 +8,8 @@ Wings, from the bottom upwards; a module imports downwards only:
     own_files              a user's own file imported, as a part of its package where it is one
     opening parsing        files read without waiting and to a bound; TOML and JSON, whatever they hold
     headway                how far a long preparation has come, and how it is called off
-    machine                cores and memory that there are for this process, also in a container
+    machine                cores and memory that there are for this process, also in a container; its Python
+    nothing                a function that does nothing, where nobody is to be told
     hyperparameters/       what may be chosen: one file each, with facts and how it is put in force
     space plan config/     ranges; what a strategy plans to try, and its cost; the settings of a study
     record/                what is on the disk: events, folders of studies and runs, commands, predictions

@@ -1,12 +1,13 @@
-"""What this process may use of its machine: cores and memory, within the limits of its container.
+"""What this process may use of its machine: cores and memory, within the limits of its container; and its Python.
 
-Those are of its control groups: of version 2 of them, and of version 1 that of memory alone.
+The limits are of its control groups: of version 2 of them, and of version 1 that of memory alone.
 """
 
 from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -32,6 +33,16 @@ def free_memory() -> int:
     left = [*map(_left, _groups()), *map(_left_of_v1, _groups("memory"))]
     free: int = psutil.virtual_memory().available
     return max(0, min([free, *(one for one in left if one is not None)]))
+
+
+def looks_in_current_folder() -> bool:
+    """Whether this process looks for modules in the current folder, which may be anybody's."""
+    return bool({"", str(Path.cwd())} & set(sys.path))
+
+
+def same_python() -> list[str]:
+    """Python that looks for modules where this process does: in the current folder only if it does so."""
+    return [sys.executable] if looks_in_current_folder() else [sys.executable, "-P"]
 
 
 def _groups(controller: str = "") -> Iterator[Path]:

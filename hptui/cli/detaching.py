@@ -26,6 +26,7 @@ from hptui.cli.headway_line import HeadwayLine
 from hptui.cli.output import print_line, print_to_stderr
 from hptui.config import StudyConfig
 from hptui.errors import HptuiError
+from hptui.machine import same_python
 from hptui.record.presence import is_written, read_heartbeat
 from hptui.record.study_folders import shown, studies_folder
 
@@ -152,12 +153,6 @@ class DetachedTraining:
         self._said.close()
         self._answered.set()
         process.wait()
-
-
-def same_python() -> list[str]:
-    """Python that looks for modules where this process does: in the current folder, anybody's, only if it does so."""
-    here = {"", str(Path.cwd())}
-    return [sys.executable] if here & set(sys.path) else [sys.executable, "-P"]
 
 
 def begin_detached(job: Job, environment: Mapping[str, str]) -> DetachedTraining:

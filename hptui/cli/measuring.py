@@ -15,10 +15,10 @@ from collections.abc import Callable
 
 import msgspec
 
-from hptui.cli.detaching import same_python
 from hptui.cli.exit_codes import DONE
 from hptui.cli.leaving import leave
 from hptui.config import StudyConfig
+from hptui.machine import same_python
 from hptui.planning import Refused, Speed
 
 POLL_SECONDS = 0.05

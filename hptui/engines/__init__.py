@@ -17,7 +17,10 @@ import msgspec
 
 from hptui.config import Arm, StudyConfig
 
-__all__ = ["Engine", "RunEnd", "RunPlan", "RunTrainer", "Work"]
+__all__ = ["MOST_THREADS", "Engine", "RunEnd", "RunPlan", "RunTrainer", "Work"]
+
+MOST_THREADS = 4
+"""of a run by default, where others are trained beside it: the small networks of a search gain little from more"""
 
 
 class RunPlan(msgspec.Struct, frozen=True):

@@ -15,19 +15,18 @@ from pathlib import Path
 import msgspec
 
 from hptui.config import StudyConfig
-from hptui.engines import RunEnd, RunPlan, RunTrainer
+from hptui.engines import MOST_THREADS, RunEnd, RunPlan, RunTrainer
 from hptui.errors import RunDirectoryError
 from hptui.record.command_inbox import CommandInbox
 from hptui.record.commands import CommandSender, StopStudy
-from hptui.record.events import AnyEvent, RunCompleted, RunFailed
+from hptui.record.events import AnyEvent, RunFailed
 from hptui.record.log_backwards import last_event
+from hptui.record.log_end import has_all_epochs
 from hptui.record.presence import is_written
 
 __all__ = ["StudyStop", "cores_of", "decoded", "encoded", "end_of_gone", "is_done", "train_when_free", "with_threads"]
 
 POLL_SECONDS = 0.25
-MOST_THREADS = 4
-"""of a run by default: the small networks of a search gain little from more"""
 
 
 def with_threads(plan: RunPlan, threads: int) -> RunPlan:
@@ -42,7 +41,12 @@ def cores_of(config: StudyConfig) -> int:
     return config.threads or MOST_THREADS
 
 
-def train_when_free(trainer: RunTrainer, plan: RunPlan, stopped: Callable[[], str] = str) -> RunEnd:
+def never_stopped() -> str:
+    """Nobody asks a run not to begin."""
+    return ""
+
+
+def train_when_free(trainer: RunTrainer, plan: RunPlan, stopped: Callable[[], str] = never_stopped) -> RunEnd:
     """Train a run in this process, as soon as no former process of it writes any more.
 
     Args:
@@ -59,8 +63,7 @@ def train_when_free(trainer: RunTrainer, plan: RunPlan, stopped: Callable[[], st
 
 def is_done(plan: RunPlan) -> bool:
     """Whether a run has come to its end already: nothing need be begun for it."""
-    last = _last(plan)
-    return isinstance(last, RunCompleted) and last.asked >= plan.config.epochs
+    return has_all_epochs(_last(plan), plan.config.epochs)
 
 
 def end_of_gone(plan: RunPlan, words: str) -> RunEnd:

@@ -18,12 +18,12 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
-from pathlib import Path
 from queue import SimpleQueue
 
 import psutil
 
 from hptui.engines import RunEnd, RunPlan, RunTrainer
+from hptui.machine import looks_in_current_folder
 
 IMPORTED = ("hptui.training.elsewhere", "torch._dynamo", "scipy.optimize", "hptui.engines._frozen")
 """by the server that forks, and so by no worker; the second one by every optimizer of torch, when one is built first,
@@ -167,11 +167,10 @@ def _kept_apart() -> Iterator[None]:
 
     It is a Python with a command, which would look for them in the current folder, anybody's, before all others.
     """
-    here = {"", str(Path.cwd())}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, OF_THE_TERMINAL | {signal.SIGTERM})
     is_safe = os.environ.get("PYTHONSAFEPATH")
     try:
-        if not here & set(sys.path):
+        if not looks_in_current_folder():
             os.environ["PYTHONSAFEPATH"] = "1"
         yield
     finally:

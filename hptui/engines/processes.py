@@ -12,7 +12,7 @@ from typing import Protocol
 import msgspec
 
 from hptui.config import AUTO, StudyConfig
-from hptui.engines import Engine, RunEnd, RunPlan, RunTrainer, Work
+from hptui.engines import MOST_THREADS, Engine, RunEnd, RunPlan, RunTrainer, Work
 from hptui.engines._worker import Worker, start_server
 from hptui.errors import RunDirectoryError
 from hptui.machine import free_memory, usable_cores
@@ -22,8 +22,6 @@ from hptui.record.log_backwards import last_event
 __all__ = ["Processes"]
 
 POLL_SECONDS = 0.1
-MOST_THREADS = 4
-"""of a run by default: the small networks of a search gain little from more"""
 SHARE = 0.8
 """of the memory that is free, which runs may be planned for"""
 MARGIN = 1.5

@@ -14,7 +14,6 @@ import os
 import re
 import shlex
 import shutil
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -29,6 +28,7 @@ from hptui.engines import _slurm_queue as queue
 from hptui.engines._elsewhere import StudyStop, encoded, end_of_gone, is_done, with_threads
 from hptui.engines._slurm_settings import MOST_AT_ONCE, options, parameters, setup_lines
 from hptui.errors import TrainingError, UsageError, first_line
+from hptui.machine import same_python
 from hptui.opening import read_file
 from hptui.parsing import parse_json
 from hptui.record.files import replace_file
@@ -200,7 +200,8 @@ def _submitted(plans: Sequence[RunPlan], work: Work, folder: Path) -> dict[str, 
 
 
 def _executor(plan: RunPlan, folder: Path) -> SlurmExecutor:
-    executor: SlurmExecutor = _submitit().SlurmExecutor(folder, max_num_timeout=MOST_LIMITS, python=_python())
+    python = shlex.join(same_python())
+    executor: SlurmExecutor = _submitit().SlurmExecutor(folder, max_num_timeout=MOST_LIMITS, python=python)
     same_signal = f"export SUBMITIT_PREEMPT_SIGNAL={_submitit().JobEnvironment.USR_SIG}"
     name = re.sub(r"[^\w.-]", "_", f"hptui-{Path(plan.directory).parent.name}", flags=re.ASCII)
     setup = [same_signal, *setup_lines(plan.config)]
@@ -212,12 +213,6 @@ def _submitit() -> ModuleType:
     """The package, told which signal it is to wait for: that is read once, when it is imported."""
     os.environ.setdefault("SUBMITIT_PREEMPT_SIGNAL", SIGNAL)
     return importlib.import_module("submitit")
-
-
-def _python() -> str:
-    """Python that looks for modules where this process does: in the current folder, anybody's, only if it does so."""
-    here = {"", str(Path.cwd())}
-    return shlex.join([sys.executable] if here & set(sys.path) else [sys.executable, "-P"])
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import assert_never
 
 from hptui.plan import Stage
 from hptui.record.events import (
@@ -249,6 +250,8 @@ class RunState:
                 self.completed, self.seconds, self.completed_at = event, event.seconds, event.step
             case EndMoved() | CheckpointSaved() | LogMended():
                 pass
+            case _:
+                assert_never(event)
 
     def _epoch(self, number: int) -> Epoch:
         if not self.epochs or self.epochs[-1].number != number:

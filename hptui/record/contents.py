@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hptui.record.commands import COMMANDS
-from hptui.record.events import RunCompleted
 from hptui.record.log_backwards import last_event
+from hptui.record.log_end import has_all_epochs
 from hptui.record.new_folders import SOURCES
 from hptui.record.notes import NOTE_FILE
 from hptui.record.predictions import PREDICTIONS_FILE
@@ -73,7 +73,7 @@ def needless(study: Study) -> dict[Path, int]:
     that was completed with fewer epochs than the study has by now goes on from its checkpoint, and keeps it. So does
     every other run.
     """
-    done = {run.name for _, _, run in study.runs() if _has_all_epochs(run, study.config.epochs)}
+    done = {run.name for _, _, run in study.runs() if has_all_epochs(last_event(run), study.config.epochs)}
     found: dict[Path, int] = {}
     for path, size in contents(study.directory).own.items():
         first, *rest = path.relative_to(study.directory).parts
@@ -81,11 +81,6 @@ def needless(study: Study) -> dict[Path, int]:
         if is_checkpoint or any(map(_is_partial, (first, *rest))):
             found[path] = size
     return found
-
-
-def _has_all_epochs(run: Path, epochs: int) -> bool:
-    last = last_event(run)
-    return isinstance(last, RunCompleted) and last.asked >= epochs
 
 
 def _files(directory: Path) -> Iterator[tuple[Path, int]]:

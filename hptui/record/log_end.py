@@ -1,9 +1,11 @@
-"""Whether a run's log goes as far as the network beside it: what was cut off its end leaves no other trace."""
+"""Whether a run has come to its end, by the last fact of its log, and whether the log goes as far as the network beside
+it: what was cut off its end leaves no other trace.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import get_args
+from typing import TypeGuard, get_args
 
 from hptui.errors import RunDirectoryError
 from hptui.record.events import AnyEvent, RunCompleted, start_of
@@ -12,6 +14,11 @@ from hptui.record.run_directory import EVENTS_FILE, MODEL_FILE
 from hptui.record.seals import stated_origin
 
 OTHERS = tuple(start_of(kind) for kind in get_args(AnyEvent) if kind is not RunCompleted)
+
+
+def has_all_epochs(last: AnyEvent | None, epochs: int) -> TypeGuard[RunCompleted]:
+    """Whether a run whose log ends with this fact is completed, with at least so many epochs asked for."""
+    return isinstance(last, RunCompleted) and last.asked >= epochs
 
 
 def check_completed(run: Path, completed: RunCompleted) -> None:

@@ -96,8 +96,8 @@ def train(
 
 def _result(run: Run, events: list[AnyEvent]) -> TrainingResult:
     """What a run came to, with the delivered weights in its network."""
-    chosen, at = run.delivery.chosen, run.ledger.progress
-    run.network.load_state_dict(chosen.weights if chosen else delivered_weights(run.trainer, at.delivered))
+    chosen, progress = run.delivery.chosen, run.ledger.progress
+    run.network.load_state_dict(chosen.weights if chosen else delivered_weights(run.trainer, progress.delivered))
     run.network.eval()
     end = events[-1]
     done = end if isinstance(end, RunCompleted) else None

@@ -15,7 +15,7 @@ from hptui.planning import new_strategy
 from hptui.record.events import RunCompleted, RunFailed
 from hptui.record.files import replace_file
 from hptui.record.log_backwards import last_event
-from hptui.record.log_end import check_completed
+from hptui.record.log_end import check_completed, has_all_epochs
 from hptui.record.mending import has_checkpoints
 from hptui.record.run_directory import ERROR_FILE, MODEL_FILE
 from hptui.record.run_writer import RunWriter
@@ -60,7 +60,7 @@ def train_in_held_process(plan: RunPlan, control: Control, inputs: StudyInputs) 
             (directory / ERROR_FILE).unlink(missing_ok=True)
         last = last_event(directory)
         resume = last is not None or has_checkpoints(directory) or (directory / MODEL_FILE).exists()
-        if isinstance(last, RunCompleted) and last.asked >= config.epochs:
+        if has_all_epochs(last, config.epochs):
             check_completed(directory, last)
             return RunOutcome(True, config)
         run = Run(

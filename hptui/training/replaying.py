@@ -152,8 +152,8 @@ class StopAtPosition(Control):
 
     def check(self, *, now: bool = False) -> None:
         if self._ledger is not None:
-            at = self._ledger.progress
-            here = (at.epoch + 1, BEFORE_DECISION if at.decided <= at.epoch else at.batch)
+            progress = self._ledger.progress
+            here = (progress.epoch + 1, BEFORE_DECISION if progress.decided <= progress.epoch else progress.batch)
             if here == self._position:
                 raise StopRequested("the number of epochs was changed here")
         super().check(now=now)

@@ -18,6 +18,7 @@ from hptui.record.housekeeping import remove_needless
 from hptui.record.left_overs import remove_left_overs_of_study
 from hptui.record.life_signs import LOST_AFTER_SECONDS
 from hptui.record.log_backwards import last_event
+from hptui.record.log_end import has_all_epochs
 from hptui.record.own_code import remember_trained
 from hptui.record.presence import Presence, is_written
 from hptui.record.steering import steered
@@ -189,4 +190,4 @@ def _await_former_runs(study: Study, control: Control) -> None:
 
 def _has_more_epochs(directory: Path, epochs: int) -> bool:
     last = last_event(directory)
-    return isinstance(last, RunCompleted) and last.asked < epochs
+    return isinstance(last, RunCompleted) and not has_all_epochs(last, epochs)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from hptui.metrics.classification import accuracy
+from hptui.nothing import do_nothing
 from hptui.record.class_counts import ClassCounts, class_counts
 from hptui.record.predictions import Predictions
 from hptui.training.engine.device_data import DeviceDataset, DeviceImages
@@ -78,7 +79,7 @@ def evaluate(
     precision: str = "float32",
     with_predictions: bool = False,
     class_weighted: bool = False,
-    before_batch: Callable[[], object] = int,
+    before_batch: Callable[[], object] = do_nothing,
 ) -> Evaluation:
     """Evaluate a network; waits for the device at the end.
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from hptui.hyperparameters import Batch
 from hptui.losses import Loss
+from hptui.nothing import do_nothing
 from hptui.training.engine.batch_changes import training_batch
 from hptui.training.engine.device_data import DeviceDataset, DeviceImages
 from hptui.training.engine.evaluation import Evaluation, evaluate, forward_precision, full_precision
@@ -75,7 +76,7 @@ class Trainer:
         self._average_window = average_window
         self.batchnorm = batchnorm
         """precise or running: its statistics in evaluations"""
-        self.before_batch: Callable[[], object] = int
+        self.before_batch: Callable[[], object] = do_nothing
         """called before each batch of an evaluation; it raises where the rest is not wanted any more"""
 
     def batches(self, epochs: float) -> int:

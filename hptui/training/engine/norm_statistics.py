@@ -18,6 +18,7 @@ from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.hooks import RemovableHandle
 
+from hptui.nothing import do_nothing
 from hptui.training.engine.device_data import DeviceDataset
 
 IMAGES = 1000
@@ -54,7 +55,7 @@ def norm_statistics(
     *,
     batch_size: float,
     precision: AbstractContextManager[object],
-    before_batch: Callable[[], object] = int,
+    before_batch: Callable[[], object] = do_nothing,
 ) -> dict[str, Tensor]:
     """Statistics of moving layers, by the names of their buffers; the network is as before afterwards.
 

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 
+from hptui.nothing import do_nothing
 from hptui.record.command_inbox import CommandInbox, Unusable
 from hptui.record.commands import (
     AddEpochs,
@@ -47,7 +48,7 @@ class Control:
         self._obeyed: frozenset[str] = frozenset()
         """marks of requests that the settings have in them already"""
         self.reason = ""
-        self._tell: Callable[[AnyEvent], object] = id
+        self._tell: Callable[[AnyEvent], object] = do_nothing
         self._run = ""
 
     def begin(self, run: str, tell: Callable[[AnyEvent], object]) -> None:

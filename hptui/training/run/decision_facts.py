@@ -106,7 +106,7 @@ def decision_repeated(
 
 
 def hyperparameters_chosen(  # noqa: PLR0913 (what an event holds comes from as many places)
-    at: Progress,
+    progress: Progress,
     epoch: int,
     choice: Choice,
     state: TrainingState,
@@ -120,7 +120,7 @@ def hyperparameters_chosen(  # noqa: PLR0913 (what an event holds comes from as 
     """Describe a choice that is in force.
 
     Args:
-        at: progress of the run, the decision not yet counted.
+        progress: of the run, the decision not yet counted.
         epoch: that the choice is for.
         choice: what was chosen.
         state: of the training, with these values.
@@ -136,13 +136,13 @@ def hyperparameters_chosen(  # noqa: PLR0913 (what an event holds comes from as 
     errors = [one.error(winner) for one in compared]
     of_losses = score == "loss"
     return HyperparametersChosen(
-        decision=at.decisions,
+        decision=progress.decisions,
         epoch=epoch,
         step=state.step,
         candidate=choice.candidate,
         values=state.values.chosen(),
         reason=choice.reason,
-        images_probed=at.images_probed,
+        images_probed=progress.images_probed,
         seconds=seconds,
         start=choice.start,
         left_out=list(choice.left_out),

@@ -131,7 +131,7 @@ class Delivery:
         return is_within_error(losses, self.lowest, groups)
 
     def complete(
-        self, trainer: Trainer, test: DeviceImages, at: Progress, directory: Path | None, wrong_images: int = 0
+        self, trainer: Trainer, test: DeviceImages, progress: Progress, directory: Path | None, wrong_images: int = 0
     ) -> DeliveredEpoch:
         """Gather the predictions of both networks, and write networks and predictions to `directory`, if there is one.
 
@@ -141,7 +141,7 @@ class Delivery:
             what is delivered.
         """
         assert self.best is not None  # of every epoch there is one
-        chosen = self.chosen or _last_epoch(trainer, at)
+        chosen = self.chosen or _last_epoch(trainer, progress)
         final = chosen.predictions or _predict(trainer, test, chosen.weights)
         best = self.best.predictions or _predict(trainer, test, self.best.weights)
         by_model: dict[Model, BySplit] = {"final": final, "best": best}
@@ -182,10 +182,12 @@ class Delivery:
         return cls(rule, best, chosen, lowest.cpu().numpy() if lowest is not None else None)
 
 
-def _last_epoch(trainer: Trainer, at: Progress) -> DeliveredEpoch:
+def _last_epoch(trainer: Trainer, progress: Progress) -> DeliveredEpoch:
     """What the last epoch delivers, from the state after it."""
-    weights = delivered_weights(trainer, at.delivered)
-    return DeliveredEpoch(at.epoch, at.results["validation"][0], at.delivered, weights, None, at.results)
+    weights = delivered_weights(trainer, progress.delivered)
+    return DeliveredEpoch(
+        progress.epoch, progress.results["validation"][0], progress.delivered, weights, None, progress.results
+    )
 
 
 def delivered_weights(

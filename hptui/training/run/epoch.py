@@ -30,25 +30,25 @@ class EpochTrainer:
         Raises:
             StopRequested: between two steps; what was trained is recorded.
         """
-        state, at = self.trainer.state, self.ledger.progress
+        state, progress = self.trainer.state, self.ledger.progress
         # a strategy went on from a state at the end of an epoch; not so if this one was stopped while it was evaluated
-        if at.batch == 0 and state.order.batches_left(1) == 0:
+        if progress.batch == 0 and state.order.batches_left(1) == 0:
             state.order.start_epoch()
-        batches = at.batch + state.order.batches_left(state.values.batch_size)
-        length = at.schedule_end(self.config.epochs)
+        batches = progress.batch + state.order.batches_left(state.values.batch_size)
+        length = progress.schedule_end(self.config.epochs)
         losses = LossSum(state.device)
-        losses.restore(at.unlogged_loss, at.unlogged_images)
-        at.unlogged_loss, at.unlogged_images = 0.0, 0
+        losses.restore(progress.unlogged_loss, progress.unlogged_images)
+        progress.unlogged_loss, progress.unlogged_images = 0.0, 0
         try:
-            for batch in range(at.batch, batches):
+            for batch in range(progress.batch, batches):
                 self.control.check()
                 if self.autosave.is_due():
                     self._save(losses)
                 state.values.scale_rate(self.schedule((epoch - 1 + batch / batches) / length))
                 losses.add(*self.trainer.step())
                 self.autosave.stepped()
-                at.batch = batch + 1
-                if at.batch % self.config.log_every == 0 or at.batch == batches:
+                progress.batch = batch + 1
+                if progress.batch % self.config.log_every == 0 or progress.batch == batches:
                     self._record(losses, epoch, batches)
         except StopRequested:
             self._record(losses, epoch, batches)  # nothing that was trained stays uncounted
@@ -56,25 +56,25 @@ class EpochTrainer:
 
     def _save(self, losses: LossSum) -> None:
         """Write a checkpoint between two steps; the lines of the log stay where they would be without it."""
-        at = self.ledger.progress
-        at.unlogged_loss, at.unlogged_images = losses.total(), losses.images
+        progress = self.ledger.progress
+        progress.unlogged_loss, progress.unlogged_images = losses.total(), losses.images
         self.autosave.save()
-        at.unlogged_loss, at.unlogged_images = 0.0, 0
+        progress.unlogged_loss, progress.unlogged_images = 0.0, 0
 
     def _record(self, losses: LossSum, epoch: int, batches: int) -> None:
         """Record what was trained since the last time, and begin to count anew."""
         if losses.images == 0:
             return
-        at, state = self.ledger.progress, self.trainer.state
+        progress, state = self.ledger.progress, self.trainer.state
         images, mean = losses.images, losses.read()  # waits for the device
-        at.epoch_loss += mean * images
-        at.epoch_images += images
-        at.images_trained += images
+        progress.epoch_loss += mean * images
+        progress.epoch_images += images
+        progress.images_trained += images
         self.ledger.emit(
             BatchesTrained(
                 epoch=epoch,
                 step=state.step,
-                batch=at.batch,
+                batch=progress.batch,
                 batches=batches,
                 images=images,
                 loss=mean,

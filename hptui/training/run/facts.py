@@ -53,19 +53,19 @@ def run_started(
 
 def run_resumed(config: StudyConfig, ledger: Ledger, state: TrainingState, failed: str = "") -> RunResumed:
     """Describe where a run goes on, after an interruption or because it `failed` in an epoch that is trained anew."""
-    at, pending = ledger.progress, ledger.pending
+    progress, pending = ledger.progress, ledger.pending
     return RunResumed(
-        epoch=at.epoch,
+        epoch=progress.epoch,
         epochs=config.epochs,
         step=state.step,
-        images_trained=at.images_trained,
-        images_probed=at.images_probed,
-        seconds=at.seconds,
-        decisions=at.decisions,
+        images_trained=progress.images_trained,
+        images_probed=progress.images_probed,
+        seconds=progress.seconds,
+        decisions=progress.decisions,
         candidates=len(pending.own.measured) if pending is not None else None,
-        batch=at.batch,
-        end_moved=at.end_moved,
-        by_hand=at.by_hand,
+        batch=progress.batch,
+        end_moved=progress.end_moved,
+        by_hand=progress.by_hand,
         device=describe_device(state.device),
         threads=torch.get_num_threads(),
         remainder=state.order.remainder,
@@ -75,7 +75,7 @@ def run_resumed(config: StudyConfig, ledger: Ledger, state: TrainingState, faile
 
 def epoch_completed(
     epoch: int,
-    at: Progress,
+    progress: Progress,
     state: TrainingState,
     *,
     train_loss: float,
@@ -86,7 +86,7 @@ def epoch_completed(
 
     Args:
         epoch: counted from 1.
-        at: progress with this epoch.
+        progress: with this epoch.
         state: of the training.
         train_loss: mean over its images.
         calibrated_loss: of the delivered weights on validation images, if anybody asked.
@@ -97,25 +97,25 @@ def epoch_completed(
         step=state.step,
         train_loss=train_loss,
         values=state.values.read(),
-        delivered=at.delivered,
-        images_trained=at.images_trained,
-        images_probed=at.images_probed,
-        seconds=at.seconds,
+        delivered=progress.delivered,
+        images_trained=progress.images_trained,
+        images_probed=progress.images_probed,
+        seconds=progress.seconds,
         calibrated_loss=calibrated_loss,
         deliverable=deliverable,
-        end_moved=at.end_moved,
+        end_moved=progress.end_moved,
     )
 
 
 def run_completed(
-    asked: int, images_per_epoch: int, at: Progress, step: int, chosen: DeliveredEpoch, best_epoch: int
+    asked: int, images_per_epoch: int, progress: Progress, step: int, chosen: DeliveredEpoch, best_epoch: int
 ) -> RunCompleted:
     """Describe a run at its end.
 
     Args:
         asked: epochs that it was to have; its cost is a multiple of a plain training of so many.
         images_per_epoch: in training.
-        at: progress at the end.
+        progress: at the end.
         step: of the training.
         chosen: what it delivers.
         best_epoch: with the lowest validation loss.
@@ -123,20 +123,20 @@ def run_completed(
     validation_loss, validation_accuracy = chosen.results["validation"]
     test_loss, test_accuracy = chosen.results.get("test", (None, None))
     return RunCompleted(
-        epoch=at.epoch,
+        epoch=progress.epoch,
         step=step,
         delivered=chosen.delivered,
         validation_loss=validation_loss,
         validation_accuracy=validation_accuracy,
         test_loss=test_loss,
         test_accuracy=test_accuracy,
-        images_trained=at.images_trained,
-        images_probed=at.images_probed,
-        cost=(at.images_trained + at.images_probed) / (asked * images_per_epoch),
-        seconds=at.seconds,
+        images_trained=progress.images_trained,
+        images_probed=progress.images_probed,
+        cost=(progress.images_trained + progress.images_probed) / (asked * images_per_epoch),
+        seconds=progress.seconds,
         best_epoch=best_epoch,
         delivered_epoch=chosen.epoch,
-        end_moved=at.epoch - asked,
+        end_moved=progress.epoch - asked,
     )
 
 

@@ -76,17 +76,17 @@ class Foresight:
         return any(later > epoch for later in self.strategy.decision_epochs)
 
     def _outlook(self, config: StudyConfig) -> Outlook:
-        at, state = self.ledger.progress, self.trainer.state
-        before = self.ledger.pending or at  # candidates of a decision that is gone on with are part of the plan
+        progress, state = self.ledger.progress, self.trainer.state
+        before = self.ledger.pending or progress  # candidates of a decision that is gone on with are part of the plan
         images = len(self.trainer.data.train)
         position = state.order.position % images  # at its end the next one begins
         return Outlook(
-            epoch=at.decided + 1,
+            epoch=progress.decided + 1,
             epochs=config.epochs,
             images_per_epoch=images,
-            images_trained=at.images_trained,
+            images_trained=progress.images_trained,
             images_probed=before.images_probed - before.images_checked,
-            left=at.end(config.epochs) - at.epoch - position / images,
+            left=progress.end(config.epochs) - progress.epoch - position / images,
             values=state.values.chosen(),
             space=config.space,
             horizon=config.horizon,
@@ -94,14 +94,16 @@ class Foresight:
 
     def _cost(self, plan: Plan, outlook: Outlook, config: StudyConfig) -> float | None:
         """Cost of the whole run, with what is done."""
-        at, images = self.ledger.progress, outlook.images_per_epoch
+        progress, images = self.ledger.progress, outlook.images_per_epoch
         to_come = planned_cost(
-            plan, self._length(outlook, config), greed_check=config.greed_check, decided=at.decisions
+            plan, self._length(outlook, config), greed_check=config.greed_check, decided=progress.decisions
         )
         if to_come is None:
             return None
         assert outlook.left is not None
-        return to_come - 1 + ((at.images_trained + at.images_probed) / images + outlook.left) / config.epochs
+        return (
+            to_come - 1 + ((progress.images_trained + progress.images_probed) / images + outlook.left) / config.epochs
+        )
 
     def _length(self, outlook: Outlook, config: StudyConfig) -> Length:
         size, remainder = round(outlook.values["batch_size"]), self.trainer.state.order.remainder

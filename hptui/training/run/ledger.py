@@ -23,7 +23,8 @@ class Progress:
     images_trained: int = 0
     images_probed: int = 0
     images_checked: int = 0
-    """of these, in greed checks: no strategy has to make do with less because of them"""
+    """of these, in greed checks, or trained in vain (`EpochBeginning.return_to`): no strategy has to make do with less
+    because of them"""
     seconds: float = 0.0
     epoch_loss: float = 0.0
     """sum of the losses of the current epoch's images so far, and their number"""

@@ -12,17 +12,20 @@ state that had such batches, goes on with smaller ones. Values that somebody cho
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
 
+from hptui.errors import failure_words
 from hptui.hyperparameters import Values
 from hptui.space import SearchSpace
 from hptui.strategies import Measurement
+from hptui.training.engine.failures import is_out_of_memory
 from hptui.training.engine.state import Snapshot, TrainingState, copy_tree
-from hptui.training.run.ledger import Progress
+from hptui.training.run.failing import free_memory
+from hptui.training.run.ledger import Ledger, Progress
 
 SIZE = "batch_size"
 
@@ -67,6 +70,51 @@ class EpochBeginning:
             too_large=min(size, reached.too_large or size),
             by_hand={name: value for name, value in self.progress.by_hand.items() if name != SIZE},
         )
+
+
+class Retreat:
+    """Goes back to the beginning of an epoch whose batches ran out of memory, if there are smaller ones."""
+
+    def __init__(self, state: TrainingState, ledger: Ledger) -> None:
+        self._state, self._ledger = state, ledger
+        self._begun: EpochBeginning | None = None
+        """of the epoch that is trained now, where it may have to be trained anew"""
+
+    def begin(self, *, searched: bool) -> None:
+        """An epoch is trained, or what is left of it; `searched`: whether the size of its batches was."""
+        if self._ledger.progress.batch == 0:
+            self._begun = EpochBeginning.of(self._state, self._ledger.progress) if searched else None
+
+    def failure_of(self, train: Callable[[], object], space: SearchSpace) -> str:
+        """Train to the end of the epoch; why it ran out of memory, where it can be trained anew."""
+        try:
+            train()
+        except Exception as error:
+            if self._begun is None or not is_out_of_memory(error) or not self._smaller(self._begun, space):
+                raise
+            return failure_words(error)
+        self._begun = None
+        return ""
+
+    def go_back(self, space: SearchSpace) -> tuple[Values, int, str]:
+        """Go back to the beginning; values to go on with, the size that did not fit, and what it is instead."""
+        assert self._begun is not None
+        smaller, size = self._smaller(self._begun, space), round(self._state.values.batch_size)
+        free_memory(self._state)  # not while the error is handled: it holds on to the tensors
+        self._ledger.lap()
+        self._ledger.progress = self._begun.return_to(self._state, self._ledger.progress)
+        return smaller, size, "the values before it" if len(smaller) > 1 else "half as many images"
+
+    def _smaller(self, begun: EpochBeginning, space: SearchSpace) -> Values:
+        return smaller_batches(self._state.values.chosen(), begun.progress.trained_with, space)
+
+    def plain(self) -> dict[str, Any] | None:
+        """Plain data for a checkpoint: of one at the end of an epoch nothing is needed."""
+        return self._begun.plain() if self._begun is not None and self._ledger.progress.batch else None
+
+    def restore(self, plain: dict[str, Any] | None) -> None:
+        """Go on from what `plain` gave."""
+        self._begun = EpochBeginning.from_plain(plain)
 
 
 def is_too_large(size: float, too_large: int) -> bool:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from hptui.config import Arm, StudyConfig
-from hptui.errors import TrainingError, failure_words
+from hptui.errors import TrainingError
 from hptui.hyperparameters import Values, default_values
 from hptui.record.checkpoint_names import Moment
 from hptui.record.events import AnyEvent, CheckpointSaved, EndMoved, RunStopped
@@ -18,7 +19,6 @@ from hptui.record.run_directory import CHECKPOINTS, EVENTS_FILE, MODEL_FILE, run
 from hptui.space import parse_range
 from hptui.strategies import Strategy
 from hptui.training.engine.building import StudyInputs, build_optimizer, new_state
-from hptui.training.engine.failures import is_out_of_memory
 from hptui.training.engine.loop import Trainer
 from hptui.training.engine.state import TrainingState
 from hptui.training.run.autosave import Autosave
@@ -30,14 +30,13 @@ from hptui.training.run.ending import Ending
 from hptui.training.run.epoch import EpochTrainer
 from hptui.training.run.epoch_evaluation import EpochResult, evaluate_epoch
 from hptui.training.run.facts import epoch_completed, run_completed, run_resumed, run_started
-from hptui.training.run.failing import free_memory
 from hptui.training.run.foresight import Foresight
 from hptui.training.run.helm import Helm
 from hptui.training.run.kept import KeptStates
 from hptui.training.run.ledger import Ledger, Progress
 from hptui.training.run.pending import PendingDecision
 from hptui.training.run.rate import schedule_of
-from hptui.training.run.retreat import EpochBeginning, smaller_batches
+from hptui.training.run.retreat import Retreat
 from hptui.training.run.side_by_side import SideBySide
 
 
@@ -83,8 +82,6 @@ class Run:
         """of a run that is trained again: which one it delivered"""
         self.kept = KeptStates()
         self.autosave = Autosave(config.checkpoint_every, self.save_checkpoint)
-        self._begun: EpochBeginning | None = None
-        """of the epoch that is trained now, where it may have to be trained anew"""
         self._checkpoint: Moment | None = None
         """that was written or restored last"""
         self._schedule = schedule_of(config, strategy)
@@ -97,6 +94,7 @@ class Run:
             batchnorm=config.batchnorm,
         )
         self.trainer.before_batch = control.leave_if_stopped
+        self._retreat = Retreat(self.state, self.ledger)
         self._foresight = Foresight(self.trainer, strategy, self.ledger)
         self.side_by_side = SideBySide(self.trainer, config.replicas, control, self.autosave)
 
@@ -145,8 +143,8 @@ class Run:
         return not self._is_over()
 
     def _is_over(self) -> bool:
-        at = self.ledger.progress
-        return at.epoch >= at.end(self.config.epochs) or at.epoch == self.last_epoch
+        progress = self.ledger.progress
+        return progress.epoch >= progress.end(self.config.epochs) or progress.epoch == self.last_epoch
 
     def _obey(self, epoch: int) -> None:
         """Do what was asked for meanwhile, before the decision for `epoch`."""
@@ -164,60 +162,35 @@ class Run:
         build_optimizer(factory, name, self.network, default_values() | self.state.values.chosen() | values)
 
     def _epoch(self, epoch: int) -> None:
-        at, state = self.ledger.progress, self.state
-        at.trained_with = at.trained_with or state.values.chosen()
-        if at.decided < epoch:
+        progress, state = self.ledger.progress, self.state
+        progress.trained_with = progress.trained_with or state.values.chosen()
+        if progress.decided < epoch:
             self.control.check(now=True)  # a pause after an epoch comes before the next decision
             self._obey(epoch)
             self._decide(epoch)
-            at.decided = epoch
+            progress.decided = epoch
             self._foresight.tell(self.config)
         self._train(epoch)
-        at = self.ledger.progress
+        progress = self.ledger.progress  # another object, if the run went back to the beginning of the epoch
         result = evaluate_epoch(self.trainer, self.inputs.test, epoch, self.ledger)  # stopped in it, it is done again
-        train_loss = at.epoch_loss / max(at.epoch_images, 1)
+        train_loss = progress.epoch_loss / max(progress.epoch_images, 1)
         state.order.start_epoch()
-        at.epoch, at.batch, at.epoch_loss, at.epoch_images = epoch, 0, 0.0, 0
-        at.trained_with = state.values.chosen()
+        progress.epoch, progress.batch, progress.epoch_loss, progress.epoch_images = epoch, 0, 0.0, 0
+        progress.trained_with = state.values.chosen()
         self._record_epoch(result, epoch, train_loss)
         self.save_checkpoint()
         self.control.epoch_completed()
 
     def _train(self, epoch: int) -> None:
         """Train what is left of an epoch; anew with smaller batches where those that were chosen do not fit."""
-        at, searched = self.ledger.progress, "batch_size" in self.config.search and self.strategy.searches
-        if at.batch == 0:
-            self._begun = EpochBeginning.of(self.state, at) if searched else None
-        while failure := self._failure(epoch):
-            assert self._begun is not None
-            self._go_back(self._begun, failure, epoch)
-        self._begun = None
-
-    def _failure(self, epoch: int) -> str:
-        """Train what is left of an epoch; why it ran out of memory, where it can be trained anew."""
+        self._retreat.begin(searched="batch_size" in self.config.search and self.strategy.searches)
         schedule, autosave = self._schedule, self.autosave
         trainer = EpochTrainer(self.trainer, self.ledger, self.control, self.config, schedule, autosave)
-        try:
-            trainer.train(epoch)
-        except Exception as error:
-            if self._begun is None or not is_out_of_memory(error) or not self._smaller(self._begun):
-                raise
-            return failure_words(error)
-        return ""
-
-    def _smaller(self, begun: EpochBeginning) -> Values:
-        return smaller_batches(self.state.values.chosen(), begun.progress.trained_with, self.config.space)
-
-    def _go_back(self, begun: EpochBeginning, failure: str, epoch: int) -> None:
-        """Go back to the beginning of the epoch, and on from there with smaller batches."""
-        values, size = self._smaller(begun), round(self.state.values.batch_size)
-        free_memory(self.state)  # not while the error is handled: it holds on to the tensors
-        self.ledger.lap()
-        self.ledger.progress = begun.return_to(self.state, self.ledger.progress)
-        self._record_return(f"batches of {size} ran out of memory: {failure}")
-        smaller = "the values before it" if len(values) > 1 else "half as many images"
-        self._decision_maker().use(values, epoch, f"batches of {size} ran out of memory; {smaller}")
-        self.save_checkpoint()  # those within the epoch are void
+        while failure := self._retreat.failure_of(partial(trainer.train, epoch), self.config.space):
+            smaller, size, instead = self._retreat.go_back(self.config.space)
+            self._record_return(f"batches of {size} ran out of memory: {failure}")
+            self._decision_maker().use(smaller, epoch, f"batches of {size} ran out of memory; {instead}")
+            self.save_checkpoint()  # those within the epoch are void
 
     def _decide(self, epoch: int) -> None:
         """The decision before `epoch`, if there is one."""
@@ -247,35 +220,37 @@ class Run:
         )
 
     def _record_epoch(self, result: EpochResult, epoch: int, train_loss: float) -> None:
-        at = self.ledger.progress
-        at.delivered, at.results = result.delivered, result.results
-        at.scored_loss = result.losses[self.config.score_weights]
+        progress = self.ledger.progress
+        progress.delivered, progress.results = result.delivered, result.results
+        progress.scored_loss = result.losses[self.config.score_weights]
         weights, recorded = self.trainer.data.validation_weights(), self.recorded_epoch
         calibrated = self.delivery.epoch_completed(self.trainer, epoch, result, weights, recorded=recorded)
         assert self.delivery.chosen is not None
-        before, at.end_moved = at.end_moved, self._end_moved(result, epoch)
+        before, progress.end_moved = progress.end_moved, self._end_moved(result, epoch)
         deliverable = self.delivery.chosen.epoch
         completed = epoch_completed(
-            epoch, at, self.state, train_loss=train_loss, calibrated_loss=calibrated, deliverable=deliverable
+            epoch, progress, self.state, train_loss=train_loss, calibrated_loss=calibrated, deliverable=deliverable
         )
         self.ledger.emit(completed)
-        if at.end_moved != before:
+        if progress.end_moved != before:
             asked = self.config.epochs
-            moved = EndMoved(epoch=epoch, epochs=at.end(asked), asked=asked, deliverable=deliverable)
+            moved = EndMoved(epoch=epoch, epochs=progress.end(asked), asked=asked, deliverable=deliverable)
             self.ledger.emit(moved)
 
     def _end_moved(self, result: EpochResult, epoch: int) -> int:
         """Epochs by which the losses up to `epoch` move the end of the run."""
-        at, asked = self.ledger.progress, self.config.epochs
-        if self.config.stop == "never" or self.config.deliver == "last" or at.ended_early:
-            return at.end_moved
+        progress, asked = self.ledger.progress, self.config.epochs
+        if self.config.stop == "never" or self.config.deliver == "last" or progress.ended_early:
+            return progress.end_moved
         groups = result.predictions["validation"].groups
-        since = max(0, at.chosen_for - 1)  # what other values come to, nobody knows before
-        end = self.ending.moved(self.delivery, epoch, asked, at.end(asked), self._schedule, since=since, groups=groups)
-        if end == epoch < at.end(asked):
+        since = max(0, progress.chosen_for - 1)  # what other values come to, nobody knows before
+        end = self.ending.moved(
+            self.delivery, epoch, asked, progress.end(asked), self._schedule, since=since, groups=groups
+        )
+        if end == epoch < progress.end(asked):
             if self.control.has_requests() or self._decides_later(epoch):
-                return at.end_moved
-            at.ended_early = True
+                return progress.end_moved
+            progress.ended_early = True
         return end - asked
 
     def _decides_later(self, epoch: int) -> bool:
@@ -283,13 +258,15 @@ class Run:
         return not self.ledger.progress.by_hand and self._foresight.decides_after(self.config, epoch)
 
     def _complete(self) -> None:
-        at = self.ledger.progress
+        progress = self.ledger.progress
         if self.directory is not None:
             keep_newest(self.directory)
-        chosen = self.delivery.complete(self.trainer, self.inputs.test, at, self.directory, self.config.wrong_images)
+        chosen = self.delivery.complete(
+            self.trainer, self.inputs.test, progress, self.directory, self.config.wrong_images
+        )
         assert self.delivery.best is not None
         asked, images = self.config.epochs, len(self.inputs.data.train)
-        self.ledger.emit(run_completed(asked, images, at, self.state.step, chosen, self.delivery.best.epoch))
+        self.ledger.emit(run_completed(asked, images, progress, self.state.step, chosen, self.delivery.best.epoch))
 
     def _resume(self) -> None:
         assert self.directory is not None
@@ -317,7 +294,7 @@ class Run:
         self.ledger.progress = Progress(**saved["progress"])
         self.strategy.memory = saved["strategy_memory"]
         self.kept = KeptStates.from_plain(saved["kept"])
-        self._begun = EpochBeginning.from_plain(saved.get("epoch_beginning"))
+        self._retreat.restore(saved.get("epoch_beginning"))
         self.ledger.pending = None
         if saved.get("decision") is not None:
             pending = PendingDecision.from_plain(saved["decision"], saved["snapshot"], self.control.clock())
@@ -344,7 +321,7 @@ class Run:
             "decision": pending.plain(self.control.clock()) if pending is not None else None,
             "kept": self.kept.plain(),
             "search": dict(self.config.search),
-            "epoch_beginning": self._begun.plain() if self._begun is not None and self.ledger.progress.batch else None,
+            "epoch_beginning": self._retreat.plain(),
             **self.delivery.state(),
             **self.ending.state(),
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import assert_never
 
 from hptui.plan import plan_lines
 from hptui.reading.changes import ranges_words
@@ -10,6 +11,7 @@ from hptui.reading.failed_candidates import failed_candidate_words, failed_epoch
 from hptui.reading.run_result import RULE, end_words
 from hptui.record.events import (
     AnyEvent,
+    BatchesTrained,
     CandidateScored,
     CheckpointSaved,
     CommandRefused,
@@ -21,6 +23,7 @@ from hptui.record.events import (
     EpochsAdded,
     Evaluated,
     HyperparametersChosen,
+    LandscapePredicted,
     LogMended,
     RangesChanged,
     RunCompleted,
@@ -99,5 +102,7 @@ def _what(event: AnyEvent) -> str:  # noqa: PLR0911, PLR0912 (one line per kind 
             of_epoch = f" of epoch {event.delivered_epoch}" if event.delivered_epoch not in (0, event.epoch) else ""
             why = f"; the latest of {event.epoch} within {RULE}" if of_epoch else ""
             return f"completed: {split} {accuracy:.2%}{of_epoch} at cost {event.cost:.2f}{why}"
-        case _:
+        case BatchesTrained() | LandscapePredicted():  # not notable (`reading.studies`): nobody asks for their words
             return type(event).__name__
+        case _:
+            assert_never(event)

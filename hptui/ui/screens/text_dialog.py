@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
+from hptui.nothing import do_nothing
 from hptui.ui.screens.dialogs import TypedDialog
 from hptui.ui.widgets.field import Field
 
@@ -27,7 +28,7 @@ class TextDialog(TypedDialog[str]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel")]
 
-    def __init__(self, question: str, text: str, check: Callable[[str], object] = str) -> None:
+    def __init__(self, question: str, text: str, check: Callable[[str], object] = do_nothing) -> None:
         """Begin with `text`; `check` raises an HptuiError for what cannot be."""
         super().__init__(question)
         self._text, self._checks = text, check
