@@ -56,6 +56,13 @@ METHODS: dict[str, dict[str, Any]] = {
         "batchnorm": "running",
         "search": SEARCH,
     },
+    "adaptive 3, by AUC": {
+        "strategy": "adaptive",
+        "deliver": "one-se",
+        "budget": 3.0,
+        "score": "auc",
+        "search": SEARCH,
+    },
     "adaptive 3, constant": {
         "strategy": "adaptive",
         "deliver": "one-se",
